@@ -1,0 +1,3 @@
+"""xstilts-harness: does English intermediate-task training help zero-shot cross-lingual transfer?"""
+
+__version__ = "0.1.0"
