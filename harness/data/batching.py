@@ -1,0 +1,41 @@
+"""Which rows make up which batch, and how a batch is split to fit: plain numpy, and a pure function of the seed.
+
+Batches are drawn at random, as the papers did. A batch is then cut into micro-batches of rows of similar length:
+the gradient of a sum does not depend on how the sum is cut (beyond rounding), the padding does.
+"""
+
+import hashlib
+
+import numpy as np
+
+
+def stream_seed(*parts: str | int) -> int:
+    """Seed of a random stream: hash of (suite seed, phase, task, purpose), so that every arm draws the same for a target."""
+    return int.from_bytes(hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:8], "little") >> 1
+
+
+def epoch_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int, batching: str) -> list[np.ndarray]:
+    """The batches of one epoch: arrays of row numbers, every row once, the last batch as short as it falls.
+
+    `lengths`: tokens per row, shape (rows,). `batching`: "random", or "grouped" (rows of similar length together,
+    the batches themselves in random order). Epochs are shuffled afresh.
+    """
+    rng = np.random.default_rng(stream_seed(seed, "epoch", epoch))
+    order = rng.permutation(len(lengths))
+    if batching == "grouped":
+        order = order[np.argsort(lengths[order], kind="stable")]
+    batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    if batching == "grouped":
+        batches = [batches[i] for i in rng.permutation(len(batches))]
+    return batches
+
+
+def micro_batches(rows: np.ndarray, lengths: np.ndarray, budget: int) -> list[np.ndarray]:
+    """Cut `rows` into groups of at most `budget` padded tokens, longest first (memory is met early or never)."""
+    order = rows[np.argsort(-lengths[rows], kind="stable")]
+    groups, start = [], 0
+    for i in range(1, len(order) + 1):
+        if i == len(order) or (i + 1 - start) * lengths[order[start]] > budget:
+            groups.append(order[start:i])
+            start = i
+    return groups

@@ -1,0 +1,42 @@
+"""Do training rows stand in a test set, or in another training set? Counted on normalised text, not trusted to names.
+
+Each row has fingerprints: a pair counts as one text, a question and its context count each for themselves
+(a model that trained on a paragraph has seen the answers in it). Parallel test sets repeat an English leak in
+every language, so test rows are compared in English as well as in their own language, and by source id.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+VERSION = 1
+MIN_QUESTION_WORDS = 4  # "Who won?" stands in many paragraphs and leaks nothing
+
+_NOT_WORD = re.compile(r"[\W_]+", re.UNICODE)
+
+
+def normalise(text: str) -> str:
+    """Lower-case, compatibility-composed, punctuation and spacing folded to single spaces."""
+    return _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text).lower()).strip()
+
+
+def fingerprints(row: dict) -> set[str]:
+    """What a row shares with another if one is a copy of the other. Works on the shapes of `data.rows`."""
+    if "question" in row:
+        prints = {"context:" + normalise(row["context"])}
+        if len(row["question"].split()) >= MIN_QUESTION_WORDS:
+            prints.add("question:" + normalise(row["question"]))
+        return prints
+    if "tokens" in row:
+        return {"text:" + normalise(" ".join(row["tokens"]))}
+    if "source" in row:
+        return {"text:" + normalise(row["source"]), "text:" + normalise(row["target"])}
+    if row.get("text_pair") is not None:
+        return {"pair:" + normalise(row["text"]) + "\t" + normalise(row["text_pair"])}
+    return {"text:" + normalise(row["text"])}
+
+
+def shared_rows(rows: Iterable[dict], others: Iterable[dict]) -> list[str]:
+    """Ids of those `rows` that share a fingerprint with one of `others`, in order."""
+    known = set().union(*(fingerprints(row) for row in others))
+    return [row["id"] for row in rows if not known.isdisjoint(fingerprints(row))]

@@ -1,0 +1,157 @@
+"""From files to rows in one shape per family, numbered the same way in every language.
+
+    classification  {id, text, text_pair?, label}         tagging    {id, tokens, tags}
+    span_qa         {id, context, question, answers}      retrieval  {id, source, target}
+
+Labels and tags come out as names; `answers` as {"text": [...], "answer_start": [...]}.
+"""
+
+import csv
+import functools
+import hashlib
+import json
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from harness.data import mini
+from harness.errors import SpecError
+from harness.spec.task import SplitPart
+
+
+def load(dataset: dict) -> list[dict]:
+    """The rows of a dataset as a job's JSON describes it (`locate.Dataset.to_json`).
+
+    Raises SpecError when a column is missing or a label is unknown: what, in which row, what would be right.
+    """
+    identity, name = dataset["identity"], dataset["name"]
+    raw: list[tuple[int, dict]] = []
+    for part, place in zip(identity["parts"], dataset["location"], strict=True):
+        rows = _read(place, identity["where"], name)
+        start, stop = SplitPart(name=part["split"], start=part["start"], stop=part["stop"]).bounds(len(rows))
+        first = start if len(identity["parts"]) == 1 else len(raw)  # a sum of splits is numbered through
+        raw += enumerate(rows[start:stop], first)
+    numbers = _numbers([n for n, _ in raw], identity.get("numbering"), name)
+    shape = _Shape(identity, name)
+    rows = [shape(number, row) for number, (_, row) in zip(numbers, raw, strict=True)]
+    if not rows:
+        raise SpecError(f"{name}: no rows; check its split and its where")
+    return _capped(_unique_ids(rows), identity["cap"])
+
+
+def _read(place: dict, where: dict[str, str], name: str) -> list[dict]:
+    if "generated" in place:
+        rows = mini.rows(*place["generated"])
+    else:
+        rows = [row for file in place["files"] for row in _read_file(Path(file))]
+    for column, wanted in where.items():
+        if rows and column not in rows[0]:
+            raise SpecError(f"{name}: `where` names column {column!r}, the data have {', '.join(rows[0])}")
+        rows = [row for row in rows if fnmatchcase(str(row[column]), wanted)]
+    return rows
+
+
+@functools.lru_cache(maxsize=4)  # XNLI keeps all its languages in one file: read it once, not fifteen times
+def _read_file(path: Path) -> list[dict]:
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as parquet
+
+        return parquet.read_table(path).to_pylist()
+    try:
+        if path.suffix == ".conll":
+            return _read_conll(path)
+        with path.open(encoding="utf-8", newline="") as file:
+            if path.suffix == ".jsonl":
+                return [json.loads(line) for line in file if line.strip()]
+            if path.suffix == ".json":
+                return json.load(file)
+            return list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
+    except (UnicodeDecodeError, ValueError, csv.Error) as error:
+        raise SpecError(f"{path}: not readable as UTF-8 {path.suffix[1:]}: {error}") from None
+
+
+def _read_conll(path: Path) -> list[dict]:
+    """One `token TAB tag` a line, a blank line between sentences; columns are called tokens and tags."""
+    sentences: list[dict] = []
+    tokens: list[str] = []
+    tags: list[str] = []
+    for number, line in enumerate([*path.read_text(encoding="utf-8").split("\n"), ""], 1):
+        if line.strip():
+            token, tab, tag = line.rstrip("\r").partition("\t")
+            if not tab:
+                raise SpecError(f"{path}:{number}:1: no tab between token and tag")
+            tokens.append(token)
+            tags.append(tag)
+        elif tokens:
+            sentences.append({"tokens": tokens, "tags": tags})
+            tokens, tags = [], []
+    return sentences
+
+
+class _Shape:
+    """Maps one raw row to its family's shape."""
+
+    def __init__(self, identity: dict, name: str):
+        self.columns, self.name = identity["columns"], name
+        labels = identity["labels"]
+        # raw value → label name: by name, by position in the list, or by the spec's own map
+        self.label_of: dict[str | int, str] = {}
+        if isinstance(labels, dict):
+            self.label_of = {raw: label for label, raw in labels.items()}
+        elif labels:
+            self.label_of = {label: label for label in labels} | dict(enumerate(labels))
+
+    def __call__(self, number: int, row: dict) -> dict:
+        missing = [column for column in self.columns.values() if column not in row]
+        if missing:
+            raise SpecError(f"{self.name}: no column {missing[0]!r} in the data; they have {', '.join(row)}")
+        shaped = {ours: row[theirs] for ours, theirs in self.columns.items()}
+        shaped["id"] = str(shaped.get("id", number))
+        if "label" in shaped:
+            shaped["label"] = self._label(shaped["label"], number)
+        if "tags" in shaped:
+            if len(shaped["tags"]) != len(shaped["tokens"]):
+                raise SpecError(f"{self.name}: row {number} has {len(shaped['tokens'])} tokens but {len(shaped['tags'])} tags")
+            shaped["tags"] = [self._label(tag, number) for tag in shaped["tags"]]
+        return shaped
+
+    def _label(self, raw: str | int, number: int) -> str:
+        try:
+            return self.label_of[raw]
+        except (KeyError, TypeError):
+            known = ", ".join(map(str, self.label_of))
+            raise SpecError(f"{self.name}: row {number} has label {raw!r}; the spec knows {known}") from None
+
+
+def _numbers(positions: list[int], numbering: dict | None, name: str) -> list[int]:
+    """Row numbers that mean the same row in every language, given the rows that this copy lacks."""
+    if numbering is None or len(positions) == numbering["rows"]:
+        return positions
+    absent = set(numbering["absent"])
+    if len(positions) + len(absent) != numbering["rows"]:
+        raise SpecError(
+            f"{name}: {len(positions)} rows, but its numbering knows {numbering['rows']}"
+            f" or {numbering['rows'] - len(absent)}; the copy of the data is another one"
+        )
+    return [number for number in range(numbering["rows"]) if number not in absent]
+
+
+def _unique_ids(rows: list[dict]) -> list[dict]:
+    """Some sets repeat an id (TyDiQA does): the second row with id x is x#2, and so on."""
+    seen: dict[str, int] = {}
+    for row in rows:
+        seen[row["id"]] = count = seen.get(row["id"], 0) + 1
+        if count > 1:
+            row["id"] = f"{row['id']}#{count}"
+    return rows
+
+
+def _capped(rows: list[dict], cap: int | None) -> list[dict]:
+    """At most `cap` rows, in their order, chosen by a hash of the id: the same rows in every language and on every machine."""
+    if cap is None or len(rows) <= cap:
+        return rows
+
+    def rank(row: dict) -> bytes:
+        return hashlib.sha256(row["id"].encode()).digest()
+
+    kept = {row["id"] for row in sorted(rows, key=rank)[:cap]}
+    return [row for row in rows if row["id"] in kept]

@@ -1,0 +1,77 @@
+"""What a running job may touch: the store, its working directory, the warm encoder, the driver's ear."""
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from harness.store import Store
+
+THREADS = 1  # per job, whatever the worker count: the order of a sum on the CPU depends on it
+
+
+class Stopped(Exception):
+    """The driver asked the worker to stop; the job has saved what it could."""
+
+
+class JobError(Exception):
+    """The job cannot give a result, for a reason the user can act on."""
+
+
+@dataclass
+class Context:
+    """One job's surroundings. `progress(done, total)` reports; `stopping()` is asked between steps."""
+
+    store: Store
+    key: str
+    job: dict
+    workdir: Path
+    progress: Callable[[int, int], None]
+    stopping: Callable[[], bool]
+    encoders: dict = field(default_factory=dict)  # kept between jobs: a worker loads torch and an encoder once
+    checkpoint_seconds: float = 60.0
+    facts: dict = field(default_factory=dict)  # timings and counts for the manifest; never part of a result
+
+    def encoder(self):
+        """The job's encoder, loaded once per worker."""
+        from harness.encoder import LoadedEncoder
+
+        wanted = self.job["encoder"]
+        known = wanted["identity"]["files"]["model.safetensors"]
+        if known not in self.encoders:
+            self.encoders.clear()  # one at a time: a worker's share of memory holds one encoder
+            self.encoders[known] = LoadedEncoder(wanted["folder"], wanted["identity"])
+        return self.encoders[known]
+
+
+def device() -> str:
+    """The device a worker computes on: its GPU if it sees one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def make_deterministic(seed: int) -> None:
+    """Deterministic kernels, fixed threads, all of torch's random streams from `seed`."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import torch
+
+    torch.set_num_threads(THREADS)
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(seed)
+
+
+def environment() -> dict:
+    """What may differ between two machines that compute the same key; kept in manifests and sidecars."""
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {
+        "device": gpu or platform.machine(),
+        "threads": THREADS,
+        "python": platform.python_version(),
+        "system": platform.system(),
+        **{name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")},
+    }

@@ -1,0 +1,37 @@
+"""Counts training rows that stand in a test set (a leak) or in the target's own training set (shared training)."""
+
+import json
+
+from harness.data import rows as data_rows
+from harness.data.overlap import VERSION, shared_rows
+from harness.jobs.context import Context
+
+__all__ = ["VERSION", "run"]
+
+
+def run(ctx: Context) -> None:
+    """Compare each training set of an arm's chain with the target's tests; writes overlap.json."""
+    job = ctx.job
+    tests = {language: data_rows.load(dataset) for language, dataset in job["tests"].items()}
+    trained = {phase: data_rows.load(dataset) for phase, dataset in job["trained"].items()}
+    leaks = {}
+    for phase, rows in trained.items():
+        english = set(shared_rows(tests.get("en", []), rows))
+        per_language = {}
+        for language, test in sorted(tests.items()):
+            # A parallel test set repeats an English leak under the same id in every language.
+            found = set(shared_rows(test, rows)) | (english & {row["id"] for row in test} if job["parallel"] else set())
+            if found:
+                per_language[language] = len(found)
+        if per_language:
+            leaks[phase] = per_language
+    shared = 0
+    if {"intermediate", "target"} <= set(trained):
+        shared = len(shared_rows(trained["target"], trained["intermediate"]))
+    result = {
+        "leaks": leaks,
+        "shared": shared,
+        "rows": {phase: len(rows) for phase, rows in trained.items()},
+        "test_rows": {language: len(rows) for language, rows in sorted(tests.items())},
+    }
+    (ctx.workdir / "overlap.json").write_text(json.dumps(result, indent=1, sort_keys=True))

@@ -1,0 +1,97 @@
+"""Span F1 of tag sequences (UD-POS, PAN-X), as seqeval 0.0.12 counts it, which is what XTREME's scorer calls.
+
+UD-POS has bare tags and is scored by spans all the same: a run of equal tags is one span, right only as a whole. So the
+number is stricter than accuracy, and accuracy hides a model that always says NOUN. Both are reported.
+seqeval 1.x gives other numbers (CCONJ and SCONJ become one type there); the published ones are from 0.0.12.
+"""
+
+from harness.metrics.accuracy import most_frequent
+from harness.metrics.scored import Scored, check_pairs, paired_difference
+
+
+def span_f1(golds: list[list[str]], predictions: list[list[str]], language: str = "") -> Scored:
+    """Micro-averaged F1 over spans of equal type, first and last token; every number 0-100.
+
+    golds, predictions  n sentences each, every sentence a list of tags ("B-PER", "O", "NOUN"), one a token
+    metrics             f1, precision, recall; accuracy of tokens; majority, the share of the most frequent gold tag
+    main                f1
+    examples            n counts each: tp, pred, gold (spans); right, tokens
+    null                of tokens, the constant most frequent gold tag
+    raises              ValueError: different lengths (names the first such sentence), an empty tag, no tokens
+    source              google-research/xtreme, evaluate.py with seqeval 0.0.12; Hu et al. 2020, arXiv 2003.11080
+    """
+    check_pairs(golds, predictions)
+    _check_sentences(golds, predictions)
+    majority = most_frequent([tag for sentence in golds for tag in sentence])
+    counts = {"tp": [], "pred": [], "gold": [], "right": [], "tokens": []}
+    constant = []
+    for gold, guess in zip(golds, predictions, strict=True):
+        gold_spans, guess_spans = spans(gold), spans(guess)
+        counts["tp"].append(len(gold_spans & guess_spans))
+        counts["pred"].append(len(guess_spans))
+        counts["gold"].append(len(gold_spans))
+        counts["right"].append(sum(a == b for a, b in zip(gold, guess, strict=True)))
+        counts["tokens"].append(len(gold))
+        constant.append(gold.count(majority))
+    precision, recall, f1 = _precision_recall_f1(sum(counts["tp"]), sum(counts["pred"]), sum(counts["gold"]))
+    above, stderr = paired_difference(
+        [right - same for right, same in zip(counts["right"], constant, strict=True)], sizes=counts["tokens"]
+    )
+    null = sum(constant) / sum(counts["tokens"]) * 100
+    return Scored(
+        metrics={
+            "f1": f1 * 100,
+            "precision": precision * 100,
+            "recall": recall * 100,
+            "accuracy": sum(counts["right"]) / sum(counts["tokens"]) * 100,
+            "majority": null,
+        },
+        main=f1 * 100,
+        examples=counts,
+        null=null,
+        null_name="token accuracy of always answering the most frequent gold tag",
+        above_null=100 * above,
+        stderr=100 * stderr,
+    )
+
+
+def spans(tags: list[str]) -> set[tuple[str, int, int]]:
+    """Spans (type, first token, last token) of one sentence, by the lenient rules of seqeval 0.0.12.
+
+    A tag's prefix is its first letter and its type what follows the last hyphen, also where there is no hyphen: NOUN
+    has prefix N and type NOUN. Hence SYM and SCONJ look like single-token spans (S) and never merge, and INTJ looks
+    like the inside of one (I), which changes nothing.
+
+    The scorer joins sentences with an O between, so a span never crosses a sentence; sentence by sentence is the same.
+    """
+    found = set()
+    begin, before, before_type = 0, "O", "O"
+    for i, tag in enumerate([*tags, "O"]):  # the last O closes what is open
+        prefix, type_ = tag[0], tag.split("-")[-1]
+        changed = type_ != before_type
+        closes = before in "ES" or (before in "BI" and prefix in "BSO") or (before not in "O." and changed)
+        opens = prefix in "BS" or (before in "ESO" and prefix in "EI") or (prefix not in "O." and changed)
+        if closes:
+            found.add((before_type, begin, i - 1))
+        if opens:
+            begin = i
+        before, before_type = prefix, type_
+    return found
+
+
+def _precision_recall_f1(tp: int, pred: int, gold: int) -> tuple[float, float, float]:
+    """Fractions 0-1; 0 where nothing was predicted, there was nothing to find, or both."""
+    precision = tp / pred if pred else 0.0
+    recall = tp / gold if gold else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if tp else 0.0
+    return precision, recall, f1
+
+
+def _check_sentences(golds: list[list[str]], predictions: list[list[str]]) -> None:
+    for i, (gold, guess) in enumerate(zip(golds, predictions, strict=True)):
+        if len(gold) != len(guess):
+            raise ValueError(f"sentence {i}: {len(gold)} gold tags but {len(guess)} predicted")
+        if not all(gold) or not all(guess):
+            raise ValueError(f"sentence {i}: an empty tag")
+    if not any(golds):
+        raise ValueError(f"nothing to score: {len(golds)} sentences without a token")

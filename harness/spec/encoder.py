@@ -1,0 +1,39 @@
+"""An encoder: pretrained weights with their tokenizer, at a pinned hash, and what it is known to have seen."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from harness.spec.base import Name, Strict
+
+
+class EncoderSource(Strict):
+    """Where weights may come from; tried in the order: --encoder-root DIR/NAME, `package`, `hub`."""
+
+    hub: str | None = None
+    revision: str | None = None
+    package: str | None = Field(None, description="a Python package that carries the weights")
+    folder: str | None = Field(None, description="folder of the weights inside the package")
+
+    @model_validator(mode="after")
+    def _somewhere(self):
+        if not (self.hub or self.package):
+            raise ValueError("name a hub id or a package")
+        if (self.package is None) != (self.folder is None):
+            raise ValueError("package and folder go together")
+        return self
+
+
+class Encoder(Strict):
+    """One encoder. `sha256` pins the weights file; a different file under the same name is an error."""
+
+    encoder: Name
+    version: PositiveInt
+    source: EncoderSource
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="of model.safetensors")
+    pretrained_on: Literal["english", "multilingual"]
+    seen: list[str] = Field(description="data it is known to have been trained on; shown beside its gains")
+    pooling: Literal["mean", "cls"] = Field("mean", description="for retrieval, special tokens included")
+    layer: int = Field(-1, description="hidden state for retrieval: 0 = embeddings, -1 = last")
+    max_length: PositiveInt = 512
+    note: str | None = None

@@ -1,0 +1,201 @@
+"""A task: a dataset in one or more languages, a family, a metric. One YAML file, all its languages in it.
+
+    task: xnli                       source: {hub: google/xtreme, config: XNLI, where: {language: "{language}"}}
+    family: classification           columns: {text: sentence1, text_pair: sentence2, label: gold_label}
+
+`{language}` and `{name}` in a source are filled in per language (`names: {de: German}` gives `{name}`).
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PositiveInt, field_validator, model_validator
+
+from harness.spec.base import Name, Strict
+from harness.spec.family import FAMILIES
+from harness.spec.languages import ISO_639_1
+from harness.spec.reader import nearest
+
+
+
+def _known_language(code: str) -> str:
+    base = code.split("-")[0]
+    if base in ISO_639_1 or re.fullmatch(r"[a-z]{3}", base):  # three letters: ISO 639-3, taken on trust
+        return code
+    raise ValueError(f"{code!r} is no language code{nearest(code, ISO_639_1)}")
+
+
+Language = Annotated[str, AfterValidator(_known_language)]
+
+# 'validation', 'validation[:80%]', 'train[100:200]', 'dev_r1+dev_r2': the notation of the `datasets` library.
+_SPLIT_PART = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(\[(?P<from>\d+%?)?:(?P<to>\d+%?)?\])?$")
+
+
+class SplitPart(Strict):
+    """One summand of a split expression: rows [start, stop) of split `name`, in rows or in percent."""
+
+    name: str
+    start: str | None = None
+    stop: str | None = None
+
+    def bounds(self, rows: int) -> tuple[int, int]:
+        """The half-open row range this part selects out of `rows` rows; percents round down."""
+
+        def at(bound: str | None, default: int) -> int:
+            if bound is None:
+                return default
+            return min(rows, rows * int(bound[:-1]) // 100 if bound.endswith("%") else int(bound))
+
+        return at(self.start, 0), at(self.stop, rows)
+
+
+def split_parts(expression: str) -> list[SplitPart]:
+    """Parse a split expression; raises ValueError that shows the notation."""
+    parts = []
+    for text in expression.split("+"):
+        match = _SPLIT_PART.match(text.strip())
+        if not match:
+            raise ValueError(f"{expression!r} is no split; write 'train', 'train[:80%]', 'train[100:200]' or 'a+b'")
+        parts.append(SplitPart(name=match["name"], start=match["from"], stop=match["to"]))
+    return parts
+
+
+class Numbering(Strict):
+    """Row numbers of a parallel test set whose copies lack some rows, so that a row has one id in every language."""
+
+    rows: PositiveInt = Field(description="rows of the complete set")
+    absent: dict[str, list[int]] = Field(description="language → numbers (0-based) that its copy lacks")
+
+
+class Source(Strict):
+    """Where rows come from: exactly one of `hub`, `files`, `generated`."""
+
+    hub: str | None = Field(None, description="hub dataset id, e.g. google/xtreme")
+    revision: str | None = Field(None, description="commit of the hub dataset")
+    config: str | None = Field(None, description="hub config; may hold {language} or {name}")
+    files: str | None = Field(None, description="path beside the YAML; may hold {language}, {name}, {split}")
+    generated: str | None = Field(None, description="a config of the built-in smoke data")
+    names: dict[str, str] = Field({}, description="language → {name}")
+    where: dict[str, str] = Field({}, description="keep rows whose column equals this; a trailing * matches any ending")
+    numbering: Numbering | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self):
+        given = [kind for kind in ("hub", "files", "generated") if getattr(self, kind) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a source has exactly one of hub, files, generated; this one has {' and '.join(given) or 'none'}")
+        if self.hub and not self.config:
+            raise ValueError("a hub source needs a config (the hub's own name for the subset; often 'default')")
+        return self
+
+    @field_validator("files")
+    @classmethod
+    def _known_suffix(cls, value):
+        if value is not None and not value.endswith((".jsonl", ".json", ".csv", ".tsv", ".parquet", ".conll")):
+            raise ValueError(f"{value!r}: files end in .parquet, .jsonl, .json, .csv, .tsv or .conll")
+        return value
+
+
+class Rows(Strict):
+    """Which rows make up a split: another task's, or a split expression over a source."""
+
+    task: Name | None = Field(None, description="take this split of that task")
+    split: str | None = None
+    language: Language | None = Field(None, description="default: English for train and dev, every language for test")
+    source: Source | None = Field(None, description="default: the task's source")
+
+    @model_validator(mode="after")
+    def _task_or_split(self):
+        if (self.task is None) == (self.split is None):
+            raise ValueError("give either `task:` (another task's rows) or `split:` (rows of this one)")
+        if self.split:
+            split_parts(self.split)
+        return self
+
+
+class Figure(Strict):
+    """A published number with the place where it was read; `value: null` = nobody published one."""
+
+    value: float | None
+    source: str
+
+
+class Difficulty(Strict):
+    """What is known of an intermediate task before measuring: the declared bucket, chance and human scores (0-100)."""
+
+    declared: Literal["easy", "hard"]
+    why: str
+    chance: Figure | None = None
+    human: Figure | None = None
+
+
+class About(Strict):
+    """Citation, licence and a note for whoever reads the board."""
+
+    title: str
+    citation: str | None = None
+    licence: str | None = None
+    url: str | None = None
+    note: str | None = None
+
+
+class Task(Strict):
+    """One task. Fifteen fields are common to all tasks; `difficulty` belongs to intermediate tasks only."""
+
+    task: Name
+    version: PositiveInt
+    role: list[Literal["intermediate", "target", "training"]] = Field(min_length=1)
+    family: Literal[tuple(FAMILIES)]  # type: ignore[valid-type]
+    languages: list[Language] = Field(min_length=1)
+    source: Source
+    train: Rows | None = None
+    dev: Rows | None = None
+    test: Rows | None = None
+    columns: dict[str, str] = {}
+    labels: list[str] | dict[str, str | int] | None = Field(
+        None, description="class names in head order; a map gives each name's raw value in the data"
+    )
+    metric: str
+    max_length: PositiveInt = 128
+    options: dict[str, Any] = {}
+    about: About
+    difficulty: Difficulty | None = None
+
+    @property
+    def label_names(self) -> list[str]:
+        """Class names in the order of the head's outputs."""
+        return list(self.labels or [])
+
+    @property
+    def family_options(self) -> Strict:
+        """`options:` as the family's own model, defaults filled in."""
+        return FAMILIES[self.family].options.model_validate(self.options)
+
+    @model_validator(mode="after")
+    def _family_agrees(self):
+        family = FAMILIES[self.family]
+        if self.metric not in family.metrics:
+            raise ValueError(f"metric {self.metric!r} does not score {self.family}; one of {', '.join(family.metrics)}")
+        missing = family.columns - set(self.columns)
+        if missing:
+            raise ValueError(f"columns lacks {', '.join(sorted(missing))}, which {self.family} needs")
+        unknown = set(self.columns) - family.columns - family.optional
+        if unknown:
+            known = ", ".join(sorted(family.columns | family.optional))
+            raise ValueError(f"columns has {', '.join(sorted(unknown))}, which {self.family} does not use; it knows {known}")
+        if family.labelled and not self.labels:
+            raise ValueError(f"{self.family} needs labels")
+        if len(set(self.languages)) != len(self.languages):
+            raise ValueError("a language is listed twice")
+        return self
+
+    @model_validator(mode="after")
+    def _roles_have_rows(self):
+        if "target" in self.role and self.test is None:
+            raise ValueError("a target needs test rows")
+        trained = FAMILIES[self.family].trained
+        if trained and (self.train is None or (self.dev is None and self.train.task is None)):
+            raise ValueError(f"{self.family} is trained: it needs train and dev rows (dev selects the best weights)")
+        if "intermediate" in self.role and (not trained or self.difficulty is None):
+            raise ValueError("an intermediate task is of a trained family and says its difficulty")
+        return self

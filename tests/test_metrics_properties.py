@@ -1,0 +1,145 @@
+"""What holds for every input: bounds, symmetry, and that the stored counts carry the whole score."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.metrics import METRICS
+
+quick = settings(max_examples=60, deadline=None)
+
+labels = st.sampled_from(["entailment", "neutral", "contradiction"])
+tags = st.sampled_from(["NOUN", "VERB", "SYM", "INTJ", "CCONJ", "SCONJ", "O", "B-PER", "I-PER", "B-LOC", "I-LOC"])
+words = st.sampled_from(["the", "Nile", "25", "km", "river", "a", "!", "North", ""])
+answers = st.lists(words, max_size=4).map(" ".join)
+
+
+@st.composite
+def sentence(draw):
+    length = draw(st.integers(1, 6))
+    return [draw(st.lists(tags, min_size=length, max_size=length)) for _ in range(2)]
+
+
+@st.composite
+def question(draw, min_answers=1):
+    gold = {
+        "answers": draw(st.lists(answers, min_size=min_answers, max_size=3)),
+        "context": draw(st.lists(words, max_size=12).map(" ".join)),
+        "group": draw(st.sampled_from("pqrs")),
+    }
+    return gold, draw(answers)
+
+
+PAIRS = {
+    "accuracy": st.tuples(labels, labels),
+    "span_f1": sentence(),
+    "squad": question(),
+    "mlqa": question(),
+    "squad_v2": question(min_answers=0),
+    "retrieval_accuracy": st.tuples(st.integers(0, 9), st.integers(0, 9)),
+}
+
+
+def data_sets(name, **limits):
+    return st.lists(PAIRS[name], **({"min_size": 1, "max_size": 20} | limits))
+
+
+def score(name, pairs, language="en"):
+    return METRICS[name]([gold for gold, _ in pairs], [guess for _, guess in pairs], language)
+
+
+@pytest.mark.parametrize("name", METRICS)
+@quick
+@given(data=st.data())
+def test_everything_is_within_bounds(name, data):
+    scored = score(name, data.draw(data_sets(name)))
+    numbers = [*scored.metrics.values(), scored.main, scored.null, scored.stderr]
+    assert all(math.isfinite(x) and 0 <= x <= 100 for x in numbers)
+    assert -100 <= scored.above_null <= 100
+
+
+@pytest.mark.parametrize("name", METRICS)
+@quick
+@given(data=st.data())
+def test_the_order_of_examples_does_not_matter(name, data):
+    pairs = data.draw(data_sets(name))
+    order = data.draw(st.permutations(range(len(pairs))))
+    here, there = score(name, pairs), score(name, [pairs[i] for i in order])
+    assert there.examples == {key: [values[i] for i in order] for key, values in here.examples.items()}
+    assert there._replace(examples={}) == here._replace(examples={})
+
+
+@pytest.mark.parametrize("name", METRICS)
+@quick
+@given(data=st.data())
+def test_the_gold_itself_scores_100(name, data):
+    golds = [gold for gold, _ in data.draw(data_sets(name))]
+    if name == "span_f1":
+        golds = [*golds, ["NOUN"]]  # without a span F1 is 0, as in the official scorer
+    if name in ("squad", "mlqa"):
+        golds = [
+            {**gold, "answers": [*gold["answers"], "Nile"]} for gold in golds
+        ]  # an answer that is not only articles
+        assert METRICS[name](golds, ["Nile"] * len(golds), "en").main == 100
+    elif name == "squad_v2":
+        assert METRICS[name](golds, [next(filter(real, gold["answers"]), "") for gold in golds], "en").main == 100
+    else:
+        assert METRICS[name](golds, golds, "en").main == 100
+
+
+def real(answer):
+    return bool(set(answer.split()) - {"the", "a", "!"})
+
+
+@pytest.mark.parametrize("name", METRICS)
+@quick
+@given(data=st.data())
+def test_the_examples_carry_the_score(name, data):
+    scored = score(name, data.draw(data_sets(name)))
+    total = {key: math.fsum(values) for key, values in scored.examples.items()}
+    n = len(next(iter(scored.examples.values())))
+    if name == "span_f1":
+        denominator = total["pred"] + total["gold"]
+        f1 = 200 * total["tp"] / denominator if denominator else 0
+        assert scored.main == pytest.approx(f1)
+        assert scored.metrics["accuracy"] == pytest.approx(100 * total["right"] / total["tokens"])
+    elif "correct" in total:
+        assert scored.main == pytest.approx(100 * total["correct"] / n)
+    else:
+        assert scored.main == pytest.approx(100 * (total["em"] + total["f1"]) / (2 * n))
+
+
+@pytest.mark.parametrize("name", METRICS)
+@quick
+@given(data=st.data())
+def test_a_constant_answer_is_never_learned(name, data):
+    golds = [gold for gold, _ in data.draw(data_sets(name, max_size=40))]
+    if name == "span_f1":
+        tag = data.draw(tags)
+        constant = [[tag] * len(gold) for gold in golds]
+    elif isinstance(golds[0], dict):
+        constant = [""] * len(golds)
+    else:
+        constant = [data.draw(st.sampled_from(golds))] * len(golds)
+    assert not METRICS[name](golds, constant, "en").learned
+
+
+@quick
+@given(pairs=data_sets("accuracy"), names=st.permutations(["contradiction", "entailment", "neutral", "other"]))
+def test_renamed_labels_score_the_same(pairs, names):
+    rename = dict(zip(["entailment", "neutral", "contradiction"], names, strict=False))
+    here, there = score("accuracy", pairs), score("accuracy", [(rename[g], rename[p]) for g, p in pairs])
+    assert (here.main, here.examples, here.null) == (there.main, there.examples, there.null)
+
+
+@pytest.mark.parametrize("name", ["squad", "mlqa"])
+@quick
+@given(data=st.data(), extra=answers)
+def test_one_more_accepted_answer_never_lowers_the_score(name, data, extra):
+    pairs = data.draw(data_sets(name))
+    more = [({**gold, "answers": [*gold["answers"], extra]}, guess) for gold, guess in pairs]
+    before, after = score(name, pairs), score(name, more)
+    for key in ("em", "f1"):
+        assert all(a <= b for a, b in zip(before.examples[key], after.examples[key], strict=True))
