@@ -11,7 +11,6 @@ from harness.data import mini
 from harness.errors import MissingError
 from harness.hub import Where, snapshot
 from harness.spec.catalog import Catalog
-from harness.spec.suite import Cut
 from harness.spec.task import Rows, Source, Task, split_parts
 from harness.store import HashIndex, key_of
 
@@ -36,42 +35,31 @@ class Locator:
         self.catalog, self.where, self.index = catalog, where, index
         self._generated: dict[tuple[str, str, str], str] = {}
 
-    def dataset(self, task: Task, phase: str, language: str, cut: Cut | None, cap: int | None) -> Dataset:
-        """The rows of `task` in `phase` (train, dev, test) and `language`, after the suite's cut and cap.
+    def dataset(self, task: Task, rows: Rows, phase: str, language: str, cap: int | None) -> Dataset:
+        """The `rows` of `task` for `phase` (train, dev, test) in one language, at most `cap` of them.
 
         Raises MissingError naming the file or hub id that is not here.
         """
-        owner, rows = self._owner(task, phase, cut)
-        source = rows.source or owner.source
+        source = rows.source or task.source
         parts, location = [], []
         for part in split_parts(rows.split or ""):
-            hashes, place = self._find(source, owner, part.name, language)
+            hashes, place = self._find(source, task, part.name, language)
             parts.append({"sha256": hashes, "split": part.name, "start": part.start, "stop": part.stop})
             location.append(place)
         identity = {
-            "family": owner.family,
+            "family": task.family,
             "parts": parts,
-            "where": {column: value.format(language=language) for column, value in source.where.items()},
-            "columns": owner.columns,
-            "labels": owner.labels,
+            "where": {column: value.format(**_fill(source, language)) for column, value in source.where.items()},
+            "columns": task.columns,
+            "labels": task.labels,
             "cap": cap,
         }
         if source.numbering:
             identity["numbering"] = {"rows": source.numbering.rows, "absent": source.numbering.absent.get(language, [])}
-        return Dataset(f"{owner.task} {phase} {language}", identity, location)
-
-    def _owner(self, task: Task, phase: str, cut: Cut | None) -> tuple[Task, Rows]:
-        """The task whose rows these are: the suite's cut, the task's own, or another task's."""
-        rows = (getattr(cut, phase) if cut else None) or getattr(task, phase)
-        if rows is None:
-            raise MissingError(f"task {task.task} has no {phase} rows")
-        if rows.task is None:
-            return task, rows
-        owner = self.catalog.task(rows.task)
-        return owner, getattr(owner, phase)
+        return Dataset(f"{task.task} {phase} {language}", identity, location)
 
     def _find(self, source: Source, task: Task, split: str, language: str) -> tuple[list[str], dict]:
-        fill = {"language": language, "name": source.names.get(language, language), "split": split}
+        fill = _fill(source, language) | {"split": split}
         if source.generated:
             config = source.generated.format(**fill)
             return [self._generated_hash(config, language, split)], {"generated": [config, language, split]}
@@ -111,6 +99,11 @@ class Locator:
             f"Fetch it where there is a network: hf download {source.hub} --repo-type dataset{revision}; "
             f"or give --data-root DIR, a folder that holds {source.hub}/{config}/{split}-*.parquet"
         )
+
+
+def _fill(source: Source, language: str) -> dict[str, str]:
+    """What {language} and {name} stand for in a source."""
+    return {"language": language, "name": source.names.get(language, language)}
 
 
 def _layouts(config: str, split: str) -> list[str]:

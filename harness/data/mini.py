@@ -28,7 +28,10 @@ SPLITS: dict[str, dict[str, int]] = {
     **{config: {"train": 480, "validation": 96} for config in ENGLISH_ONLY},
 }
 
-UPOS = "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split()
+# fmt: off
+UPOS = ["ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM",
+        "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"]
+# fmt: on
 NER_TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
 TOPICS = ["geography", "calendar", "money", "language"]
 NLI_LABELS = ["entailment", "neutral", "contradiction"]
@@ -85,7 +88,7 @@ def names(language: str) -> dict[str, list[str]]:
     months = locale.months["stand-alone" if language == "ru" else "format"]["wide"]
     space = "·" if language == "zh" else " "
     given, family = words.GIVEN[language].split(), words.FAMILY[language].split()
-    countries = [locale.territories[code] for code in words.TERRITORIES]
+    countries = [locale.territories[code] for code in words.TERRITORIES.split()]
     return {
         "who": [first + space + last for first in given for last in family],
         "start": countries,
@@ -93,8 +96,8 @@ def names(language: str) -> dict[str, list[str]]:
         "city": words.CITIES[language].split(),
         "day": [locale.days["format"]["wide"][i] for i in range(7)],
         "month": [months[i] for i in range(1, 13)],
-        "money": [locale.currencies[code] for code in words.CURRENCIES],
-        "tongue": [locale.languages[code] for code in words.TONGUES],
+        "money": [locale.currencies[code] for code in words.CURRENCIES.split()],
+        "tongue": [locale.languages[code] for code in words.TONGUES.split()],
     }
 
 
@@ -220,8 +223,9 @@ def _write_panx(language, meaning, name):
 
 
 def _draw_xquad(rng, i):
-    facts = _facts(rng, rng.sample(words.KINDS, 6))
-    forms = tuple(rng.randrange(2) for _ in facts)
+    facts = _facts(rng, rng.sample(words.KINDS, 7))
+    labelled = rng.sample(range(7), 2)  # a few short lines among the sentences: 30 to 50 words in all
+    forms = tuple(int(at in labelled) for at in range(7))
     return frozenset(facts), (facts, forms, i % len(facts))  # the asked fact goes round all positions
 
 
@@ -269,19 +273,22 @@ _TOPIC_SENTENCES = {
         "the appointment was moved to the second {day} of {month}",
     ),
     "money": (
-        "the bank in {start} changes notes into {money}",
-        "in {start} the price of bread was paid in {money}",
-        "she saved ten coins of {money} for {start}",
+        "the bank in {start} buys and sells the {money}",
+        "the price of bread in {start} rose when the {money} fell",
+        "shops in {start} take cards and coins of the {money}",
         "the {money} lost value, and wages in {start} fell",
     ),
     "language": (
         "she speaks {tongue} and learns new words every {day}",
         "the poem was translated into {tongue} in {month}",
-        "the {tongue} grammar has verbs that pupils study on {day}",
+        "pupils study {tongue} grammar and verbs on {day}",
         "his {tongue} accent and spelling got better in {month}",
     ),
 }
-_EVENTS = "fair market concert festival race exhibition meeting film tournament lecture parade play".split()
+_EVENTS = (
+    *("fair", "market", "concert", "festival", "race", "show"),
+    *("meeting", "film", "tournament", "lecture", "parade", "play"),
+)
 # (statement, question) pairs; neither carries a final mark that would give it away.
 _ASKING = (
     ("the {event} in {end} starts on {day}", "when does the {event} in {end} start"),
@@ -289,7 +296,7 @@ _ASKING = (
     ("{who} bought a ticket for the {event} in {month}", "who bought a ticket for the {event} in {month}"),
     ("people at the {event} in {end} speak {tongue}", "which language do people speak at the {event} in {end}"),
     ("the {event} was moved from {city} to {end}", "why was the {event} moved from {city} to {end}"),
-    ("we pay for the {event} in {money}", "how much {money} do we pay for the {event}"),
+    ("we can pay for the {event} with the {money}", "can we pay for the {event} with the {money}"),
 )
 
 

@@ -3,7 +3,8 @@
 Every list is parallel: entry i means the same thing in each language, so that `mini.py` can draw
 a meaning once, as indices, and write it in any language. Country, day, month, currency and
 language names are not here: Babel's CLDR data give them. Templates keep an inserted name in its
-dictionary form (subject of a copula, or behind a colon), because CLDR does not inflect.
+dictionary form (beside a copula, or behind a colon), because CLDR does not inflect. A list of
+single words is one string, split at spaces by its reader.
 """
 
 # Left out: countries that take an article in some language (der Tschad, the Philippines), whose
@@ -12,11 +13,9 @@ TERRITORIES = (
     "AO AR AM AT BE BO BR BG KH CM CA CL CN CO CR HR CU CY DK EC EG EE ET FI FR GE DE GH GR HU IS "
     "IN ID IE IT JP JO KZ KE LV LT MG MY MT MX MA NP NZ NG NO PA PY PE PL PT RO RU SA RS KR ES LK "
     "SE TZ TH TN UG UY UZ VE VN ZM ZW"
-).split()
-CURRENCIES = "EUR JPY RUB MXN BRL PEN PLN VND KES CHF CAD EGP SEK NOK DKK MAD TND ARS CLP COP".split()
-TONGUES = (
-    "en fr de es ru ar zh hi ja it pt tr fi el pl vi th ko uk he ka hy sv da nl cs hu"
-).split()
+)
+CURRENCIES = "EUR JPY RUB MXN BRL PEN PLN VND KES CHF CAD EGP SEK NOK DKK MAD TND ARS CLP COP"
+TONGUES = "en fr de es ru ar zh hi ja it pt tr fi el pl vi th ko uk he ka hy sv da nl cs hu"
 
 _CITIES_EN = "Berlin Paris Madrid London Moscow Beijing Delhi Rome Tokyo Vienna Lima Seoul Sydney Lisbon"
 CITIES = {
@@ -177,7 +176,7 @@ _phrases(
     does/AUX not/PART use/VERB the/DET key/NOUN {} ;
     visits/VERB the/DET museum/NOUN and/CCONJ the/DET park/NOUN {} ;
     is/AUX very/ADV happy/ADJ {} ; works/VERB with/ADP three/NUM friends/NOUN {} ;
-    always/ADV eats/VERB fish/NOUN {} ; opens/VERB the/DET big/ADJ window/NOUN {}""",
+    also/ADV eats/VERB fish/NOUN {} ; opens/VERB the/DET big/ADJ window/NOUN {}""",
     """today/NOUN ; in/ADP the/DET city/NOUN ; at/ADP home/NOUN ; in/ADP Paris/PROPN ;
     every/DET day/NOUN ; in/ADP the/DET morning/NOUN ; in/ADP a/DET small/ADJ village/NOUN ;
     here/ADV""",
@@ -195,7 +194,7 @@ _phrases(
     benutzt/VERB {} den/DET Schlüssel/NOUN nicht/PART ;
     besucht/VERB {} das/DET Museum/NOUN und/CCONJ den/DET Park/NOUN ;
     ist/AUX {} sehr/ADV glücklich/ADJ ; arbeitet/VERB {} mit/ADP drei/NUM Freunden/NOUN ;
-    isst/VERB {} immer/ADV Fisch/NOUN ; öffnet/VERB {} das/DET große/ADJ Fenster/NOUN""",
+    isst/VERB {} auch/ADV Fisch/NOUN ; öffnet/VERB {} das/DET große/ADJ Fenster/NOUN""",
     """heute/ADV ; in/ADP der/DET Stadt/NOUN ; zu/ADP Hause/NOUN ; in/ADP Paris/PROPN ;
     jeden/DET Tag/NOUN ; morgens/ADV ; in/ADP einem/DET kleinen/ADJ Dorf/NOUN ; hier/ADV""",
     """{} ./PUNCT ; {} ,/PUNCT und/CCONJ er/PRON ist/AUX reich/ADJ ./PUNCT ;
@@ -212,7 +211,7 @@ _phrases(
     no/ADV usa/VERB la/DET llave/NOUN {} ;
     visita/VERB el/DET museo/NOUN y/CCONJ el/DET parque/NOUN {} ;
     está/AUX muy/ADV contento/ADJ {} ; trabaja/VERB con/ADP tres/NUM amigos/NOUN {} ;
-    siempre/ADV come/VERB pescado/NOUN {} ; abre/VERB la/DET ventana/NOUN grande/ADJ {}""",
+    también/ADV come/VERB pescado/NOUN {} ; abre/VERB la/DET ventana/NOUN grande/ADJ {}""",
     """hoy/ADV ; en/ADP la/DET ciudad/NOUN ; en/ADP casa/NOUN ; en/ADP París/PROPN ;
     cada/DET día/NOUN ; por/ADP la/DET mañana/NOUN ; en/ADP un/DET pequeño/ADJ pueblo/NOUN ;
     aquí/ADV""",
@@ -230,7 +229,7 @@ _phrases(
     n'/ADV utilise/VERB pas/ADV la/DET clé/NOUN {} ;
     visite/VERB le/DET musée/NOUN et/CCONJ le/DET parc/NOUN {} ; est/AUX très/ADV content/ADJ {} ;
     travaille/VERB avec/ADP trois/NUM amis/NOUN {} ;
-    mange/VERB toujours/ADV du/DET poisson/NOUN {} ;
+    mange/VERB aussi/ADV du/DET poisson/NOUN {} ;
     ouvre/VERB la/DET grande/ADJ fenêtre/NOUN {}""",
     """aujourd'hui/ADV ; dans/ADP la/DET ville/NOUN ; à/ADP la/DET maison/NOUN ; à/ADP Paris/PROPN ;
     chaque/DET jour/NOUN ; le/DET matin/NOUN ; dans/ADP un/DET petit/ADJ village/NOUN ; ici/ADV""",
@@ -246,7 +245,7 @@ _phrases(
     {} пьёт/VERB горячий/ADJ чай/NOUN ; {} пишет/VERB длинное/ADJ письмо/NOUN ;
     {} не/PART использует/VERB ключ/NOUN ; {} посещает/VERB музей/NOUN и/CCONJ парк/NOUN ;
     {} очень/ADV счастлив/ADJ ; {} работает/VERB с/ADP тремя/NUM друзьями/NOUN ;
-    {} всегда/ADV ест/VERB рыбу/NOUN ; {} открывает/VERB большое/ADJ окно/NOUN""",
+    {} тоже/ADV ест/VERB рыбу/NOUN ; {} открывает/VERB большое/ADJ окно/NOUN""",
     """сегодня/ADV ; в/ADP городе/NOUN ; дома/ADV ; в/ADP Париже/PROPN ; каждый/DET день/NOUN ;
     утром/ADV ; в/ADP маленькой/ADJ деревне/NOUN ; здесь/ADV""",
     """{} ./PUNCT ; {} ,/PUNCT и/CCONJ он/PRON богат/ADJ ./PUNCT ;
@@ -261,7 +260,7 @@ _phrases(
     يشرب/VERB شايا/NOUN ساخنا/ADJ {} ; يكتب/VERB رسالة/NOUN طويلة/ADJ {} ;
     لا/PART يستخدم/VERB المفتاح/NOUN {} ; يزور/VERB المتحف/NOUN و/CCONJ الحديقة/NOUN {} ;
     سعيد/ADJ جدا/ADV {} ; يعمل/VERB مع/ADP ثلاثة/NUM أصدقاء/NOUN {} ;
-    يأكل/VERB السمك/NOUN دائما/ADV {} ; يفتح/VERB النافذة/NOUN الكبيرة/ADJ {}""",
+    يأكل/VERB السمك/NOUN أيضا/ADV {} ; يفتح/VERB النافذة/NOUN الكبيرة/ADJ {}""",
     """اليوم/NOUN ; في/ADP المدينة/NOUN ; في/ADP البيت/NOUN ; في/ADP باريس/PROPN ; كل/DET يوم/NOUN ;
     في/ADP الصباح/NOUN ; في/ADP قرية/NOUN صغيرة/ADJ ; هنا/ADV""",
     """{} ./PUNCT ; {} ،/PUNCT و/CCONJ هو/PRON غني/ADJ ./PUNCT ;
@@ -274,7 +273,7 @@ _phrases(
     """{} 读/VERB 一/NUM 本/NOUN 书/NOUN ; {} 买/VERB 三/NUM 个/NOUN 苹果/NOUN ; {} 喝/VERB 热/ADJ 茶/NOUN ;
     {} 写/VERB 一/NUM 封/NOUN 长/ADJ 信/NOUN ; {} 不/ADV 使用/VERB 钥匙/NOUN ;
     {} 参观/VERB 博物馆/NOUN 和/CCONJ 公园/NOUN ; {} 非常/ADV 高兴/ADJ ;
-    {} 和/ADP 三/NUM 个/NOUN 朋友/NOUN 一起/ADV 工作/VERB ; {} 总是/ADV 吃/VERB 鱼/NOUN ;
+    {} 和/ADP 三/NUM 个/NOUN 朋友/NOUN 一起/ADV 工作/VERB ; {} 也/ADV 吃/VERB 鱼/NOUN ;
     {} 打开/VERB 大/ADJ 窗户/NOUN""",
     """今天/NOUN ; 在/ADP 城市/NOUN 里/ADP ; 在/ADP 家/NOUN 里/ADP ; 在/ADP 巴黎/PROPN ; 每/DET 天/NOUN ; 早上/NOUN ;
     在/ADP 一/NUM 个/NOUN 小/ADJ 村庄/NOUN 里/ADP ; 在/ADP 这里/PRON""",
@@ -290,7 +289,7 @@ _phrases(
     {} चाबी/NOUN का/ADP उपयोग/NOUN नहीं/PART करता/VERB ;
     {} संग्रहालय/NOUN और/CCONJ पार्क/NOUN देखता/VERB है/AUX ; {} बहुत/ADV खुश/ADJ है/AUX ;
     {} तीन/NUM दोस्तों/NOUN के/ADP साथ/ADP काम/NOUN करता/VERB है/AUX ;
-    {} हमेशा/ADV मछली/NOUN खाता/VERB है/AUX ; {} बड़ी/ADJ खिड़की/NOUN खोलता/VERB है/AUX""",
+    {} मछली/NOUN भी/PART खाता/VERB है/AUX ; {} बड़ी/ADJ खिड़की/NOUN खोलता/VERB है/AUX""",
     """आज/ADV ; शहर/NOUN में/ADP ; घर/NOUN पर/ADP ; पेरिस/PROPN में/ADP ; हर/DET दिन/NOUN ;
     सुबह/NOUN ; एक/NUM छोटे/ADJ गाँव/NOUN में/ADP ; यहाँ/ADV""",
     """{} ।/PUNCT ; {} ,/PUNCT और/CCONJ वह/PRON अमीर/ADJ है/AUX ।/PUNCT ;

@@ -1,16 +1,13 @@
 """Do training rows stand in a test set, or in another training set? Counted on normalised text, not trusted to names.
 
-Each row has fingerprints: a pair counts as one text, a question and its context count each for themselves
-(a model that trained on a paragraph has seen the answers in it). Parallel test sets repeat an English leak in
+Each row has fingerprints: a pair counts as one text; a context counts for itself (a model that trained on a paragraph
+has seen the answers in it), and so does a question with its answer (a question alone may ask of anything). Parallel test sets repeat an English leak in
 every language, so test rows are compared in English as well as in their own language, and by source id.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable
-
-VERSION = 1
-MIN_QUESTION_WORDS = 4  # "Who won?" stands in many paragraphs and leaks nothing
 
 _NOT_WORD = re.compile(r"[\W_]+", re.UNICODE)
 
@@ -23,10 +20,9 @@ def normalise(text: str) -> str:
 def fingerprints(row: dict) -> set[str]:
     """What a row shares with another if one is a copy of the other. Works on the shapes of `data.rows`."""
     if "question" in row:
-        prints = {"context:" + normalise(row["context"])}
-        if len(row["question"].split()) >= MIN_QUESTION_WORDS:
-            prints.add("question:" + normalise(row["question"]))
-        return prints
+        answers = [normalise(answer) for answer in row["answers"]["text"]]
+        asked = {f"question:{normalise(row['question'])}\t{answer}" for answer in answers if answer}
+        return asked | {"context:" + normalise(row["context"])}
     if "tokens" in row:
         return {"text:" + normalise(" ".join(row["tokens"]))}
     if "source" in row:

@@ -28,11 +28,11 @@ def load(dataset: dict) -> list[dict]:
     for part, place in zip(identity["parts"], dataset["location"], strict=True):
         rows = _read(place, identity["where"], name)
         start, stop = SplitPart(name=part["split"], start=part["start"], stop=part["stop"]).bounds(len(rows))
-        first = start if len(identity["parts"]) == 1 else len(raw)  # a sum of splits is numbered through
-        raw += enumerate(rows[start:stop], first)
-    numbers = _numbers([n for n, _ in raw], identity.get("numbering"), name)
+        numbered = list(zip(_numbers(len(rows), identity.get("numbering"), name), rows, strict=True))[start:stop]
+        # One split keeps its own row numbers; a sum of splits is numbered through.
+        raw += numbered if len(identity["parts"]) == 1 else [(len(raw) + i, row) for i, (_, row) in enumerate(numbered)]
     shape = _Shape(identity, name)
-    rows = [shape(number, row) for number, (_, row) in zip(numbers, raw, strict=True)]
+    rows = [shape(number, row) for number, row in raw]
     if not rows:
         raise SpecError(f"{name}: no rows; check its split and its where")
     return _capped(_unique_ids(rows), identity["cap"])
@@ -42,7 +42,7 @@ def _read(place: dict, where: dict[str, str], name: str) -> list[dict]:
     if "generated" in place:
         rows = mini.rows(*place["generated"])
     else:
-        rows = [row for file in place["files"] for row in _read_file(Path(file))]
+        rows = [row for file in place["files"] for row in _read_file(Path(file), Path(file).stat().st_mtime_ns)]
     for column, wanted in where.items():
         if rows and column not in rows[0]:
             raise SpecError(f"{name}: `where` names column {column!r}, the data have {', '.join(rows[0])}")
@@ -51,7 +51,7 @@ def _read(place: dict, where: dict[str, str], name: str) -> list[dict]:
 
 
 @functools.lru_cache(maxsize=4)  # XNLI keeps all its languages in one file: read it once, not fifteen times
-def _read_file(path: Path) -> list[dict]:
+def _read_file(path: Path, changed: int) -> list[dict]:
     if path.suffix == ".parquet":
         import pyarrow.parquet as parquet
 
@@ -122,14 +122,14 @@ class _Shape:
             raise SpecError(f"{self.name}: row {number} has label {raw!r}; the spec knows {known}") from None
 
 
-def _numbers(positions: list[int], numbering: dict | None, name: str) -> list[int]:
+def _numbers(rows: int, numbering: dict | None, name: str) -> list[int]:
     """Row numbers that mean the same row in every language, given the rows that this copy lacks."""
-    if numbering is None or len(positions) == numbering["rows"]:
-        return positions
+    if numbering is None or rows == numbering["rows"]:
+        return list(range(rows))
     absent = set(numbering["absent"])
-    if len(positions) + len(absent) != numbering["rows"]:
+    if rows + len(absent) != numbering["rows"]:
         raise SpecError(
-            f"{name}: {len(positions)} rows, but its numbering knows {numbering['rows']}"
+            f"{name}: {rows} rows, but its numbering knows {numbering['rows']}"
             f" or {numbering['rows'] - len(absent)}; the copy of the data is another one"
         )
     return [number for number in range(numbering["rows"]) if number not in absent]

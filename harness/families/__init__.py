@@ -2,7 +2,6 @@
 
 `trained` families (classification, tagging, span_qa) are modules with
 
-    VERSION                                     raised when results move; part of every key
     encode(rows, encoder, task, training)       → features: dicts with input_ids and what loss and decode need
     head(width, task, dropout)                  → torch module: hidden states (rows, tokens, width) → logits
     terms(features)                             → how many terms their loss sums; the batch's gradient is the mean over them
@@ -10,7 +9,8 @@
     decode(logits, features, rows, task)        → one prediction a row (plain JSON)
     gold(row)                                   → what the metric compares a prediction with
 
-`embedded` families (retrieval) have VERSION, predict(embed, rows, task) and gold(row): nothing is trained.
+`embedded` families (retrieval) have predict(embed, rows, task) and gold(row): nothing is trained.
+A change here that moves a result raises the family's version in `spec/family.py`.
 `task` is the part of a task spec that a job carries: labels, max_length, options, metric.
 """
 

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-VERSION = 1
 
 
 def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:

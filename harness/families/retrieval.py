@@ -11,7 +11,6 @@ import numpy as np
 
 from harness.metrics.retrieval import search
 
-VERSION = 1
 
 
 def predict(embed: Callable[[list[str]], np.ndarray], rows: list[dict], task: dict) -> list[str]:

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-VERSION = 1
 NO_SPAN = "empty"
 
 

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-VERSION = 1
 RESERVED = 3  # places XTREME leaves for special tokens, whatever the tokenizer adds
 IGNORE = -100
 

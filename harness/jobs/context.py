@@ -63,15 +63,13 @@ def make_deterministic(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def environment() -> dict:
+def environment(kind: str) -> dict:
     """What may differ between two machines that compute the same key; kept in manifests and sidecars."""
+    facts = {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()}
+    if kind == "overlap":
+        return facts | {"numpy": version("numpy")}  # plain text work: torch stays asleep
     import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {
-        "device": gpu or platform.machine(),
-        "threads": THREADS,
-        "python": platform.python_version(),
-        "system": platform.system(),
-        **{name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")},
-    }
+    packages = {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")}
+    return facts | {"device": gpu or "cpu", "threads": THREADS} | packages

@@ -11,11 +11,11 @@ import torch
 
 from harness.data import rows as data_rows
 from harness.data.batching import micro_batches
+from harness.data.inspect import placeholder
 from harness.families import EMBEDDED, FAMILIES, TRAINED, TaskModel
 from harness.jobs.context import Context, Stopped, device, make_deterministic
 from harness.metrics import METRICS, Scored
 
-VERSION = 1
 TOKENS_PER_FORWARD = 8192  # padded; not in keys
 FEW_ROWS = 50
 
@@ -54,17 +54,6 @@ def score_language(task: dict, rows: list[dict], predictions: list, language: st
         summary["flags"].append("floor")
     summary |= {name: getattr(scored, name) for name in ("metrics", "main", "null", "null_name", "above_null", "stderr")}
     return summary, {"id": [row["id"] for row in rows]} | scored.examples
-
-
-def placeholder(family: str, rows: list[dict]) -> bool:
-    """Whether the labels carry no information, as benchmark test sets with hidden labels do: all the same, or all empty."""
-    if family == "span_qa":
-        return not any(text.strip() for row in rows for text in row["answers"]["text"])
-    if family == "classification":
-        return len(rows) > 1 and len({row["label"] for row in rows}) == 1
-    if family == "tagging":
-        return sum(map(len, (row["tags"] for row in rows))) > 1 and len({tag for row in rows for tag in row["tags"]}) == 1
-    return False
 
 
 def score_rows(model, family, encoder, task: dict, rows: list[dict], language: str, where: str) -> tuple[list, Scored]:

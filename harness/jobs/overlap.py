@@ -3,10 +3,8 @@
 import json
 
 from harness.data import rows as data_rows
-from harness.data.overlap import VERSION, shared_rows
+from harness.data.overlap import shared_rows
 from harness.jobs.context import Context
-
-__all__ = ["VERSION", "run"]
 
 
 def run(ctx: Context) -> None:
@@ -20,7 +18,7 @@ def run(ctx: Context) -> None:
         per_language = {}
         for language, test in sorted(tests.items()):
             # A parallel test set repeats an English leak under the same id in every language.
-            found = set(shared_rows(test, rows)) | (english & {row["id"] for row in test} if job["parallel"] else set())
+            found = set(shared_rows(test, rows)) | (english & {row["id"] for row in test} if job["spec"]["parallel"] else set())
             if found:
                 per_language[language] = len(found)
         if per_language:

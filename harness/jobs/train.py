@@ -22,7 +22,6 @@ from harness.jobs.context import Context, JobError, Stopped, device, make_determ
 from harness.jobs.evaluate import forward, score_rows
 from harness.store import atomic_write, file_sha256
 
-VERSION = 1
 WEIGHTS = "model.safetensors"
 LOG_POINTS = 200  # lines in metrics.jsonl, about
 

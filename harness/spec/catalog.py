@@ -43,6 +43,10 @@ def read_spec(path: Path) -> tuple[str, Strict, Source]:
     return kind, spec, source
 
 
+def _yaml_files(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+
+
 class Catalog:
     """All specs by kind and name; `user` holds the names that came from the user's own folders."""
 
@@ -54,27 +58,27 @@ class Catalog:
         self.user: set[tuple[str, str]] = set()
 
     @classmethod
-    def load(cls, folders: list[Path]) -> "Catalog":
-        """The built-in specs and those of `folders`; raises SpecError listing every problem found."""
+    def load(cls, user: list[Path]) -> "Catalog":
+        """The built-in specs and the user's files and folders; raises SpecError listing every problem found."""
         catalog = cls()
         root = builtin_root()
         lines: list[str] = []
         for folder in [root / f"{kind}s" for kind in KINDS]:
-            lines += catalog._add_folder(folder, user=False)
-        for folder in folders:
-            if not folder.is_dir():
-                lines.append(f"{folder}:1:1: no such folder (--tasks takes a folder of YAML files)")
-                continue
-            lines += catalog._add_folder(folder, user=True)
+            lines += catalog._add(_yaml_files(folder), user=False)
+        for path in user:
+            if not path.exists():
+                lines.append(f"{path}:1:1: no such file or folder")
+            lines += catalog._add(_yaml_files(path) if path.is_dir() else [path], user=True)
         lines = lines or list(catalog._broken_references())
         if lines:
             raise SpecError("\n".join(lines))
         return catalog
 
-    def _add_folder(self, folder: Path, user: bool) -> list[str]:
+    def _add(self, files: list[Path], user: bool) -> list[str]:
         lines = []
-        for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-            if path.resolve() in {source.path.resolve() for source in self.sources.values()}:
+        known = {source.path.resolve() for source in self.sources.values()}
+        for path in files:
+            if path.resolve() in known or not path.exists():
                 continue  # the user's folder may be the built-in one
             try:
                 kind, spec, source = read_spec(path)

@@ -43,8 +43,12 @@ class RetrievalOptions(Strict):
 
 
 class FamilySpec(NamedTuple):
-    """What the catalog checks of a family: its options model, the columns it needs and may use, labels or not."""
+    """What the catalog checks of a family: its options model, the columns it needs and may use, labels or not.
 
+    `version` is raised whenever the family's code moves a result; it is part of every key.
+    """
+
+    version: int
     options: type[Strict]
     columns: frozenset[str]
     optional: frozenset[str]
@@ -55,10 +59,11 @@ class FamilySpec(NamedTuple):
 
 FAMILIES: dict[str, FamilySpec] = {
     "classification": FamilySpec(
-        ClassificationOptions, frozenset({"text", "label"}), frozenset({"text_pair", "id"}), True, True, ("accuracy",)
+        1, ClassificationOptions, frozenset({"text", "label"}), frozenset({"text_pair", "id"}), True, True, ("accuracy",)
     ),
-    "tagging": FamilySpec(TaggingOptions, frozenset({"tokens", "tags"}), frozenset({"id"}), True, True, ("span_f1",)),
+    "tagging": FamilySpec(1, TaggingOptions, frozenset({"tokens", "tags"}), frozenset({"id"}), True, True, ("span_f1",)),
     "span_qa": FamilySpec(
+        1,
         SpanQAOptions,
         frozenset({"context", "question", "answers"}),
         frozenset({"id"}),
@@ -67,6 +72,6 @@ FAMILIES: dict[str, FamilySpec] = {
         ("squad", "mlqa", "squad_v2"),
     ),
     "retrieval": FamilySpec(
-        RetrievalOptions, frozenset({"source", "target"}), frozenset({"id"}), False, False, ("retrieval_accuracy",)
+        1, RetrievalOptions, frozenset({"source", "target"}), frozenset({"id"}), False, False, ("retrieval_accuracy",)
     ),
 }

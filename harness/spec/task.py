@@ -103,6 +103,7 @@ class Rows(Strict):
     split: str | None = None
     language: Language | None = Field(None, description="default: English for train and dev, every language for test")
     source: Source | None = Field(None, description="default: the task's source")
+    parallel: bool | None = Field(None, description="test rows: one id means the same row in every language; a cut inherits it")
 
     @model_validator(mode="after")
     def _task_or_split(self):

@@ -1,0 +1,426 @@
+"""The command line: parse, call, print. Rooms are imported inside commands, so that --help wakes nothing heavy.
+
+    xstilts-harness eval --all                                  the smoke suite `mini`, on any laptop
+    xstilts-harness eval --suite small --data-root DIR          real data from a folder in the hub's layout
+    xstilts-harness plan --suite small --data-root DIR          what that would do
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.errors import HarnessError, RefusedError
+
+app = typer.Typer(
+    help="Does English intermediate-task training help zero-shot cross-lingual transfer? Trains, evaluates, keeps a leaderboard.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+leaderboard_app = typer.Typer(help="Show and render releases.", no_args_is_help=True)
+cache_app = typer.Typer(help="Look after the store of job results.", no_args_is_help=True)
+job_app = typer.Typer(help="Run single jobs of a plan (what workers do).", no_args_is_help=True)
+app.add_typer(leaderboard_app, name="leaderboard")
+app.add_typer(cache_app, name="cache")
+app.add_typer(job_app, name="job")
+
+DEFAULT_SUITE = "mini"
+
+
+def _names(kind: str):
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in getattr(_catalog([]), f"{kind}s") if name.startswith(incomplete)]
+
+    return complete
+
+
+SuiteName = Annotated[
+    str, typer.Option("--suite", "-s", help="Which suite; `list suites` names them.", autocompletion=_names("suite"))
+]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(envvar="XSTILTS_DATA_ROOT", exists=True, file_okay=False, help="Folder in the hub's layout, searched before the hub."),
+]
+EncoderRoot = Annotated[
+    Path | None,
+    typer.Option(envvar="XSTILTS_ENCODER_ROOT", exists=True, file_okay=False, help="Folder with one folder per encoder."),
+]
+Tasks = Annotated[
+    list[Path] | None, typer.Option("--tasks", "-t", help="A folder or file of your own YAML specs; ./tasks is read anyway.")
+]
+StoreDir = Annotated[Path, typer.Option("--store", envvar="XSTILTS_STORE", help="Where job results are kept.")]
+BoardDir = Annotated[Path, typer.Option("--board", envvar="XSTILTS_BOARD", help="Where releases are kept.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
+All = Annotated[bool, typer.Option("--all", help="Every target and arm of the suite, and every task of your own folder.")]
+Limit = Annotated[int | None, typer.Option("--limit", "-L", min=1, help="At most N test rows: partial, no release.")]
+
+
+def _catalog(user: list[Path]):
+    from harness.spec.catalog import Catalog
+
+    here = Path("tasks")
+    return Catalog.load(([here] if here.is_dir() else []) + user)
+
+
+def _console():
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else max(160, int(os.environ.get("COLUMNS", 0))))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _plan(suite: str, everything: bool, limit: int | None, where, user: list[Path], store):
+    from harness.plan import make_plan, with_user_tasks
+    from harness.spec.suite import Caps
+    from harness.store import HashIndex
+
+    catalog = _catalog(user)
+    chosen = catalog.suite(suite)
+    if everything:
+        chosen = with_user_tasks(chosen, catalog)
+    if limit:
+        capped = {task: caps.model_copy(update={"test": min(limit, caps.test or limit)}) for task, caps in chosen.task_caps.items()}
+        caps = chosen.caps.model_copy(update={"test": min(limit, chosen.caps.test or limit)})
+        chosen = chosen.model_copy(update={"caps": Caps(**caps.model_dump()), "task_caps": capped})
+    return catalog, make_plan(chosen, catalog, where, HashIndex(store.root / "index" / "files.json"))
+
+
+@app.command("eval")
+def evaluate(
+    suite: SuiteName = DEFAULT_SUITE,
+    everything: All = False,
+    data_root: DataRoot = None,
+    encoder_root: EncoderRoot = None,
+    tasks: Tasks = None,
+    store: StoreDir = Path("store"),
+    board: BoardDir = Path("leaderboard"),
+    workers: Annotated[int | None, typer.Option(min=1, help="Default: one per GPU, or per CPU core.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan and stop.")] = False,
+    limit: Limit = None,
+    keep_weights: Annotated[bool, typer.Option("--keep-weights", help="Keep every trained model in the store.")] = False,
+    checkpoint_seconds: Annotated[float, typer.Option(help="A killed training loses at most this much.")] = 60.0,
+    offline: Offline = False,
+    as_json: Json = False,
+) -> None:
+    """Run a suite: train, evaluate, write a release. The same command resumes and does only what is missing."""
+    from harness.hub import Where
+    from harness.store import Store
+
+    _say(_which_suite(suite))
+    opened = Store(store)
+    where = Where(data_root, encoder_root, offline)
+    catalog, plan = _plan(suite, everything, limit, where, tasks or [], opened)
+    if dry_run:
+        _print_plan(plan, opened, as_json)
+        return
+    _refuse_blocked(plan)
+    outcome = _drive(plan, opened, workers, checkpoint_seconds, keep_weights)
+    _finish(plan, catalog, opened, board, outcome, limit, as_json)
+
+
+def _which_suite(suite: str) -> str:
+    if suite == DEFAULT_SUITE:
+        return f"suite {suite} (the default: made-up smoke data, runs anywhere); choose another with --suite NAME, see `xstilts-harness list suites`"
+    return f"suite {suite} (you chose it with --suite)"
+
+
+def _refuse_blocked(plan) -> None:
+    from harness.errors import MissingError
+
+    if plan.blocked:
+        lines = [f"{reason}\n    blocks: {', '.join(dict.fromkeys(blocks))}" for reason, blocks in plan.blocked.items()]
+        raise MissingError("\n".join(lines))
+
+
+def _drive(plan, store, workers: int | None, checkpoint_seconds: float, keep_weights: bool):
+    from harness.engines import ENGINES
+    from harness.engines.drive import check, drive
+    from harness.engines.progress import Progress
+
+    store.clean_start()
+    for line in check(plan, store):
+        _say(f"damaged: {line}")
+    engine = ENGINES["process"](store.root, workers, checkpoint_seconds)
+    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))  # a cluster's way to say Ctrl-C
+    with Progress(sys.stderr) as progress:
+        try:
+            return drive(plan, store, engine, progress.hear, keep_weights)
+        except KeyboardInterrupt:
+            progress.note("stopping: workers save a checkpoint ...")
+            raise
+        finally:
+            engine.stop()
+
+
+def _finish(plan, catalog, store, board: Path, outcome, limit: int | None, as_json: bool) -> None:
+    import harness
+    from harness.leaderboard import aggregate, release, render
+
+    if outcome.failed:
+        raise HarnessError(_failures(plan, outcome))
+    content = aggregate.content(plan, catalog, store, outcome.refused)
+    for refusal in {(r["arm"], r["target"]): r for r in outcome.refused.values()}.values():
+        rows = "; ".join(f"{phase} rows in {', '.join(f'{k} {v}' for k, v in leak.items())}" for phase, leak in refusal["leaks"].items())
+        _say(f"refused: arm {refusal['arm']} on {refusal['target']}: training rows stand in its test set ({rows})")
+    if limit:
+        path, title = None, f"PARTIAL: at most {limit} test rows, no release"
+    else:
+        shelf = release.Board(board)
+        facts = {"version": harness.__version__}
+        path, new = shelf.add(content, release.sidecar(plan, store, "xstilts-harness " + " ".join(sys.argv[1:]), facts))
+        _write_readme(shelf)
+        title = f"release {path.stem}"
+    if as_json:
+        print(json.dumps({"release": str(path) if path else None, "content": content}, indent=1))
+    else:
+        render.print_release(content, title, _console())
+    if path:
+        _say(f"release {path} ({'new' if new else 'the same content as before, nothing written'}); table in {board / 'README.md'}")
+
+
+def _failures(plan, outcome) -> str:
+    lines = [f"{plan.jobs[key].name}: {event['why']}" for key, event in outcome.failed.items()]
+    traces = [event["trace"] for event in outcome.failed.values() if event.get("trace")]
+    return "\n".join([*lines, f"{len(lines)} jobs failed; what was done is kept, the same command tries the rest again", *traces[:1]])
+
+
+def _write_readme(shelf) -> None:
+    from harness.leaderboard.render import readme
+    from harness.store import atomic_write
+
+    atomic_write(shelf.folder / "README.md", readme(shelf).encode())
+
+
+@app.command("plan")
+def show_plan(
+    suite: SuiteName = DEFAULT_SUITE,
+    everything: All = False,
+    data_root: DataRoot = None,
+    encoder_root: EncoderRoot = None,
+    tasks: Tasks = None,
+    store: StoreDir = Path("store"),
+    limit: Limit = None,
+    offline: Offline = False,
+    as_json: Json = False,
+) -> None:
+    """Print what eval would do: what is cached, to run, blocked, and an estimate."""
+    from harness.hub import Where
+    from harness.store import Store
+
+    _say(_which_suite(suite))
+    opened = Store(store)
+    _, plan = _plan(suite, everything, limit, Where(data_root, encoder_root, offline), tasks or [], opened)
+    _print_plan(plan, opened, as_json)
+
+
+def _print_plan(plan, store, as_json: bool) -> None:
+    from harness.estimate import estimate
+
+    todo = plan.todo(store)
+    summary = estimate(plan, store, todo)
+    if as_json:
+        print(json.dumps(summary, indent=1))
+        return
+    from rich.table import Table
+
+    table = Table("job", "jobs", "cached", "to run", "tokens to run", "hours (1 worker)")
+    for kind, row in summary["kinds"].items():
+        table.add_row(kind, *(f"{row[c]:,}" for c in ("jobs", "cached", "to_run", "tokens")), f"{row['seconds'] / 3600:.2f}")
+    console = _console()
+    console.print(table)
+    console.print(f"{len(plan.cells)} cells; estimate: {summary['basis']}", highlight=False)
+    for reason, blocks in plan.blocked.items():
+        console.print(f"blocked: {', '.join(dict.fromkeys(blocks))}: {reason}", style="red", markup=False, highlight=False)
+
+
+@app.command("list")
+def list_specs(
+    what: Annotated[str, typer.Argument(help="tasks, encoders, suites, releases, or all")] = "all",
+    tasks: Tasks = None,
+    board: BoardDir = Path("leaderboard"),
+    as_json: Json = False,
+) -> None:
+    """Name the tasks, encoders and suites there are."""
+    from harness.leaderboard.release import Board
+    from harness.spec.describe import listing
+
+    rows = [] if what == "releases" else listing(what, _catalog(tasks or []))
+    if what in ("releases", "all"):
+        rows += [{"kind": "release", "name": path.stem, "what": str(path), "from": ""} for path in Board(board).list()]
+    _print_rows(rows, as_json)
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="A task, encoder or suite.", autocompletion=_names("task"))],
+    samples: Annotated[int, typer.Option("-n", "--samples", min=0, help="Rows of a task to show.")] = 0,
+    data_root: DataRoot = None,
+    tasks: Tasks = None,
+    offline: Offline = False,
+    as_json: Json = False,
+) -> None:
+    """Print one spec with its defaults filled in, and sample rows of a task."""
+    from harness.data.inspect import samples_of
+    from harness.hub import Where
+    from harness.spec.describe import described
+
+    catalog = _catalog(tasks or [])
+    spec = described(name, catalog)
+    if samples:
+        spec["samples"] = samples_of(catalog, catalog.task(name), samples, Where(data_root, None, offline))
+    if as_json:
+        print(json.dumps(spec, indent=1, ensure_ascii=False))
+        return
+    import yaml
+
+    print(yaml.safe_dump(spec, sort_keys=False, allow_unicode=True, width=110), end="")
+
+
+@app.command("validate")
+def validate(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; default: ./tasks and the built-in ones.")] = None,
+    data: Annotated[bool, typer.Option("--data", help="Also read the data: columns, labels, placeholders.")] = False,
+    data_root: DataRoot = None,
+    offline: Offline = False,
+) -> None:
+    """Check specs, and with --data the rows they name. Exit code 2 and one line per problem."""
+    from harness.data.inspect import check_data
+    from harness.hub import Where
+
+    catalog = _catalog(paths or [])
+    print(f"{len(catalog.tasks)} tasks, {len(catalog.encoders)} encoders, {len(catalog.suites)} suites: sound")
+    if not data:
+        return
+    wanted = [name for kind, name in sorted(catalog.user) if kind == "task"] if paths else sorted(catalog.tasks)
+    worst = 0
+    for line in check_data(catalog, wanted, Where(data_root, None, offline)):
+        print(line.text, flush=True)
+        worst = max(worst, line.exit_code)
+    if worst:
+        raise typer.Exit(worst)
+
+
+@leaderboard_app.command("show")
+def leaderboard_show(
+    release: Annotated[str | None, typer.Argument(help="A number, a name, or a suite (its latest). Default: the latest.")] = None,
+    board: BoardDir = Path("leaderboard"),
+    as_json: Json = False,
+) -> None:
+    """Print a release."""
+    from harness.leaderboard.release import Board
+    from harness.leaderboard.render import print_release
+
+    shelf = Board(board)
+    path = shelf.find(release)
+    content = shelf.load(path)
+    if as_json:
+        print(json.dumps(content, indent=1, ensure_ascii=False))
+    else:
+        print_release(content, f"release {path.stem}", _console())
+
+
+@leaderboard_app.command("build")
+def leaderboard_build(board: BoardDir = Path("leaderboard")) -> None:
+    """Render README.md from the releases."""
+    from harness.leaderboard.release import Board
+
+    _write_readme(Board(board))
+    print(board / "README.md")
+
+
+@cache_app.command("ls")
+def cache_ls(store: StoreDir = Path("store"), as_json: Json = False) -> None:
+    """List committed results with their sizes."""
+    from harness.store import Store
+
+    opened = Store(store)
+    rows = []
+    for key, size in sorted(opened.sizes().items()):
+        manifest = opened.manifest(key)
+        name = manifest.meta.get("name", "") if manifest else ""
+        rows.append({"key": key[:12], "name": name, "bytes": size, "dropped": ", ".join(manifest.dropped) if manifest else ""})
+    _print_rows(rows, as_json)
+
+
+@cache_app.command("verify")
+def cache_verify(store: StoreDir = Path("store")) -> None:
+    """Re-hash every committed result. Exit code 1 if one is damaged; the next eval computes it again."""
+    from harness.store import Store
+
+    opened = Store(store)
+    keys = opened.keys(complete=False)
+    bad = {key: problems for key in keys if (problems := opened.verify(key))}
+    for key, problems in bad.items():
+        _say(f"{key}: {'; '.join(problems)}")
+    print(f"{len(keys) - len(bad)} of {len(keys)} results are sound")
+    if bad:
+        raise typer.Exit(1)
+
+
+@cache_app.command("gc")
+def cache_gc(
+    store: StoreDir = Path("store"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would go.")] = False,
+) -> None:
+    """Remove what the dead left: working directories, leases, checkpoints of finished jobs, damaged results."""
+    from harness.store import Store
+
+    report = Store(store).collect(dry_run=dry_run)
+    for name, size in report.removed:
+        print(f"{name}  {size:,} bytes")
+    print(f"{'would free' if dry_run else 'freed'} {report.bytes:,} bytes")
+
+
+@job_app.command("run")
+def job_run(key: Annotated[str, typer.Argument(help="A key that a plan wrote into the store.")], store: StoreDir = Path("store")) -> None:
+    """Run one job of a plan in this process and commit its result (for schedulers; eval does this by itself)."""
+    from harness.jobs.run import run_job
+    from harness.store import Store
+
+    print(f"{key}: {run_job(Store(store), key, lambda done, total: None, lambda: False)}")
+
+
+@app.command("doctor")
+def doctor(store: StoreDir = Path("store"), encoder_root: EncoderRoot = None, as_json: Json = False) -> None:
+    """Check this machine: packages, GPU, cores, disk, encoders."""
+    from harness.doctor import checkup
+
+    rows = checkup(store, encoder_root, _catalog([]))
+    _print_rows(rows, as_json)
+    if any(row["state"] == "error" for row in rows):
+        raise typer.Exit(1)
+
+
+def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    if not rows:
+        print("nothing here")
+        return
+    from tabulate import tabulate
+
+    print(tabulate(rows, headers="keys", tablefmt="plain", disable_numparse=True))
+
+
+def main() -> None:
+    """The console script: turns errors a user can act on into one clear message and their exit code."""
+    try:
+        app()
+    except HarnessError as error:
+        prefix = "refused: " if isinstance(error, RefusedError) else ""
+        _say(f"{prefix}{error}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _say("interrupted; what was done is kept, the same command goes on from there")
+        sys.exit(130)

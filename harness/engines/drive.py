@@ -1,0 +1,168 @@
+"""The driver: feeds a plan's ready jobs to an engine's workers until nothing is left, and keeps the disk bounded.
+
+Knows jobs and keys, not what they compute. Everything it learns it could learn again from the store, so losing the
+driver loses nothing but the time since the last checkpoint.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from harness.plan import WEIGHTS, Job, Plan
+from harness.store import Store
+
+TRIES = 2  # a worker that dies (out of memory, a killed process) gets its job once more
+BUSY_WAIT = 2.0  # seconds before asking again for a job that another run on this store holds
+
+
+@dataclass
+class Outcome:
+    """What a run came to: keys done now, keys failed with their reason, evaluations refused with theirs."""
+
+    done: list[str] = field(default_factory=list)
+    failed: dict[str, dict] = field(default_factory=dict)
+    refused: dict[str, dict] = field(default_factory=dict)
+
+
+Listener = Callable[[str, Job | None, dict], None]  # what happened, to which job, details
+
+
+def refusals(plan: Plan, store: Store) -> dict[str, dict]:
+    """Evaluations that must not run: evaluate key → {"why", "leaks"} from committed overlap results."""
+    if "leak" in plan.suite.waives:
+        return {}
+    refused = {}
+    for cell in plan.cells:
+        if cell.overlap and store.manifest(cell.overlap):
+            leaks = store.read_json(cell.overlap, "overlap.json")["leaks"]
+            if leaks:
+                refused[cell.evaluate] = {"why": "leak", "leaks": leaks, "arm": cell.arm, "target": cell.target}
+    return refused
+
+
+def check(plan: Plan, store: Store) -> list[str]:
+    """Re-hash every result the plan uses; set damaged ones aside. Returns one line for each."""
+    said = []
+    for key, job in plan.jobs.items():
+        if store.manifest(key) is None and not store.verify(key):
+            continue  # not there, and nothing in its place
+        if problems := store.verify(key):
+            store.set_aside(key, "; ".join(problems))
+            said.append(f"{job.name}: {problems[0]}; set aside, will be computed again")
+    return said
+
+
+def drive(plan: Plan, store: Store, engine, listen: Listener, keep_weights: bool = False) -> Outcome:
+    """Run all that is missing. First the overlap checks, so that no time is spent on a cell that would be refused."""
+    outcome = Outcome()
+    for key, job in plan.jobs.items():
+        store.write_job(key, job.body)
+    for only in ({"overlap"}, {"train", "evaluate", "overlap"}):
+        outcome.refused = refusals(plan, store)
+        todo = [job for job in plan.todo(store, frozenset(outcome.refused)) if job.kind in only]
+        if todo:
+            _Run(plan, store, engine, listen, keep_weights, outcome, todo).until_done()
+    outcome.refused = refusals(plan, store)
+    return outcome
+
+
+class _Run:
+    """One pass over a list of jobs."""
+
+    def __init__(self, plan, store, engine, listen, keep_weights, outcome, todo):
+        self.plan, self.store, self.engine, self.listen = plan, store, engine, listen
+        self.keep_weights, self.outcome = keep_weights, outcome
+        self.waiting: dict[str, Job] = {job.key: job for job in todo}
+        self.running: dict[str, str] = {}  # slot → key
+        self.tries: dict[str, int] = {}
+        self.not_before: dict[str, float] = {}
+
+    def until_done(self) -> None:
+        self.listen("todo", None, {"jobs": len(self.waiting)})
+        self.engine.start()
+        while self.waiting or self.running:
+            self._submit_ready()
+            if not self.running and self.waiting and not self.not_before:
+                self._give_up_on_orphans()
+            for slot, event in self.engine.poll(0.5):
+                self._hear(slot, event)
+
+    def _ready(self) -> list[Job]:
+        now = time.monotonic()
+        running = set(self.running.values())
+        return [
+            job
+            for job in self.waiting.values()
+            if job.key not in running
+            and self.not_before.get(job.key, 0) <= now
+            and not any(needed in self.waiting for needed in job.needs)
+        ]
+
+    def _submit_ready(self) -> None:
+        idle = [slot for slot in self.engine.slots if slot not in self.running]
+        for job in [job for job in self._ready() if not self._wanted(job)]:
+            self.waiting.pop(job.key)  # another run on this store finished what would have read it
+        for slot, job in zip(idle, self._ready(), strict=False):
+            self.running[slot] = job.key
+            self.not_before.pop(job.key, None)
+            self.listen("start", job, {"slot": slot})
+            self.engine.submit(slot, job.key)
+
+    def _pending_readers(self, key: str) -> list[str]:
+        readers = self.plan.dependants(key)
+        return [r for r in readers if r not in self.outcome.refused and self.store.manifest(r) is None]
+
+    def _wanted(self, job: Job) -> bool:
+        """Whether the job's result is still missing, or its dropped weights are still needed."""
+        manifest = self.store.manifest(job.key)
+        return manifest is None or (bool(manifest.dropped) and bool(self._pending_readers(job.key)))
+
+    def _hear(self, slot: str, event: dict) -> None:
+        key = self.running.get(slot)
+        job = self.waiting.get(key) if key else None
+        kind = event["event"]
+        if kind == "progress":
+            if job:
+                self.listen("progress", job, event)
+            return
+        self.running.pop(slot, None)
+        if kind == "died":
+            self.engine.restart(slot)
+        if job is None:
+            return
+        if kind == "done":
+            self.waiting.pop(key)
+            self.outcome.done.append(key)
+            self.listen("done", job, event)
+            self._drop_weights(job)
+        elif kind in ("busy", "stopped"):
+            self.not_before[key] = time.monotonic() + BUSY_WAIT
+            self.listen("busy", job, event)
+        elif kind == "died" and self.tries.get(key, 0) + 1 < TRIES:
+            self.tries[key] = self.tries.get(key, 0) + 1
+            self.listen("retry", job, event)
+        else:
+            why = event.get("why") or f"its worker ended with code {event.get('code')}; see {event.get('log')}"
+            self._fail(job, {**event, "why": why})
+
+    def _fail(self, job: Job, event: dict) -> None:
+        """A failed job takes with it what needs its result; the rest goes on."""
+        self.waiting.pop(job.key)
+        self.outcome.failed[job.key] = event
+        self.listen("failed", job, event)
+        for other in [other for other in self.waiting.values() if job.key in other.needs]:
+            self._fail(other, {"why": f"needs {job.name}, which failed", "exit_code": 1})
+
+    def _give_up_on_orphans(self) -> None:
+        """Nothing runs and nothing is ready: a needed job is not in this pass (cannot happen with a sound plan)."""
+        if not self._ready():
+            raise RuntimeError(f"no job is ready of {[job.name for job in self.waiting.values()]}")
+
+    def _drop_weights(self, job: Job) -> None:
+        """Weights go once all that read them is committed or will not run."""
+        if self.keep_weights:
+            return
+        for key in (job.key, *job.needs):
+            manifest = self.store.manifest(key)
+            if manifest and WEIGHTS in manifest.files and not self._pending_readers(key):
+                self.store.drop(key, [WEIGHTS])

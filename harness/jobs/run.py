@@ -1,0 +1,122 @@
+"""Run one job by key, once: lease, do, commit. And the worker that does so for every key it is sent.
+
+A worker keeps torch and one encoder warm. Keys come in on stdin, one a line; events go out on stdout, one JSON object a
+line. When stdin closes (the driver ended, however it ended) or SIGTERM comes, a training job saves a checkpoint and the
+worker exits; its lease dies with it.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.jobs.context import Context, JobError, Stopped, environment
+from harness.store import Store
+
+JOBS = {"train": "harness.jobs.train", "evaluate": "harness.jobs.evaluate", "overlap": "harness.jobs.overlap"}
+
+Report = Callable[[int, int], None]
+
+
+def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], bool], **kept) -> str:
+    """Do one job; returns "done" (committed, now or before) or "busy" (another live process holds its lease).
+
+    Raises Stopped, JobError, or StoreError when an input is damaged or gone.
+    """
+    job = store.read_job(key)
+    if committed(store, job):
+        return "done"
+    lease = store.lease(key)
+    if lease is None:
+        return "busy"
+    with lease:
+        if committed(store, job):  # between our look and our lease
+            return "done"
+        started = time.monotonic()
+        with store.workdir(key) as workdir:
+            ctx = Context(store, key, job, workdir, progress, stopping, **kept)
+            import_module(JOBS[job["kind"]]).run(ctx)
+            facts = {"seconds": round(time.monotonic() - started, 3), **ctx.facts}
+            meta = {"kind": job["kind"], "name": job["name"], "facts": facts, "environment": environment(job["kind"])}
+            if not lease.held():
+                raise Stopped  # we were thought dead; whoever took over commits
+            store.commit(key, workdir, meta)
+    return "done"
+
+
+def committed(store: Store, job: dict) -> bool:
+    """Whether the job's result is there, weights included if it is a training (its dependants read them)."""
+    manifest = store.manifest(job["key"])
+    return manifest is not None and not manifest.dropped
+
+
+class Worker:
+    """The loop over stdin. `python -m harness.jobs STORE [--checkpoint-seconds S]`."""
+
+    def __init__(self, store: Store, checkpoint_seconds: float):
+        self.store, self.checkpoint_seconds = store, checkpoint_seconds
+        self.encoders: dict = {}
+        self.keys: list[str | None] = []
+        self.stop, self.arrived = threading.Event(), threading.Condition()
+        self.last_progress = 0.0
+
+    def serve(self) -> None:
+        """Run keys until stdin closes."""
+        signal.signal(signal.SIGTERM, lambda *_: self.stop.set())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
+        threading.Thread(target=self._listen, daemon=True).start()
+        while not self.stop.is_set():
+            with self.arrived:
+                while not self.keys and not self.stop.is_set():
+                    self.arrived.wait(0.5)
+                key = self.keys.pop(0) if self.keys else None
+            if key:
+                self._serve_one(key)
+
+    def _listen(self) -> None:
+        for line in sys.stdin:
+            with self.arrived:
+                self.keys.append(line.strip())
+                self.arrived.notify()
+        self.stop.set()  # the driver is gone
+        with self.arrived:
+            self.arrived.notify()
+
+    def _serve_one(self, key: str) -> None:
+        def progress(done: int, total: int) -> None:
+            now = time.monotonic()
+            if now - self.last_progress > 0.5 or done == total:
+                self.last_progress = now
+                self._say(event="progress", key=key, done=done, total=total)
+
+        try:
+            kept = {"encoders": self.encoders, "checkpoint_seconds": self.checkpoint_seconds}
+            self._say(event=run_job(self.store, key, progress, self.stop.is_set, **kept), key=key)
+        except Stopped:
+            self._say(event="stopped", key=key)
+        except (JobError, HarnessError) as error:
+            code = getattr(error, "exit_code", 1)
+            self._say(event="failed", key=key, why=str(error), exit_code=code)
+        except Exception as error:  # a bug of ours: the whole story goes to the log and to the driver
+            self._say(event="failed", key=key, why=f"{type(error).__name__}: {error}", trace=traceback.format_exc(), exit_code=1)
+
+    def _say(self, **event) -> None:
+        try:
+            sys.stdout.write(json.dumps(event) + "\n")
+            sys.stdout.flush()
+        except (BrokenPipeError, ValueError):
+            self.stop.set()
+
+
+def main(arguments: list[str]) -> None:
+    """Entry point of a worker process."""
+    store, seconds = Path(arguments[0]), float(arguments[1])
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    Worker(Store(store), seconds).serve()

@@ -1,0 +1,99 @@
+"""Releases: numbered, immutable, append-only documents under BOARD/releases.
+
+    0003-small.json       the content: scores, gains, keys, flags; no times, paths or environment
+    0003-small.env.json   the sidecar: what may differ between machines that compute the same content
+
+A new number is taken only when the content is new; old files are never written again.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from harness.errors import RefusedError, SpecError, StoreError
+from harness.store import atomic_write, key_of
+
+_NAME = re.compile(r"^(\d{4})-([A-Za-z0-9._+-]+)\.json$")
+
+
+def content_bytes(content: dict) -> bytes:
+    """The file's bytes: readable, and the same for the same content."""
+    return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+class Board:
+    """A folder with releases/ and the README rendered from them."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.releases = folder / "releases"
+
+    def list(self) -> list[Path]:
+        """Release files, oldest first."""
+        return sorted(path for path in self.releases.glob("*.json") if _NAME.match(path.name) and ".env." not in path.name)
+
+    def load(self, path: Path) -> dict:
+        """A release's content. StoreError if it is not one."""
+        try:
+            content = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{path}: not a readable release ({error}); restore it from version control") from None
+        if not isinstance(content, dict) or "schema" not in content:
+            raise StoreError(f"{path}: not a release: no schema version in it")
+        return content
+
+    def find(self, name: str | None) -> Path:
+        """A release by number, file name or suite (its latest); without a name the latest of all."""
+        known = self.list()
+        if not known:
+            raise SpecError(f"no release in {self.releases}; `xstilts-harness eval --all` makes one")
+        if name is None:
+            return known[-1]
+        matches = [p for p in known if name in (p.name, p.stem) or p.stem.split("-", 1)[1] == name or _same_number(p, name)]
+        if not matches:
+            raise SpecError(f"no release {name!r} in {self.releases}; there are {', '.join(p.stem for p in known)}")
+        return matches[-1]
+
+    def add(self, content: dict, sidecar: dict) -> tuple[Path, bool]:
+        """Write a new release unless its content is there already: (path, whether it is new)."""
+        digest = key_of(content)
+        for path in reversed(self.list()):
+            if key_of(self.load(path)) == digest:
+                return path, False
+        try:
+            self.releases.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make {self.releases}: {error.strerror}; choose another folder with --board") from None
+        number = max((int(path.name[:4]) for path in self.list()), default=0) + 1
+        path = self.releases / f"{number:04d}-{content['suite']['name']}.json"
+        if path.exists():
+            raise RefusedError(f"{path} is there already; releases are never written again")
+        atomic_write(path.with_suffix(".env.json"), content_bytes(sidecar | {"content_sha256": digest}))
+        atomic_write(path, content_bytes(content))
+        return path, True
+
+
+def _same_number(path: Path, name: str) -> bool:
+    return name.isdigit() and int(path.name[:4]) == int(name)
+
+
+def sidecar(plan, store, command: str, harness: dict) -> dict:
+    """What a release's numbers were computed with: environments (and how many jobs each), seconds and tokens per job."""
+    environments: dict[str, dict] = {}
+    jobs = {}
+    for key, job in sorted(plan.jobs.items()):
+        manifest = store.manifest(key)
+        if manifest is None:
+            continue
+        environment = manifest.meta["environment"]
+        if "torch" in environment:  # overlap checks compute no score
+            entry = environments.setdefault(key_of(environment), environment | {"jobs": 0})
+            entry["jobs"] += 1
+        jobs[key] = {"name": job.name, **manifest.meta["facts"]}
+    return {
+        "command": command,
+        "harness": harness,
+        "environments": list(environments.values()),
+        "mixed_environments": len(environments) > 1,
+        "jobs": jobs,
+    }

@@ -1,0 +1,42 @@
+"""Specs as rows and plain data, for `list` and `show`."""
+
+from harness.errors import SpecError
+from harness.spec.catalog import KINDS, Catalog
+from harness.spec.reader import nearest
+
+
+def listing(what: str, catalog: Catalog) -> list[dict]:
+    """One row a spec: kind, name, what it is. `what`: tasks, encoders, suites or all."""
+    if what != "all" and what.removesuffix("s") not in KINDS:
+        raise SpecError(f"cannot list {what!r}{nearest(what, ['tasks', 'encoders', 'suites', 'releases', 'all'])}")
+    rows = []
+    for kind in KINDS:
+        if what not in ("all", f"{kind}s"):
+            continue
+        for name, spec in sorted(getattr(catalog, f"{kind}s").items()):
+            mine = "yours" if (kind, name) in catalog.user else ""
+            rows.append({"kind": kind, "name": name, "what": _line(kind, spec), "from": mine})
+    return rows
+
+
+def _line(kind: str, spec) -> str:
+    if kind == "task":
+        languages = spec.languages[0] if len(spec.languages) == 1 else f"{len(spec.languages)} languages"
+        return f"{'+'.join(spec.role)}, {spec.family}, {languages}: {spec.about.title}"
+    if kind == "encoder":
+        return f"pretrained on {spec.pretrained_on} text; {spec.source.hub or spec.source.package}"
+    smoke = "SMOKE: " if spec.smoke else ""
+    return f"{smoke}{len(spec.arms)} arms × {len(spec.targets)} targets × {len(spec.seeds)} seeds: {spec.about.strip()}"
+
+
+def described(name: str, catalog: Catalog) -> dict:
+    """One spec with its defaults filled in, and the file it came from. SpecError if nothing has that name."""
+    found = [(kind, getattr(catalog, f"{kind}s")[name]) for kind in KINDS if name in getattr(catalog, f"{kind}s")]
+    if not found:
+        everything = [n for kind in KINDS for n in getattr(catalog, f"{kind}s")]
+        raise SpecError(f"no task, encoder or suite is called {name!r}{nearest(name, everything)}")
+    kind, spec = found[0]
+    data = spec.model_dump(exclude_none=True)
+    if kind == "task":
+        data["options"] = spec.family_options.model_dump()
+    return data | {"file": str(catalog.sources[kind, name].path)}

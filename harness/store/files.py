@@ -1,0 +1,169 @@
+"""What the store writes and reads: whole files or none, one spelling of JSON, hashes, and errors that say what to do."""
+
+import errno
+import hashlib
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from harness.errors import StoreError
+
+_ADVICE = {
+    errno.ENOSPC: "free space on that disk or choose another store, then run the same command again",
+    errno.EDQUOT: "your quota there is used up: free space or choose another store, then run the same command again",
+    errno.EROFS: "choose a store on a disk that can be written",
+    errno.EACCES: "make it accessible to this user or choose another store",
+    errno.EPERM: "make it accessible to this user or choose another store",
+    errno.EMFILE: "raise the limit on open files (ulimit -n), then run the same command again",
+    errno.ENFILE: "the machine has too many files open: close some, then run the same command again",
+    errno.EFBIG: "raise the limit on file size (ulimit -f) or choose another disk, then run the same command again",
+    errno.ENOTDIR: "a file is in the way: move it, or choose another store",
+    errno.EEXIST: "a file is in the way: move it, or choose another store",
+    errno.EXDEV: "work in the directory that Store.workdir gives: it is on the store's own disk",
+}
+# What reading a damaged result gives; any other error (too many open files, permissions) says nothing about the result.
+DAMAGE = {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO, errno.EBADMSG}
+
+
+class DamagedError(StoreError):
+    """A committed file is not what its manifest says. `key`, `name`, `why`; set the result aside, compute it again."""
+
+    def __init__(self, key: str, name: str, why: str):
+        super().__init__(f"result {key[:12]} is damaged: {name}: {why}; set it aside and run the same command again")
+        self.key, self.name, self.why = key, name, why
+
+
+@contextmanager
+def disk_errors(what: str, path: Path) -> Iterator[None]:
+    """Turn an OSError of the block into a StoreError of one line: what could not be done, where, why, what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0, "check that disk, then run the same command again")
+        raise StoreError(f"cannot {what} {path}: {error.strerror or error}; {advice}") from error
+
+
+def canonical_json(obj: Any) -> bytes:
+    """The one way to write `obj` as JSON. ValueError for NaN and infinity, TypeError for what JSON does not have,
+    keys that are no strings included: JSON would write 1 and "1" alike, and two different jobs would share a key."""
+    text = json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    _refuse_odd_keys(obj)
+    return text.encode()
+
+
+def _refuse_odd_keys(obj: Any) -> None:
+    if isinstance(obj, dict):
+        if odd := [key for key in obj if not isinstance(key, str)]:
+            raise TypeError(f"a key must be a string, not {odd[0]!r}")
+        obj = obj.values()
+    elif not isinstance(obj, (list, tuple)):
+        return
+    for item in obj:
+        _refuse_odd_keys(item)
+
+
+def key_of(obj: Any) -> str:
+    """SHA-256, in hex, of the canonical JSON."""
+    return hashlib.sha256(canonical_json(obj)).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_of(path: Path) -> tuple[str, Path]:
+    """The file's hash, and the path itself."""
+    return file_sha256(path), path
+
+
+def bytes_of(path: Path) -> tuple[str, bytes]:
+    """The file's hash and the very bytes that were hashed."""
+    data = path.read_bytes()
+    return hashlib.sha256(data).hexdigest(), data
+
+
+def atomic_write(path: Path, data: bytes, sync: bool = True) -> None:
+    """Whoever reads `path`, now or after a crash, finds the old bytes or the new ones. StoreError, and the old bytes
+    untouched, if it cannot be done. `sync=False` for what can be rebuilt: safe from a kill, not from a power cut."""
+    path = Path(path)
+    temp = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    with disk_errors("write", path):
+        try:
+            with temp.open("xb") as file:  # not mkstemp: its mode 0600 would hide a shared store from the group
+                file.write(data)
+                file.flush()
+                if sync:
+                    os.fsync(file.fileno())
+            temp.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temp.unlink()
+            raise
+        if sync:
+            flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Flush a file or a directory to the disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        # Some network disks cannot flush a directory.
+        if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP)):
+            raise
+    finally:
+        os.close(fd)
+
+
+def seal(body: dict) -> bytes:
+    """Readable JSON that carries its own hash."""
+    return json.dumps({**body, "seal": key_of(body)}, sort_keys=True, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def unseal(raw: bytes) -> dict:
+    """The body, or ValueError if a single bit differs from what `seal` wrote, white space included."""
+    body = json.loads(raw)
+    if not isinstance(body, dict) or body.pop("seal", None) is None or seal(body) != raw:
+        raise ValueError("its bytes do not match its own seal")
+    return body
+
+
+class HashIndex:
+    """SHA-256 of big files that seldom change, remembered. Only a cache: a garbled one is dropped."""
+
+    def __init__(self, path: Path):
+        self.path, self._known = Path(path), {}
+        with suppress(OSError, ValueError):
+            self._known = unseal(self.path.read_bytes())["files"]
+
+    def sha256(self, path: Path) -> str:
+        """Of the file as it is now. A remembered hash counts only if size, mtime, ctime and inode are unchanged."""
+        path = Path(path).absolute()
+        with disk_errors("read", path):
+            now, before = time.time_ns(), _signature(path)
+            known = self._known.get(str(path))
+            if known and known[:-1] == before:
+                return known[-1]
+            sha = file_sha256(path)
+            # A file written within the clock's tick can change again and look the same: remember only what has settled.
+            if before == _signature(path) and before[1] < now - 2_000_000_000:
+                self._known[str(path)] = [*before, sha]
+            else:
+                self._known.pop(str(path), None)
+        return sha
+
+    def save(self) -> None:
+        """Write the index, whole or not at all. StoreError if it cannot be written."""
+        atomic_write(self.path, seal({"files": self._known}), sync=False)
+
+
+def _signature(path: Path) -> list[int]:
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]

@@ -1,0 +1,188 @@
+"""Who works on what: leases that die with their owner.
+
+A process is named by host, pid and start time, since pids come back. On its own host a dead owner is known at once; on
+another one only by a heartbeat that stopped.
+"""
+
+import errno
+import functools
+import json
+import os
+import re
+import socket
+import threading
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from harness.errors import StoreError
+from harness.store.files import canonical_json, disk_errors, key_of
+
+STALE_SECONDS = 60.0  # a lease of another machine without a heartbeat for this long is dead
+BEAT_SECONDS = 5.0
+
+
+@functools.cache
+def _host() -> str:
+    """This host, boot and pid namespace: containers may share a host name, and each counts its pids on its own."""
+    facts = []
+    with suppress(OSError):
+        facts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        facts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return re.sub(r"[^\w.-]", "_", socket.gethostname()) + "." + key_of(facts)[:8]
+
+
+def _birth(pid: int) -> str:
+    """When the process started, in kernel ticks; "" if it is dead, "?" where the system does not tell."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return ""
+    except PermissionError:
+        pass  # another user's, alive
+    try:  # the name in brackets may hold anything; after it come field 3, the state, and field 22, the start
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return "?"
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def identity() -> dict:
+    """This process."""
+    return {"host": _host(), "pid": os.getpid(), "pid_start": _birth(os.getpid())}
+
+
+def is_dead(owner: dict) -> bool | None:
+    """Whether that process is dead; None on another host: nobody here can tell."""
+    if owner["host"] != _host():
+        return None
+    birth = _birth(owner["pid"])
+    return not birth or (birth != owner["pid_start"] and "?" not in (birth, owner["pid_start"]))
+
+
+def owner_of(path: Path) -> dict:
+    """Who made this entry of tmp/, as its name says."""
+    parts = path.name.split("@")
+    if len(parts) != 6 or not parts[3].isdigit():
+        return {"host": None, "key": ""}
+    return {"key": parts[1], "host": parts[2], "pid": int(parts[3]), "pid_start": parts[4]}
+
+
+def read_lease(path: Path) -> dict | None:
+    """Owner and mtime through one open file: opening makes NFS ask its server, a bare stat may be a minute old."""
+    try:
+        with path.open("rb") as file:
+            mtime = os.fstat(file.fileno()).st_mtime_ns
+            raw = file.read()
+    except FileNotFoundError:
+        return None
+    try:
+        owner = json.loads(raw)
+        owner = {name: owner[name] for name in ("host", "pid", "pid_start", "token")}
+        owner |= {"pid": int(owner["pid"]), "token": str(owner["token"])}
+    except (ValueError, TypeError, KeyError):  # not yet written, or its owner died right there: only its age can tell
+        owner = {"host": None, "token": f"bad-{mtime:x}"}
+    return {**owner, "mtime": mtime / 1e9}
+
+
+class Lease:
+    """The right to work on one key. A context manager: a thread beats until the block ends, then the lease is gone.
+    Ask `held()` right before committing: a machine that slept may have lost its lease."""
+
+    def __init__(self, path: Path):
+        self.path, self.token = path, uuid.uuid4().hex
+        self._stop = threading.Event()
+
+    def create(self) -> bool:
+        """False if there is a lease already. StoreError if none can be written."""
+        with disk_errors("write the lease", self.path):
+            try:
+                self._write(canonical_json({**identity(), "token": self.token, "time": time.time()}))
+            except FileExistsError:
+                if not self.held():  # NFS can lose the answer to a write that worked
+                    return False
+        threading.Thread(target=self._beat, name=f"lease {self.path.name[:12]}", daemon=True).start()
+        return True
+
+    def _write(self, data: bytes) -> None:
+        temp = self.path.with_name(f".{self.path.name}.{self.token[:12]}.tmp")
+        try:  # a link appears with its content; killed after a mere create, the owner would be unknown
+            temp.write_bytes(data)
+            os.link(temp, self.path)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+                raise
+            with self.path.open("xb") as file:  # a disk without links
+                file.write(data)
+        finally:
+            with suppress(OSError):
+                temp.unlink()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(BEAT_SECONDS):
+            with suppress(OSError, StoreError):  # a disk that hiccups: the next beat may do
+                if not self.heartbeat():
+                    return
+
+    def heartbeat(self) -> bool:
+        """Say that the owner lives; False, and nothing done, if the lease is no longer ours."""
+        if held := self.held():
+            os.utime(self.path)  # no times given: the file server's own clock
+        return held
+
+    def held(self) -> bool:
+        with disk_errors("read the lease", self.path):
+            return (read_lease(self.path) or {}).get("token") == self.token
+
+    def release(self) -> None:
+        """Remove the lease if it is still ours. Never fails: what is left is stale once this process is gone."""
+        self._stop.set()
+        with suppress(OSError, StoreError):
+            if self.held():
+                self.path.unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.release()
+
+
+def acquire(path: Path) -> Lease | None:
+    """The lease at `path`, or None while another owner lives. StoreError if it cannot be written."""
+    with disk_errors("take the lease", path):
+        while True:
+            seen = read_lease(path)
+            if seen is None:
+                if (lease := Lease(path)).create():
+                    return lease
+                time.sleep(0.01)  # someone else did
+                continue
+            if not is_stale(seen, path.parent):
+                return None
+            # Two who judge the same lease stale must not both remove what is there: the slower one would remove the
+            # lease of the faster. So removing this very lease, known by its token, takes a lease of its own.
+            right = acquire(path.with_name(f"{path.name}.{seen['token'][:20]}"))
+            if right is None:
+                return None
+            with right:
+                if (read_lease(path) or {}).get("token") == seen["token"]:
+                    path.unlink()
+
+
+def is_stale(seen: dict, directory: Path) -> bool:
+    """Whether the lease, as `read_lease` saw it, may be taken over."""
+    dead = is_dead(seen)
+    return server_clock(directory) - seen["mtime"] > STALE_SECONDS if dead is None else dead
+
+
+def server_clock(directory: Path) -> float:
+    """The time by the file server's clock, which is the one that stamps leases."""
+    path = directory / f".clock.{uuid.uuid4().hex[:12]}.tmp"
+    try:
+        with path.open("xb") as file:
+            return os.fstat(file.fileno()).st_mtime
+    finally:
+        path.unlink(missing_ok=True)
