@@ -1,8 +1,8 @@
 """The command line: parse, call, print. Rooms are imported inside commands, so that --help wakes nothing heavy.
 
-    xstilts-harness eval --all                                  the smoke suite `mini`, on any laptop
-    xstilts-harness eval --suite small --data-root DIR          real data from a folder in the hub's layout
-    xstilts-harness plan --suite small --data-root DIR          what that would do
+xstilts-harness eval --all                                  the smoke suite `mini`, on any laptop
+xstilts-harness eval --suite small --data-root DIR          real data from a folder in the hub's layout
+xstilts-harness plan --suite small --data-root DIR          what that would do
 """
 
 import json
@@ -45,7 +45,9 @@ SuiteName = Annotated[
 ]
 DataRoot = Annotated[
     Path | None,
-    typer.Option(envvar="XSTILTS_DATA_ROOT", exists=True, file_okay=False, help="Folder in the hub's layout, searched before the hub."),
+    typer.Option(
+        envvar="XSTILTS_DATA_ROOT", exists=True, file_okay=False, help="Folder in the hub's layout, searched before the hub."
+    ),
 ]
 EncoderRoot = Annotated[
     Path | None,
@@ -80,8 +82,7 @@ def _say(text: str) -> None:
 
 
 def _plan(suite: str, everything: bool, limit: int | None, where, user: list[Path], store):
-    from harness.plan import make_plan, with_user_tasks
-    from harness.spec.suite import Caps
+    from harness.plan import make_plan, with_limit, with_user_tasks
     from harness.store import HashIndex
 
     catalog = _catalog(user)
@@ -89,9 +90,7 @@ def _plan(suite: str, everything: bool, limit: int | None, where, user: list[Pat
     if everything:
         chosen = with_user_tasks(chosen, catalog)
     if limit:
-        capped = {task: caps.model_copy(update={"test": min(limit, caps.test or limit)}) for task, caps in chosen.task_caps.items()}
-        caps = chosen.caps.model_copy(update={"test": min(limit, chosen.caps.test or limit)})
-        chosen = chosen.model_copy(update={"caps": Caps(**caps.model_dump()), "task_caps": capped})
+        chosen = with_limit(chosen, limit)
     return catalog, make_plan(chosen, catalog, where, HashIndex(store.root / "index" / "files.json"))
 
 
@@ -130,7 +129,10 @@ def evaluate(
 
 def _which_suite(suite: str) -> str:
     if suite == DEFAULT_SUITE:
-        return f"suite {suite} (the default: made-up smoke data, runs anywhere); choose another with --suite NAME, see `xstilts-harness list suites`"
+        return (
+            f"suite {suite} (the default: made-up smoke data, runs anywhere); "
+            "choose another with --suite NAME, see `xstilts-harness list suites`"
+        )
     return f"suite {suite} (you chose it with --suite)"
 
 
@@ -170,7 +172,9 @@ def _finish(plan, catalog, store, board: Path, outcome, limit: int | None, as_js
         raise HarnessError(_failures(plan, outcome))
     content = aggregate.content(plan, catalog, store, outcome.refused)
     for refusal in {(r["arm"], r["target"]): r for r in outcome.refused.values()}.values():
-        rows = "; ".join(f"{phase} rows in {', '.join(f'{k} {v}' for k, v in leak.items())}" for phase, leak in refusal["leaks"].items())
+        rows = "; ".join(
+            f"{phase} rows in {', '.join(f'{k} {v}' for k, v in leak.items())}" for phase, leak in refusal["leaks"].items()
+        )
         _say(f"refused: arm {refusal['arm']} on {refusal['target']}: training rows stand in its test set ({rows})")
     if limit:
         path, title = None, f"PARTIAL: at most {limit} test rows, no release"
@@ -185,13 +189,17 @@ def _finish(plan, catalog, store, board: Path, outcome, limit: int | None, as_js
     else:
         render.print_release(content, title, _console())
     if path:
-        _say(f"release {path} ({'new' if new else 'the same content as before, nothing written'}); table in {board / 'README.md'}")
+        _say(
+            f"release {path} ({'new' if new else 'the same content as before, nothing written'}); table in {board / 'README.md'}"
+        )
 
 
 def _failures(plan, outcome) -> str:
     lines = [f"{plan.jobs[key].name}: {event['why']}" for key, event in outcome.failed.items()]
     traces = [event["trace"] for event in outcome.failed.values() if event.get("trace")]
-    return "\n".join([*lines, f"{len(lines)} jobs failed; what was done is kept, the same command tries the rest again", *traces[:1]])
+    return "\n".join(
+        [*lines, f"{len(lines)} jobs failed; what was done is kept, the same command tries the rest again", *traces[:1]]
+    )
 
 
 def _write_readme(shelf) -> None:
@@ -382,7 +390,9 @@ def cache_gc(
 
 
 @job_app.command("run")
-def job_run(key: Annotated[str, typer.Argument(help="A key that a plan wrote into the store.")], store: StoreDir = Path("store")) -> None:
+def job_run(
+    key: Annotated[str, typer.Argument(help="A key that a plan wrote into the store.")], store: StoreDir = Path("store")
+) -> None:
     """Run one job of a plan in this process and commit its result (for schedulers; eval does this by itself)."""
     from harness.jobs.run import run_job
     from harness.store import Store

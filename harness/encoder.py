@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     import torch
 
 # Files that decide what an encoder computes. Everything else in its folder (READMEs, other formats) does not.
-_DECISIVE = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "sentencepiece.bpe.model")
+_DECISIVE = (
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "sentencepiece.bpe.model",
+)
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,7 @@ class LoadedEncoder:
 
 
 def pool(hidden: "torch.Tensor", mask: "torch.Tensor", how: str) -> "torch.Tensor":
-    """Sentence vectors (rows, width) from hidden states (rows, tokens, width): mean over all tokens incl. specials, or the first."""
+    """Sentence vectors (rows, width) from hidden states (rows, tokens, width): mean over all tokens, or the first."""
     if how == "cls":
         return hidden[:, 0]
     weights = mask.unsqueeze(-1).to(hidden.dtype)

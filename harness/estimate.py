@@ -20,7 +20,13 @@ def estimate(plan: Plan, store: Store, todo: list[Job]) -> dict:
         waiting = [job for job in jobs if job.key in missing]
         tokens = sum(_tokens(job, sizes) for job in waiting) if kind != "overlap" else 0
         seconds = tokens / speed[kind] if kind in speed else 0.0
-        kinds[kind] = {"jobs": len(jobs), "cached": len(jobs) - len(waiting), "to_run": len(waiting), "tokens": tokens, "seconds": seconds}
+        kinds[kind] = {
+            "jobs": len(jobs),
+            "cached": len(jobs) - len(waiting),
+            "to_run": len(waiting),
+            "tokens": tokens,
+            "seconds": seconds,
+        }
     return {"kinds": kinds, "cells": len(plan.cells), "basis": basis, "blocked": plan.blocked}
 
 
@@ -33,10 +39,16 @@ def _speed(plan: Plan, store: Store) -> tuple[dict[str, float], str]:
             timed.append(manifest.meta["facts"])
     seconds = sum(facts["seconds"] for facts in timed)
     if not seconds:
-        return DEFAULT_SPEED, "assumed 1,500 training and 6,000 evaluation tokens/s a worker (a 22M-parameter encoder on one CPU core)"
+        return (
+            DEFAULT_SPEED,
+            "assumed 1,500 training and 6,000 evaluation tokens/s a worker (a 22M-parameter encoder on one CPU core)",
+        )
     train = sum(facts["tokens"] for facts in timed) / seconds
     ratio = DEFAULT_SPEED["evaluate"] / DEFAULT_SPEED["train"]
-    return {"train": train, "evaluate": train * ratio}, f"{len(timed)} finished trainings in this store: {train:,.0f} tokens/s a worker"
+    return {
+        "train": train,
+        "evaluate": train * ratio,
+    }, f"{len(timed)} finished trainings in this store: {train:,.0f} tokens/s a worker"
 
 
 def _tokens(job: Job, sizes: dict[str, int]) -> int:

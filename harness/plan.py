@@ -107,6 +107,16 @@ def with_user_tasks(suite: Suite, catalog: Catalog) -> Suite:
     return suite.model_copy(update={"targets": [*suite.targets, *targets], "arms": [*suite.arms, *arms]})
 
 
+def with_limit(suite: Suite, rows: int) -> Suite:
+    """The suite with at most `rows` test rows everywhere: a partial run, which no release takes."""
+
+    def limited(caps: Caps) -> Caps:
+        return caps.model_copy(update={"test": min(rows, caps.test or rows)})
+
+    task_caps = {task: limited(caps) for task, caps in suite.task_caps.items()}
+    return suite.model_copy(update={"caps": limited(suite.caps), "task_caps": task_caps})
+
+
 def make_plan(suite: Suite, catalog: Catalog, where: Where, index: HashIndex) -> Plan:
     """All jobs of a suite. What is missing on this machine does not raise; it stands in `blocked`."""
     plan = Plan(suite)
@@ -179,7 +189,9 @@ class _Planner:
             "init": init.key if init else None,
         }
         data = {"train": train.to_json(), "dev": dev.to_json()}
-        name = f"train {encoder} {phase} {owner.task} seed {seed}" + (f" after {init.body['spec']['task']['name']}" if init else "")
+        name = f"train {encoder} {phase} {owner.task} seed {seed}" + (
+            f" after {init.body['spec']['task']['name']}" if init else ""
+        )
         return self._add("train", name, spec, data, encoder, [init.key] if init else [], (*rank, 1))
 
     def _evaluate(self, encoder: str, target: Task, model: Job | None, tests: dict, rank: tuple, arm: str) -> Job:

@@ -57,7 +57,10 @@ def check_data(catalog: Catalog, names: list[str], where: Where) -> Iterator[Lin
                     yield Line(f"{label}: {error}", error.exit_code)
                 else:
                     hidden = placeholder(task.family, rows)
-                    yield Line(f"{label}: {len(rows)} rows" + ("; PLACEHOLDER labels, cannot be scored" if hidden else ""), 1 if hidden else 0)
+                    yield Line(
+                        f"{label}: {len(rows)} rows" + ("; PLACEHOLDER labels, cannot be scored" if hidden else ""),
+                        1 if hidden else 0,
+                    )
 
 
 def placeholder(family: str, rows: list[dict]) -> bool:

@@ -1,8 +1,9 @@
 """Do training rows stand in a test set, or in another training set? Counted on normalised text, not trusted to names.
 
 Each row has fingerprints: a pair counts as one text; a context counts for itself (a model that trained on a paragraph
-has seen the answers in it), and so does a question with its answer (a question alone may ask of anything). Parallel test sets repeat an English leak in
-every language, so test rows are compared in English as well as in their own language, and by source id.
+has seen the answers in it), and so does a question with its answer (a question alone may ask of anything). Parallel
+test sets repeat an English leak in every language, so test rows are compared in English as well as in their own
+language, and by id.
 """
 
 import re

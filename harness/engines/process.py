@@ -5,6 +5,7 @@ import os
 import selectors
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -57,11 +58,9 @@ class ProcessEngine:
 
     def submit(self, slot: str, key: str) -> None:
         """Send a key to an idle worker. If it just died, poll() says so."""
-        try:
+        with suppress(BrokenPipeError):
             self._process[slot].stdin.write(key.encode() + b"\n")
             self._process[slot].stdin.flush()
-        except BrokenPipeError:
-            pass
 
     def poll(self, timeout: float) -> list[tuple[str, dict]]:
         """What workers said within `timeout` seconds, at once if there is something."""
@@ -83,10 +82,8 @@ class ProcessEngine:
         for process in self._process.values():
             if process.poll() is None:
                 process.terminate()
-                try:
+                with suppress(BrokenPipeError):
                     process.stdin.close()
-                except BrokenPipeError:
-                    pass
         for process in self._process.values():
             try:
                 process.wait(grace)

@@ -27,7 +27,14 @@ class Progress:
             from rich.progress import Progress as Bar
 
             remaining = TimeRemainingColumn(elapsed_when_finished=True)
-            columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), "left", remaining, TextColumn("{task.description}"))
+            columns = (
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                "left",
+                remaining,
+                TextColumn("{task.description}"),
+            )
             self.bar = Bar(*columns, console=Console(file=self.stream), transient=True)
             self.bar.start()
         return self

@@ -9,7 +9,6 @@ from torch import nn
 from torch.nn import functional
 
 
-
 def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
     """Tokenise; a pair that is too long loses pieces of the longer text first."""
     pairs = rows[0].get("text_pair") is not None

@@ -12,7 +12,6 @@ import numpy as np
 from harness.metrics.retrieval import search
 
 
-
 def predict(embed: Callable[[list[str]], np.ndarray], rows: list[dict], task: dict) -> list[str]:
     """For each row, the id of the row whose sentence on the other side is nearest."""
     foreign = embed([row["source"] for row in rows])

@@ -16,7 +16,7 @@ NO_SPAN = "empty"
 
 
 def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
-    """One feature a window: `row`, `offsets` of its context pieces, `context_at` (their first position), `fullest` (bool each)."""
+    """One feature a window: `row`, `offsets` and `fullest` of its context pieces, `context_at` (their first position)."""
     options = task["options"]
     before, middle, after = encoder.template
     questions = encoder.tokenizer([row["question"] for row in rows], add_special_tokens=False)["input_ids"]
@@ -68,7 +68,7 @@ def _fullest(windows: list[range], piece: int) -> range:
 
 
 def answer_span(row: dict, unanswerable: bool) -> tuple[int, int] | None:
-    """(first, last+1) characters of the first answer; (-1, -1) if there is none and none is needed; None if it cannot be found."""
+    """(first, last+1) characters of the first answer; (-1, -1) if none is needed; None if its text cannot be found."""
     texts, starts = row["answers"]["text"], row["answers"]["answer_start"]
     if not texts:
         return (-1, -1) if unanswerable else None

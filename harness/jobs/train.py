@@ -19,7 +19,7 @@ from harness.data import rows as data_rows
 from harness.data.batching import epoch_batches, micro_batches, stream_seed
 from harness.families import TRAINED, TaskModel
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
-from harness.jobs.evaluate import forward, score_rows
+from harness.jobs.evaluate import score_rows
 from harness.store import atomic_write, file_sha256
 
 WEIGHTS = "model.safetensors"

@@ -30,7 +30,9 @@ def grid(release: dict, encoder: str) -> tuple[list[str], list[list[str]]]:
         known = [c["score"] for c in mine if c["score"] is not None]
         scores.append((f"{sum(known) / len(known):.1f}" if known else "–") + _marks(mine))
     rows.append([f"{baseline} (score)", "", *scores, ""])
-    for arm in sorted(averages, key=lambda a: -(averages[a]["average_gain"] if averages[a]["average_gain"] is not None else -1e9)):
+    for arm in sorted(
+        averages, key=lambda a: -(averages[a]["average_gain"] if averages[a]["average_gain"] is not None else -1e9)
+    ):
         row = [release["arms"][arm]["shown"], release["arms"][arm]["difficulty"]["declared"]]
         for target in targets:
             gain = gains.get((arm, target), {})
@@ -61,7 +63,9 @@ def notes(release: dict, encoder: str) -> list[str]:
     if suite["smoke"]:
         lines.append("SMOKE SUITE: its data are made up to prove the machine; no claim follows from these numbers.")
     facts = release["encoders"][encoder]
-    lines.append(f"{encoder}: pretrained on {facts['pretrained_on']} text; has seen {', '.join(facts['seen']) or 'nothing known'}.")
+    lines.append(
+        f"{encoder}: pretrained on {facts['pretrained_on']} text; has seen {', '.join(facts['seen']) or 'nothing known'}."
+    )
     averages = [a for a in release["averages"] if a["encoder"] == encoder]
     common = averages[0]["targets"] if averages else []
     lines.append(f"Average gain over the targets that count in every arm: {', '.join(common) or 'none'}.")
@@ -90,7 +94,9 @@ def cuts(release: dict) -> list[str]:
     lines = [f"{name}: {target['cut']}" for name, target in release["targets"].items() if target["cut"]]
     caps = {split: cap for split, cap in release["suite"]["caps"].items() if cap}
     if caps:
-        lines.append("Rows at most: " + ", ".join(f"{split} {cap}" for split, cap in caps.items()) + " (single tasks may differ).")
+        lines.append(
+            "Rows at most: " + ", ".join(f"{split} {cap}" for split, cap in caps.items()) + " (single tasks may differ)."
+        )
     return lines
 
 

@@ -123,9 +123,7 @@ def null_answer(gold: dict, language: str) -> str:
     return glue.join(units[start : start + length])
 
 
-def _score(
-    golds: list[dict], predictions: list[str | None], language: str, score: Scorer, constant: str | None = None
-) -> Scored:
+def _score(golds: list[dict], predictions: list[str | None], language: str, score: Scorer, constant: str | None = None) -> Scored:
     """Score the predictions and the null predictor, a random span or the constant answer if given and better."""
     pairs = [(0, 0.0) if p is None else score(p, g["answers"]) for g, p in zip(golds, predictions, strict=True)]
     em, f1 = [int(e) for e, _ in pairs], [float(f) for _, f in pairs]
@@ -133,9 +131,7 @@ def _score(
     if constant is not None:
         nulls.append(([score(constant, g["answers"])[1] for g in golds], f'always answering "{constant}"'))
     null, name = max(nulls, key=lambda pair: percent(pair[0]))
-    above, stderr = paired_difference(
-        [a - b for a, b in zip(f1, null, strict=True)], groups=[gold["group"] for gold in golds]
-    )
+    above, stderr = paired_difference([a - b for a, b in zip(f1, null, strict=True)], groups=[gold["group"] for gold in golds])
     metrics = {"exact_match": percent(em), "f1": percent(f1)}
     return Scored(
         metrics=metrics,

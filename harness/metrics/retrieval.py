@@ -61,9 +61,7 @@ def search(queries: np.ndarray, index: np.ndarray) -> np.ndarray:
     source   XTREME's Tatoeba: squared L2 distance of normalised vectors, which orders rows as cosine does
     """
     if queries.ndim != 2 or index.ndim != 2 or queries.shape[1] != index.shape[1] or not len(index):
-        raise ValueError(
-            f"search needs (n, d) queries and a (m, d) index, m > 0; got {queries.shape} and {index.shape}"
-        )
+        raise ValueError(f"search needs (n, d) queries and a (m, d) index, m > 0; got {queries.shape} and {index.shape}")
     queries, index = _unit_rows(queries, "queries"), _unit_rows(index, "index")
     # A matrix product may round two equal rows apart, by where they lie in its blocks. So equal rows are found by their
     # bytes, and each answers with its first.

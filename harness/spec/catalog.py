@@ -36,7 +36,7 @@ def read_spec(path: Path) -> tuple[str, Strict, Source]:
     spec = validate(data, source, KINDS[kind])
     if isinstance(spec, Task):
         try:
-            spec.family_options
+            FAMILIES[spec.family].options.model_validate(spec.options)
         except ValidationError as error:
             lines = problems(error, source, FAMILIES[spec.family].options, prefix=("options",))
             raise SpecError("\n".join(lines)) from None

@@ -37,18 +37,36 @@ HINTS = {  # what the parser says -> what most likely happened
     "end of stream": "a quote or a bracket is not closed",
 }
 NOUNS = {  # pydantic's error type -> what it wants
-    "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
-    "int_parsing_size": "a whole number", "float_type": "a number", "float_parsing": "a number",
-    "bool_type": "true or false", "bool_parsing": "true or false", "string_type": "text", "path_type": "a path",
-    "list_type": "a list", "tuple_type": "a list", "set_type": "a list", "none_required": "nothing",
-    "dict_type": "a mapping", "model_type": "a mapping", "model_attributes_type": "a mapping",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "path_type": "a path",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "set_type": "a list",
+    "none_required": "nothing",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
 }
 LIMITS = {  # and the same for bounds
-    "greater_than": "a number above {gt}", "greater_than_equal": "{ge} or more", "less_than": "a number below {lt}",
-    "less_than_equal": "{le} or less", "multiple_of": "a multiple of {multiple_of}",
-    "too_short": "{min_length} or more entries", "too_long": "{max_length} or fewer entries",
-    "string_too_short": "{min_length} or more characters", "string_too_long": "{max_length} or fewer characters",
-    "string_pattern_mismatch": "text that matches {pattern}", "union": "{noun}",
+    "greater_than": "a number above {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "a number below {lt}",
+    "less_than_equal": "{le} or less",
+    "multiple_of": "a multiple of {multiple_of}",
+    "too_short": "{min_length} or more entries",
+    "too_long": "{max_length} or fewer entries",
+    "string_too_short": "{min_length} or more characters",
+    "string_too_long": "{max_length} or fewer characters",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "union": "{noun}",
 }
 
 
@@ -163,7 +181,7 @@ def show(value: Any) -> str:
 
 def _text(path: Path) -> str:
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise Problem((1, 1), "the file is larger than 1 MB; a spec is a page or two, data belongs into other files")
@@ -175,7 +193,7 @@ def _text(path: Path) -> str:
         raise Problem((1, 1), f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if bad := REFUSED.search(text):
         name = {"\t": "a tab", "\0": "a NUL byte"}.get(bad[0], f"the invisible character U+{ord(bad[0]):04X}")
-        fix = "use spaces; in text write \"\\t\"" if bad[0] == "\t" else "remove it"
+        fix = 'use spaces; in text write "\\t"' if bad[0] == "\t" else "remove it"
         raise Problem(_place_after(text[: bad.start()]), f"{name} is not allowed; {fix}")
     return text
 
@@ -219,7 +237,7 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
     word, plain = event.value, event.implicit[0]
     if bad := re.search("[\0\ud800-\udfff]", word):  # from an escape; no name, path or key of ours could hold it
         raise Problem(_place(event), f"the character U+{ord(bad[0]):04X} is not allowed; remove it")
-    if not plain or word not in PLAIN and not FLOAT.fullmatch(word):
+    if not plain or (word not in PLAIN and not FLOAT.fullmatch(word)):
         return word
     if word in PLAIN:
         return PLAIN[word]

@@ -26,7 +26,9 @@ class Recipe(Strict):
     evaluations: NonNegativeInt = Field(
         4, description="looks at English dev, evenly spaced, last one at the end; the best is kept. 0 = keep the last weights"
     )
-    batching: Literal["random", "grouped"] = Field("random", description="grouped: batches of similar length; not what the papers did")
+    batching: Literal["random", "grouped"] = Field(
+        "random", description="grouped: batches of similar length; not what the papers did"
+    )
     micro_tokens: PositiveInt = Field(2048, description="padded tokens per forward pass; a batch is split to fit")
     precision: Literal["fp32", "bf16"] = "fp32"
 

@@ -17,7 +17,6 @@ from harness.spec.languages import ISO_639_1
 from harness.spec.reader import nearest
 
 
-
 def _known_language(code: str) -> str:
     base = code.split("-")[0]
     if base in ISO_639_1 or re.fullmatch(r"[a-z]{3}", base):  # three letters: ISO 639-3, taken on trust

@@ -1,0 +1,43 @@
+# make eval   the smoke suite, end to end, with its table     make test    what CI runs
+# make small  real data: make small DATA=folder-in-hub-layout  make lock    refresh requirements.lock
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: eval small test lint bench lock clean
+.DEFAULT_GOAL := eval
+
+# One environment, from the lock file. torch is locked by version, so each platform takes its own build.
+$(VENV)/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+eval: $(VENV)/ready
+	$(BIN)/xstilts-harness eval --all
+
+small: $(VENV)/ready
+	$(BIN)/xstilts-harness eval --suite small $(if $(DATA),--data-root $(DATA))
+
+test: $(VENV)/ready lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(VENV)/ready
+	$(BIN)/python -m pytest --benchmark-only --benchmark-disable-gc -o addopts= tests/bench.py
+
+# Resolve anew from pyproject.toml; +cpu and the like are stripped, see above.
+lock:
+	rm -rf .lock-venv && $(PYTHON) -m venv .lock-venv
+	.lock-venv/bin/pip install --quiet torch==2.13.0
+	.lock-venv/bin/pip install --quiet ".[mini,dev]" hatchling editables
+	(echo "# Every package of the environment, by version: make lock writes it, make installs it."; \
+	 .lock-venv/bin/pip freeze --exclude xstilts-harness | sed 's/+[a-z0-9.]*$$//' | grep -v '^nvidia-\|^triton\|^cuda-') > requirements.lock
+	rm -rf .lock-venv
+
+clean:
+	rm -rf $(VENV) store .pytest_cache .ruff_cache .hypothesis .benchmarks
