@@ -7,7 +7,6 @@ xstilts-harness plan --suite small --data-root DIR          what that would do
 
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -81,19 +80,6 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _plan(suite: str, everything: bool, limit: int | None, where, user: list[Path], store):
-    from harness.plan import make_plan, with_limit, with_user_tasks
-    from harness.store import HashIndex
-
-    catalog = _catalog(user)
-    chosen = catalog.suite(suite)
-    if everything:
-        chosen = with_user_tasks(chosen, catalog)
-    if limit:
-        chosen = with_limit(chosen, limit)
-    return catalog, make_plan(chosen, catalog, where, HashIndex(store.root / "index" / "files.json"))
-
-
 @app.command("eval")
 def evaluate(
     suite: SuiteName = DEFAULT_SUITE,
@@ -112,19 +98,32 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Run a suite: train, evaluate, write a release. The same command resumes and does only what is missing."""
+    from harness import runner
     from harness.hub import Where
+    from harness.leaderboard.render import print_release
     from harness.store import Store
 
     _say(_which_suite(suite))
-    opened = Store(store)
-    where = Where(data_root, encoder_root, offline)
-    catalog, plan = _plan(suite, everything, limit, where, tasks or [], opened)
+    catalog, opened = _catalog(tasks or []), Store(store)
+    plan = runner.plan_suite(catalog, suite, everything, limit, Where(data_root, encoder_root, offline), opened)
     if dry_run:
         _print_plan(plan, opened, as_json)
         return
-    _refuse_blocked(plan)
-    outcome = _drive(plan, opened, workers, checkpoint_seconds, keep_weights)
-    _finish(plan, catalog, opened, board, outcome, limit, as_json)
+    outcome = runner.run_plan(plan, opened, workers, checkpoint_seconds, keep_weights)
+    for line in runner.refusals(outcome):
+        _say(line)
+    content = runner.content_of(plan, catalog, opened, outcome)
+    path, news, title = None, "", f"PARTIAL: at most {limit} test rows, no release"
+    if not limit:
+        path, new = runner.publish(content, plan, opened, board, "xstilts-harness " + " ".join(sys.argv[1:]))
+        title = f"release {path.stem}"
+        news = "new" if new else "the same content as before, nothing written"
+    if as_json:
+        print(json.dumps({"release": str(path) if path else None, "content": content}, indent=1))
+    else:
+        print_release(content, title, _console())
+    if path:
+        _say(f"release {path} ({news}); table in {board / 'README.md'}")
 
 
 def _which_suite(suite: str) -> str:
@@ -134,79 +133,6 @@ def _which_suite(suite: str) -> str:
             "choose another with --suite NAME, see `xstilts-harness list suites`"
         )
     return f"suite {suite} (you chose it with --suite)"
-
-
-def _refuse_blocked(plan) -> None:
-    from harness.errors import MissingError
-
-    if plan.blocked:
-        lines = [f"{reason}\n    blocks: {', '.join(dict.fromkeys(blocks))}" for reason, blocks in plan.blocked.items()]
-        raise MissingError("\n".join(lines))
-
-
-def _drive(plan, store, workers: int | None, checkpoint_seconds: float, keep_weights: bool):
-    from harness.engines import ENGINES
-    from harness.engines.drive import check, drive
-    from harness.engines.progress import Progress
-
-    store.clean_start()
-    for line in check(plan, store):
-        _say(f"damaged: {line}")
-    engine = ENGINES["process"](store.root, workers, checkpoint_seconds)
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))  # a cluster's way to say Ctrl-C
-    with Progress(sys.stderr) as progress:
-        try:
-            return drive(plan, store, engine, progress.hear, keep_weights)
-        except KeyboardInterrupt:
-            progress.note("stopping: workers save a checkpoint ...")
-            raise
-        finally:
-            engine.stop()
-
-
-def _finish(plan, catalog, store, board: Path, outcome, limit: int | None, as_json: bool) -> None:
-    import harness
-    from harness.leaderboard import aggregate, release, render
-
-    if outcome.failed:
-        raise HarnessError(_failures(plan, outcome))
-    content = aggregate.content(plan, catalog, store, outcome.refused)
-    for refusal in {(r["arm"], r["target"]): r for r in outcome.refused.values()}.values():
-        rows = "; ".join(
-            f"{phase} rows in {', '.join(f'{k} {v}' for k, v in leak.items())}" for phase, leak in refusal["leaks"].items()
-        )
-        _say(f"refused: arm {refusal['arm']} on {refusal['target']}: training rows stand in its test set ({rows})")
-    if limit:
-        path, title = None, f"PARTIAL: at most {limit} test rows, no release"
-    else:
-        shelf = release.Board(board)
-        facts = {"version": harness.__version__}
-        path, new = shelf.add(content, release.sidecar(plan, store, "xstilts-harness " + " ".join(sys.argv[1:]), facts))
-        _write_readme(shelf)
-        title = f"release {path.stem}"
-    if as_json:
-        print(json.dumps({"release": str(path) if path else None, "content": content}, indent=1))
-    else:
-        render.print_release(content, title, _console())
-    if path:
-        _say(
-            f"release {path} ({'new' if new else 'the same content as before, nothing written'}); table in {board / 'README.md'}"
-        )
-
-
-def _failures(plan, outcome) -> str:
-    lines = [f"{plan.jobs[key].name}: {event['why']}" for key, event in outcome.failed.items()]
-    traces = [event["trace"] for event in outcome.failed.values() if event.get("trace")]
-    return "\n".join(
-        [*lines, f"{len(lines)} jobs failed; what was done is kept, the same command tries the rest again", *traces[:1]]
-    )
-
-
-def _write_readme(shelf) -> None:
-    from harness.leaderboard.render import readme
-    from harness.store import atomic_write
-
-    atomic_write(shelf.folder / "README.md", readme(shelf).encode())
 
 
 @app.command("plan")
@@ -222,13 +148,14 @@ def show_plan(
     as_json: Json = False,
 ) -> None:
     """Print what eval would do: what is cached, to run, blocked, and an estimate."""
+    from harness import runner
     from harness.hub import Where
     from harness.store import Store
 
     _say(_which_suite(suite))
     opened = Store(store)
-    _, plan = _plan(suite, everything, limit, Where(data_root, encoder_root, offline), tasks or [], opened)
-    _print_plan(plan, opened, as_json)
+    where = Where(data_root, encoder_root, offline)
+    _print_plan(runner.plan_suite(_catalog(tasks or []), suite, everything, limit, where, opened), opened, as_json)
 
 
 def _print_plan(plan, store, as_json: bool) -> None:
@@ -341,8 +268,9 @@ def leaderboard_show(
 def leaderboard_build(board: BoardDir = Path("leaderboard")) -> None:
     """Render README.md from the releases."""
     from harness.leaderboard.release import Board
+    from harness.runner import write_readme
 
-    _write_readme(Board(board))
+    write_readme(Board(board))
     print(board / "README.md")
 
 
@@ -351,7 +279,7 @@ def cache_ls(store: StoreDir = Path("store"), as_json: Json = False) -> None:
     """List committed results with their sizes."""
     from harness.store import Store
 
-    opened = Store(store)
+    opened = Store(store, writable=False)
     rows = []
     for key, size in sorted(opened.sizes().items()):
         manifest = opened.manifest(key)
@@ -365,7 +293,7 @@ def cache_verify(store: StoreDir = Path("store")) -> None:
     """Re-hash every committed result. Exit code 1 if one is damaged; the next eval computes it again."""
     from harness.store import Store
 
-    opened = Store(store)
+    opened = Store(store, writable=False)
     keys = opened.keys(complete=False)
     bad = {key: problems for key in keys if (problems := opened.verify(key))}
     for key, problems in bad.items():

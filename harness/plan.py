@@ -92,6 +92,21 @@ class Plan:
         return sorted((self.jobs[key] for key in wanted), key=lambda job: job.rank)
 
 
+# Test rows of a language that may stand in training rows before a cell is refused. Intermediate rows favour one arm only.
+# A target's own training set favours none, and the official sets have such rows (PAN-X 3%); more means a wrong cut.
+LEAK_SHARE = {"intermediate": 0.01, "target": 0.10}
+
+
+def refused_leaks(overlap: dict) -> dict[str, dict[str, int]]:
+    """The leaks in an overlap result that refuse a cell: phase → language → test rows that stand in training rows."""
+    found = {}
+    for phase, by_language in overlap["leaks"].items():
+        over = {lang: n for lang, n in by_language.items() if n > LEAK_SHARE[phase] * overlap["test_rows"][lang]}
+        if over:
+            found[phase] = over
+    return found
+
+
 def shown_name(suite: Suite, task: str) -> str:
     """A task's name on the board: `task@suite` where the suite cuts or caps it, so that it never shares a column."""
     caps = suite.task_caps.get(task, suite.caps)

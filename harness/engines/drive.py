@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness.plan import WEIGHTS, Job, Plan
+from harness.plan import WEIGHTS, Job, Plan, refused_leaks
 from harness.store import Store
 
 TRIES = 2  # a worker that dies (out of memory, a killed process) gets its job once more
@@ -34,7 +34,7 @@ def refusals(plan: Plan, store: Store) -> dict[str, dict]:
     refused = {}
     for cell in plan.cells:
         if cell.overlap and store.manifest(cell.overlap):
-            leaks = store.read_json(cell.overlap, "overlap.json")["leaks"]
+            leaks = refused_leaks(store.read_json(cell.overlap, "overlap.json"))
             if leaks:
                 refused[cell.evaluate] = {"why": "leak", "leaks": leaks, "arm": cell.arm, "target": cell.target}
     return refused

@@ -10,6 +10,7 @@ MARKS = {
     "unlearned": ("u", "at chance in English: not learned"),
     "shared": ("s", "the intermediate shares training rows with the target"),
     "leak": ("L", "refused: training rows stand in the test set"),
+    "overlap": ("o", "a few test rows stand in training rows, too few to refuse"),
     "placeholder": ("p", "some test labels carry no information"),
 }
 FLOOR_MARK = ("f", "at chance in most languages")

@@ -1,0 +1,102 @@
+"""The three steps of `eval`, in order: plan the suite, run what is missing, publish the release.
+
+The command line calls these and prints; everything they need is an argument.
+"""
+
+import signal
+import sys
+from pathlib import Path
+
+import harness
+from harness.engines import ENGINES
+from harness.engines.drive import Outcome, check, drive
+from harness.engines.progress import Progress
+from harness.errors import HarnessError, MissingError
+from harness.hub import Where
+from harness.leaderboard import aggregate, release, render
+from harness.plan import Plan, make_plan, with_limit, with_user_tasks
+from harness.spec.catalog import Catalog
+from harness.store import HashIndex, Store, atomic_write
+
+
+def plan_suite(catalog: Catalog, suite: str, everything: bool, limit: int | None, where: Where, store: Store) -> Plan:
+    """The plan of a suite by name; `everything` adds the user's own tasks, `limit` caps test rows."""
+    chosen = catalog.suite(suite)
+    if everything:
+        chosen = with_user_tasks(chosen, catalog)
+    if limit:
+        chosen = with_limit(chosen, limit)
+    return make_plan(chosen, catalog, where, HashIndex(store.root / "index" / "files.json"))
+
+
+def run_plan(plan: Plan, store: Store, workers: int | None, checkpoint_seconds: float, keep_weights: bool) -> Outcome:
+    """Run what is missing. Raises MissingError before anything runs if data or weights are not here.
+
+    KeyboardInterrupt (Ctrl-C, SIGTERM) leaves once the workers have saved; HarnessError if jobs failed.
+    """
+    if plan.blocked:
+        lines = [f"{reason}\n    blocks: {', '.join(dict.fromkeys(blocks))}" for reason, blocks in plan.blocked.items()]
+        raise MissingError("\n".join(lines))
+    store.clean_start()
+    with Progress(sys.stderr) as progress:
+        for line in check(plan, store):
+            progress.note(f"damaged: {line}")
+        engine = ENGINES["process"](store.root, workers, checkpoint_seconds)
+        before = signal.signal(signal.SIGTERM, _interrupt)  # a cluster's way to say Ctrl-C
+        try:
+            outcome = drive(plan, store, engine, progress.hear, keep_weights)
+        except KeyboardInterrupt:
+            progress.note("stopping: workers save a checkpoint ...")
+            raise
+        finally:
+            engine.stop()
+            signal.signal(signal.SIGTERM, before)
+    if outcome.failed:
+        raise _failures(plan, outcome)
+    return outcome
+
+
+def _interrupt(*_) -> None:
+    raise KeyboardInterrupt
+
+
+def _failures(plan: Plan, outcome: Outcome) -> HarnessError:
+    lines = [f"{plan.jobs[key].name}: {event['why']}" for key, event in outcome.failed.items()]
+    lines.append(f"{len(lines)} jobs failed; what was done is kept, the same command tries the rest again")
+    lines += [event["trace"] for event in outcome.failed.values() if event.get("trace")][:1]
+    error = HarnessError("\n".join(lines))
+    error.exit_code = max(event.get("exit_code", 1) for event in outcome.failed.values())
+    return error
+
+
+def refusals(outcome: Outcome) -> list[str]:
+    """One line for each refused cell: what stands where."""
+    cells = {(refusal["arm"], refusal["target"]): refusal["leaks"] for refusal in outcome.refused.values()}
+    lines = []
+    for (arm, target), leaks in cells.items():
+        counts = "; ".join(f"of the {phase} rows, in {_counts(by_language)}" for phase, by_language in leaks.items())
+        lines.append(f"refused: arm {arm} on {target}: training rows stand in its test set ({counts} test rows)")
+    return lines
+
+
+def _counts(by_language: dict[str, int]) -> str:
+    return ", ".join(f"{language} {count}" for language, count in by_language.items())
+
+
+def publish(content: dict, plan: Plan, store: Store, board: Path, command: str) -> tuple[Path, bool]:
+    """Write the release and the board's README: (path, whether the content is new)."""
+    shelf = release.Board(board)
+    sidecar = release.sidecar(plan, store, command, {"version": harness.__version__})
+    path, new = shelf.add(content, sidecar)
+    write_readme(shelf)
+    return path, new
+
+
+def write_readme(shelf: release.Board) -> None:
+    """Render the board's README.md from its releases."""
+    atomic_write(shelf.folder / "README.md", render.readme(shelf).encode())
+
+
+def content_of(plan: Plan, catalog: Catalog, store: Store, outcome: Outcome) -> dict:
+    """The release document of a finished run."""
+    return aggregate.content(plan, catalog, store, outcome.refused)

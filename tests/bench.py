@@ -1,0 +1,132 @@
+"""`make bench`: speeds that users feel, as ratios within one run. Nothing here is asserted; a score never depends on it.
+
+Groups put the alternatives side by side: read the relative column of pytest-benchmark's table.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from harness.data import mini
+from harness.data.batching import micro_batches
+from harness.encoder import LoadedEncoder, find
+from harness.families import TRAINED, TaskModel
+from harness.hub import Where
+from harness.jobs.evaluate import forward
+from harness.metrics import METRICS, search
+from harness.plan import make_plan
+from harness.spec.catalog import Catalog
+from harness.store import HashIndex
+
+ROWS = 64
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    return Catalog.load([])
+
+
+@pytest.fixture(scope="module")
+def encoder(catalog, tmp_path_factory):
+    index = HashIndex(tmp_path_factory.mktemp("bench") / "index.json")
+    try:
+        found = find(catalog.encoder("all-MiniLM-L6-v2"), Where(offline=True), index)
+    except Exception as error:
+        pytest.skip(str(error))
+    torch.set_num_threads(1)
+    return LoadedEncoder(str(found.folder), found.identity)
+
+
+@pytest.fixture(scope="module")
+def work(encoder):
+    """A model and features of varied length: mini's XNLI rows, repeated to spread the lengths as real pairs do."""
+    task = {"labels": mini.NLI_LABELS, "max_length": 128, "options": {}, "metric": "accuracy"}
+    rows = [
+        {"id": str(i), "text": r["sentence1"] * (1 + i % 4), "text_pair": r["sentence2"], "label": r["gold_label"]}
+        for i, r in enumerate(mini.rows("xnli", "en", "train")[:ROWS])
+    ]
+    family = TRAINED["classification"]
+    features = family.encode(rows, encoder, task, training=True)
+    model = TaskModel(encoder.fresh(0.1, 0.0), family.head(encoder.config.hidden_size, task, 0.1))
+    return family, model, features
+
+
+def _update(encoder, family, model, features, groups, optimizer):
+    model.train()
+    for group in groups:
+        examples = [features[i] for i in group]
+        (family.loss(model(encoder.pad(examples, "cpu")), examples) / len(features)).backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+@pytest.mark.benchmark(group="one update of 64 rows")
+@pytest.mark.parametrize("how", ["padded to 128", "micro-batches in drawn order", "micro-batches by length"])
+def test_update(benchmark, encoder, work, how):
+    family, model, features = work
+    lengths = np.array([len(f["input_ids"]) for f in features])
+    if how == "padded to 128":
+        pad = encoder.tokenizer.pad_token_id
+        features = [{**f, "input_ids": f["input_ids"] + [pad] * (128 - len(f["input_ids"]))} for f in features]
+        features = [{**f, "token_type_ids": f["token_type_ids"] + [0] * (128 - len(f["token_type_ids"]))} for f in features]
+        groups = np.array_split(np.arange(ROWS), 4)
+    elif how == "micro-batches in drawn order":
+        groups = np.array_split(np.arange(ROWS), 4)
+    else:
+        groups = micro_batches(np.arange(ROWS), lengths, 2048)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
+    benchmark.pedantic(_update, (encoder, family, model, features, groups, optimizer), rounds=5, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="optimizer step, 22M parameters")
+@pytest.mark.parametrize("fused", [False, True])
+def test_optimizer(benchmark, work, fused):
+    _, model, _ = work
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-9, fused=fused)
+    benchmark.pedantic(optimizer.step, rounds=10, warmup_rounds=1)
+    model.zero_grad(set_to_none=True)
+
+
+@pytest.mark.benchmark(group="forward over 64 rows")
+@pytest.mark.parametrize("how", ["by length", "one row at a time"])
+def test_forward(benchmark, encoder, work, how):
+    _, model, features = work
+    model.eval()
+
+    def by_length():
+        forward(lambda batch: model(batch), encoder, features, "cpu")
+
+    def one_by_one():
+        for feature in features:
+            forward(lambda batch: model(batch), encoder, [feature], "cpu")
+
+    benchmark.pedantic(by_length if how == "by length" else one_by_one, rounds=5, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="planning suite mini")
+@pytest.mark.parametrize("seeds", [1, 10])
+def test_plan(benchmark, catalog, tmp_path, seeds):
+    suite = catalog.suite("mini").model_copy(update={"seeds": list(range(seeds))})
+    index = HashIndex(tmp_path / "index.json")
+    benchmark.pedantic(make_plan, (suite, catalog, Where(offline=True), index), rounds=3, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="reading every spec")
+def test_catalog(benchmark):
+    benchmark(Catalog.load, [])
+
+
+@pytest.mark.benchmark(group="nearest neighbours, 1,000 x 1,000 x 384")
+def test_search(benchmark):
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((2, 1000, 384)).astype(np.float32)
+    benchmark(search, vectors[0], vectors[1])
+
+
+@pytest.mark.benchmark(group="span F1 of 10,000 sentences")
+def test_span_f1(benchmark):
+    rows = mini.rows("panx", "en", "train")
+    golds = [[mini.NER_TAGS[tag] for tag in row["ner_tags"]] for row in rows] * 21
+    benchmark.pedantic(METRICS["span_f1"], (golds, golds, "en"), rounds=3)

@@ -1,0 +1,402 @@
+"""A rig for end-to-end tests: a tiny random encoder, a user's folder of specs, and the real command in a subprocess."""
+
+import itertools
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 300.0  # seconds until a test gives up waiting for something that must come, on the slowest machine
+
+ENCODER = """
+encoder: tiny
+version: 1
+source: {package: no-such-package, folder: no_such_package/model, hub: nobody/no-such-encoder}
+pretrained_on: english
+seen: []
+max_length: 256
+"""
+
+SUITE = """
+suite: tiny
+version: 1
+about: a test of the machine
+smoke: true
+encoders: [tiny]
+arms: [none, mini_topic, tiny_colour]
+targets: [tiny_mood, tiny_tags, tiny_quad, tiny_pairs]
+seeds: [1]
+recipes:
+  intermediate: {learning_rate: 1e-3, batch_size: 8, max_updates: 8, evaluations: 2}
+  target: {learning_rate: 1e-3, batch_size: 8, max_updates: 8, evaluations: 2}
+caps: {train: 64, dev: 16, test: 20}
+waives: [unlearned]
+"""
+
+# One training, long enough to be caught in the middle whatever the machine.
+LONG = """
+suite: long
+version: 1
+about: one training with many updates
+smoke: true
+encoders: [tiny]
+arms: [none]
+targets: [tiny_mood]
+seeds: [1]
+recipes:
+  intermediate: {learning_rate: 1e-3}
+  target: {learning_rate: 1e-3, batch_size: 8, epochs: 60, max_updates: 240, evaluations: 3}
+waives: [unlearned]
+"""
+
+TASKS = {
+    "tiny_colour": """
+task: tiny_colour
+version: 1
+role: [intermediate]
+family: classification
+languages: [en]
+source: {files: "colour.{split}.tsv"}
+train: {split: train}
+dev: {split: dev}
+columns: {text: sentence, label: colour}
+labels: [red, blue, green]
+metric: accuracy
+max_length: 48
+about: {title: which colour}
+difficulty: {declared: easy, why: one word gives it away}
+""",
+    "tiny_mood": """
+task: tiny_mood
+version: 1
+role: [target]
+family: classification
+languages: [en, de]
+source: {files: "mood.{language}.{split}.jsonl"}
+train: {split: train}
+dev: {split: dev}
+test: {split: test, parallel: true}
+columns: {text: text, label: mood}
+labels: [sad, glad]
+metric: accuracy
+max_length: 48
+about: {title: glad or sad}
+""",
+    "tiny_tags": """
+task: tiny_tags
+version: 1
+role: [target]
+family: tagging
+languages: [en, de]
+source: {files: "tags.{language}.{split}.conll"}
+train: {split: train}
+dev: {split: dev}
+test: {split: test, parallel: true}
+columns: {tokens: tokens, tags: tags}
+labels: [DET, ADJ, NOUN, VERB]
+metric: span_f1
+max_length: 64
+about: {title: word classes}
+""",
+    "tiny_boxes": """
+task: tiny_boxes
+version: 1
+role: [training]
+family: span_qa
+languages: [en]
+source: {files: "boxes.{language}.{split}.jsonl"}
+train: {split: train}
+dev: {split: dev}
+columns: {id: id, context: context, question: question, answers: answers}
+metric: squad
+max_length: 96
+options: {doc_stride: 32, max_query_length: 32}
+about: {title: what is in the box; trains tiny_quad}
+""",
+    "tiny_quad": """
+task: tiny_quad
+version: 1
+role: [target]
+family: span_qa
+languages: [en, de]
+source: {files: "boxes.{language}.{split}.jsonl"}
+train: {task: tiny_boxes}
+test: {split: test, parallel: true}
+columns: {id: id, context: context, question: question, answers: answers}
+metric: squad
+max_length: 96
+options: {doc_stride: 32, max_query_length: 32}
+about: {title: what is in the box}
+""",
+    "tiny_pairs": """
+task: tiny_pairs
+version: 1
+role: [target]
+family: retrieval
+languages: [de]
+source: {files: "pairs.{language}.csv"}
+test: {split: test}
+columns: {source: german, target: english}
+metric: retrieval_accuracy
+max_length: 48
+about: {title: translations}
+""",
+}
+
+PEOPLE = [("the man", "der Mann"), ("the woman", "die Frau"), ("the child", "das Kind"), ("the dog", "der Hund"), ("I", "ich")]
+DEEDS = {
+    "glad": [("sings", "singt"), ("laughs", "lacht"), ("dances", "tanzt"), ("smiles", "strahlt")],
+    "sad": [("cries", "weint"), ("sighs", "seufzt"), ("suffers", "leidet"), ("mourns", "trauert")],
+}
+PLACES = [("here", "hier"), ("there", "dort"), ("at home", "daheim"), ("outside", "draussen")]
+TIMES = [("today", "heute"), ("now", "jetzt"), ("at night", "nachts"), ("again", "wieder")]
+BOXES = {
+    "en": ("Box {0} holds key {1}. Box {2} holds cup {3}.", "What does box {0} hold?", "key {1}"),
+    "de": ("In Kiste {0} liegt Schlüssel {1}. In Kiste {2} liegt Tasse {3}.", "Was liegt in Kiste {0}?", "Schlüssel {1}"),
+}
+SIZES = {"train": 64, "dev": 16, "test": 24}
+
+
+def moods() -> dict[str, list[tuple[str, str, str]]]:
+    """(English, German, mood) by split; no sentence twice."""
+    everything = [
+        (" ".join(part[0] for part in parts) + ".", " ".join(part[1] for part in parts) + ".", mood)
+        for mood, deeds in DEEDS.items()
+        for parts in itertools.product(PEOPLE, deeds, PLACES, TIMES)
+    ]
+    random.Random(7).shuffle(everything)
+    rest = iter(everything)
+    return {split: list(itertools.islice(rest, size)) for split, size in SIZES.items()}
+
+
+def sentences() -> dict[str, list[tuple[list[str], list[str], list[str]]]]:
+    """(English tokens, German tokens, tags) by split; no sentence twice."""
+    determiners = [("the", "der"), ("a", "ein"), ("this", "dieser")]
+    adjectives = [("old", "alte"), ("young", "junge"), ("tall", "grosse"), ("good", "gute")]
+    nouns = [("doctor", "Arzt"), ("teacher", "Lehrer"), ("farmer", "Bauer"), ("writer", "Dichter")]
+    verbs = [("reads", "liest"), ("writes", "schreibt"), ("eats", "isst"), ("sleeps", "schläft")]
+    everything = [
+        ([word[0] for word in words], [word[1] for word in words], ["DET", "ADJ", "NOUN", "VERB"])
+        for words in itertools.product(determiners, adjectives, nouns, verbs)
+    ]
+    random.Random(8).shuffle(everything)
+    rest = iter(everything)
+    return {split: list(itertools.islice(rest, size)) for split, size in SIZES.items()}
+
+
+def boxes(language: str) -> dict[str, list[dict]]:
+    """Questions by split; every box and every key has its own number."""
+    numbers, rows = iter(range(100, 1000)), {}
+    for split, size in SIZES.items():
+        rows[split] = []
+        for i in range(size):
+            values = [next(numbers) for _ in range(4)]
+            context, question, answer = (text.format(*values) for text in BOXES[language])
+            answers = {"text": [answer], "answer_start": [context.index(answer)]}
+            rows[split].append({"id": f"{split}-{i}", "context": context, "question": question, "answers": answers})
+    return rows
+
+
+def write_jsonl(path: Path, rows: list[dict]) -> None:
+    """One JSON object a line."""
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def write_specs(folder: Path) -> None:
+    """The user's folder: encoder, suites, four tasks in four file formats with their rows."""
+    specs = {"encoder": ENCODER, "suite": SUITE, "long": LONG, **TASKS}
+    for name, text in specs.items():
+        (folder / f"{name}.yaml").write_text(text.lstrip(), encoding="utf-8")
+    for split, rows in moods().items():
+        for language in ("en", "de") if split == "test" else ("en",):
+            side = 0 if language == "en" else 1
+            write_jsonl(folder / f"mood.{language}.{split}.jsonl", [{"text": row[side], "mood": row[2]} for row in rows])
+    for split, rows in sentences().items():
+        for language in ("en", "de") if split == "test" else ("en",):
+            side = 0 if language == "en" else 1
+            blocks = ["".join(f"{token}\t{tag}\n" for token, tag in zip(row[side], row[2], strict=True)) for row in rows]
+            (folder / f"tags.{language}.{split}.conll").write_text("\n".join(blocks), encoding="utf-8")
+    for language in ("en", "de"):
+        for split, rows in boxes(language).items():
+            if language == "en" or split == "test":
+                write_jsonl(folder / f"boxes.{language}.{split}.jsonl", rows)
+    things = ("car", "house", "flower", "chair", "cup", "door")
+    for split, verbs in {"train": ("bought", "sold", "saw", "lost"), "dev": ("found",)}.items():
+        every = itertools.product(verbs, things, ("red", "blue", "green"))
+        rows = [f"we {verb} a {colour} {thing}\t{colour}" for verb, thing, colour in every]
+        (folder / f"colour.{split}.tsv").write_text("\n".join(["sentence\tcolour", *rows]) + "\n", encoding="utf-8")
+    pairs = [f'"{german} {adverb[1]}","{english} {adverb[0]}"' for english, german in PEOPLE for adverb in TIMES]
+    (folder / "pairs.de.csv").write_text("\n".join(["german,english", *pairs]) + "\n", encoding="utf-8")
+
+
+def write_encoder(folder: Path) -> None:
+    """A BERT of 2 layers, random from a fixed seed, with a word-piece vocabulary of characters and a few words."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    characters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
+    words = ["the", "of", "is", "in", "to", "what", "box", "der", "die", "das", "man", "day", "month", "city", "name", "red"]
+    pieces = [*special, *characters, *(f"##{c}" for c in characters), *words]
+    tokenizer = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_input_names=inputs, **names).save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(pieces),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=256,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        BertModel(config).save_pretrained(folder)
+
+
+class Done(subprocess.CompletedProcess):
+    """A finished command. `lines`: its standard error, line by line."""
+
+    @property
+    def lines(self) -> list[str]:
+        return self.stderr.splitlines()
+
+    @property
+    def jobs(self) -> list[str]:
+        """Names of the jobs it says it did."""
+        return [line.split("] ", 1)[1].rpartition(" (")[0] for line in self.lines if line.startswith("[")]
+
+
+@dataclass
+class Rig:
+    """What tests share: where the encoder and the specs lie, and how to run the command."""
+
+    encoders: Path
+    specs: Path
+    home: Path
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """No network, no GPU, no settings of whoever runs the tests."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("XSTILTS_", "HF_", "_XSTILTS"))}
+        fixed = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(self.home), "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "200"}
+        path = filter(None, [more.pop("PYTHONPATH", ""), str(ROOT)])
+        return {**kept, **fixed, **more, "PYTHONPATH": os.pathsep.join(path)}
+
+    def command(self, *arguments: object) -> list[str]:
+        """The console script beside this interpreter, else the same function."""
+        script = Path(sys.executable).with_name("xstilts-harness")
+        start = [str(script)] if script.exists() else [sys.executable, "-c", "from harness.cli import main; main()"]
+        return start + [str(argument) for argument in arguments]
+
+    def eval(self, suite: str, *more: object) -> list[str]:
+        """`eval` of one of the user's suites, two workers and a checkpoint after every update unless `more` says otherwise."""
+        where = ["--suite", suite, "--tasks", self.specs, "--encoder-root", self.encoders]
+        return self.command("eval", *where, "--workers", "2", "--checkpoint-seconds", "0", *more)
+
+    def run(self, command: list[str], cwd: Path, **environment: str) -> Done:
+        """Run to the end."""
+        cwd.mkdir(parents=True, exist_ok=True)
+        env = self.environment(**environment)
+        done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=2 * PATIENCE, check=False)
+        return Done(done.args, done.returncode, done.stdout, done.stderr)
+
+    def start(self, command: list[str], cwd: Path) -> subprocess.Popen:
+        """Start, and leave running; what it says goes to `said` in `cwd`."""
+        cwd.mkdir(parents=True, exist_ok=True)
+        with (cwd / "said").open("ab") as said:
+            return subprocess.Popen(command, cwd=cwd, env=self.environment(), stdout=said, stderr=said)
+
+
+def eventually(what, why: str):
+    """`what()`, as soon as it is true; fails after PATIENCE seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while not (value := what()):
+        assert time.monotonic() < deadline, f"waited in vain: {why}"
+        time.sleep(0.005)
+    return value
+
+
+def workers(store: Path) -> list[int]:
+    """Process ids of live workers of that store, whoever started them."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it just ended
+            if b"harness.jobs" in words and os.fsencode(store) in words:
+                found.append(int(entry.name))
+    return sorted(found)
+
+
+def kill(pid: int) -> None:
+    """SIGKILL, unless it is dead already."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def releases(folder: Path) -> dict[str, bytes]:
+    """The content files of a run's board."""
+    found = sorted((folder / "leaderboard" / "releases").glob("*.json"))
+    return {path.name: path.read_bytes() for path in found if ".env." not in path.name}
+
+
+def copied(run: Path, to: Path) -> Path:
+    """A copy of a finished run, to be maltreated."""
+    return Path(shutil.copytree(run, to, dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="session")
+def rig(tmp_path_factory) -> Rig:
+    """The tiny encoder and the user's folder."""
+    folder = tmp_path_factory.mktemp("rig")
+    made = Rig(folder / "encoders", folder / "specs", folder / "hub")
+    for path in (made.encoders / "tiny", made.specs):
+        path.mkdir(parents=True)
+    write_encoder(made.encoders / "tiny")
+    write_specs(made.specs)
+    return made
+
+
+@pytest.fixture(scope="session")
+def undisturbed(rig, tmp_path_factory) -> Path:
+    """The folder of one run of suite `tiny` that nobody disturbed: two workers, a checkpoint after every update."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = rig.run(rig.eval("tiny"), folder)
+    assert done.returncode == 0, done.stderr
+    (folder / "stderr").write_text(done.stderr)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def kept(rig, tmp_path_factory) -> Path:
+    """The same suite with one worker, no checkpoints and every weight kept."""
+    folder = tmp_path_factory.mktemp("kept")
+    done = rig.run(rig.eval("tiny", "--workers", 1, "--checkpoint-seconds", 1000, "--keep-weights"), folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def long_run(rig, tmp_path_factory) -> Path:
+    """The folder of an undisturbed run of suite `long`."""
+    folder = tmp_path_factory.mktemp("long")
+    done = rig.run(rig.eval("long", "--checkpoint-seconds", 1000), folder)
+    assert done.returncode == 0, done.stderr
+    return folder
