@@ -2,7 +2,8 @@
 #
 #   docker build -t xstilts-harness .
 #   docker run --rm xstilts-harness eval --all                     the smoke suite on the CPU, no network needed
-#   docker run --rm --gpus all -v "$PWD/store:/store" ...          see docs/running.md for GPUs, volumes and Apptainer
+#
+# GPUs, volumes that survive the container, your own tasks, Apptainer: docs/running.md
 
 # The CUDA release that torch==2.13.0 from the default package index is built for: that wheel asks for
 # cuda-toolkit 13.0.3, and pip installs it as nvidia-* wheels inside the virtual environment. `base` is therefore

@@ -103,7 +103,7 @@ def evaluate(
     from harness.leaderboard.render import print_release
     from harness.store import Store
 
-    _say(_which_suite(suite))
+    _first_line(suite, as_json)
     catalog, opened = _catalog(tasks or []), Store(store)
     plan = runner.plan_suite(catalog, suite, everything, limit, Where(data_root, encoder_root, offline), opened)
     if dry_run:
@@ -126,13 +126,15 @@ def evaluate(
         _say(f"release {path} ({news}); table in {board / 'README.md'}")
 
 
-def _which_suite(suite: str) -> str:
+def _first_line(suite: str, as_json: bool) -> None:
+    """Which suite, why, and how to choose another; on stdout unless a program reads that."""
+    line = f"suite {suite} (you chose it with --suite)"
     if suite == DEFAULT_SUITE:
-        return (
+        line = (
             f"suite {suite} (the default: made-up smoke data, runs anywhere); "
             "choose another with --suite NAME, see `xstilts-harness list suites`"
         )
-    return f"suite {suite} (you chose it with --suite)"
+    print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
 
 
 @app.command("plan")
@@ -152,7 +154,7 @@ def show_plan(
     from harness.hub import Where
     from harness.store import Store
 
-    _say(_which_suite(suite))
+    _first_line(suite, as_json)
     opened = Store(store)
     where = Where(data_root, encoder_root, offline)
     _print_plan(runner.plan_suite(_catalog(tasks or []), suite, everything, limit, where, opened), opened, as_json)

@@ -357,6 +357,12 @@ def releases(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in found if ".env." not in path.name}
 
 
+def only_line(text: str, start: str) -> str:
+    """The one line of a text that starts so."""
+    (line,) = (line for line in text.splitlines() if line.startswith(start))
+    return line
+
+
 def copied(run: Path, to: Path) -> Path:
     """A copy of a finished run, to be maltreated."""
     return Path(shutil.copytree(run, to, dirs_exist_ok=True))

@@ -16,7 +16,7 @@ from harness.families import EMBEDDED, FAMILIES, TRAINED, TaskModel
 from harness.jobs.context import Context, Stopped, device, make_deterministic
 from harness.metrics import METRICS, Scored
 
-TOKENS_PER_FORWARD = 8192  # padded; not in keys
+TOKENS_PER_FORWARD = {"cpu": 2048, "cuda": 16384}  # padded; not in keys
 FEW_ROWS = 50
 
 
@@ -75,7 +75,7 @@ def forward(compute, encoder, features: list[dict], where: str) -> list[np.ndarr
     lengths = np.array([len(feature["input_ids"]) for feature in features])
     outputs: list[np.ndarray | None] = [None] * len(features)
     with torch.inference_mode():
-        for group in micro_batches(np.arange(len(features)), lengths, TOKENS_PER_FORWARD):
+        for group in micro_batches(np.arange(len(features)), lengths, TOKENS_PER_FORWARD[where]):
             result = compute(encoder.pad([features[i] for i in group], where)).float().cpu().numpy()
             for i, row in zip(group, result, strict=True):
                 outputs[i] = row[: lengths[i]] if row.ndim > 1 else row

@@ -43,6 +43,40 @@ def grid(release: dict, encoder: str) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
+def details(release: dict, encoder: str) -> tuple[list[str], list[list[str]]]:
+    """(header, rows) of the baseline per target: English against the rest, languages at chance, tagging's accuracy."""
+    baseline = next(name for name, arm in release["arms"].items() if arm["intermediate"] is None)
+    header = ["baseline on", "metric", "English", "other languages", "mean above chance", "at chance", "accuracy (majority tag)"]
+    rows = []
+    for target, facts in release["targets"].items():
+        cells = [c for c in release["cells"] if (c["encoder"], c["arm"], c["target"]) == (encoder, baseline, target)]
+        scored = {language: s for c in cells[:1] for language, s in c["languages"].items() if "main" in s}
+        if not scored:
+            continue
+        low = sorted(language for language, s in scored.items() if "floor" in s["flags"])
+        majority = [s["metrics"] for s in scored.values() if "majority" in s["metrics"]]
+        rows.append(
+            [
+                target,
+                facts["metric"],
+                _one(scored["en"]["main"]) if "en" in scored else "–",
+                _one(cells[0]["zero_shot"]),
+                _one(cells[0]["above_floor"]),
+                f"{len(low)} of {len(scored)}",
+                f"{_average(majority, 'accuracy')} ({_average(majority, 'majority')})" if majority else "",
+            ]
+        )
+    return header, rows
+
+
+def _one(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _average(metrics: list[dict], name: str) -> str:
+    return _one(sum(m[name] for m in metrics) / len(metrics))
+
+
 def signed(value: float | None) -> str:
     """One decimal with its sign; a dash for no number."""
     return "–" if value is None else f"{value:+.1f}"
@@ -114,6 +148,11 @@ def print_release(release: dict, title: str, console) -> None:
             styled = [f"[green]{c}[/]" if c.startswith("+") else f"[red]{c}[/]" if c.startswith("-") else c for c in row]
             table.add_row(*styled, style="dim" if row[0].startswith(BASELINE) else "")
         console.print(table)
+        header, rows = details(release, encoder)
+        table = Table(*header, header_style="bold")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
         for line in notes(release, encoder) + cuts(release):
             console.print(line, style="dim", markup=False, highlight=False)
 
@@ -125,6 +164,8 @@ def markdown(release: dict, title: str) -> str:
         header, rows = grid(release, encoder)
         align = ("left", "left", *["right"] * (len(header) - 2))
         parts += [f"### {encoder}", "", tabulate(rows, header, tablefmt="github", colalign=align, disable_numparse=True), ""]
+        header, rows = details(release, encoder)
+        parts += [tabulate(rows, header, tablefmt="github", disable_numparse=True), ""]
         parts += [f"- {line}" for line in notes(release, encoder) + cuts(release)] + [""]
     return "\n".join(parts)
 

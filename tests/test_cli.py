@@ -1,0 +1,307 @@
+"""The command line as a user meets it: help, messages and exit codes, JSON, a machine without torch, logs."""
+
+import json
+import re
+import sys
+
+import pytest
+from conftest import TASKS, copied, only_line
+
+COMMANDS = [
+    "",
+    "eval",
+    "plan",
+    "list",
+    "show",
+    "validate",
+    "doctor",
+    "leaderboard",
+    "leaderboard show",
+    "leaderboard build",
+    "cache",
+    "cache ls",
+    "cache verify",
+    "cache gc",
+    "job",
+    "job run",
+]
+
+# Refuses to import what a machine without a GPU stack does not have; every process that has this folder on its path.
+ASLEEP = """
+import sys
+
+class Asleep:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "transformers", "tokenizers", "datasets", "safetensors"}:
+            raise ModuleNotFoundError(f"No module named {name!r} (a test took it away)", name=name)
+
+sys.meta_path.insert(0, Asleep())
+"""
+
+HEAVY = ("torch", "transformers", "datasets", "pyarrow")
+WHAT_WOKE = f"""
+import sys
+from harness.cli import main
+try:
+    main()
+except SystemExit as done:
+    assert not done.code, done.code
+print("WOKE", *(name for name in {HEAVY!r} if name in sys.modules), file=sys.stderr)
+"""
+
+
+# Help, and what it wakes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help(rig, tmp_path, command):
+    done = rig.run(rig.command(*command.split(), "--help"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Usage: " in done.stdout
+    assert not done.stderr
+    assert not list(tmp_path.iterdir())  # asking for help makes no folder
+
+
+def test_every_command_is_in_the_help_test(rig, tmp_path):
+    groups = {command.partition(" ")[0] for command in COMMANDS if " " in command}
+    for group in ["", *groups]:
+        said = rig.run(rig.command(*group.split(), "--help"), tmp_path).stdout
+        listed = re.findall(r"^  ([a-z-]+)  ", said.partition("Commands:")[2], re.M)
+        assert listed
+        assert {f"{group} {name}".strip() for name in listed} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", ["--help", "eval --help", "list", "list tasks --json", "show mini", "leaderboard --help"])
+def test_the_light_commands_wake_nothing_heavy(rig, tmp_path, arguments):
+    done = rig.run([sys.executable, "-c", WHAT_WOKE, *arguments.split()], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert only_line(done.stderr, "WOKE") == "WOKE"
+
+
+@pytest.fixture
+def without_torch(tmp_path) -> str:
+    """A folder for PYTHONPATH that takes torch and its like away."""
+    folder = tmp_path / "asleep"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(ASLEEP)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--help",
+        "list",
+        "show mini",
+        "show mini_xnli -n 2",
+        "show tiny -t {specs}",
+        "validate",
+        "validate {specs} --data",
+        "plan --suite tiny -t {specs} --encoder-root {encoders}",
+        "plan --suite tiny -t {specs} --encoder-root {encoders} --json",
+        "leaderboard show",
+        "leaderboard show 1 --json",
+        "leaderboard build",
+        "cache ls",
+        "cache verify",
+    ],
+)
+def test_it_works_without_torch(rig, undisturbed, tmp_path, without_torch, arguments):
+    copied(undisturbed, tmp_path)
+    words = arguments.format(specs=rig.specs, encoders=rig.encoders).split()
+    done = rig.run(rig.command(*words), tmp_path, PYTHONPATH=without_torch)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_torch_really_is_taken_away(rig, tmp_path, without_torch):
+    done = rig.run([sys.executable, "-c", "import torch"], tmp_path, PYTHONPATH=without_torch)
+    assert "a test took it away" in done.stderr
+
+
+# Mistakes ------------------------------------------------------------------------------------------
+
+MOOD = TASKS["tiny_mood"].lstrip()
+SMALL_SUITE = """
+suite: mine
+version: 1
+about: mistakes
+encoders: [all-MiniLM-L6-v2]
+arms: [none]
+targets: [mini_xnli]
+seeds: [1]
+recipes: {intermediate: {learning_rate: 1e-3}, target: {learning_rate: 1e-3}}
+""".lstrip()
+
+MISTAKES = {
+    "unknown suite": ("eval --suite minni", {}, 2, ["no suite is called 'minni'", "did you mean 'mini'?"]),
+    "unknown suite in plan": ("plan --suite tinny", {}, 2, ["no suite is called 'tinny'"]),
+    "unknown name": ("show mini_xnl", {}, 2, ["mini_xnl", "did you mean 'mini_xnli'?"]),
+    "unknown kind": ("list task", {}, None, []),
+    "unknown list": ("list planets", {}, 2, ["cannot list 'planets'"]),
+    "unknown release": ("leaderboard show 7", {}, 2, ["no release"]),
+    "unknown option": ("eval --sweet mini", {}, 2, ["--sweet"]),
+    "unknown command": ("evaluate", {}, 2, ["evaluate"]),
+    "missing data root": ("eval --data-root nowhere", {}, 2, ["nowhere"]),
+    "missing encoder root": ("eval --encoder-root nowhere", {}, 2, ["nowhere"]),
+    "missing tasks": ("validate nowhere", {}, 2, ["nowhere", "no such file or folder"]),
+    "missing store": ("cache ls --store nowhere", {}, 74, ["no store at", "nowhere"]),
+    "no number": ("eval --limit many", {}, 2, ["--limit", "many"]),
+    "not positive": ("eval --workers 0", {}, 2, ["--workers"]),
+    "bad key": ("job run abc", {}, 74, ["not a key: 'abc'"]),
+    "unknown key": (
+        "validate",
+        {"mood.yaml": MOOD.replace("metric: accuracy", "metrik: accuracy")},
+        2,
+        ["tasks/mood.yaml:12:1: unknown key 'metrik'", "did you mean 'metric'?"],
+    ),
+    "bad language": (
+        "list",
+        {"mood.yaml": MOOD.replace("[en, de]", "[en, dee, q]")},
+        2,
+        ["tasks/mood.yaml:5:18:", "'q' is no language code"],
+    ),
+    "bad metric": ("validate", {"mood.yaml": MOOD.replace("accuracy", "span_f1")}, 2, ["'span_f1' does not score classification"]),
+    "bad option": (
+        "validate",
+        {"mood.yaml": MOOD + "options: {doc_strid: 3}\n"},
+        2,
+        ["tasks/mood.yaml:15:11: unknown key 'doc_strid'"],
+    ),
+    "no yaml": ("validate", {"mood.yaml": "task: [\n"}, 2, ["tasks/mood.yaml:", "not valid YAML"]),
+    "code in yaml": ("validate", {"mood.yaml": "task: !!python/object:os.system ls\n"}, 2, ["tasks/mood.yaml:1:7:", "is not allowed"]),
+    "task twice": ("validate", {"a.yaml": MOOD, "b.yaml": MOOD}, 2, ["b.yaml:1:7: task 'tiny_mood' is defined twice", "a.yaml:1:7"]),
+    "built-in task again": (
+        "validate",
+        {"mood.yaml": MOOD.replace("tiny_mood", "mini_xnli")},
+        2,
+        ["mood.yaml:1:7: task 'mini_xnli' is defined twice"],
+    ),
+    "unknown target": (
+        "plan --suite mine",
+        {"mine.yaml": SMALL_SUITE.replace("[mini_xnli]", "[mini_xnli, mini_pansx]")},
+        2,
+        ["tasks/mine.yaml:6:22: no task is called 'mini_pansx'", "did you mean 'mini_panx'?"],
+    ),
+    "unknown encoder": (
+        "validate",
+        {"mine.yaml": SMALL_SUITE.replace("all-MiniLM-L6-v2", "all-MiniLM-L6")},
+        2,
+        ["tasks/mine.yaml:4:12: no encoder is called 'all-MiniLM-L6'", "did you mean 'all-MiniLM-L6-v2'?"],
+    ),
+    "target as arm": ("validate", {"mine.yaml": SMALL_SUITE.replace("[none]", "[none, mini_xnli]")}, 2, ["mini_xnli is no intermediate"]),
+    "no baseline": ("validate", {"mine.yaml": SMALL_SUITE.replace("[none]", "[mini_topic]")}, 2, ["arms lacks the baseline"]),
+    "missing file": ("validate tasks --data", {"mood.yaml": MOOD}, 3, []),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_gets_its_exit_code_and_one_clear_message(rig, tmp_path, mistake):
+    arguments, files, code, phrases = MISTAKES[mistake]
+    for name, text in files.items():
+        (tmp_path / "tasks").mkdir(exist_ok=True)
+        (tmp_path / "tasks" / name).write_text(text)
+    done = rig.run(rig.command(*arguments.split()), tmp_path)
+    if code is not None:
+        assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    said = re.sub(r"\s*[│╭╰╮╯─]+\s*", " ", done.stderr)  # however the parser frames it
+    for phrase in phrases:
+        assert phrase in said
+    assert not any(name in done.stdout for name in ("jobs to run", "release 0"))
+
+
+def test_a_wrong_label_is_named_with_its_row(rig, tmp_path):
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "mood.yaml").write_text(MOOD)
+    for split, language in (("train", "en"), ("dev", "en"), ("test", "en"), ("test", "de")):
+        mood = "angry" if split == "dev" else "sad"
+        rows = [{"text": "a", "mood": "glad"}, {"text": "b", "mood": mood}]
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (tmp_path / "tasks" / f"mood.{language}.{split}.jsonl").write_text(lines)
+    done = rig.run(rig.command("validate", "tasks", "--data"), tmp_path)
+    assert done.returncode == 2
+    assert "tiny_mood dev: " in done.stdout and "row 1 has label 'angry'; the spec knows sad, glad" in done.stdout
+    assert "tiny_mood train: 2 rows\n" in done.stdout
+
+
+# What programs read --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape"),
+    [
+        ("list", list),
+        ("list releases", list),
+        ("plan --suite tiny -t {specs} --encoder-root {encoders}", dict),
+        ("eval --dry-run --suite tiny -t {specs} --encoder-root {encoders}", dict),
+        ("eval --suite tiny -t {specs} --encoder-root {encoders}", dict),
+        ("show tiny -t {specs}", dict),
+        ("show tiny_tags -t {specs} -n 2", dict),
+        ("leaderboard show", dict),
+        ("cache ls", list),
+        ("doctor -t {specs} --encoder-root {encoders}", list),
+    ],
+)
+def test_json_on_stdout_is_json_and_nothing_else(rig, undisturbed, tmp_path, arguments, shape):
+    copied(undisturbed, tmp_path)
+    words = [*arguments.format(specs=rig.specs, encoders=rig.encoders).split(), "--json"]
+    if words[0] == "doctor":
+        words = [word for word in words if word not in ("-t", str(rig.specs))]
+    done = rig.run(rig.command(*words), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert isinstance(json.loads(done.stdout), shape)
+
+
+def test_eval_json_holds_the_release(rig, undisturbed, tmp_path):
+    copied(undisturbed, tmp_path)
+    done = rig.run([*rig.eval("tiny"), "--json"], tmp_path)
+    printed = json.loads(done.stdout)
+    assert printed["release"] == "leaderboard/releases/0001-tiny.json"
+    assert printed["content"] == json.loads((tmp_path / printed["release"]).read_text())
+
+
+def test_samples_are_rows_of_the_task(rig, tmp_path):
+    done = rig.run(rig.command("show", "tiny_tags", "-t", rig.specs, "-n", 2, "--json"), tmp_path)
+    samples = json.loads(done.stdout)["samples"]
+    assert len(samples) == 2
+    assert samples[0].keys() == {"id", "tokens", "tags"}
+
+
+# Terminals, logs, shells ---------------------------------------------------------------------------
+
+
+def test_a_log_gets_plain_lines(undisturbed):
+    said = (undisturbed / "stderr").read_text()
+    assert not re.search(r"[\x1b\r\b]", said)
+    lines = said.splitlines()
+    assert any(re.fullmatch(r"\d+ jobs to run", line) for line in lines)
+    done = [line for line in lines if re.fullmatch(r"\[\d+/\d+\] (train|evaluate|overlap) .+ \(\d+\.\d s\)", line)]
+    assert len(done) == len(list((undisturbed / "store" / "results").iterdir()))
+    first, last = (line[1:].partition("]")[0].split("/") for line in (done[0], done[-1]))
+    assert first[0] == "1" and last[0] == last[1]
+
+
+def test_the_first_line_names_the_suite_and_how_to_choose_another(rig, tmp_path):
+    done = rig.run(rig.command("plan", "--encoder-root", rig.encoders), tmp_path)
+    first = (done.stdout + done.stderr).splitlines()[0]
+    assert first.startswith("suite mini (the default")
+    assert "--suite" in first and "list suites" in first
+
+
+def test_a_shell_can_complete(rig, tmp_path):
+    script = rig.run(rig.command(), tmp_path, _XSTILTS_HARNESS_COMPLETE="source_bash")
+    assert script.returncode == 0
+    assert "complete" in script.stdout and "xstilts-harness" in script.stdout
+    words = {"COMP_WORDS": "xstilts-harness ev", "COMP_CWORD": "1", "_XSTILTS_HARNESS_COMPLETE": "complete_bash"}
+    assert rig.run(rig.command(), tmp_path, **words).stdout.split() == ["eval"]
+    words |= {"COMP_WORDS": "xstilts-harness eval --suite mi", "COMP_CWORD": "3"}
+    assert rig.run(rig.command(), tmp_path, **words).stdout.split() == ["mini"]
+
+
+def test_the_version_can_be_asked(rig, tmp_path):
+    import harness
+
+    done = rig.run(rig.command("--version"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert harness.__version__ in done.stdout

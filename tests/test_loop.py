@@ -1,0 +1,512 @@
+"""The training loop: gradients, schedule, order of rows, and the same bytes after any interruption."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+from harness.data.batching import epoch_batches, micro_batches, stream_seed
+from harness.encoder import LoadedEncoder
+from harness.families import TRAINED, TaskModel
+from harness.jobs import train
+from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
+from harness.metrics import Scored
+from harness.spec.family import FAMILIES
+from harness.spec.suite import Recipe
+from harness.store import Store, file_sha256, key_of
+
+QUICK = settings(max_examples=60, deadline=None)
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefghijklmnopqrstuvwxyz.?", *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz")]
+
+
+def make_encoder(folder: Path) -> Path:
+    """A BERT of two layers and a vocabulary of letters. Its weights come from numpy, the same on every machine."""
+    from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors
+    from tokenizers.models import WordPiece
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    fast = Tokenizer(WordPiece({piece: i for i, piece in enumerate(VOCABULARY)}, unk_token="[UNK]"))
+    fast.normalizer, fast.pre_tokenizer = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+    fast.decoder = decoders.WordPiece()
+    fast.post_processor = processors.BertProcessing(sep=("[SEP]", 3), cls=("[CLS]", 2))
+    names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep")}
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    PreTrainedTokenizerFast(tokenizer_object=fast, model_input_names=inputs, **names).save_pretrained(folder)
+    size = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    config = BertConfig(vocab_size=len(VOCABULARY), max_position_embeddings=64, **size)
+    config.save_pretrained(folder)
+    rng = np.random.default_rng(1)
+    weights = {
+        name: torch.from_numpy(rng.standard_normal(tuple(tensor.shape)).astype(np.float32) * 0.2)
+        for name, tensor in sorted(BertModel(config).state_dict().items())
+        if tensor.is_floating_point()
+    }
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return make_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="module")
+def encoder(folder) -> LoadedEncoder:
+    return LoadedEncoder(str(folder), {"max_length": 64})
+
+
+# Small data sets of each family, whose answers depend on the words.
+
+
+def words(rng: np.random.Generator, count: int) -> list[str]:
+    return ["".join(rng.choice(list("abcde"), size=rng.integers(1, 5))) for _ in range(count)]
+
+
+def raw_rows(family: str, count: int, seed: int = 1) -> list[dict]:
+    rng, rows = np.random.default_rng(seed), []
+    for _ in range(count):
+        tokens = words(rng, int(rng.integers(2, 9)))
+        if family == "classification":
+            rows.append({"text": " ".join(tokens), "text_pair": tokens[0], "label": int(tokens[0] < "c")})
+        elif family == "tagging":
+            rows.append({"tokens": tokens, "tags": [int(token < "c") for token in tokens]})
+        else:
+            text = " ".join(tokens)
+            answers = {"text": [tokens[-1]], "answer_start": [len(text) - len(tokens[-1])]}
+            rows.append({"context": text, "question": tokens[0] + " ?", "answers": answers})
+    return rows
+
+
+COLUMNS = {
+    "classification": {"text": "text", "text_pair": "text_pair", "label": "label"},
+    "tagging": {"tokens": "tokens", "tags": "tags"},
+    "span_qa": {"context": "context", "question": "question", "answers": "answers"},
+}
+LABELS = {"classification": ["no", "yes"], "tagging": ["A", "B"], "span_qa": None}
+
+
+def dataset(path: Path, family: str, count: int, seed: int = 1) -> dict:
+    """A data set in a file, as a job's JSON describes it."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in raw_rows(family, count, seed)))
+    parts = [{"sha256": [file_sha256(path)], "split": "train", "start": None, "stop": None}]
+    identity = {"family": family, "parts": parts, "where": {}, "columns": COLUMNS[family], "labels": LABELS[family], "cap": None}
+    return {"name": path.stem, "identity": identity, "location": [{"files": [str(path)]}]}
+
+
+def task_part(family: str) -> dict:
+    options = {"span_qa": {"doc_stride": 8, "max_query_length": 8}}.get(family, {})
+    return {
+        "name": "toy",
+        "family": family,
+        "labels": LABELS[family] or [],
+        "max_length": 32,
+        "options": FAMILIES[family].options(**options).model_dump(),
+        "metric": {"classification": "accuracy", "tagging": "span_f1", "span_qa": "squad"}[family],
+    }
+
+
+def make_job(tmp: Path, folder: Path, family: str, rows: int = 22, **recipe) -> dict:
+    recipe = {"learning_rate": 1e-3, "batch_size": 8, "epochs": 2, "micro_tokens": 64, "evaluations": 2} | recipe
+    spec = {"phase": "target", "seed": 1, "task": task_part(family), "recipe": Recipe(**recipe).model_dump(), "init": None}
+    data = {"train": dataset(tmp / "train.jsonl", family, rows), "dev": dataset(tmp / "dev.jsonl", family, 12, seed=2)}
+    files = {"model.safetensors": file_sha256(folder / "model.safetensors")}
+    found = {"name": "tiny", "folder": str(folder), "identity": {"files": files, "max_length": 64}}
+    job = {"kind": "train", "name": f"train toy {family}", "spec": spec, "needs": [], "encoder": found, **data}
+    return {"key": key_of({"spec": spec, "rows": rows}), **job}
+
+
+def context(tmp: Path, job: dict, stop_before: int | None = None, warm: dict | None = None, **kept) -> Context:
+    """`stop_before`: the driver asks to stop when that many updates are done."""
+    done, workdir = [], tmp / "work"
+    workdir.mkdir(parents=True, exist_ok=True)
+
+    def progress(step: int, total: int) -> None:
+        done.append(step)
+
+    def stopping() -> bool:
+        return stop_before is not None and (done[-1] if done else resumed()) >= stop_before
+
+    def resumed() -> int:
+        return ctx.facts.get("resumed_at", 0)
+
+    ctx = Context(Store(tmp / "store"), job["key"], job, workdir, progress, stopping, encoders={} if warm is None else warm, **kept)
+    return ctx
+
+
+def outputs(ctx: Context) -> dict[str, bytes]:
+    return {name: (ctx.workdir / name).read_bytes() for name in ("model.safetensors", "metrics.jsonl", "train.json")}
+
+
+@pytest.fixture
+def tmp(tmp_path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def warm() -> dict:
+    """What a worker keeps between jobs: the encoder is loaded once."""
+    return {}
+
+
+def trained(tmp: Path, job: dict, warm: dict, **kept) -> dict[str, bytes]:
+    ctx = context(tmp, job, warm=warm, **kept)
+    train.run(ctx)
+    return outputs(ctx)
+
+
+# Gradients
+
+
+def gradients(encoder, family_name: str, groups: list[np.ndarray], features: list[dict]) -> tuple[float, list[torch.Tensor]]:
+    """Loss and gradient of one batch, cut into `groups`, as the loop sums them."""
+    family, task = TRAINED[family_name], task_part(family_name)
+    torch.manual_seed(7)
+    model = TaskModel(encoder.fresh(0.0, 0.0), family.head(encoder.config.hidden_size, task, 0.0)).train()
+    terms, total = family.terms(features), 0.0
+    for group in groups:
+        examples = [features[i] for i in group]
+        loss = family.loss(model(encoder.pad(examples, "cpu")), examples) / terms
+        loss.backward()
+        total += loss.item()
+    return total, [p.grad for p in model.parameters() if p.grad is not None]
+
+
+def encoded(encoder, family: str, count: int) -> list[dict]:
+    rows = raw_rows(family, count)
+    for i, row in enumerate(rows):
+        row["id"] = str(i)
+        if "label" in row:
+            row["label"] = LABELS[family][row["label"]]
+        if "tags" in row:
+            row["tags"] = [LABELS[family][tag] for tag in row["tags"]]
+    return TRAINED[family].encode(rows, encoder, task_part(family), training=True)
+
+
+@pytest.mark.parametrize("family", sorted(TRAINED))
+@pytest.mark.parametrize("budget", [1, 60, 10_000])
+def test_micro_batches_have_the_gradient_of_the_batch(encoder, family, budget):
+    features = encoded(encoder, family, 13)
+    lengths = np.array([len(feature["input_ids"]) for feature in features])
+    whole = gradients(encoder, family, [np.arange(len(features))], features)
+    groups = micro_batches(np.arange(len(features)), lengths, budget)
+    assert len(groups) == {1: len(features), 10_000: 1}.get(budget, len(groups))
+    cut = gradients(encoder, family, groups, features)
+    assert cut[0] == pytest.approx(whole[0], abs=1e-5)
+    assert len(cut[1]) == len(whole[1])
+    for a, b in zip(cut[1], whole[1], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", sorted(TRAINED))
+def test_an_update_moves_by_the_mean_over_its_own_rows(tmp, folder, encoder, warm, family):
+    """With clipping out of the way, the gradient that reaches the optimizer for a batch of 3 is the mean over those 3."""
+    features = encoded(encoder, family, 9)
+    lengths = np.array([len(feature["input_ids"]) for feature in features])
+    job = make_job(tmp, folder, family, dropout=0.0, attention_dropout=0.0, max_grad_norm=1e9, learning_rate=1e-9)
+    loop = train._Loop(context(tmp, job, warm=warm), TRAINED[family], encoder, job["spec"]["task"], job["spec"]["recipe"], 10)
+    seen = {}
+    loop.optimizer.register_step_pre_hook(lambda *_: seen.update({n: p.grad.clone() for n, p in loop.model.named_parameters() if p.grad is not None}))
+    batch = np.array([1, 4, 7])
+    loop.update(features, lengths, batch)
+    examples = [features[i] for i in batch]
+    make_deterministic(0)
+    model = train.fresh_model(loop.ctx, TRAINED[family], encoder, job["spec"]["task"], job["spec"]["recipe"])
+    loss = TRAINED[family].loss(model(encoder.pad(examples, "cpu")), examples)
+    (loss / TRAINED[family].terms(examples)).backward()
+    assert loop.loss == [pytest.approx(loss.item() / TRAINED[family].terms(examples), rel=1e-4)]
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            torch.testing.assert_close(seen[name], parameter.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_the_short_last_batch_is_trained_on(tmp, folder, warm):
+    """9 rows in batches of 8: two updates an epoch, and every token of every row is counted."""
+    files = trained(tmp, make_job(tmp, folder, "classification", rows=9, epochs=3, evaluations=0), warm)
+    summary = json.loads(files["train.json"])
+    assert summary["updates"] == 6
+    assert summary["tokens"] % 3 == 0
+    log = [json.loads(line) for line in files["metrics.jsonl"].splitlines()]
+    per_epoch = [log[i]["tokens"] for i in (1, 3, 5)]
+    assert per_epoch == [summary["tokens"] // 3 * n for n in (1, 2, 3)]
+
+
+# Schedule
+
+
+@pytest.mark.parametrize(
+    ("warmup", "factors"),
+    [
+        (0.0, [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0]),
+        (0.2, [0.0, 0.5, 1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0]),
+        (1.0, [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.0]),
+    ],
+)
+def test_rate_warms_up_and_falls_to_zero(tmp, folder, encoder, warm, warmup, factors):
+    """The n-th update runs at the n-th factor; after the last one the rate is 0."""
+    job = make_job(tmp, folder, "classification", warmup=warmup, learning_rate=0.5)
+    loop = train._Loop(context(tmp, job, warm=warm), TRAINED["classification"], encoder, job["spec"]["task"], job["spec"]["recipe"], 10)
+    rates = [loop.schedule.get_last_lr()[0]]
+    for _ in range(10):
+        loop.optimizer.step()
+        loop.schedule.step()
+        rates.append(loop.schedule.get_last_lr()[0])
+    assert rates == pytest.approx([0.5 * factor for factor in factors])
+
+
+def test_weight_decay_spares_biases_and_layer_norms(tmp, folder, encoder, warm):
+    job = make_job(tmp, folder, "classification", weight_decay=0.1)
+    loop = train._Loop(context(tmp, job, warm=warm), TRAINED["classification"], encoder, job["spec"]["task"], job["spec"]["recipe"], 10)
+    decayed, plain = loop.optimizer.param_groups
+    assert (decayed["weight_decay"], plain["weight_decay"]) == (0.1, 0.0)
+    spared = {name for name, p in loop.model.named_parameters() if any(p is q for q in plain["params"])}
+    assert spared == {name for name, _ in loop.model.named_parameters() if name.endswith("bias") or "LayerNorm" in name}
+
+
+# Order of rows
+
+
+@QUICK
+@given(
+    lengths=st.lists(st.integers(1, 50), min_size=1, max_size=80),
+    batch_size=st.integers(1, 20),
+    seed=st.integers(0, 2**62),
+    batching=st.sampled_from(["random", "grouped"]),
+)
+def test_an_epoch_holds_every_row_once(lengths, batch_size, seed, batching):
+    lengths = np.array(lengths)
+    epochs = [epoch_batches(lengths, batch_size, seed, epoch, batching) for epoch in (0, 1)]
+    for batches in epochs:
+        assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
+        sizes = Counter(map(len, batches))
+        full, rest = divmod(len(lengths), batch_size)
+        assert sizes == Counter({batch_size: full}) + Counter({rest: 1} if rest else {})
+    again = epoch_batches(lengths.copy(), batch_size, seed, 0, batching)
+    assert [batch.tolist() for batch in again] == [batch.tolist() for batch in epochs[0]]
+
+
+@pytest.mark.parametrize("batching", ["random", "grouped"])
+def test_epochs_and_seeds_have_orders_of_their_own(batching):
+    lengths = np.arange(64) % 7 + 1
+    orders = {
+        tuple(np.concatenate(epoch_batches(lengths, 8, seed, epoch, batching))) for seed in (1, 2) for epoch in (0, 1, 2)
+    }
+    assert len(orders) == 6
+
+
+def test_the_order_does_not_look_at_lengths_unless_it_is_grouped():
+    short, mixed = np.ones(64, dtype=int), np.arange(64)
+    random = [np.concatenate(epoch_batches(lengths, 8, 1, 0, "random")).tolist() for lengths in (short, mixed)]
+    assert random[0] == random[1]
+    grouped = epoch_batches(mixed, 8, 1, 0, "grouped")
+    assert all(np.ptp(mixed[batch]) == 7 for batch in grouped)
+    assert [int(mixed[batch].min()) for batch in grouped] != sorted(int(mixed[batch].min()) for batch in grouped)
+
+
+def test_streams_are_told_apart_by_each_part():
+    names = [(1, "target", "xnli", "order"), (1, "target", "xnli", "head"), (2, "target", "xnli", "order"), (1, "targetx", "nli", "order")]
+    assert len({stream_seed(*name) for name in names}) == 4
+    assert stream_seed(1, "a") == stream_seed("1", "a") < 2**63
+
+
+@QUICK
+@given(
+    lengths=st.lists(st.integers(1, 300), min_size=1, max_size=100),
+    budget=st.integers(1, 1000),
+    data=st.data(),
+)
+def test_micro_batches_fit_their_budget(lengths, budget, data):
+    lengths = np.array(lengths)
+    rows = np.array(data.draw(st.lists(st.integers(0, len(lengths) - 1), min_size=1, unique=True)))
+    groups = micro_batches(rows, lengths, budget)
+    assert sorted(np.concatenate(groups).tolist()) == sorted(rows.tolist())
+    for group in groups:
+        assert len(group) == 1 or len(group) * lengths[group].max() <= budget
+    for group, following in zip(groups, groups[1:], strict=False):
+        assert lengths[group].min() >= lengths[following].max()
+        assert (len(group) + 1) * lengths[group].max() > budget  # not cut earlier than it has to be
+
+
+# Same bytes
+
+
+@pytest.mark.parametrize("family", sorted(TRAINED))
+def test_two_runs_give_the_same_bytes(tmp, folder, warm, family):
+    runs = [trained(tmp / str(i), make_job(tmp, folder, family), warm) for i in range(2)]
+    assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("stops", [[0], [1], [3], [5], [1, 2, 4]], ids=str)
+def test_a_stopped_run_resumes_to_the_same_bytes(tmp, folder, warm, stops):
+    """22 rows, batches of 8, two epochs: six updates, a look at dev after the third and the sixth. Dropout is on."""
+    job = make_job(tmp, folder, "classification")
+    expected = trained(tmp / "straight", job, warm)
+    for stop in stops:
+        with pytest.raises(Stopped):
+            train.run(context(tmp / "broken", job, stop_before=stop, warm=warm))
+    ctx = context(tmp / "broken", job, warm=warm)
+    train.run(ctx)
+    assert ctx.facts["resumed_at"] == stops[-1]
+    assert outputs(ctx) == expected
+
+
+def test_a_job_killed_after_a_checkpoint_loses_no_more_than_the_interval(tmp, folder, warm, monkeypatch):
+    """Checkpoints fall due all the time; the machine goes away in the middle of the fifth update."""
+    job = make_job(tmp, folder, "classification")
+    expected = trained(tmp / "straight", job, warm)
+    update = train._Loop.update
+
+    def killed(loop, *batch):
+        if loop.step == 4:
+            raise KeyboardInterrupt
+        update(loop, *batch)
+
+    monkeypatch.setattr(train._Loop, "update", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train.run(context(tmp / "broken", job, warm=warm, checkpoint_seconds=-1.0))
+    monkeypatch.undo()
+    ctx = context(tmp / "broken", job, warm=warm)
+    train.run(ctx)
+    assert ctx.facts["resumed_at"] == 4
+    assert outputs(ctx) == expected
+
+
+@pytest.mark.parametrize("damage", ["torn", "pointer", "gone"])
+def test_a_damaged_checkpoint_is_refused_aloud(tmp, folder, warm, damage):
+    job = make_job(tmp, folder, "classification")
+    expected = trained(tmp / "straight", job, warm)
+    broken = context(tmp / "broken", job, stop_before=3, warm=warm)
+    with pytest.raises(Stopped):
+        train.run(broken)
+    checkpoints = broken.store.checkpoint_dir(job["key"])
+    (file,) = checkpoints.glob("update-*.pt")
+    if damage == "torn":
+        file.write_bytes(file.read_bytes()[:-100])
+    elif damage == "pointer":
+        (checkpoints / "latest.json").write_text("{")
+    else:
+        file.unlink()
+    ctx = context(tmp / "broken", job, warm=warm)
+    train.run(ctx)
+    assert outputs(ctx) == expected
+    assert "resumed_at" not in ctx.facts
+    assert damage == "gone" or ctx.facts["checkpoint_refused"]
+
+
+@pytest.mark.parametrize("family", sorted(TRAINED))
+def test_the_loop_learns(tmp, folder, warm, family):
+    """Toy tasks whose answers are in the words; enough updates bring the loss down, or the loop is broken."""
+    job = make_job(tmp, folder, family, rows=64, epochs=8, learning_rate=5e-3, evaluations=1, warmup=0.1)
+    log = [json.loads(line) for line in trained(tmp, job, warm)["metrics.jsonl"].splitlines()]
+    losses = [line["loss"] for line in log if "loss" in line]
+    assert np.mean(losses[-4:]) < 0.8 * np.mean(losses[:4])
+
+
+# Selection
+
+
+def fake_scores(monkeypatch, mains: list[float]) -> None:
+    scores = iter(mains)
+
+    def score_rows(*_):
+        main = next(scores)
+        return [], Scored({"accuracy": main}, main, {"correct": []}, 50.0, "constant", main - 50, 1.0)
+
+    monkeypatch.setattr(train, "score_rows", score_rows)
+
+
+@pytest.mark.parametrize(
+    ("mains", "best"), [([50, 70, 70, 60], 3), ([70, 60, 50, 40], 2), ([1, 2, 3, 4], 6), ([0, 0, 0, 0], 2)]
+)
+def test_the_first_of_the_best_weights_is_kept(tmp, folder, warm, monkeypatch, mains, best):
+    """Four looks at dev in six updates, after the 2nd, 3rd, 4th (round half to even) and 6th."""
+    job = make_job(tmp, folder, "classification", evaluations=4)
+    fake_scores(monkeypatch, mains)
+    files = trained(tmp / "selected", job, warm)
+    summary = json.loads(files["train.json"])
+    looks = [line["update"] for line in map(json.loads, files["metrics.jsonl"].splitlines()) if "dev" in line]
+    assert looks == [2, 3, 4, 6]
+    assert summary["best"]["update"] == best
+    assert summary["best"]["main"] == max(mains)
+    monkeypatch.setattr(train, "score_rows", None)  # the same training, stopped where the best was
+    weights = {}
+    finish, update = train._Loop.finish, train._Loop.update
+
+    def remember(loop, *batch):
+        update(loop, *batch)
+        if loop.step == best:
+            weights.update({name: tensor.clone() for name, tensor in loop.model.state_dict().items()})
+
+    monkeypatch.setattr(train._Loop, "update", remember)
+    monkeypatch.setattr(train._Loop, "look_at_dev", lambda *_: None)
+    monkeypatch.setattr(train._Loop, "finish", finish)
+    trained(tmp / "watched", job, warm)
+    kept = load_file(tmp / "selected" / "work" / "model.safetensors")
+    assert set(kept) == set(weights)
+    assert all(torch.equal(kept[name], tensor) for name, tensor in weights.items())
+
+
+def test_a_look_at_dev_changes_no_training(tmp, folder, warm):
+    """Same recipe but for `evaluations`, last weights kept: the losses are the same to the last bit."""
+    logs = []
+    for evaluations in (0, 3):
+        job = make_job(tmp, folder, "classification", evaluations=evaluations)
+        lines = trained(tmp / str(evaluations), job, warm)["metrics.jsonl"].splitlines()
+        logs.append([line for line in map(json.loads, lines) if "loss" in line])
+    assert logs[0] == logs[1]
+
+
+# What a job hands over, and what it refuses
+
+
+def test_an_intermediate_hands_over_its_encoder_and_no_head(tmp, folder, encoder, warm):
+    job = make_job(tmp, folder, "tagging", learning_rate=1e-2)
+    ctx = context(tmp, job, warm=warm)
+    train.run(ctx)
+    ctx.store.commit(job["key"], ctx.workdir, {})
+    follow = make_job(tmp, folder, "classification")
+    follow["spec"]["init"] = job["key"]
+    model = train.fresh_model(context(tmp, follow, warm=warm), TRAINED["classification"], encoder, task_part("classification"), follow["spec"]["recipe"])
+    weights = load_file(ctx.store.path(job["key"], "model.safetensors"))
+    for name, tensor in model.encoder.state_dict().items():
+        assert torch.equal(tensor, weights[f"encoder.{name}"])
+    direct = make_job(tmp, folder, "classification")
+    plain = train.fresh_model(context(tmp, direct, warm=warm), TRAINED["classification"], encoder, task_part("classification"), direct["spec"]["recipe"])
+    for name, tensor in plain.head.state_dict().items():
+        assert torch.equal(tensor, model.head.state_dict()[name])  # the same first head in every arm
+    assert not torch.equal(plain.encoder.embeddings.word_embeddings.weight, model.encoder.embeddings.word_embeddings.weight)
+
+
+def test_a_loss_that_is_no_number_is_an_error_with_advice(tmp, folder, warm, monkeypatch):
+    monkeypatch.setattr(TRAINED["classification"], "loss", lambda logits, features: logits.sum() * float("nan"))
+    with pytest.raises(JobError, match=r"loss is nan at update 1; lower the learning rate"):
+        train.run(context(tmp, make_job(tmp, folder, "classification"), warm=warm))
+
+
+@pytest.mark.skipif(device() != "cpu", reason="there is a GPU here, where bf16 works")
+def test_bf16_on_a_cpu_is_an_error(tmp, folder, warm):
+    with pytest.raises(JobError, match="bf16"):
+        train.run(context(tmp, make_job(tmp, folder, "classification", precision="bf16"), warm=warm))
+
+
+def test_training_rows_without_any_answer_are_an_error(tmp, folder, warm):
+    job = make_job(tmp, folder, "span_qa")
+    path = tmp / "train.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        row["answers"]["text"] = ["not in there"]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(JobError, match="none of 22 training rows"):
+        train.run(context(tmp, job, warm=warm))
+
+
+def test_max_updates_ends_training_early_and_moves_the_schedule(tmp, folder, warm):
+    files = trained(tmp, make_job(tmp, folder, "classification", max_updates=4), warm)
+    assert json.loads(files["train.json"])["updates"] == 4
+    last = [json.loads(line) for line in files["metrics.jsonl"].splitlines() if "loss" in json.loads(line)][-1]
+    assert (last["update"], last["learning_rate"]) == (4, 0.0)
