@@ -100,6 +100,7 @@ def evaluate(
     """Run a suite: train, evaluate, write a release. The same command resumes and does only what is missing."""
     from harness import runner
     from harness.hub import Where
+    from harness.leaderboard.release import Board
     from harness.leaderboard.render import print_release
     from harness.store import Store
 
@@ -116,7 +117,7 @@ def evaluate(
     path, news, title = None, "", f"PARTIAL: at most {limit} test rows, no release"
     if not limit:
         path, new = runner.publish(content, plan, opened, board, "xstilts-harness " + " ".join(sys.argv[1:]))
-        title = f"release {path.stem}"
+        title = Board(board).title(path)
         news = "new" if new else "the same content as before, nothing written"
     if as_json:
         print(json.dumps({"release": str(path) if path else None, "content": content}, indent=1))
@@ -146,6 +147,9 @@ def show_plan(
     tasks: Tasks = None,
     store: StoreDir = Path("store"),
     limit: Limit = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write every job into the store, and print the keys to run, in order.")
+    ] = False,
     offline: Offline = False,
     as_json: Json = False,
 ) -> None:
@@ -157,7 +161,12 @@ def show_plan(
     _first_line(suite, as_json)
     opened = Store(store)
     where = Where(data_root, encoder_root, offline)
-    _print_plan(runner.plan_suite(_catalog(tasks or []), suite, everything, limit, where, opened), opened, as_json)
+    plan = runner.plan_suite(_catalog(tasks or []), suite, everything, limit, where, opened)
+    if write:
+        for job in runner.write_jobs(plan, opened):
+            print(job.key, job.name)
+    else:
+        _print_plan(plan, opened, as_json)
 
 
 def _print_plan(plan, store, as_json: bool) -> None:
@@ -263,7 +272,7 @@ def leaderboard_show(
     if as_json:
         print(json.dumps(content, indent=1, ensure_ascii=False))
     else:
-        print_release(content, f"release {path.stem}", _console())
+        print_release(content, shelf.title(path), _console())
 
 
 @leaderboard_app.command("build")
@@ -324,10 +333,13 @@ def job_run(
     key: Annotated[str, typer.Argument(help="A key that a plan wrote into the store.")], store: StoreDir = Path("store")
 ) -> None:
     """Run one job of a plan in this process and commit its result (for schedulers; eval does this by itself)."""
-    from harness.jobs.run import run_job
+    from harness.jobs.run import run_alone
     from harness.store import Store
 
-    print(f"{key}: {run_job(Store(store), key, lambda done, total: None, lambda: False)}")
+    outcome = run_alone(Store(store), key)
+    print(f"{key}: {outcome}")
+    if outcome == "busy":
+        raise typer.Exit(75)
 
 
 @app.command("doctor")

@@ -9,6 +9,7 @@ Anything else that reaches the top is a bug of ours and keeps its traceback.
     3    something is not here: data or weights, with the command that fetches them
     4    refused: the numbers would mislead (a leak, placeholder labels, a partial run)
     74   the store or the disk cannot be read or written
+    75   (job run) another live process works on that job; ask again later
     130  interrupted; the same command resumes
 """
 

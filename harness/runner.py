@@ -14,7 +14,7 @@ from harness.engines.progress import Progress
 from harness.errors import HarnessError, MissingError
 from harness.hub import Where
 from harness.leaderboard import aggregate, release, render
-from harness.plan import Plan, make_plan, with_limit, with_user_tasks
+from harness.plan import Job, Plan, make_plan, with_limit, with_user_tasks
 from harness.spec.catalog import Catalog
 from harness.store import HashIndex, Store, atomic_write
 
@@ -54,6 +54,18 @@ def run_plan(plan: Plan, store: Store, workers: int | None, checkpoint_seconds: 
     if outcome.failed:
         raise _failures(plan, outcome)
     return outcome
+
+
+def write_jobs(plan: Plan, store: Store) -> list[Job]:
+    """Write the description of every job into the store, for schedulers; returns what is to run, inputs first."""
+    for key, job in plan.jobs.items():
+        store.write_job(key, job.body)
+    waiting, ordered = plan.todo(store), []
+    while waiting:
+        ready = [job for job in waiting if not {other.key for other in waiting} & set(job.needs)]
+        ordered += ready
+        waiting = [job for job in waiting if job not in ready]
+    return ordered
 
 
 def _interrupt(*_) -> None:

@@ -319,7 +319,9 @@ class Rig:
         """Start, and leave running; what it says goes to `said` in `cwd`."""
         cwd.mkdir(parents=True, exist_ok=True)
         with (cwd / "said").open("ab") as said:
-            return subprocess.Popen(command, cwd=cwd, env=self.environment(), stdout=said, stderr=said)
+            # A shell starts background jobs deaf to Ctrl-C, and whatever runs these tests may be one.
+            hear = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+            return subprocess.Popen(command, cwd=cwd, env=self.environment(), stdout=said, stderr=said, preexec_fn=hear)
 
 
 def eventually(what, why: str):

@@ -349,7 +349,7 @@ def test_validate_with_data_finds_hidden_labels(rig, bad, tmp_path):
     done = rig.run(rig.command("validate", bad[0] / "bad" / "hidden.yaml", "--data"), tmp_path)
     assert done.returncode == 1
     assert "hidden test en: 12 rows; PLACEHOLDER labels, cannot be scored" in done.stdout
-    assert "hidden train en: 40 rows\n" in done.stdout
+    assert "hidden train: 40 rows\n" in done.stdout
 
 
 FAR = """

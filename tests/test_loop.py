@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,14 @@ from harness.spec.suite import Recipe
 from harness.store import Store, file_sha256, key_of
 
 QUICK = settings(max_examples=60, deadline=None)
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefghijklmnopqrstuvwxyz.?", *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz")]
+VOCABULARY = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    *"abcdefghijklmnopqrstuvwxyz.?",
+    *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz"),
+]
 
 
 def make_encoder(folder: Path) -> Path:
@@ -34,7 +42,7 @@ def make_encoder(folder: Path) -> Path:
     fast = Tokenizer(WordPiece({piece: i for i, piece in enumerate(VOCABULARY)}, unk_token="[UNK]"))
     fast.normalizer, fast.pre_tokenizer = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
     fast.decoder = decoders.WordPiece()
-    fast.post_processor = processors.BertProcessing(sep=("[SEP]", 3), cls=("[CLS]", 2))
+    fast.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep")}
     inputs = ["input_ids", "token_type_ids", "attention_mask"]
     PreTrainedTokenizerFast(tokenizer_object=fast, model_input_names=inputs, **names).save_pretrained(folder)
@@ -135,7 +143,9 @@ def context(tmp: Path, job: dict, stop_before: int | None = None, warm: dict | N
     def resumed() -> int:
         return ctx.facts.get("resumed_at", 0)
 
-    ctx = Context(Store(tmp / "store"), job["key"], job, workdir, progress, stopping, encoders={} if warm is None else warm, **kept)
+    ctx = Context(
+        Store(tmp / "store"), job["key"], job, workdir, progress, stopping, encoders={} if warm is None else warm, **kept
+    )
     return ctx
 
 
@@ -211,7 +221,9 @@ def test_an_update_moves_by_the_mean_over_its_own_rows(tmp, folder, encoder, war
     job = make_job(tmp, folder, family, dropout=0.0, attention_dropout=0.0, max_grad_norm=1e9, learning_rate=1e-9)
     loop = train._Loop(context(tmp, job, warm=warm), TRAINED[family], encoder, job["spec"]["task"], job["spec"]["recipe"], 10)
     seen = {}
-    loop.optimizer.register_step_pre_hook(lambda *_: seen.update({n: p.grad.clone() for n, p in loop.model.named_parameters() if p.grad is not None}))
+    loop.optimizer.register_step_pre_hook(
+        lambda *_: seen.update({n: p.grad.clone() for n, p in loop.model.named_parameters() if p.grad is not None})
+    )
     batch = np.array([1, 4, 7])
     loop.update(features, lengths, batch)
     examples = [features[i] for i in batch]
@@ -250,7 +262,9 @@ def test_the_short_last_batch_is_trained_on(tmp, folder, warm):
 def test_rate_warms_up_and_falls_to_zero(tmp, folder, encoder, warm, warmup, factors):
     """The n-th update runs at the n-th factor; after the last one the rate is 0."""
     job = make_job(tmp, folder, "classification", warmup=warmup, learning_rate=0.5)
-    loop = train._Loop(context(tmp, job, warm=warm), TRAINED["classification"], encoder, job["spec"]["task"], job["spec"]["recipe"], 10)
+    loop = train._Loop(
+        context(tmp, job, warm=warm), TRAINED["classification"], encoder, job["spec"]["task"], job["spec"]["recipe"], 10
+    )
     rates = [loop.schedule.get_last_lr()[0]]
     for _ in range(10):
         loop.optimizer.step()
@@ -261,7 +275,9 @@ def test_rate_warms_up_and_falls_to_zero(tmp, folder, encoder, warm, warmup, fac
 
 def test_weight_decay_spares_biases_and_layer_norms(tmp, folder, encoder, warm):
     job = make_job(tmp, folder, "classification", weight_decay=0.1)
-    loop = train._Loop(context(tmp, job, warm=warm), TRAINED["classification"], encoder, job["spec"]["task"], job["spec"]["recipe"], 10)
+    loop = train._Loop(
+        context(tmp, job, warm=warm), TRAINED["classification"], encoder, job["spec"]["task"], job["spec"]["recipe"], 10
+    )
     decayed, plain = loop.optimizer.param_groups
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.1, 0.0)
     spared = {name for name, p in loop.model.named_parameters() if any(p is q for q in plain["params"])}
@@ -293,9 +309,7 @@ def test_an_epoch_holds_every_row_once(lengths, batch_size, seed, batching):
 @pytest.mark.parametrize("batching", ["random", "grouped"])
 def test_epochs_and_seeds_have_orders_of_their_own(batching):
     lengths = np.arange(64) % 7 + 1
-    orders = {
-        tuple(np.concatenate(epoch_batches(lengths, 8, seed, epoch, batching))) for seed in (1, 2) for epoch in (0, 1, 2)
-    }
+    orders = {tuple(np.concatenate(epoch_batches(lengths, 8, seed, epoch, batching))) for seed in (1, 2) for epoch in (0, 1, 2)}
     assert len(orders) == 6
 
 
@@ -309,7 +323,12 @@ def test_the_order_does_not_look_at_lengths_unless_it_is_grouped():
 
 
 def test_streams_are_told_apart_by_each_part():
-    names = [(1, "target", "xnli", "order"), (1, "target", "xnli", "head"), (2, "target", "xnli", "order"), (1, "targetx", "nli", "order")]
+    names = [
+        (1, "target", "xnli", "order"),
+        (1, "target", "xnli", "head"),
+        (2, "target", "xnli", "order"),
+        (1, "targetx", "nli", "order"),
+    ]
     assert len({stream_seed(*name) for name in names}) == 4
     assert stream_seed(1, "a") == stream_seed("1", "a") < 2**63
 
@@ -327,7 +346,7 @@ def test_micro_batches_fit_their_budget(lengths, budget, data):
     assert sorted(np.concatenate(groups).tolist()) == sorted(rows.tolist())
     for group in groups:
         assert len(group) == 1 or len(group) * lengths[group].max() <= budget
-    for group, following in zip(groups, groups[1:], strict=False):
+    for group, following in pairwise(groups):
         assert lengths[group].min() >= lengths[following].max()
         assert (len(group) + 1) * lengths[group].max() > budget  # not cut earlier than it has to be
 
@@ -420,9 +439,7 @@ def fake_scores(monkeypatch, mains: list[float]) -> None:
     monkeypatch.setattr(train, "score_rows", score_rows)
 
 
-@pytest.mark.parametrize(
-    ("mains", "best"), [([50, 70, 70, 60], 3), ([70, 60, 50, 40], 2), ([1, 2, 3, 4], 6), ([0, 0, 0, 0], 2)]
-)
+@pytest.mark.parametrize(("mains", "best"), [([50, 70, 70, 60], 3), ([70, 60, 50, 40], 2), ([1, 2, 3, 4], 6), ([0, 0, 0, 0], 2)])
 def test_the_first_of_the_best_weights_is_kept(tmp, folder, warm, monkeypatch, mains, best):
     """Four looks at dev in six updates, after the 2nd, 3rd, 4th (round half to even) and 6th."""
     job = make_job(tmp, folder, "classification", evaluations=4)
@@ -471,12 +488,16 @@ def test_an_intermediate_hands_over_its_encoder_and_no_head(tmp, folder, encoder
     ctx.store.commit(job["key"], ctx.workdir, {})
     follow = make_job(tmp, folder, "classification")
     follow["spec"]["init"] = job["key"]
-    model = train.fresh_model(context(tmp, follow, warm=warm), TRAINED["classification"], encoder, task_part("classification"), follow["spec"]["recipe"])
+    model = train.fresh_model(
+        context(tmp, follow, warm=warm), TRAINED["classification"], encoder, task_part("classification"), follow["spec"]["recipe"]
+    )
     weights = load_file(ctx.store.path(job["key"], "model.safetensors"))
     for name, tensor in model.encoder.state_dict().items():
         assert torch.equal(tensor, weights[f"encoder.{name}"])
     direct = make_job(tmp, folder, "classification")
-    plain = train.fresh_model(context(tmp, direct, warm=warm), TRAINED["classification"], encoder, task_part("classification"), direct["spec"]["recipe"])
+    plain = train.fresh_model(
+        context(tmp, direct, warm=warm), TRAINED["classification"], encoder, task_part("classification"), direct["spec"]["recipe"]
+    )
     for name, tensor in plain.head.state_dict().items():
         assert torch.equal(tensor, model.head.state_dict()[name])  # the same first head in every arm
     assert not torch.equal(plain.encoder.embeddings.word_embeddings.weight, model.encoder.embeddings.word_embeddings.weight)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from harness.errors import SpecError
-from harness.spec.reader import load, nearest, problems, read, show
+from harness.spec.explain import nearest, show
+from harness.spec.reader import load, problems, read
 
 LINE = re.compile(r"^.+:\d+:\d+: .+")
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -130,7 +130,7 @@ def test_a_worker_that_dies_is_replaced_and_its_job_done_again(rig, long_run, tm
     assert victim not in workers(store)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_interrupted_it_says_how_to_go_on_and_does(rig, long_run, tmp_path, how):
     store = tmp_path / "store"
     run = caught_training(rig, tmp_path, 3, "--checkpoint-seconds", 0.2)

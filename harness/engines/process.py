@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 def gpus() -> list[str]:
-    """Indices of the GPUs this process may use, without importing torch."""
+    """Indices of the GPUs this process may use, without importing torch: device files, which a container gets on request."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [gpu for gpu in visible.split(",") if gpu.strip() and gpu.strip() != "-1"]
-    return [str(i) for i in range(len(list(Path("/proc/driver/nvidia/gpus").glob("*"))))]
+    return [str(i) for i in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
 
 
 class ProcessEngine:

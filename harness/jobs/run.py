@@ -51,6 +51,18 @@ def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], boo
     return "done"
 
 
+def run_alone(store: Store, key: str) -> str:
+    """One job in this process, as a scheduler starts it; SIGTERM saves a checkpoint and raises KeyboardInterrupt."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    try:
+        return run_job(store, key, lambda done, total: None, stop.is_set)
+    except Stopped:
+        raise KeyboardInterrupt from None
+    except JobError as error:
+        raise HarnessError(str(error)) from None
+
+
 def committed(store: Store, job: dict) -> bool:
     """Whether the job's result is there, weights included if it is a training (its dependants read them)."""
     manifest = store.manifest(job["key"])

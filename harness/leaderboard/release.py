@@ -42,6 +42,18 @@ class Board:
             raise StoreError(f"{path}: not a release: no schema version in it")
         return content
 
+    def sidecar(self, path: Path) -> dict:
+        """A release's sidecar; empty if it is gone (the content stands without it)."""
+        try:
+            return json.loads(path.with_suffix(".env.json").read_bytes())
+        except (OSError, ValueError):
+            return {}
+
+    def title(self, path: Path) -> str:
+        """How a release is headed: its number, and whether its numbers come from unlike machines."""
+        environments = self.sidecar(path).get("environments", [])
+        return f"release {path.stem}" + (f" · MIXED: {len(environments)} environments" if len(environments) > 1 else "")
+
     def find(self, name: str | None) -> Path:
         """A release by number, file name or suite (its latest); without a name the latest of all."""
         known = self.list()

@@ -1,7 +1,5 @@
 """A release as text: a Rich table in the terminal, Markdown in leaderboard/README.md. Numbers are rounded here and only here."""
 
-from pathlib import Path
-
 from tabulate import tabulate
 
 from harness.spec.suite import BASELINE
@@ -176,6 +174,6 @@ def readme(board) -> str:
     latest = {path.stem.split("-", 1)[1]: path for path in files}
     parts = ["# Leaderboard", "", "Rendered from the releases beside this file by `xstilts-harness leaderboard build`.", ""]
     for suite in sorted(latest, key=lambda s: (board.load(latest[s])["suite"]["smoke"], s)):
-        parts.append(markdown(board.load(latest[suite]), f"Suite `{suite}`, release {Path(latest[suite]).stem}"))
+        parts.append(markdown(board.load(latest[suite]), f"Suite `{suite}`, {board.title(latest[suite])}"))
     parts += ["## All releases", ""] + [f"- [{path.stem}](releases/{path.name})" for path in files]
     return "\n".join(parts) + "\n"

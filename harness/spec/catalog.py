@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from harness.errors import SpecError
 from harness.spec.base import Strict
 from harness.spec.encoder import Encoder
+from harness.spec.explain import nearest
 from harness.spec.family import FAMILIES
-from harness.spec.reader import Source, load, nearest, problems, validate
+from harness.spec.reader import Source, load, problems, validate
 from harness.spec.suite import BASELINE, Suite
 from harness.spec.task import Rows, Task
 

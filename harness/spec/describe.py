@@ -2,7 +2,7 @@
 
 from harness.errors import SpecError
 from harness.spec.catalog import KINDS, Catalog
-from harness.spec.reader import nearest
+from harness.spec.explain import nearest
 
 
 def listing(what: str, catalog: Catalog) -> list[dict]:

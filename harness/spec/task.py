@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PositiveInt, field_validator, model_validator
 
 from harness.spec.base import Name, Strict
+from harness.spec.explain import nearest
 from harness.spec.family import FAMILIES
 from harness.spec.languages import ISO_639_1
-from harness.spec.reader import nearest
 
 
 def _known_language(code: str) -> str:

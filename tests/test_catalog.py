@@ -1,0 +1,330 @@
+"""Specs as users write them: every built-in one is sound, every mistake is told with its place."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.errors import SpecError
+from harness.spec.catalog import KINDS, Catalog, builtin_root, read_spec
+from harness.spec.describe import described, listing
+from harness.spec.family import FAMILIES
+from harness.spec.suite import BASELINE
+from harness.spec.task import Task, split_parts
+
+BUILTIN = [path for kind in KINDS for path in sorted((builtin_root() / f"{kind}s").glob("*.yaml"))]
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return Catalog.load([])
+
+
+# What comes with the harness
+
+
+def test_every_builtin_spec_loads(catalog):
+    assert len(BUILTIN) == len(catalog.tasks) + len(catalog.encoders) + len(catalog.suites) >= 25
+    assert catalog.user == set()
+
+
+@pytest.mark.parametrize("path", BUILTIN, ids=lambda path: path.stem)
+def test_a_file_is_called_what_it_defines(path):
+    kind, spec, _ = read_spec(path)
+    assert (path.parent.name, path.stem) == (f"{kind}s", getattr(spec, kind))
+
+
+def test_the_nine_tasks_of_xtreme_that_can_be_scored_are_there(catalog):
+    languages = {"xnli": 15, "pawsx": 7, "udpos": 33, "panx": 40, "xquad": 11, "mlqa": 7, "tydiqa": 9, "tatoeba": 36}
+    assert {name: len(catalog.task(name).languages) for name in languages} == languages
+    assert len({language for name in languages for language in catalog.task(name).languages}) == 40
+
+
+def test_a_task_has_at_most_fifteen_common_fields():
+    assert len(set(Task.model_fields) - {"difficulty"}) <= 15
+
+
+def test_intermediates_say_their_difficulty_and_where_each_figure_was_read(catalog):
+    for task in catalog.tasks.values():
+        if "intermediate" not in task.role:
+            continue
+        assert task.difficulty.declared in ("easy", "hard")
+        assert len(task.difficulty.why) > 10
+        for figure in (task.difficulty.chance, task.difficulty.human):
+            assert figure is None or len(figure.source) > 10, task.task
+    assert {task.difficulty.declared for task in catalog.tasks.values() if task.difficulty} == {"easy", "hard"}
+
+
+def test_every_published_task_says_who_made_it(catalog):
+    for task in catalog.tasks.values():
+        if not task.source.generated:
+            assert task.about.citation, task.task
+            assert task.about.url, task.task
+
+
+def test_encoders_say_what_they_have_seen_and_pin_their_bytes(catalog):
+    for encoder in catalog.encoders.values():
+        assert encoder.sha256
+        assert encoder.seen
+
+
+def test_suites_train_english_only_and_name_a_baseline(catalog):
+    for suite in catalog.suites.values():
+        assert BASELINE in [arm.intermediate for arm in suite.arms]
+        for name in {arm.intermediate for arm in suite.arms} - {BASELINE} | set(suite.targets):
+            for phase in ("train", "dev"):
+                rows = getattr(suite.cuts.get(name), phase, None) or getattr(catalog.task(name), phase)
+                assert rows is None or rows.language in (None, "en")
+
+
+def test_cut_train_and_dev_rows_share_none(catalog):
+    """Of splits that a suite cuts in two: what selects the weights has not trained them."""
+    for suite in catalog.suites.values():
+        for name, cut in suite.cuts.items():
+            task = catalog.task(name)
+            if not (cut.train and cut.dev and cut.train.split and cut.dev.split):
+                continue
+            taken = {phase: rows_of(getattr(cut, phase).split) for phase in ("train", "dev")}
+            assert not taken["train"] & taken["dev"], (suite.suite, name)
+            test = cut.test or task.test
+            if test and test.split and "en" in task.languages:
+                assert not rows_of(test.split) & (taken["train"] | taken["dev"]), (suite.suite, name)
+
+
+def rows_of(expression: str) -> set[tuple[str, int]]:
+    return {(part.name, row) for part in split_parts(expression) for row in range(*part.bounds(1000))}
+
+
+def test_list_and_show_know_everything(catalog):
+    assert len(listing("all", catalog)) == len(BUILTIN)
+    for row in listing("all", catalog):
+        shown = described(row["name"], catalog)
+        assert Path(shown["file"]).is_file()
+        assert shown[row["kind"]] == row["name"]
+    assert described("xquad", catalog)["options"]["doc_stride"] == 128
+    with pytest.raises(SpecError, match=r"did you mean 'xquad'"):
+        described("xqaud", catalog)
+    with pytest.raises(SpecError, match="cannot list 'task-s'"):
+        listing("task-s", catalog)
+
+
+# Mistakes. In each text the mark ‸ shows where the message must point.
+
+
+TASK = """\
+task: mine
+version: 1
+role: [target]
+family: classification
+languages: [en, de]
+source: {files: "rows.{language}.{split}.jsonl"}
+train: {split: train, language: en}
+dev: {split: dev, language: en}
+test: {split: test}
+columns: {text: text, label: label}
+labels: [no, yes]
+metric: accuracy
+about: {title: a task of my own}
+"""
+SUITE = """\
+suite: ours
+version: 1
+about: a suite
+encoders: [all-MiniLM-L6-v2]
+arms: [none, squad]
+targets: [xnli]
+seeds: [1]
+recipes: {intermediate: {learning_rate: 1e-5}, target: {learning_rate: 1e-5}}
+"""
+ENCODER = """\
+encoder: small
+version: 1
+source: {hub: me/small}
+pretrained_on: english
+seen: []
+"""
+
+TASK_MISTAKES = {
+    "unknown key": ("version: 1", "version: 1\n‸langauges: [en]", "unknown key 'langauges'; did you mean 'languages'?"),
+    "wrong type": ("version: 1", "version: ‸one", "expected a whole number, got 'one'"),
+    "text for a number": ("version: 1", "version: ‸'1'", "remove the quotes"),
+    "zero version": ("version: 1", "version: ‸0", "a number above 0"),
+    "unknown family": ("family: classification", "family: ‸clasification", "did you mean 'classification'?"),
+    "unknown role": ("role: [target]", "role: [‸targets]", "did you mean 'target'?"),
+    "no role": ("role: [target]", "role: ‸[]", "1 or more entries"),
+    "bad language": ("[en, de]", "[en, ‸xx]", "'xx' is no language code"),
+    "no language": ("languages: [en, de]", "languages: ‸[]", "1 or more entries"),
+    "language twice": ("[en, de]", "[en, en]", "a language is listed twice"),
+    "no as a language": ("[en, de]", "[en, ‸false]", "expected text, got false"),
+    "no title": ("{title: a task of my own}", "‸{}", "missing key 'title'"),
+    "missing key": ("metric: accuracy\n", "", "missing key 'metric'"),
+    "missing column": ("columns: {text: text, label: label}", "columns: {text: text}", "columns lacks label"),
+    "unknown column": ("label: label}", "label: label, tokens: tokens}", "columns has tokens, which classification does not use"),
+    "no labels": ("labels: [no, yes]\n", "", "classification needs labels"),
+    "wrong metric": ("metric: accuracy", "metric: span_f1", "metric 'span_f1' does not score classification; one of accuracy"),
+    "bad split": ("{split: test}", "‸{split: 'test[80%]'}", "'test[80%]' is no split"),
+    "split and task": ("{split: test}", "‸{split: test, task: xnli}", "give either `task:`"),
+    "no rows at all": ("{split: test}", "‸{language: en}", "give either `task:`"),
+    "target without test": ("test: {split: test}\n", "", "a target needs test rows"),
+    "no dev": ("dev: {split: dev, language: en}\n", "", "it needs train and dev rows"),
+    "two sources": ('{files: "rows', '‸{hub: a/b, config: c, files: "rows', "exactly one of hub, files, generated"),
+    "hub without config": ('{files: "rows.{language}.{split}.jsonl"}', "‸{hub: a/b}", "a hub source needs a config"),
+    "unknown suffix": ('"rows.{language}.{split}.jsonl"', '‸"rows.xml"', "files end in .parquet"),
+    "unknown option": ("metric: accuracy", "metric: accuracy\noptions: {‸stride: 3}", "unknown key 'stride'"),
+    "intermediate without difficulty": ("role: [target]", "role: [target, intermediate]", "says its difficulty"),
+    "anchor": ("[en, de]", "‸&all [en, de]", "anchor '&all' is not allowed"),
+    "alias": ("version: 1", "version: 1\nabout: ‸*all", "alias '*all' is not allowed"),
+    "tag": ("version: 1", "version: ‸!!python/object/apply:os.system [ls]", "is not allowed"),
+    "key twice": ("version: 1", "version: 1\n‸version: 2", "is here a second time, the first is at line 2, column 1"),
+    "tab": ("role: [target]", "role:‸\t[target]", "a tab is not allowed"),
+    "unknown task": ("{split: train, language: en}", "{task: ‸mnlii}", "no task is called 'mnlii'; did you mean 'mnli'?"),
+    "wrong family": ("{split: train, language: en}", "{task: ‸squad}", "another family or other labels than mine"),
+    "wrong labels": ("{split: train, language: en}", "{task: ‸mnli}", "another family or other labels than mine"),
+    "phase that is not there": (
+        "labels: [no, yes]",
+        'labels: ["0", "1"]',
+        "task qqp has no test rows",
+        ("{split: test}", "{task: ‸qqp}"),
+    ),
+    "chain": (
+        "labels: [no, yes]",
+        "labels: [contradiction, entailment, neutral]",
+        "xnli takes its own train rows from mnli; name that one",
+        ("{split: train, language: en}", "{task: ‸xnli}"),
+    ),
+}
+SUITE_MISTAKES = {
+    "unknown encoder": ("[all-MiniLM-L6-v2]", "[‸all-MiniLM-L6]", "no encoder is called 'all-MiniLM-L6'"),
+    "unknown arm": ("[none, squad]", "[none, ‸squat]", "no task is called 'squat'"),
+    "unknown arm, long": ("[none, squad]", "[none, ‸{intermediate: squat, name: x}]", "no task is called 'squat'"),
+    "no baseline": ("[none, squad]", "[squad]", "arms lacks the baseline: add `none`"),
+    "arm twice": ("[none, squad]", "[none, squad, squad]", "two arms have one name"),
+    "arm that is no intermediate": ("[none, squad]", "[none, ‸xquad]", "task xquad is no intermediate (its role is target)"),
+    "unknown target": ("[xnli]", "[‸xnl]", "no task is called 'xnl'; did you mean 'xnli'?"),
+    "target that is none": ("[xnli]", "[xnli, ‸mnli]", "task mnli is no target"),
+    "seed twice": ("seeds: [1]", "seeds: [1, 1]", "seeds lists one twice"),
+    "negative seed": ("seeds: [1]", "seeds: [‸-1]", "0 or more"),
+    "rate as text": ("{learning_rate: 1e-5}, target", "{learning_rate: ‸fast}, target", "expected a number, got 'fast'"),
+    "rate of zero": ("{learning_rate: 1e-5}, target", "{learning_rate: ‸0}, target", "a number above 0"),
+    "unknown recipe field": (
+        "{learning_rate: 1e-5}, target",
+        "{learning_rate: 1e-5, ‸epoch: 1}, target",
+        "did you mean 'epochs'?",
+    ),
+    "warm-up above one": ("{learning_rate: 1e-5}, target", "{learning_rate: 1e-5, warmup: ‸2}, target", "1.0 or less"),
+    "recipe of an unknown task": (
+        "target: {learning_rate: 1e-5}}",
+        "target: {learning_rate: 1e-5}, tasks: {squat: ‸{epochs: 1}}}",
+        "no task is called 'squat'",
+    ),
+    "cut of an unknown task": (
+        "seeds: [1]",
+        "seeds: [1]\ncuts: {xnl: ‸{why: w, test: {split: test}}}",
+        "no task is called 'xnl'",
+    ),
+    "cut of an unknown language": ("seeds: [1]", "seeds: [1]\ncuts: {xnli: {why: w, languages: [en, ‸ja]}}", "xnli has no 'ja'"),
+    "cut without a reason": ("seeds: [1]", "seeds: [1]\ncuts: {xnli: ‸{languages: [en]}}", "missing key 'why'"),
+    "caps of an unknown task": ("seeds: [1]", "seeds: [1]\ntask_caps: {xnl: ‸{test: 5}}", "no task is called 'xnl'"),
+    "cap of zero": ("seeds: [1]", "seeds: [1]\ncaps: {test: ‸0}", "a number above 0"),
+    "unknown waiver": ("seeds: [1]", "seeds: [1]\nwaives: [‸leaks]", "did you mean 'leak'?"),
+}
+ENCODER_MISTAKES = {
+    "nowhere to look": ("{hub: me/small}", "‸{revision: abc}", "name a hub id or a package"),
+    "package without folder": ("{hub: me/small}", "‸{package: small}", "package and folder go together"),
+    "short hash": ("seen: []", "seen: []\nsha256: ‸abc", "text that matches"),
+    "unknown pooling": ("seen: []", "seen: []\npooling: ‸max", "one of mean, cls"),
+    "unknown language kind": ("english", "‸englisch", "did you mean 'english'?"),
+}
+MISTAKES = [
+    pytest.param(base, *mistake, id=f"{kind}, {name}")
+    for kind, base, mistakes in (
+        ("task", TASK, TASK_MISTAKES),
+        ("suite", SUITE, SUITE_MISTAKES),
+        ("encoder", ENCODER, ENCODER_MISTAKES),
+    )
+    for name, mistake in mistakes.items()
+]
+
+
+def changed(base: str, *changes: tuple[str, str]) -> tuple[str, tuple[int, int]]:
+    """The text with its changes, and where ‸ stood in it, from 1; (1, 1), the whole file, if nowhere."""
+    for old, new in changes:
+        assert base.count(old) == 1, old
+        base = base.replace(old, new)
+    before, mark, after = base.partition("‸")
+    return before + after, (before.count("\n") + 1, len(before) - before.rfind("\n")) if mark else (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("base", "old", "new", "says", "also"), [pytest.param(*p.values, *[None] * (5 - len(p.values)), id=p.id) for p in MISTAKES]
+)
+def test_each_mistake_is_told_with_its_place(tmp_path, base, old, new, says, also):
+    text, (line, column) = changed(base, *filter(None, [(old, new), also]))
+    path = tmp_path / "spec.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        Catalog.load([path])
+    found = str(caught.value).splitlines()
+    assert [told for told in found if told.startswith(f"{path}:{line}:{column}: ") and says in told], found
+    assert all(re.match(r".+:\d+:\d+: ", told) for told in found)
+    assert len(found) == 1 or "key twice" in str(caught.value), found
+
+
+def test_the_texts_without_mistakes_are_sound(tmp_path):
+    for name, text in (("task", TASK), ("suite", SUITE), ("encoder", ENCODER)):
+        (tmp_path / f"{name}.yml").write_text(text)
+    catalog = Catalog.load([tmp_path])
+    assert catalog.user == {("task", "mine"), ("suite", "ours"), ("encoder", "small")}
+    assert {row["name"] for row in listing("all", catalog) if row["from"] == "yours"} == {"mine", "ours", "small"}
+
+
+def test_a_name_defined_twice_names_both_places(tmp_path):
+    (tmp_path / "a.yaml").write_text(TASK)
+    (tmp_path / "b.yaml").write_text("# mine\n" + TASK)
+    with pytest.raises(SpecError) as caught:
+        Catalog.load([tmp_path])
+    said = f"{tmp_path / 'b.yaml'}:2:7: task 'mine' is defined twice; the other one is at {tmp_path / 'a.yaml'}:1:7"
+    assert str(caught.value) == said
+
+
+def test_a_builtin_name_cannot_be_taken(tmp_path):
+    (tmp_path / "mine.yaml").write_text(TASK.replace("task: mine", "task: xnli"))
+    with pytest.raises(SpecError, match=r"task 'xnli' is defined twice; the other one is at .*xnli\.yaml:"):
+        Catalog.load([tmp_path])
+
+
+def test_all_broken_files_are_told_at_once(tmp_path):
+    (tmp_path / "a.yaml").write_text("task: [")
+    (tmp_path / "b.yaml").write_text("tusk: x\n")
+    (tmp_path / "c.yaml").write_text(TASK.replace("version: 1", "version: x"))
+    with pytest.raises(SpecError) as caught:
+        Catalog.load([tmp_path, tmp_path / "none.yaml"])
+    lines = str(caught.value).splitlines()
+    assert [Path(line.split(":")[0]).name for line in lines] == ["a.yaml", "b.yaml", "c.yaml", "none.yaml"]
+    assert "b.yaml:1:1: the file names no task, encoder or suite; did you mean 'task'?" in lines[1]
+    assert lines[3].endswith("none.yaml:1:1: no such file or folder")
+
+
+def test_an_alias_bomb_is_refused_before_it_grows(tmp_path):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
+    (tmp_path / "bomb.yaml").write_text("\n".join(lines))
+    with pytest.raises(SpecError, match=r"bomb\.yaml:1:5: anchor '&a0' is not allowed"):
+        Catalog.load([tmp_path])
+
+
+def test_the_users_folder_may_be_the_builtin_one():
+    assert Catalog.load([builtin_root() / "tasks"]).user == set()
+
+
+@pytest.mark.parametrize("kind", ["task", "encoder", "suite"])
+def test_unknown_names_suggest_the_nearest(catalog, kind):
+    known = next(iter(getattr(catalog, f"{kind}s")))
+    with pytest.raises(SpecError, match=f"no {kind} is called '{known}x'; did you mean '{known}'"):
+        getattr(catalog, kind)(known + "x")
+
+
+def test_families_name_only_metrics_that_exist():
+    from harness.metrics import METRICS
+
+    assert {metric for family in FAMILIES.values() for metric in family.metrics} == set(METRICS)

@@ -1,0 +1,613 @@
+"""Plans: what decides a key and what does not, what is shared, in which order; and results that do not move unseen."""
+
+import json
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_loop import dataset, make_encoder, make_job, task_part
+
+from harness import plan as plan_room
+from harness.errors import SpecError
+from harness.hub import Where
+from harness.jobs.run import run_job
+from harness.metrics import METRIC_VERSIONS
+from harness.plan import JOB_VERSIONS, Plan, make_plan, refused_leaks, shown_name, with_limit, with_user_tasks
+from harness.spec.catalog import Catalog
+from harness.spec.family import FAMILIES
+from harness.spec.suite import Recipe
+from harness.spec.task import Task
+from harness.store import HashIndex, Store, canonical_json, key_of
+
+GOLDEN = Path(__file__).parent / "golden"
+REWRITE = os.environ.get("XSTILTS_GOLDEN") == "1"  # write the golden files anew
+SLOW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+ENCODER = {
+    "encoder": "toyenc",
+    "version": 1,
+    "source": {"hub": "nobody/toyenc"},
+    "pretrained_on": "english",
+    "seen": [],
+    "max_length": 64,
+}
+LABELS = {"classification": ["no", "yes"], "tagging": ["A", "B"]}
+COLUMNS = {
+    "classification": {"text": "text", "label": "label"},
+    "tagging": {"tokens": "tokens", "tags": "tags"},
+    "span_qa": {"context": "context", "question": "question", "answers": "answers"},
+    "retrieval": {"source": "source", "target": "target"},
+}
+METRIC = {"classification": "accuracy", "tagging": "span_f1", "span_qa": "squad", "retrieval": "retrieval_accuracy"}
+
+
+def task(name: str, family: str, *roles: str, **fields) -> dict:
+    spec = {
+        "task": name,
+        "version": 1,
+        "role": list(roles) or ["target"],
+        "family": family,
+        "languages": ["en", "de"],
+        "source": {"files": f"{name}/{{language}}.{{split}}.jsonl"},
+        "test": {"split": "test"},
+        "columns": COLUMNS[family],
+        "metric": METRIC[family],
+        "about": {"title": name},
+    }
+    if family in LABELS:
+        spec["labels"] = LABELS[family]
+    if FAMILIES[family].trained:
+        spec |= {"train": {"split": "train"}, "dev": {"split": "dev"}}
+    if "intermediate" in roles:
+        spec["difficulty"] = {"declared": "hard", "why": "a test"}
+    return {key: value for key, value in (spec | fields).items() if value is not None}
+
+
+TASKS = {
+    "reading": task("reading", "span_qa", "intermediate", "target"),
+    "quiz": task("quiz", "span_qa", train={"task": "reading"}, dev=None),
+    "exam": task("exam", "span_qa", train={"task": "reading"}, dev=None),
+    "mood": task("mood", "classification", "intermediate", "target"),
+    "words": task("words", "tagging"),
+    "pairs": task("pairs", "retrieval"),
+}
+SUITE = {
+    "suite": "toy",
+    "version": 1,
+    "about": "a tiny fixed suite",
+    "encoders": ["toyenc"],
+    "arms": ["none", "reading", "mood"],
+    "targets": ["quiz", "exam", "mood", "words", "pairs"],
+    "seeds": [1, 2],
+    "recipes": {"intermediate": {"learning_rate": 1e-4}, "target": {"learning_rate": 2e-4}},
+}
+
+
+class World:
+    """A user's folder: specs, data files and an encoder whose bytes are fixed, and which nobody loads."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        for name, spec in TASKS.items():
+            for language in spec["languages"]:
+                for split in ("train", "dev", "test"):
+                    path = root / "specs" / name / f"{language}.{split}.jsonl"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(json.dumps({"of": name, "in": language, "for": split}) + "\n")
+        folder = root / "encoders" / "toyenc"
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_bytes(b"weights")
+        (folder / "config.json").write_text("{}")
+
+    def plan(self, tasks: dict | None = None, suite: dict | None = None, encoder: dict | None = None, text=None) -> Plan:
+        """`text`: how a spec becomes YAML."""
+        text = text or (lambda spec: yaml.safe_dump(spec, sort_keys=False))
+        specs = [*(tasks or TASKS).values(), suite or SUITE, encoder or ENCODER]
+        folder = self.root / "specs"
+        for old in folder.glob("*.yaml"):
+            old.unlink()
+        for i, spec in enumerate(specs):
+            (folder / f"{i}.yaml").write_text(text(spec))
+        catalog = Catalog.load([folder])
+        where = Where(encoder_root=self.root / "encoders", offline=True)
+        return make_plan(catalog.suite("toy"), catalog, where, HashIndex(self.root / "index.json"))
+
+
+@pytest.fixture
+def world(tmp_path) -> World:
+    return World(tmp_path / "world")
+
+
+def keys(plan: Plan) -> dict[str, str]:
+    """name → key; two jobs of one name (seeds, arms) are told apart by a number."""
+    found: dict[str, str] = {}
+    for job in plan.jobs.values():
+        name, n = job.name, 1
+        while name in found:
+            n += 1
+            name = f"{job.name} ({n})"
+        found[name] = job.key
+    return found
+
+
+# What a plan holds
+
+
+def test_jobs_form_a_graph_without_cycles(world):
+    plan = world.plan()
+    done: set[str] = set()
+    waiting = dict(plan.jobs)
+    while waiting:
+        ready = [key for key, job in waiting.items() if set(job.needs) <= done]
+        assert ready, "a cycle, or a need that is no job"
+        done |= set(ready)
+        for key in ready:
+            del waiting[key]
+    for key, job in plan.jobs.items():
+        assert job.key == key == job.body["key"] == key_of(job.body["identity"])
+        assert all(plan.jobs[need].kind == "train" for need in job.needs)
+        assert plan.dependants(key) == [other.key for other in plan.jobs.values() if key in other.needs]
+        canonical_json(job.body)
+
+
+def test_one_cell_for_each_arm_target_and_seed(world):
+    plan = world.plan()
+    cells = {(cell.arm, cell.target, cell.seed) for cell in plan.cells}
+    assert len(cells) == len(plan.cells) == 3 * 5 * 2
+    for cell in plan.cells:
+        assert {cell.evaluate, cell.overlap, cell.trained, cell.intermediate} - {None} <= set(plan.jobs)
+        assert (cell.intermediate is None) == (cell.arm == "none")
+        assert (cell.trained is None) == (cell.target == "pairs")
+        assert (cell.overlap is None) == (cell.arm == "none" and cell.target == "pairs")
+
+
+def test_targets_that_train_on_the_same_task_share_the_model(world):
+    plan = world.plan()
+    for arm in ("none", "reading", "mood"):
+        for seed in (1, 2):
+            trained = {cell.target: cell.trained for cell in plan.cells if (cell.arm, cell.seed) == (arm, seed)}
+            assert trained["quiz"] == trained["exam"]
+            assert len({*trained.values()} - {None}) == 3
+    assert sum(job.kind == "train" for job in plan.jobs.values()) == 2 * (2 + 3 * 3)
+
+
+def test_xquad_and_mlqa_share_squads_training():
+    """On the real specs: what decides the training of either is the same, whatever machine has the data."""
+    catalog = Catalog.load([])
+    suite = catalog.suite("small")
+    planner = plan_room._Planner(Plan(suite), catalog, Where(offline=True), HashIndex(Path("nowhere")))
+    owners = {name: planner._split(catalog.task(name), "train")[0].task for name in ("xquad", "mlqa")}
+    assert owners == {"xquad": "squad", "mlqa": "squad"}
+    for name in owners:
+        assert planner._split(catalog.task(name), "dev")[1] is None
+
+
+def test_the_untrained_baseline_is_evaluated_once_for_all_seeds(world):
+    plan = world.plan()
+    assert len({cell.evaluate for cell in plan.cells if (cell.arm, cell.target) == ("none", "pairs")}) == 1
+    assert len({cell.evaluate for cell in plan.cells if (cell.arm, cell.target) == ("mood", "pairs")}) == 2
+
+
+def test_seeds_and_arms_differ_in_training_but_pair_in_streams(world):
+    plan = world.plan()
+    target = [job for job in plan.jobs.values() if job.kind == "train" and job.body["spec"]["task"]["name"] == "words"]
+    assert len({job.key for job in target}) == 6
+    streams = {(spec["seed"], spec["phase"], spec["task"]["name"]) for spec in (job.body["spec"] for job in target)}
+    assert len(streams) == 2  # one a seed, the same in every arm
+
+
+def test_an_arm_is_finished_before_the_next_begins(world, tmp_path):
+    plan = world.plan()
+    todo = plan.todo(Store(tmp_path / "store"))
+    assert {job.key for job in todo} == set(plan.jobs)
+    assert [job.kind for job in todo][: len([j for j in todo if j.kind == "overlap"])] == ["overlap"] * 14
+    evaluated = [job.name.split(" arm ")[1] for job in todo if job.kind == "evaluate"]
+    assert evaluated == sorted(evaluated, key=lambda arm: 0, reverse=False)
+    seeds_arms = [job.rank[:3] for job in todo if job.kind != "overlap"]
+    assert seeds_arms == sorted(seeds_arms)
+
+
+# What decides a key, and what does not
+
+
+def shuffled(spec, rng: random.Random):
+    if isinstance(spec, dict):
+        items = [(name, shuffled(value, rng)) for name, value in spec.items()]
+        first, rest = items[:1], items[1:]
+        rng.shuffle(rest)
+        return dict(first + rest if "version" in spec else rng.sample(items, len(items)))
+    return [shuffled(value, rng) for value in spec] if isinstance(spec, list) else spec
+
+
+@SLOW
+@given(seed=st.integers(0, 10**6), width=st.sampled_from([20, 80, 1000]), indent=st.integers(2, 8), flow=st.booleans())
+def test_order_comments_and_white_space_change_no_key(tmp_path_factory, seed, width, indent, flow):
+    rng = random.Random(seed)
+
+    def text(spec):
+        lines = yaml.safe_dump(shuffled(spec, rng), sort_keys=False, width=width, indent=indent, default_flow_style=flow).split(
+            "\n"
+        )
+        return (
+            "# a comment\n"
+            + "\n".join(f"{line}   # {seed}" if rng.random() < 0.2 and line and not flow else line for line in lines)
+            + "\n\n"
+        )
+
+    folder = tmp_path_factory.mktemp("world")
+    expected = keys(World(folder / "a").plan())
+    assert keys(World(folder / "b").plan(text=text)) == expected
+    shutil.rmtree(folder)
+
+
+def test_places_change_no_key(world, tmp_path):
+    expected = keys(world.plan())
+    moved = World(tmp_path / "another place" / "deeper")
+    other = moved.plan()
+    assert keys(other) == expected
+    identities = canonical_json([job.body["identity"] for job in other.jobs.values()]).decode()
+    assert str(tmp_path) not in identities
+    for path in world.root.rglob("*.jsonl"):
+        os.utime(path, (1, 1))
+    assert keys(world.plan()) == expected
+
+
+OTHER_RECIPE = {
+    "learning_rate": 3e-4,
+    "batch_size": 16,
+    "epochs": 2,
+    "max_updates": 7,
+    "warmup": 0.1,
+    "weight_decay": 0.01,
+    "adam_epsilon": 1e-6,
+    "max_grad_norm": 2.0,
+    "dropout": 0.0,
+    "attention_dropout": 0.0,
+    "evaluations": 1,
+    "batching": "grouped",
+    "micro_tokens": 4096,
+    "precision": "bf16",
+}
+
+
+def test_every_recipe_field_is_tried_here():
+    assert set(OTHER_RECIPE) == set(Recipe.model_fields)
+    default = Recipe(learning_rate=1e-4)
+    assert all(getattr(default, name) != value for name, value in OTHER_RECIPE.items())
+
+
+@pytest.mark.parametrize("field", sorted(Recipe.model_fields))
+def test_every_recipe_field_decides_the_key_of_its_phase(world, field):
+    before = world.plan()
+    recipes = SUITE["recipes"] | {"target": SUITE["recipes"]["target"] | {field: OTHER_RECIPE[field]}}
+    after = world.plan(suite=SUITE | {"recipes": recipes})
+    changed = {job.kind: set() for job in before.jobs.values()}
+    for key in set(before.jobs) - set(after.jobs):
+        job = before.jobs[key]
+        changed[job.kind].add((job.body["spec"].get("phase"), job.name.split()[2]))
+    assert {phase for phase, _ in changed["train"]} == {"target"}
+    assert len({key for key in before.jobs if before.jobs[key].kind == "train"} - set(after.jobs)) == 18
+    assert {target for _, target in changed["evaluate"]} == {"quiz", "exam", "mood", "words"}
+    assert changed["overlap"] == set()
+
+
+def test_a_recipe_of_one_task_changes_that_task_only(world):
+    before = world.plan()
+    after = world.plan(suite=SUITE | {"recipes": SUITE["recipes"] | {"tasks": {"words": {"epochs": 3}}}})
+    gone = [before.jobs[key] for key in set(before.jobs) - set(after.jobs)]
+    assert {job.name.split()[2] if job.kind == "evaluate" else job.body["spec"]["task"]["name"] for job in gone} == {"words"}
+
+
+# field of the task `words` → another value; None: it decides nothing, with the reason
+OTHER_TASK: dict[str, object] = {
+    "version": 2,
+    "languages": ["en"],
+    "source": {"files": "words/{name}.{split}.jsonl", "names": {"en": "de"}},
+    "train": {"split": "dev"},
+    "dev": {"split": "test"},
+    "test": {"split": "dev"},
+    "columns": {"tokens": "tags", "tags": "tokens"},
+    "labels": ["B", "A"],
+    "max_length": 64,
+    "options": {"max_word_pieces": 3},
+}
+EXCUSED = {
+    "task": "a name seeds the streams of training, but an evaluation under another name is the same",
+    "role": "says where a task may be used",
+    "family": "another family has other columns and metrics; tried with the versions below",
+    "metric": "tagging has one metric",
+    "about": "for readers",
+    "difficulty": "for readers and for the split rule",
+}
+
+
+def test_every_task_field_is_tried_here_or_excused():
+    assert set(OTHER_TASK) | set(EXCUSED) == set(Task.model_fields)
+    assert not set(OTHER_TASK) & set(EXCUSED)
+
+
+@pytest.mark.parametrize("field", sorted(OTHER_TASK))
+def test_every_task_field_decides_a_key(world, field):
+    before = world.plan()
+    after = world.plan(tasks=TASKS | {"words": TASKS["words"] | {field: OTHER_TASK[field]}})
+    gone = {before.jobs[key].kind for key in set(before.jobs) - set(after.jobs)}
+    names = {before.jobs[key].name for key in set(before.jobs) - set(after.jobs)}
+    assert "evaluate" in gone
+    assert all("words" in name for name in names)
+
+
+@pytest.mark.parametrize(("field", "value"), [("about", {"title": "other", "note": "n"}), ("role", ["target", "training"])])
+def test_what_readers_see_decides_no_key(world, field, value):
+    before = keys(world.plan())
+    assert keys(world.plan(tasks=TASKS | {"words": TASKS["words"] | {field: value}})) == before
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kept"),
+    [
+        ("about", "other words", True),
+        ("version", 2, True),
+        ("smoke", True, True),
+        ("split_rule", {"by": "declared"}, True),
+        ("waives", ["leak"], True),
+        ("seeds", [2, 1], True),
+        ("seeds", [3, 4], False),
+        ("caps", {"train": 5}, False),
+        ("caps", {"dev": 5}, False),
+        ("caps", {"test": 5}, False),
+        ("task_caps", {"words": {"test": 5}}, False),
+        ("cuts", {"words": {"why": "w", "test": {"split": "test[:50%]"}}}, False),
+        ("cuts", {"words": {"why": "w", "languages": ["en"]}}, False),
+    ],
+)
+def test_suite_fields(world, field, value, kept):
+    before, after = set(keys(world.plan()).values()), set(keys(world.plan(suite=SUITE | {field: value})).values())
+    assert (before == after) is kept
+
+
+def test_a_byte_of_data_or_weights_changes_what_reads_it(world):
+    before = world.plan()
+    path = world.root / "specs" / "words" / "de.test.jsonl"
+    path.write_text(path.read_text() + "\n")
+    gone = {before.jobs[key].name for key in set(before.jobs) - set(world.plan().jobs)}
+    assert {name.split()[0] for name in gone} == {"evaluate", "overlap"}
+    assert all("words" in name for name in gone)
+    weights = world.root / "encoders" / "toyenc" / "model.safetensors"
+    weights.write_bytes(b"Weights")
+    after = world.plan()
+    assert {job.kind for job in after.jobs.values() if job.key in before.jobs} == {"overlap"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kinds"),
+    [("max_length", 32, {"train", "evaluate"}), ("pooling", "cls", {"evaluate"}), ("layer", 1, {"evaluate"})],
+)
+def test_encoder_fields(world, field, value, kinds):
+    before = world.plan()
+    after = world.plan(encoder=ENCODER | {field: value})
+    gone = [before.jobs[key] for key in set(before.jobs) - set(after.jobs)]
+    assert {job.kind for job in gone} == kinds
+    if kinds == {"evaluate"}:
+        assert {job.name.split()[2] for job in gone} == {"pairs"}
+
+
+def test_versions_of_code_are_in_keys(world, monkeypatch):
+    before = world.plan()
+    monkeypatch.setitem(plan_room.JOB_VERSIONS, "train", JOB_VERSIONS["train"] + 1)
+    after = world.plan()
+    assert {job.kind for job in after.jobs.values() if job.key in before.jobs} == {"overlap", "evaluate"}
+    assert {job.name for job in after.jobs.values() if job.key in before.jobs and job.kind == "evaluate"} == {
+        "evaluate toyenc pairs arm none"
+    }
+    monkeypatch.undo()
+    monkeypatch.setitem(plan_room.METRIC_VERSIONS, "span_f1", METRIC_VERSIONS["span_f1"] + 1)
+    gone = [before.jobs[key].name for key in set(before.jobs) - set(world.plan().jobs)]
+    assert gone
+    assert all("words" in name for name in gone)
+    monkeypatch.undo()
+    monkeypatch.setitem(plan_room.FAMILIES, "tagging", FAMILIES["tagging"]._replace(version=99))
+    gone = [before.jobs[key].name for key in set(before.jobs) - set(world.plan().jobs)]
+    assert gone
+    assert all("words" in name for name in gone)
+
+
+# What is left to do
+
+
+def commit(store: Store, plan: Plan, key: str, files: tuple[str, ...] = ("model.safetensors",)) -> None:
+    with store.workdir(key) as workdir:
+        for name in files:
+            (workdir / name).write_bytes(b"x")
+        store.commit(key, workdir, {})
+
+
+def test_what_is_done_is_not_done_again(world, tmp_path):
+    plan, store = world.plan(), Store(tmp_path / "store")
+    rng = random.Random(1)
+    order = plan.todo(store)
+    while order:
+        ready = [job for job in order if all(store.manifest(need) for need in job.needs)]
+        job = rng.choice(ready)
+        commit(store, plan, job.key)
+        left = plan.todo(store)
+        assert {other.key for other in left} == {other.key for other in order} - {job.key}
+        order = left
+
+
+def test_dropped_weights_are_trained_again_only_if_somebody_reads_them(world, tmp_path):
+    plan, store = world.plan(), Store(tmp_path / "store")
+    for job in plan.todo(store):
+        commit(store, plan, job.key)
+    cell = next(cell for cell in plan.cells if (cell.arm, cell.target, cell.seed) == ("mood", "words", 2))
+    for key in (cell.intermediate, cell.trained):
+        store.drop(key, {"model.safetensors"})
+    assert plan.todo(store) == []
+    shutil.rmtree(store.root / "results" / cell.evaluate)
+    assert [job.key for job in plan.todo(store)] == sorted(
+        [cell.intermediate, cell.trained, cell.evaluate], key=lambda key: plan.jobs[key].rank
+    )
+    commit(store, plan, cell.trained, ("other",)) if store.manifest(cell.trained) is None else None
+
+
+def test_refused_evaluations_and_what_serves_only_them_are_left_out(world, tmp_path):
+    plan, store = world.plan(), Store(tmp_path / "store")
+    refused = frozenset(cell.evaluate for cell in plan.cells if cell.arm == "mood" and cell.target != "pairs")
+    todo = {job.key for job in plan.todo(store, refused)}
+    assert not todo & refused
+    for cell in plan.cells:
+        if cell.arm == "mood":
+            assert cell.intermediate in todo  # `pairs` reads it
+            assert cell.trained not in todo
+            assert cell.overlap in todo
+    everything = frozenset(cell.evaluate for cell in plan.cells)
+    assert {job.kind for job in plan.todo(store, everything)} == {"overlap"}
+
+
+def test_leaks_above_their_share_refuse():
+    overlap = {
+        "test_rows": {"en": 1000, "de": 1000},
+        "leaks": {"intermediate": {"en": 10, "de": 11}, "target": {"en": 101, "de": 100}},
+    }
+    assert refused_leaks(overlap) == {"intermediate": {"de": 11}, "target": {"en": 101}}
+    assert refused_leaks({"test_rows": {"en": 1}, "leaks": {}}) == {}
+
+
+# Names, limits, the user's own tasks, what is missing
+
+
+def test_cut_and_capped_tasks_show_under_a_name_of_their_own():
+    catalog = Catalog.load([])
+    suite = catalog.suite("small")
+    assert shown_name(suite, "xnli") == "xnli@small"
+    assert shown_name(suite, "tatoeba") == "tatoeba"  # task_caps: {tatoeba: {}} lifts the caps
+    assert shown_name(catalog.suite("mini"), "mini_xnli") == "mini_xnli"
+    limited = with_limit(suite, 50)
+    assert shown_name(limited, "tatoeba") == "tatoeba@small"
+    assert (limited.caps.test, limited.caps.train) == (50, suite.caps.train)
+    assert {caps.test for caps in limited.task_caps.values()} == {50}
+
+
+def test_the_users_tasks_join_in_the_roles_they_declare(tmp_path):
+    own = [
+        task("mine", "tagging"),
+        task("both", "classification", "intermediate", "target"),
+        task("source", "tagging", "training"),
+    ]
+    for i, spec in enumerate(own):
+        (tmp_path / f"{i}.yaml").write_text(yaml.safe_dump(spec))
+    catalog = Catalog.load([tmp_path])
+    mini = catalog.suite("mini")
+    suite = with_user_tasks(mini, catalog)
+    assert suite.targets == [*mini.targets, "both", "mine"]
+    assert [arm.name for arm in suite.arms] == [*(arm.name for arm in mini.arms), "both"]
+    assert with_user_tasks(suite, catalog) == suite
+    assert with_user_tasks(mini, Catalog.load([])) == mini
+
+
+def test_what_is_missing_is_named_and_blocks_only_what_needs_it(world):
+    (world.root / "specs" / "words" / "de.test.jsonl").unlink()
+    (world.root / "specs" / "reading" / "en.train.jsonl").unlink()
+    plan = world.plan()
+    reasons = "\n".join(plan.blocked)
+    assert "de.test.jsonl" in reasons
+    assert "reading" in reasons
+    assert {cell.target for cell in plan.cells} == {"mood", "pairs"}
+    assert {cell.arm for cell in plan.cells} == {"none", "mood"}
+    (world.root / "encoders" / "toyenc" / "model.safetensors").unlink()
+    plan = world.plan()
+    assert (plan.jobs, plan.cells) == ({}, [])
+    assert list(plan.blocked.values()) == [["encoder toyenc"]]
+
+
+def test_another_encoder_under_a_pinned_name_is_an_error(world):
+    with pytest.raises(SpecError, match="its spec pins 000"):
+        world.plan(encoder=ENCODER | {"sha256": "0" * 64})
+
+
+# Golden files: keys and results may only move on purpose
+
+
+def golden(name: str) -> dict:
+    path = GOLDEN / name
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def write_golden(name: str, content: dict) -> None:
+    GOLDEN.mkdir(exist_ok=True)
+    (GOLDEN / name).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    pytest.skip(f"{name} written")
+
+
+def test_keys_did_not_move(world):
+    """A key that moves throws every finished result away. If it must, write the file anew: XSTILTS_GOLDEN=1."""
+    found = keys(world.plan())
+    if REWRITE:
+        write_golden("keys.json", found)
+    assert found == golden("keys.json")
+
+
+def rounded(value):
+    if isinstance(value, dict):
+        return {name: rounded(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [rounded(inner) for inner in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def run(store: Store, job: dict) -> None:
+    store.write_job(job["key"], job)
+    assert run_job(store, job["key"], lambda done, total: None, lambda: False) == "done"
+
+
+def results_of(tmp: Path, folder: Path, family: str) -> dict:
+    """Five updates and an evaluation of a tiny random encoder: losses, scores and predictions."""
+    store, tmp = Store(tmp / "store"), tmp
+    evaluate = {"kind": "evaluate", "name": f"evaluate {family}", "needs": []}
+    if FAMILIES[family].trained:
+        train = make_job(tmp, folder, family, rows=40, max_updates=5, warmup=0.2, weight_decay=0.01, learning_rate=1e-2)
+        run(store, train)
+        log = [json.loads(line) for line in store.path(train["key"], "metrics.jsonl").read_text().splitlines()]
+        evaluate |= {"spec": {"task": task_part(family), "model": train["key"]}, "encoder": train["encoder"]}
+        evaluate["tests"] = {"en": dataset(tmp / "test.jsonl", family, 60, seed=3)}
+    else:
+        log, train = [], make_job(tmp, folder, "classification")
+        options = FAMILIES[family].options(pooling="mean", layer=-1).model_dump()
+        part = {"family": family, "labels": [], "max_length": 32, "options": options, "metric": METRIC[family]}
+        evaluate |= {"spec": {"task": part, "model": None}, "encoder": train["encoder"]}
+        texts = [row["text"] for row in map(json.loads, (tmp / "train.jsonl").read_text().splitlines())]
+        rows = [{"source": " ".join(reversed(text.split())), "target": text} for text in texts]
+        test = dataset(tmp / "test.jsonl", "classification", 1)
+        (tmp / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        test["identity"] |= {"columns": COLUMNS[family], "labels": None}
+        evaluate["tests"] = {"en": test}
+    evaluate["key"] = key_of({"golden": family})
+    run(store, evaluate)
+    scores = store.read_json(evaluate["key"], "scores.json")["en"]
+    predictions = store.path(evaluate["key"], "predictions/en.jsonl").read_text().splitlines()
+    return rounded({"log": log, "scores": scores, "predictions": [json.loads(line)["prediction"] for line in predictions][:10]})
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_results_did_not_move_without_a_version(tmp_path, family):
+    """Raise the version of what moved them (JOB_VERSIONS, the family's, the metric's), then write the file anew:
+    XSTILTS_GOLDEN=1. Without a new version, results under old keys would be taken for results of the new code."""
+    (tmp_path / "encoder").mkdir()
+    found = results_of(tmp_path, make_encoder(tmp_path / "encoder"), family)
+    kinds = ("train", "evaluate") if FAMILIES[family].trained else ("evaluate",)
+    versions = {kind: JOB_VERSIONS[kind] for kind in kinds} | {
+        "family": FAMILIES[family].version,
+        "metric": METRIC_VERSIONS[METRIC[family]],
+    }
+    content = golden("results.json")
+    known = content.get(family)
+    if REWRITE:
+        assert known is None or known["results"] == found or known["versions"] != versions, "results moved; raise a version first"
+        write_golden("results.json", content | {family: {"versions": versions, "results": found}})
+    assert known, "no golden results of this family; write them: XSTILTS_GOLDEN=1"
+    assert known["versions"] == versions, "a version was raised: write the file anew, XSTILTS_GOLDEN=1"
+    assert found == known["results"], "results moved without a version"
