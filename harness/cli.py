@@ -147,9 +147,7 @@ def show_plan(
     tasks: Tasks = None,
     store: StoreDir = Path("store"),
     limit: Limit = None,
-    write: Annotated[
-        bool, typer.Option("--write", help="Write every job into the store, and print the keys to run, in order.")
-    ] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write the jobs into the store; print keys in running order.")] = False,
     offline: Offline = False,
     as_json: Json = False,
 ) -> None:
@@ -158,7 +156,7 @@ def show_plan(
     from harness.hub import Where
     from harness.store import Store
 
-    _first_line(suite, as_json)
+    _first_line(suite, as_json or write)
     opened = Store(store)
     where = Where(data_root, encoder_root, offline)
     plan = runner.plan_suite(_catalog(tasks or []), suite, everything, limit, where, opened)

@@ -109,7 +109,7 @@ def validate(data: Any, source: Source, model: type[BaseModel]) -> BaseModel:
 
 def problems(error: ValidationError, source: Source, model: type[BaseModel], prefix: tuple = ()) -> list[str]:
     """One line per mistake, in the file's order; `prefix`: where in the file the data of `model` stands."""
-    found = [f._replace(trail=(*prefix, *f.trail)) for f in settle([finding(model, e) for e in error.errors()])]
+    found = [f._replace(trail=(*prefix, *f.trail, *_named(f))) for f in settle([finding(model, e) for e in error.errors()])]
     unknown: dict[tuple, list[Finding]] = {}
     for f in found:
         if f.kind == "extra_forbidden":
@@ -123,6 +123,12 @@ def problems(error: ValidationError, source: Source, model: type[BaseModel], pre
             return [*lines, f"{_line(source.path, place)}: and more problems from here on"]
         lines[f"{_line(source.path, place)}: {' '.join(say(f).splitlines())}"] = None
     return list(lines)
+
+
+def _named(f: Finding) -> tuple[str, ...]:
+    """A validator of a whole model begins its message with the key it means: "metric: ..."."""
+    match = re.match(r"Value error, (\w+): ", f.text) if f.kind == "value_error" else None
+    return (match[1],) if match else ()
 
 
 def _text(path: Path) -> str:

@@ -124,10 +124,10 @@ class Suite(Strict):
         for field in ("encoders", "targets", "seeds"):
             values = getattr(self, field)
             if len(set(values)) != len(values):
-                raise ValueError(f"{field} lists one twice")
+                raise ValueError(f"{field}: one is listed twice")
         names = [arm.name for arm in self.arms]
         if len(set(names)) != len(names):
-            raise ValueError("two arms have one name; give each its own `name:`")
+            raise ValueError("arms: two have one name; give each its own `name:`")
         if BASELINE not in [arm.intermediate for arm in self.arms]:
-            raise ValueError("arms lacks the baseline: add `none`, gains are measured against it")
+            raise ValueError("arms: the baseline is missing; add `none`, gains are measured against it")
         return self

@@ -175,27 +175,27 @@ class Task(Strict):
     def _family_agrees(self):
         family = FAMILIES[self.family]
         if self.metric not in family.metrics:
-            raise ValueError(f"metric {self.metric!r} does not score {self.family}; one of {', '.join(family.metrics)}")
+            raise ValueError(f"metric: {self.metric!r} does not score {self.family}{nearest(self.metric, family.metrics)}")
         missing = family.columns - set(self.columns)
         if missing:
-            raise ValueError(f"columns lacks {', '.join(sorted(missing))}, which {self.family} needs")
+            raise ValueError(f"columns: {self.family} needs {', '.join(sorted(missing))} too")
         unknown = set(self.columns) - family.columns - family.optional
         if unknown:
             known = ", ".join(sorted(family.columns | family.optional))
-            raise ValueError(f"columns has {', '.join(sorted(unknown))}, which {self.family} does not use; it knows {known}")
+            raise ValueError(f"columns: {self.family} does not use {', '.join(sorted(unknown))}; it knows {known}")
         if family.labelled and not self.labels:
-            raise ValueError(f"{self.family} needs labels")
+            raise ValueError(f"family: {self.family} needs labels")
         if len(set(self.languages)) != len(self.languages):
-            raise ValueError("a language is listed twice")
+            raise ValueError("languages: one is listed twice")
         return self
 
     @model_validator(mode="after")
     def _roles_have_rows(self):
         if "target" in self.role and self.test is None:
-            raise ValueError("a target needs test rows")
+            raise ValueError("role: a target needs test rows")
         trained = FAMILIES[self.family].trained
         if trained and (self.train is None or (self.dev is None and self.train.task is None)):
-            raise ValueError(f"{self.family} is trained: it needs train and dev rows (dev selects the best weights)")
+            raise ValueError(f"family: {self.family} is trained, so it needs train and dev rows (dev selects the best weights)")
         if "intermediate" in self.role and (not trained or self.difficulty is None):
-            raise ValueError("an intermediate task is of a trained family and says its difficulty")
+            raise ValueError("role: an intermediate task is of a trained family and says its difficulty")
         return self
