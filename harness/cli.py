@@ -32,6 +32,21 @@ app.add_typer(job_app, name="job")
 DEFAULT_SUITE = "mini"
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from harness import __version__
+
+        print(f"xstilts-harness {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Does English intermediate-task training help zero-shot cross-lingual transfer? Trains, evaluates, keeps a leaderboard."""
+
+
 def _names(kind: str):
     def complete(incomplete: str) -> list[str]:
         return [name for name in getattr(_catalog([]), f"{kind}s") if name.startswith(incomplete)]
@@ -371,6 +386,10 @@ def main() -> None:
         prefix = "refused: " if isinstance(error, RefusedError) else ""
         _say(f"{prefix}{error}")
         sys.exit(error.exit_code)
+    except SystemExit as end:  # the parser turns Ctrl-C into an exit of its own
+        if end.code == 130:
+            _say("interrupted; what was done is kept, the same command goes on from there")
+        raise
     except KeyboardInterrupt:
         _say("interrupted; what was done is kept, the same command goes on from there")
         sys.exit(130)

@@ -55,7 +55,7 @@ targets: [tiny_mood]
 seeds: [1]
 recipes:
   intermediate: {learning_rate: 1e-3}
-  target: {learning_rate: 1e-3, batch_size: 8, epochs: 60, max_updates: 240, evaluations: 3}
+  target: {learning_rate: 1e-3, batch_size: 8, epochs: 40, max_updates: 160, evaluations: 2}
 waives: [unlearned]
 """
 
@@ -333,16 +333,17 @@ def eventually(what, why: str):
     return value
 
 
-def workers(store: Path) -> list[int]:
-    """Process ids of live workers of that store, whoever started them."""
+def workers(store: Path, driver: int | None = None) -> list[int]:
+    """Process ids of live workers of that store, whoever started them; or only one driver's."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             except OSError:
                 continue  # it just ended
-            if b"harness.jobs" in words and os.fsencode(store) in words:
+            if b"harness.jobs" in words and os.fsencode(store) in words and driver in (None, parent):
                 found.append(int(entry.name))
     return sorted(found)
 

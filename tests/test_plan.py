@@ -205,9 +205,7 @@ def test_an_arm_is_finished_before_the_next_begins(world, tmp_path):
     plan = world.plan()
     todo = plan.todo(Store(tmp_path / "store"))
     assert {job.key for job in todo} == set(plan.jobs)
-    assert [job.kind for job in todo][: len([j for j in todo if j.kind == "overlap"])] == ["overlap"] * 14
-    evaluated = [job.name.split(" arm ")[1] for job in todo if job.kind == "evaluate"]
-    assert evaluated == sorted(evaluated, key=lambda arm: 0, reverse=False)
+    assert [job.kind for job in todo[:14]] == ["overlap"] * 14
     seeds_arms = [job.rank[:3] for job in todo if job.kind != "overlap"]
     assert seeds_arms == sorted(seeds_arms)
 
@@ -451,7 +449,6 @@ def test_dropped_weights_are_trained_again_only_if_somebody_reads_them(world, tm
     assert [job.key for job in plan.todo(store)] == sorted(
         [cell.intermediate, cell.trained, cell.evaluate], key=lambda key: plan.jobs[key].rank
     )
-    commit(store, plan, cell.trained, ("other",)) if store.manifest(cell.trained) is None else None
 
 
 def test_refused_evaluations_and_what_serves_only_them_are_left_out(world, tmp_path):
@@ -559,6 +556,15 @@ def rounded(value):
     return round(value, 4) if isinstance(value, float) else value
 
 
+def same(found, known) -> bool:
+    """Equal, numbers to four digits, give or take the last one: another processor adds in another order."""
+    if isinstance(known, dict):
+        return found.keys() == known.keys() and all(same(found[name], known[name]) for name in known)
+    if isinstance(known, list):
+        return len(found) == len(known) and all(map(same, found, known))
+    return abs(found - known) < 2e-4 if isinstance(known, float) else found == known
+
+
 def run(store: Store, job: dict) -> None:
     store.write_job(job["key"], job)
     assert run_job(store, job["key"], lambda done, total: None, lambda: False) == "done"
@@ -569,7 +575,7 @@ def results_of(tmp: Path, folder: Path, family: str) -> dict:
     store, tmp = Store(tmp / "store"), tmp
     evaluate = {"kind": "evaluate", "name": f"evaluate {family}", "needs": []}
     if FAMILIES[family].trained:
-        train = make_job(tmp, folder, family, rows=40, max_updates=5, warmup=0.2, weight_decay=0.01, learning_rate=1e-2)
+        train = make_job(tmp, folder, family, rows=40, max_updates=5, warmup=0.2, weight_decay=0.01, learning_rate=2e-3)
         run(store, train)
         log = [json.loads(line) for line in store.path(train["key"], "metrics.jsonl").read_text().splitlines()]
         evaluate |= {"spec": {"task": task_part(family), "model": train["key"]}, "encoder": train["encoder"]}
@@ -606,8 +612,10 @@ def test_results_did_not_move_without_a_version(tmp_path, family):
     content = golden("results.json")
     known = content.get(family)
     if REWRITE:
-        assert known is None or known["results"] == found or known["versions"] != versions, "results moved; raise a version first"
+        assert known is None or same(found, known["results"]) or known["versions"] != versions, (
+            "results moved; raise a version first"
+        )
         write_golden("results.json", content | {family: {"versions": versions, "results": found}})
     assert known, "no golden results of this family; write them: XSTILTS_GOLDEN=1"
     assert known["versions"] == versions, "a version was raised: write the file anew, XSTILTS_GOLDEN=1"
-    assert found == known["results"], "results moved without a version"
+    assert same(found, known["results"]), f"results moved without a version: {found}"

@@ -75,7 +75,7 @@ def test_ten_kills_at_random_times_change_no_byte(rig, undisturbed, tmp_path):
     store, command = tmp_path / "store", rig.eval("tiny")
     total = committed(undisturbed / "store")
     # From the very start to the last few jobs, in order; the exact moment is random.
-    moments = sorted([0, *rng.sample(range(total // 4, total - 4), len(KILLS) - 1)])
+    moments = sorted([0, *rng.sample(range(total // 4, total - 10), len(KILLS) - 1)])
     run, hit = None, {}
     for moment, victim in zip(moments, KILLS, strict=True):
         if run is None or run.poll() is not None:
@@ -83,15 +83,16 @@ def test_ten_kills_at_random_times_change_no_byte(rig, undisturbed, tmp_path):
 
         def ripe(run=run, moment=moment, victim=victim):
             assert run.poll() is None, (tmp_path / "said").read_text()
-            mine = victim == "driver" or workers(store)
-            return mine and committed(store) >= moment and (victim != "everything" or pointers(store))
+            if victim == "worker" and not workers(store, run.pid):
+                return False
+            return committed(store) >= moment and (victim != "everything" or pointers(store))
 
         eventually(ripe, f"{moment} results")
         with suppress(subprocess.TimeoutExpired):
-            run.wait(rng.uniform(0, 0.3))
+            run.wait(rng.uniform(0, 0.2))
         assert run.poll() is None, "the run ended before it could be killed; let it be longer"
         if victim == "worker":
-            kill(rng.choice(workers(store) or [run.pid]))
+            kill(rng.choice(workers(store, run.pid)))
             continue
         kill(run.pid)
         if victim == "everything":
@@ -133,7 +134,7 @@ def test_a_worker_that_dies_is_replaced_and_its_job_done_again(rig, long_run, tm
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_interrupted_it_says_how_to_go_on_and_does(rig, long_run, tmp_path, how):
     store = tmp_path / "store"
-    run = caught_training(rig, tmp_path, 3, "--checkpoint-seconds", 0.2)
+    run = caught_training(rig, tmp_path, 3, "--checkpoint-seconds", 0.05)
     run.send_signal(how)
     assert run.wait() == 130
     said = (tmp_path / "said").read_text()

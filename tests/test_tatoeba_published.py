@@ -1,7 +1,7 @@
 """The whole way from a YAML to a score, held against numbers somebody else measured with the same weights.
 
 MTEB published all-MiniLM-L6-v2's Tatoeba scores (accuracy and weighted F1 per language). The same weights on the same
-sentences must give the same figures, to every printed digit. By default the small languages and three large ones are
+sentences must give the same figures, to every printed digit. By default the small languages and two large ones are
 embedded; XSTILTS_FULL=1 asks for all 36.
 """
 
@@ -20,7 +20,7 @@ from harness.store import HashIndex, Store
 
 SHARED = Path(__file__).parents[2] / "shared"
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-QUICK = ["jv", "te", "ta", "sw", "th", "kk", "ml", "ka", "de", "ja", "zh"]
+QUICK = ["jv", "te", "ta", "sw", "th", "kk", "ml", "de", "zh"]
 SUITE = """
 suite: published
 version: 1

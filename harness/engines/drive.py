@@ -63,7 +63,17 @@ def drive(plan: Plan, store: Store, engine, listen: Listener, keep_weights: bool
         if todo:
             _Run(plan, store, engine, listen, keep_weights, outcome, todo).until_done()
     outcome.refused = refusals(plan, store)
+    if not keep_weights:
+        _sweep(plan, store, outcome)
     return outcome
+
+
+def _sweep(plan: Plan, store: Store, outcome: Outcome) -> None:
+    """Drop weights that a run killed between the last commit and the drop left behind, or one with --keep-weights."""
+    for key in plan.jobs:
+        manifest = store.manifest(key)
+        if manifest and WEIGHTS in manifest.files and not any(r in outcome.failed for r in plan.dependants(key)):
+            store.drop(key, [WEIGHTS])
 
 
 class _Run:
@@ -109,8 +119,15 @@ class _Run:
             self.engine.submit(slot, job.key)
 
     def _pending_readers(self, key: str) -> list[str]:
-        readers = self.plan.dependants(key)
-        return [r for r in readers if r not in self.outcome.refused and self.store.manifest(r) is None]
+        return [reader for reader in self.plan.dependants(key) if self._pending(reader)]
+
+    def _pending(self, key: str) -> bool:
+        """Whether this run still has to do that job: its result is missing, or its dropped weights are needed further on."""
+        if key in self.outcome.failed:
+            return True  # the same command tries again
+        if key not in self.waiting:
+            return False  # committed, refused, or serves nothing but what was refused
+        return self._wanted(self.waiting[key])
 
     def _wanted(self, job: Job) -> bool:
         """Whether the job's result is still missing, or its dropped weights are still needed."""

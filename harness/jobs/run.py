@@ -18,7 +18,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.jobs.context import Context, JobError, Stopped, environment
-from harness.store import Store
+from harness.store import Store, disk_errors
 
 JOBS = {"train": "harness.jobs.train", "evaluate": "harness.jobs.evaluate", "overlap": "harness.jobs.overlap"}
 
@@ -42,7 +42,8 @@ def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], boo
         started = time.monotonic()
         with store.workdir(key) as workdir:
             ctx = Context(store, key, job, workdir, progress, stopping, **kept)
-            import_module(JOBS[job["kind"]]).run(ctx)
+            with disk_errors(f"do {job['name']} in", workdir):
+                import_module(JOBS[job["kind"]]).run(ctx)
             facts = {"seconds": round(time.monotonic() - started, 3), **ctx.facts}
             meta = {"kind": job["kind"], "name": job["name"], "facts": facts, "environment": environment(job["kind"])}
             if not lease.held():

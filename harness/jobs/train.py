@@ -9,10 +9,14 @@ Killed anywhere, the next run continues from the last checkpoint and ends with t
 
 import json
 import os
+import pickle
+import re
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from harness.data import rows as data_rows
@@ -147,7 +151,7 @@ class _Loop:
             "cuda_rng": torch.cuda.get_rng_state_all() if self.device == "cuda" else [],
             "position": {"step": self.step, "tokens": self.tokens, "loss": self.loss, "log": self.log, "best": self.best},
         }
-        with file.open("wb") as stream:
+        with _plain_disk_errors(), file.open("wb") as stream:
             torch.save(state, stream)
             stream.flush()
             os.fsync(stream.fileno())
@@ -168,7 +172,7 @@ class _Loop:
             state = torch.load(file, weights_only=True, map_location=self.device)
         except FileNotFoundError:
             return
-        except (ValueError, KeyError, OSError, RuntimeError) as error:
+        except (ValueError, KeyError, TypeError, OSError, RuntimeError, pickle.UnpicklingError) as error:
             self.ctx.facts["checkpoint_refused"] = f"{error}"  # start again: the result is the same, only later
             return
         self.model.load_state_dict(state["model"])
@@ -185,12 +189,26 @@ class _Loop:
         """Write the result: the best weights on dev, or the last if the recipe selects nothing."""
         best = self.best or {"weights": self.model.state_dict(), "update": self.step}
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in best.pop("weights").items()}
-        save_file(weights, self.ctx.workdir / WEIGHTS)
+        with _plain_disk_errors():
+            save_file(weights, self.ctx.workdir / WEIGHTS)
         summary = {"updates": self.step, "tokens": self.tokens, "rows": rows, "features": features, "best": best}
         (self.ctx.workdir / "train.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
         lines = [json.dumps(line) + "\n" for line in self.log]
         (self.ctx.workdir / "metrics.jsonl").write_text("".join(lines))
         self.ctx.facts["tokens"] = self.tokens
+
+
+@contextmanager
+def _plain_disk_errors():
+    """torch and safetensors hide a full disk in errors of their own: raise the OSError inside."""
+    try:
+        yield
+    except (RuntimeError, SafetensorError) as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        if found := re.search(r"\(os error (\d+)\)", str(error)):
+            raise OSError(int(found[1]), os.strerror(int(found[1]))) from None
+        raise
 
 
 def fresh_model(ctx: Context, family, encoder, task: dict, recipe: dict) -> TaskModel:

@@ -7,11 +7,12 @@ A new number is taken only when the content is new; old files are never written 
 """
 
 import json
+import os
 import re
 from pathlib import Path
 
-from harness.errors import RefusedError, SpecError, StoreError
-from harness.store import atomic_write, key_of
+from harness.errors import SpecError, StoreError
+from harness.store import atomic_write, disk_errors, key_of
 
 _NAME = re.compile(r"^(\d{4})-([A-Za-z0-9._+-]+)\.json$")
 
@@ -78,10 +79,15 @@ class Board:
             raise StoreError(f"cannot make {self.releases}: {error.strerror}; choose another folder with --board") from None
         number = max((int(path.name[:4]) for path in self.list()), default=0) + 1
         path = self.releases / f"{number:04d}-{content['suite']['name']}.json"
-        if path.exists():
-            raise RefusedError(f"{path} is there already; releases are never written again")
+        # Written beside and then linked: never half, and never over a release that another run finished meanwhile.
+        draft = path.with_suffix(f".draft-{os.getpid()}")
+        try:
+            atomic_write(draft, content_bytes(content))
+            with disk_errors("write the release", path):
+                os.link(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
         atomic_write(path.with_suffix(".env.json"), content_bytes(sidecar | {"content_sha256": digest}))
-        atomic_write(path, content_bytes(content))
         return path, True
 
 
