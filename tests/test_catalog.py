@@ -158,7 +158,7 @@ TASK_MISTAKES = {
     "no as a language": ("[en, de]", "[en, ‸false]", "expected text, got false"),
     "no title": ("{title: a task of my own}", "‸{}", "missing key 'title'"),
     "missing key": ("metric: accuracy\n", "", "missing key 'metric'"),
-    "missing column": ("columns: {text: text, label: label}", "columns: ‸{text: text}", "columns: classification needs label too"),
+    "missing column": ("columns: {text: text, label: label}", "columns: ‸{text: text}", "classification needs label too"),
     "unknown column": (
         "columns: {text: text, label: label}",
         "columns: ‸{text: text, label: label, tokens: tokens}",

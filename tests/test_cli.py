@@ -199,7 +199,7 @@ MISTAKES = {
         2,
         ["tasks/mine.yaml:5:14: task mini_xnli is no intermediate (its role is target)"],
     ),
-    "no baseline": ("validate", {"mine.yaml": SMALL_SUITE.replace("[none]", "[mini_topic]")}, 2, ["arms lacks the baseline"]),
+    "no baseline": ("validate", {"mine.yaml": SMALL_SUITE.replace("[none]", "[mini_topic]")}, 2, ["the baseline is missing"]),
     "missing file": ("validate tasks --data", {"mood.yaml": MOOD}, 3, []),  # said on stdout, a line each
 }
 

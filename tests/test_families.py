@@ -189,7 +189,6 @@ def test_sentences_are_cut_at_words_and_as_late_as_possible(pieces, budget):
         assert size + len(pieces[words.stop]) > budget
 
 
-@pytest.mark.xfail(strict=True, reason="tagging._split lets a word of more pieces than the window through")
 def test_a_word_longer_than_the_window_fits_it(minilm):
     """`max_word_pieces` is 125; with a shorter max_length, a word of 100 pieces must not overflow the window."""
     rows = as_rows([[("a", "A"), ("!" * 100, "B"), ("b", "A")]])
@@ -275,7 +274,6 @@ def stops_within(seconds: float):
         signal.signal(signal.SIGALRM, before)
 
 
-@pytest.mark.xfail(raises=Hangs, strict=True, reason="span_qa._windows does not end when the question leaves no room")
 def test_a_question_that_fills_the_window_does_not_hang(minilm):
     """64 question pieces, the default, leave no room in a window of 64; that must end, in features or in an error."""
     rows = qa_rows([("word " * 80, "one two three", "two")])
@@ -346,7 +344,6 @@ def test_training_positions_in_real_text(minilm, index, language):
 
 
 @needs_shared
-@pytest.mark.xfail(strict=True, reason="offsets of an uncased tokenizer leave out the marks it drops")
 @pytest.mark.parametrize("language", ["ar", "hi", "th"])
 def test_answers_that_end_in_a_combining_mark_can_be_found(minilm, index, language):
     """An uncased BERT tokenizer drops combining marks; the characters of an answer still include its last one."""

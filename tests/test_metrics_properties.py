@@ -79,9 +79,7 @@ def test_the_gold_itself_scores_100(name, data):
     if name == "span_f1":
         golds = [*golds, ["NOUN"]]  # without a span F1 is 0, as in the official scorer
     if name in ("squad", "mlqa"):
-        golds = [
-            {**gold, "answers": [*gold["answers"], "Nile"]} for gold in golds
-        ]  # an answer that is not only articles
+        golds = [{**gold, "answers": [*gold["answers"], "Nile"]} for gold in golds]  # an answer that is not only articles
         assert METRICS[name](golds, ["Nile"] * len(golds), "en").main == 100
     elif name == "squad_v2":
         assert METRICS[name](golds, [next(filter(real, gold["answers"]), "") for gold in golds], "en").main == 100

@@ -478,7 +478,5 @@ def test_a_mutated_file_is_a_model_or_lines(data):
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
         end = start + data.draw(st.integers(0, 6))
-        text = (
-            text[:start] + data.draw(st.one_of(SNIPPETS, st.text(max_size=4), st.just(text[start - 9 : start]))) + text[end:]
-        )
+        text = text[:start] + data.draw(st.one_of(SNIPPETS, st.text(max_size=4), st.just(text[start - 9 : start]))) + text[end:]
     assert isinstance(result_of(text.encode("utf-8", "surrogatepass"), Task), Task | None)

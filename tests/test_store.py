@@ -1,4 +1,5 @@
 """The store against real processes, real kills and real full disks."""
+
 import errno
 import json
 import math
@@ -120,10 +121,20 @@ def leases(store):
 
 # Canonical JSON and keys
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(
-    st.characters(exclude_categories=["Cs"]))
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-    st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4), max_leaves=12)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]))
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
 
 
 def shuffled(value, rng):
@@ -181,6 +192,7 @@ def test_canonical_json_is_pinned():
 
 # Commit
 
+
 def test_commit_and_read(store):
     manifest = commit(store, meta={"seconds": 1.5, "shape": (1, 2)})
     assert manifest == store.manifest(KEY) and manifest.meta == {"seconds": 1.5, "shape": [1, 2]}
@@ -199,7 +211,7 @@ def test_flushed_before_it_is_there(store, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda fd: flushed.append(Path(f"/proc/self/fd/{fd}").readlink().name))
     monkeypatch.setattr(os, "rename", lambda *paths: (flushed.append("rename"), rename(*paths)))
     commit(store)
-    before, after = flushed[: flushed.index("rename")], flushed[flushed.index("rename"):]
+    before, after = flushed[: flushed.index("rename")], flushed[flushed.index("rename") :]
     assert {Path(name).name for name in FILES} | {"model"} <= set(before[:-2])
     assert before[-2].startswith(".manifest.json.") and before[-1].startswith("work@") and after == ["rename", "results"]
 
@@ -390,9 +402,14 @@ def test_a_really_full_disk(tmp_path):
 
 
 def test_a_file_size_limit(tmp_path):
-    done = subprocess.run([sys.executable, "-c", FILLER, tmp_path / "s", "400000"], capture_output=True, text=True, check=False,
-                          cwd=Path(__file__).parents[1],
-                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
+    done = subprocess.run(
+        [sys.executable, "-c", FILLER, tmp_path / "s", "400000"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[1],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("File too large; raise the limit on file size (ulimit -f)") == 2
 
@@ -493,6 +510,7 @@ def test_opened_for_reading_makes_nothing(store, tmp_path):
 
 # Damage
 
+
 @pytest.mark.parametrize("name", [*FILES, "manifest.json"])
 def test_any_damage_is_found(store, name):
     commit(store)
@@ -500,9 +518,16 @@ def test_any_damage_is_found(store, name):
     path = store.root / "results" / KEY / name
     good = path.read_bytes()
     step = max(1, len(good) // 60)
-    bad = [good[:i] + bytes([good[i] ^ 1 << i % 8]) + good[i + 1:] for i in range(0, len(good), step)]
-    bad += [good[:-1], good[: len(good) // 2], b"", bytes(len(good)), good + b"\n", good * 2,
-            (store.root / "results" / OTHER / name).read_bytes()]
+    bad = [good[:i] + bytes([good[i] ^ 1 << i % 8]) + good[i + 1 :] for i in range(0, len(good), step)]
+    bad += [
+        good[:-1],
+        good[: len(good) // 2],
+        b"",
+        bytes(len(good)),
+        good + b"\n",
+        good * 2,
+        (store.root / "results" / OTHER / name).read_bytes(),
+    ]
     bad += [(store.root / "results" / KEY / other).read_bytes() for other in FILES if other != name]
     reader = "metrics.json" if name == "manifest.json" else name
     for data in bad:
@@ -553,6 +578,7 @@ def test_jobs(store):
 
 
 # Dropping
+
 
 def test_drop(store):
     entry = commit(store).files["weights.bin"]
@@ -607,6 +633,7 @@ def test_drops_and_recommits_at_once(store):
 
 
 # Leases
+
 
 def hold(store, ready):
     lease = store.lease(KEY)
@@ -755,6 +782,7 @@ def test_eight_processes_commit_at_once(store):
 
 # Working directories, cleaning, collecting
 
+
 def test_workdir_is_removed_on_failure(store):
     with pytest.raises(RuntimeError), store.workdir(KEY) as directory:
         (directory / "x").write_bytes(b"x")
@@ -796,9 +824,17 @@ def test_collect(store):
         assert store.keys() == sorted([KEY, OTHER, fourth]) and stale.exists()
         done = store.collect({KEY})
         assert done.removed == dry.removed and done.bytes == dry.bytes
-        expected = {f"damaged/{third}.1", f"leases/{third}", f"checkpoints/{KEY}", f"checkpoints/{OTHER}",
-                    f"checkpoints/{third}", f"checkpoints/{'23' * 32}", f"results/{OTHER}", f"tmp/{stale.name}",
-                    "jobs/.x.json.0123.tmp"}
+        expected = {
+            f"damaged/{third}.1",
+            f"leases/{third}",
+            f"checkpoints/{KEY}",
+            f"checkpoints/{OTHER}",
+            f"checkpoints/{third}",
+            f"checkpoints/{'23' * 32}",
+            f"results/{OTHER}",
+            f"tmp/{stale.name}",
+            "jobs/.x.json.0123.tmp",
+        }
         assert {name for name, _ in done.removed} == expected
         assert store.keys() == sorted([KEY, fourth]) and (store.root / "checkpoints" / fourth).exists()
         assert len(list((store.root / "tmp").iterdir())) == 1
@@ -808,6 +844,7 @@ def test_collect(store):
 
 
 # The index of hashes
+
 
 def test_hash_index(tmp_path, monkeypatch):
     path, index = tmp_path / "data", tmp_path / "files.json"

@@ -141,7 +141,7 @@ def test_interrupted_it_says_how_to_go_on_and_does(rig, long_run, tmp_path, how)
     assert "the same command goes on from there" in said
     assert "Traceback" not in said
     assert not workers(store)
-    (key, step), = pointers(store).items()
+    ((key, step),) = pointers(store).items()
     done = rig.run(rig.eval("long"), tmp_path)
     assert done.returncode == 0, done.stderr
     assert facts(store, key)["resumed_at"] == step  # stopping in order loses nothing
@@ -156,7 +156,7 @@ def test_a_torn_checkpoint_is_not_resumed_from(rig, long_run, tmp_path):
     for worker in workers(store):
         kill(worker)
     eventually(lambda: not workers(store), "the death of killed workers")
-    (key, step), = pointers(store).items()
+    ((key, step),) = pointers(store).items()
     flip(store / "checkpoints" / key / f"update-{step}.pt")
     done = rig.run(rig.eval("long", "--checkpoint-seconds", 1000), tmp_path)
     assert done.returncode == 0, done.stderr

@@ -52,21 +52,39 @@ def _read(place: dict, where: dict[str, str], name: str) -> list[dict]:
 
 @functools.lru_cache(maxsize=4)  # XNLI keeps all its languages in one file: read it once, not fifteen times
 def _read_file(path: Path, changed: int) -> list[dict]:
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as parquet
-
-        return parquet.read_table(path).to_pylist()
     try:
-        if path.suffix == ".conll":
-            return _read_conll(path)
-        with path.open(encoding="utf-8", newline="") as file:
-            if path.suffix == ".jsonl":
-                return [json.loads(line) for line in file if line.strip()]
-            if path.suffix == ".json":
-                return json.load(file)
-            return list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
-    except (UnicodeDecodeError, ValueError, csv.Error) as error:
-        raise SpecError(f"{path}: not readable as UTF-8 {path.suffix[1:]}: {error}") from None
+        rows = _FORMATS[path.suffix](path)
+    except (UnicodeDecodeError, ValueError, csv.Error) as error:  # pyarrow's errors are ValueErrors
+        raise SpecError(f"{path}: not readable as {path.suffix[1:]}: {error}") from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise SpecError(f"{path}: rows must be objects with named columns, one row each")
+    return rows
+
+
+def _read_parquet(path: Path) -> list[dict]:
+    import pyarrow.parquet as parquet
+
+    return parquet.read_table(path).to_pylist()
+
+
+def _read_jsonl(path: Path) -> list[dict]:
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        if line.strip():
+            try:
+                rows.append(json.loads(line))
+            except ValueError as error:
+                raise SpecError(f"{path}:{number}:1: no JSON object: {error}") from None
+    return rows
+
+
+def _read_json(path: Path) -> list[dict]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _read_table(path: Path) -> list[dict]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
 
 
 def _read_conll(path: Path) -> list[dict]:
@@ -87,6 +105,16 @@ def _read_conll(path: Path) -> list[dict]:
     return sentences
 
 
+_FORMATS = {
+    ".parquet": _read_parquet,
+    ".jsonl": _read_jsonl,
+    ".json": _read_json,
+    ".csv": _read_table,
+    ".tsv": _read_table,
+    ".conll": _read_conll,
+}
+
+
 class _Shape:
     """Maps one raw row to its family's shape."""
 
@@ -105,6 +133,9 @@ class _Shape:
         if missing:
             raise SpecError(f"{self.name}: no column {missing[0]!r} in the data; they have {', '.join(row)}")
         shaped = {ours: row[theirs] for ours, theirs in self.columns.items()}
+        empty = [theirs for ours, theirs in self.columns.items() if shaped[ours] is None]
+        if empty:
+            raise SpecError(f"{self.name}: row {number} has nothing in column {empty[0]!r}")
         shaped["id"] = str(shaped.get("id", number))
         if "label" in shaped:
             shaped["label"] = self._label(shaped["label"], number)

@@ -7,12 +7,16 @@ a start must stand in the window that shows most of its context, at most `max_an
 "empty" when no span is left.
 """
 
+import unicodedata
+
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
 NO_SPAN = "empty"
+MIN_CONTEXT = 16  # pieces of context in a window, however long the question
+MARKS = {"Mn", "Mc", "Me", "Cf"}
 
 
 def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
@@ -26,8 +30,9 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
     for number, row in enumerate(rows):
         if training and (span := answer_span(row, options["unanswerable"])) is None:
             continue  # the answer's text is not in the context: nothing to learn from
-        question = questions[number][: options["max_query_length"]]
-        pieces, offsets = contexts["input_ids"][number], contexts["offset_mapping"][number]
+        question = questions[number][: max(0, min(options["max_query_length"], room - MIN_CONTEXT))]
+        pieces = contexts["input_ids"][number]
+        offsets = _with_marks(contexts["offset_mapping"][number], row["context"])
         windows = _windows(len(pieces), room - len(question), options["doc_stride"])
         for window in windows:
             head_ids = [*before, *question, *middle]
@@ -45,6 +50,17 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
                 feature["span"] = _positions(span, feature)
             features.append(feature)
     return features
+
+
+def _with_marks(offsets: list[tuple[int, int]], text: str) -> list[tuple[int, int]]:
+    """Offsets whose ends take in the combining marks that follow: uncased tokenizers drop them, and answers end in them."""
+    extended = []
+    for i, (start, stop) in enumerate(offsets):
+        limit = offsets[i + 1][0] if i + 1 < len(offsets) else len(text)
+        while stop < limit and unicodedata.category(text[stop]) in MARKS:
+            stop += 1
+        extended.append((start, stop))
+    return extended
 
 
 def _windows(pieces: int, room: int, step: int) -> list[range]:

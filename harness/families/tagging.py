@@ -17,7 +17,7 @@ IGNORE = -100
 def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
     """Features carry `row` (which sentence) and `firsts` (position of each word's first piece)."""
     pieces_of = _word_pieces({word for row in rows for word in row["tokens"]}, encoder, task)
-    budget = min(task["max_length"], encoder.max_length) - RESERVED
+    budget = _budget(encoder, task)
     before, _, after = encoder.template
     index = {label: i for i, label in enumerate(task["labels"])}
     features = []
@@ -35,11 +35,15 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
     return features
 
 
+def _budget(encoder, task: dict) -> int:
+    return min(task["max_length"], encoder.max_length) - RESERVED
+
+
 def _word_pieces(words: set[str], encoder, task: dict) -> dict[str, list[int]]:
-    ordered = sorted(words)
+    ordered = sorted(words) or [""]
     encoded = encoder.tokenizer(ordered, add_special_tokens=False, return_attention_mask=False)["input_ids"]
     unknown = [encoder.tokenizer.unk_token_id]
-    limit = task["options"]["max_word_pieces"]
+    limit = min(task["options"]["max_word_pieces"], _budget(encoder, task))
     return {word: ids if 0 < len(ids) <= limit else unknown for word, ids in zip(ordered, encoded, strict=True)}
 
 

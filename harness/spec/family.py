@@ -63,7 +63,7 @@ FAMILIES: dict[str, FamilySpec] = {
     ),
     "tagging": FamilySpec(1, TaggingOptions, frozenset({"tokens", "tags"}), frozenset({"id"}), True, True, ("span_f1",)),
     "span_qa": FamilySpec(
-        1,
+        2,  # 2: answers keep their final combining marks (Hindi, Thai)
         SpanQAOptions,
         frozenset({"context", "question", "answers"}),
         frozenset({"id"}),

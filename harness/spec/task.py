@@ -156,7 +156,7 @@ class Task(Strict):
         None, description="class names in head order; a map gives each name's raw value in the data"
     )
     metric: str
-    max_length: PositiveInt = 128
+    max_length: int = Field(128, ge=32, description="pieces the encoder sees at once, special tokens included")
     options: dict[str, Any] = {}
     about: About
     difficulty: Difficulty | None = None
