@@ -3,6 +3,7 @@
 The command line calls these and prints; everything they need is an argument.
 """
 
+import json
 import signal
 import sys
 from pathlib import Path
@@ -82,12 +83,15 @@ def _failures(plan: Plan, outcome: Outcome) -> HarnessError:
 
 
 def refusals(outcome: Outcome) -> list[str]:
-    """One line for each refused cell: what stands where."""
-    cells = {(refusal["arm"], refusal["target"]): refusal["leaks"] for refusal in outcome.refused.values()}
+    """What was refused and why: one line for the arms of a target that share the reason."""
+    arms: dict[tuple, list[str]] = {}
+    for refusal in outcome.refused.values():
+        named = arms.setdefault((refusal["target"], json.dumps(refusal["leaks"])), [])
+        named += [refusal["arm"]] if refusal["arm"] not in named else []
     lines = []
-    for (arm, target), leaks in cells.items():
-        counts = "; ".join(f"of the {phase} rows, in {_counts(by_language)}" for phase, by_language in leaks.items())
-        lines.append(f"refused: arm {arm} on {target}: training rows stand in its test set ({counts} test rows)")
+    for (target, leaks), names in arms.items():
+        counts = "; ".join(f"of the {phase} rows, in {_counts(by_language)}" for phase, by_language in json.loads(leaks).items())
+        lines.append(f"refused: arm {', '.join(names)} on {target}: training rows stand in its test set ({counts} test rows)")
     return lines
 
 

@@ -394,13 +394,15 @@ def qa(identity: str, context: str, question: str, *answers: str) -> dict:
     return {"id": identity, "context": context, "question": question, "answers": {"text": list(answers)}}
 
 
-def test_a_shared_paragraph_counts_and_a_shared_question_needs_its_answer():
-    train = [qa("t", "Paragraph one.", "Who?", "Ann")]
+def test_a_shared_paragraph_counts_and_a_long_shared_question_with_its_answer():
+    asked = "Who was the first head of the Norman garrison there?"
+    train = [qa("t", "Paragraph one.", asked, "Ann"), qa("u", "Paragraph two.", "Who?", "Ann")]
     test = [
         qa("same paragraph", "paragraph ONE", "When?", "1900"),
-        qa("same question and answer", "Other.", "who", "ann"),
-        qa("same question", "Other.", "Who?", "Bob"),
-        qa("one of several answers", "Other.", "Who?", "Bob", "Ann"),
+        qa("same question and answer", "Other.", asked.lower(), "ann"),
+        qa("same question", "Other.", asked, "Bob"),
+        qa("one of several answers", "Other.", asked, "Bob", "Ann"),
+        qa("a question that means nothing alone", "Other.", "Who?", "Ann"),
     ]
     assert shared_rows(test, train) == ["same paragraph", "same question and answer", "one of several answers"]
 

@@ -1,7 +1,7 @@
 """Do training rows stand in a test set, or in another training set? Counted on normalised text, not trusted to names.
 
 Each row has fingerprints: a pair counts as one text; a context counts for itself (a model that trained on a paragraph
-has seen the answers in it), and so does a question with its answer (a question alone may ask of anything). Parallel
+has seen the answers in it), and so does a question with its answer if it is long enough to mean one thing. Parallel
 test sets repeat an English leak in every language, so test rows are compared in English as well as in their own
 language, and by id.
 """
@@ -9,6 +9,8 @@ language, and by id.
 import re
 import unicodedata
 from collections.abc import Iterable
+
+MIN_QUESTION_WORDS = 8  # "What is the capital? Paris" stands under many paragraphs and leaks nothing
 
 _NOT_WORD = re.compile(r"[\W_]+", re.UNICODE)
 
@@ -21,7 +23,8 @@ def normalise(text: str) -> str:
 def fingerprints(row: dict) -> set[str]:
     """What a row shares with another if one is a copy of the other. Works on the shapes of `data.rows`."""
     if "question" in row:
-        answers = [normalise(answer) for answer in row["answers"]["text"]]
+        specific = len(row["question"].split()) >= MIN_QUESTION_WORDS
+        answers = [normalise(answer) for answer in row["answers"]["text"] if specific]
         asked = {f"question:{normalise(row['question'])}\t{answer}" for answer in answers if answer}
         return asked | {"context:" + normalise(row["context"])}
     if "tokens" in row:
