@@ -63,11 +63,11 @@ LABEL org.opencontainers.image.title="xstilts-harness" \
 # 24.04 has a user `ubuntu` with id 1000 already. The volumes are open to every user, like /tmp, so that
 # `docker run --user "$(id -u):$(id -g)"` can write to them too.
 RUN useradd --uid 10001 --user-group --create-home --no-log-init xstilts \
-    && mkdir -p /work /cache /store /leaderboard \
-    && chmod 1777 /work /cache /store /leaderboard
+    && mkdir -p /workspace /cache /store /leaderboard \
+    && chmod 1777 /workspace /cache /store /leaderboard
 COPY --from=build /opt/venv /opt/venv
 
-# /cache: the hub's cache   /store: job results   /leaderboard: releases   /work: mount your own specs at /work/tasks
+# /cache: the hub's cache   /store: job results   /leaderboard: releases   /workspace: mount your own specs at /workspace/tasks
 ENV PATH=/opt/venv/bin:$PATH \
     HOME=/home/xstilts \
     HF_HOME=/cache \
@@ -78,7 +78,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1
 
 USER 10001:10001
-WORKDIR /work
+WORKDIR /workspace
 
 # As the user who will run it: the built-in specs are sound, and the smoke suite needs nothing that is not in the image.
 RUN xstilts-harness validate \
