@@ -124,7 +124,7 @@ def notes(release: dict, encoder: str) -> list[str]:
 
 def cuts(release: dict) -> list[str]:
     """One line for each cut task: what the suite changed."""
-    lines = [f"{name}: {target['cut']}" for name, target in release["targets"].items() if target["cut"]]
+    lines = [f"{task}@{release['suite']['name']}: {cut['why']}" for task, cut in release["suite"]["cuts"].items()]
     caps = {split: cap for split, cap in release["suite"]["caps"].items() if cap}
     if caps:
         lines.append(
