@@ -77,7 +77,7 @@ def _average(metrics: list[dict], name: str) -> str:
 
 def signed(value: float | None) -> str:
     """One decimal with its sign; a dash for no number."""
-    return "–" if value is None else f"{value:+.1f}"
+    return "–" if value is None else "±0.0" if abs(value) < 0.05 else f"{value:+.1f}"
 
 
 def _marks(cells: list[dict]) -> str:
