@@ -12,7 +12,7 @@ import harness
 from harness.engines import ENGINES
 from harness.engines.drive import Outcome, check, drive
 from harness.engines.progress import Progress
-from harness.errors import HarnessError, MissingError
+from harness.errors import HarnessError, MissingError, RefusedError
 from harness.hub import Where
 from harness.leaderboard import aggregate, release, render
 from harness.plan import Job, Plan, make_plan, with_limit, with_user_tasks
@@ -114,5 +114,9 @@ def write_readme(shelf: release.Board) -> None:
 
 
 def content_of(plan: Plan, catalog: Catalog, store: Store, outcome: Outcome) -> dict:
-    """The release document of a finished run."""
-    return aggregate.content(plan, catalog, store, outcome.refused)
+    """The release document of a finished run. Raises RefusedError when no cell is left that could be shown."""
+    content = aggregate.content(plan, catalog, store, outcome.refused)
+    if all(cell["score"] is None for cell in content["cells"]):
+        flags = sorted({flag for cell in content["cells"] for flag in cell["flags"]})
+        raise RefusedError(f"no cell of suite {plan.suite.suite} has a score ({', '.join(flags)}); there is nothing to release")
+    return content

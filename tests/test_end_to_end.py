@@ -340,6 +340,19 @@ def test_hidden_labels_give_no_score(bad):
     assert "labels carry no information" in done.stdout
 
 
+def test_a_release_without_any_score_is_refused(rig, bad, tmp_path):
+    folder, _ = bad
+    (tmp_path / "hopeless.yaml").write_text(
+        BAD.lstrip().replace("suite: bad", "suite: hopeless").replace("[tiny_mood, hidden]", "[hidden]")
+    )
+    board = tmp_path / "board"
+    more = ("--tasks", folder / "bad", "--tasks", tmp_path / "hopeless.yaml", "--board", board)
+    done = rig.run(rig.eval("hopeless", *more), folder)
+    assert done.returncode == 4
+    assert "refused: no cell of suite hopeless has a score (placeholder, unlearned); there is nothing to release" in done.stderr
+    assert not board.exists()
+
+
 def test_weights_go_even_where_a_cell_was_refused(bad):
     folder, _ = bad
     assert not list((folder / "store").rglob("*.safetensors"))
