@@ -2,7 +2,7 @@
 
 The protocol is five methods; every engine's workers run `harness.jobs` on a store that all of them see.
 
-    start()                      submit(slot, key)            poll(timeout) → [(slot, event), ...]
+    start()                      submit(slot, key, again)     poll(timeout) → [(slot, event), ...]
     restart(slot)                stop(grace)
     slots: list of slot names
 

@@ -110,13 +110,17 @@ class _Run:
 
     def _submit_ready(self) -> None:
         idle = [slot for slot in self.engine.slots if slot not in self.running]
-        for job in [job for job in self._ready() if not self._wanted(job)]:
-            self.waiting.pop(job.key)  # another run on this store finished what would have read it
-        for slot, job in zip(idle, self._ready(), strict=False):
-            self.running[slot] = job.key
-            self.not_before.pop(job.key, None)
-            self.listen("start", job, {"slot": slot})
-            self.engine.submit(slot, job.key)
+        for job in self._ready():
+            # One look at the manifest decides: another run on this store may commit, and drop, between two looks.
+            want = self._want(job)
+            if want is None:
+                self.waiting.pop(job.key)  # another run did it, and all that would have read it
+            elif idle:
+                slot = idle.pop(0)
+                self.running[slot] = job.key
+                self.not_before.pop(job.key, None)
+                self.listen("start", job, {"slot": slot})
+                self.engine.submit(slot, job.key, again=want == "weights")
 
     def _pending_readers(self, key: str) -> list[str]:
         return [reader for reader in self.plan.dependants(key) if self._pending(reader)]
@@ -127,12 +131,14 @@ class _Run:
             return True  # the same command tries again
         if key not in self.waiting:
             return False  # committed, refused, or serves nothing but what was refused
-        return self._wanted(self.waiting[key])
+        return self._want(self.waiting[key]) is not None
 
-    def _wanted(self, job: Job) -> bool:
-        """Whether the job's result is still missing, or its dropped weights are still needed."""
+    def _want(self, job: Job) -> str | None:
+        """What is missing of the job: its "result", the dropped "weights" that somebody still needs, or nothing."""
         manifest = self.store.manifest(job.key)
-        return manifest is None or (bool(manifest.dropped) and bool(self._pending_readers(job.key)))
+        if manifest is None:
+            return "result"
+        return "weights" if manifest.dropped and self._pending_readers(job.key) else None
 
     def _hear(self, slot: str, event: dict) -> None:
         key = self.running.get(slot)

@@ -56,10 +56,10 @@ class ProcessEngine:
         os.set_blocking(process.stdout.fileno(), False)
         self._selector.register(process.stdout, selectors.EVENT_READ, slot)
 
-    def submit(self, slot: str, key: str) -> None:
-        """Send a key to an idle worker. If it just died, poll() says so."""
+    def submit(self, slot: str, key: str, again: bool) -> None:
+        """Send a key to an idle worker (`again`: its dropped weights are needed). If it just died, poll() says so."""
         with suppress(BrokenPipeError):
-            self._process[slot].stdin.write(key.encode() + b"\n")
+            self._process[slot].stdin.write(key.encode() + (b" again\n" if again else b"\n"))
             self._process[slot].stdin.flush()
 
     def poll(self, timeout: float) -> list[tuple[str, dict]]:

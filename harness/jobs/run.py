@@ -1,8 +1,8 @@
 """Run one job by key, once: lease, do, commit. And the worker that does so for every key it is sent.
 
-A worker keeps torch and one encoder warm. Keys come in on stdin, one a line; events go out on stdout, one JSON object a
-line. When stdin closes (the driver ended, however it ended) or SIGTERM comes, a training job saves a checkpoint and the
-worker exits; its lease dies with it.
+A worker keeps torch and one encoder warm. Keys come in on stdin, one a line ("KEY" or "KEY again"); events go out on
+stdout, one JSON object a line. When stdin closes (the driver ended, however it ended) or SIGTERM comes, a training job
+saves a checkpoint and the worker exits; its lease dies with it.
 """
 
 import json
@@ -25,19 +25,21 @@ JOBS = {"train": "harness.jobs.train", "evaluate": "harness.jobs.evaluate", "ove
 Report = Callable[[int, int], None]
 
 
-def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], bool], **kept) -> str:
+def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], bool], again: bool = False, **kept) -> str:
     """Do one job; returns "done" (committed, now or before) or "busy" (another live process holds its lease).
 
+    `again`: the result is there, but its dropped weights are needed once more. Without it any committed result will do:
+    another run on this store may have finished the job and all its readers since this one was sent.
     Raises Stopped, JobError, or StoreError when an input is damaged or gone.
     """
     job = store.read_job(key)
-    if committed(store, job):
+    if committed(store, key, again):
         return "done"
     lease = store.lease(key)
     if lease is None:
         return "busy"
     with lease:
-        if committed(store, job):  # between our look and our lease
+        if committed(store, key, again):  # between our look and our lease
             return "done"
         started = time.monotonic()
         with store.workdir(key) as workdir:
@@ -57,17 +59,17 @@ def run_alone(store: Store, key: str) -> str:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
-        return run_job(store, key, lambda done, total: None, stop.is_set)
+        return run_job(store, key, lambda done, total: None, stop.is_set, again=True)
     except Stopped:
         raise KeyboardInterrupt from None
     except JobError as error:
         raise HarnessError(str(error)) from None
 
 
-def committed(store: Store, job: dict) -> bool:
-    """Whether the job's result is there, weights included if it is a training (its dependants read them)."""
-    manifest = store.manifest(job["key"])
-    return manifest is not None and not manifest.dropped
+def committed(store: Store, key: str, with_weights: bool) -> bool:
+    """Whether the job's result is there, its weights included if they are asked for."""
+    manifest = store.manifest(key)
+    return manifest is not None and not (with_weights and manifest.dropped)
 
 
 class Worker:
@@ -102,7 +104,9 @@ class Worker:
         with self.arrived:
             self.arrived.notify()
 
-    def _serve_one(self, key: str) -> None:
+    def _serve_one(self, line: str) -> None:
+        key, _, again = line.partition(" ")
+
         def progress(done: int, total: int) -> None:
             now = time.monotonic()
             if now - self.last_progress > 0.5 or done == total:
@@ -110,7 +114,7 @@ class Worker:
                 self._say(event="progress", key=key, done=done, total=total)
 
         try:
-            kept = {"encoders": self.encoders, "checkpoint_seconds": self.checkpoint_seconds}
+            kept = {"again": bool(again), "encoders": self.encoders, "checkpoint_seconds": self.checkpoint_seconds}
             self._say(event=run_job(self.store, key, progress, self.stop.is_set, **kept), key=key)
         except Stopped:
             self._say(event="stopped", key=key)
