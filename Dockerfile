@@ -42,6 +42,7 @@ assert '${CUDA}'.startswith(torch.version.cuda), f'torch is built for CUDA {torc
 
 COPY pyproject.toml README.md /src/
 COPY encoders /src/encoders
+COPY protocols /src/protocols
 COPY suites /src/suites
 COPY tasks /src/tasks
 COPY harness /src/harness

@@ -1,10 +1,13 @@
 """Pretrained weights, their tokenizer, pooling; padding token lists into batches.
 
-`find` says where an encoder lies and what its bytes hash to, without torch; `load` wakes torch.
+`find` says where an encoder lies and what its bytes hash to, without torch; `LoadedEncoder` wakes torch.
 """
 
+import copy
 import functools
 import importlib.util
+import inspect
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,43 +23,81 @@ if TYPE_CHECKING:
     import torch
 
 # Files that decide what an encoder computes. Everything else in its folder (READMEs, other formats) does not.
+_SENTENCEPIECE = ("sentencepiece.bpe.model", "spm.model", "spiece.model", "tokenizer.model")
 _DECISIVE = (
     "config.json",
-    "model.safetensors",
     "tokenizer.json",
     "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
     "vocab.txt",
-    "sentencepiece.bpe.model",
+    "vocab.json",
+    "merges.txt",
+    *_SENTENCEPIECE,
 )
+# The first that is there is read. A hub repository often holds several; only what is needed is fetched.
+_SHARDED = "model.safetensors.index.json"
+_WEIGHTS = ("model.safetensors", _SHARDED, "pytorch_model.bin")
+_WANTED = (["model.safetensors", _SHARDED, "model-*.safetensors"], ["pytorch_model.bin"])
+
+# Their position ids start behind the padding id: 514 rows in the table are 512 positions (fairseq's convention).
+_OFFSET_POSITIONS = {"camembert", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"}
+# A checkpoint may hold these beside the encoder; anything else that is left over means that config and weights disagree.
+_HEADS = {"classifier", "cls", "decoder", "discriminator_predictions", "generator_predictions", "generator_lm_head", "head"}
+_HEADS |= {"lm_head", "lm_predictions", "mask_predictions", "pooler", "qa_outputs"}
+_HEADS |= {"vocab_layer_norm", "vocab_projector", "vocab_transform"}
+_BUFFERS = {"position_ids", "token_type_ids"}
+# What architectures call their dropout.
+_DROPOUT = ("hidden_dropout_prob", "embedding_dropout", "mlp_dropout", "dropout")
+_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 
 
 @dataclass(frozen=True)
 class FoundEncoder:
-    """An encoder on this machine: `identity` (hashes, pooling; in keys) and its folder (not)."""
+    """An encoder on this machine: `identity` (hashes, positions; in keys), its folder and what its spec declares (not)."""
 
     name: str
     folder: Path
     identity: dict = field(hash=False)
+    missing: str | None = None  # why it is not here, where a plan goes on without it
+    declared: dict = field(default_factory=dict, hash=False)
 
     def to_json(self) -> dict:
         """As a job's JSON carries it."""
-        return {"name": self.name, "folder": str(self.folder), "identity": self.identity}
+        return {"name": self.name, "folder": str(self.folder), "identity": self.identity, "declared": self.declared}
 
 
 def find(encoder: Encoder, where: Where, index: HashIndex) -> FoundEncoder:
-    """Look for the weights: --encoder-root, package, hub. Raises MissingError, or SpecError when the hash is wrong."""
+    """Look for the weights: --encoder-root, package, hub. Raises MissingError, or SpecError when spec and files disagree."""
     folder = _folder(encoder, where)
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
-        raise MissingError(f"encoder {encoder.encoder}: {folder} has no model.safetensors")
-    files = {name: index.sha256(folder / name) for name in _DECISIVE if (folder / name).is_file()}
-    if encoder.sha256 and files["model.safetensors"] != encoder.sha256:
+    weights = weight_files(folder)
+    if not weights:
+        raise MissingError(f"encoder {encoder.encoder}: {folder} has none of {', '.join(_WEIGHTS)}")
+    if not (folder / "config.json").is_file():
+        raise MissingError(f"encoder {encoder.encoder}: {folder} has no config.json")
+    names = [name for name in _DECISIVE if (folder / name).is_file()]
+    files = {name: index.sha256(folder / name) for name in [*names, *weights]}
+    if encoder.sha256 and files[weights[0]] != encoder.sha256:
         raise SpecError(
-            f"encoder {encoder.encoder}: {weights} has SHA-256 {files['model.safetensors']}, "
+            f"encoder {encoder.encoder}: {folder / weights[0]} has SHA-256 {files[weights[0]]}, "
             f"its spec pins {encoder.sha256}; this is another encoder and needs a spec of its own"
         )
     identity = {"files": files, "max_length": encoder.max_length}
-    return FoundEncoder(encoder.encoder, folder, identity)
+    declared = {"encoder": encoder.encoder, **encoder.model_dump(include={"architecture", "lower_case", "token_types"})}
+    _check_config(json.loads((folder / "config.json").read_text()), declared, encoder.max_length)
+    return FoundEncoder(encoder.encoder, folder, identity, declared=declared)
+
+
+def weight_files(folder: Path) -> list[str]:
+    """Names of the weights in a folder: one file, or an index and its shards; [] if there are none or a shard lacks."""
+    for name in _WEIGHTS:
+        if not (folder / name).is_file():
+            continue
+        if name != _SHARDED:
+            return [name]
+        shards = sorted(set(json.loads((folder / name).read_text())["weight_map"].values()))
+        return [name, *shards] if all((folder / shard).is_file() for shard in shards) else []
+    return []
 
 
 def _folder(encoder: Encoder, where: Where) -> Path:
@@ -73,43 +114,139 @@ def _folder(encoder: Encoder, where: Where) -> Path:
             return Path(spec.origin).parent / Path(*source.folder.split("/")[1:])
         looked.append(f"package {source.package} (pip install {source.package})")
     if source.hub:
-        wanted = [*_DECISIVE, "special_tokens_map.json"]
-        complete = lambda folder: (folder / "model.safetensors").is_file()  # noqa: E731
-        if folder := snapshot(source.hub, "model", source.revision, wanted, where, complete):
-            return folder
+        for weights in _WANTED:
+            wanted = [*_DECISIVE, *weights]
+            if folder := snapshot(source.hub, "model", source.revision, wanted, where, lambda f: bool(weight_files(f))):
+                return folder
         revision = f" --revision {source.revision}" if source.revision else ""
         looked.append(f"hub cache (hf download {source.hub}{revision})")
+    where_looked = f"looked in: {'; '.join(looked)}. " if looked else ""
     raise MissingError(
-        f"encoder {encoder.encoder} is not here; looked in: {'; '.join(looked)}. "
-        f"Or give --encoder-root DIR, a folder that holds {encoder.encoder}/model.safetensors"
+        f"encoder {encoder.encoder} is not here; {where_looked}"
+        f"Give --encoder-root DIR, a folder that holds {encoder.encoder}/{_WEIGHTS[0]}"
+        + (f". {source.hint}" if source.hint else "")
     )
 
 
-class LoadedEncoder:
-    """An encoder in memory: a pristine state on the CPU, from which each job gets its own copy."""
+def _check_config(config: dict, declared: dict, max_length: int) -> None:
+    """SpecError if config.json is of another architecture than the spec says, or has fewer positions."""
+    name, wanted, kind = declared.get("encoder", ""), declared.get("architecture"), config.get("model_type")
+    if wanted and kind != wanted:
+        raise SpecError(f"encoder {name}: its spec says architecture {wanted}, its config.json says model_type {kind}")
+    positions = config.get("max_position_embeddings")
+    if positions and kind in _OFFSET_POSITIONS:
+        positions -= (config.get("pad_token_id") or 0) + 1
+    if positions and positions < max_length:
+        raise SpecError(
+            f"encoder {name}: its spec says max_length {max_length}, its config.json leaves {positions} positions; write those"
+        )
 
-    def __init__(self, folder: str, identity: dict):
+
+class LoadedEncoder:
+    """An encoder in memory: its tokenizer, its config, and as many fresh copies of its weights as are asked for.
+
+    `declared`: the facts of its spec to hold against the files; SpecError where they differ.
+    """
+
+    def __init__(self, folder: str, identity: dict, declared: dict | None = None):
         import transformers
-        from transformers import AutoConfig, AutoTokenizer
 
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
-        self.folder, self.identity = folder, identity
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self.config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        self.folder, self.identity, self.declared = folder, identity, declared or {}
+        self.config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+        self.tokenizer = _tokenizer(Path(folder))
         self.max_length = identity["max_length"]
+        self._check()
+
+    def _check(self) -> None:
+        where = f"encoder {self.declared.get('encoder', self.folder)}"
+        _check_config(self.config.to_dict(), self.declared, self.max_length)
+        pad = self.tokenizer.pad_token_id
+        if pad is None:
+            raise SpecError(f"{where}: its tokenizer has no padding token; name one in tokenizer_config.json (pad_token)")
+        if self.config.model_type in _OFFSET_POSITIONS and pad != self.config.pad_token_id:
+            raise SpecError(
+                f"{where}: its tokenizer pads with {pad}, its config.json with {self.config.pad_token_id}, "
+                "and its position ids are counted from there; the two files are not of one encoder"
+            )
+        facts = {"lower_case": self.lower_case, "token_types": self.has_token_types}
+        for name, value in facts.items():
+            if self.declared.get(name) not in (None, value):
+                raise SpecError(f"{where}: its spec says {name}: {str(not value).lower()}, its files {str(value).lower()}")
 
     def fresh(self, dropout: float, attention_dropout: float) -> "torch.nn.Module":
-        """A new copy of the pretrained model in fp32, with the recipe's dropout."""
-        import copy
+        """A new copy of the pretrained encoder in fp32, with the recipe's dropout and without a pooler.
 
+        Draws nothing from the caller's random state, whatever the architecture.
+        raises  SpecError: a weight lacks, is of another shape, or is left over that is no known head's
+        """
         import torch
         from transformers import AutoModel
 
+        with torch.random.fork_rng(devices=[]):
+            model, info = self._pretrained(AutoModel, dropout, attention_dropout)
+        self._refuse(info["missing_keys"], "lacks")
+        return model
+
+    def masked_lm(self) -> "torch.nn.Module":
+        """The encoder under its own masked-LM head. A checkpoint without one (sentence encoders, DeBERTa v3) gives a new
+        head, drawn from the caller's random state; one with half of it is a SpecError."""
+        from transformers import AutoModelForMaskedLM
+
+        model, info = self._pretrained(AutoModelForMaskedLM, 0.0, 0.0)
+        own = {name for name, _ in model.named_parameters()}  # tied ones once
+        head = {name for name in own if not name.startswith(f"{model.base_model_prefix}.")}
+        missing = own & set(info["missing_keys"])
+        self._refuse(missing - head if missing >= head else missing, "lacks")
+        return model
+
+    def _pretrained(self, kind: type, dropout: float, attention_dropout: float) -> tuple["torch.nn.Module", dict]:
+        """(model, what was missing): the weights lie in the page cache after the first read, which beats a deep copy."""
+        import torch
+
         config = copy.deepcopy(self.config)
-        config.hidden_dropout_prob, config.attention_probs_dropout_prob = dropout, attention_dropout
-        # The weights lie in the page cache after the first read; loading takes less than a deep copy of the module.
-        return AutoModel.from_pretrained(self.folder, config=config, dtype=torch.float32, local_files_only=True)
+        for names, value in ((_DROPOUT, dropout), (_ATTENTION_DROPOUT, attention_dropout)):
+            known = [name for name in names if hasattr(config, name)]
+            if not known:
+                raise SpecError(f"{self.folder}: {config.model_type} has none of the settings {', '.join(names)}")
+            for name in known:
+                setattr(config, name, value)
+        config.pad_token_id = self.tokenizer.pad_token_id  # its embedding is the one that is not trained
+        options: dict[str, Any] = {"ignore_mismatched_sizes": True}  # they are refused below, by name
+        model_class = kind._model_mapping[type(config)]
+        if "add_pooling_layer" in inspect.signature(model_class.__init__).parameters:
+            options["add_pooling_layer"] = False
+        options["use_safetensors"] = weight_files(Path(self.folder))[0] != "pytorch_model.bin"
+        options |= {"config": config, "dtype": torch.float32, "local_files_only": True, "output_loading_info": True}
+        model, info = kind.from_pretrained(self.folder, **options)
+        left_over = [name for name in info["unexpected_keys"] if not _known_extra(name, model.base_model_prefix)]
+        self._refuse([mismatch[0] for mismatch in info["mismatched_keys"]], "has in another shape")
+        self._refuse(left_over, "has beyond what its config.json names:")
+        return model, info
+
+    def _refuse(self, names, how: str) -> None:
+        if names := sorted(names):
+            some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            raise SpecError(
+                f"encoder {self.declared.get('encoder', self.folder)}: its checkpoint {how} {some}; "
+                "they would be random or unused, so config.json and weights must be of one encoder"
+            )
+
+    def pretrained_pooler(self) -> "dict[str, torch.Tensor] | None":
+        """Weight (width, width) and bias of the pooler that pretraining left, or None.
+
+        Only BERT's learned anything (next-sentence prediction). RoBERTa and XLM-R files hold a random one or none.
+        """
+        if self.config.model_type != "bert":
+            return None
+        found = {}
+        for name in weight_files(Path(self.folder)):
+            if not name.endswith(".json"):
+                found |= {key.rpartition(".")[2]: tensor for key, tensor in _tensors(Path(self.folder, name), "pooler.dense.")}
+        width = self.config.hidden_size
+        fits = set(found) == {"weight", "bias"} and found["weight"].shape == (width, width)
+        return {key: tensor.float() for key, tensor in found.items()} if fits else None
 
     @functools.cached_property
     def template(self) -> tuple[list[int], list[int], list[int]]:
@@ -123,13 +260,39 @@ class LoadedEncoder:
 
     @functools.cached_property
     def has_token_types(self) -> bool:
-        """Whether the model tells the two texts of a pair apart by segment ids."""
-        return "token_type_ids" in self.tokenizer.model_input_names
+        """Whether segment ids tell two texts apart: the model embeds them and its tokenizer gives them.
+
+        Multilingual MiniLM and E5 embed two types but were trained with XLM-R's tokenizer, which has one.
+        """
+        if (getattr(self.config, "type_vocab_size", 0) or 0) < 2:
+            return False
+        return 1 in self.tokenizer("a", "a", return_token_type_ids=True)["token_type_ids"]
+
+    @functools.cached_property
+    def lower_case(self) -> bool:
+        """Whether the tokenizer does away with capitals."""
+        ids = self.tokenizer([*"aeinost", *"AEINOST"], add_special_tokens=False)["input_ids"]
+        return ids[:7] == ids[7:]
+
+    @functools.cached_property
+    def word_prefix(self) -> str:
+        """What stands before a word that is tokenised alone, so that its pieces are those it has inside a sentence.
+
+        Byte-level BPE (RoBERTa, ModernBERT) and Gemma's tokenizer mark a space only where there is one: " ".
+        WordPiece and XLM-R's sentencepiece need nothing.
+        """
+        alone, spaced, first, both = self.tokenizer(["to", " to", "on", "on to"], add_special_tokens=False)["input_ids"]
+        inside = both[len(first) :]
+        return "" if inside == alone or inside != spaced else " "
 
     def pad(self, examples: list[dict], device: str) -> dict[str, Any]:
-        """Stack examples into tensors of shape (rows, longest): input_ids, attention_mask, token_type_ids if used."""
+        """Stack examples into tensors of shape (rows, longest): input_ids, attention_mask, token_type_ids if used.
+
+        An example with `parts` is as many rows as it has parts, in order. `predict` (positions) becomes a mask.
+        """
         import torch
 
+        examples = [part for example in examples for part in example.get("parts", [example])]
         lengths = [len(example["input_ids"]) for example in examples]
         shape = (len(examples), max(lengths))
 
@@ -144,7 +307,65 @@ class LoadedEncoder:
         batch["attention_mask"] = torch.from_numpy(mask.astype(np.int64)).to(device)
         if "token_type_ids" in examples[0]:
             batch["token_type_ids"] = stacked("token_type_ids", 0)
+        if "predict" in examples[0]:
+            chosen = np.zeros(shape, dtype=bool)
+            for i, example in enumerate(examples):
+                chosen[i, example["predict"]] = True
+            batch["predict"] = torch.from_numpy(chosen).to(device)
         return batch
+
+
+def _tokenizer(folder: Path):
+    """The folder's tokenizer, with the normalisation its files say. MissingError if nothing here can read them.
+
+    transformers 5 builds normaliser and pre-tokeniser anew from the tokenizer's class, and not every class gives what the
+    file says: DeBERTa's loses sentencepiece's map, so that full-width commas become unknown (as of 5.23; see
+    huggingface/transformers pull request 44255 for the classes that were mended).
+    """
+    from tokenizers import Tokenizer, normalizers
+    from transformers import AutoTokenizer
+
+    file = folder / "tokenizer.json"
+    models = [] if file.is_file() else [folder / name for name in _SENTENCEPIECE if (folder / name).is_file()]
+    if models:
+        try:
+            import google.protobuf  # noqa: F401
+            import sentencepiece  # noqa: F401
+        except ImportError:
+            raise MissingError(f"{models[0]} needs two packages to be read: pip install sentencepiece protobuf") from None
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    backend = tokenizer.backend_tokenizer
+    if file.is_file():
+        stored = Tokenizer.from_file(str(file))
+        backend.normalizer, backend.pre_tokenizer = stored.normalizer, stored.pre_tokenizer
+    elif models and "Precompiled" not in str(backend.normalizer):
+        from transformers.convert_slow_tokenizer import import_protobuf
+
+        model = import_protobuf().ModelProto()
+        model.ParseFromString(models[0].read_bytes())
+        mapped = normalizers.Precompiled(model.normalizer_spec.precompiled_charsmap)
+        backend.normalizer = normalizers.Sequence([mapped, backend.normalizer])
+    return tokenizer
+
+
+def _known_extra(name: str, prefix: str) -> bool:
+    path = name.removeprefix(f"{prefix}.").split(".")
+    return path[0] in _HEADS or path[-1] in _BUFFERS
+
+
+def _tensors(file: Path, part: str):
+    """(name, tensor) of a weights file's tensors whose name holds `part`."""
+    import torch
+    from safetensors import safe_open
+
+    if file.suffix == ".bin":
+        weights = torch.load(file, map_location="cpu", weights_only=True)
+        yield from ((name, tensor) for name, tensor in weights.items() if part in name)
+        return
+    with safe_open(file, framework="pt") as stream:
+        for name in stream.keys():  # noqa: SIM118 - not a dict
+            if part in name:
+                yield name, stream.get_tensor(name)
 
 
 def pool(hidden: "torch.Tensor", mask: "torch.Tensor", how: str) -> "torch.Tensor":

@@ -2,30 +2,33 @@
 
 from harness.data import rows as data_rows
 from harness.plan import Job, Plan
-from harness.store import Store
+from harness.spec.suite import Sampler
+from harness.store import Store, key_of
 
 CHARACTERS_PER_TOKEN = 4.0
 # A 22M-parameter encoder on one core of a current CPU; used until the store has timings of its own.
 DEFAULT_SPEED = {"train": 1500.0, "evaluate": 6000.0}  # tokens per second
 
+Size = tuple[int, int]  # rows, tokens
 
-def estimate(plan: Plan, store: Store, todo: list[Job]) -> dict:
-    """Per kind of job: how many, cached, to run, tokens, seconds on one worker; and what the estimate rests on."""
+
+def estimate(plan: Plan, store: Store, state: dict[str, str]) -> dict:
+    """Per kind of job: how many in which state, tokens and seconds on one worker of those to run; what that rests on.
+
+    `state`: key → state, of `graph.states`. Nobody knows the tokens of blocked jobs: they are in no sum.
+    """
     speed, basis = _speed(plan, store)
-    missing = {job.key for job in todo}
-    sizes: dict[str, int] = {}
+    sizes: dict[str, Size] = {}
     kinds = {}
     for kind in ("train", "evaluate", "overlap"):
         jobs = [job for job in plan.jobs.values() if job.kind == kind]
-        waiting = [job for job in jobs if job.key in missing]
+        waiting = [job for job in jobs if state[job.key] == "to run"]
         tokens = sum(_tokens(job, sizes) for job in waiting) if kind != "overlap" else 0
-        seconds = tokens / speed[kind] if kind in speed else 0.0
         kinds[kind] = {
             "jobs": len(jobs),
-            "cached": len(jobs) - len(waiting),
-            "to_run": len(waiting),
+            **{name.replace(" ", "_"): sum(state[job.key] == name for job in jobs) for name in ("cached", "to run", "blocked")},
             "tokens": tokens,
-            "seconds": seconds,
+            "seconds": tokens / speed[kind] if kind in speed else 0.0,
         }
     return {"kinds": kinds, "cells": len(plan.cells), "basis": basis, "blocked": plan.blocked}
 
@@ -51,29 +54,38 @@ def _speed(plan: Plan, store: Store) -> tuple[dict[str, float], str]:
     }, f"{len(timed)} finished trainings in this store: {train:,.0f} tokens/s a worker"
 
 
-def _tokens(job: Job, sizes: dict[str, int]) -> int:
+def _tokens(job: Job, sizes: dict[str, Size]) -> int:
+    """Tokens that a job reads; those of looks at dev count for as much as they take."""
     if job.kind == "evaluate":
-        return sum(_size(dataset, sizes) for dataset in job.body["tests"].values())
-    recipe = job.body["spec"]["recipe"]
-    train = _size(job.body["train"], sizes)
-    rows = sizes[job.body["train"]["name"] + " rows"]
-    passes = recipe["epochs"]
-    if recipe["max_updates"]:
-        passes = min(passes, recipe["max_updates"] * recipe["batch_size"] / rows)
-    looks = recipe["evaluations"] * _size(job.body["dev"], sizes) * DEFAULT_SPEED["train"] / DEFAULT_SPEED["evaluate"]
-    return int(train * passes + looks)
+        sets = [*job.body["tests"].values(), *job.body.get("devs", {}).values()]
+        return sum(_size(dataset, sizes)[1] for dataset in sets)
+    spec, recipe = job.body["spec"], job.body["spec"]["recipe"]
+    train = {task: _size(dataset, sizes) for task, dataset in job.body["train"].items()}
+    rows = {task: count for task, (count, _) in train.items()}
+    drawn = min(sum(rows.values()) * recipe["epochs"], (recipe["max_updates"] or float("inf")) * recipe["batch_size"])
+    # Each update is one task's; over many, a task gives its share of the rows, each as long as its rows are.
+    shares = Sampler(**(spec["sampler"] or {})).shares(rows)
+    read = sum(drawn * shares[task] * tokens / count for task, (count, tokens) in train.items())
+    looks = recipe["evaluations"]
+    if looks and recipe["evaluate_every"]:
+        looks = drawn / recipe["batch_size"] / recipe["evaluate_every"] + 1
+    dev = 0.0
+    for count, tokens in (_size(dataset, sizes) for dataset in job.body["dev"].values() if looks):
+        dev += tokens * min(count, recipe["dev_rows"] or count) / count
+    return int(read + looks * dev * DEFAULT_SPEED["train"] / DEFAULT_SPEED["evaluate"])
 
 
-def _size(dataset: dict, sizes: dict[str, int]) -> int:
-    """Tokens in a dataset, about."""
-    name = dataset["name"]
-    if name not in sizes:
+def _size(dataset: dict, sizes: dict[str, Size]) -> Size:
+    """(rows, tokens) of a dataset, the latter about."""
+    key = key_of(dataset["identity"])
+    if key not in sizes:
         rows = data_rows.load(dataset)
-        sizes[name + " rows"] = len(rows)
-        sizes[name] = int(sum(map(_characters, rows)) / CHARACTERS_PER_TOKEN) + 3 * len(rows)
-    return sizes[name]
+        sizes[key] = len(rows), int(sum(map(_characters, rows)) / CHARACTERS_PER_TOKEN) + 3 * len(rows)
+    return sizes[key]
 
 
 def _characters(row: dict) -> int:
+    if "choices" in row:  # the text is read again with each choice
+        return sum(len(row["text"]) + len(choice) for choice in row["choices"])
     texts = [row.get(name) or "" for name in ("text", "text_pair", "context", "question", "source", "target")]
     return sum(map(len, texts)) + sum(len(token) + 2 for token in row.get("tokens", []))

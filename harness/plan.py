@@ -8,27 +8,31 @@ suites that need the same training share it. Paths, worker counts and checkpoint
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from harness.data.locate import Dataset, Locator
+from harness.data.locate import Dataset, Locator, file_hashes
 from harness.encoder import FoundEncoder, find
 from harness.errors import MissingError
 from harness.hub import Where
 from harness.metrics import METRIC_VERSIONS
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
-from harness.spec.suite import BASELINE, Arm, Caps, Suite
-from harness.spec.task import Rows, Task
+from harness.spec.suite import Arm, Caps, Intermediate, Suite
+from harness.spec.task import Task
 from harness.store import HashIndex, Store, key_of
 
 # Raised when the code of that job moves a result; a golden test fails when results move and these do not.
-JOB_VERSIONS = {"train": 1, "evaluate": 1, "overlap": 2}
+JOB_VERSIONS = {"train": 2, "evaluate": 2, "overlap": 3}
 WEIGHTS = "model.safetensors"
 WORLD_SIZE = 1  # processes that share one training job
 
 
 @dataclass
 class Job:
-    """One node: its key, what kind of work, whose results it reads, and the JSON a worker takes."""
+    """One node: its key, what kind of work, whose results it reads, and the JSON a worker takes.
+
+    `blocked` says what it lacks on this machine, itself or upstream; its key is then a stand-in.
+    """
 
     key: str
     kind: str
@@ -36,6 +40,7 @@ class Job:
     needs: list[str]
     body: dict
     rank: tuple = ()  # scheduling order: finish an arm before starting the next, so that weights can go
+    blocked: tuple[str, ...] = ()
 
 
 @dataclass
@@ -69,7 +74,7 @@ class Plan:
     def todo(self, store: Store, refused: frozenset[str] = frozenset()) -> list[Job]:
         """Jobs to run, in order: what is not committed, and trainings whose dropped weights somebody needs again.
 
-        `refused` evaluations, and trainings that serve nothing else, are left out.
+        `refused` evaluations, and trainings that serve nothing else, are left out; so is what is blocked.
         """
         manifests = {key: store.manifest(key) for key in self.jobs}
         wanted: set[str] = set()
@@ -89,7 +94,23 @@ class Plan:
                     want(key)
             if cell.overlap and manifests[cell.overlap] is None:
                 want(cell.overlap)
-        return sorted((self.jobs[key] for key in wanted), key=lambda job: job.rank)
+        return sorted((self.jobs[key] for key in wanted if not self.jobs[key].blocked), key=lambda job: job.rank)
+
+    def files_read(self) -> dict[str, list[str]]:
+        """Every split that jobs read, by name: SHA-256 of its files."""
+        found = {}
+        for job in self.jobs.values():
+            body = job.body
+            sets = [*body.get("tests", {}).values(), *body.get("devs", {}).values()]
+            sets += [rows for phase in ("train", "dev") for rows in body.get(phase, {}).values()]
+            sets += [rows for several in body.get("trained", {}).values() for rows in several]
+            found.update((rows["name"], file_hashes(rows["identity"])) for rows in sets)
+        return dict(sorted(found.items()))
+
+    @property
+    def trainings_unshared(self) -> int:
+        """How many trainings there would be if no two cells shared one."""
+        return sum((cell.intermediate is not None) + (cell.trained is not None) for cell in self.cells)
 
 
 # Test rows of a language that may stand in training rows before a cell is refused. Intermediate rows favour one arm only.
@@ -108,9 +129,11 @@ def refused_leaks(overlap: dict) -> dict[str, dict[str, int]]:
 
 
 def shown_name(suite: Suite, task: str) -> str:
-    """A task's name on the board: `task@suite` where the suite cuts or caps it, so that it never shares a column."""
-    caps = suite.task_caps.get(task, suite.caps)
-    return f"{task}@{suite.suite}" if task in suite.cuts or caps != Caps() else task
+    """A task's name on the board: `task@LABEL` where its rows are cut or capped, so that it never shares a column."""
+    capped = suite.task_caps.get(task, suite.caps) != Caps()
+    cut = suite.cuts.get(task)
+    label = suite.suite if capped or (cut and not cut.label) else cut.label if cut else None
+    return f"{task}@{label}" if label else task
 
 
 def with_user_tasks(suite: Suite, catalog: Catalog) -> Suite:
@@ -118,7 +141,8 @@ def with_user_tasks(suite: Suite, catalog: Catalog) -> Suite:
     own = [catalog.tasks[name] for kind, name in sorted(catalog.user) if kind == "task"]
     targets = [t.task for t in own if "target" in t.role and t.task not in suite.targets]
     present = {arm.name for arm in suite.arms}
-    arms = [Arm(intermediate=t.task, name=t.task) for t in own if "intermediate" in t.role and t.task not in present]
+    wanted = [t.task for t in own if "intermediate" in t.role and t.task not in present]
+    arms = [Arm(intermediate=Intermediate(tasks=[task]), name=task) for task in wanted]
     return suite.model_copy(update={"targets": [*suite.targets, *targets], "arms": [*suite.arms, *arms]})
 
 
@@ -135,13 +159,13 @@ def with_limit(suite: Suite, rows: int) -> Suite:
 def make_plan(suite: Suite, catalog: Catalog, where: Where, index: HashIndex) -> Plan:
     """All jobs of a suite. What is missing on this machine does not raise; it stands in `blocked`."""
     plan = Plan(suite)
-    planner = _Planner(plan, catalog, where, index)
-    for e, name in enumerate(suite.encoders):
+    for name in suite.encoders:
         try:
             plan.encoders[name] = find(catalog.encoder(name), where, index)
         except MissingError as error:
-            plan.blocked.setdefault(str(error), []).append(f"encoder {name}")
-            continue
+            plan.encoders[name] = FoundEncoder(name, Path(), {"missing": name}, str(error))
+    planner = _Planner(plan, catalog, where, index)
+    for e, name in enumerate(suite.encoders):
         for s, seed in enumerate(suite.seeds):
             for a, arm in enumerate(suite.arms):
                 planner.arm(name, seed, arm, (e, s, a))
@@ -152,31 +176,22 @@ def make_plan(suite: Suite, catalog: Catalog, where: Where, index: HashIndex) ->
 class _Planner:
     def __init__(self, plan: Plan, catalog: Catalog, where: Where, index: HashIndex):
         self.plan, self.suite, self.catalog = plan, plan.suite, catalog
-        self.locator = Locator(catalog, where, index)
-        self._datasets: dict[tuple, Dataset] = {}
+        self.locator = Locator(catalog, where, index, plan.suite)
 
     def arm(self, encoder: str, seed: int, arm: Arm, rank: tuple) -> None:
         """All cells of one arm with one seed."""
-        intermediate = None
-        if arm.intermediate != BASELINE:
-            task = self.catalog.task(arm.intermediate)
-            try:
-                intermediate = self._train(encoder, seed, task, "intermediate", None, rank)
-            except MissingError as error:
-                self.plan.blocked.setdefault(str(error), []).append(f"arm {arm.name}")
-                return
+        intermediate = self._intermediate(encoder, seed, arm, rank) if arm.intermediate else None
+        self._note(intermediate, f"arm {arm.name}")
         for t, target in enumerate(self.suite.targets):
-            try:
-                self._cell(encoder, seed, arm, self.catalog.task(target), intermediate, (*rank, t))
-            except MissingError as error:
-                self.plan.blocked.setdefault(str(error), []).append(f"target {target}")
+            self._cell(encoder, seed, arm, self.catalog.task(target), intermediate, (*rank, t))
 
     def _cell(self, encoder: str, seed: int, arm: Arm, target: Task, intermediate: Job | None, rank: tuple) -> None:
-        tests = {language: self._rows(target, "test", language) for language in self._languages(target)}
+        tests = {language: self.locator.rows(target, "test", language) for language in self._languages(target)}
         trained = intermediate
         if FAMILIES[target.family].trained:
-            trained = self._train(encoder, seed, target, "target", intermediate, rank)
+            trained = self._target(encoder, seed, target, intermediate, rank)
         evaluate = self._evaluate(encoder, target, trained, tests, rank, arm.name)
+        self._note(evaluate, f"target {target.task}", beside=intermediate)
         overlap = self._overlap(arm, target, tests, rank)
         self.plan.cells.append(
             Cell(
@@ -191,74 +206,118 @@ class _Planner:
             )
         )
 
-    def _train(self, encoder: str, seed: int, task: Task, phase: str, init: Job | None, rank: tuple) -> Job:
+    def _intermediate(self, encoder: str, seed: int, arm: Arm, rank: tuple) -> Job:
+        tasks = [self.catalog.task(name) for name in arm.intermediate.tasks]
+        data = {task.task: (self._train_rows(arm, task), self.locator.rows(task, "dev")) for task in tasks}
+        families = {task.family for task in tasks}
+        recipe = self.suite.recipes.of("intermediate", families.pop() if len(families) == 1 else None, arm.name)
+        sampler = arm.intermediate.sampler.model_dump() if len(tasks) > 1 else None
+        return self._train(encoder, seed, "intermediate", tasks, data, (recipe, sampler), None, rank)
+
+    def _train_rows(self, arm: Arm, task: Task) -> Dataset:
+        return self.locator.rows(task, "train", languages=tuple(arm.intermediate.languages))
+
+    def _target(self, encoder: str, seed: int, target: Task, init: Job | None, rank: tuple) -> Job:
         # XQuAD and MLQA say `train: {task: squad}`: they train as squad does, on squad's dev, and share the model.
-        owner, _ = self._split(task, "train")
-        own_dev = self._split(task, "dev")[1]
-        train, dev = self._rows(task, "train"), self._rows(task if own_dev else owner, "dev")
+        owner = self.locator.owner(target, "train")
+        dev = self.locator.rows(target if self.locator.own(target, "dev") else owner, "dev")
+        data = {owner.task: (self.locator.rows(target, "train"), dev)}
+        recipe = self.suite.recipes.of("target", owner.family, owner.task)
+        return self._train(encoder, seed, "target", [owner], data, (recipe, None), init, rank)
+
+    def _train(
+        self, encoder: str, seed: int, phase: str, tasks: list[Task], data: dict, how: tuple, init: Job | None, rank: tuple
+    ) -> Job:
+        recipe, sampler = how
         spec = {
             "phase": phase,
             "seed": seed,
-            "task": self._task_part(owner) | {"name": owner.task},
-            "recipe": self.suite.recipes.of(phase, owner.task).model_dump(),
+            "tasks": {task.task: self._task_part(task) for task in tasks},
+            "recipe": recipe.model_dump(),
+            "sampler": sampler,
             "init": init.key if init else None,
         }
-        data = {"train": train.to_json(), "dev": dev.to_json()}
-        name = f"train {encoder} {phase} {owner.task} seed {seed}" + (
-            f" after {init.body['spec']['task']['name']}" if init else ""
-        )
-        return self._add("train", name, spec, data, encoder, [init.key] if init else [], (*rank, 1))
+        body = {side: {task: rows[i].to_json() for task, rows in data.items()} for i, side in enumerate(("train", "dev"))}
+        names = "+".join(spec["tasks"])
+        name = f"train {encoder} {phase} {names} seed {seed}" + (f" after {'+'.join(init.body['spec']['tasks'])}" if init else "")
+        missing = [rows.missing for pair in data.values() for rows in pair]
+        return self._add("train", name, spec, body, encoder, [init] if init else [], (*rank, 1), missing)
 
     def _evaluate(self, encoder: str, target: Task, model: Job | None, tests: dict, rank: tuple, arm: str) -> Job:
         task = self._task_part(target)
         if not FAMILIES[target.family].trained:  # an embedded family reads a hidden state: the encoder's own by default
-            spec = self.catalog.encoder(encoder)
-            options = task["options"]
+            spec, options = self.catalog.encoder(encoder), task["options"]
+            layer = options["layer"].get(encoder) if isinstance(options["layer"], dict) else options["layer"]
             options["pooling"] = options["pooling"] or spec.pooling
-            options["layer"] = spec.layer if options["layer"] is None else options["layer"]
+            options["layer"] = spec.layer if layer is None else layer
+        sets = {"tests": tests}
+        if FAMILIES[target.family].tuned:
+            sets["devs"] = {language: self.locator.rows(target, "dev", language) for language in tests}
         body = {"task": task, "model": model.key if model else None}
-        data = {"tests": {language: dataset.to_json() for language, dataset in tests.items()}}
+        data = {kind: {language: rows.to_json() for language, rows in of.items()} for kind, of in sets.items()}
         name = f"evaluate {encoder} {target.task} arm {arm}"
-        return self._add("evaluate", name, body, data, encoder, [model.key] if model else [], (*rank, 0))
+        missing = [rows.missing for of in sets.values() for rows in of.values()]
+        return self._add("evaluate", name, body, data, encoder, [model] if model else [], (*rank, 0), missing)
 
     def _overlap(self, arm: Arm, target: Task, tests: dict, rank: tuple) -> Job | None:
         trained = {}
-        if arm.intermediate != BASELINE:
-            trained["intermediate"] = self._rows(self.catalog.task(arm.intermediate), "train").to_json()
+        if arm.intermediate:
+            trained["intermediate"] = [self._train_rows(arm, self.catalog.task(name)) for name in arm.intermediate.tasks]
         if FAMILIES[target.family].trained:
-            trained["target"] = self._rows(target, "train").to_json()
+            trained["target"] = [self.locator.rows(target, "train")]
         if not trained:
             return None
-        data = {"trained": trained, "tests": {language: dataset.to_json() for language, dataset in tests.items()}}
-        cut = self._split(target, "test")[1].parallel
+        data = {
+            "trained": {phase: [rows.to_json() for rows in sets] for phase, sets in trained.items()},
+            "tests": {language: rows.to_json() for language, rows in tests.items()},
+        }
+        cut = self.locator.own(target, "test").parallel
         parallel = bool(target.test.parallel if cut is None else cut)
         name = f"overlap {arm.name} {target.task}"
-        return self._add("overlap", name, {"parallel": parallel}, data, None, [], (-1, *rank))
+        missing = [rows.missing for sets in (*trained.values(), tests.values()) for rows in sets]
+        return self._add("overlap", name, {"parallel": parallel}, data, None, [], (-1, *rank), missing)
 
-    def _add(self, kind: str, name: str, spec: dict, data: dict, encoder: str | None, needs: list[str], rank: tuple) -> Job:
+    def _add(
+        self, kind: str, name: str, spec: dict, data: dict, encoder: str | None, needs: list[Job], rank: tuple, missing: list
+    ) -> Job:
         found = self.plan.encoders[encoder] if encoder else None
-        task = spec.get("task")
+        tasks = list(spec["tasks"].values()) if "tasks" in spec else [spec["task"]] if "task" in spec else []
         identity = {
             "kind": kind,
             "version": JOB_VERSIONS[kind],
-            "family": FAMILIES[task["family"]].version if task else None,
-            "metric": METRIC_VERSIONS[task["metric"]] if task else None,
+            "family": [FAMILIES[task["family"]].version for task in tasks],
+            "metric": [METRIC_VERSIONS[task["metric"]] for task in tasks],
             "world_size": WORLD_SIZE,
             "spec": spec,
             "data": _identities(data),
             "encoder": found.identity if found else None,
         }
         key = key_of(identity)
-        body = {"key": key, "kind": kind, "name": name, "identity": identity, "spec": spec, "needs": needs, **data}
+        needed = [job.key for job in needs]
+        body = {"key": key, "kind": kind, "name": name, "identity": identity, "spec": spec, "needs": needed, **data}
         if found:
             body["encoder"] = found.to_json()
-        return self.plan.jobs.setdefault(key, Job(key, kind, name, needs, body, rank))
+            missing = [found.missing, *missing]
+        blocked = dict.fromkeys([*filter(None, missing), *(reason for job in needs for reason in job.blocked)])
+        return self.plan.jobs.setdefault(key, Job(key, kind, name, needed, body, rank, tuple(blocked)))
+
+    def _note(self, job: Job | None, what: str, beside: Job | None = None) -> None:
+        """Say what a missing thing blocks; an encoder's own lack is said once, and an arm's is not said of its targets."""
+        for reason in job.blocked if job else ():
+            of_encoder = next((f"encoder {found.name}" for found in self.plan.encoders.values() if found.missing == reason), None)
+            if of_encoder or not (beside and reason in beside.blocked):
+                self.plan.blocked.setdefault(reason, []).append(of_encoder or what)
 
     def _task_part(self, task: Task) -> dict:
+        task = self.suite.task_as_run(task)
+        try:
+            labels = self.locator.labels(task)
+        except MissingError:
+            labels = []  # its rows are missing too, which blocks the job
         return {
             "family": task.family,
             "version": task.version,
-            "labels": task.label_names,
+            "labels": labels,
             "max_length": task.max_length,
             "options": task.family_options.model_dump(),
             "metric": task.metric,
@@ -268,32 +327,9 @@ class _Planner:
         cut = self.suite.cuts.get(task.task)
         return cut.languages if cut and cut.languages else task.languages
 
-    def _split(self, task: Task, phase: str) -> tuple[Task, Rows | None]:
-        """Whose rows a split is made of, and which: the suite's cut before the task's own, another task's if it says so."""
-
-        def own(task: Task) -> Rows | None:
-            cut = self.suite.cuts.get(task.task)
-            return (getattr(cut, phase) if cut else None) or getattr(task, phase)
-
-        rows = own(task)
-        if rows and rows.task:
-            task = self.catalog.task(rows.task)
-            rows = own(task)
-        return task, rows
-
-    def _rows(self, task: Task, phase: str, language: str | None = None) -> Dataset:
-        at = (task.task, phase, language)
-        if at not in self._datasets:
-            owner, rows = self._split(task, phase)
-            if rows is None:
-                raise MissingError(f"task {owner.task} has no {phase} rows")
-            cap = getattr(self.suite.task_caps.get(owner.task, self.suite.caps), phase)
-            self._datasets[at] = self.locator.dataset(owner, rows, phase, language or rows.language or "en", cap)
-        return self._datasets[at]
-
 
 def _identities(data: object) -> object:
     """Job data without names and locations: what the rows are, not where they lie."""
     if isinstance(data, dict):
         return data["identity"] if "identity" in data else {name: _identities(value) for name, value in data.items()}
-    return data
+    return [_identities(value) for value in data] if isinstance(data, list) else data

@@ -114,8 +114,17 @@ def write_readme(shelf: release.Board) -> None:
 
 
 def content_of(plan: Plan, catalog: Catalog, store: Store, outcome: Outcome) -> dict:
-    """The release document of a finished run. Raises RefusedError when no cell is left that could be shown."""
+    """The release document of a finished run.
+
+    Raises RefusedError when test labels are placeholders (and the suite does not waive that), or no cell has a score.
+    """
     content = aggregate.content(plan, catalog, store, outcome.refused)
+    hidden = sorted({cell["target"] for cell in content["cells"] if "placeholder" in cell["flags"]})
+    if hidden and "placeholder" not in plan.suite.waives:
+        raise RefusedError(
+            f"{', '.join(hidden)}: test labels are placeholders (all empty or all the same), so nothing can be scored on them. "
+            "Cut the task to rows with labels, drop those languages, or write `waives: [placeholder]` into the suite"
+        )
     if all(cell["score"] is None for cell in content["cells"]):
         flags = sorted({flag for cell in content["cells"] for flag in cell["flags"]})
         raise RefusedError(f"no cell of suite {plan.suite.suite} has a score ({', '.join(flags)}); there is nothing to release")

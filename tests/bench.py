@@ -10,7 +10,7 @@ import torch
 from harness.data import mini
 from harness.data.batching import micro_batches
 from harness.encoder import LoadedEncoder, find
-from harness.families import TRAINED, TaskModel
+from harness.families import TRAINED, build
 from harness.hub import Where
 from harness.jobs.evaluate import forward
 from harness.metrics import METRICS, search
@@ -34,20 +34,20 @@ def encoder(catalog, tmp_path_factory):
     except Exception as error:
         pytest.skip(str(error))
     torch.set_num_threads(1)
-    return LoadedEncoder(str(found.folder), found.identity)
+    return LoadedEncoder(str(found.folder), found.identity, found.declared)
 
 
 @pytest.fixture(scope="module")
 def work(encoder):
     """A model and features of varied length: mini's XNLI rows, repeated to spread the lengths as real pairs do."""
-    task = {"labels": mini.NLI_LABELS, "max_length": 128, "options": {}, "metric": "accuracy"}
+    task = {"family": "classification", "labels": mini.NLI_LABELS, "max_length": 128, "options": {}, "metric": "accuracy"}
     rows = [
         {"id": str(i), "text": r["sentence1"] * (1 + i % 4), "text_pair": r["sentence2"], "label": r["gold_label"]}
         for i, r in enumerate(mini.rows("xnli", "en", "train")[:ROWS])
     ]
     family = TRAINED["classification"]
     features = family.encode(rows, encoder, task, training=True)
-    model = TaskModel(encoder.fresh(0.1, 0.0), family.head(encoder.config.hidden_size, task, 0.1))
+    model = build(encoder, {"xnli": task}, 0.1, 0.0, seed=lambda name: 0)
     return family, model, features
 
 

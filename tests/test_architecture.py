@@ -23,7 +23,7 @@ ALLOWED = {
     "errors": set(),
     "hub": set(),
 }
-CLI = {"cli", "runner", "estimate", "doctor"}  # the command line and its helpers import anything
+CLI = {"cli", "runner", "graph", "estimate", "doctor", "scoring", "submission"}  # the command line and its helpers import anything
 ASLEEP = {"spec", "plan", "store", "metrics", "leaderboard", "data", "engines", "errors", "hub", "encoder"} | CLI
 HEAVY = {"torch", "transformers", "datasets"}
 
@@ -76,7 +76,7 @@ def test_nothing_but_the_command_line_imports_the_command_line():
         f"{named(path)}:{line} imports {other}"
         for path in FILES
         for line, other in rooms_imported(path)
-        if other == "cli" or (other in CLI and room(path) not in CLI)
+        if (other == "cli" and room(path) != "cli") or (other in CLI and room(path) not in CLI)
     ]
     assert wrong == []
 

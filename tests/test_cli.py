@@ -11,6 +11,8 @@ COMMANDS = [
     "",
     "eval",
     "plan",
+    "score",
+    "submission",
     "list",
     "show",
     "validate",
@@ -71,7 +73,9 @@ def test_every_command_is_in_the_help_test(rig, tmp_path):
         assert {f"{group} {name}".strip() for name in listed} <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("arguments", ["--help", "eval --help", "list", "list tasks --json", "show mini", "leaderboard --help"])
+@pytest.mark.parametrize(
+    "arguments", ["--help", "eval --help", "score --help", "list", "list tasks --json", "show mini", "leaderboard --help"]
+)
 def test_the_light_commands_wake_nothing_heavy(rig, tmp_path, arguments):
     done = rig.run([sys.executable, "-c", WHAT_WOKE, *arguments.split()], tmp_path)
     assert done.returncode == 0, done.stderr
@@ -114,6 +118,15 @@ def test_it_works_without_torch(rig, undisturbed, tmp_path, without_torch, argum
     assert done.stdout
 
 
+def test_official_scores_need_no_torch(rig, undisturbed, tmp_path, without_torch):
+    copied(undisturbed, tmp_path)
+    suite = ["tiny", "out", "--arm", "none", "-t", rig.specs, "--encoder-root", rig.encoders, "--as", "tiny_pairs=tatoeba"]
+    for words in (["submission", *suite, "--labels", "gold"], ["score", "out", "gold", "--json"]):
+        done = rig.run(rig.command(*words), tmp_path, PYTHONPATH=without_torch)
+        assert done.returncode == 0, done.stderr
+    assert list(json.loads(done.stdout)["scores"]) == ["tatoeba"]
+
+
 def test_torch_really_is_taken_away(rig, tmp_path, without_torch):
     done = rig.run([sys.executable, "-c", "import torch"], tmp_path, PYTHONPATH=without_torch)
     assert "a test took it away" in done.stderr
@@ -139,6 +152,10 @@ MISTAKES = {
     "unknown name": ("show mini_xnl", {}, 2, ["mini_xnl", "did you mean 'mini_xnli'?"]),
     "unknown list": ("list planets", {}, 2, ["cannot list 'planets'"]),
     "unknown release": ("leaderboard show 7", {}, 2, ["no release"]),
+    "no predictions": ("score nowhere .", {}, 2, ["nowhere"]),
+    "no labels": ("score . nowhere", {}, 2, ["nowhere"]),
+    "nothing to score": ("score . .", {}, 2, ["nothing to score"]),
+    "submission of nothing": ("submission mini out", {}, 74, ["no store at"]),
     "unknown option": ("eval --sweet mini", {}, 2, ["--sweet"]),
     "unknown command": ("evaluate", {}, 2, ["evaluate"]),
     "missing data root": ("eval --data-root nowhere", {}, 2, ["nowhere"]),

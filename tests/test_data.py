@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from harness.data import rows as data_rows
 from harness.data.inspect import check_data, placeholder
-from harness.data.locate import Locator
+from harness.data.locate import Dataset, Locator, file_hashes, union
 from harness.data.overlap import fingerprints, normalise, shared_rows
 from harness.errors import MissingError, SpecError
 from harness.hub import Where
@@ -33,7 +33,8 @@ QUICK = settings(max_examples=100, deadline=None)
 def described(*files: Path, name: str = "toy test en", **identity) -> dict:
     """A data set as a job's JSON describes it, one part a file."""
     parts = [{"sha256": [], "split": "x", "start": None, "stop": None} for _ in files]
-    defaults = {"parts": parts, "where": {}, "columns": {"text": "text", "label": "label"}, "labels": ["no", "yes"], "cap": None}
+    defaults = {"family": "classification", "parts": parts, "where": {}, "unless": {}, "cap": None}
+    defaults |= {"columns": {"text": "text", "label": "label"}, "labels": ["no", "yes"]}
     return {"name": name, "identity": defaults | identity, "location": [{"files": [str(file)]} for file in files]}
 
 
@@ -296,10 +297,143 @@ def test_caps_choose_the_same_ids_in_parallel_languages(count, cap, lost):
 def test_numbering_gives_a_row_the_number_it_has_everywhere(rows, absent):
     absent = sorted(number for number in absent if number < rows)
     spec = {"rows": rows, "absent": absent}
-    assert data_rows._numbers(rows, spec, "x") == list(range(rows))  # a complete copy
-    assert data_rows._numbers(rows - len(absent), spec, "x") == [i for i in range(rows) if i not in absent]
-    with pytest.raises(SpecError, match="the copy of the data is another one"):
-        data_rows._numbers(rows + 1, spec, "x")
+    assert data_rows._numbers(rows, spec) == list(range(rows))  # a complete copy
+    assert data_rows._numbers(rows - len(absent), spec) == [i for i in range(rows) if i not in absent]
+    # Of another copy nobody knows which rows it lacks: its numbers are those of no other language.
+    assert data_rows._numbers(rows + 1, spec) == [f"own-{i}" for i in range(rows + 1)]
+
+
+def test_a_copy_of_unknown_length_shares_no_id(tmp_path):
+    path = jsonl(tmp_path / "rows.jsonl", texts(*["no"] * 9))
+    rows = data_rows.load(described(path, numbering={"rows": 12, "absent": [3, 5]}))
+    assert [row["id"] for row in rows] == [f"own-{i}" for i in range(9)]
+    assert rows[7]["id"] == "own-7"
+    assert [row["id"] for row in data_rows.load(described(path, numbering={"rows": 11, "absent": [3, 5]}))] == [
+        "0", "1", "2", "4", "6", "7", "8", "9", "10"
+    ]  # fmt: skip
+
+
+# Columns that are several, or inside another; rows left out
+
+
+def test_several_columns_are_one_text(tmp_path):
+    path = jsonl(tmp_path / "rows.jsonl", [{"context": "A b.", "question": "Who?", "n": 7, "label": 0}])
+    (row,) = data_rows.load(described(path, columns={"text": ["context", "question", "n"], "label": "label"}))
+    assert row == {"id": "0", "text": "A b. Who? 7", "label": "no"}
+
+
+def test_a_dotted_column_is_a_field_of_another(tmp_path):
+    rows = [{"choices": {"text": ["a", "b"], "label": ["A", "B"]}, "a.b": "own", "a": {"b": "inner"}, "q": "?", "key": "B"}]
+    choice = described(
+        jsonl(tmp_path / "rows.jsonl", rows),
+        family="multiple_choice",
+        columns={"text": "a.b", "choices": "choices.text", "label": "key"},
+        labels=["A", "B"],
+    )
+    (row,) = data_rows.load(choice)
+    assert row == {"id": "0", "text": "own", "choices": ["a", "b"], "label": "B"}  # a column of that very name comes first
+    choice["identity"]["columns"]["choices"] = "choices.texts"
+    with pytest.raises(SpecError, match=r"no column 'choices\.texts' in the data; they have choices, a\.b, a, q, key"):
+        data_rows.load(choice)
+
+
+@pytest.mark.parametrize("columns", [{"choices": ["e0", "e1"]}, {"choices": "endings"}])
+def test_choices_are_a_list_of_columns_or_a_column_of_lists(tmp_path, columns):
+    row = {"ctx": "He", "more": "then", "e0": "ran", "e1": "sat", "endings": ["ran", "sat"], "label": "1"}
+    path = jsonl(tmp_path / "rows.jsonl", [row])
+    columns = {"text": "ctx", "label": "label"} | columns
+    plain = described(path, family="multiple_choice", columns=columns, labels=["0", "1"])
+    assert data_rows.load(plain) == [{"id": "0", "text": "He", "choices": ["ran", "sat"], "label": "1"}]
+    begun = described(path, family="multiple_choice", columns=columns | {"choice_prefix": "more"}, labels=["0", "1"])
+    assert data_rows.load(begun)[0]["choices"] == ["then ran", "then sat"]
+    path = jsonl(tmp_path / "more.jsonl", [row | {"more": ""}])
+    begun = described(path, family="multiple_choice", columns=columns | {"choice_prefix": "more"}, labels=["0", "1"])
+    assert data_rows.load(begun)[0]["choices"] == ["ran", "sat"]
+
+
+def test_unless_leaves_rows_out(tmp_path):
+    path = jsonl(tmp_path / "rows.jsonl", texts("no", "-1", "yes", "-1", "-10"))
+    kept = data_rows.load(described(path, unless={"label": "-1*"}))
+    assert [(row["id"], row["text"]) for row in kept] == [("0", "row 0"), ("1", "row 2")]
+    with pytest.raises(SpecError, match=r"`unless` names column 'gold', the data have text, label"):
+        data_rows.load(described(path, unless={"gold": "-1"}))
+
+
+# Several data sets as one
+
+
+@QUICK
+@given(sizes=st.lists(st.integers(1, 30), min_size=2, max_size=4), cap=st.none() | st.integers(1, 80))
+def test_a_union_says_of_each_row_where_it_is_from(tmp_path_factory, sizes, cap):
+    folder = tmp_path_factory.mktemp("union")
+    members = []
+    for i, size in enumerate(sizes):
+        one = described(jsonl(folder / f"{i}.jsonl", texts(*["no"] * size)))
+        members.append(Dataset("x", one["identity"], one["location"]))
+    rows = data_rows.load(union("all train en", members, cap).to_json())
+    everything = [f"{i}:{n}" for i, size in enumerate(sizes) for n in range(size)]
+    assert len(rows) == min(cap or sum(sizes), sum(sizes))
+    assert [id_ for id_ in everything if id_ in {row["id"] for row in rows}] == [row["id"] for row in rows]
+    assert cap is not None or rows[-1]["id"] == f"{len(sizes) - 1}:{sizes[-1] - 1}"
+
+
+def test_a_union_lacks_what_a_member_lacks():
+    here, gone = Dataset("a", {"parts": []}, [{"files": []}]), Dataset("b", {"missing": {}}, [], "no b here")
+    assert union("all", [here, here], None).missing is None
+    assert union("all", [here, gone], None).missing == "no b here"
+
+
+# Bitext
+
+
+def bitext(folder: Path, source: str, target: str, gold: str, **identity) -> dict:
+    files = {"fr": source, "en": target, "gold": gold}
+    for part, text in files.items():
+        (folder / part).write_text(text, encoding="utf-8")
+    dataset = described(folder / "fr", family="bitext_mining", columns={}, labels=None, **identity)
+    return dataset | {"location": [{"files": [str(folder / part) for part in files]}]}
+
+
+def test_bitext_heaps(tmp_path):
+    heaps = bitext(tmp_path, "fr-1\tUn\r\nfr-2\tdeux\ttrois\n\n", "en-1\tOne\nen-2\ttwo\n", "fr-1\ten-2\nfr-1\ten-1\n")
+    assert data_rows.load(heaps) == [
+        {"id": "fr-1", "side": "source", "text": "Un", "pairs": ["en-2", "en-1"]},
+        {"id": "fr-2", "side": "source", "text": "deux\ttrois", "pairs": []},
+        {"id": "en-1", "side": "target", "text": "One", "pairs": []},
+        {"id": "en-2", "side": "target", "text": "two", "pairs": []},
+    ]
+
+
+@pytest.mark.parametrize("cap", range(1, 41, 3))
+def test_a_capped_heap_keeps_no_pair_with_a_stranger(tmp_path, cap):
+    sides = {side: "".join(f"{side}-{i}\ttext {i}\n" for i in range(20)) for side in ("fr", "en")}
+    heaps = bitext(tmp_path, *sides.values(), "".join(f"fr-{i}\ten-{i}\n" for i in range(20)), cap=cap)
+    rows = data_rows.load(heaps)
+    known = {row["id"] for row in rows}
+    assert len(rows) == cap
+    pairs = {(row["id"], pair) for row in rows for pair in row["pairs"]}
+    assert pairs == {(f"fr-{i}", f"en-{i}") for i in range(20) if {f"fr-{i}", f"en-{i}"} <= known}
+
+
+@pytest.mark.parametrize(
+    ("source", "gold", "message"),
+    [
+        ("fr-1\tUn\nfr-2 deux\n", "", r"fr:2:1: no tab between the two columns"),
+        ("fr-1\tUn\n", "fr-1 en-1\n", r"gold:1:1: no tab between the two columns"),
+        ("fr-1\tUn\n", "fr-9\ten-1\n", r"gold: it names 'fr-9', which fr does not have"),
+        ("fr-1\tUn\n", "fr-1\ten-9\n", r"gold: it names 'en-9', which en does not have"),
+    ],
+)
+def test_broken_bitext_is_named(tmp_path, source, gold, message):
+    with pytest.raises(SpecError, match=message):
+        data_rows.load(bitext(tmp_path, source, "en-1\tOne\n", gold))
+
+
+def test_a_heap_cannot_be_sliced(tmp_path):
+    heaps = bitext(tmp_path, "fr-1\tUn\n", "en-1\tOne\n", "")
+    heaps["identity"]["parts"][0]["stop"] = "50%"
+    with pytest.raises(SpecError, match="cannot be sliced"):
+        data_rows.load(heaps)
 
 
 # Finding files
@@ -347,6 +481,129 @@ def test_a_missing_hub_data_set_says_how_to_fetch_it(tmp_path, monkeypatch):
         MissingError, match=r"nyu-mll/glue, config qqp, split train: .*hf download nyu-mll/glue --repo-type dataset"
     ):
         locator.dataset(task, task.train, "train", "en", None)
+
+
+SPECS = {
+    "one": TASK.replace("task: toy", "task: one").replace("data/{name}", "data/one.{name}"),
+    "two": TASK.replace("task: toy", "task: two").replace("data/{name}", "data/two.{name}"),
+    "both": TASK.replace("task: toy", "task: both").replace("train: {split: train, language: en}", "train: {tasks: [one, two]}"),
+    "spoken": TASK.replace("task: toy", "task: spoken").replace("language: en}\ndev", "languages: [de, en]}\ndev"),
+    "listed": TASK.replace("task: toy", "task: listed")
+    .replace("names: {de", "label_file: labels.txt, names: {de")
+    .replace("labels: [no, yes]\n", ""),
+}
+
+
+@pytest.fixture
+def specs(tmp_path) -> Path:
+    """A user's folder of tasks that take rows from several tasks, from several languages, and labels from a file."""
+    (tmp_path / "data").mkdir()
+    for name, text in SPECS.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    for i, of in enumerate(("one.en", "two.en", "en", "german")):
+        for split in ("train", "test", "more"):
+            jsonl(tmp_path / "data" / f"{of}.{split}.jsonl", [{"text": f"{of} {n}", "label": "no"} for n in range(3 + i)])
+    return tmp_path
+
+
+def located(folder: Path) -> tuple[Catalog, Locator]:
+    catalog = Catalog.load([folder])
+    return catalog, Locator(catalog, Where(offline=True), HashIndex(folder / "index"))
+
+
+def test_rows_of_several_tasks(specs):
+    catalog, locator = located(specs)
+    both = locator.rows(catalog.task("both"), "train")
+    assert [row["id"] for row in data_rows.load(both.to_json())] == ["0:0", "0:1", "0:2", "1:0", "1:1", "1:2", "1:3"]
+    assert len(file_hashes(both.identity)) == 2
+    (specs / "data" / "two.en.train.jsonl").unlink()
+    missing = located(specs)[1].rows(catalog.task("both"), "train")
+    assert re.search(r"two: no file .*two\.en\.train\.jsonl", missing.missing)
+    assert file_hashes(missing.identity) != []  # what is here is named all the same
+
+
+def test_rows_of_several_languages_by_the_spec_or_by_an_arm(specs):
+    catalog, locator = located(specs)
+    spoken = locator.rows(catalog.task("spoken"), "train")
+    rows = data_rows.load(spoken.to_json())
+    assert [row["id"] for row in rows] == [f"0:{i}" for i in range(6)] + [f"1:{i}" for i in range(5)]
+    assert {row["text"].split()[0] for row in rows[:6]} == {"german"}
+    english = locator.rows(catalog.task("spoken"), "train", languages=("en",))
+    assert [row["text"] for row in data_rows.load(english.to_json())] == [f"en {i}" for i in range(5)]
+    assert [row["id"] for row in data_rows.load(locator.rows(catalog.task("spoken"), "dev").to_json())] == list("01234")
+
+
+def test_rows_of_several_tasks_in_several_languages(specs):
+    jsonl(specs / "data" / "one.german.train.jsonl", texts("no"))
+    jsonl(specs / "data" / "two.german.train.jsonl", texts("no", "no"))
+    catalog, locator = located(specs)
+    both = locator.rows(catalog.task("both"), "train", languages=("de", "en"))
+    rows = data_rows.load(both.to_json())
+    assert len({row["id"] for row in rows}) == len(rows) == 1 + 3 + 2 + 4
+    assert len(file_hashes(both.identity)) == 4
+
+
+def test_a_file_of_labels_gives_their_order(specs):
+    catalog = Catalog.load([specs])
+    task = catalog.task("listed")
+    lacking = Locator(catalog, Where(offline=True), HashIndex(specs / "index")).rows(task, "train")
+    assert "labels.txt" in lacking.missing
+    (specs / "labels.txt").write_text("yes\n\n no \n")
+    locator = Locator(catalog, Where(offline=True), HashIndex(specs / "index"))
+    assert locator.labels(task) == ["yes", "no"]
+    dataset = locator.rows(task, "train")
+    assert dataset.identity["labels"] == ["yes", "no"]
+    assert {row["label"] for row in data_rows.load(dataset.to_json())} == {"no"}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"), [('{"b": 1, "a": 0, "c": 2}', ["a", "b", "c"]), ("[1, 2]", None), ('{"a": ', None)]
+)
+def test_a_json_file_of_labels(specs, content, expected):
+    spec = specs / "listed.yaml"
+    spec.write_text(spec.read_text().replace("labels.txt", "labels.json"))
+    (specs / "labels.json").write_text(content)
+    catalog, locator = located(specs)
+    if expected:
+        assert locator.labels(catalog.task("listed")) == expected
+    else:
+        with pytest.raises(SpecError, match=r"labels\.json: no JSON map from label to number"):
+            locator.labels(catalog.task("listed"))
+
+
+SHARDS = """
+task: shards
+version: 1
+role: [training]
+family: mlm
+languages: [en]
+source: {{hub: nobody/wiki, config: "2023.{{language}}"{first}}}
+train: {{split: "train[10:]"}}
+dev: {{split: "train[:10]"}}
+columns: {{text: text}}
+metric: masked_accuracy
+about: {{title: shards}}
+"""
+
+
+@pytest.mark.parametrize("first", [None, 1, 2, 9])
+def test_only_the_first_files_of_many_shards(tmp_path, first):
+    import pyarrow
+    import pyarrow.parquet
+
+    (tmp_path / "shards.yaml").write_text(SHARDS.format(first=f", first_files: {first}" if first else ""))
+    folder = tmp_path / "root" / "nobody" / "wiki" / "2023.en"
+    folder.mkdir(parents=True)
+    for shard in range(3):
+        rows = [{"text": f"{shard} {i}"} for i in range(20)]
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), folder / f"train-{shard:05d}-of-00003.parquet")
+    catalog = Catalog.load([tmp_path])
+    locator = Locator(catalog, Where(data_root=tmp_path / "root", offline=True), HashIndex(tmp_path / "index"))
+    train, dev = (locator.rows(catalog.task("shards"), phase) for phase in ("train", "dev"))
+    files = min(first or 3, 3)
+    assert len(file_hashes(train.identity)) == files
+    assert len(data_rows.load(train.to_json())) == 20 * files - 10
+    assert [row["text"] for row in data_rows.load(dev.to_json())] == [f"0 {i}" for i in range(10)]
 
 
 # Placeholder labels

@@ -167,7 +167,6 @@ def test_every_arm_sees_the_same_batches_in_the_same_order(kept, target):
 def test_every_arm_starts_a_target_with_the_same_head(kept, tmp_path):
     import torch
 
-    from harness.families import TRAINED
     from harness.jobs.context import Context
     from harness.jobs.train import fresh_model
     from harness.store import Store
@@ -178,10 +177,9 @@ def test_every_arm_starts_a_target_with_the_same_head(kept, tmp_path):
         body = job(store.root, name)
         body["spec"] |= changed
         ctx = Context(store, body["key"], body, tmp_path, lambda done, total: None, lambda: False)
-        spec = body["spec"]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(len(name))  # whatever went before must not matter
-            model = fresh_model(ctx, TRAINED[spec["task"]["family"]], ctx.encoder(), spec["task"], spec["recipe"])
+            model = fresh_model(ctx, ctx.encoder())
         return model.state_dict()
 
     def same(one: dict, other: dict, part: str) -> bool:
@@ -189,10 +187,10 @@ def test_every_arm_starts_a_target_with_the_same_head(kept, tmp_path):
 
     names = [f"train tiny target tiny_mood seed 1{after}" for after in ("", " after mini_topic", " after tiny_colour")]
     none, topic, colour = map(start, names)
-    assert same(none, topic, "head.") and same(none, colour, "head.")
+    assert same(none, topic, "heads.") and same(none, colour, "heads.")
     assert not same(none, topic, "encoder.") and not same(topic, colour, "encoder.")
     other_seed = start(names[0], seed=2)
-    assert same(none, other_seed, "encoder.") and not same(none, other_seed, "head.")
+    assert same(none, other_seed, "encoder.") and not same(none, other_seed, "heads.")
 
 
 # Plans -----------------------------------------------------------------------------------------------
@@ -272,7 +270,7 @@ seeds: [1]
 recipes:
   intermediate: {learning_rate: 1e-3, batch_size: 8, max_updates: 2, evaluations: 1}
   target: {learning_rate: 1e-3, batch_size: 8, max_updates: 2, evaluations: 1}
-waives: [unlearned]
+waives: [unlearned, placeholder]
 """
 
 
@@ -338,6 +336,19 @@ def test_hidden_labels_give_no_score(bad):
         assert cell["score"] is None
     assert not any("hidden" in average["targets"] for average in only_release(folder)["averages"])
     assert "labels carry no information" in done.stdout
+
+
+def test_hidden_labels_are_refused_unless_waived(rig, bad, tmp_path):
+    folder, _ = bad
+    (tmp_path / "strict.yaml").write_text(
+        BAD.lstrip().replace("suite: bad", "suite: strict").replace("[unlearned, placeholder]", "[unlearned]")
+    )
+    board = tmp_path / "board"
+    done = rig.run(rig.eval("strict", "--tasks", folder / "bad", "--tasks", tmp_path / "strict.yaml", "--board", board), folder)
+    assert done.returncode == 4
+    assert "refused: hidden: test labels are placeholders" in done.stderr
+    assert "`waives: [placeholder]`" in done.stderr
+    assert not board.exists()
 
 
 def test_a_release_without_any_score_is_refused(rig, bad, tmp_path):

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def proto_fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
 class XtremeEncoder:
     """XLM-R's layout over the reference vocabulary: <s> A </s></s> B </s>, no segment ids. Its <unk> is 3."""
 
-    has_token_types, max_length, template = False, 512, ([0], [2, 2], [2])
+    has_token_types, max_length, template, word_prefix = False, 512, ([0], [2, 2], [2]), ""
 
     def __init__(self, model: Path):
         from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers, processors
@@ -146,7 +147,7 @@ def as_rows(drawn) -> list[dict]:
 @QUICK
 @given(drawn=sentences(140), max_length=st.sampled_from([128, 140, 256]))
 def test_no_word_is_lost_whatever_its_length(minilm, drawn, max_length):
-    rows, task = as_rows(drawn), task_of("tagging", max_length, ["A", "B", "C"])
+    rows, task = as_rows(drawn), task_of("tagging", max_length, ["A", "B", "C"], outside=False)
     features = tagging.encode(rows, minilm, task, training=True)
     labels = [[] for _ in rows]
     first_pieces = [[] for _ in rows]
@@ -168,7 +169,7 @@ def test_no_word_is_lost_whatever_its_length(minilm, drawn, max_length):
 @QUICK
 @given(drawn=sentences(30))
 def test_predictions_of_a_split_sentence_come_back_in_order(minilm, drawn):
-    rows, task = as_rows(drawn), task_of("tagging", 40, ["A", "B", "C"])
+    rows, task = as_rows(drawn), task_of("tagging", 40, ["A", "B", "C"], outside=False)
     features = tagging.encode(rows, minilm, task, training=False)
     logits = []
     for feature in features:
@@ -198,7 +199,7 @@ def test_a_word_longer_than_the_window_fits_it(minilm):
 
 def test_tags_sit_on_first_pieces_only(minilm):
     rows = as_rows([[("unbelievably", "A"), ("good", "B")]])
-    task = task_of("tagging", 128, ["A", "B"])
+    task = task_of("tagging", 128, ["A", "B"], outside=False)
     (feature,) = tagging.encode(rows, minilm, task, training=True)
     assert minilm.tokenizer.convert_ids_to_tokens(feature["input_ids"])[1:4] == ["un", "##bel", "##ie"]
     assert feature["firsts"] == [1, len(feature["input_ids"]) - 2]
@@ -208,24 +209,39 @@ def test_tags_sit_on_first_pieces_only(minilm):
 
 
 def test_an_empty_sentence_is_one_empty_prediction(minilm):
-    rows, task = as_rows([[], [("a", "A")]]), task_of("tagging", 128, ["A"])
+    rows, task = as_rows([[], [("a", "A")]]), task_of("tagging", 128, ["A"], outside=False)
     features = tagging.encode(rows, minilm, task, training=True)
     assert tagging.decode([np.zeros((len(f["input_ids"]), 1)) for f in features], features, rows, task) == [[], ["A"]]
+
+
+@pytest.mark.parametrize(("labels", "outside", "classes"), [("AB", True, "OAB"), ("AB", False, "AB"), ("AOB", True, "AOB")])
+def test_a_word_may_be_outside_even_where_no_tag_is(minilm, labels, outside, classes):
+    """XTREME's 18 classes for UD-POS; jiant has 17."""
+    rows, task = as_rows([[("a", "A"), ("b", "B")]]), task_of("tagging", 128, list(labels), outside=outside)
+    (feature,) = tagging.encode(rows, minilm, task, training=True)
+    assert "".join(classes[i] for i in feature["labels"]) == "AB"
+    assert tagging.head(SimpleNamespace(config=SimpleNamespace(hidden_size=8)), None, task, 0.0).out.out_features == len(classes)
+    for i, name in enumerate(classes):
+        logits = np.zeros((len(feature["input_ids"]), len(classes)))
+        logits[:, i] = 1.0
+        assert tagging.decode([logits], [feature], rows, task) == [[name, name]]
 
 
 @needs_shared
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_tagging_features_equal_xtremes(xtreme, split):
-    """Cut points, ids, label positions and labels. One difference is ours: a single </s> where XTREME puts two."""
+    """Cut points, ids, label positions and labels; both its two </s> and, without `extra_separator`, jiant's one."""
     oracle = reference("tagging_xtreme")
     task = task_of("tagging", oracle["max_len"], oracle["label_list"])
     rows = as_rows([[(word, tag if split == "dev" else "X") for word, tag in sentence] for sentence in oracle["sentences"]])
     ours, theirs = tagging.encode(rows, xtreme, task, training=False), oracle["features"][split]
-    assert len(ours) == theirs["n_examples"] == 9
+    jiants = tagging.encode(rows, xtreme, task | {"options": task["options"] | {"extra_separator": False}}, training=False)
+    assert len(ours) == len(jiants) == theirs["n_examples"] == 9
     for i, feature in enumerate(ours):
         ids = unpadded(theirs["input_ids"][i], theirs["mask"][i])
-        assert ids[-2:] == [2, 2]
-        assert feature["input_ids"] == ids[:-1]
+        assert feature["input_ids"] == ids
+        assert jiants[i]["input_ids"] == ids[:-1]
+        assert jiants[i]["firsts"] == feature["firsts"]
         labelled = {at: label for at, label in enumerate(theirs["label_ids"][i]) if label != tagging.IGNORE}
         assert dict(zip(feature["firsts"], feature["labels"], strict=True)) == labelled
 
@@ -614,7 +630,7 @@ def test_retrieval_asks_from_the_side_its_spec_names():
         return np.array([vectors[text] for text in texts], dtype=np.float32)
 
     answers = {
-        direction: retrieval.predict(embed, rows, task_of("retrieval", direction=direction))
+        direction: retrieval.predict(embed, rows, task_of("retrieval", direction=direction), None)[0]
         for direction in ("english_to_foreign", "foreign_to_english")
     }
     assert answers == {"english_to_foreign": ["1", "1"], "foreign_to_english": ["0", "0"]}
@@ -628,11 +644,14 @@ def test_pooling_ignores_padding_and_keeps_special_tokens():
     assert pool(hidden, mask, "cls").tolist() == [[1.0, 0.0]]
 
 
-@pytest.mark.parametrize("name", sorted(TRAINED))
-def test_heads_have_the_shape_the_family_says(name):
-    family, hidden = TRAINED[name], torch.zeros(2, 5, 8)
-    logits = family.head(8, task_of(name, labels=["a", "b", "c"]), 0.1)(hidden)
-    assert logits.shape == {"classification": (2, 3), "tagging": (2, 5, 3), "span_qa": (2, 5, 2)}[name]
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("classification", (6, 3)), ("multiple_choice", (2, 3)), ("tagging", (6, 5, 4)), ("span_qa", (6, 5, 2))],
+)
+def test_heads_have_the_shape_the_family_says(name, shape):
+    """Masked-LM has the head of the checkpoint: tests/test_encoders.py."""
+    encoder, hidden = SimpleNamespace(config=SimpleNamespace(hidden_size=8)), torch.zeros(6, 5, 8)
+    assert TRAINED[name].head(encoder, None, task_of(name, labels=["a", "b", "c"]), 0.1)(hidden).shape == shape
 
 
 def test_families_of_specs_and_of_code_are_the_same():

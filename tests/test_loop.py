@@ -12,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from harness.data.batching import epoch_batches, micro_batches, stream_seed
+from harness.data import rows as data_rows
+from harness.data.batching import epoch_batches, feature_length, micro_batches, stream_seed
 from harness.encoder import LoadedEncoder
-from harness.families import TRAINED, TaskModel
+from harness.families import TRAINED, build
 from harness.jobs import train
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
-from harness.metrics import Scored
+from harness.jobs.part import Part
 from harness.spec.family import FAMILIES
-from harness.spec.suite import Recipe
+from harness.spec.recipe import Recipe
 from harness.store import Store, file_sha256, key_of
 
 QUICK = settings(max_examples=60, deadline=None)
@@ -28,6 +29,7 @@ VOCABULARY = [
     "[UNK]",
     "[CLS]",
     "[SEP]",
+    "[MASK]",
     *"abcdefghijklmnopqrstuvwxyz.?",
     *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz"),
 ]
@@ -43,7 +45,7 @@ def make_encoder(folder: Path) -> Path:
     fast.normalizer, fast.pre_tokenizer = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
     fast.decoder = decoders.WordPiece()
     fast.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep")}
+    names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
     inputs = ["input_ids", "token_type_ids", "attention_mask"]
     PreTrainedTokenizerFast(tokenizer_object=fast, model_input_names=inputs, **names).save_pretrained(folder)
     size = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -83,6 +85,10 @@ def raw_rows(family: str, count: int, seed: int = 1) -> list[dict]:
             rows.append({"text": " ".join(tokens), "text_pair": tokens[0], "label": int(tokens[0] < "c")})
         elif family == "tagging":
             rows.append({"tokens": tokens, "tags": [int(token < "c") for token in tokens]})
+        elif family == "multiple_choice":
+            rows.append({"text": " ".join(tokens), "one": tokens[0], "two": tokens[1], "label": int(tokens[0] > tokens[1])})
+        elif family == "mlm":
+            rows.append({"text": " ".join(tokens)})
         else:
             text = " ".join(tokens)
             answers = {"text": [tokens[-1]], "answer_start": [len(text) - len(tokens[-1])]}
@@ -93,37 +99,49 @@ def raw_rows(family: str, count: int, seed: int = 1) -> list[dict]:
 COLUMNS = {
     "classification": {"text": "text", "text_pair": "text_pair", "label": "label"},
     "tagging": {"tokens": "tokens", "tags": "tags"},
+    "multiple_choice": {"text": "text", "choices": ["one", "two"], "label": "label"},
+    "mlm": {"text": "text"},
     "span_qa": {"context": "context", "question": "question", "answers": "answers"},
 }
-LABELS = {"classification": ["no", "yes"], "tagging": ["A", "B"], "span_qa": None}
+LABELS = {"classification": ["no", "yes"], "tagging": ["A", "B"], "multiple_choice": ["first", "second"]}
+METRIC = {
+    "classification": "accuracy",
+    "multiple_choice": "accuracy",
+    "tagging": "span_f1",
+    "span_qa": "squad",
+    "mlm": "masked_accuracy",
+}
 
 
 def dataset(path: Path, family: str, count: int, seed: int = 1) -> dict:
     """A data set in a file, as a job's JSON describes it."""
     path.write_text("".join(json.dumps(row) + "\n" for row in raw_rows(family, count, seed)))
     parts = [{"sha256": [file_sha256(path)], "split": "train", "start": None, "stop": None}]
-    identity = {"family": family, "parts": parts, "where": {}, "columns": COLUMNS[family], "labels": LABELS[family], "cap": None}
+    identity = {"family": family, "parts": parts, "where": {}, "unless": {}, "cap": None}
+    identity |= {"columns": COLUMNS[family], "labels": LABELS.get(family)}
     return {"name": path.stem, "identity": identity, "location": [{"files": [str(path)]}]}
 
 
 def task_part(family: str) -> dict:
     options = {"span_qa": {"doc_stride": 8, "max_query_length": 8}}.get(family, {})
     return {
-        "name": "toy",
         "family": family,
-        "labels": LABELS[family] or [],
+        "version": 1,
+        "labels": LABELS.get(family, []),
         "max_length": 32,
         "options": FAMILIES[family].options(**options).model_dump(),
-        "metric": {"classification": "accuracy", "tagging": "span_f1", "span_qa": "squad"}[family],
+        "metric": METRIC[family],
     }
 
 
 def make_job(tmp: Path, folder: Path, family: str, rows: int = 22, **recipe) -> dict:
     recipe = {"learning_rate": 1e-3, "batch_size": 8, "epochs": 2, "micro_tokens": 64, "evaluations": 2} | recipe
-    spec = {"phase": "target", "seed": 1, "task": task_part(family), "recipe": Recipe(**recipe).model_dump(), "init": None}
-    data = {"train": dataset(tmp / "train.jsonl", family, rows), "dev": dataset(tmp / "dev.jsonl", family, 12, seed=2)}
+    spec = {"phase": "target", "seed": 1, "tasks": {"toy": task_part(family)}, "recipe": Recipe(**recipe).model_dump()}
+    spec |= {"sampler": None, "init": None}
+    sets = {"train": dataset(tmp / "train.jsonl", family, rows), "dev": dataset(tmp / "dev.jsonl", family, 12, seed=2)}
+    data = {phase: {"toy": rows} for phase, rows in sets.items()}
     files = {"model.safetensors": file_sha256(folder / "model.safetensors")}
-    found = {"name": "tiny", "folder": str(folder), "identity": {"files": files, "max_length": 64}}
+    found = {"name": "tiny", "folder": str(folder), "identity": {"files": files, "max_length": 64}, "declared": {}}
     job = {"kind": "train", "name": f"train toy {family}", "spec": spec, "needs": [], "encoder": found, **data}
     return {"key": key_of({"spec": spec, "rows": rows}), **job}
 
@@ -169,14 +187,19 @@ def trained(tmp: Path, job: dict, warm: dict, **kept) -> dict[str, bytes]:
     return outputs(ctx)
 
 
+def loop_of(tmp: Path, job: dict, warm: dict) -> train._Loop:
+    """The loop of a job before its first of ten updates."""
+    ctx = context(tmp, job, warm=warm)
+    return train._Loop(ctx, ctx.encoder(), [Part(ctx, ctx.encoder(), name) for name in job["spec"]["tasks"]], 10)
+
+
 # Gradients
 
 
 def gradients(encoder, family_name: str, groups: list[np.ndarray], features: list[dict]) -> tuple[float, list[torch.Tensor]]:
     """Loss and gradient of one batch, cut into `groups`, as the loop sums them."""
     family, task = TRAINED[family_name], task_part(family_name)
-    torch.manual_seed(7)
-    model = TaskModel(encoder.fresh(0.0, 0.0), family.head(encoder.config.hidden_size, task, 0.0)).train()
+    model = build(encoder, {"toy": task}, 0.0, 0.0, seed=lambda name: 7).train()
     terms, total = family.terms(features), 0.0
     for group in groups:
         examples = [features[i] for i in group]
@@ -186,22 +209,20 @@ def gradients(encoder, family_name: str, groups: list[np.ndarray], features: lis
     return total, [p.grad for p in model.parameters() if p.grad is not None]
 
 
-def encoded(encoder, family: str, count: int) -> list[dict]:
-    rows = raw_rows(family, count)
-    for i, row in enumerate(rows):
-        row["id"] = str(i)
-        if "label" in row:
-            row["label"] = LABELS[family][row["label"]]
-        if "tags" in row:
-            row["tags"] = [LABELS[family][tag] for tag in row["tags"]]
-    return TRAINED[family].encode(rows, encoder, task_part(family), training=True)
+def encoded(encoder, tmp: Path, family: str, count: int) -> list[dict]:
+    """Features as an update sees them."""
+    rows = data_rows.load(dataset(tmp / "encoded.jsonl", family, count))
+    features = TRAINED[family].encode(rows, encoder, task_part(family), training=True)
+    if family == "mlm":
+        return TRAINED[family].corrupt(features, np.random.default_rng(1), encoder, task_part(family))
+    return features
 
 
 @pytest.mark.parametrize("family", sorted(TRAINED))
 @pytest.mark.parametrize("budget", [1, 60, 10_000])
-def test_micro_batches_have_the_gradient_of_the_batch(encoder, family, budget):
-    features = encoded(encoder, family, 13)
-    lengths = np.array([len(feature["input_ids"]) for feature in features])
+def test_micro_batches_have_the_gradient_of_the_batch(encoder, tmp, family, budget):
+    features = encoded(encoder, tmp, family, 13)
+    lengths = np.array([feature_length(feature) for feature in features])
     whole = gradients(encoder, family, [np.arange(len(features))], features)
     groups = micro_batches(np.arange(len(features)), lengths, budget)
     assert len(groups) == {1: len(features), 10_000: 1}.get(budget, len(groups))
@@ -215,19 +236,16 @@ def test_micro_batches_have_the_gradient_of_the_batch(encoder, family, budget):
 @pytest.mark.parametrize("family", sorted(TRAINED))
 def test_an_update_moves_by_the_mean_over_its_own_rows(tmp, folder, encoder, warm, family):
     """With clipping out of the way, the gradient that reaches the optimizer for a batch of 3 is the mean over those 3."""
-    features = encoded(encoder, family, 9)
-    lengths = np.array([len(feature["input_ids"]) for feature in features])
+    features = encoded(encoder, tmp, family, 9)
     job = make_job(tmp, folder, family, dropout=0.0, attention_dropout=0.0, max_grad_norm=1e9, learning_rate=1e-9)
-    loop = train._Loop(context(tmp, job, warm=warm), TRAINED[family], encoder, job["spec"]["task"], job["spec"]["recipe"], 10)
-    seen = {}
+    loop, seen = loop_of(tmp, job, warm), {}
     loop.optimizer.register_step_pre_hook(
         lambda *_: seen.update({n: p.grad.clone() for n, p in loop.model.named_parameters() if p.grad is not None})
     )
-    batch = np.array([1, 4, 7])
-    loop.update(features, lengths, batch)
-    examples = [features[i] for i in batch]
+    examples = [features[i] for i in (1, 4, 7)]
+    loop.update(0, examples)
     make_deterministic(0)
-    model = train.fresh_model(loop.ctx, TRAINED[family], encoder, job["spec"]["task"], job["spec"]["recipe"])
+    model = train.fresh_model(loop.ctx, encoder).train()
     loss = TRAINED[family].loss(model(encoder.pad(examples, "cpu")), examples)
     (loss / TRAINED[family].terms(examples)).backward()
     assert loop.loss == [pytest.approx(loss.item() / TRAINED[family].terms(examples), rel=1e-4)]
@@ -258,12 +276,10 @@ def test_the_short_last_batch_is_trained_on(tmp, folder, warm):
         (1.0, [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.0]),
     ],
 )
-def test_rate_warms_up_and_falls_to_zero(tmp, folder, encoder, warm, warmup, factors):
+def test_rate_warms_up_and_falls_to_zero(tmp, folder, warm, warmup, factors):
     """The n-th update runs at the n-th factor; after the last one the rate is 0."""
     job = make_job(tmp, folder, "classification", warmup=warmup, learning_rate=0.5)
-    loop = train._Loop(
-        context(tmp, job, warm=warm), TRAINED["classification"], encoder, job["spec"]["task"], job["spec"]["recipe"], 10
-    )
+    loop = loop_of(tmp, job, warm)
     rates = [loop.schedule.get_last_lr()[0]]
     for _ in range(10):
         loop.optimizer.step()
@@ -272,11 +288,33 @@ def test_rate_warms_up_and_falls_to_zero(tmp, folder, encoder, warm, warmup, fac
     assert rates == pytest.approx([0.5 * factor for factor in factors])
 
 
-def test_weight_decay_spares_biases_and_layer_norms(tmp, folder, encoder, warm):
+def test_a_number_of_warm_up_updates_replaces_the_share(tmp, folder, warm):
+    job = make_job(tmp, folder, "classification", warmup=0.5, warmup_updates=4, learning_rate=1.0)
+    loop = loop_of(tmp, job, warm)
+    rates = []
+    for _ in range(6):
+        rates.append(loop.schedule.get_last_lr()[0])
+        loop.optimizer.step()
+        loop.schedule.step()
+    assert rates == pytest.approx([0, 0.25, 0.5, 0.75, 1, 5 / 6])
+
+
+@QUICK
+@given(updates=st.integers(1, 500), count=st.integers(0, 20), every=st.none() | st.integers(1, 600))
+def test_the_last_look_at_dev_is_after_the_last_update(updates, count, every):
+    found = train.looks({"evaluations": count, "evaluate_every": every}, updates)
+    if count == 0:
+        assert found == set()
+    else:
+        assert max(found) == updates
+        assert len(found) <= (-(-updates // every) if every else count)
+    if count and every:
+        assert found - {updates} == {n for n in range(1, updates) if n % every == 0}
+
+
+def test_weight_decay_spares_biases_and_layer_norms(tmp, folder, warm):
     job = make_job(tmp, folder, "classification", weight_decay=0.1)
-    loop = train._Loop(
-        context(tmp, job, warm=warm), TRAINED["classification"], encoder, job["spec"]["task"], job["spec"]["recipe"], 10
-    )
+    loop = loop_of(tmp, job, warm)
     decayed, plain = loop.optimizer.param_groups
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.1, 0.0)
     spared = {name for name, p in loop.model.named_parameters() if any(p is q for q in plain["params"])}
@@ -430,12 +468,7 @@ def test_the_loop_learns(tmp, folder, warm, family):
 
 def fake_scores(monkeypatch, mains: list[float]) -> None:
     scores = iter(mains)
-
-    def score_rows(*_):
-        main = next(scores)
-        return [], Scored({"accuracy": main}, main, {"correct": []}, 50.0, "constant", main - 50, 1.0)
-
-    monkeypatch.setattr(train, "score_rows", score_rows)
+    monkeypatch.setattr(train, "score_dev", lambda *_: {"main": (main := next(scores)), "metrics": {"accuracy": main}})
 
 
 @pytest.mark.parametrize(("mains", "best"), [([50, 70, 70, 60], 3), ([70, 60, 50, 40], 2), ([1, 2, 3, 4], 6), ([0, 0, 0, 0], 2)])
@@ -449,7 +482,7 @@ def test_the_first_of_the_best_weights_is_kept(tmp, folder, warm, monkeypatch, m
     assert looks == [2, 3, 4, 6]
     assert summary["best"]["update"] == best
     assert summary["best"]["main"] == max(mains)
-    monkeypatch.setattr(train, "score_rows", None)  # the same training, stopped where the best was
+    monkeypatch.setattr(train, "score_dev", None)  # the same training, stopped where the best was
     weights = {}
     finish, update = train._Loop.finish, train._Loop.update
 
@@ -487,18 +520,13 @@ def test_an_intermediate_hands_over_its_encoder_and_no_head(tmp, folder, encoder
     ctx.store.commit(job["key"], ctx.workdir, {})
     follow = make_job(tmp, folder, "classification")
     follow["spec"]["init"] = job["key"]
-    model = train.fresh_model(
-        context(tmp, follow, warm=warm), TRAINED["classification"], encoder, task_part("classification"), follow["spec"]["recipe"]
-    )
+    model = train.fresh_model(context(tmp, follow, warm=warm), encoder)
     weights = load_file(ctx.store.path(job["key"], "model.safetensors"))
     for name, tensor in model.encoder.state_dict().items():
         assert torch.equal(tensor, weights[f"encoder.{name}"])
-    direct = make_job(tmp, folder, "classification")
-    plain = train.fresh_model(
-        context(tmp, direct, warm=warm), TRAINED["classification"], encoder, task_part("classification"), direct["spec"]["recipe"]
-    )
-    for name, tensor in plain.head.state_dict().items():
-        assert torch.equal(tensor, model.head.state_dict()[name])  # the same first head in every arm
+    plain = train.fresh_model(context(tmp, make_job(tmp, folder, "classification"), warm=warm), encoder)
+    for name, tensor in plain.heads.state_dict().items():
+        assert torch.equal(tensor, model.heads.state_dict()[name])  # the same first head in every arm
     assert not torch.equal(plain.encoder.embeddings.word_embeddings.weight, model.encoder.embeddings.word_embeddings.weight)
 
 
@@ -521,7 +549,7 @@ def test_training_rows_without_any_answer_are_an_error(tmp, folder, warm):
     for row in rows:
         row["answers"]["text"] = ["not in there"]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with pytest.raises(JobError, match="none of 22 training rows"):
+    with pytest.raises(JobError, match="none of 22 rows of toy can be used"):
         train.run(context(tmp, job, warm=warm))
 
 

@@ -153,7 +153,13 @@ A_GOLD = {
     "mlqa": question("one"),
     "squad_v2": question("one"),
     "retrieval_accuracy": 7,
+    "accuracy_f1": "1",
+    "token_accuracy": ["NOUN"],
+    "mining_f1": ["en-7"],
+    "masked_accuracy": "row 7",  # what was hidden stands in the prediction
 }
+AN_ANSWER = {name: "one" if isinstance(gold, dict) else gold for name, gold in A_GOLD.items()}
+AN_ANSWER["masked_accuracy"] = {"gold": [5, 6], "predicted": [5, 6]}
 
 
 def test_every_metric_has_a_version():
@@ -171,8 +177,7 @@ def test_lengths_must_agree_and_something_must_be_there(name):
 
 @pytest.mark.parametrize("name", METRICS)
 def test_one_example_is_never_learned_and_scored_is_json(name):
-    answer = "one" if isinstance(A_GOLD[name], dict) else A_GOLD[name]
-    scored = METRICS[name]([A_GOLD[name]], [answer], "en")
+    scored = METRICS[name]([A_GOLD[name]], [AN_ANSWER[name]], "en")
     assert scored.main == 100 and not scored.learned
     assert json.loads(json.dumps(scored._asdict())) == scored._asdict()
     assert all(len(values) == 1 for values in scored.examples.values())

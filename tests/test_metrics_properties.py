@@ -14,6 +14,7 @@ labels = st.sampled_from(["entailment", "neutral", "contradiction"])
 tags = st.sampled_from(["NOUN", "VERB", "SYM", "INTJ", "CCONJ", "SCONJ", "O", "B-PER", "I-PER", "B-LOC", "I-LOC"])
 words = st.sampled_from(["the", "Nile", "25", "km", "river", "a", "!", "North", ""])
 answers = st.lists(words, max_size=4).map(" ".join)
+ids = st.lists(st.sampled_from("uvwxyz"), max_size=3)
 
 
 @st.composite
@@ -32,18 +33,35 @@ def question(draw, min_answers=1):
     return gold, draw(answers)
 
 
+@st.composite
+def masked(draw):
+    length = draw(st.integers(0, 5))
+    sides = [draw(st.lists(st.integers(0, 3), min_size=length, max_size=length)) for _ in range(2)]
+    return "id", {"gold": sides[0], "predicted": sides[1]}
+
+
 PAIRS = {
     "accuracy": st.tuples(labels, labels),
+    "accuracy_f1": st.tuples(st.sampled_from("01"), st.sampled_from("01")),
     "span_f1": sentence(),
+    "token_accuracy": sentence(),
     "squad": question(),
     "mlqa": question(),
     "squad_v2": question(min_answers=0),
     "retrieval_accuracy": st.tuples(st.integers(0, 9), st.integers(0, 9)),
+    "mining_f1": st.tuples(ids, ids),
+    "masked_accuracy": masked(),
+}
+# A set without a gold pair, or a hidden piece, cannot be scored.
+ANY = {
+    "mining_f1": lambda pairs: any(gold for gold, _ in pairs),
+    "masked_accuracy": lambda pairs: any(guess["gold"] for _, guess in pairs),
 }
 
 
 def data_sets(name, **limits):
-    return st.lists(PAIRS[name], **({"min_size": 1, "max_size": 20} | limits))
+    pairs = st.lists(PAIRS[name], **({"min_size": 1, "max_size": 20} | limits))
+    return pairs.filter(ANY[name]) if name in ANY else pairs
 
 
 def score(name, pairs, language="en"):
@@ -75,14 +93,19 @@ def test_the_order_of_examples_does_not_matter(name, data):
 @quick
 @given(data=st.data())
 def test_the_gold_itself_scores_100(name, data):
-    golds = [gold for gold, _ in data.draw(data_sets(name))]
+    pairs = data.draw(data_sets(name))
+    golds = [gold for gold, _ in pairs]
     if name == "span_f1":
         golds = [*golds, ["NOUN"]]  # without a span F1 is 0, as in the official scorer
+    if name == "accuracy_f1":
+        golds = [*golds, "1"]  # without a positive row F1 is 0
     if name in ("squad", "mlqa"):
         golds = [{**gold, "answers": [*gold["answers"], "Nile"]} for gold in golds]  # an answer that is not only articles
         assert METRICS[name](golds, ["Nile"] * len(golds), "en").main == 100
     elif name == "squad_v2":
         assert METRICS[name](golds, [next(filter(real, gold["answers"]), "") for gold in golds], "en").main == 100
+    elif name == "masked_accuracy":  # its golds are ids; what was hidden is in the prediction
+        assert METRICS[name](golds, [{**row, "predicted": row["gold"]} for _, row in pairs], "en").main == 100
     else:
         assert METRICS[name](golds, golds, "en").main == 100
 
@@ -103,6 +126,16 @@ def test_the_examples_carry_the_score(name, data):
         f1 = 200 * total["tp"] / denominator if denominator else 0
         assert scored.main == pytest.approx(f1)
         assert scored.metrics["accuracy"] == pytest.approx(100 * total["right"] / total["tokens"])
+    elif name == "token_accuracy":
+        assert scored.main == pytest.approx(100 * total["right"] / total["tokens"])
+    elif name == "masked_accuracy":
+        assert scored.main == pytest.approx(100 * total["right"] / total["masked"])
+    elif name == "mining_f1":
+        assert scored.main == pytest.approx(200 * total["tp"] / (total["pred"] + total["gold"]))
+    elif name == "accuracy_f1":
+        positives = total["pred"] + total["gold"]
+        f1 = 200 * total["tp"] / positives if positives else 0
+        assert scored.main == pytest.approx((100 * total["correct"] / n + f1) / 2)
     elif "correct" in total:
         assert scored.main == pytest.approx(100 * total["correct"] / n)
     else:
@@ -113,12 +146,18 @@ def test_the_examples_carry_the_score(name, data):
 @quick
 @given(data=st.data())
 def test_a_constant_answer_is_never_learned(name, data):
-    golds = [gold for gold, _ in data.draw(data_sets(name, max_size=40))]
-    if name == "span_f1":
+    pairs = data.draw(data_sets(name, max_size=40))
+    golds = [gold for gold, _ in pairs]
+    if name in ("span_f1", "token_accuracy"):
         tag = data.draw(tags)
         constant = [[tag] * len(gold) for gold in golds]
     elif isinstance(golds[0], dict):
         constant = [""] * len(golds)
+    elif name == "mining_f1":
+        constant = [[]] * len(golds)
+    elif name == "masked_accuracy":
+        piece = data.draw(st.integers(0, 3))
+        constant = [{**row, "predicted": [piece] * len(row["gold"])} for _, row in pairs]
     else:
         constant = [data.draw(st.sampled_from(golds))] * len(golds)
     assert not METRICS[name](golds, constant, "en").learned

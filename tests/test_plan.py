@@ -20,7 +20,7 @@ from harness.metrics import METRIC_VERSIONS
 from harness.plan import JOB_VERSIONS, Plan, make_plan, refused_leaks, shown_name, with_limit, with_user_tasks
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
-from harness.spec.suite import Recipe
+from harness.spec.recipe import Recipe
 from harness.spec.task import Task
 from harness.store import HashIndex, Store, canonical_json, key_of
 
@@ -42,8 +42,10 @@ COLUMNS = {
     "tagging": {"tokens": "tokens", "tags": "tags"},
     "span_qa": {"context": "context", "question": "question", "answers": "answers"},
     "retrieval": {"source": "source", "target": "target"},
+    "bitext_mining": {},
 }
 METRIC = {"classification": "accuracy", "tagging": "span_f1", "span_qa": "squad", "retrieval": "retrieval_accuracy"}
+METRIC |= {"multiple_choice": "accuracy", "mlm": "masked_accuracy", "bitext_mining": "mining_f1"}
 
 
 def task(name: str, family: str, *roles: str, **fields) -> dict:
@@ -176,15 +178,15 @@ def test_targets_that_train_on_the_same_task_share_the_model(world):
     assert sum(job.kind == "train" for job in plan.jobs.values()) == 2 * (2 + 3 * 3)
 
 
-def test_xquad_and_mlqa_share_squads_training():
+def test_xquad_and_mlqa_share_squads_training(tmp_path):
     """On the real specs: what decides the training of either is the same, whatever machine has the data."""
     catalog = Catalog.load([])
     suite = catalog.suite("small")
-    planner = plan_room._Planner(Plan(suite), catalog, Where(offline=True), HashIndex(Path("nowhere")))
-    owners = {name: planner._split(catalog.task(name), "train")[0].task for name in ("xquad", "mlqa")}
-    assert owners == {"xquad": "squad", "mlqa": "squad"}
-    for name in owners:
-        assert planner._split(catalog.task(name), "dev")[1] is None
+    plan = make_plan(suite, catalog, Where(offline=True), HashIndex(tmp_path / "index.json"))
+    for arm in suite.arms:
+        trained = {cell.target: cell.trained for cell in plan.cells if cell.arm == arm.name}
+        assert trained["xquad"] == trained["mlqa"] != trained["tydiqa"]
+        assert list(plan.jobs[trained["xquad"]].body["spec"]["tasks"]) == ["squad"]
 
 
 def test_the_untrained_baseline_is_evaluated_once_for_all_seeds(world):
@@ -195,9 +197,9 @@ def test_the_untrained_baseline_is_evaluated_once_for_all_seeds(world):
 
 def test_seeds_and_arms_differ_in_training_but_pair_in_streams(world):
     plan = world.plan()
-    target = [job for job in plan.jobs.values() if job.kind == "train" and job.body["spec"]["task"]["name"] == "words"]
+    target = [job for job in plan.jobs.values() if job.kind == "train" and set(job.body["spec"]["tasks"]) == {"words"}]
     assert len({job.key for job in target}) == 6
-    streams = {(spec["seed"], spec["phase"], spec["task"]["name"]) for spec in (job.body["spec"] for job in target)}
+    streams = {(spec["seed"], spec["phase"], *spec["tasks"]) for spec in (job.body["spec"] for job in target)}
     assert len(streams) == 2  # one a seed, the same in every arm
 
 
@@ -261,12 +263,15 @@ OTHER_RECIPE = {
     "epochs": 2,
     "max_updates": 7,
     "warmup": 0.1,
+    "warmup_updates": 10,
     "weight_decay": 0.01,
     "adam_epsilon": 1e-6,
     "max_grad_norm": 2.0,
     "dropout": 0.0,
     "attention_dropout": 0.0,
     "evaluations": 1,
+    "evaluate_every": 50,
+    "dev_rows": 500,
     "batching": "grouped",
     "micro_tokens": 4096,
     "precision": "bf16",
@@ -298,7 +303,7 @@ def test_a_recipe_of_one_task_changes_that_task_only(world):
     before = world.plan()
     after = world.plan(suite=SUITE | {"recipes": SUITE["recipes"] | {"tasks": {"words": {"epochs": 3}}}})
     gone = [before.jobs[key] for key in set(before.jobs) - set(after.jobs)]
-    assert {job.name.split()[2] if job.kind == "evaluate" else job.body["spec"]["task"]["name"] for job in gone} == {"words"}
+    assert {job.name.split()[2] if job.kind == "evaluate" else "+".join(job.body["spec"]["tasks"]) for job in gone} == {"words"}
 
 
 # field of the task `words` → another value; None: it decides nothing, with the reason
@@ -506,19 +511,36 @@ def test_the_users_tasks_join_in_the_roles_they_declare(tmp_path):
     assert with_user_tasks(mini, Catalog.load([])) == mini
 
 
-def test_what_is_missing_is_named_and_blocks_only_what_needs_it(world):
+def test_what_is_missing_is_named_and_blocks_only_what_needs_it(world, tmp_path):
+    whole, store = world.plan(), Store(tmp_path / "store")
     (world.root / "specs" / "words" / "de.test.jsonl").unlink()
     (world.root / "specs" / "reading" / "en.train.jsonl").unlink()
     plan = world.plan()
-    reasons = "\n".join(plan.blocked)
-    assert "de.test.jsonl" in reasons
-    assert "reading" in reasons
-    assert {cell.target for cell in plan.cells} == {"mood", "pairs"}
-    assert {cell.arm for cell in plan.cells} == {"none", "mood"}
+    blocked = {tuple(dict.fromkeys(what)): reason for reason, what in plan.blocked.items()}
+    assert set(blocked) == {("target words",), ("target quiz", "target exam", "arm reading")}
+    assert "de.test.jsonl" in blocked["target words",]
+    # The graph is whole all the same: as many cells and jobs as with all data.
+    assert len(plan.cells) == len(whole.cells) and len(plan.jobs) == len(whole.jobs)
+    for cell in plan.cells:
+        lacks = {"quiz", "exam"} & {cell.target} or cell.arm == "reading"
+        assert bool(plan.jobs[cell.evaluate].blocked) == bool(lacks or cell.target == "words")
+        assert cell.trained is None or bool(plan.jobs[cell.trained].blocked) == bool(lacks)  # words can be trained
+        assert cell.intermediate is None or bool(plan.jobs[cell.intermediate].blocked) == (cell.arm == "reading")
+    todo = {job.key for job in plan.todo(store)}
+    assert todo == {key for key, job in plan.jobs.items() if not job.blocked}
+    # A blocked job's key is a stand-in: it is none of those that the data give; what has all its data keeps its key.
+    assert not {key for key, job in plan.jobs.items() if job.blocked} & set(whole.jobs)
+    assert {key for key, job in plan.jobs.items() if not job.blocked} < set(whole.jobs)
+
+
+def test_a_missing_encoder_blocks_all_but_the_overlap_checks(world, tmp_path):
+    whole = world.plan()
     (world.root / "encoders" / "toyenc" / "model.safetensors").unlink()
     plan = world.plan()
-    assert (plan.jobs, plan.cells) == ({}, [])
-    assert list(plan.blocked.values()) == [["encoder toyenc"]]
+    assert [set(what) for what in plan.blocked.values()] == [{"encoder toyenc"}]
+    assert len(plan.cells) == len(whole.cells)
+    assert {job.kind for job in plan.jobs.values() if not job.blocked} == {"overlap"}
+    assert {job.kind for job in plan.todo(Store(tmp_path / "store"))} == {"overlap"}
 
 
 def test_another_encoder_under_a_pinned_name_is_an_error(world):
@@ -570,6 +592,24 @@ def run(store: Store, job: dict) -> None:
     assert run_job(store, job["key"], lambda done, total: None, lambda: False) == "done"
 
 
+def translations(tmp: Path, name: str, family: str, seed: int) -> dict:
+    """A data set of an embedded family: texts, and as their translations the same words the other way round."""
+    test = dataset(tmp / f"{name}.jsonl", "classification", 22, seed)
+    texts = [row["text"] for row in map(json.loads, (tmp / f"{name}.jsonl").read_text().splitlines())]
+    pairs = [(" ".join(reversed(text.split())), text) for text in texts]
+    test["identity"] |= {"family": family, "columns": COLUMNS[family], "labels": None}
+    if family == "bitext_mining":
+        heaps = {part: [f"{part}-{i}\t{pair[side]}" for i, pair in enumerate(pairs)] for side, part in enumerate(("fr", "en"))}
+        heaps["gold"] = [f"fr-{i}\ten-{i}" for i in range(0, len(pairs), 2)]
+        for part, lines in heaps.items():
+            (tmp / f"{name}.{part}").write_text("\n".join(lines) + "\n")
+        test["location"] = [{"files": [str(tmp / f"{name}.{part}") for part in heaps]}]
+    else:
+        rows = [json.dumps({"source": source, "target": target}) + "\n" for source, target in pairs]
+        (tmp / f"{name}.jsonl").write_text("".join(rows))
+    return test
+
+
 def results_of(tmp: Path, folder: Path, family: str) -> dict:
     """Five updates and an evaluation of a tiny random encoder: losses, scores and predictions."""
     store, tmp = Store(tmp / "store"), tmp
@@ -585,12 +625,9 @@ def results_of(tmp: Path, folder: Path, family: str) -> dict:
         options = FAMILIES[family].options(pooling="mean", layer=-1).model_dump()
         part = {"family": family, "labels": [], "max_length": 32, "options": options, "metric": METRIC[family]}
         evaluate |= {"spec": {"task": part, "model": None}, "encoder": train["encoder"]}
-        texts = [row["text"] for row in map(json.loads, (tmp / "train.jsonl").read_text().splitlines())]
-        rows = [{"source": " ".join(reversed(text.split())), "target": text} for text in texts]
-        test = dataset(tmp / "test.jsonl", "classification", 1)
-        (tmp / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        test["identity"] |= {"columns": COLUMNS[family], "labels": None}
-        evaluate["tests"] = {"en": test}
+        evaluate["tests"] = {"en": translations(tmp, "test", family, seed=1)}
+        if FAMILIES[family].tuned:
+            evaluate["devs"] = {"en": translations(tmp, "dev", family, seed=2)}
     evaluate["key"] = key_of({"golden": family})
     run(store, evaluate)
     scores = store.read_json(evaluate["key"], "scores.json")["en"]

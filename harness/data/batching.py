@@ -14,6 +14,25 @@ def stream_seed(*parts: str | int) -> int:
     return int.from_bytes(hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:8], "little") >> 1
 
 
+def feature_length(feature: dict) -> int:
+    """Padded pieces a feature costs alone: its own, or what its family says (a multiple-choice row is several texts)."""
+    return feature.get("length") or len(feature["input_ids"])
+
+
+def turns(shares: list[float], updates: int, seed: int) -> list[tuple[int, int]]:
+    """For each update, which part of a mixture gives the batch, and the how-manieth of that part's it is (from 0).
+
+    Drawn per update with probability `shares`, from a stream of its own: the same whether a training was killed or not.
+    """
+    drawn = np.random.default_rng(seed).choice(len(shares), size=updates, p=shares) if len(shares) > 1 else [0] * updates
+    given = [0] * len(shares)
+    sequence = []
+    for part in drawn:
+        sequence.append((int(part), given[part]))
+        given[part] += 1
+    return sequence
+
+
 def epoch_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int, batching: str) -> list[np.ndarray]:
     """The batches of one epoch: arrays of row numbers, every row once, the last batch as short as it falls.
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.data import rows as data_rows
-from harness.data.locate import Dataset, Locator
+from harness.data.locate import Locator
 from harness.errors import HarnessError, MissingError
 from harness.hub import Where
 from harness.spec.catalog import Catalog
+from harness.spec.family import FAMILIES
 from harness.spec.task import Task
 from harness.store import HashIndex
 
@@ -25,18 +26,18 @@ def _locator(catalog: Catalog, where: Where) -> Locator:
     return Locator(catalog, where, HashIndex(Path(tempfile.gettempdir()) / "xstilts-harness-inspect.json"))
 
 
-def _dataset(locator: Locator, catalog: Catalog, task: Task, phase: str, language: str | None) -> Dataset:
-    rows = getattr(task, phase)
-    owner = catalog.task(rows.task) if rows.task else task
-    rows = getattr(owner, phase)
-    return locator.dataset(owner, rows, phase, language or rows.language or "en", None)
+def _load(locator: Locator, task: Task, phase: str, language: str | None) -> list[dict]:
+    dataset = locator.rows(task, phase, language)
+    if dataset.missing:
+        raise MissingError(dataset.missing)
+    return data_rows.load(dataset.to_json())
 
 
 def samples_of(catalog: Catalog, task: Task, count: int, where: Where) -> list[dict]:
     """The first `count` rows of the task's test (or training) rows in its first language."""
     phase = "test" if task.test else "train"
     language = task.languages[0] if phase == "test" else None
-    return data_rows.load(_dataset(_locator(catalog, where), catalog, task, phase, language).to_json())[:count]
+    return _load(_locator(catalog, where), task, phase, language)[:count]
 
 
 def check_data(catalog: Catalog, names: list[str], where: Where) -> Iterator[Line]:
@@ -47,10 +48,11 @@ def check_data(catalog: Catalog, names: list[str], where: Where) -> Iterator[Lin
         for phase in ("train", "dev", "test"):
             if getattr(task, phase) is None:
                 continue
-            for language in task.languages if phase == "test" else [None]:
+            tuned = phase == "dev" and FAMILIES[task.family].tuned
+            for language in task.languages if phase == "test" or tuned else [None]:
                 label = f"{name} {phase}" + (f" {language}" if language else "")
                 try:
-                    rows = data_rows.load(_dataset(locator, catalog, task, phase, language).to_json())
+                    rows = _load(locator, task, phase, language)
                 except MissingError as error:
                     yield Line(f"{label}: missing: {error}", error.exit_code)
                 except HarnessError as error:
@@ -67,8 +69,10 @@ def placeholder(family: str, rows: list[dict]) -> bool:
     """Whether the labels carry no information, as benchmark test sets with hidden labels do: all the same, or all empty."""
     if family == "span_qa":
         return not any(text.strip() for row in rows for text in row["answers"]["text"])
-    if family == "classification":
+    if family in ("classification", "multiple_choice"):
         return len(rows) > 1 and len({row["label"] for row in rows}) == 1
     if family == "tagging":
         return sum(len(row["tags"]) for row in rows) > 1 and len({tag for row in rows for tag in row["tags"]}) == 1
+    if family == "bitext_mining":
+        return not any(row["pairs"] for row in rows)
     return False

@@ -4,24 +4,32 @@ One code path for all: the hub, and a folder in the hub's layout (`--data-root D
 differ only in the folder that is searched. What a result depends on is the content hash, never the path.
 """
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.data import mini
-from harness.errors import MissingError
+from harness.errors import MissingError, SpecError
 from harness.hub import Where, snapshot
 from harness.spec.catalog import Catalog
+from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
 from harness.store import HashIndex, key_of
+
+ENGLISH = "en"
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """One split of one task in one language: what it is (`identity`, in keys) and where it lies (`location`, not)."""
+    """One split of one task in one language: what it is (`identity`, in keys) and where it lies (`location`, not).
+
+    `missing` says why it is not on this machine; a plan can be drawn with it, no job can read it.
+    """
 
     name: str
     identity: dict = field(hash=False)
-    location: list[dict] = field(hash=False)
+    location: list = field(hash=False)
+    missing: str | None = None
 
     def to_json(self) -> dict:
         """As a job's JSON carries it."""
@@ -29,11 +37,55 @@ class Dataset:
 
 
 class Locator:
-    """Resolves specs to datasets, remembering file hashes in the store's index."""
+    """Resolves specs to datasets, under a suite's cuts and caps if there is one; file hashes come from the store's index."""
 
-    def __init__(self, catalog: Catalog, where: Where, index: HashIndex):
-        self.catalog, self.where, self.index = catalog, where, index
+    def __init__(self, catalog: Catalog, where: Where, index: HashIndex, suite: Suite | None = None):
+        self.catalog, self.where, self.index, self.suite = catalog, where, index, suite
         self._generated: dict[tuple[str, str, str], str] = {}
+        self._known: dict[tuple, Dataset] = {}
+
+    def own(self, task: Task, phase: str) -> Rows | None:
+        """Which rows a task calls its own: the suite's cut before the spec."""
+        cut = self.suite.cuts.get(task.task) if self.suite else None
+        return (getattr(cut, phase) if cut else None) or getattr(task, phase)
+
+    def owner(self, task: Task, phase: str) -> Task:
+        """Whose rows a split is made of: XQuAD and MLQA train on SQuAD's."""
+        rows = self.own(task, phase)
+        return self.catalog.task(rows.task) if rows and rows.task else task
+
+    def rows(self, task: Task, phase: str, language: str | None = None, languages: tuple[str, ...] = ()) -> Dataset:
+        """The rows of a split: in `language`, or those of `languages` together; by default as the spec says, else English.
+
+        What is not on this machine comes back with `missing` set. MissingError only if the task has no such split at all.
+        """
+        task = self.owner(task, phase)
+        at = (task.task, phase, language, languages)
+        if at not in self._known:
+            caps = self.suite.task_caps.get(task.task, self.suite.caps) if self.suite else None
+            self._known[at] = self._rows(task, phase, language, languages, getattr(caps, phase) if caps else None)
+        return self._known[at]
+
+    def _rows(self, task: Task, phase: str, language: str | None, languages: tuple[str, ...], cap: int | None) -> Dataset:
+        rows = self.own(task, phase)
+        if rows is None:
+            raise MissingError(f"task {task.task} has no {phase} rows")
+        if rows.tasks:
+            members = [self._rows(self.catalog.task(name), phase, language, languages, None) for name in rows.tasks]
+            return union(f"{task.task} {phase} {language or 'en'}", members, cap)
+        spoken = [language] if language else list(languages) or rows.languages
+        if len(spoken) > 1:
+            members = [self._one(task, rows, phase, one, None) for one in spoken]
+            return union(f"{task.task} {phase} {'+'.join(spoken)}", members, cap)
+        return self._one(task, rows, phase, spoken[0] if spoken else rows.language or ENGLISH, cap)
+
+    def _one(self, task: Task, rows: Rows, phase: str, language: str, cap: int | None) -> Dataset:
+        try:
+            return self.dataset(task, rows, phase, language, cap)
+        except MissingError as error:  # a plan shows the whole graph all the same
+            source = rows.source or task.source
+            what = {"source": source.model_dump(), "split": rows.split, "language": language, "cap": cap}
+            return Dataset(f"{task.task} {phase} {language}", {"missing": what}, [], str(error))
 
     def dataset(self, task: Task, rows: Rows, phase: str, language: str, cap: int | None) -> Dataset:
         """The `rows` of `task` for `phase` (train, dev, test) in one language, at most `cap` of them.
@@ -41,6 +93,7 @@ class Locator:
         Raises MissingError naming the file or hub id that is not here.
         """
         source = rows.source or task.source
+        name = f"{task.task} {phase} {language}"
         parts, location = [], []
         for part in split_parts(rows.split or ""):
             hashes, place = self._find(source, task, part.name, language)
@@ -50,13 +103,38 @@ class Locator:
             "family": task.family,
             "parts": parts,
             "where": {column: value.format(**_fill(source, language)) for column, value in source.where.items()},
+            "unless": source.unless,
             "columns": task.columns,
-            "labels": task.labels,
+            "labels": self.labels(task) if source.label_file else task.labels,
             "cap": cap,
         }
         if source.numbering:
             identity["numbering"] = {"rows": source.numbering.rows, "absent": source.numbering.absent.get(language, [])}
-        return Dataset(f"{task.task} {phase} {language}", identity, location)
+        return Dataset(name, identity, location)
+
+    def labels(self, task: Task) -> list[str]:
+        """Class names in the order of the head's outputs: the spec's own, or those of its label file."""
+        if not task.source.label_file:
+            return task.label_names
+        file = self._file(task, task.source.label_file, task.source)
+        text = file.read_text(encoding="utf-8")
+        if file.suffix != ".json":
+            return [line.strip() for line in text.splitlines() if line.strip()]
+        try:
+            numbers = dict(json.loads(text))
+            return sorted(numbers, key=numbers.__getitem__)
+        except (ValueError, TypeError):
+            raise SpecError(f"{file}: no JSON map from label to number") from None
+
+    def _file(self, task: Task, name: str, source: Source) -> Path:
+        """A file of a `files` source: beside the YAML, or in --data-root."""
+        places = [self.catalog.sources["task", task.task].path.parent, self.where.data_root]
+        for place in filter(None, places):
+            if (place / name).is_file():
+                return place / name
+        looked = " or ".join(str(place / name) for place in filter(None, places))
+        hint = source.hint or ("put it there" + ("" if self.where.data_root else ", or give --data-root DIR"))
+        raise MissingError(f"{task.task}: no file {looked}; {hint}")
 
     def _find(self, source: Source, task: Task, split: str, language: str) -> tuple[list[str], dict]:
         fill = _fill(source, language) | {"split": split}
@@ -64,12 +142,10 @@ class Locator:
             config = source.generated.format(**fill)
             return [self._generated_hash(config, language, split)], {"generated": [config, language, split]}
         if source.files:
-            base = self.catalog.sources["task", task.task].path.parent
-            files = [base / source.files.format(**fill)]
-            if not files[0].is_file():
-                raise MissingError(f"{task.task}: no file {files[0]}, which its source names for {language} {split}")
+            parts = [language, "en", "gold"] if "{part}" in source.files else [None]
+            files = [self._file(task, source.files.format(**fill, part=part), source) for part in parts]
         else:
-            files = self._hub_files(source, source.config.format(**fill), split)
+            files = self._hub_files(source, source.config.format(**fill), split)[: source.first_files]
         return [self.index.sha256(file) for file in files], {"files": [str(file.resolve()) for file in files]}
 
     def _generated_hash(self, config: str, language: str, split: str) -> str:
@@ -99,6 +175,21 @@ class Locator:
             f"Fetch it where there is a network: hf download {source.hub} --repo-type dataset{revision}; "
             f"or give --data-root DIR, a folder that holds {source.hub}/{config}/{split}-*.parquet"
         )
+
+
+def union(name: str, members: list[Dataset], cap: int | None) -> Dataset:
+    """Several datasets as one: of tasks under one head, or of a task in several languages; at most `cap` rows of all."""
+    identity = {"union": [member.identity for member in members], "cap": cap}
+    missing = next((member.missing for member in members if member.missing), None)
+    return Dataset(name, identity, [member.location for member in members], missing)
+
+
+def file_hashes(identity: dict) -> list[str]:
+    """SHA-256 of every file that a dataset is read from."""
+    if "missing" in identity:
+        return []
+    members = [sha for member in identity.get("union", []) for sha in file_hashes(member)]
+    return members + [sha for part in identity.get("parts", []) for sha in part["sha256"]]
 
 
 def _fill(source: Source, language: str) -> dict[str, str]:

@@ -31,6 +31,8 @@ def fingerprints(row: dict) -> set[str]:
         return {"text:" + normalise(" ".join(row["tokens"]))}
     if "source" in row:
         return {"text:" + normalise(row["source"]), "text:" + normalise(row["target"])}
+    if "choices" in row:
+        return {"choices:" + normalise(row["text"]) + "\t" + "\t".join(map(normalise, row["choices"]))}
     if row.get("text_pair") is not None:
         return {"pair:" + normalise(row["text"]) + "\t" + normalise(row["text_pair"])}
     return {"text:" + normalise(row["text"])}

@@ -1,9 +1,12 @@
 """From files to rows in one shape per family, numbered the same way in every language.
 
-    classification  {id, text, text_pair?, label}         tagging    {id, tokens, tags}
-    span_qa         {id, context, question, answers}      retrieval  {id, source, target}
+    classification   {id, text, text_pair?, label}        tagging        {id, tokens, tags}
+    multiple_choice  {id, text, choices, label}           retrieval      {id, source, target}
+    span_qa          {id, context, question, answers}     bitext_mining  {id, side, text, pairs}
+    mlm              {id, text}
 
-Labels and tags come out as names; `answers` as {"text": [...], "answer_start": [...]}.
+Labels and tags come out as names; `answers` as {"text": [...], "answer_start": [...]}; `pairs` are the ids of a
+source sentence's translations.
 """
 
 import csv
@@ -24,11 +27,15 @@ def load(dataset: dict) -> list[dict]:
     Raises SpecError when a column is missing or a label is unknown: what, in which row, what would be right.
     """
     identity, name = dataset["identity"], dataset["name"]
-    raw: list[tuple[int, dict]] = []
+    if "union" in identity:
+        return _capped(_union(dataset), identity["cap"])
+    if identity["family"] == "bitext_mining":
+        return _without_strangers(_capped(_read_bitext(dataset), identity["cap"]))
+    raw: list[tuple[int | str, dict]] = []
     for part, place in zip(identity["parts"], dataset["location"], strict=True):
-        rows = _read(place, identity["where"], name)
+        rows = _read(place, identity, name)
         start, stop = SplitPart(name=part["split"], start=part["start"], stop=part["stop"]).bounds(len(rows))
-        numbered = list(zip(_numbers(len(rows), identity.get("numbering"), name), rows, strict=True))[start:stop]
+        numbered = list(zip(_numbers(len(rows), identity.get("numbering")), rows, strict=True))[start:stop]
         # One split keeps its own row numbers; a sum of splits is numbered through.
         raw += numbered if len(identity["parts"]) == 1 else [(len(raw) + i, row) for i, (_, row) in enumerate(numbered)]
     shape = _Shape(identity, name)
@@ -38,22 +45,73 @@ def load(dataset: dict) -> list[dict]:
     return _capped(_unique_ids(rows), identity["cap"])
 
 
-def _read(place: dict, where: dict[str, str], name: str) -> list[dict]:
+def _union(dataset: dict) -> list[dict]:
+    """The rows of all members, one after the other; an id says which member it is from."""
+    members = zip(dataset["identity"]["union"], dataset["location"], strict=True)
+    return [
+        {**row, "id": f"{i}:{row['id']}"}
+        for i, (identity, location) in enumerate(members)
+        for row in load({"name": dataset["name"], "identity": identity, "location": location})
+    ]
+
+
+def _read(place: dict, identity: dict, name: str) -> list[dict]:
     if "generated" in place:
         rows = mini.rows(*place["generated"])
     else:
-        rows = [row for file in place["files"] for row in _read_file(Path(file), Path(file).stat().st_mtime_ns)]
-    for column, wanted in where.items():
-        if rows and column not in rows[0]:
-            raise SpecError(f"{name}: `where` names column {column!r}, the data have {', '.join(rows[0])}")
-        rows = [row for row in rows if fnmatchcase(str(row[column]), wanted)]
+        named = [[columns] if isinstance(columns, str) else columns for columns in identity["columns"].values()]
+        needed = tuple(sorted({column for columns in named for column in columns} | {*identity["where"], *identity["unless"]}))
+        files = map(Path, place["files"])
+        rows = [row for file in files for row in _read_file(file, file.stat().st_mtime_ns, needed)]
+    for keyword, keep in (("where", True), ("unless", False)):
+        for column, wanted in identity[keyword].items():
+            if rows and column not in rows[0]:
+                raise SpecError(f"{name}: `{keyword}` names column {column!r}, the data have {', '.join(rows[0])}")
+            rows = [row for row in rows if fnmatchcase(str(row[column]), wanted) == keep]
     return rows
 
 
-@functools.lru_cache(maxsize=4)  # XNLI keeps all its languages in one file: read it once, not fifteen times
-def _read_file(path: Path, changed: int) -> list[dict]:
+def _read_bitext(dataset: dict) -> list[dict]:
+    """Both heaps of a BUCC split: lines `id TAB text` of the source side, then of the English side; gold is `id TAB id`."""
+    rows: list[dict] = []
+    for part, place in zip(dataset["identity"]["parts"], dataset["location"], strict=True):
+        if part["start"] or part["stop"]:
+            raise SpecError(f"{dataset['name']}: a heap of sentences cannot be sliced; its pairs would be torn apart")
+        source, target, gold = map(Path, place["files"])
+        pairs: dict[str, list[str]] = {}
+        for left, right in _two_columns(gold):
+            pairs.setdefault(left, []).append(right)
+        rows += [{"id": i, "side": "source", "text": text, "pairs": pairs.pop(i, [])} for i, text in _two_columns(source)]
+        rows += [{"id": i, "side": "target", "text": text, "pairs": []} for i, text in _two_columns(target)]
+        known = {row["id"] for row in rows if row["side"] == "target"}
+        strangers = [i for row in rows for i in row["pairs"] if i not in known]
+        for names, file in ((list(pairs), source), (strangers, target)):
+            if names:
+                raise SpecError(f"{gold}: it names {names[0]!r}, which {file.name} does not have")
+    return rows
+
+
+def _two_columns(path: Path) -> list[tuple[str, str]]:
+    lines = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        left, tab, right = line.rstrip("\r").partition("\t")
+        if line and not tab:
+            raise SpecError(f"{path}:{number}:1: no tab between the two columns")
+        if line:
+            lines.append((left, right))
+    return lines
+
+
+def _without_strangers(rows: list[dict]) -> list[dict]:
+    """Pairs whose other half a cap has left out are no pairs."""
+    known = {row["id"] for row in rows}
+    return [{**row, "pairs": [i for i in row["pairs"] if i in known]} for row in rows]
+
+
+@functools.lru_cache(maxsize=2)  # XNLI keeps all its languages in one file: read it once, not fifteen times
+def _read_file(path: Path, changed: int, needed: tuple[str, ...]) -> list[dict]:
     try:
-        rows = _FORMATS[path.suffix](path)
+        rows = _read_parquet(path, needed) if path.suffix == ".parquet" else _FORMATS[path.suffix](path)
     except (UnicodeDecodeError, ValueError, csv.Error) as error:  # pyarrow's errors are ValueErrors
         raise SpecError(f"{path}: not readable as {path.suffix[1:]}: {error}") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -61,10 +119,14 @@ def _read_file(path: Path, changed: int) -> list[dict]:
     return rows
 
 
-def _read_parquet(path: Path) -> list[dict]:
+def _read_parquet(path: Path, needed: tuple[str, ...]) -> list[dict]:
+    """Only the needed columns, since a shard may be large; all of them if one lacks, so that the error can name them."""
     import pyarrow.parquet as parquet
 
-    return parquet.read_table(path).to_pylist()
+    file = parquet.ParquetFile(path)
+    names = set(file.schema_arrow.names)
+    wanted = {column if column in names else column.split(".")[0] for column in needed}
+    return file.read(columns=sorted(wanted) if wanted and wanted <= names else None).to_pylist()
 
 
 def _read_jsonl(path: Path) -> list[dict]:
@@ -106,7 +168,6 @@ def _read_conll(path: Path) -> list[dict]:
 
 
 _FORMATS = {
-    ".parquet": _read_parquet,
     ".jsonl": _read_jsonl,
     ".json": _read_json,
     ".csv": _read_table,
@@ -128,15 +189,16 @@ class _Shape:
         elif labels:
             self.label_of = {label: label for label in labels} | dict(enumerate(labels))
 
-    def __call__(self, number: int, row: dict) -> dict:
-        missing = [column for column in self.columns.values() if column not in row]
-        if missing:
-            raise SpecError(f"{self.name}: no column {missing[0]!r} in the data; they have {', '.join(row)}")
-        shaped = {ours: row[theirs] for ours, theirs in self.columns.items()}
-        empty = [theirs for ours, theirs in self.columns.items() if shaped[ours] is None]
-        if empty:
-            raise SpecError(f"{self.name}: row {number} has nothing in column {empty[0]!r}")
+    def __call__(self, number: int | str, row: dict) -> dict:
+        shaped: dict = {}
+        for ours, theirs in self.columns.items():
+            values = [self._value(row, column, number) for column in ([theirs] if isinstance(theirs, str) else theirs)]
+            # Several columns are one text, joined; several columns of choices are the choices.
+            shaped[ours] = values[0] if isinstance(theirs, str) else values if ours == "choices" else " ".join(map(str, values))
         shaped["id"] = str(shaped.get("id", number))
+        if "choices" in shaped:
+            prefix = shaped.pop("choice_prefix", "")
+            shaped["choices"] = [f"{prefix} {choice}" if prefix else choice for choice in shaped["choices"]]
         if "label" in shaped:
             shaped["label"] = self._label(shaped["label"], number)
         if "tags" in shaped:
@@ -145,7 +207,17 @@ class _Shape:
             shaped["tags"] = [self._label(tag, number) for tag in shaped["tags"]]
         return shaped
 
-    def _label(self, raw: str | int, number: int) -> str:
+    def _value(self, row: dict, column: str, number: int | str):
+        value: object = row
+        for name in [column] if column in row else column.split("."):
+            if not isinstance(value, dict) or name not in value:
+                raise SpecError(f"{self.name}: no column {column!r} in the data; they have {', '.join(row)}")
+            value = value[name]
+        if value is None:
+            raise SpecError(f"{self.name}: row {number} has nothing in column {column!r}")
+        return value
+
+    def _label(self, raw: str | int, number: int | str) -> str:
         try:
             return self.label_of[raw]
         except (KeyError, TypeError):
@@ -153,16 +225,16 @@ class _Shape:
             raise SpecError(f"{self.name}: row {number} has label {raw!r}; the spec knows {known}") from None
 
 
-def _numbers(rows: int, numbering: dict | None, name: str) -> list[int]:
-    """Row numbers that mean the same row in every language, given the rows that this copy lacks."""
+def _numbers(rows: int, numbering: dict | None) -> list[int] | list[str]:
+    """Row numbers that mean the same row in every language, given the rows that this copy lacks.
+
+    A copy of another length lacks other rows, nobody knows which: its ids (`own-7`) are those of no other language.
+    """
     if numbering is None or rows == numbering["rows"]:
         return list(range(rows))
     absent = set(numbering["absent"])
     if rows + len(absent) != numbering["rows"]:
-        raise SpecError(
-            f"{name}: {rows} rows, but its numbering knows {numbering['rows']}"
-            f" or {numbering['rows'] - len(absent)}; the copy of the data is another one"
-        )
+        return [f"own-{number}" for number in range(rows)]
     return [number for number in range(numbering["rows"]) if number not in absent]
 
 

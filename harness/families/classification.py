@@ -10,25 +10,55 @@ from torch.nn import functional
 
 
 def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
-    """Tokenise; a pair that is too long loses pieces of the longer text first."""
-    pairs = rows[0].get("text_pair") is not None
-    encoded = encoder.tokenizer(
-        [row["text"] for row in rows],
-        [row["text_pair"] for row in rows] if pairs else None,
-        truncation="longest_first",
-        max_length=min(task["max_length"], encoder.max_length),
-        return_attention_mask=False,
-    )
+    """Tokenise; a pair that is too long loses pieces of the longer text first. `truncated` marks what was cut."""
     index = {label: i for i, label in enumerate(task["labels"])}
+    before, middle, after = encoder.template
+    limit = min(task["max_length"], encoder.max_length) - len(before) - len(after)
+    texts = encoder.tokenizer([row["text"] for row in rows], add_special_tokens=False)["input_ids"]
+    seconds: list = [None] * len(rows)
+    if rows[0].get("text_pair") is not None:
+        seconds = encoder.tokenizer([row["text_pair"] for row in rows], add_special_tokens=False)["input_ids"]
     features = []
-    for i, row in enumerate(rows):
-        feature = {name: encoded[name][i] for name in encoded if name in ("input_ids", "token_type_ids")}
-        feature["label"] = index[row["label"]]
+    for row, first, second in zip(rows, texts, seconds, strict=True):
+        if second is None:
+            kept = first[:limit], None
+        else:
+            sizes = longest_first(len(first), len(second), limit - len(middle))
+            kept = first[: sizes[0]], second[: sizes[1]]
+        feature = joined(*kept, encoder) | {"label": index[row["label"]]}
+        if kept != (first, second):
+            feature["truncated"] = True
         features.append(feature)
     return features
 
 
-class _Head(nn.Module):
+def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
+    """How many pieces of each text stay in `room` places: the longer loses until both are equal, then both do.
+
+    An odd place goes to the longer text, between equals to the second. That is `longest_first` of fast tokenizers,
+    whose ids these are; theirs is not called, since it also builds every cut-off part, which costs more than all the rest.
+    """
+    if first > second:
+        second, first = longest_first(second, first, room)
+        return first, second
+    first = min(first, max(room // 2, room - second))
+    return first, min(second, room - first)
+
+
+def joined(first: list[int], second: list[int] | None, encoder) -> dict:
+    """Pieces of one text, or of two, between the encoder's special tokens: input_ids, token_type_ids if it has them."""
+    before, middle, after = encoder.template
+    lead = [*before, *first] if second is None else [*before, *first, *middle]
+    rest = [*after] if second is None else [*second, *after]
+    feature = {"input_ids": lead + rest}
+    if encoder.has_token_types:
+        feature["token_type_ids"] = [0] * len(lead) + [0 if second is None else 1] * len(rest)
+    return feature
+
+
+class Head(nn.Module):
+    """Hidden states (rows, tokens, width) → (rows, labels), from the first token."""
+
     def __init__(self, width: int, labels: int, dropout: float):
         super().__init__()
         self.dropout = nn.Dropout(dropout)
@@ -40,9 +70,9 @@ class _Head(nn.Module):
         return self.out(self.dropout(torch.tanh(self.dense(first))))
 
 
-def head(width: int, task: dict, dropout: float) -> nn.Module:
+def head(encoder, body: nn.Module, task: dict, dropout: float) -> nn.Module:
     """Logits of shape (rows, labels)."""
-    return _Head(width, len(task["labels"]), dropout)
+    return Head(encoder.config.hidden_size, len(task["labels"]), dropout)
 
 
 def terms(features: list[dict]) -> int:

@@ -12,13 +12,13 @@ import numpy as np
 from harness.metrics.retrieval import search
 
 
-def predict(embed: Callable[[list[str]], np.ndarray], rows: list[dict], task: dict) -> list[str]:
-    """For each row, the id of the row whose sentence on the other side is nearest."""
+def predict(embed: Callable[[list[str]], np.ndarray], rows: list[dict], task: dict, dev: None) -> tuple[list[str], dict]:
+    """For each row, the id of the row whose sentence on the other side is nearest; and nothing more to say."""
     foreign = embed([row["source"] for row in rows])
     english = embed([row["target"] for row in rows])
     from_english = task["options"]["direction"] == "english_to_foreign"
     queries, index = (english, foreign) if from_english else (foreign, english)
-    return [rows[i]["id"] for i in search(queries, index)]
+    return [rows[i]["id"] for i in search(queries, index)], {}
 
 
 def gold(row: dict) -> str:

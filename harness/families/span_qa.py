@@ -20,7 +20,10 @@ MARKS = {"Mn", "Mc", "Me", "Cf"}
 
 
 def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
-    """One feature a window: `row`, `offsets` and `fullest` of its context pieces, `context_at` (their first position)."""
+    """One feature a window: `row`, `offsets` and `fullest` of its context pieces, `context_at` (their first position).
+
+    `truncated` marks a question that lost pieces; a context never does.
+    """
     options = task["options"]
     before, middle, after = encoder.template
     questions = encoder.tokenizer([row["question"] for row in rows], add_special_tokens=False)["input_ids"]
@@ -32,7 +35,8 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
             continue  # the answer's text is not in the context: nothing to learn from
         question = questions[number][: max(0, min(options["max_query_length"], room - MIN_CONTEXT))]
         pieces = contexts["input_ids"][number]
-        offsets = _with_marks(contexts["offset_mapping"][number], row["context"])
+        offsets = _of_text(contexts["offset_mapping"][number], row["context"])
+        answer = _pieces_of(span, offsets) if training else None
         windows = _windows(len(pieces), room - len(question), options["doc_stride"])
         for window in windows:
             head_ids = [*before, *question, *middle]
@@ -47,20 +51,30 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
                 second = len(window) + len(after)
                 feature["token_type_ids"] = [0] * len(head_ids) + [1] * second
             if training:
-                feature["span"] = _positions(span, feature)
+                shift = feature["context_at"] - window.start
+                all_there = answer and answer[0] in window and answer[1] in window
+                feature["span"] = (answer[0] + shift, answer[1] + shift) if all_there else (0, 0)
+            if len(question) < len(questions[number]):
+                feature["truncated"] = True
             features.append(feature)
     return features
 
 
-def _with_marks(offsets: list[tuple[int, int]], text: str) -> list[tuple[int, int]]:
-    """Offsets whose ends take in the combining marks that follow: uncased tokenizers drop them, and answers end in them."""
-    extended = []
+def _of_text(offsets: list[tuple[int, int]], text: str) -> list[tuple[int, int]]:
+    """Offsets without the space before a piece, and with the combining marks after it.
+
+    Sentencepiece counts the space as the piece's, and a piece that is only a space becomes empty. Uncased tokenizers drop
+    the marks, and answers end in them.
+    """
+    tidy = []
     for i, (start, stop) in enumerate(offsets):
+        while start < stop and text[start].isspace():
+            start += 1
         limit = offsets[i + 1][0] if i + 1 < len(offsets) else len(text)
         while stop < limit and unicodedata.category(text[stop]) in MARKS:
             stop += 1
-        extended.append((start, stop))
-    return extended
+        tidy.append((start, stop))
+    return tidy
 
 
 def _windows(pieces: int, room: int, step: int) -> list[range]:
@@ -91,24 +105,19 @@ def answer_span(row: dict, unanswerable: bool) -> tuple[int, int] | None:
     start, text = starts[0], texts[0]
     if not text.strip() or row["context"][start : start + len(text)] != text:
         return None
-    return start, start + len(text)
+    start += len(text) - len(text.lstrip())  # a space at either end stands in no piece
+    return start, start + len(text.strip())
 
 
-def _positions(span: tuple[int, int], feature: dict) -> tuple[int, int]:
-    """First and last position of the answer in a window; (0, 0), the first special token, if it is not all there."""
-    first, last = None, None
-    for i, (start, stop) in enumerate(feature["offsets"]):
-        if start < span[1] and span[0] < stop:
-            first = i if first is None else first
-            last = i
-    if first is None or feature["offsets"][first][0] > span[0] or feature["offsets"][last][1] < span[1]:
-        return 0, 0
-    return feature["context_at"] + first, feature["context_at"] + last
+def _pieces_of(span: tuple[int, int], offsets: list[tuple[int, int]]) -> tuple[int, int] | None:
+    """First and last piece that hold some of the span; None if no piece does, as where there is no answer."""
+    held = [i for i, (start, stop) in enumerate(offsets) if start < span[1] and span[0] < stop]
+    return (held[0], held[-1]) if held else None
 
 
-def head(width: int, task: dict, dropout: float) -> nn.Module:
+def head(encoder, body: nn.Module, task: dict, dropout: float) -> nn.Module:
     """Logits of shape (rows, tokens, 2): start and end."""
-    return nn.Linear(width, 2)
+    return nn.Linear(encoder.config.hidden_size, 2)
 
 
 def terms(features: list[dict]) -> int:
@@ -153,10 +162,11 @@ def _best_span(scores: np.ndarray, feature: dict, options: dict) -> tuple[float,
     found = None
     for start in starts:
         for end in ends:
-            if start <= end < start + options["max_answer_length"]:
+            first, last = feature["offsets"][start][0], feature["offsets"][end][1]
+            if start <= end < start + options["max_answer_length"] and first < last:  # a lone space is no answer
                 score = float(scores[at + start, 0] + scores[at + end, 1])
                 if found is None or score > found[0]:
-                    found = score, (feature["offsets"][start][0], feature["offsets"][end][1])
+                    found = score, (first, last)
     return found
 
 

@@ -2,7 +2,8 @@
 
 As XTREME's preprocessing does it (utils_preprocess.py): a word of no pieces, or of more than `max_word_pieces`, becomes
 one unknown token; a sentence of more than max_length - 3 pieces is split at a word boundary and its predictions are
-joined again. Nothing is truncated, in training or in evaluation.
+joined again. Nothing is truncated, in training or in evaluation. As its utils_tag.py does: the input of a RoBERTa-like
+encoder ends in two separators (`extra_separator`), and O is a class even where no tag is O (`outside`).
 """
 
 import numpy as np
@@ -18,8 +19,9 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
     """Features carry `row` (which sentence) and `firsts` (position of each word's first piece)."""
     pieces_of = _word_pieces({word for row in rows for word in row["tokens"]}, encoder, task)
     budget = _budget(encoder, task)
-    before, _, after = encoder.template
-    index = {label: i for i, label in enumerate(task["labels"])}
+    before, middle, after = encoder.template
+    end = middle if task["options"]["extra_separator"] else after
+    index = {label: i for i, label in enumerate(_classes(task))}
     features = []
     for number, row in enumerate(rows):
         for words in _split([pieces_of[word] for word in row["tokens"]], budget):
@@ -28,11 +30,17 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
                 firsts.append(len(ids))
                 ids += pieces_of[row["tokens"][i]]
                 labels.append(index[row["tags"][i]])
-            feature = {"row": number, "firsts": firsts, "labels": labels, "input_ids": ids + list(after)}
+            feature = {"row": number, "firsts": firsts, "labels": labels, "input_ids": ids + list(end)}
             if encoder.has_token_types:
                 feature["token_type_ids"] = [0] * len(feature["input_ids"])
             features.append(feature)
     return features
+
+
+def _classes(task: dict) -> list[str]:
+    """What a word may be, in head order. XTREME's get_labels puts O first if it is missing; it may then be predicted."""
+    labels = task["labels"]
+    return ["O", *labels] if task["options"]["outside"] and "O" not in labels else labels
 
 
 def _budget(encoder, task: dict) -> int:
@@ -41,8 +49,10 @@ def _budget(encoder, task: dict) -> int:
 
 def _word_pieces(words: set[str], encoder, task: dict) -> dict[str, list[int]]:
     ordered = sorted(words) or [""]
-    encoded = encoder.tokenizer(ordered, add_special_tokens=False, return_attention_mask=False)["input_ids"]
-    unknown = [encoder.tokenizer.unk_token_id]
+    texts = [encoder.word_prefix + word for word in ordered]
+    encoded = encoder.tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+    tokenizer = encoder.tokenizer  # a byte-level one may have no unknown token: then a mask stands for the word, or padding
+    unknown = [next(i for i in (tokenizer.unk_token_id, tokenizer.mask_token_id, tokenizer.pad_token_id) if i is not None)]
     limit = min(task["options"]["max_word_pieces"], _budget(encoder, task))
     return {word: ids if 0 < len(ids) <= limit else unknown for word, ids in zip(ordered, encoded, strict=True)}
 
@@ -69,9 +79,9 @@ class _Head(nn.Module):
         return self.out(self.dropout(hidden))
 
 
-def head(width: int, task: dict, dropout: float) -> nn.Module:
-    """Logits of shape (rows, tokens, labels)."""
-    return _Head(width, len(task["labels"]), dropout)
+def head(encoder, body: nn.Module, task: dict, dropout: float) -> nn.Module:
+    """Logits of shape (rows, tokens, classes)."""
+    return _Head(encoder.config.hidden_size, len(_classes(task)), dropout)
 
 
 def terms(features: list[dict]) -> int:
@@ -91,9 +101,10 @@ def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
 def decode(logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict) -> list[list[str]]:
     """The tags of each sentence, parts of a split sentence joined in order."""
     tags: list[list[str]] = [[] for _ in rows]
+    classes = _classes(task)
     for scores, feature in zip(logits, features, strict=True):
         best = scores[feature["firsts"]].argmax(-1)
-        tags[feature["row"]] += [task["labels"][int(i)] for i in best]
+        tags[feature["row"]] += [classes[int(i)] for i in best]
     return tags
 
 

@@ -1,5 +1,6 @@
 """What a running job may touch: the store, its working directory, the warm encoder, the driver's ear."""
 
+import json
 import os
 import platform
 from collections.abc import Callable
@@ -39,10 +40,10 @@ class Context:
         from harness.encoder import LoadedEncoder
 
         wanted = self.job["encoder"]
-        known = wanted["identity"]["files"]["model.safetensors"]
+        known = json.dumps(wanted["identity"], sort_keys=True)
         if known not in self.encoders:
             self.encoders.clear()  # one at a time: a worker's share of memory holds one encoder
-            self.encoders[known] = LoadedEncoder(wanted["folder"], wanted["identity"])
+            self.encoders[known] = LoadedEncoder(wanted["folder"], wanted["identity"], wanted["declared"])
         return self.encoders[known]
 
 

@@ -11,7 +11,7 @@ def run(ctx: Context) -> None:
     """Compare each training set of an arm's chain with the target's tests; writes overlap.json."""
     job = ctx.job
     tests = {language: data_rows.load(dataset) for language, dataset in job["tests"].items()}
-    trained = {phase: data_rows.load(dataset) for phase, dataset in job["trained"].items()}
+    trained = {phase: [row for rows in sets for row in data_rows.load(rows)] for phase, sets in job["trained"].items()}
     leaks = {}
     for phase, rows in trained.items():
         english = set(shared_rows(tests.get("en", []), rows))

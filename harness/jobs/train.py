@@ -4,6 +4,7 @@
 
 The gradient of an update is the mean over the batch's own terms, so the short last batch of an epoch counts as what it
 is. Order of rows, head and dropout come from streams that name (seed, phase, task, purpose): the same in every arm.
+A mixture draws one of its tasks per update; a single task is a mixture of one.
 Killed anywhere, the next run continues from the last checkpoint and ends with the same bytes.
 """
 
@@ -19,11 +20,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from harness.data import rows as data_rows
-from harness.data.batching import epoch_batches, micro_batches, stream_seed
-from harness.families import TRAINED, TaskModel
+from harness.data.batching import feature_length, micro_batches, stream_seed, turns
+from harness.families import TaskModel, build
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
-from harness.jobs.evaluate import score_rows
+from harness.jobs.evaluate import score_dev
+from harness.jobs.part import Part
+from harness.spec.suite import Sampler
 from harness.store import atomic_write, file_sha256
 
 WEIGHTS = "model.safetensors"
@@ -31,59 +33,60 @@ LOG_POINTS = 200  # lines in metrics.jsonl, about
 
 
 def run(ctx: Context) -> None:
-    """Train one model; writes WEIGHTS, train.json (dev score, best update, counts) and metrics.jsonl."""
-    job, spec = ctx.job, ctx.job["spec"]
-    recipe, task = spec["recipe"], spec["task"]
-    family, encoder = TRAINED[task["family"]], ctx.encoder()
-    make_deterministic(stream_seed(spec["seed"], spec["phase"], task["name"], "dropout"))
+    """Train one model on one task or several; writes WEIGHTS, train.json (dev score, best update, counts), metrics.jsonl."""
+    spec, recipe, encoder = ctx.job["spec"], ctx.job["spec"]["recipe"], ctx.encoder()
+    names = "+".join(spec["tasks"])
+    make_deterministic(stream_seed(spec["seed"], spec["phase"], names, "dropout"))
 
-    train_rows = data_rows.load(job["train"])
-    features = family.encode(train_rows, encoder, task, training=True)
-    if not features:
-        raise JobError(f"{job['name']}: none of {len(train_rows)} training rows can be used (no answer found in any context?)")
-    dev = data_rows.load(job["dev"]) if recipe["evaluations"] else []
-    lengths = np.array([len(feature["input_ids"]) for feature in features])
-    order_seed = stream_seed(spec["seed"], spec["phase"], task["name"], "order")
-    per_epoch = -(-len(features) // recipe["batch_size"])
-    updates = min(per_epoch * recipe["epochs"], recipe["max_updates"] or per_epoch * recipe["epochs"])
+    parts = [Part(ctx, encoder, name) for name in spec["tasks"]]
+    everything = sum(part.per_epoch for part in parts) * recipe["epochs"]
+    updates = min(everything, recipe["max_updates"] or everything)
+    shares = Sampler(**(spec["sampler"] or {})).shares({part.name: part.rows for part in parts})
+    turn = turns(list(shares.values()), updates, stream_seed(spec["seed"], spec["phase"], names, "sampler"))
 
-    loop = _Loop(ctx, family, encoder, task, recipe, updates)
+    loop = _Loop(ctx, encoder, parts, updates)
     loop.resume()
-    dev_at = {round(updates * (i + 1) / recipe["evaluations"]) for i in range(recipe["evaluations"])}
+    dev_at = looks(recipe, updates)
     log_every = max(1, updates // LOG_POINTS)
-    last_checkpoint, epoch = time.monotonic(), None
+    last_checkpoint = time.monotonic()
     while loop.step < updates:
         if ctx.stopping() or time.monotonic() - last_checkpoint > ctx.checkpoint_seconds:
             loop.checkpoint()
             last_checkpoint = time.monotonic()
         if ctx.stopping():
             raise Stopped
-        if epoch != loop.step // per_epoch:
-            epoch = loop.step // per_epoch
-            batches = epoch_batches(lengths, recipe["batch_size"], order_seed, epoch, recipe["batching"])
-        loop.update(features, lengths, batches[loop.step % per_epoch])
+        part, number = turn[loop.step]
+        loop.update(part, parts[part].batch(number))
         if loop.step % log_every == 0 or loop.step == updates:
             loop.write_log()
         if loop.step in dev_at:
-            loop.look_at_dev(dev)
+            loop.look_at_dev()
         ctx.progress(loop.step, updates)
-    loop.finish(len(train_rows), len(features))
+    loop.finish()
+
+
+def looks(recipe: dict, updates: int) -> set[int]:
+    """After which updates English dev is looked at; the last one is always among them, unless nothing is selected."""
+    count, every = recipe["evaluations"], recipe["evaluate_every"]
+    if not count:
+        return set()
+    return {*range(every, updates, every), updates} if every else {round(updates * (i + 1) / count) for i in range(count)}
 
 
 class _Loop:
     """What a checkpoint has to hold: model, optimizer, schedule, random state, position, best weights so far."""
 
-    def __init__(self, ctx: Context, family, encoder, task: dict, recipe: dict, updates: int):
-        self.ctx, self.family, self.encoder, self.task, self.recipe, self.updates = ctx, family, encoder, task, recipe, updates
-        self.device = device()
+    def __init__(self, ctx: Context, encoder, parts: list[Part], updates: int):
+        self.ctx, self.encoder, self.parts, self.recipe = ctx, encoder, parts, ctx.job["spec"]["recipe"]
+        recipe, self.device = self.recipe, device()
         if recipe["precision"] == "bf16" and self.device == "cpu":
             raise JobError(f"{ctx.job['name']}: its recipe asks for bf16, which needs a GPU; use precision: fp32 on a CPU")
-        self.model = fresh_model(ctx, family, encoder, task, recipe).to(self.device)
+        self.model = fresh_model(ctx, encoder).to(self.device)
         decayed = [p for p in self.model.parameters() if p.ndim >= 2]
         plain = [p for p in self.model.parameters() if p.ndim < 2]  # biases and LayerNorm
         groups = [{"params": decayed, "weight_decay": recipe["weight_decay"]}, {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=recipe["learning_rate"], eps=recipe["adam_epsilon"], fused=True)
-        warmup = int(recipe["warmup"] * updates)
+        warmup = recipe["warmup_updates"] or int(recipe["warmup"] * updates)
 
         def factor(step: int) -> float:
             return step / warmup if step < warmup else max(0.0, (updates - step) / max(1, updates - warmup))
@@ -92,16 +95,17 @@ class _Loop:
         self.step, self.tokens, self.loss, self.log = 0, 0, [], []
         self.best: dict | None = None
 
-    def update(self, features: list[dict], lengths: np.ndarray, batch: np.ndarray) -> None:
-        """One optimizer step over `batch` (row numbers): the mean gradient over the batch's terms."""
+    def update(self, part: int, features: list[dict]) -> None:
+        """One optimizer step over a batch of one part: the mean gradient over the batch's terms."""
         self.model.train()
-        terms = self.family.terms([features[i] for i in batch])
-        total = 0.0
-        for group in micro_batches(batch, lengths, self.recipe["micro_tokens"]):
+        family = self.parts[part].family
+        terms, total = family.terms(features), 0.0
+        lengths = np.array([feature_length(feature) for feature in features])
+        for group in micro_batches(np.arange(len(features)), lengths, self.recipe["micro_tokens"]):
             examples = [features[i] for i in group]
             with torch.autocast(self.device, torch.bfloat16, enabled=self.recipe["precision"] == "bf16"):
-                logits = self.model(self.encoder.pad(examples, self.device))
-            loss = self.family.loss(logits, examples) / max(1, terms)
+                logits = self.model(self.encoder.pad(examples, self.device), part)
+            loss = family.loss(logits, examples) / max(1, terms)
             loss.backward()
             total += float(loss.detach())
         if not np.isfinite(total):
@@ -111,7 +115,7 @@ class _Loop:
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        self.tokens += int(lengths[batch].sum())
+        self.tokens += int(lengths.sum())
         self.loss.append(total)
 
     def write_log(self) -> None:
@@ -119,25 +123,19 @@ class _Loop:
         self.log.append({"update": self.step, "loss": float(np.mean(self.loss)), "learning_rate": rate, "tokens": self.tokens})
         self.loss = []
 
-    def look_at_dev(self, dev: list[dict]) -> None:
-        """Score English dev; keep the weights if they are the best so far (strictly better, so the first of equals)."""
+    def look_at_dev(self) -> None:
+        """Score English dev; keep the weights if they are the best so far (strictly better, so the first of equals).
+
+        Of several tasks the plain mean of their main metrics counts (jiant's rule; here all are on one scale).
+        """
         rng = torch.get_rng_state()
-        scored = score_rows(self.model, self.family, self.encoder, self.task, dev, "en", self.device)[1]
+        scored = {part.name: score_dev(self.model, head, part, self.encoder, self.device) for head, part in enumerate(self.parts)}
         torch.set_rng_state(rng)
-        self.log.append({"update": self.step, "dev": scored.metrics})
-        if self.best is None or scored.main > self.best["main"]:
+        main = float(np.mean([one["main"] for one in scored.values()]))
+        self.log.append({"update": self.step, "dev": {name: one["metrics"] for name, one in scored.items()}})
+        if self.best is None or main > self.best["main"]:
             weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
-            self.best = {
-                "main": scored.main,
-                "update": self.step,
-                "metrics": scored.metrics,
-                "null": scored.null,
-                "above_null": scored.above_null,
-                "stderr": scored.stderr,
-                "learned": bool(scored.learned),
-                "rows": len(dev),
-                "weights": weights,
-            }
+            self.best = {"main": main, "update": self.step, "tasks": scored, "weights": weights}
 
     def checkpoint(self) -> None:
         """Save everything; the pointer with the file's hash is written last, so a torn file is never resumed from."""
@@ -185,13 +183,14 @@ class _Loop:
             setattr(self, name, value)
         self.ctx.facts["resumed_at"] = self.step
 
-    def finish(self, rows: int, features: int) -> None:
+    def finish(self) -> None:
         """Write the result: the best weights on dev, or the last if the recipe selects nothing."""
         best = self.best or {"weights": self.model.state_dict(), "update": self.step}
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in best.pop("weights").items()}
         with _plain_disk_errors():
             save_file(weights, self.ctx.workdir / WEIGHTS)
-        summary = {"updates": self.step, "tokens": self.tokens, "rows": rows, "features": features, "best": best}
+        tasks = {part.name: {"rows": part.rows, "features": len(part.features)} for part in self.parts}
+        summary = {"updates": self.step, "tokens": self.tokens, "tasks": tasks, "best": best}
         (self.ctx.workdir / "train.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
         lines = [json.dumps(line) + "\n" for line in self.log]
         (self.ctx.workdir / "metrics.jsonl").write_text("".join(lines))
@@ -211,19 +210,23 @@ def _plain_disk_errors():
         raise
 
 
-def fresh_model(ctx: Context, family, encoder, task: dict, recipe: dict) -> TaskModel:
-    """The pretrained encoder, or the intermediate's, under a new head that is the same in every arm."""
-    spec = ctx.job["spec"]
-    body = encoder.fresh(recipe["dropout"], recipe["attention_dropout"])
+def fresh_model(ctx: Context, encoder) -> TaskModel:
+    """The pretrained encoder, or the intermediate's, under new heads that are the same in every arm."""
+    spec, recipe = ctx.job["spec"], ctx.job["spec"]["recipe"]
+
+    def seed(name: str) -> int:
+        return stream_seed(spec["seed"], "" if name == "pooler" else spec["phase"], name, "head")
+
+    model = build(encoder, spec["tasks"], recipe["dropout"], recipe["attention_dropout"], seed)
     if spec["init"]:
-        load_encoder_weights(body, ctx.store.path(spec["init"], WEIGHTS))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(spec["seed"], spec["phase"], task["name"], "head"))
-        head = family.head(encoder.config.hidden_size, task, recipe["dropout"])
-    return TaskModel(body, head)
+        hand_over(ctx.store.path(spec["init"], WEIGHTS), model.encoder, model.pooler)
+    return model
 
 
-def load_encoder_weights(body: torch.nn.Module, path) -> None:
-    """What an intermediate stage hands over: every weight of the encoder, no head."""
+def hand_over(path, body: torch.nn.Module, pooler: torch.nn.Module | None = None) -> None:
+    """What an intermediate stage hands over: every weight of the encoder, its pooler if both have one, no head."""
     weights = load_file(path)
-    body.load_state_dict({name.removeprefix("encoder."): t for name, t in weights.items() if name.startswith("encoder.")})
+    for name, module in (("encoder.", body), ("pooler.", pooler)):
+        own = {key.removeprefix(name): tensor for key, tensor in weights.items() if key.startswith(name)}
+        if module is not None and own:
+            module.load_state_dict(own)

@@ -7,8 +7,11 @@ results give the same bytes. What makes a number meaningless or unfair is a flag
     shared       at least 1% of the target's training rows stand in the intermediate's: its gain may be just more epochs
     leak         more training rows than chance stand in the test set; refused unless the suite waives it
     overlap      a few do, as in the official sets; counted, not refused
-    placeholder  the test labels carry no information
-    floor        (of a language) not above chance there; a second average leaves such languages out
+    placeholder  the test labels carry no information; refused unless the suite waives it
+
+Of a language, from its evaluation: `floor` not above chance (a second average leaves such languages out), `constant`
+one answer for all rows, `below_majority` (tagging) less accurate than the most frequent tag, `few_rows` under 50,
+`truncated` over 1% of the rows lost text, `unknown` over 5% of the pieces are not in the vocabulary.
 """
 
 from collections import defaultdict
@@ -17,10 +20,10 @@ from statistics import fmean
 from harness.plan import Cell, Plan, refused_leaks, shown_name
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
-from harness.spec.suite import BASELINE, Caps
+from harness.spec.suite import Caps
 from harness.store import Store
 
-SCHEMA = 1
+SCHEMA = 2
 SHARED_SHARE = 0.01
 ENGLISH = "en"
 
@@ -41,17 +44,19 @@ def content(plan: Plan, catalog: Catalog, store: Store, refused: dict[str, dict]
             "about": suite.about,
             "smoke": suite.smoke,
             "seeds": suite.seeds,
+            "protocol": suite.protocol,
             "waives": suite.waives,
             "split_rule": suite.split_rule.model_dump(),
             "caps": suite.caps.model_dump(),
             "task_caps": {task: caps.model_dump() for task, caps in suite.task_caps.items()},
             "cuts": {task: cut.model_dump(exclude_none=True) for task, cut in suite.cuts.items()},
             "recipes": suite.recipes.model_dump(),
+            "settings": {name: setting.model_dump() for name, setting in suite.settings.items()},
         },
         "encoders": {name: _encoder(name, plan, catalog) for name in plan.encoders},
         "arms": arms,
         "targets": targets,
-        "data": _data(plan),
+        "data": plan.files_read(),
         "cells": cells,
         "gains": gains,
         "averages": averages,
@@ -66,10 +71,11 @@ def _encoder(name: str, plan: Plan, catalog: Catalog) -> dict:
 
 
 def _arm(arm, plan: Plan, catalog: Catalog, store: Store) -> dict:
-    """An arm's intermediate, its declared difficulty, and how it was learned per encoder and seed."""
-    if arm.intermediate == BASELINE:
+    """An arm's intermediate tasks, their declared difficulty (of one task), and how they were learned per encoder and seed."""
+    if arm.is_baseline:
         return {"intermediate": None}
-    task = catalog.task(arm.intermediate)
+    tasks = [catalog.task(name) for name in arm.intermediate.tasks]
+    only = tasks[0] if len(tasks) == 1 else None
     trained: dict[str, dict] = {}  # by key: all targets of a seed share one intermediate
     for cell in plan.cells:
         if cell.arm == arm.name and cell.intermediate and store.manifest(cell.intermediate):
@@ -79,21 +85,21 @@ def _arm(arm, plan: Plan, catalog: Catalog, store: Store) -> dict:
                 "encoder": cell.encoder,
                 "seed": cell.seed,
                 "key": cell.intermediate,
-                "rows": summary["rows"],
+                "rows": sum(part["rows"] for part in summary["tasks"].values()),
                 "updates": summary["updates"],
                 "dev": best.get("main"),
-                "dev_rows": best.get("rows"),
-                "null": best.get("null"),
-                "learned": best.get("learned"),
+                "learned": all(part["learned"] for part in best["tasks"].values()) if "tasks" in best else None,
+                "tasks": {name: part | best.get("tasks", {}).get(name, {}) for name, part in summary["tasks"].items()},
             }
     return {
-        "intermediate": task.task,
-        "shown": shown_name(plan.suite, task.task),
-        "version": task.version,
-        "family": task.family,
-        "metric": task.metric,
-        "title": task.about.title,
-        "difficulty": task.difficulty.model_dump(),
+        "intermediate": arm.intermediate.tasks,
+        "shown": shown_name(plan.suite, only.task) if only and arm.name == only.task else arm.name,
+        "versions": {task.task: task.version for task in tasks},
+        "families": sorted({task.family for task in tasks}),
+        "title": only.about.title if only else " + ".join(task.task for task in tasks),
+        "sampler": None if only else arm.intermediate.sampler.model_dump(),
+        "languages": arm.intermediate.languages,
+        "difficulty": only.difficulty.model_dump() if only and only.difficulty else None,
         "trained": list(trained.values()),
     }
 
@@ -110,16 +116,6 @@ def _target(task, plan: Plan) -> dict:
         "capped": plan.suite.task_caps.get(task.task, plan.suite.caps) != Caps(),
         "cut": cut.why if cut else None,
     }
-
-
-def _data(plan: Plan) -> dict:
-    """Every split read: SHA-256 of its files."""
-    found = {}
-    for job in plan.jobs.values():
-        sets = [*job.body.get("tests", {}).values(), *job.body.get("trained", {}).values()]
-        for dataset in sets + [job.body[phase] for phase in ("train", "dev") if phase in job.body]:
-            found[dataset["name"]] = [sha for part in dataset["identity"]["parts"] for sha in part["sha256"]]
-    return dict(sorted(found.items()))
 
 
 def _cell(cell: Cell, plan: Plan, catalog: Catalog, store: Store, refused: dict[str, dict]) -> dict:
@@ -164,7 +160,7 @@ def _unlearned(cell: Cell, scored: dict, catalog: Catalog, store: Store) -> bool
     if ENGLISH in scored:
         return "floor" in scored[ENGLISH]["flags"]
     best = store.read_json(cell.trained, "train.json")["best"]
-    return best.get("learned") is False
+    return not all(part["learned"] for part in best.get("tasks", {}).values())
 
 
 def _mean(values) -> float | None:
@@ -175,7 +171,7 @@ def _mean(values) -> float | None:
 def _gains(cells: list[dict], suite) -> list[dict]:
     """Per encoder, arm and target: the gain of each seed against the baseline of the same seed, and their mean."""
     at = {(c["encoder"], c["arm"], c["target"], c["seed"]): c for c in cells}
-    baseline = next(arm.name for arm in suite.arms if arm.intermediate == BASELINE)
+    baseline = suite.baseline
     grouped = defaultdict(list)
     for (encoder, arm, target, seed), cell in at.items():
         base = at.get((encoder, baseline, target, seed))
@@ -243,6 +239,8 @@ def _split(averages: list[dict], arms: dict, plan: Plan) -> list[dict]:
         unlearned = []
         for average in (a for a in averages if a["encoder"] == encoder and a["average_gain"] is not None):
             arm = arms[average["arm"]]
+            if arm["difficulty"] is None:
+                continue  # mixtures and controls are neither easy nor hard
             if not all(run["learned"] for run in arm["trained"] if run["encoder"] == encoder):
                 unlearned.append(average["arm"])
                 continue

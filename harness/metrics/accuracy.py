@@ -1,8 +1,10 @@
-"""Accuracy of labels (XNLI, PAWS-X, most intermediate tasks)."""
+"""Accuracy of labels (XNLI, PAWS-X, most intermediate tasks), alone or with the F1 of the positive label (QQP)."""
 
 from collections import Counter
 
 from harness.metrics.scored import Scored, check_pairs, paired_difference
+
+NEGATIVE, POSITIVE = "0", "1"  # label names of a task that is scored by F1
 
 
 def accuracy(golds: list[str], predictions: list[str], language: str = "") -> Scored:
@@ -30,6 +32,32 @@ def accuracy(golds: list[str], predictions: list[str], language: str = "") -> Sc
         null_name="accuracy of always answering the most frequent gold label",
         above_null=100 * above,
         stderr=100 * stderr,
+    )
+
+
+def accuracy_f1(golds: list[str], predictions: list[str], language: str = "") -> Scored:
+    """Mean of accuracy and the F1 of the positive label, of two labels named "0" and "1" (QQP, MRPC).
+
+    golds, predictions  n label strings each, "1" being the positive one
+    metrics             accuracy; f1, 0 where "1" is never right; 0-100
+    main                their mean
+    examples            n of 0 or 1 each: correct, tp, pred (answered "1"), gold (is "1")
+    null                of accuracy, the constant most frequent gold label
+    raises              ValueError: as `accuracy`; another label than "0" and "1" (names the row)
+    source              GLUE (Wang et al. 2018, arXiv 1804.07461), which reports both; jiant's `acc_and_f1` is their mean
+    """
+    scored = accuracy(golds, predictions)
+    golds, predictions = [label.strip() for label in golds], [label.strip() for label in predictions]
+    for i, label in enumerate(pair for both in zip(golds, predictions, strict=True) for pair in both):
+        if label not in (NEGATIVE, POSITIVE):
+            raise ValueError(f"row {i // 2}: label {label!r}; F1 needs the labels {NEGATIVE!r} and {POSITIVE!r} (positive)")
+    pred, gold = ([int(label == POSITIVE) for label in labels] for labels in (predictions, golds))
+    tp = [p & g for p, g in zip(pred, gold, strict=True)]
+    f1 = 200 * sum(tp) / (sum(pred) + sum(gold)) if any(tp) else 0.0
+    return scored._replace(
+        metrics={**scored.metrics, "f1": f1},
+        main=(scored.metrics["accuracy"] + f1) / 2,
+        examples={**scored.examples, "tp": tp, "pred": pred, "gold": gold},
     )
 
 

@@ -1,4 +1,5 @@
-"""Span F1 of tag sequences (UD-POS, PAN-X), as seqeval 0.0.12 counts it, which is what XTREME's scorer calls.
+"""Tag sequences: span F1 (UD-POS, PAN-X), as seqeval 0.0.12 counts it, which is what XTREME's scorer calls; token
+accuracy (CCG supertags, which are no spans).
 
 UD-POS has bare tags and is scored by spans all the same: a run of equal tags is one span, right only as a whole. So the
 number is stricter than accuracy, and accuracy hides a model that always says NOUN. Both are reported.
@@ -20,34 +21,44 @@ def span_f1(golds: list[list[str]], predictions: list[list[str]], language: str 
     raises              ValueError: different lengths (names the first such sentence), an empty tag, no tokens
     source              google-research/xtreme, evaluate.py with seqeval 0.0.12; Hu et al. 2020, arXiv 2003.11080
     """
-    check_pairs(golds, predictions)
-    _check_sentences(golds, predictions)
-    majority = most_frequent([tag for sentence in golds for tag in sentence])
-    counts = {"tp": [], "pred": [], "gold": [], "right": [], "tokens": []}
-    constant = []
+    scored = token_accuracy(golds, predictions)
+    counts = {"tp": [], "pred": [], "gold": []}
     for gold, guess in zip(golds, predictions, strict=True):
         gold_spans, guess_spans = spans(gold), spans(guess)
         counts["tp"].append(len(gold_spans & guess_spans))
         counts["pred"].append(len(guess_spans))
         counts["gold"].append(len(gold_spans))
-        counts["right"].append(sum(a == b for a, b in zip(gold, guess, strict=True)))
-        counts["tokens"].append(len(gold))
-        constant.append(gold.count(majority))
     precision, recall, f1 = _precision_recall_f1(sum(counts["tp"]), sum(counts["pred"]), sum(counts["gold"]))
-    above, stderr = paired_difference(
-        [right - same for right, same in zip(counts["right"], constant, strict=True)], sizes=counts["tokens"]
-    )
-    null = sum(constant) / sum(counts["tokens"]) * 100
-    return Scored(
-        metrics={
-            "f1": f1 * 100,
-            "precision": precision * 100,
-            "recall": recall * 100,
-            "accuracy": sum(counts["right"]) / sum(counts["tokens"]) * 100,
-            "majority": null,
-        },
+    return scored._replace(
+        metrics={"f1": f1 * 100, "precision": precision * 100, "recall": recall * 100, **scored.metrics},
         main=f1 * 100,
-        examples=counts,
+        examples={**counts, **scored.examples},
+    )
+
+
+def token_accuracy(golds: list[list[str]], predictions: list[list[str]], language: str = "") -> Scored:
+    """Share of tokens with the right tag, over the tokens of all sentences together.
+
+    golds, predictions  n sentences each, every sentence a list of tags, one a token
+    metrics             accuracy; majority, the share of the most frequent gold tag; 0-100
+    main                accuracy
+    examples            n counts each: right, tokens
+    null                the constant most frequent gold tag; the error bar takes a sentence's tokens together
+    raises              ValueError: as `span_f1`
+    source              Clark and Curran 2007, Computational Linguistics 33(4), for CCG supertags (per-word accuracy)
+    """
+    check_pairs(golds, predictions)
+    _check_sentences(golds, predictions)
+    majority = most_frequent([tag for sentence in golds for tag in sentence])
+    right = [sum(a == b for a, b in zip(gold, guess, strict=True)) for gold, guess in zip(golds, predictions, strict=True)]
+    tokens = [len(gold) for gold in golds]
+    constant = [gold.count(majority) for gold in golds]
+    above, stderr = paired_difference([r - c for r, c in zip(right, constant, strict=True)], sizes=tokens)
+    score, null = sum(right) / sum(tokens) * 100, sum(constant) / sum(tokens) * 100
+    return Scored(
+        metrics={"accuracy": score, "majority": null},
+        main=score,
+        examples={"right": right, "tokens": tokens},
         null=null,
         null_name="token accuracy of always answering the most frequent gold tag",
         above_null=100 * above,

@@ -1,10 +1,10 @@
 """The catalog: every task, encoder and suite by name, from the built-in folders and the user's own.
 
-A file's first key (`task:`, `encoder:`, `suite:`) says what it is; no registration, no code.
+A file's first key (`task:`, `encoder:`, `suite:`, `protocol:`) says what it is; no registration, no code.
 References between specs are checked here, so that a wrong name is an error before anything runs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,14 +15,16 @@ from harness.spec.encoder import Encoder
 from harness.spec.explain import nearest
 from harness.spec.family import FAMILIES
 from harness.spec.reader import Source, load, problems, validate
-from harness.spec.suite import BASELINE, Suite
+from harness.spec.recipe import Cut, Protocol, Setting
+from harness.spec.suite import Suite
 from harness.spec.task import Rows, Task
 
-KINDS: dict[str, type[Strict]] = {"task": Task, "encoder": Encoder, "suite": Suite}
+# A suite names its protocol, so `suite` is looked for first.
+KINDS: dict[str, type[Strict]] = {"task": Task, "encoder": Encoder, "suite": Suite, "protocol": Protocol}
 
 
 def builtin_root() -> Path:
-    """The folder that holds tasks/, encoders/ and suites/: inside an installed package, or the repository."""
+    """The folder that holds tasks/, encoders/, suites/ and protocols/: inside an installed package, or the repository."""
     package = Path(__file__).resolve().parents[1]
     return package / "builtin" if (package / "builtin").is_dir() else package.parent
 
@@ -33,7 +35,7 @@ def read_spec(path: Path) -> tuple[str, Strict, Source]:
     kind = next((kind for kind in KINDS if kind in data), None)
     if kind is None:
         first = next(iter(data), "")
-        raise SpecError(f"{source.key_at(first)}: the file names no task, encoder or suite{nearest(first, KINDS)}")
+        raise SpecError(f"{source.key_at(first)}: the file names no task, encoder, suite or protocol{nearest(first, KINDS)}")
     spec = validate(data, source, KINDS[kind])
     if isinstance(spec, Task):
         try:
@@ -55,6 +57,7 @@ class Catalog:
         self.tasks: dict[str, Task] = {}
         self.encoders: dict[str, Encoder] = {}
         self.suites: dict[str, Suite] = {}
+        self.protocols: dict[str, Protocol] = {}
         self.sources: dict[tuple[str, str], Source] = {}
         self.user: set[tuple[str, str]] = set()
 
@@ -106,8 +109,9 @@ class Catalog:
         return self._get("encoder", name)
 
     def suite(self, name: str) -> Suite:
-        """The suite of that name; SpecError with the nearest one otherwise."""
-        return self._get("suite", name)
+        """The suite of that name, its protocol filled in; SpecError with the nearest one otherwise."""
+        suite = self._get("suite", name)
+        return suite.under(self.protocols[suite.protocol]) if suite.protocol else suite
 
     def _get(self, kind: str, name: str):
         known = getattr(self, f"{kind}s")
@@ -118,55 +122,84 @@ class Catalog:
     def _broken_references(self) -> Iterator[str]:
         for name, task in self.tasks.items():
             yield from self._broken_task(name, task)
+        for name, protocol in self.protocols.items():
+            yield from self._broken_overrides("protocol", name, protocol.settings, protocol.cuts)
+            yield from self._broken_names("protocol", name, protocol.recipes.tasks, "recipes", "tasks")
+            yield from self._broken_names("protocol", name, protocol.recipes.families, "recipes", "families", families=True)
         for name, suite in self.suites.items():
             yield from self._broken_suite(name, suite)
+
+    def _unknown(self, kind: str, wanted: str, at: str) -> Iterator[str]:
+        known = getattr(self, f"{kind}s")
+        if wanted not in known:
+            yield f"{at}: no {kind} is called {wanted!r}{nearest(wanted, known)}"
 
     def _broken_task(self, name: str, task: Task) -> Iterator[str]:
         source = self.sources["task", name]
         for phase in ("train", "dev", "test"):
             rows: Rows | None = getattr(task, phase)
-            if rows is None or rows.task is None:
-                continue
-            at = source.at(phase, "task")
-            other = self.tasks.get(rows.task)
-            if other is None:
-                yield f"{at}: no task is called {rows.task!r}{nearest(rows.task, self.tasks)}"
-            elif other.family != task.family or other.label_names != task.label_names:
-                yield f"{at}: {rows.task} has another family or other labels than {name}; one head cannot serve both"
-            elif getattr(other, phase) is None:
-                yield f"{at}: task {rows.task} has no {phase} rows"
-            elif getattr(other, phase).task is not None:
-                yield f"{at}: {rows.task} takes its own {phase} rows from {getattr(other, phase).task}; name that one"
+            for wanted in [rows.task] if rows and rows.task else rows.tasks if rows else []:
+                at = source.at(phase, "task" if rows.task else "tasks")
+                other = self.tasks.get(wanted)
+                if other is None:
+                    yield from self._unknown("task", wanted, at)
+                elif other.family != task.family or other.label_names != task.label_names:
+                    yield f"{at}: {wanted} has another family or other labels than {name}; one head cannot serve both"
+                elif getattr(other, phase) is None:
+                    yield f"{at}: task {wanted} has no {phase} rows"
+                elif getattr(other, phase).task or getattr(other, phase).tasks:
+                    yield f"{at}: {wanted} takes its own {phase} rows from other tasks; name those"
 
     def _broken_suite(self, name: str, suite: Suite) -> Iterator[str]:
         source = self.sources["suite", name]
-
-        def unknown(kind: str, wanted: str, *loc: str | int) -> Iterator[str]:
-            known = getattr(self, f"{kind}s")
-            if wanted not in known:
-                yield f"{source.at(*loc)}: no {kind} is called {wanted!r}{nearest(wanted, known)}"
-
         for i, encoder in enumerate(suite.encoders):
-            yield from unknown("encoder", encoder, "encoders", i)
+            yield from self._unknown("encoder", encoder, source.at("encoders", i))
         for i, arm in enumerate(suite.arms):
-            if arm.intermediate == BASELINE:
-                continue
-            yield from unknown("task", arm.intermediate, "arms", i)
-            task = self.tasks.get(arm.intermediate)
-            if task and "intermediate" not in task.role:
-                yield f"{source.at('arms', i)}: task {task.task} is no intermediate (its role is {', '.join(task.role)})"
+            for wanted in arm.intermediate.tasks if arm.intermediate else []:
+                yield from self._broken_role("intermediate", wanted, source.at("arms", i))
         for i, target in enumerate(suite.targets):
-            yield from unknown("task", target, "targets", i)
-            task = self.tasks.get(target)
-            if task and "target" not in task.role:
-                yield f"{source.at('targets', i)}: task {target} is no target (its role is {', '.join(task.role)})"
-        for field in ("cuts", "task_caps"):
-            for target in getattr(suite, field):
-                yield from unknown("task", target, field, target)
-        for target in suite.recipes.tasks:
-            yield from unknown("task", target, "recipes", "tasks", target)
-        for target, cut in suite.cuts.items():
-            known = self.tasks[target].languages if target in self.tasks else []
+            yield from self._broken_role("target", target, source.at("targets", i))
+        if suite.protocol:
+            yield from self._unknown("protocol", suite.protocol, source.at("protocol"))
+        yield from self._broken_overrides("suite", name, suite.settings, suite.cuts)
+        yield from self._broken_names("suite", name, suite.task_caps, "task_caps")
+        if suite.recipes:
+            arms = [arm.name for arm in suite.arms]
+            yield from self._broken_names("suite", name, suite.recipes.tasks, "recipes", "tasks", also=arms)
+            yield from self._broken_names("suite", name, suite.recipes.families, "recipes", "families", families=True)
+        also = ["intermediate", "target", *FAMILIES, *(arm.name for arm in suite.arms)]
+        yield from self._broken_names("suite", name, suite.changes, "changes", also=also)
+
+    def _broken_role(self, role: str, wanted: str, at: str) -> Iterator[str]:
+        yield from self._unknown("task", wanted, at)
+        task = self.tasks.get(wanted)
+        if task and role not in task.role:
+            yield f"{at}: task {wanted} is no {role} (its role is {', '.join(task.role)})"
+
+    def _broken_names(
+        self, kind: str, name: str, table: dict, *loc: str, also: Iterable[str] = (), families: bool = False
+    ) -> Iterator[str]:
+        """Keys of `table` that name no task (or family) and nothing in `also`."""
+        known = list(FAMILIES) if families else [*self.tasks, *also]
+        what = "family" if families else "task"
+        for wanted in table:
+            if wanted not in known:
+                yield f"{self.sources[kind, name].at(*loc, wanted)}: no {what} is called {wanted!r}{nearest(wanted, known)}"
+
+    def _broken_overrides(self, kind: str, name: str, settings: dict[str, Setting], cuts: dict[str, Cut]) -> Iterator[str]:
+        source = self.sources[kind, name]
+        yield from self._broken_names(kind, name, settings, "settings", also=FAMILIES)
+        yield from self._broken_names(kind, name, cuts, "cuts")
+        for wanted, setting in settings.items():
+            family = wanted if wanted in FAMILIES else self.tasks[wanted].family if wanted in self.tasks else None
+            if family:
+                try:
+                    FAMILIES[family].options.model_validate(setting.options)
+                except ValidationError as error:
+                    yield from problems(error, source, FAMILIES[family].options, prefix=("settings", wanted, "options"))
+        for wanted, cut in cuts.items():
+            known = self.tasks[wanted].languages if wanted in self.tasks else []
             for i, language in enumerate(cut.languages or []):
                 if known and language not in known:
-                    yield f"{source.at('cuts', target, 'languages', i)}: {target} has no {language!r}{nearest(language, known)}"
+                    at = source.at("cuts", wanted, "languages", i)
+                    yield f"{at}: {wanted} has no {language!r}{nearest(language, known)}"

@@ -6,9 +6,9 @@ from harness.spec.explain import nearest
 
 
 def listing(what: str, catalog: Catalog) -> list[dict]:
-    """One row a spec: kind, name, what it is. `what`: tasks, encoders, suites or all."""
+    """One row a spec: kind, name, what it is. `what`: tasks, encoders, suites, protocols or all."""
     if what != "all" and what.removesuffix("s") not in KINDS:
-        raise SpecError(f"cannot list {what!r}{nearest(what, ['tasks', 'encoders', 'suites', 'releases', 'all'])}")
+        raise SpecError(f"cannot list {what!r}{nearest(what, [*(f'{kind}s' for kind in KINDS), 'releases', 'all'])}")
     rows = []
     for kind in KINDS:
         if what not in ("all", f"{kind}s"):
@@ -25,6 +25,8 @@ def _line(kind: str, spec) -> str:
         return f"{'+'.join(spec.role)}, {spec.family}, {languages}: {spec.about.title}"
     if kind == "encoder":
         return f"pretrained on {spec.pretrained_on} text; {spec.source.hub or spec.source.package}"
+    if kind != "suite":
+        return spec.about.strip()
     smoke = "SMOKE: " if spec.smoke else ""
     return f"{smoke}{len(spec.arms)} arms × {len(spec.targets)} targets × {len(spec.seeds)} seeds: {spec.about.strip()}"
 
@@ -34,7 +36,7 @@ def described(name: str, catalog: Catalog) -> dict:
     found = [(kind, getattr(catalog, f"{kind}s")[name]) for kind in KINDS if name in getattr(catalog, f"{kind}s")]
     if not found:
         everything = [n for kind in KINDS for n in getattr(catalog, f"{kind}s")]
-        raise SpecError(f"no task, encoder or suite is called {name!r}{nearest(name, everything)}")
+        raise SpecError(f"no task, encoder, suite or protocol is called {name!r}{nearest(name, everything)}")
     kind, spec = found[0]
     data = spec.model_dump(exclude_none=True)
     if kind == "task":

@@ -2,61 +2,74 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from harness.spec.base import Name, Strict
-from harness.spec.task import Language, Rows
+from harness.spec.family import FAMILIES
+from harness.spec.recipe import Cut, Protocol, RecipeChange, Recipes, Setting
+from harness.spec.task import Language, Task
 
 BASELINE = "none"
 
 
-class Recipe(Strict):
-    """Hyper-parameters of one training phase. Defaults follow XTREME's scripts (AdamW, linear decay, clip 1.0)."""
+class Sampler(Strict):
+    """Which task of a mixture gives the next update's batch. Drawn per update, as jiant does (samplers of jiant 2.2).
 
-    learning_rate: PositiveFloat
-    batch_size: PositiveInt = Field(32, description="rows per update (windows for span_qa)")
-    epochs: PositiveInt = 1
-    max_updates: PositiveInt | None = Field(None, description="stop here even if epochs are left")
-    warmup: NonNegativeFloat = Field(0.0, le=1.0, description="share of the updates")
-    weight_decay: NonNegativeFloat = 0.0
-    adam_epsilon: PositiveFloat = 1e-8
-    max_grad_norm: PositiveFloat = 1.0
-    dropout: NonNegativeFloat = Field(0.1, lt=1.0, description="hidden states and heads")
-    attention_dropout: NonNegativeFloat = Field(0.1, lt=1.0)
-    evaluations: NonNegativeInt = Field(
-        4, description="looks at English dev, evenly spaced, last one at the end; the best is kept. 0 = keep the last weights"
-    )
-    batching: Literal["random", "grouped"] = Field(
-        "random", description="grouped: batches of similar length; not what the papers did"
-    )
-    micro_tokens: PositiveInt = Field(2048, description="padded tokens per forward pass; a batch is split to fit")
-    precision: Literal["fp32", "bf16"] = "fp32"
+    proportional   by training rows, each counted at most `cap` times over
+    uniform        each as often
+    temperature    by (rows, at most `cap`) to the power 1/temperature
+    weights        by the numbers in `weights`
+    """
 
+    by: Literal["proportional", "uniform", "temperature", "weights"] = "proportional"
+    cap: PositiveInt | None = Field(None, description="rows of a task that count, at most")
+    temperature: PositiveFloat = 1.0
+    weights: dict[Name, PositiveFloat] = {}
 
-class RecipeChange(Strict):
-    """The fields of a recipe that one task overrides."""
+    @model_validator(mode="after")
+    def _weights_when_asked(self):
+        if (self.by == "weights") != bool(self.weights):
+            raise ValueError("`weights: {task: number}` goes with `by: weights`, and only with it")
+        return self
 
-    learning_rate: PositiveFloat | None = None
-    batch_size: PositiveInt | None = None
-    epochs: PositiveInt | None = None
-    max_updates: PositiveInt | None = None
-    warmup: NonNegativeFloat | None = None
-    weight_decay: NonNegativeFloat | None = None
-    evaluations: NonNegativeInt | None = None
-    micro_tokens: PositiveInt | None = None
+    def shares(self, rows: dict[str, int]) -> dict[str, float]:
+        """Each task's probability, given its number of training rows."""
+        counted = {task: min(n, self.cap or n) for task, n in rows.items()}
+        weight = {
+            "proportional": lambda task: float(counted[task]),
+            "uniform": lambda task: 1.0,
+            "temperature": lambda task: counted[task] ** (1 / self.temperature),
+            "weights": lambda task: self.weights[task],
+        }[self.by]
+        total = sum(map(weight, rows))
+        return {task: weight(task) / total for task in rows}
 
 
-class Recipes(Strict):
-    """One recipe per phase, and per task what differs from it (in either phase)."""
+class Intermediate(Strict):
+    """What an arm trains on first: one task, or several at once with a head each."""
 
-    intermediate: Recipe
-    target: Recipe
-    tasks: dict[str, RecipeChange] = {}
+    tasks: list[Name] = Field(min_length=1)
+    sampler: Annotated[Sampler, BeforeValidator(lambda value: {"by": value} if isinstance(value, str) else value)] = Sampler()
+    languages: list[Language] = Field([], description="train on rows of these languages in place of English (translated data)")
 
-    def of(self, phase: Literal["intermediate", "target"], task: str) -> Recipe:
-        """The recipe that trains `task` in `phase`."""
-        change = self.tasks.get(task)
-        return getattr(self, phase).model_copy(update=change.model_dump(exclude_none=True) if change else {})
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, value):
+        if isinstance(value, str):
+            return {"tasks": [value]}
+        if isinstance(value, list):
+            return {"tasks": value}
+        if isinstance(value, dict) and "task" in value and "tasks" not in value:
+            return {("tasks" if k == "task" else k): [v] if k == "task" else v for k, v in value.items()}
+        return value
+
+    @model_validator(mode="after")
+    def _sound(self):
+        if len(set(self.tasks)) != len(self.tasks):
+            raise ValueError("tasks: one is listed twice")
+        if self.sampler.weights and set(self.sampler.weights) != set(self.tasks):
+            raise ValueError("sampler: weights name each of the tasks, and no other")
+        return self
 
 
 def _arm(value: Any) -> Any:
@@ -66,25 +79,23 @@ def _arm(value: Any) -> Any:
 class Arm(Strict):
     """One intermediate of a suite; `none` is the baseline. In YAML a bare task name is enough."""
 
-    intermediate: Name
-    name: Name = ""
+    intermediate: Intermediate | None
+    name: Name
 
     @model_validator(mode="before")
     @classmethod
     def _named_after_its_task(cls, value):
-        if isinstance(value, dict) and "name" not in value and isinstance(value.get("intermediate"), str):
-            return {**value, "name": value["intermediate"]}
-        return value
+        if not isinstance(value, dict):
+            return value
+        given = value.get("intermediate")
+        if isinstance(given, str):
+            value = {"name": given, **value}
+        return {**value, "intermediate": None} if given == BASELINE else value
 
-
-class Cut(Strict):
-    """A suite's override of a task's rows or languages. The task then shows as `task@suite`."""
-
-    train: Rows | None = None
-    dev: Rows | None = None
-    test: Rows | None = None
-    languages: list[Language] | None = None
-    why: str = Field(description="one line for the reader of the board")
+    @property
+    def is_baseline(self) -> bool:
+        """Whether nothing is trained before the target."""
+        return self.intermediate is None
 
 
 class Caps(Strict):
@@ -112,12 +123,17 @@ class Suite(Strict):
     arms: list[Annotated[Arm, BeforeValidator(_arm)]] = Field(min_length=1)
     targets: list[Name] = Field(min_length=1)
     seeds: list[NonNegativeInt] = Field(min_length=1)
-    recipes: Recipes
+    protocol: Name | None = Field(None, description="a published set of recipes, settings and cuts; then `recipes` is left out")
+    recipes: Recipes | None = None
+    changes: dict[str, RecipeChange] = Field({}, description="by phase, family or task: what differs from the protocol's recipes")
+    settings: dict[str, Setting] = Field({}, description="by family or task: max_length and options in place of the task's own")
     caps: Caps = Caps()
     task_caps: dict[str, Caps] = Field({}, description="caps of single tasks, in place of `caps`")
     cuts: dict[str, Cut] = {}
     split_rule: SplitRule = SplitRule()
-    waives: list[Literal["unlearned", "leak"]] = Field([], description="refusals this suite does without, shown on the board")
+    waives: list[Literal["unlearned", "leak", "placeholder"]] = Field(
+        [], description="refusals this suite does without, shown on the board"
+    )
 
     @model_validator(mode="after")
     def _no_twins(self):
@@ -128,6 +144,42 @@ class Suite(Strict):
         names = [arm.name for arm in self.arms]
         if len(set(names)) != len(names):
             raise ValueError("arms: two have one name; give each its own `name:`")
-        if BASELINE not in [arm.intermediate for arm in self.arms]:
+        if not any(arm.is_baseline for arm in self.arms):
             raise ValueError("arms: the baseline is missing; add `none`, gains are measured against it")
+        if [self.protocol, self.recipes].count(None) != 1:
+            raise ValueError("recipes: give either `protocol:` (its recipes, with `changes:`) or `recipes:`")
+        if self.changes and self.recipes:
+            raise ValueError("changes: they change a protocol's recipes; here, write them into `recipes:`")
         return self
+
+    @property
+    def baseline(self) -> str:
+        """The name of the arm that trains on nothing first."""
+        return next(arm.name for arm in self.arms if arm.is_baseline)
+
+    def under(self, protocol: Protocol) -> "Suite":
+        """This suite with the protocol's recipes, settings and cuts filled in; the suite's own values win."""
+        recipes, tasks, families = protocol.recipes, dict(protocol.recipes.tasks), dict(protocol.recipes.families)
+        phases = {}
+        for name, change in self.changes.items():
+            given = change.model_dump(exclude_none=True)
+            if name in ("intermediate", "target"):
+                phases[name] = getattr(recipes, name).model_copy(update=given)
+            else:
+                table = families if name in FAMILIES else tasks
+                table[name] = table.get(name, RecipeChange()).model_copy(update=given)
+        cuts = {task: cut.model_copy(update={"label": cut.label or protocol.protocol}) for task, cut in protocol.cuts.items()}
+        settings = dict(protocol.settings)
+        for name, setting in self.settings.items():
+            base = settings.get(name, Setting())
+            settings[name] = Setting(max_length=setting.max_length or base.max_length, options=base.options | setting.options)
+        recipes = recipes.model_copy(update={**phases, "tasks": tasks, "families": families})
+        return self.model_copy(update={"recipes": recipes, "settings": settings, "cuts": cuts | self.cuts})
+
+    def task_as_run(self, task: Task) -> Task:
+        """The task with this suite's settings: its family's first, then its own."""
+        for setting in (self.settings.get(task.family), self.settings.get(task.task)):
+            if setting:
+                options = task.options | setting.options
+                task = task.model_copy(update={"max_length": setting.max_length or task.max_length, "options": options})
+        return task

@@ -72,10 +72,14 @@ class Source(Strict):
     hub: str | None = Field(None, description="hub dataset id, e.g. google/xtreme")
     revision: str | None = Field(None, description="commit of the hub dataset")
     config: str | None = Field(None, description="hub config; may hold {language} or {name}")
-    files: str | None = Field(None, description="path beside the YAML; may hold {language}, {name}, {split}")
+    files: str | None = Field(None, description="beside the YAML or in --data-root; may hold {language}, {name}, {split}, {part}")
     generated: str | None = Field(None, description="a config of the built-in smoke data")
     names: dict[str, str] = Field({}, description="language → {name}")
     where: dict[str, str] = Field({}, description="keep rows whose column equals this; a trailing * matches any ending")
+    unless: dict[str, str] = Field({}, description="leave out rows whose column equals this (SNLI's label -1)")
+    first_files: PositiveInt | None = Field(None, description="read only the first N files of a split (a hub set of many shards)")
+    label_file: str | None = Field(None, description="file of the labels: one a line, or a JSON map from label to number")
+    hint: str | None = Field(None, description="what to do when the files are not here: licence, download, layout")
     numbering: Numbering | None = None
 
     @model_validator(mode="after")
@@ -90,26 +94,30 @@ class Source(Strict):
     @field_validator("files")
     @classmethod
     def _known_suffix(cls, value):
-        if value is not None and not value.endswith((".jsonl", ".json", ".csv", ".tsv", ".parquet", ".conll")):
-            raise ValueError(f"{value!r}: files end in .parquet, .jsonl, .json, .csv, .tsv or .conll")
+        if value is not None and not value.endswith((".jsonl", ".json", ".csv", ".tsv", ".parquet", ".conll", ".{part}")):
+            raise ValueError(f"{value!r}: files end in .parquet, .jsonl, .json, .csv, .tsv, .conll, or .{{part}} (bitext_mining)")
         return value
 
 
 class Rows(Strict):
-    """Which rows make up a split: another task's, or a split expression over a source."""
+    """Which rows make up a split: another task's, several tasks' together, or a split expression over a source."""
 
     task: Name | None = Field(None, description="take this split of that task")
+    tasks: list[Name] = Field([], description="take this split of all these tasks, under one head")
     split: str | None = None
     language: Language | None = Field(None, description="default: English for train and dev, every language for test")
+    languages: list[Language] = Field([], description="train or dev rows of all these languages together")
     source: Source | None = Field(None, description="default: the task's source")
     parallel: bool | None = Field(None, description="test rows: one id means the same row in every language; a cut inherits it")
 
     @model_validator(mode="after")
     def _task_or_split(self):
-        if (self.task is None) == (self.split is None):
-            raise ValueError("give either `task:` (another task's rows) or `split:` (rows of this one)")
+        if sum(map(bool, (self.task, self.tasks, self.split))) != 1:
+            raise ValueError("give one of `task:` (another's rows), `tasks:` (several tasks') or `split:` (rows of this one)")
         if self.split:
             split_parts(self.split)
+        if self.language and self.languages:
+            raise ValueError("give `language:` or `languages:`, not both")
         return self
 
 
@@ -151,7 +159,9 @@ class Task(Strict):
     train: Rows | None = None
     dev: Rows | None = None
     test: Rows | None = None
-    columns: dict[str, str] = {}
+    columns: dict[str, str | list[str]] = Field(
+        {}, description="ours → theirs; a list joins texts with a space (choices: stays a list); `a.b` is field b of column a"
+    )
     labels: list[str] | dict[str, str | int] | None = Field(
         None, description="class names in head order; a map gives each name's raw value in the data"
     )
@@ -183,8 +193,10 @@ class Task(Strict):
         if unknown:
             known = ", ".join(sorted(family.columns | family.optional))
             raise ValueError(f"columns: {self.family} does not use {', '.join(sorted(unknown))}; it knows {known}")
-        if family.labelled and not self.labels:
+        if family.labelled and not self.labels and not self.source.label_file:
             raise ValueError(f"family: {self.family} needs labels")
+        if self.metric == "accuracy_f1" and set(self.label_names) != {"0", "1"}:
+            raise ValueError("metric: accuracy_f1 needs the labels \"0\" and \"1\"; its F1 is that of \"1\"")
         if len(set(self.languages)) != len(self.languages):
             raise ValueError("languages: one is listed twice")
         return self
@@ -194,8 +206,12 @@ class Task(Strict):
         if "target" in self.role and self.test is None:
             raise ValueError("role: a target needs test rows")
         trained = FAMILIES[self.family].trained
+        if FAMILIES[self.family].tuned and self.dev is None:
+            raise ValueError(f"family: {self.family} needs dev rows in every language, which set its threshold")
         if trained and (self.train is None or (self.dev is None and self.train.task is None)):
             raise ValueError(f"family: {self.family} is trained, so it needs train and dev rows (dev selects the best weights)")
-        if "intermediate" in self.role and (not trained or self.difficulty is None):
-            raise ValueError("role: an intermediate task is of a trained family and says its difficulty")
+        if "intermediate" in self.role and not trained:
+            raise ValueError("role: an intermediate task is of a trained family")
+        if "intermediate" in self.role and self.difficulty is None and FAMILIES[self.family].difficulty:
+            raise ValueError("role: an intermediate task says its difficulty")
         return self

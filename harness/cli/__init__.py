@@ -1,0 +1,11 @@
+"""The command line: parse, call, print. Rooms are imported inside commands, so that --help wakes nothing heavy.
+
+xstilts-harness eval --all                                  the smoke suite `mini`, on any laptop
+xstilts-harness eval --suite small --data-root DIR          real data from a folder in the hub's layout
+xstilts-harness plan --suite small --data-root DIR          what that would do
+"""
+
+from harness.cli import board, cache, evaluate, scoring, specs  # noqa: F401 each registers its commands
+from harness.cli.app import app, main
+
+__all__ = ["app", "main"]

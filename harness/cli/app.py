@@ -1,0 +1,117 @@
+"""What the commands share: the Typer apps, the types of their options, printing, and `main`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.errors import HarnessError, RefusedError
+
+app = typer.Typer(
+    help="Does English intermediate-task training help zero-shot cross-lingual transfer? Trains, evaluates, keeps a leaderboard.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+leaderboard_app = typer.Typer(help="Show and render releases.", no_args_is_help=True)
+cache_app = typer.Typer(help="Look after the store of job results.", no_args_is_help=True)
+job_app = typer.Typer(help="Run single jobs of a plan (what workers do).", no_args_is_help=True)
+app.add_typer(leaderboard_app, name="leaderboard")
+app.add_typer(cache_app, name="cache")
+app.add_typer(job_app, name="job")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from harness import __version__
+
+        print(f"xstilts-harness {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Does English intermediate-task training help zero-shot cross-lingual transfer? Trains, evaluates, keeps a leaderboard."""
+
+
+def names_of(kind: str):
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in getattr(catalog_of([]), f"{kind}s") if name.startswith(incomplete)]
+
+    return complete
+
+
+SuiteName = Annotated[
+    str, typer.Option("--suite", "-s", help="Which suite; `list suites` names them.", autocompletion=names_of("suite"))
+]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="XSTILTS_DATA_ROOT", exists=True, file_okay=False, help="Folder in the hub's layout, searched before the hub."
+    ),
+]
+EncoderRoot = Annotated[
+    Path | None,
+    typer.Option(envvar="XSTILTS_ENCODER_ROOT", exists=True, file_okay=False, help="Folder with one folder per encoder."),
+]
+Tasks = Annotated[
+    list[Path] | None, typer.Option("--tasks", "-t", help="A folder or file of your own YAML specs; ./tasks is read anyway.")
+]
+StoreDir = Annotated[Path, typer.Option("--store", envvar="XSTILTS_STORE", help="Where job results are kept.")]
+BoardDir = Annotated[Path, typer.Option("--board", envvar="XSTILTS_BOARD", help="Where releases are kept.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
+All = Annotated[bool, typer.Option("--all", help="Every target and arm of the suite, and every task of your own folder.")]
+Limit = Annotated[int | None, typer.Option("--limit", "-L", min=1, help="At most N test rows: partial, no release.")]
+
+
+def catalog_of(user: list[Path]):
+    from harness.spec.catalog import Catalog
+
+    here = Path("tasks")
+    return Catalog.load(([here] if here.is_dir() else []) + user)
+
+
+def console():
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else max(160, int(os.environ.get("COLUMNS", 0))))
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    if not rows:
+        print("nothing here")
+        return
+    from tabulate import tabulate
+
+    print(tabulate(rows, headers="keys", tablefmt="plain", disable_numparse=True))
+
+
+def main() -> None:
+    """The console script: turns errors a user can act on into one clear message and their exit code."""
+    try:
+        app()
+    except HarnessError as error:
+        prefix = "refused: " if isinstance(error, RefusedError) else ""
+        say(f"{prefix}{error}")
+        sys.exit(error.exit_code)
+    except SystemExit as end:  # the parser turns Ctrl-C into an exit of its own
+        if end.code == 130:
+            say("interrupted; what was done is kept, the same command goes on from there")
+        raise
+    except KeyboardInterrupt:
+        say("interrupted; what was done is kept, the same command goes on from there")
+        sys.exit(130)

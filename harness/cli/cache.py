@@ -1,0 +1,51 @@
+"""cache ls, cache verify, cache gc: the store of job results."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.app import Json, StoreDir, cache_app, print_rows, say
+
+
+@cache_app.command("ls")
+def cache_ls(store: StoreDir = Path("store"), as_json: Json = False) -> None:
+    """List committed results with their sizes."""
+    from harness.store import Store
+
+    opened = Store(store, writable=False)
+    rows = []
+    for key, size in sorted(opened.sizes().items()):
+        manifest = opened.manifest(key)
+        name = manifest.meta.get("name", "") if manifest else ""
+        rows.append({"key": key[:12], "name": name, "bytes": size, "dropped": ", ".join(manifest.dropped) if manifest else ""})
+    print_rows(rows, as_json)
+
+
+@cache_app.command("verify")
+def cache_verify(store: StoreDir = Path("store")) -> None:
+    """Re-hash every committed result. Exit code 1 if one is damaged; the next eval computes it again."""
+    from harness.store import Store
+
+    opened = Store(store, writable=False)
+    keys = opened.keys(complete=False)
+    bad = {key: problems for key in keys if (problems := opened.verify(key))}
+    for key, problems in bad.items():
+        say(f"{key}: {'; '.join(problems)}")
+    print(f"{len(keys) - len(bad)} of {len(keys)} results are sound")
+    if bad:
+        raise typer.Exit(1)
+
+
+@cache_app.command("gc")
+def cache_gc(
+    store: StoreDir = Path("store"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would go.")] = False,
+) -> None:
+    """Remove what the dead left: working directories, leases, checkpoints of finished jobs, damaged results."""
+    from harness.store import Store
+
+    report = Store(store).collect(dry_run=dry_run)
+    for name, size in report.removed:
+        print(f"{name}  {size:,} bytes")
+    print(f"{'would free' if dry_run else 'freed'} {report.bytes:,} bytes")

@@ -1,0 +1,87 @@
+"""list, show, validate, doctor: what there is, and whether it is sound."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.app import BoardDir, DataRoot, EncoderRoot, Json, Offline, StoreDir, Tasks, app, catalog_of, names_of, print_rows
+
+
+@app.command("list")
+def list_specs(
+    what: Annotated[str, typer.Argument(help="tasks, encoders, suites, releases, or all")] = "all",
+    tasks: Tasks = None,
+    board: BoardDir = Path("leaderboard"),
+    as_json: Json = False,
+) -> None:
+    """Name the tasks, encoders and suites there are."""
+    from harness.leaderboard.release import Board
+    from harness.spec.describe import listing
+
+    rows = [] if what == "releases" else listing(what, catalog_of(tasks or []))
+    if what in ("releases", "all"):
+        rows += [{"kind": "release", "name": path.stem, "what": str(path), "from": ""} for path in Board(board).list()]
+    print_rows(rows, as_json)
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="A task, encoder or suite.", autocompletion=names_of("task"))],
+    samples: Annotated[int, typer.Option("-n", "--samples", min=0, help="Rows of a task to show.")] = 0,
+    data_root: DataRoot = None,
+    tasks: Tasks = None,
+    offline: Offline = False,
+    as_json: Json = False,
+) -> None:
+    """Print one spec with its defaults filled in, and sample rows of a task."""
+    from harness.data.inspect import samples_of
+    from harness.hub import Where
+    from harness.spec.describe import described
+
+    catalog = catalog_of(tasks or [])
+    spec = described(name, catalog)
+    if samples:
+        spec["samples"] = samples_of(catalog, catalog.task(name), samples, Where(data_root, None, offline))
+    if as_json:
+        print(json.dumps(spec, indent=1, ensure_ascii=False))
+        return
+    import yaml
+
+    print(yaml.safe_dump(spec, sort_keys=False, allow_unicode=True, width=110), end="")
+
+
+@app.command("validate")
+def validate(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; default: ./tasks and the built-in ones.")] = None,
+    data: Annotated[bool, typer.Option("--data", help="Also read the data: columns, labels, placeholders.")] = False,
+    data_root: DataRoot = None,
+    offline: Offline = False,
+) -> None:
+    """Check specs, and with --data the rows they name. Exit code 2 and one line per problem."""
+    from harness.data.inspect import check_data
+    from harness.hub import Where
+
+    catalog = catalog_of(paths or [])
+    print(f"{len(catalog.tasks)} tasks, {len(catalog.encoders)} encoders, {len(catalog.suites)} suites: sound")
+    if not data:
+        return
+    wanted = [name for kind, name in sorted(catalog.user) if kind == "task"] if paths else sorted(catalog.tasks)
+    worst = 0
+    for line in check_data(catalog, wanted, Where(data_root, None, offline)):
+        print(line.text, flush=True)
+        worst = max(worst, line.exit_code)
+    if worst:
+        raise typer.Exit(worst)
+
+
+@app.command("doctor")
+def doctor(store: StoreDir = Path("store"), encoder_root: EncoderRoot = None, as_json: Json = False) -> None:
+    """Check this machine: packages, GPU, cores, disk, encoders."""
+    from harness.doctor import checkup
+
+    rows = checkup(store, encoder_root, catalog_of([]))
+    print_rows(rows, as_json)
+    if any(row["state"] == "error" for row in rows):
+        raise typer.Exit(1)

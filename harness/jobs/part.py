@@ -1,0 +1,42 @@
+"""One task's share of a training: its rows as features, its batches in order, its dev rows. Most trainings have one part."""
+
+import functools
+
+import numpy as np
+
+from harness.data import rows as data_rows
+from harness.data.batching import epoch_batches, feature_length, stream_seed
+from harness.families import TRAINED
+from harness.jobs.context import Context, JobError
+
+
+class Part:
+    """`batch(n)` is the n-th batch this task gives, whatever the other parts of a mixture do in between."""
+
+    def __init__(self, ctx: Context, encoder, name: str):
+        spec, recipe = ctx.job["spec"], ctx.job["spec"]["recipe"]
+        self.name, self.task, self.recipe, self.encoder = name, spec["tasks"][name], recipe, encoder
+        self.family = TRAINED[self.task["family"]]
+        rows = data_rows.load(ctx.job["train"][name])
+        self.rows = len(rows)
+        self.features = self.family.encode(rows, encoder, self.task, training=True)
+        if not self.features:
+            raise JobError(f"{ctx.job['name']}: none of {len(rows)} rows of {name} can be used (no answer found in any context?)")
+        self.lengths = np.array([feature_length(feature) for feature in self.features])
+        self.dev = data_rows.load(ctx.job["dev"][name])[: recipe["dev_rows"]] if recipe["evaluations"] else []
+        self.per_epoch = -(-len(self.features) // recipe["batch_size"])
+        self._seed = lambda purpose: stream_seed(spec["seed"], spec["phase"], name, purpose)
+
+    @functools.lru_cache(maxsize=1)  # noqa: B019 - a part lives as long as its training
+    def _epoch(self, epoch: int) -> list[np.ndarray]:
+        recipe = self.recipe
+        return epoch_batches(self.lengths, recipe["batch_size"], self._seed("order"), epoch, recipe["batching"])
+
+    def batch(self, number: int) -> list[dict]:
+        """The features of batch `number` (from 0; epochs follow each other, each in its own order)."""
+        epoch, place = divmod(number, self.per_epoch)
+        features = [self.features[i] for i in self._epoch(epoch)[place]]
+        corrupt = getattr(self.family, "corrupt", None)  # masked-LM draws its masks anew for each update
+        if corrupt is None:
+            return features
+        return corrupt(features, np.random.default_rng([self._seed("mask"), number]), self.encoder, self.task)

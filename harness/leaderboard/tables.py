@@ -1,0 +1,161 @@
+"""The tables of a board: a release → (header, rows of text). Numbers are rounded here and only here.
+
+`grid`       the board itself: the baseline's scores, then each arm's gains, with the marks that qualify a number
+`details`    the baseline on each target: English against the rest, what is at chance
+`languages`  the baseline on each target: in which languages something is wrong with the number
+"""
+
+from statistics import fmean
+
+Table = tuple[list[str], list[list[str]]]
+
+# Of a cell: the release says so itself.
+CELL_MARKS = {
+    "unlearned": ("u", "at chance in English: not learned"),
+    "shared": ("s", "the intermediate shares training rows with the target"),
+    "leak": ("L", "refused: training rows stand in the test set"),
+    "overlap": ("o", "a few test rows stand in training rows, too few to refuse"),
+    "placeholder": ("p", "some test labels carry no information"),
+}
+# Of a cell's languages. A board of forty languages nearly always has one at chance, and one whose script an English
+# vocabulary lacks; these two stand on a cell only if they hold in most of its languages.
+MOST_MARKS = {
+    "floor": ("f", "at chance in most languages"),
+    "unknown": ("v", "over 5% of the pieces are not in the encoder's vocabulary, in most languages"),
+}
+ANY_MARKS = {
+    "constant": ("c", "one answer for every row, in some language"),
+    "below_majority": ("m", "less accurate than always saying the most frequent tag, in some language"),
+    "truncated": ("t", "over 1% of the rows lost text, in some language"),
+    "few_rows": ("n", "under 50 test rows, in some language"),
+}
+MARKS = CELL_MARKS | MOST_MARKS | ANY_MARKS
+COLUMNS = {
+    "floor": "at chance",
+    "unknown": "not in the vocabulary",
+    "constant": "one answer",
+    "below_majority": "below majority tag",
+    "truncated": "lost text",
+    "few_rows": "under 50 rows",
+}
+SHOWN = 6  # languages in a list; the others are counted
+
+
+def baseline_of(release: dict) -> str:
+    """The name of the arm that trains on nothing first."""
+    return next(name for name, arm in release["arms"].items() if arm["intermediate"] is None)
+
+
+def grid(release: dict, encoder: str) -> Table:
+    """An encoder's board: the baseline's scores, then each arm's gains, one decimal, signed, best arm first.
+
+    A mixture of tasks and a masked-LM control have no difficulty: that column is empty.
+    """
+    targets = list(release["targets"])
+    cells = [c for c in release["cells"] if c["encoder"] == encoder]
+    gains = {(g["arm"], g["target"]): g for g in release["gains"] if g["encoder"] == encoder}
+    averages = {a["arm"]: a["average_gain"] for a in release["averages"] if a["encoder"] == encoder}
+    baseline = baseline_of(release)
+    scores = []
+    for target in targets:
+        mine = [c for c in cells if c["arm"] == baseline and c["target"] == target]
+        known = [c["score"] for c in mine if c["score"] is not None]
+        scores.append((f"{fmean(known):.1f}" if known else "–") + _suffix(mine))
+    rows = [[f"{baseline} (score)", "", *scores, ""]]
+    for arm in sorted(averages, key=lambda a: -1e9 if averages[a] is None else averages[a], reverse=True):
+        facts = release["arms"][arm]
+        row = [facts["shown"], (facts["difficulty"] or {}).get("declared", "")]
+        for target in targets:
+            mine = [c for c in cells if c["arm"] == arm and c["target"] == target]
+            row.append(signed(gains.get((arm, target), {}).get("gain")) + _suffix(mine))
+        rows.append([*row, signed(averages[arm])])
+    return ["intermediate", "difficulty", *targets, "average gain"], rows
+
+
+def details(release: dict, encoder: str) -> Table:
+    """The baseline per target: English against the rest, languages at chance, tagging's accuracy."""
+    header = ["baseline on", "metric", "English", "other languages", "mean above chance", "at chance", "accuracy (majority tag)"]
+    rows = []
+    for target, facts in release["targets"].items():
+        cells = _of_baseline(release, encoder, target)
+        scored = {language: s for c in cells[:1] for language, s in c["languages"].items() if "main" in s}
+        if not scored:
+            continue
+        low = sum("floor" in s["flags"] for s in scored.values())
+        majority = [s["metrics"] for s in scored.values() if "majority" in s["metrics"]]
+        rows.append(
+            [
+                target,
+                facts["metric"],
+                _one(scored["en"]["main"]) if "en" in scored else "–",
+                _one(cells[0]["zero_shot"]),
+                _one(cells[0]["above_floor"]),
+                f"{low} of {len(scored)}",
+                f"{_average(majority, 'accuracy')} ({_average(majority, 'majority')})" if majority else "",
+            ]
+        )
+    return header, rows
+
+
+def languages(release: dict, encoder: str) -> Table:
+    """The baseline per target: the share of unknown pieces, and for each flag that occurs the languages that have it.
+
+    A language has a flag if it has it with any seed. Releases of schema 1 do not know what is in the vocabulary.
+    """
+    flagged: dict[str, dict[str, list[str]]] = {}
+    unknown: dict[str, dict[str, float]] = {}
+    for target in release["targets"]:
+        scored = [(language, s) for c in _of_baseline(release, encoder, target) for language, s in c["languages"].items()]
+        if scored:
+            flagged[target] = {flag: sorted({language for language, s in scored if flag in s["flags"]}) for flag in COLUMNS}
+            unknown[target] = {language: s["unknown"] for language, s in scored if "unknown" in s}
+    used = [flag for flag in COLUMNS if any(of[flag] for of in flagged.values())]
+    header = ["baseline by language on", "unknown pieces: mean (worst)", *(COLUMNS[flag] for flag in used)]
+    return header, [[target, _unknown(unknown[target]), *(_short(of[flag]) for flag in used)] for target, of in flagged.items()]
+
+
+def marks(cells: list[dict]) -> list[str]:
+    """The flags (keys of MARKS, in their order) of one field of the board: its cells with all seeds."""
+    return [flag for flag in MARKS if any(_marked(cell, flag) for cell in cells)]
+
+
+def _marked(cell: dict, flag: str) -> bool:
+    if flag in CELL_MARKS:
+        return flag in cell["flags"]
+    having = sum(flag in s["flags"] for s in cell["languages"].values())
+    return 2 * having > len(cell["languages"]) if flag in MOST_MARKS else having > 0
+
+
+def _suffix(cells: list[dict]) -> str:
+    letters = "".join(MARKS[flag][0] for flag in marks(cells))
+    return f" {letters}" if letters else ""
+
+
+def _of_baseline(release: dict, encoder: str, target: str) -> list[dict]:
+    wanted = encoder, baseline_of(release), target
+    return [c for c in release["cells"] if (c["encoder"], c["arm"], c["target"]) == wanted]
+
+
+def _unknown(shares: dict[str, float]) -> str:
+    if not shares:
+        return "–"
+    worst = max(sorted(shares), key=shares.__getitem__)
+    return f"{fmean(shares.values()):.1%} ({worst} {shares[worst]:.1%})"
+
+
+def _short(names: list[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" +{more}" if more > 0 else "")
+
+
+def signed(value: float | None) -> str:
+    """One decimal with its sign; a dash for no number."""
+    return "–" if value is None else "±0.0" if abs(value) < 0.05 else f"{value:+.1f}"
+
+
+def _one(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _average(metrics: list[dict], name: str) -> str:
+    return _one(fmean(m[name] for m in metrics))

@@ -1,0 +1,107 @@
+"""Recipes: the hyper-parameters of one training phase, and protocols: published sets of them with the tasks' settings.
+
+A protocol is field values, never code: `protocols/xtreme.yaml` holds what the benchmark's scripts set,
+`protocols/xstilts.yaml` what the paper's released code sets. A suite names one and may change single values.
+"""
+
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from harness.spec.base import Name, Strict
+from harness.spec.task import Language, Rows
+
+Phase = Literal["intermediate", "target"]
+
+
+class Recipe(Strict):
+    """Hyper-parameters of one training phase. Defaults follow XTREME's scripts (AdamW, linear decay, clip 1.0)."""
+
+    learning_rate: PositiveFloat
+    batch_size: PositiveInt = Field(32, description="rows per update (windows for span_qa)")
+    epochs: PositiveInt = 1
+    max_updates: PositiveInt | None = Field(None, description="stop here even if epochs are left")
+    warmup: NonNegativeFloat = Field(0.0, le=1.0, description="share of the updates")
+    warmup_updates: PositiveInt | None = Field(None, description="a number of updates, in place of `warmup`")
+    weight_decay: NonNegativeFloat = 0.0
+    adam_epsilon: PositiveFloat = 1e-8
+    max_grad_norm: PositiveFloat = 1.0
+    dropout: NonNegativeFloat = Field(0.1, lt=1.0, description="hidden states and heads")
+    attention_dropout: NonNegativeFloat = Field(0.1, lt=1.0)
+    evaluations: NonNegativeInt = Field(
+        4, description="looks at English dev, evenly spaced, last one at the end; the best is kept. 1 = keep the last, scored"
+    )
+    evaluate_every: PositiveInt | None = Field(
+        None, description="a look each so many updates and one at the end, in place of `evaluations`"
+    )
+    dev_rows: PositiveInt | None = Field(None, description="only the first rows of dev are looked at (jiant: 500)")
+    batching: Literal["random", "grouped"] = Field(
+        "random", description="grouped: batches of similar length; not what the papers did"
+    )
+    micro_tokens: PositiveInt = Field(2048, description="padded tokens per forward pass; a batch is split to fit")
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+
+class RecipeChange(Strict):
+    """The fields of a recipe that a family, a task or an arm overrides."""
+
+    learning_rate: PositiveFloat | None = None
+    batch_size: PositiveInt | None = None
+    epochs: PositiveInt | None = None
+    max_updates: PositiveInt | None = None
+    warmup: NonNegativeFloat | None = None
+    warmup_updates: PositiveInt | None = None
+    weight_decay: NonNegativeFloat | None = None
+    evaluations: NonNegativeInt | None = None
+    evaluate_every: PositiveInt | None = None
+    dev_rows: PositiveInt | None = None
+    micro_tokens: PositiveInt | None = None
+    precision: Literal["fp32", "bf16"] | None = None
+
+
+class Recipes(Strict):
+    """One recipe per phase; what differs per family, and per task (or arm of several tasks), in either phase."""
+
+    intermediate: Recipe
+    target: Recipe
+    families: dict[str, RecipeChange] = {}
+    tasks: dict[str, RecipeChange] = {}
+
+    def of(self, phase: Phase, family: str | None, name: str) -> Recipe:
+        """The recipe of `phase` for a task (or arm) of that name; `family` is None for an arm of several families.
+
+        A family's change holds for the phase `target` only: X-STILTs' intermediates share one recipe, its targets do not.
+        """
+        changes = [self.families.get(family or "") if phase == "target" else None, self.tasks.get(name)]
+        update = {field: value for change in changes if change for field, value in change.model_dump(exclude_none=True).items()}
+        return getattr(self, phase).model_copy(update=update)
+
+
+class Setting(Strict):
+    """What a protocol or a suite sets in place of a task's (or a whole family's) own value."""
+
+    max_length: PositiveInt | None = None
+    options: dict[str, Any] = {}
+
+
+class Cut(Strict):
+    """An override of a task's rows or languages. The task then shows as `task@LABEL`, never in the uncut one's column."""
+
+    train: Rows | None = None
+    dev: Rows | None = None
+    test: Rows | None = None
+    languages: list[Language] | None = None
+    label: Name | None = Field(None, description="default: the suite's name")
+    why: str = Field(description="one line for the reader of the board")
+
+
+class Protocol(Strict):
+    """A published way to run the benchmark, as values."""
+
+    protocol: Name
+    version: PositiveInt
+    about: str
+    source: str = Field(description="where these values were read")
+    recipes: Recipes
+    settings: dict[str, Setting] = Field({}, description="by family or task; the task's wins")
+    cuts: dict[str, Cut] = {}

@@ -1,0 +1,313 @@
+"""The board says what is wrong with its numbers: marks, the table by language, and old releases that still render."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Rig, releases, write_jsonl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from harness.leaderboard import render, tables
+from harness.leaderboard.tables import ANY_MARKS, CELL_MARKS, COLUMNS, MARKS, MOST_MARKS, grid, languages, marks
+
+QUICK = settings(max_examples=200, deadline=None)
+OLD = sorted(path for path in (ROOT / "leaderboard" / "releases").glob("*.json") if ".env." not in path.name)
+
+
+# Contents made by hand
+
+
+def scores(**flags: str) -> dict:
+    """language → its scores; `flags` are given as words: de="floor few_rows"."""
+    return {
+        language: {"n": 100, "main": 50.0, "metrics": {"accuracy": 50.0}, "truncated": 0, "unknown": 0.0, "flags": words.split()}
+        for language, words in flags.items()
+    }
+
+
+def cell(arm: str, target: str, by_language: dict, *flags: str, seed: int = 1) -> dict:
+    facts = {"encoder": "enc", "arm": arm, "target": target, "seed": seed, "flags": list(flags), "languages": by_language}
+    score = 50.0 if by_language else None
+    return facts | {"score": score, "zero_shot": score, "above_floor": score}
+
+
+def release(*cells: dict, arms: dict | None = None, **suite) -> dict:
+    """A content document of schema 2 that holds these cells; every arm but the baseline has gained 1.0 everywhere."""
+    arms = {"none": {"intermediate": None}} | (arms or {})
+    targets = list(dict.fromkeys(c["target"] for c in cells))
+    others = [arm for arm in arms if arm != "none"]
+    facts = {"smoke": False, "seeds": [1], "waives": [], "split_rule": {"by": "declared"}, "caps": {}, "cuts": {}}
+    return {
+        "schema": 2,
+        "suite": {"name": "s", "about": "about", **facts, **suite},
+        "encoders": {"enc": {"pretrained_on": "english", "seen": []}},
+        "arms": arms,
+        "targets": {target: {"metric": "accuracy"} for target in targets},
+        "cells": list(cells),
+        "gains": [{"encoder": "enc", "arm": arm, "target": target, "gain": 1.0} for arm in others for target in targets],
+        "averages": [{"encoder": "enc", "arm": arm, "average_gain": 1.0, "targets": targets} for arm in others],
+        "split": [],
+    }
+
+
+def arm(*tasks: str, difficulty: str | None = None) -> dict:
+    return {
+        "intermediate": list(tasks),
+        "shown": "+".join(tasks),
+        "difficulty": {"declared": difficulty} if difficulty else None,
+    }
+
+
+def printed(content: dict) -> str:
+    out = StringIO()
+    render.print_release(content, "title", Console(file=out, width=400))
+    return out.getvalue()
+
+
+def table_cells(line: str) -> list[str]:
+    return [part.strip() for part in line.strip("│|┃ ").replace("│", "|").replace("┃", "|").split("|")]
+
+
+FOUR = {"ar": "", "de": "", "en": "", "zh": ""}
+
+
+@pytest.mark.parametrize("flag", sorted(MOST_MARKS | ANY_MARKS))
+@pytest.mark.parametrize("having", range(5))
+def test_most_languages_or_any(flag, having):
+    flagged = FOUR | dict.fromkeys(sorted(FOUR)[:having], flag)
+    needed = 3 if flag in ("floor", "unknown") else 1
+    content = release(cell("none", "t", scores(**flagged)))
+    letter = {"floor": "f", "unknown": "v", "constant": "c", "below_majority": "m", "truncated": "t", "few_rows": "n"}[flag]
+    assert grid(content, "enc")[1][0][2] == ("50.0" if having < needed else f"50.0 {letter}")
+    legend = [line for line in render.notes(content, "enc") if line.startswith("Marks: ")]
+    assert legend == ([] if having < needed else [f"Marks: {letter} = {MARKS[flag][1]}."])
+
+
+@pytest.mark.parametrize("flag", sorted(CELL_MARKS))
+def test_flags_of_a_cell(flag):
+    content = release(cell("none", "t", scores(en=""), flag), cell("none", "u", scores(en="")))
+    letter = {"unlearned": "u", "shared": "s", "leak": "L", "overlap": "o", "placeholder": "p"}[flag]
+    assert grid(content, "enc")[1][0][2:4] == [f"50.0 {letter}", "50.0"]
+
+
+def test_all_marks_in_one_order_with_letters_of_their_own():
+    everything = cell("none", "t", scores(en=" ".join(MOST_MARKS | ANY_MARKS)), *CELL_MARKS)
+    assert grid(release(everything), "enc")[1][0][2] == "50.0 usLopfvcmtn"
+    assert len({letter for letter, _ in MARKS.values()}) == len(MARKS)
+    assert set(COLUMNS) == set(MOST_MARKS | ANY_MARKS)
+
+
+def test_a_field_has_the_marks_of_any_seed_and_a_refused_cell_its_own():
+    content = release(cell("none", "t", scores(en="")), cell("none", "t", scores(en="constant"), seed=2), seeds=[1, 2])
+    assert grid(content, "enc")[1][0][2] == "50.0 c"
+    content = release(cell("none", "t", {}, "leak"))
+    assert grid(content, "enc")[1][0][2] == "– L"
+    assert languages(content, "enc")[1] == []
+
+
+some = st.dictionaries(
+    st.sampled_from(["en", "de", "zh", "th"]), st.sets(st.sampled_from(sorted(MOST_MARKS | ANY_MARKS))), min_size=1
+)
+
+
+@QUICK
+@given(by_language=some, flag=st.sampled_from(sorted(MOST_MARKS | ANY_MARKS)), data=st.data())
+def test_one_more_flag_takes_no_mark_away(by_language, flag, data):
+    def marked(of: dict) -> set[str]:
+        return set(marks([cell("none", "t", scores(**{language: " ".join(flags) for language, flags in of.items()}))]))
+
+    language = data.draw(st.sampled_from(sorted(by_language)))
+    more = by_language | {language: by_language[language] | {flag}}
+    assert marked(by_language) <= marked(more) <= marked(by_language) | {flag}
+    assert marked(by_language) <= set().union(*by_language.values())
+
+
+def test_by_language():
+    wide = [f"a{letter}" for letter in "bcdefghijklmnopqrs"]
+    first = scores(**{language: "floor" for language in wide} | {"en": ""})
+    first["ab"]["unknown"], first["en"]["unknown"] = 0.5, 0.07
+    second = scores(de="truncated", en="few_rows truncated", ar="")
+    header, rows = languages(release(cell("none", "t", first), cell("none", "u", second)), "enc")
+    assert header == ["baseline by language on", "unknown pieces: mean (worst)", "at chance", "lost text", "under 50 rows"]
+    assert rows == [
+        ["t", "3.0% (ab 50.0%)", "ab, ac, ad, ae, af, ag +12", "", ""],
+        ["u", "0.0% (ar 0.0%)", "", "de, en", "en"],
+    ]
+
+
+def test_by_language_is_of_the_baseline_and_of_all_its_seeds():
+    content = release(
+        cell("none", "t", scores(de="", en="")),
+        cell("none", "t", scores(de="constant", en=""), seed=2),
+        cell("mood", "t", scores(de="truncated", en="truncated")),
+        arms={"mood": arm("mood", difficulty="easy")},
+    )
+    assert languages(content, "enc") == (
+        ["baseline by language on", "unknown pieces: mean (worst)", "one answer"],
+        [["t", "0.0% (de 0.0%)", "de"]],
+    )
+
+
+def test_a_mixture_and_a_control_have_no_difficulty():
+    arms = {"mood": arm("mood", difficulty="easy"), "mix": arm("mood", "mlm"), "mlm": arm("mlm")}
+    cells = [cell(name, "t", scores(en="")) for name in ("none", *arms)]
+    content = release(*cells, arms=arms)
+    assert {row[0]: row[1] for row in grid(content, "enc")[1]} == {"none (score)": "", "mood": "easy", "mood+mlm": "", "mlm": ""}
+    assert "mood+mlm" in render.markdown(content, "title") and "mood+mlm" in printed(content)
+
+
+def test_a_cut_is_named_by_its_label():
+    content = release(cell("none", "t", scores(en="")), cuts={"t": {"why": "dev", "label": "xstilts"}, "u": {"why": "half"}})
+    assert render.cuts(content) == ["t@xstilts: dev", "u@s: half"]
+
+
+@pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)
+def test_old_releases_still_render_alike_in_terminal_and_markdown(path):
+    content = json.loads(path.read_text())
+    text, page = printed(content), render.markdown(content, "title")
+    shown = [table_cells(line) for line in text.splitlines()]
+    written = [table_cells(line) for line in page.splitlines()]
+    for encoder in content["encoders"]:
+        for header, rows in (tables.grid(content, encoder), tables.details(content, encoder), tables.languages(content, encoder)):
+            for row in (header, *rows):
+                assert [part.strip() for part in row] in shown
+                assert [part.strip() for part in row] in written
+        for line in render.notes(content, encoder):
+            assert line in " ".join(text.split()).replace("  ", " ") or line[:60] in text
+            assert f"- {line}" in page
+    if content["schema"] == 1:  # it knows nothing of the vocabulary
+        assert {row[1] for row in tables.languages(content, encoder)[1]} == {"–"}
+
+
+def test_there_are_old_releases():
+    assert {json.loads(path.read_text())["schema"] for path in OLD} >= {1}
+
+
+# A run in which all of it happens
+
+
+MOOD = """
+task: wide_mood
+version: 1
+role: [target]
+family: classification
+languages: [de, en, fr, hi]
+source: {files: "mood.{language}.{split}.jsonl"}
+train: {split: train}
+dev: {split: dev}
+test: {split: test}
+columns: {text: text, label: mood}
+labels: [sad, glad]
+metric: accuracy
+max_length: 32
+about: {title: glad or sad}
+"""
+
+TAGS = """
+task: wide_tags
+version: 1
+role: [target]
+family: tagging
+languages: [ar, de, el, en, ru]
+source: {files: "tags.{language}.{split}.jsonl"}
+train: {split: train}
+dev: {split: dev}
+test: {split: test}
+columns: {tokens: tokens, tags: tags}
+labels: [DET, NOUN]
+metric: span_f1
+max_length: 64
+about: {title: word classes}
+"""
+
+WRONG = """
+suite: wrong
+version: 1
+about: everything that a board has a mark for
+smoke: true
+encoders: [tiny]
+arms: [none]
+targets: [wide_mood, wide_tags]
+seeds: [1]
+recipes:
+  intermediate: {learning_rate: 1e-3}
+  target: {learning_rate: 1e-2, batch_size: 8, epochs: 2, evaluations: 1}
+waives: [unlearned]
+"""
+
+
+def write_wrong(folder: Path) -> None:
+    """mood: German has 30 rows, French loses text at 32 pieces, Hindi is one unknown word. tags: a model that has seen
+    next to nothing but DET is asked for German nouns; three alphabets that the vocabulary does not have."""
+    folder.mkdir()
+    for name, text in {"mood": MOOD, "tags": TAGS, "wrong": WRONG}.items():
+        (folder / f"{name}.yaml").write_text(text.lstrip())
+    sentences = {
+        "en": lambda i: f"it is {'good' if i % 2 else 'bad'} {i}",
+        "de": lambda i: f"es ist {'gut' if i % 2 else 'arg'} {i}",
+        "fr": lambda i: f"{'bon' if i % 2 else 'triste'} et encore une longue phrase numero {i} qui continue",
+        "hi": lambda i: "अच्छा" if i % 2 else "बुरा",
+    }
+    for language, sentence in sentences.items():
+        for split, size in {"train": 40, "dev": 10, "test": 30 if language == "de" else 60}.items():
+            rows = [{"text": sentence(i), "mood": ["sad", "glad"][i % 2]} for i in range(size)]
+            write_jsonl(folder / f"mood.{language}.{split}.jsonl", rows)
+    words = {"en": "the house", "de": "das Haus", "ru": "этот дом", "el": "αυτό σπίτι", "ar": "هذا بيت"}
+    for language, two in words.items():
+        for split, size in {"train": 40, "dev": 10, "test": 60}.items():
+            tags = ["NOUN", "NOUN"] if language == "de" else ["DET", "DET"]
+            rows = [{"tokens": [*two.split(), str(i)], "tags": [*tags, "DET" if i else "NOUN"]} for i in range(size)]
+            write_jsonl(folder / f"tags.{language}.{split}.jsonl", rows)
+
+
+@pytest.fixture(scope="module")
+def wrong(rig: Rig, tmp_path_factory) -> tuple[dict, str]:
+    """(release, what was printed) of suite `wrong`."""
+    folder = tmp_path_factory.mktemp("wrong")
+    write_wrong(folder / "tasks")
+    done = rig.run(rig.eval("wrong", "--checkpoint-seconds", "1000"), folder, COLUMNS="300")
+    assert done.returncode == 0, done.stderr
+    (content,) = releases(folder).values()
+    return json.loads(content), done.stdout
+
+
+def flags(content: dict, target: str) -> dict[str, set[str]]:
+    (mine,) = (c for c in content["cells"] if c["target"] == target)
+    return {language: set(s["flags"]) for language, s in mine["languages"].items()}
+
+
+def test_a_run_flags_what_is_wrong(wrong):
+    content, _ = wrong
+    mood, tags = flags(content, "wide_mood"), flags(content, "wide_tags")
+    assert {language for language, of in mood.items() if "few_rows" in of} == {"de"}
+    assert {language for language, of in mood.items() if "truncated" in of} == {"fr"}
+    assert {language for language, of in mood.items() if "unknown" in of} == {"hi"}
+    assert {"constant", "floor"} <= mood["hi"]
+    assert {language for language, of in tags.items() if "below_majority" in of} == {"de"}
+    assert {language for language, of in tags.items() if "unknown" in of} == {"ar", "el", "ru"}
+    (cells,) = ([c["languages"] for c in content["cells"] if c["target"] == target] for target in ["wide_mood"])
+    assert cells[0]["fr"]["truncated"] == 60
+    assert cells[0]["hi"]["unknown"] == 1.0
+    assert cells[0]["en"]["unknown"] == 0.0
+
+
+def test_and_its_board_shows_it(wrong):
+    content, text = wrong
+    row = next(table_cells(line) for line in text.splitlines() if line.startswith("│ none (score)"))
+    by_target = dict(zip(content["targets"], row[2:], strict=False))
+    assert {"c", "t", "n"} <= set(by_target["wide_mood"].split()[1]) and "v" not in by_target["wide_mood"].split()[1]
+    assert {"v", "m"} <= set(by_target["wide_tags"].split()[1])
+    for flag in ("constant", "truncated", "few_rows", "unknown", "below_majority"):
+        assert f"{MARKS[flag][0]} = {MARKS[flag][1]}" in text
+    assert "L = " not in text
+    lines = [table_cells(line) for line in text.splitlines()]
+    at = next(i for i, line in enumerate(lines) if line[0] == "baseline by language on")
+    table = {line[0]: dict(zip(lines[at], line, strict=True)) for line in lines[at:] if line[0] in content["targets"]}
+    assert table["wide_mood"]["lost text"] == "fr"
+    assert table["wide_mood"]["under 50 rows"] == "de"
+    assert table["wide_mood"]["unknown pieces: mean (worst)"] == "25.0% (hi 100.0%)"
+    assert table["wide_tags"]["not in the vocabulary"] == "ar, el, ru"
+    assert table["wide_tags"]["below majority tag"] == "de"

@@ -1,0 +1,314 @@
+"""`plan` prints the whole graph: what is trained on what, for which targets, what is done, and what cannot be."""
+
+import json
+import re
+
+import pytest
+from conftest import Rig, copied
+from test_loop import dataset
+from test_plan import SUITE, TASKS, World, commit
+
+from harness import graph
+from harness.data import rows as data_rows
+from harness.estimate import _characters, estimate
+from harness.plan import Plan
+from harness.spec.recipe import Recipe
+from harness.store import Store
+
+
+@pytest.fixture
+def world(tmp_path) -> World:
+    return World(tmp_path / "world")
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def states(plan: Plan, store: Store) -> dict[str, str]:
+    return graph.states(plan, store, plan.todo(store))
+
+
+def tree(plan: Plan, store: Store) -> list[str]:
+    """Lines without the padding before the state."""
+    return [re.sub(r"(?<=\S)  +", " | ", line) for line in graph.tree(plan, states(plan, store))]
+
+
+WHOLE = """
+toyenc, seeds 1, 2
+  none
+  train reading (intermediate) | to run
+  train mood (intermediate) | to run
+    then, after each of these 3:
+      train reading → quiz, exam | to run
+      train mood → mood | to run
+      train words → words | to run
+      evaluate pairs | to run
+overlap of training with test rows, once for all encoders and seeds
+  none: 4 test sets | to run
+  reading, mood: 5 test sets each | to run
+""".strip().split("\n")
+
+
+def test_the_whole_graph_with_seeds_and_like_arms_folded(world, store):
+    assert tree(world.plan(), store) == WHOLE
+
+
+def test_arms_part_where_their_states_do(world, store):
+    """The baseline is done with one seed, arm reading's tagger with both."""
+    plan, done = world.plan(), set()
+    for cell in plan.cells:
+        if cell.arm == "none" and cell.seed == 1:
+            done |= {cell.trained, cell.evaluate}
+        if (cell.arm, cell.target) == ("reading", "words"):
+            done |= {cell.intermediate, cell.trained, cell.evaluate}
+    for key in done - {None}:
+        commit(store, plan, key)
+    lines = tree(plan, store)
+    assert lines[1:7] == [
+        "  none",
+        "    then:",
+        "      train reading → quiz, exam | partly: 1 cached, 1 to run",
+        "      train mood → mood | partly: 1 cached, 1 to run",
+        "      train words → words | partly: 1 cached, 1 to run",
+        "      evaluate pairs | cached",
+    ]
+    assert lines[7:10] == [
+        "  train reading (intermediate) | cached",
+        "    then:",
+        "      train reading → quiz, exam | to run",
+    ]
+    assert "      train words → words | cached" in lines[10:14]
+    assert lines[13:15] == ["  train mood (intermediate) | to run", "    then the same targets | to run"]
+
+
+def test_a_target_that_is_not_as_its_training_says_so(world, store):
+    (world.root / "specs" / "exam" / "de.test.jsonl").unlink()
+    lines = tree(world.plan(), store)
+    assert "      train reading → quiz, exam (blocked) | to run" in lines
+    assert "  none: 4 test sets | partly: 3 to run, 1 blocked" in lines
+
+
+def test_what_all_lacks_is_one_line(world, store):
+    (world.root / "specs" / "reading" / "en.train.jsonl").unlink()
+    plan = world.plan(suite=SUITE | {"targets": ["mood", "words", "pairs"]})
+    lines = tree(plan, store)
+    assert lines[:8] == [
+        "toyenc, seeds 1, 2",
+        "  none",
+        "  train mood (intermediate) | to run",
+        "    then, after each of these 2:",
+        "      train mood → mood | to run",
+        "      train words → words | to run",
+        "      evaluate pairs | to run",
+        "  train reading (intermediate) | blocked",
+    ]
+    assert lines[8] == "    then the same targets | blocked"
+    assert graph.blocked_lines(plan)[0].startswith("blocked: arm reading: reading: no file ")
+
+
+MIXED = [
+    "none",
+    {"name": "both", "intermediate": {"tasks": ["reading", "mood"], "sampler": "uniform"}},
+    {"name": "german", "intermediate": {"tasks": ["mood"], "languages": ["de"]}},
+]
+
+
+def test_mixtures_and_languages_are_named(world, store):
+    lines = tree(world.plan(suite=SUITE | {"arms": MIXED}), store)
+    assert "  train reading+mood (intermediate of both) | to run" in lines
+    assert "  train mood in de (intermediate of german) | to run" in lines
+
+
+def test_a_refused_evaluation_is_neither_done_nor_to_do(world, store):
+    plan = world.plan()
+    refused = frozenset(cell.evaluate for cell in plan.cells if (cell.arm, cell.target) == ("mood", "words"))
+    state = graph.states(plan, store, plan.todo(store, refused))
+    assert {state[key] for key in refused} == {"refused"}
+    serves = {cell.trained for cell in plan.cells if (cell.arm, cell.target) == ("mood", "words")}
+    assert {state[key] for key in serves} == {"refused"}
+    assert set(state.values()) == {"to run", "refused"}
+
+
+def test_many_files_of_one_source_are_one_line(world):
+    plan = world.plan()
+    plan.blocked = {f"some/set, config {i}, split test: fetch it": ["target words", "target words"] for i in range(40)}
+    plan.blocked |= {"some/set, config 1, split train: fetch it": ["arm mood"], "other: no file x": ["target words"]}
+    assert graph.blocked_lines(plan) == [
+        "blocked: target words: some/set, config 0, split test: fetch it; and 39 more of some/set (--json lists them)",
+        "blocked: arm mood: some/set, config 1, split train: fetch it",
+        "blocked: target words: other: no file x",
+    ]
+
+
+def test_sharing_counts(world):
+    """Two seeds: 2 intermediates and 3 x 3 target trainings each; unshared, 5 targets less `pairs` in 3 arms, and an
+    intermediate for each of the 5 targets of 2 arms."""
+    plan = world.plan()
+    assert graph.sharing(plan) == {"cells": 30, "trainings": 2 * (2 + 9), "unshared": 2 * (3 * 4 + 2 * 5)}
+    assert graph.sharing_line(plan) == "30 cells; 22 trainings do the work of 44: sharing saved 22"
+
+
+def test_jobs_for_programs(world, store):
+    plan = world.plan()
+    listed = graph.jobs(plan, states(plan, store))
+    assert [job["key"] for job in listed] == list(plan.jobs)
+    known = {job["key"] for job in listed}
+    assert all(set(job["needs"]) <= known and job["state"] == "to run" for job in listed)
+
+
+# Estimates
+
+
+def tokens(world: World, store: Store, **suite) -> dict:
+    plan = world.plan(suite=SUITE | suite)
+    return estimate(plan, store, states(plan, store))["kinds"]
+
+
+def fill(world: World) -> None:
+    """Rows in place of the stand-ins: `mood` has 10 rows of 40 characters in each split, `words` 20 of 5 x (6 + 2)."""
+    for language in ("en", "de"):
+        for split in ("train", "dev", "test"):
+            mood = json.dumps({"text": "x" * 40, "label": "no"}) + "\n"
+            words = json.dumps({"tokens": ["y" * 6] * 5, "tags": ["A"] * 5}) + "\n"
+            (world.root / "specs" / "mood" / f"{language}.{split}.jsonl").write_text(mood * 10)
+            (world.root / "specs" / "words" / f"{language}.{split}.jsonl").write_text(words * 20)
+
+
+ROW = 40 / 4 + 3  # tokens of a row of either
+FEW = {"arms": ["none"], "targets": ["words"], "seeds": [1]}
+RECIPES = {"intermediate": {"learning_rate": 1e-4}}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "read", "looked"),
+    [
+        ({"epochs": 3, "evaluations": 0}, 60, 0),
+        ({"epochs": 3, "evaluations": 2}, 60, 40),
+        ({"epochs": 3, "evaluations": 2, "dev_rows": 5}, 60, 10),
+        ({"epochs": 3, "evaluations": 2, "batch_size": 4, "max_updates": 7}, 28, 40),
+        ({"epochs": 2, "evaluations": 1, "batch_size": 4, "evaluate_every": 5}, 40, 60),
+    ],
+)
+def test_tokens_of_a_training(world, store, recipe, read, looked):
+    fill(world)
+    found = tokens(world, store, **FEW, recipes=RECIPES | {"target": {"learning_rate": 1e-4} | recipe})
+    assert found["train"]["tokens"] == pytest.approx(ROW * (read + looked / 4), abs=1)  # evaluation is four times as fast
+    assert found["evaluate"]["tokens"] == 2 * 20 * ROW
+    assert found["overlap"]["tokens"] == 0
+
+
+@pytest.mark.parametrize(("sampler", "of_words"), [("proportional", 2 / 3), ("uniform", 1 / 2)])
+def test_a_mixture_reads_each_task_by_its_share(world, store, sampler, of_words):
+    fill(world)
+    tasks = TASKS | {"words": TASKS["words"] | {"role": ["intermediate", "target"], "difficulty": TASKS["mood"]["difficulty"]}}
+    for split in ("train", "dev"):  # longer rows, so that the shares are seen
+        row = json.dumps({"tokens": ["y" * 6] * 15, "tags": ["A"] * 15}) + "\n"
+        (world.root / "specs" / "words" / f"en.{split}.jsonl").write_text(row * 20)
+    arms = ["none", {"name": "mix", "intermediate": {"tasks": ["mood", "words"], "sampler": sampler}}]
+    recipes = {phase: {"learning_rate": 1e-4, "evaluations": 0} for phase in ("intermediate", "target")}
+    plan = world.plan(tasks=tasks, suite=SUITE | {"arms": arms, "targets": ["pairs"], "seeds": [1], "recipes": recipes})
+    state = {key: "to run" if job.kind == "train" else "cached" for key, job in plan.jobs.items()}
+    long_row = 120 / 4 + 3
+    expected = 30 * (of_words * long_row + (1 - of_words) * ROW)
+    assert estimate(plan, store, state)["kinds"]["train"]["tokens"] == pytest.approx(expected, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("row", "characters"),
+    [
+        ({"text": "abc", "choices": ["d", "ef"], "label": "0"}, 3 + 1 + 3 + 2),
+        ({"text": "abcd"}, 4),
+        ({"side": "source", "text": "abcd", "pairs": []}, 4),
+        ({"text": "ab", "text_pair": None, "label": "x"}, 2),
+        ({"tokens": ["a", "bc"], "tags": ["X", "Y"]}, 1 + 2 + 2 + 2),
+    ],
+)
+def test_characters_of_a_row(row, characters):
+    assert _characters({"id": "0"} | row) == characters
+
+
+@pytest.mark.parametrize("family", ["classification", "multiple_choice", "tagging", "span_qa", "mlm"])
+def test_rows_of_every_family_have_characters(tmp_path, family):
+    assert all(_characters(row) > 0 for row in data_rows.load(dataset(tmp_path / "rows.jsonl", family, 5)))
+
+
+def test_blocked_jobs_are_in_no_sum(world, store):
+    fill(world)
+    (world.root / "specs" / "mood" / "en.train.jsonl").unlink()
+    found = tokens(world, store, arms=["none"], targets=["mood", "words"], recipes=SUITE["recipes"])
+    assert {name: found["train"][name] for name in ("jobs", "cached", "to_run", "blocked")} == {
+        "jobs": 4,
+        "cached": 0,
+        "to_run": 2,
+        "blocked": 2,
+    }
+    only = tokens(world, store, arms=["none"], targets=["words"], recipes=SUITE["recipes"])
+    assert (found["train"]["tokens"], found["evaluate"]["tokens"]) == (only["train"]["tokens"], only["evaluate"]["tokens"])
+    assert Recipe(learning_rate=1e-4).evaluations > 0  # dev rows were counted, too
+
+
+# The command
+
+
+def plan_of(rig: Rig, folder, suite: str, *more) -> str:
+    where = ["--suite", suite, "--tasks", rig.specs, "--encoder-root", rig.encoders]
+    done = rig.run(rig.command("plan", *where, *more), folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_plan_of_tiny_before_and_after_its_run(rig, undisturbed, tmp_path):
+    before = plan_of(rig, tmp_path, "tiny")
+    for words in (
+        "tiny, seed 1",
+        "  train mini_topic (intermediate) ",
+        "    then, after each of these 3:",
+        "      train tiny_boxes → tiny_quad ",
+        "12 cells; 11 trainings do the work of 17: sharing saved 6",
+    ):
+        assert words in before
+    assert "cached" not in before.split("┏")[0]
+    copied(undisturbed / "store", tmp_path / "store")
+    after = json.loads(plan_of(rig, tmp_path, "tiny", "--json"))
+    assert {job["state"] for job in after["jobs"]} == {"cached"}
+    assert after["sharing"] == {"cells": 12, "trainings": 11, "unshared": 17}
+    assert after["cells"] == 12
+    assert all((row["to_run"], row["blocked"]) == (0, 0) for row in after["kinds"].values())
+    assert " to run" not in plan_of(rig, tmp_path, "tiny").split("┏")[0]
+
+
+def test_plan_of_mini_without_its_encoder(rig, tmp_path):
+    found = plan_of(rig, tmp_path, "mini", "--offline")
+    assert "all-MiniLM-L6-v2, seed 1" in found
+    assert "train mini_squad → mini_xquad" in found
+    assert "30 cells; 29 trainings do the work of 49: sharing saved 20" in found
+
+
+FAR = """
+suite: far
+version: 1
+about: data that are not on this machine
+encoders: [tiny]
+arms: [none, mnli]
+targets: [tiny_mood, xnli]
+seeds: [1, 2]
+recipes: {intermediate: {learning_rate: 1e-3}, target: {learning_rate: 1e-3}}
+"""
+
+
+def test_a_suite_without_its_data_still_prints_its_graph(rig, tmp_path):
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "far.yaml").write_text(FAR.lstrip())
+    found = plan_of(rig, tmp_path, "far", "--offline")
+    lines = [line.split() for line in found.splitlines()]
+    assert "train tiny_mood → tiny_mood to run".split() in lines
+    assert "train mnli → xnli blocked".split() in lines
+    assert "train mnli (intermediate) blocked".split() in lines
+    assert "+ unknown" in found
+    assert re.search(r"^blocked: target xnli, arm mnli: nyu-mll/glue", found, flags=re.MULTILINE)
+    graphed = json.loads(plan_of(rig, tmp_path, "far", "--offline", "--json"))
+    assert graphed["cells"] == 8
+    assert sum(job["state"] == "blocked" for job in graphed["jobs"]) == sum(row["blocked"] for row in graphed["kinds"].values())
+    assert graphed["kinds"]["train"]["to_run"] == 2

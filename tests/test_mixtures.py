@@ -1,0 +1,401 @@
+"""Training on several tasks at once: who gives the next batch, and that a task does there what it does alone."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import Rig, only_line, releases, write_jsonl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from safetensors.torch import load_file
+from test_loop import context, dataset, make_encoder, make_job, outputs, task_part
+
+from harness.data.batching import turns
+from harness.encoder import LoadedEncoder
+from harness.jobs import train
+from harness.jobs.context import Stopped
+from harness.jobs.part import Part
+from harness.spec.suite import Arm, Intermediate, Sampler
+from harness.store import key_of
+
+QUICK = settings(max_examples=100, deadline=None)
+counts = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 10**6), min_size=1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return make_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="module")
+def encoder(folder) -> LoadedEncoder:
+    return LoadedEncoder(str(folder), {"max_length": 64})
+
+
+@pytest.fixture(scope="module")
+def warm() -> dict:
+    return {}
+
+
+# Shares
+
+
+samplers = st.one_of(
+    st.builds(Sampler, by=st.just("proportional"), cap=st.none() | st.integers(1, 10**6)),
+    st.builds(Sampler, by=st.just("uniform")),
+    st.builds(Sampler, by=st.just("temperature"), temperature=st.floats(0.5, 100), cap=st.none() | st.integers(1, 10**6)),
+)
+
+
+@QUICK
+@given(rows=counts, sampler=samplers)
+def test_shares_are_a_distribution_and_more_rows_never_give_less(rows, sampler):
+    shares = sampler.shares(rows)
+    assert list(shares) == list(rows)
+    assert math.isclose(sum(shares.values()), 1)
+    assert all(share > 0 for share in shares.values())
+    for a in rows:
+        for b in rows:
+            if rows[a] >= rows[b]:
+                assert shares[a] >= shares[b]
+
+
+@QUICK
+@given(rows=counts, cap=st.integers(1, 10**6))
+def test_a_cap_makes_the_large_equal_and_leaves_the_ratio_of_the_small(rows, cap):
+    shares = Sampler(by="proportional", cap=cap).shares(rows)
+    for a in rows:
+        for b in rows:
+            assert math.isclose(shares[a] / shares[b], min(rows[a], cap) / min(rows[b], cap))
+
+
+@QUICK
+@given(rows=counts)
+def test_temperature_lies_between_proportional_and_uniform(rows):
+    assert Sampler(by="temperature").shares(rows) == pytest.approx(Sampler().shares(rows))
+    hot = Sampler(by="temperature", temperature=1e9).shares(rows)
+    assert hot == pytest.approx(Sampler(by="uniform").shares(rows))
+    assert Sampler(by="temperature", temperature=2).shares({"a": 900, "b": 100}) == pytest.approx({"a": 0.75, "b": 0.25})
+
+
+@QUICK
+@given(rows=counts, data=st.data())
+def test_weights_do_not_look_at_rows(rows, data):
+    weights = {task: data.draw(st.floats(0.1, 100)) for task in rows}
+    shares = Sampler(by="weights", weights=weights).shares(rows)
+    assert shares == pytest.approx({task: weight / sum(weights.values()) for task, weight in weights.items()})
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "message"),
+    [
+        (Sampler, {"by": "weights"}, "goes with `by: weights`"),
+        (Sampler, {"by": "uniform", "weights": {"a": 1}}, "goes with `by: weights`"),
+        (Sampler, {"cap": 0}, "greater than 0"),
+        (Sampler, {"by": "weights", "weights": {"a": 0}}, "greater than 0"),
+        (Intermediate, {"tasks": ["a", "a"]}, "one is listed twice"),
+        (Intermediate, {"tasks": ["a", "b"], "sampler": {"by": "weights", "weights": {"a": 1}}}, "name each of the tasks"),
+        (Intermediate, {"tasks": []}, "at least 1 item"),
+        (Arm, {"intermediate": ["a", "b"]}, "name"),
+    ],
+)
+def test_unsound_mixtures_are_refused(model, given, message):
+    with pytest.raises(ValidationError, match=message):
+        model.model_validate(given)
+
+
+def test_short_forms():
+    assert Intermediate.model_validate(["a", "b"]) == Intermediate(tasks=["a", "b"], sampler=Sampler(by="proportional"))
+    assert Intermediate.model_validate({"task": "a", "languages": ["de"]}) == Intermediate(tasks=["a"], languages=["de"])
+    assert Intermediate.model_validate({"tasks": ["a", "b"], "sampler": "uniform"}).sampler == Sampler(by="uniform")
+
+
+# Turns
+
+
+shares = st.lists(st.floats(0.01, 1), min_size=1, max_size=5).map(lambda w: [x / sum(w) for x in w])
+
+
+@QUICK
+@given(shares=shares, updates=st.integers(0, 300), seed=st.integers(0, 2**62))
+def test_turns_are_a_function_of_the_seed_and_number_each_tasks_batches(shares, updates, seed):
+    drawn = turns(shares, updates, seed)
+    assert drawn == turns(list(shares), updates, seed)
+    assert len(drawn) == updates
+    for part in range(len(shares)):
+        assert [number for who, number in drawn if who == part] == list(range(sum(who == part for who, _ in drawn)))
+
+
+def test_turns_come_by_their_shares_and_seeds_differ():
+    drawn = turns([0.7, 0.2, 0.1], 20_000, 5)
+    often = np.bincount([part for part, _ in drawn]) / len(drawn)
+    assert np.abs(often - [0.7, 0.2, 0.1]).max() < 0.02  # five standard errors
+    assert len({tuple(turns([0.5, 0.5], 50, seed)) for seed in range(5)}) == 5
+
+
+# The training itself
+
+
+FAMILIES = ("classification", "tagging", "span_qa", "multiple_choice", "mlm")
+
+
+def mixed(tmp: Path, folder: Path, families=FAMILIES, sampler: dict | None = None, **recipe) -> dict:
+    """A training on one toy task of each family; each is called by its family's name."""
+    tmp.mkdir(parents=True, exist_ok=True)
+    job = make_job(tmp, folder, families[0], **recipe)
+    job["spec"]["tasks"] = {family: task_part(family) for family in families}
+    job["spec"]["sampler"] = Sampler(**sampler or {}).model_dump() if len(families) > 1 else None
+    for phase, rows, seed in (("train", 22, 1), ("dev", 12, 2)):
+        job[phase] = {family: dataset(tmp / f"{phase}.{family}.jsonl", family, rows + i, seed) for i, family in enumerate(families)}
+    return job | {"key": key_of(job["spec"])}
+
+
+def batches(loop_job: dict, tmp: Path, warm: dict, monkeypatch) -> dict[str, list]:
+    """What each task gave to the updates of a training, in order."""
+    seen: dict[str, list] = {name: [] for name in loop_job["spec"]["tasks"]}
+    update = train._Loop.update
+
+    def watched(loop, part, features):
+        seen[loop.parts[part].name].append(features)
+        update(loop, part, features)
+
+    monkeypatch.setattr(train._Loop, "update", watched)
+    train.run(context(tmp, loop_job, warm=warm))
+    monkeypatch.undo()
+    return seen
+
+
+def test_a_task_gives_the_batches_it_gives_alone(tmp_path, folder, warm, monkeypatch):
+    """Dynamic masks and the short last batch included, over several epochs."""
+    together = batches(mixed(tmp_path / "all", folder, epochs=3, evaluations=0), tmp_path / "all", warm, monkeypatch)
+    for i, family in enumerate(FAMILIES):
+        job = mixed(tmp_path / family, folder, (family,), epochs=9, evaluations=0)
+        job["train"] = {family: dataset(tmp_path / family / "again.jsonl", family, 22 + i)}  # as many rows as in the mixture
+        alone = batches(job, tmp_path / family, warm, monkeypatch)[family]
+        mine = together[family]
+        assert 1 <= len(mine) <= len(alone)
+        for a, b in zip(mine, alone, strict=False):
+            assert [feature["input_ids"] if "input_ids" in feature else feature["parts"] for feature in a] == [
+                feature["input_ids"] if "input_ids" in feature else feature["parts"] for feature in b
+            ]
+    assert len({len(batch) for batch in together["classification"]}) == 2  # 8, and the 6 that are left of 22
+
+
+def test_a_head_starts_as_it_starts_alone(tmp_path, folder, encoder, warm):
+    together = train.fresh_model(context(tmp_path, mixed(tmp_path, folder), warm=warm), encoder)
+    for i, family in enumerate(FAMILIES):
+        job = mixed(tmp_path / family, folder, (family,))
+        alone = train.fresh_model(context(tmp_path / family, job, warm=warm), encoder).heads[0].state_dict()
+        assert alone
+        for name, tensor in alone.items():
+            assert torch.equal(together.heads[i].state_dict()[name], tensor), (family, name)
+
+
+def test_a_mixture_trains_every_head_and_one_encoder(tmp_path, folder, encoder, warm):
+    job = mixed(tmp_path, folder, sampler={"by": "uniform"}, learning_rate=1e-2)
+    ctx = context(tmp_path, job, warm=warm)
+    start = {name: tensor.clone() for name, tensor in train.fresh_model(ctx, encoder).state_dict().items()}
+    train.run(ctx)
+    end = load_file(ctx.workdir / "model.safetensors")
+    assert set(end) == set(start)
+    for i in range(len(FAMILIES)):
+        mine = [name for name in end if name.startswith(f"heads.{i}.")]
+        assert any(not torch.equal(start[name], end[name]) for name in mine), FAMILIES[i]
+    summary = json.loads((ctx.workdir / "train.json").read_text())
+    assert {name: part["rows"] for name, part in summary["tasks"].items()} == {f: 22 + i for i, f in enumerate(FAMILIES)}
+    best = summary["best"]
+    assert set(best["tasks"]) == set(FAMILIES)
+    assert best["main"] == pytest.approx(np.mean([part["main"] for part in best["tasks"].values()]))
+
+
+def test_updates_are_the_epochs_of_all_together(tmp_path, folder, warm):
+    two = ("classification", "tagging")
+    job = mixed(tmp_path, folder, two, epochs=2, evaluations=0)
+    ctx = context(tmp_path, job, warm=warm)
+    train.run(ctx)
+    assert json.loads((ctx.workdir / "train.json").read_text())["updates"] == 2 * (3 + 3)  # 22 and 23 rows in batches of 8
+
+
+def test_weights_decide_who_is_asked(tmp_path, folder, warm, monkeypatch):
+    job = mixed(tmp_path, folder, ("classification", "tagging"), {"by": "weights", "weights": {"classification": 1e-9, "tagging": 1}})
+    seen = batches(job, tmp_path, warm, monkeypatch)
+    assert (len(seen["classification"]), len(seen["tagging"])) == (0, 12)
+
+
+@pytest.mark.parametrize("stops", [[0], [1], [7], [2, 5, 11]], ids=str)
+def test_a_stopped_mixture_resumes_to_the_same_bytes(tmp_path, folder, warm, stops):
+    expected = context(tmp_path / "straight", mixed(tmp_path, folder), warm=warm)
+    train.run(expected)
+    for stop in stops:
+        with pytest.raises(Stopped):
+            train.run(context(tmp_path / "broken", mixed(tmp_path, folder), stop_before=stop, warm=warm))
+    ctx = context(tmp_path / "broken", mixed(tmp_path, folder), warm=warm)
+    train.run(ctx)
+    assert ctx.facts["resumed_at"] == stops[-1]
+    assert outputs(ctx) == outputs(expected)
+
+
+def test_a_mixture_killed_in_an_update_ends_with_the_same_bytes(tmp_path, folder, warm, monkeypatch):
+    expected = context(tmp_path / "straight", mixed(tmp_path, folder), warm=warm)
+    train.run(expected)
+    update = train._Loop.update
+
+    def killed(loop, *batch):
+        if loop.step == 6:
+            raise KeyboardInterrupt
+        update(loop, *batch)
+
+    monkeypatch.setattr(train._Loop, "update", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train.run(context(tmp_path / "broken", mixed(tmp_path, folder), warm=warm, checkpoint_seconds=-1.0))
+    monkeypatch.undo()
+    ctx = context(tmp_path / "broken", mixed(tmp_path, folder), warm=warm)
+    train.run(ctx)
+    assert ctx.facts["resumed_at"] == 6
+    assert outputs(ctx) == outputs(expected)
+
+
+# The pooler
+
+
+def pooled(job: dict) -> dict:
+    for part in job["spec"]["tasks"].values():
+        part["options"]["head"] = "pooled"
+    return job
+
+
+@pytest.mark.parametrize("intermediate", ["classification", "multiple_choice"])
+def test_a_pooled_intermediate_hands_its_pooler_over(tmp_path, folder, encoder, warm, intermediate):
+    first = pooled(mixed(tmp_path / "first", folder, (intermediate,), learning_rate=1e-2))
+    ctx = context(tmp_path, first, warm=warm)
+    train.run(ctx)
+    ctx.store.commit(first["key"], ctx.workdir, {})
+    weights = load_file(ctx.store.path(first["key"], "model.safetensors"))
+    handed = {name.removeprefix("pooler."): tensor for name, tensor in weights.items() if name.startswith("pooler.")}
+    assert set(handed) == {"dense.weight", "dense.bias"}
+
+    def start(job: dict, after: bool) -> train.TaskModel:
+        job["spec"]["init"] = first["key"] if after else None
+        return train.fresh_model(context(tmp_path, job, warm=warm), encoder)
+
+    target = pooled(mixed(tmp_path / "target", folder, ("classification",)))
+    after, plain = start(target, True), start(target, False)
+    for name, tensor in after.pooler.state_dict().items():
+        assert torch.equal(tensor, handed[name])
+    assert not torch.equal(after.pooler.dense.weight, plain.pooler.dense.weight)
+    # A target without a pooler takes the encoder alone; an intermediate without one leaves the target's pooler new.
+    assert start(mixed(tmp_path / "tags", folder, ("tagging",)), True).pooler is None
+    unpooled = mixed(tmp_path / "unpooled", folder, (intermediate,))
+    ctx = context(tmp_path / "unpooled", unpooled, warm=warm)
+    train.run(ctx)
+    ctx.store.commit(unpooled["key"], ctx.workdir, {})
+    target["spec"]["init"] = unpooled["key"]
+    fresh = train.fresh_model(context(tmp_path / "unpooled", target, warm=warm), encoder)
+    assert torch.equal(fresh.pooler.dense.weight, plain.pooler.dense.weight)  # the same new pooler in every arm
+
+
+def test_a_mixture_shares_one_pooler(tmp_path, folder, encoder, warm):
+    job = mixed(tmp_path, folder, ("classification", "multiple_choice", "tagging"))
+    for name in ("classification", "multiple_choice"):
+        job["spec"]["tasks"][name]["options"]["head"] = "pooled"
+    model = train.fresh_model(context(tmp_path, job, warm=warm), encoder)
+    assert model.pooled == [True, True, False]
+    parts = [Part(context(tmp_path, job, warm=warm), encoder, name) for name in job["spec"]["tasks"]]
+    for i, part in enumerate(parts):
+        features = part.batch(0)
+        part.family.loss(model(encoder.pad(features, "cpu"), i), features).backward()
+        assert (model.pooler.dense.weight.grad is not None) == (i < 2)
+        model.zero_grad(set_to_none=True)
+
+
+# End to end
+
+
+TRANSLATED = """
+task: mood_translated
+version: 1
+role: [intermediate]
+family: classification
+languages: [en, de]
+source: {files: "mine.{language}.{split}.jsonl"}
+train: {split: train, language: en}
+dev: {split: dev}
+columns: {text: text, label: mood}
+labels: [sad, glad]
+metric: accuracy
+max_length: 48
+about: {title: glad or sad in two languages}
+difficulty: {declared: easy, why: for a test}
+"""
+
+MIXED = """
+suite: mixed
+version: 1
+about: arms of several tasks, and of several languages
+smoke: true
+encoders: [tiny]
+arms:
+  - none
+  - name: both
+    intermediate: {tasks: [mini_topic, tiny_colour], sampler: {by: temperature, temperature: 2}}
+  - name: german
+    intermediate: {task: mood_translated, languages: [de]}
+  - name: bilingual
+    intermediate: {task: mood_translated, languages: [de, en]}
+targets: [tiny_tags, tiny_pairs]
+seeds: [1]
+recipes:
+  intermediate: {learning_rate: 1e-3, batch_size: 8, max_updates: 6, evaluations: 1}
+  target: {learning_rate: 1e-3, batch_size: 8, max_updates: 4, evaluations: 1}
+caps: {train: 24, dev: 16, test: 10}
+waives: [unlearned]
+"""
+
+
+@pytest.fixture(scope="module")
+def run(rig: Rig, tmp_path_factory) -> tuple[Path, str]:
+    """(folder, what was printed) of suite `mixed`."""
+    folder = tmp_path_factory.mktemp("mixed")
+    (folder / "tasks").mkdir()
+    (folder / "tasks" / "suite.yaml").write_text(MIXED.lstrip())
+    (folder / "tasks" / "mood.yaml").write_text(TRANSLATED.lstrip())
+    for language, word in (("en", "sentence"), ("de", "Satz")):
+        for split, size in (("train", 30), ("dev", 10)):
+            rows = [{"text": f"{word} {split} {i}", "mood": ["sad", "glad"][i % 2]} for i in range(size)]
+            write_jsonl(folder / "tasks" / f"mine.{language}.{split}.jsonl", rows)
+    done = rig.run(rig.eval("mixed", "--keep-weights"), folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_arms_of_several_tasks_and_languages_run_to_a_board(run):
+    folder, printed = run
+    (content,) = releases(folder).values()
+    release = json.loads(content)
+    assert release["arms"]["both"]["intermediate"] == ["mini_topic", "tiny_colour"]
+    assert release["arms"]["both"]["difficulty"] is None
+    assert set(release["arms"]["both"]["trained"][0]["tasks"]) == {"mini_topic", "tiny_colour"}
+    assert release["arms"]["german"]["languages"] == ["de"]
+    assert all(gain["gain"] is not None for gain in release["gains"])
+    row = [part.strip() for part in only_line(printed, "│ both ").strip("│ ").split("│")]
+    assert row[:2] == ["both", ""]  # neither easy nor hard
+    assert {name for side in ("easy", "hard") for name in release["split"][0][side]["arms"]} <= {"german", "bilingual"}
+
+
+def test_translated_rows_are_what_such_an_arm_reads(run):
+    folder, _ = run
+    jobs = [json.loads(path.read_text()) for path in (folder / "store" / "jobs").glob("*.json")]
+    read = {job["train"]["mood_translated"]["name"]: job for job in jobs if "mood_translated" in job.get("train", {})}
+    assert set(read) == {"mood_translated train de", "mood_translated train de+en"}
+    for name, files in (("mood_translated train de", 1), ("mood_translated train de+en", 2)):
+        job = read[name]
+        assert str(job["train"]["mood_translated"]["location"]).count(".train.jsonl") == files
+        assert job["dev"]["mood_translated"]["name"] == "mood_translated dev en"
+        summary = json.loads((folder / "store" / "results" / job["key"] / "train.json").read_text())
+        assert summary["tasks"]["mood_translated"]["rows"] == 24  # the cap holds for all languages together
+
+
