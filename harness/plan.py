@@ -24,6 +24,7 @@ from harness.store import HashIndex, Store, key_of
 # Raised when the code of that job moves a result; a golden test fails when results move and these do not.
 JOB_VERSIONS = {"train": 2, "evaluate": 2, "overlap": 3}
 WEIGHTS = "model.safetensors"
+HEAD_OPTIONS = {"head", "outside"}  # options of a family that decide the shape of its head
 WORLD_SIZE = 1  # processes that share one training job
 
 
@@ -250,6 +251,9 @@ class _Planner:
             layer = options["layer"].get(encoder) if isinstance(options["layer"], dict) else options["layer"]
             options["pooling"] = options["pooling"] or spec.pooling
             options["layer"] = spec.layer if layer is None else layer
+        else:  # the head is that of the task it was trained on: XNLI's is MNLI's
+            owner = self._task_part(self.locator.owner(target, "train"))["options"]
+            task["options"] |= {name: owner[name] for name in HEAD_OPTIONS & owner.keys()}
         sets = {"tests": tests}
         if FAMILIES[target.family].tuned:
             sets["devs"] = {language: self.locator.rows(target, "dev", language) for language in tests}

@@ -23,7 +23,7 @@ ALLOWED = {
     "errors": set(),
     "hub": set(),
 }
-CLI = {"cli", "runner", "graph", "estimate", "doctor", "scoring", "submission"}  # the command line and its helpers import anything
+CLI = {"cli", "runner", "graph", "estimate", "doctor", "scoring", "submission"}  # the command line's rooms import anything
 ASLEEP = {"spec", "plan", "store", "metrics", "leaderboard", "data", "engines", "errors", "hub", "encoder"} | CLI
 HEAVY = {"torch", "transformers", "datasets"}
 

@@ -68,7 +68,7 @@ def printed(content: dict) -> str:
 
 
 def table_cells(line: str) -> list[str]:
-    return [part.strip() for part in line.strip("│|┃ ").replace("│", "|").replace("┃", "|").split("|")]
+    return [part.strip() for part in line.replace("│", "|").replace("┃", "|").split("|")[1:-1]]
 
 
 FOUR = {"ar": "", "de": "", "en": "", "zh": ""}
@@ -127,7 +127,7 @@ def test_one_more_flag_takes_no_mark_away(by_language, flag, data):
 
 def test_by_language():
     wide = [f"a{letter}" for letter in "bcdefghijklmnopqrs"]
-    first = scores(**{language: "floor" for language in wide} | {"en": ""})
+    first = scores(**dict.fromkeys(wide, "floor") | {"en": ""})
     first["ab"]["unknown"], first["en"]["unknown"] = 0.5, 0.07
     second = scores(de="truncated", en="few_rows truncated", ar="")
     header, rows = languages(release(cell("none", "t", first), cell("none", "u", second)), "enc")
@@ -176,7 +176,7 @@ def test_old_releases_still_render_alike_in_terminal_and_markdown(path):
                 assert [part.strip() for part in row] in shown
                 assert [part.strip() for part in row] in written
         for line in render.notes(content, encoder):
-            assert line in " ".join(text.split()).replace("  ", " ") or line[:60] in text
+            assert " ".join(line.split()) in " ".join(text.split())
             assert f"- {line}" in page
     if content["schema"] == 1:  # it knows nothing of the vocabulary
         assert {row[1] for row in tables.languages(content, encoder)[1]} == {"–"}
@@ -252,14 +252,14 @@ def write_wrong(folder: Path) -> None:
         "hi": lambda i: "अच्छा" if i % 2 else "बुरा",
     }
     for language, sentence in sentences.items():
-        for split, size in {"train": 40, "dev": 10, "test": 30 if language == "de" else 60}.items():
-            rows = [{"text": sentence(i), "mood": ["sad", "glad"][i % 2]} for i in range(size)]
+        for split, size, first in (("train", 40, 0), ("dev", 10, 100), ("test", 30 if language == "de" else 60, 200)):
+            rows = [{"text": sentence(first + i), "mood": ["sad", "glad"][i % 2]} for i in range(size)]
             write_jsonl(folder / f"mood.{language}.{split}.jsonl", rows)
     words = {"en": "the house", "de": "das Haus", "ru": "этот дом", "el": "αυτό σπίτι", "ar": "هذا بيت"}
     for language, two in words.items():
-        for split, size in {"train": 40, "dev": 10, "test": 60}.items():
+        for split, size, first in (("train", 40, 100), ("dev", 10, 200), ("test", 60, 300)):
             tags = ["NOUN", "NOUN"] if language == "de" else ["DET", "DET"]
-            rows = [{"tokens": [*two.split(), str(i)], "tags": [*tags, "DET" if i else "NOUN"]} for i in range(size)]
+            rows = [{"tokens": [*two.split(), str(first + i)], "tags": [*tags, "DET" if i else "NOUN"]} for i in range(size)]
             write_jsonl(folder / f"tags.{language}.{split}.jsonl", rows)
 
 
@@ -301,11 +301,11 @@ def test_and_its_board_shows_it(wrong):
     assert {"c", "t", "n"} <= set(by_target["wide_mood"].split()[1]) and "v" not in by_target["wide_mood"].split()[1]
     assert {"v", "m"} <= set(by_target["wide_tags"].split()[1])
     for flag in ("constant", "truncated", "few_rows", "unknown", "below_majority"):
-        assert f"{MARKS[flag][0]} = {MARKS[flag][1]}" in text
+        assert f"{MARKS[flag][0]} = {MARKS[flag][1]}" in " ".join(text.split())
     assert "L = " not in text
     lines = [table_cells(line) for line in text.splitlines()]
-    at = next(i for i, line in enumerate(lines) if line[0] == "baseline by language on")
-    table = {line[0]: dict(zip(lines[at], line, strict=True)) for line in lines[at:] if line[0] in content["targets"]}
+    at = next(i for i, line in enumerate(lines) if line[:1] == ["baseline by language on"])
+    table = {line[0]: dict(zip(lines[at], line, strict=True)) for line in lines[at:] if line and line[0] in content["targets"]}
     assert table["wide_mood"]["lost text"] == "fr"
     assert table["wide_mood"]["under 50 rows"] == "de"
     assert table["wide_mood"]["unknown pieces: mean (worst)"] == "25.0% (hi 100.0%)"

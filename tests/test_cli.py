@@ -24,6 +24,10 @@ COMMANDS = [
     "cache ls",
     "cache verify",
     "cache gc",
+    "data",
+    "data fetch",
+    "data lock",
+    "data verify",
     "job",
     "job run",
 ]

@@ -150,7 +150,9 @@ def mixed(tmp: Path, folder: Path, families=FAMILIES, sampler: dict | None = Non
     job["spec"]["tasks"] = {family: task_part(family) for family in families}
     job["spec"]["sampler"] = Sampler(**sampler or {}).model_dump() if len(families) > 1 else None
     for phase, rows, seed in (("train", 22, 1), ("dev", 12, 2)):
-        job[phase] = {family: dataset(tmp / f"{phase}.{family}.jsonl", family, rows + i, seed) for i, family in enumerate(families)}
+        job[phase] = {
+            family: dataset(tmp / f"{phase}.{family}.jsonl", family, rows + i, seed) for i, family in enumerate(families)
+        }
     return job | {"key": key_of(job["spec"])}
 
 
@@ -221,7 +223,9 @@ def test_updates_are_the_epochs_of_all_together(tmp_path, folder, warm):
 
 
 def test_weights_decide_who_is_asked(tmp_path, folder, warm, monkeypatch):
-    job = mixed(tmp_path, folder, ("classification", "tagging"), {"by": "weights", "weights": {"classification": 1e-9, "tagging": 1}})
+    job = mixed(
+        tmp_path, folder, ("classification", "tagging"), {"by": "weights", "weights": {"classification": 1e-9, "tagging": 1}}
+    )
     seen = batches(job, tmp_path, warm, monkeypatch)
     assert (len(seen["classification"]), len(seen["tagging"])) == (0, 12)
 
@@ -397,5 +401,3 @@ def test_translated_rows_are_what_such_an_arm_reads(run):
         assert job["dev"]["mood_translated"]["name"] == "mood_translated dev en"
         summary = json.loads((folder / "store" / "results" / job["key"] / "train.json").read_text())
         assert summary["tasks"]["mood_translated"]["rows"] == 24  # the cap holds for all languages together
-
-

@@ -63,6 +63,12 @@ EncoderRoot = Annotated[
 Tasks = Annotated[
     list[Path] | None, typer.Option("--tasks", "-t", help="A folder or file of your own YAML specs; ./tasks is read anyway.")
 ]
+LockFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--lock", envvar="XSTILTS_LOCK", dir_okay=False, help="Names the exact data; ./xstilts.lock.json is read anyway."
+    ),
+]
 StoreDir = Annotated[Path, typer.Option("--store", envvar="XSTILTS_STORE", help="Where job results are kept.")]
 BoardDir = Annotated[Path, typer.Option("--board", envvar="XSTILTS_BOARD", help="Where releases are kept.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]

@@ -14,6 +14,7 @@ from harness.cli.app import (
     EncoderRoot,
     Json,
     Limit,
+    LockFile,
     Offline,
     StoreDir,
     SuiteName,
@@ -43,21 +44,28 @@ def evaluate(
     keep_weights: Annotated[bool, typer.Option("--keep-weights", help="Keep every trained model in the store.")] = False,
     checkpoint_seconds: Annotated[float, typer.Option(help="A killed training loses at most this much.")] = 60.0,
     offline: Offline = False,
+    lock: LockFile = None,
     as_json: Json = False,
 ) -> None:
     """Run a suite: train, evaluate, write a release. The same command resumes and does only what is missing."""
     from harness import runner
-    from harness.hub import Where
+    from harness.data.lock import read_lock
+    from harness.hub import Where, fetch
     from harness.leaderboard.release import Board
     from harness.leaderboard.render import print_release
     from harness.store import Store
 
     _first_line(suite, as_json)
     catalog, opened = catalog_of(tasks or []), Store(store)
-    plan = runner.plan_suite(catalog, suite, everything, limit, Where(data_root, encoder_root, offline), opened)
+    where = Where(data_root, encoder_root, offline, read_lock(lock))
+    plan = runner.plan_suite(catalog, suite, everything, limit, where, opened)
     if dry_run:
         _print_plan(plan, opened, as_json)
         return
+    if where.wanted and where.may_fetch:
+        for line in fetch(where, say):
+            say(line)
+        plan = runner.plan_suite(catalog, suite, everything, limit, where, opened)
     outcome = runner.run_plan(plan, opened, workers, checkpoint_seconds, keep_weights)
     for line in runner.refusals(outcome):
         say(line)
@@ -97,16 +105,18 @@ def show_plan(
     limit: Limit = None,
     write: Annotated[bool, typer.Option("--write", help="Write the jobs into the store; print keys in running order.")] = False,
     offline: Offline = False,
+    lock: LockFile = None,
     as_json: Json = False,
 ) -> None:
     """Print what eval would do: what is cached, to run, blocked, and an estimate."""
     from harness import runner
+    from harness.data.lock import read_lock
     from harness.hub import Where
     from harness.store import Store
 
     _first_line(suite, as_json or write)
     opened = Store(store)
-    where = Where(data_root, encoder_root, offline)
+    where = Where(data_root, encoder_root, offline, read_lock(lock))
     plan = runner.plan_suite(catalog_of(tasks or []), suite, everything, limit, where, opened)
     if write:
         for job in runner.write_jobs(plan, opened):

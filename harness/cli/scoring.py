@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli.app import All, DataRoot, EncoderRoot, Json, Offline, StoreDir, Tasks, app, catalog_of, names_of, say
+from harness.cli.app import All, DataRoot, EncoderRoot, Json, LockFile, Offline, StoreDir, Tasks, app, catalog_of, names_of, say
 
 Folder = {"exists": True, "file_okay": False}
 
@@ -75,17 +75,20 @@ def submission(
     tasks: Tasks = None,
     store: StoreDir = Path("store"),
     offline: Offline = False,
+    lock: LockFile = None,
 ) -> None:
     """Write a run's predictions as a submission folder in XTREME's layout, from the store."""
     from harness import runner
     from harness import submission as made
+    from harness.data.lock import read_lock
     from harness.hub import Where
     from harness.store import Store
 
     for folder in filter(None, (out, labels)):
         made.empty_folder(folder)
     opened = Store(store, writable=False)
-    plan = runner.plan_suite(catalog_of(tasks or []), run, everything, None, Where(data_root, encoder_root, offline), opened)
+    where = Where(data_root, encoder_root, offline, read_lock(lock))
+    plan = runner.plan_suite(catalog_of(tasks or []), run, everything, None, where, opened)
     cells = made.choose(plan, encoder, arm, seed)
     found = made.collect(plan, opened, cells, made.renamed(plan, rename or []), labels is not None)
     made.write(out, found.predictions)

@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.app import BoardDir, DataRoot, EncoderRoot, Json, Offline, StoreDir, Tasks, app, catalog_of, names_of, print_rows
+from harness.cli.app import (
+    BoardDir,
+    DataRoot,
+    EncoderRoot,
+    Json,
+    LockFile,
+    Offline,
+    StoreDir,
+    Tasks,
+    app,
+    catalog_of,
+    names_of,
+    print_rows,
+)
 
 
 @app.command("list")
@@ -33,17 +46,19 @@ def show(
     data_root: DataRoot = None,
     tasks: Tasks = None,
     offline: Offline = False,
+    lock: LockFile = None,
     as_json: Json = False,
 ) -> None:
     """Print one spec with its defaults filled in, and sample rows of a task."""
     from harness.data.inspect import samples_of
+    from harness.data.lock import read_lock
     from harness.hub import Where
     from harness.spec.describe import described
 
     catalog = catalog_of(tasks or [])
     spec = described(name, catalog)
     if samples:
-        spec["samples"] = samples_of(catalog, catalog.task(name), samples, Where(data_root, None, offline))
+        spec["samples"] = samples_of(catalog, catalog.task(name), samples, Where(data_root, None, offline, read_lock(lock)))
     if as_json:
         print(json.dumps(spec, indent=1, ensure_ascii=False))
         return
@@ -58,9 +73,11 @@ def validate(
     data: Annotated[bool, typer.Option("--data", help="Also read the data: columns, labels, placeholders.")] = False,
     data_root: DataRoot = None,
     offline: Offline = False,
+    lock: LockFile = None,
 ) -> None:
     """Check specs, and with --data the rows they name. Exit code 2 and one line per problem."""
     from harness.data.inspect import check_data
+    from harness.data.lock import read_lock
     from harness.hub import Where
 
     catalog = catalog_of(paths or [])
@@ -69,7 +86,7 @@ def validate(
         return
     wanted = [name for kind, name in sorted(catalog.user) if kind == "task"] if paths else sorted(catalog.tasks)
     worst = 0
-    for line in check_data(catalog, wanted, Where(data_root, None, offline)):
+    for line in check_data(catalog, wanted, Where(data_root, None, offline, read_lock(lock))):
         print(line.text, flush=True)
         worst = max(worst, line.exit_code)
     if worst:

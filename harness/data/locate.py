@@ -5,6 +5,7 @@ differ only in the folder that is searched. What a result depends on is the cont
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,7 +73,7 @@ class Locator:
             raise MissingError(f"task {task.task} has no {phase} rows")
         if rows.tasks:
             members = [self._rows(self.catalog.task(name), phase, language, languages, None) for name in rows.tasks]
-            return union(f"{task.task} {phase} {language or 'en'}", members, cap)
+            return union(f"{task.task} {phase} {language or '+'.join(languages) or ENGLISH}", members, cap)
         spoken = [language] if language else list(languages) or rows.languages
         if len(spoken) > 1:
             members = [self._one(task, rows, phase, one, None) for one in spoken]
@@ -131,6 +132,7 @@ class Locator:
         places = [self.catalog.sources["task", task.task].path.parent, self.where.data_root]
         for place in filter(None, places):
             if (place / name).is_file():
+                self.where.read("tasks", task.task, place, {name: self.index.sha256(place / name)})
                 return place / name
         looked = " or ".join(str(place / name) for place in filter(None, places))
         hint = source.hint or ("put it there" + ("" if self.where.data_root else ", or give --data-root DIR"))
@@ -144,9 +146,13 @@ class Locator:
         if source.files:
             parts = [language, "en", "gold"] if "{part}" in source.files else [None]
             files = [self._file(task, source.files.format(**fill, part=part), source) for part in parts]
+            hashes = [self.index.sha256(file) for file in files]
         else:
-            files = self._hub_files(source, source.config.format(**fill), split)[: source.first_files]
-        return [self.index.sha256(file) for file in files], {"files": [str(file.resolve()) for file in files]}
+            folder, files = self._hub_files(source, source.config.format(**fill), split)
+            hashes = [self.index.sha256(file) for file in files]
+            names = (file.relative_to(folder).as_posix() for file in files)
+            self.where.read("datasets", source.hub, folder, dict(zip(names, hashes, strict=True)))
+        return hashes, {"files": [str(file.absolute()) for file in files]}
 
     def _generated_hash(self, config: str, language: str, split: str) -> str:
         at = (config, language, split)
@@ -154,25 +160,26 @@ class Locator:
             self._generated[at] = key_of(mini.rows(config, language, split))
         return self._generated[at]
 
-    def _hub_files(self, source: Source, config: str, split: str) -> list[Path]:
-        root = self.where.data_root
-        if root and (files := _in_layout(root / source.hub, config, split)):
-            return files
+    def _hub_files(self, source: Source, config: str, split: str) -> tuple[Path, list[Path]]:
+        root, first = self.where.data_root, source.first_files
+        if root and (files := _in_layout(root / source.hub, config, split, first)):
+            return root / source.hub, files
         folder = snapshot(
             source.hub,
             "dataset",
             source.revision,
-            _layouts(config, split),
+            _layouts(config, split, first),
             self.where,
-            complete=lambda folder: bool(_in_layout(folder, config, split)),
+            complete=lambda folder: bool(_in_layout(folder, config, split, first)),
         )
         if folder:
-            return _in_layout(folder, config, split)
+            return folder, _in_layout(folder, config, split, first)
         looked = f"under {root / source.hub} or " if root else ""
         revision = f" --revision {source.revision}" if source.revision else ""
         raise MissingError(
             f"{source.hub}, config {config}, split {split}: not {looked}in the hub cache. "
-            f"Fetch it where there is a network: hf download {source.hub} --repo-type dataset{revision}; "
+            "Fetch it where there is a network: xstilts-harness data fetch, or "
+            f"hf download {source.hub} --repo-type dataset{revision}; "
             f"or give --data-root DIR, a folder that holds {source.hub}/{config}/{split}-*.parquet"
         )
 
@@ -197,13 +204,18 @@ def _fill(source: Source, language: str) -> dict[str, str]:
     return {"language": language, "name": source.names.get(language, language)}
 
 
-def _layouts(config: str, split: str) -> list[str]:
-    """Where the hub's data sets keep a split's files, in the order in which we look."""
-    return [f"{config}/{split}-*.parquet", f"{config}/{split}/*.parquet", f"data/{split}-*.parquet"]
+def _layouts(config: str, split: str, first: int | None = None) -> list[str]:
+    """Where the hub's data sets keep a split's files, in the order in which we look; only the `first` of many if that is said."""
+    if first is None:
+        return [f"{config}/{split}-*.parquet", f"{config}/{split}/*.parquet", f"data/{split}-*.parquet"]
+    forms = [f"{config}/{split}-{{:05}}-of-*.parquet", f"{config}/{split}/{{:04}}.parquet", f"data/{split}-{{:05}}-of-*.parquet"]
+    return [form.format(i) for form in forms for i in range(first)]
 
 
-def _in_layout(folder: Path, config: str, split: str) -> list[Path]:
+def _in_layout(folder: Path, config: str, split: str, first: int | None = None) -> list[Path]:
+    """The files of a split, at most the `first`; [] if one of them lacks, which `-of-00041` in their names tells."""
     for pattern in _layouts(config, split):
-        if files := sorted(folder.glob(pattern)):
-            return files
+        if files := sorted(folder.glob(pattern))[:first]:
+            total = re.search(r"-of-(\d+)$", files[0].stem)
+            return files if not total or len(files) >= min(int(total[1]), first or int(total[1])) else []
     return []

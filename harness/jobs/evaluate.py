@@ -55,7 +55,8 @@ def score_language(task: dict, rows: list[dict], predictions: list, language: st
     if placeholder(task["family"], rows):
         return summary | {"flags": [*summary["flags"], "placeholder"]}, {}
     scored = METRICS[task["metric"]](golds, predictions, language)
-    if len({json.dumps(p) for p in predictions}) == 1 and len(rows) > 1:
+    answers = {json.dumps(a) for p in predictions for a in (p if isinstance(p, list) else [p])}  # of tagging, each tag
+    if len(answers) <= 1 and len(rows) > 1:
         summary["flags"].append("constant")
     if not scored.learned:
         summary["flags"].append("floor")

@@ -196,7 +196,7 @@ class Task(Strict):
         if family.labelled and not self.labels and not self.source.label_file:
             raise ValueError(f"family: {self.family} needs labels")
         if self.metric == "accuracy_f1" and set(self.label_names) != {"0", "1"}:
-            raise ValueError("metric: accuracy_f1 needs the labels \"0\" and \"1\"; its F1 is that of \"1\"")
+            raise ValueError('metric: accuracy_f1 needs the labels "0" and "1"; its F1 is that of "1"')
         if len(set(self.languages)) != len(self.languages):
             raise ValueError("languages: one is listed twice")
         return self
