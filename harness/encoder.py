@@ -61,6 +61,7 @@ class FoundEncoder:
     identity: dict = field(hash=False)
     missing: str | None = None  # why it is not here, where a plan goes on without it
     declared: dict = field(default_factory=dict, hash=False)
+    layers: int | None = None  # hidden states are numbered 0 (embeddings) to this
 
     def to_json(self) -> dict:
         """As a job's JSON carries it."""
@@ -77,6 +78,7 @@ def find(encoder: Encoder, where: Where, index: HashIndex) -> FoundEncoder:
         raise MissingError(f"encoder {encoder.encoder}: {folder} has no config.json")
     names = [name for name in _DECISIVE if (folder / name).is_file()]
     files = {name: index.sha256(folder / name) for name in [*names, *weights]}
+    where.read("encoders", encoder.source.hub or encoder.encoder, folder, files)
     if encoder.sha256 and files[weights[0]] != encoder.sha256:
         raise SpecError(
             f"encoder {encoder.encoder}: {folder / weights[0]} has SHA-256 {files[weights[0]]}, "
@@ -84,8 +86,9 @@ def find(encoder: Encoder, where: Where, index: HashIndex) -> FoundEncoder:
         )
     identity = {"files": files, "max_length": encoder.max_length}
     declared = {"encoder": encoder.encoder, **encoder.model_dump(include={"architecture", "lower_case", "token_types"})}
-    _check_config(json.loads((folder / "config.json").read_text()), declared, encoder.max_length)
-    return FoundEncoder(encoder.encoder, folder, identity, declared=declared)
+    config = json.loads((folder / "config.json").read_text())
+    _check_config(config, declared, encoder.max_length)
+    return FoundEncoder(encoder.encoder, folder, identity, declared=declared, layers=config.get("num_hidden_layers"))
 
 
 def weight_files(folder: Path) -> list[str]:

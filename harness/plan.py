@@ -10,12 +10,13 @@ suites that need the same training share it. Paths, worker counts and checkpoint
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.data.locate import Dataset, Locator, file_hashes
+from harness.data.locate import ENGLISH, Dataset, Locator, file_hashes
 from harness.encoder import FoundEncoder, find
-from harness.errors import MissingError
+from harness.errors import MissingError, SpecError
 from harness.hub import Where
 from harness.metrics import METRIC_VERSIONS
 from harness.spec.catalog import Catalog
+from harness.spec.explain import nearest
 from harness.spec.family import FAMILIES
 from harness.spec.suite import Arm, Caps, Intermediate, Suite
 from harness.spec.task import Task
@@ -67,6 +68,7 @@ class Plan:
     cells: list[Cell] = field(default_factory=list)
     blocked: dict[str, list[str]] = field(default_factory=dict)
     encoders: dict[str, FoundEncoder] = field(default_factory=dict)
+    sources: dict = field(default_factory=dict)  # revision and SHA-256 of every file read, as the lock file has them
 
     def dependants(self, key: str) -> list[str]:
         """Keys of the jobs that read the result of `key`."""
@@ -129,12 +131,18 @@ def refused_leaks(overlap: dict) -> dict[str, dict[str, int]]:
     return found
 
 
-def shown_name(suite: Suite, task: str) -> str:
-    """A task's name on the board: `task@LABEL` where its rows are cut or capped, so that it never shares a column."""
-    capped = suite.task_caps.get(task, suite.caps) != Caps()
-    cut = suite.cuts.get(task)
-    label = suite.suite if capped or (cut and not cut.label) else cut.label if cut else None
-    return f"{task}@{label}" if label else task
+def shown_name(suite: Suite, task: Task) -> str:
+    """A task's name on the board: `task@LABEL` where its rows, or those it trains on, are cut or capped.
+
+    So a number of fewer rows never shares a column with the whole one.
+    """
+    cut = suite.cuts.get(task.task)
+    read = [(getattr(cut, phase, None) or getattr(task, phase)) for phase in ("train", "dev", "test")]
+    related = [task.task, *(name for rows in read if rows for name in [rows.task, *rows.tasks] if name)]
+    capped = any(suite.task_caps.get(name, suite.caps) != Caps() for name in related)
+    cuts = [suite.cuts[name] for name in related if name in suite.cuts]
+    label = suite.suite if capped or any(not own.label for own in cuts) else cuts[0].label if cuts else None
+    return f"{task.task}@{label}" if label else task.task
 
 
 def with_user_tasks(suite: Suite, catalog: Catalog) -> Suite:
@@ -157,6 +165,33 @@ def with_limit(suite: Suite, rows: int) -> Suite:
     return suite.model_copy(update={"caps": limited(suite.caps), "task_caps": task_caps})
 
 
+def without(suite: Suite, names: list[str]) -> Suite:
+    """The suite without these tasks, as targets, as arms, and in mixtures: what a licence or a missing archive keeps away.
+
+    raises  SpecError: a name that the suite does not have, or nothing left
+    """
+    tasks = {task for arm in suite.arms if arm.intermediate for task in arm.intermediate.tasks}
+    known = {*tasks, *suite.targets, *(arm.name for arm in suite.arms if not arm.is_baseline)}
+    for name in names:
+        if name not in known:
+            raise SpecError(f"--without {name}: suite {suite.suite} has no such task or arm{nearest(name, known)}")
+    arms = []
+    for arm in suite.arms:
+        left = [task for task in arm.intermediate.tasks if task not in names] if arm.intermediate else []
+        if arm.name in names or (arm.intermediate and not left):
+            continue
+        if arm.intermediate and left != arm.intermediate.tasks:
+            sampler = arm.intermediate.sampler
+            weights = {task: weight for task, weight in sampler.weights.items() if task in left}
+            sampler = sampler.model_copy(update={"weights": weights})
+            arm = arm.model_copy(update={"intermediate": arm.intermediate.model_copy(update={"tasks": left, "sampler": sampler})})
+        arms.append(arm)
+    targets = [target for target in suite.targets if target not in names]
+    if not targets or len(arms) < 1:
+        raise SpecError(f"--without {' '.join(names)}: nothing is left of suite {suite.suite}")
+    return suite.model_copy(update={"arms": arms, "targets": targets, "left_out": sorted(set(names))})
+
+
 def make_plan(suite: Suite, catalog: Catalog, where: Where, index: HashIndex) -> Plan:
     """All jobs of a suite. What is missing on this machine does not raise; it stands in `blocked`."""
     plan = Plan(suite)
@@ -171,6 +206,7 @@ def make_plan(suite: Suite, catalog: Catalog, where: Where, index: HashIndex) ->
             for a, arm in enumerate(suite.arms):
                 planner.arm(name, seed, arm, (e, s, a))
     index.save()
+    plan.sources = where.sources()
     return plan
 
 
@@ -210,8 +246,7 @@ class _Planner:
     def _intermediate(self, encoder: str, seed: int, arm: Arm, rank: tuple) -> Job:
         tasks = [self.catalog.task(name) for name in arm.intermediate.tasks]
         data = {task.task: (self._train_rows(arm, task), self.locator.rows(task, "dev")) for task in tasks}
-        families = {task.family for task in tasks}
-        recipe = self.suite.recipes.of("intermediate", families.pop() if len(families) == 1 else None, arm.name)
+        recipe = self.suite.recipes.of("intermediate", None, [*(t.task for t in tasks if len(tasks) == 1), arm.name])
         sampler = arm.intermediate.sampler.model_dump() if len(tasks) > 1 else None
         return self._train(encoder, seed, "intermediate", tasks, data, (recipe, sampler), None, rank)
 
@@ -223,7 +258,7 @@ class _Planner:
         owner = self.locator.owner(target, "train")
         dev = self.locator.rows(target if self.locator.own(target, "dev") else owner, "dev")
         data = {owner.task: (self.locator.rows(target, "train"), dev)}
-        recipe = self.suite.recipes.of("target", owner.family, owner.task)
+        recipe = self.suite.recipes.of("target", owner.family, [owner.task, target.task])
         return self._train(encoder, seed, "target", [owner], data, (recipe, None), init, rank)
 
     def _train(
@@ -251,6 +286,9 @@ class _Planner:
             layer = options["layer"].get(encoder) if isinstance(options["layer"], dict) else options["layer"]
             options["pooling"] = options["pooling"] or spec.pooling
             options["layer"] = spec.layer if layer is None else layer
+            last = self.plan.encoders[encoder].layers
+            if last is not None and not -last - 1 <= options["layer"] <= last:
+                raise SpecError(f"{target.task}: layer {options['layer']}, but encoder {encoder} has hidden states 0 to {last}")
         else:  # the head is that of the task it was trained on: XNLI's is MNLI's
             owner = self._task_part(self.locator.owner(target, "train"))["options"]
             task["options"] |= {name: owner[name] for name in HEAD_OPTIONS & owner.keys()}
@@ -275,11 +313,13 @@ class _Planner:
             "trained": {phase: [rows.to_json() for rows in sets] for phase, sets in trained.items()},
             "tests": {language: rows.to_json() for language, rows in tests.items()},
         }
-        cut = self.locator.own(target, "test").parallel
-        parallel = bool(target.test.parallel if cut is None else cut)
-        name = f"overlap {arm.name} {target.task}"
         missing = [rows.missing for sets in (*trained.values(), tests.values()) for rows in sets]
-        return self._add("overlap", name, {"parallel": parallel}, data, None, [], (-1, *rank), missing)
+        cut = self.locator.own(target, "test").parallel
+        if (target.test.parallel if cut is None else cut) and ENGLISH in target.languages:
+            english = self.locator.uncapped(target, "test", ENGLISH)
+            data["english"] = english.to_json()
+            missing.append(english.missing)
+        return self._add("overlap", f"overlap {arm.name} {target.task}", {}, data, None, [], (-1, *rank), missing)
 
     def _add(
         self, kind: str, name: str, spec: dict, data: dict, encoder: str | None, needs: list[Job], rank: tuple, missing: list

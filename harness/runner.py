@@ -6,6 +6,7 @@ The command line calls these and prints; everything they need is an argument.
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import harness
@@ -15,14 +16,18 @@ from harness.engines.progress import Progress
 from harness.errors import HarnessError, MissingError, RefusedError
 from harness.hub import Where
 from harness.leaderboard import aggregate, release, render
-from harness.plan import Job, Plan, make_plan, with_limit, with_user_tasks
+from harness.plan import Job, Plan, make_plan, with_limit, with_user_tasks, without
 from harness.spec.catalog import Catalog
 from harness.store import HashIndex, Store, atomic_write
 
 
-def plan_suite(catalog: Catalog, suite: str, everything: bool, limit: int | None, where: Where, store: Store) -> Plan:
-    """The plan of a suite by name; `everything` adds the user's own tasks, `limit` caps test rows."""
+def plan_suite(
+    catalog: Catalog, suite: str, everything: bool, limit: int | None, where: Where, store: Store, left_out: Sequence[str] = ()
+) -> Plan:
+    """The plan of a suite by name; `everything` adds the user's own tasks, `limit` caps test rows, `left_out` goes."""
     chosen = catalog.suite(suite)
+    if left_out:
+        chosen = without(chosen, list(left_out))
     if everything:
         chosen = with_user_tasks(chosen, catalog)
     if limit:

@@ -61,7 +61,7 @@ def under(protocol: str, arms: list = [], targets: list[str] = NINE) -> Suite:  
     """A suite of one encoder under a protocol."""
     given = {"suite": "ours", "version": 1, "about": "a suite", "encoders": ["all-MiniLM-L6-v2"], "seeds": [1]}
     suite = Suite.model_validate({**given, "arms": ["none", *arms], "targets": targets, "protocol": protocol})
-    return suite.under(CATALOG.protocols[protocol])
+    return suite.under(CATALOG.protocols[protocol], {task.task: task.family for task in CATALOG.tasks.values()})
 
 
 def check_shape(task: str, rows: list[dict]) -> None:
@@ -434,12 +434,12 @@ def test_every_suite_resolves(name):
     for arm in suite.arms:
         for task in arm.intermediate.tasks if arm.intermediate else []:
             assert suite.task_as_run(CATALOG.task(task)).family_options is not None
-        assert suite.recipes.of("intermediate", None, arm.name).learning_rate > 0
+        assert suite.recipes.of("intermediate", None, [arm.name]).learning_rate > 0
     for target in suite.targets:
         task = suite.task_as_run(CATALOG.task(target))
         assert task.max_length >= 32
         assert task.family_options is not None
-        assert suite.recipes.of("target", task.family, target).epochs >= 1
+        assert suite.recipes.of("target", task.family, [target]).epochs >= 1
     for task, cut in suite.cuts.items():
         assert cut.label or cut.why, task
 
@@ -453,6 +453,6 @@ def test_the_papers_suites_have_the_papers_arms_and_targets():
     multitask = next(arm.intermediate for arm in paper.arms if arm.name == "multitask")
     assert multitask.tasks == ARMS
     assert multitask.sampler.by == "proportional"
-    assert paper.recipes.of("intermediate", None, "mnli_with_mlm").max_updates == 2 * 3 * -(-392702 // 32)
+    assert paper.recipes.of("intermediate", None, ["mnli_with_mlm"]).max_updates == 2 * 3 * -(-392702 // 32)
     assert {CATALOG.encoder(name).pretrained_on for name in english.encoders} == {"english"}
     assert {CATALOG.encoder(name).pretrained_on for name in [*paper.encoders, *baselines.encoders]} == {"multilingual"}

@@ -29,8 +29,6 @@ from harness.store import HashIndex, file_sha256
 
 ROOT = Path(__file__).parents[1]
 MIRROR = Path(__file__).parents[2] / "shared" / "mirror"
-ENCODERS_ARE_NOTED = "where.read(" in (ROOT / "harness" / "encoder.py").read_text()
-needs_encoders = pytest.mark.skipif(not ENCODERS_ARE_NOTED, reason="harness/encoder.py does not note what it reads (where.read)")
 
 BIRDS, TINY = "someone/birds", "someone/tiny-bert"
 TASK = """
@@ -186,7 +184,6 @@ def test_fetch_brings_what_is_read_and_names_it(world):
     assert world.lock.read_bytes() == before
 
 
-@needs_encoders
 def test_encoders_are_locked_too(fetched):
     locked = json.loads(fetched.lock.read_text())["encoders"][TINY]
     assert len(locked["revision"]) == 40
@@ -328,7 +325,6 @@ def test_a_changed_byte_is_named_and_stops_plan_and_eval(copy):
     assert copy.run("data", "verify").returncode == 0
 
 
-@needs_encoders
 def test_a_changed_encoder_stops_the_plan(copy):
     (weights,) = copy.home.glob("hub/models--*/snapshots/*/model.safetensors")
     damage(weights)

@@ -401,3 +401,49 @@ def test_translated_rows_are_what_such_an_arm_reads(run):
         assert job["dev"]["mood_translated"]["name"] == "mood_translated dev en"
         summary = json.loads((folder / "store" / "results" / job["key"] / "train.json").read_text())
         assert summary["tasks"]["mood_translated"]["rows"] == 24  # the cap holds for all languages together
+
+
+def test_a_suites_broader_value_beats_a_protocols_narrower_one():
+    from harness.spec.catalog import Catalog
+    from harness.spec.recipe import RecipeChange, Setting
+
+    catalog = Catalog.load([])
+    families = {task.task: task.family for task in catalog.tasks.values()}
+    plain = catalog.suites["xtreme-baselines"]
+    changed = plain.model_copy(
+        update={
+            "changes": {
+                "target": RecipeChange(epochs=7),
+                "span_qa": RecipeChange(warmup=0.1),
+                "xnli": RecipeChange(batch_size=5),
+            },
+            "settings": {"bitext_mining": Setting(options={"pooling": "mean"})},
+        }
+    ).under(catalog.protocols["xtreme"], families)
+    assert {changed.recipes.of("target", f, [t]).epochs for t, f in families.items()} == {7}
+    assert changed.recipes.of("target", "span_qa", ["squad"]).warmup_updates is None
+    assert changed.recipes.of("target", "classification", ["mnli", "xnli"]).batch_size == 5
+    assert changed.task_as_run(catalog.task("bucc2018")).options["pooling"] == "mean"
+
+
+def test_a_named_arm_of_one_task_takes_the_tasks_recipe():
+    from harness.spec.recipe import Recipe, RecipeChange, Recipes
+
+    base = Recipe(learning_rate=1e-5)
+    recipes = Recipes(intermediate=base, target=base, tasks={"mnli": RecipeChange(epochs=4), "nli": RecipeChange(batch_size=8)})
+    recipe = recipes.of("intermediate", None, ["mnli", "nli"])
+    assert (recipe.epochs, recipe.batch_size) == (4, 8)
+
+
+def test_a_run_can_do_without_a_licensed_task():
+    from harness.errors import SpecError
+    from harness.plan import without
+    from harness.spec.catalog import Catalog
+
+    paper = Catalog.load([]).suite("xstilts-2020")
+    less = without(paper, ["ccg", "bucc2018"])
+    assert "ccg" not in {task for arm in less.arms if arm.intermediate for task in arm.intermediate.tasks}
+    assert "bucc2018" not in less.targets and less.left_out == ["bucc2018", "ccg"]
+    assert len(less.arms) == len(paper.arms) - 1
+    with pytest.raises(SpecError, match=r"mnly.*mnli"):
+        without(paper, ["mnly"])

@@ -181,7 +181,7 @@ def test_targets_that_train_on_the_same_task_share_the_model(world):
 def test_xquad_and_mlqa_share_squads_training(tmp_path):
     """On the real specs: what decides the training of either is the same, whatever machine has the data."""
     catalog = Catalog.load([])
-    suite = catalog.suite("small")
+    suite = catalog.suite("small").model_copy(update={"targets": ["xquad", "mlqa", "tydiqa"]})
     plan = make_plan(suite, catalog, Where(offline=True), HashIndex(tmp_path / "index.json"))
     for arm in suite.arms:
         trained = {cell.target: cell.trained for cell in plan.cells if cell.arm == arm.name}
@@ -485,11 +485,11 @@ def test_leaks_above_their_share_refuse():
 def test_cut_and_capped_tasks_show_under_a_name_of_their_own():
     catalog = Catalog.load([])
     suite = catalog.suite("small")
-    assert shown_name(suite, "xnli") == "xnli@small"
-    assert shown_name(suite, "tatoeba") == "tatoeba"  # task_caps: {tatoeba: {}} lifts the caps
-    assert shown_name(catalog.suite("mini"), "mini_xnli") == "mini_xnli"
+    assert shown_name(suite, catalog.task("xnli")) == "xnli@small"
+    assert shown_name(suite, catalog.task("tatoeba")) == "tatoeba"  # task_caps: {tatoeba: {}} lifts the caps
+    assert shown_name(catalog.suite("mini"), catalog.task("mini_xnli")) == "mini_xnli"
     limited = with_limit(suite, 50)
-    assert shown_name(limited, "tatoeba") == "tatoeba@small"
+    assert shown_name(limited, catalog.task("tatoeba")) == "tatoeba@small"
     assert (limited.caps.test, limited.caps.train) == (50, suite.caps.train)
     assert {caps.test for caps in limited.task_caps.values()} == {50}
 

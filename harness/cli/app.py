@@ -74,6 +74,9 @@ BoardDir = Annotated[Path, typer.Option("--board", envvar="XSTILTS_BOARD", help=
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
 All = Annotated[bool, typer.Option("--all", help="Every target and arm of the suite, and every task of your own folder.")]
+Without = Annotated[
+    list[str] | None, typer.Option("--without", help="Do without this task or arm (no licence, no data); the board says so.")
+]
 Limit = Annotated[int | None, typer.Option("--limit", "-L", min=1, help="At most N test rows: partial, no release.")]
 
 

@@ -19,6 +19,7 @@ from harness.cli.app import (
     StoreDir,
     SuiteName,
     Tasks,
+    Without,
     app,
     catalog_of,
     console,
@@ -41,6 +42,7 @@ def evaluate(
     workers: Annotated[int | None, typer.Option(min=1, help="Default: one per GPU, or per CPU core.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan and stop.")] = False,
     limit: Limit = None,
+    left_out: Without = None,
     keep_weights: Annotated[bool, typer.Option("--keep-weights", help="Keep every trained model in the store.")] = False,
     checkpoint_seconds: Annotated[float, typer.Option(help="A killed training loses at most this much.")] = 60.0,
     offline: Offline = False,
@@ -58,14 +60,14 @@ def evaluate(
     _first_line(suite, as_json)
     catalog, opened = catalog_of(tasks or []), Store(store)
     where = Where(data_root, encoder_root, offline, read_lock(lock))
-    plan = runner.plan_suite(catalog, suite, everything, limit, where, opened)
+    plan = runner.plan_suite(catalog, suite, everything, limit, where, opened, left_out or [])
     if dry_run:
         _print_plan(plan, opened, as_json)
         return
     if where.wanted and where.may_fetch:
         for line in fetch(where, say):
             say(line)
-        plan = runner.plan_suite(catalog, suite, everything, limit, where, opened)
+        plan = runner.plan_suite(catalog, suite, everything, limit, where, opened, left_out or [])
     outcome = runner.run_plan(plan, opened, workers, checkpoint_seconds, keep_weights)
     for line in runner.refusals(outcome):
         say(line)
@@ -103,6 +105,7 @@ def show_plan(
     tasks: Tasks = None,
     store: StoreDir = Path("store"),
     limit: Limit = None,
+    left_out: Without = None,
     write: Annotated[bool, typer.Option("--write", help="Write the jobs into the store; print keys in running order.")] = False,
     offline: Offline = False,
     lock: LockFile = None,
@@ -117,7 +120,7 @@ def show_plan(
     _first_line(suite, as_json or write)
     opened = Store(store)
     where = Where(data_root, encoder_root, offline, read_lock(lock))
-    plan = runner.plan_suite(catalog_of(tasks or []), suite, everything, limit, where, opened)
+    plan = runner.plan_suite(catalog_of(tasks or []), suite, everything, limit, where, opened, left_out or [])
     if write:
         for job in runner.write_jobs(plan, opened):
             print(job.key, job.name)

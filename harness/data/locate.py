@@ -60,12 +60,23 @@ class Locator:
 
         What is not on this machine comes back with `missing` set. MissingError only if the task has no such split at all.
         """
-        task = self.owner(task, phase)
-        at = (task.task, phase, language, languages)
+        cap, task = self._cap(task, phase), self.owner(task, phase)
+        at = (task.task, phase, language, languages, cap)
         if at not in self._known:
-            caps = self.suite.task_caps.get(task.task, self.suite.caps) if self.suite else None
-            self._known[at] = self._rows(task, phase, language, languages, getattr(caps, phase) if caps else None)
+            self._known[at] = self._rows(task, phase, language, languages, cap)
         return self._known[at]
+
+    def uncapped(self, task: Task, phase: str, language: str) -> Dataset:
+        """All rows of a split in one language, whatever the suite caps."""
+        return self._rows(self.owner(task, phase), phase, language, (), None)
+
+    def _cap(self, task: Task, phase: str) -> int | None:
+        """The cap that the suite names for this task, else for the one whose rows it reads, else for all."""
+        if self.suite is None:
+            return None
+        named = self.suite.task_caps
+        caps = named.get(task.task) or named.get(self.owner(task, phase).task) or self.suite.caps
+        return getattr(caps, phase)
 
     def _rows(self, task: Task, phase: str, language: str | None, languages: tuple[str, ...], cap: int | None) -> Dataset:
         rows = self.own(task, phase)

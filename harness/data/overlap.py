@@ -38,7 +38,11 @@ def fingerprints(row: dict) -> set[str]:
     return {"text:" + normalise(row["text"])}
 
 
-def shared_rows(rows: Iterable[dict], others: Iterable[dict]) -> list[str]:
-    """Ids of those `rows` that share a fingerprint with one of `others`, in order."""
-    known = set().union(*(fingerprints(row) for row in others))
+def fingerprints_of(rows: Iterable[dict]) -> set[str]:
+    """The fingerprints of all rows."""
+    return {mark for row in rows for mark in fingerprints(row)}
+
+
+def shared_rows(rows: Iterable[dict], known: set[str]) -> list[str]:
+    """Ids of those `rows` that have one of the `known` fingerprints, in order."""
     return [row["id"] for row in rows if not known.isdisjoint(fingerprints(row))]

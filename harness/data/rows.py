@@ -30,7 +30,7 @@ def load(dataset: dict) -> list[dict]:
     if "union" in identity:
         return _capped(_union(dataset), identity["cap"])
     if identity["family"] == "bitext_mining":
-        return _without_strangers(_capped(_read_bitext(dataset), identity["cap"]))
+        return _capped_heaps(_read_bitext(dataset), identity["cap"])
     raw: list[tuple[int | str, dict]] = []
     for part, place in zip(identity["parts"], dataset["location"], strict=True):
         rows = _read(place, identity, name)
@@ -102,10 +102,18 @@ def _two_columns(path: Path) -> list[tuple[str, str]]:
     return lines
 
 
-def _without_strangers(rows: list[dict]) -> list[dict]:
-    """Pairs whose other half a cap has left out are no pairs."""
-    known = {row["id"] for row in rows}
-    return [{**row, "pairs": [i for i in row["pairs"] if i in known]} for row in rows]
+def _capped_heaps(rows: list[dict], cap: int | None) -> list[dict]:
+    """At most `cap` rows of each side: pairs first and whole, since half a pair is none; then what a hash of the id says."""
+    if cap is None:
+        return rows
+    sides = {side: [row for row in rows if row["side"] == side] for side in ("source", "target")}
+    paired = _capped([row for row in sides["source"] if row["pairs"]], cap)
+    partners = list(dict.fromkeys(i for row in paired for i in row["pairs"]))[:cap]
+    kept = {row["id"] for row in paired} | set(partners)
+    for some in sides.values():
+        others = [row for row in some if row["id"] not in kept]
+        kept |= {row["id"] for row in _capped(others, max(0, cap - (len(some) - len(others))))}
+    return [{**row, "pairs": [i for i in row["pairs"] if i in kept]} for row in rows if row["id"] in kept]
 
 
 @functools.lru_cache(maxsize=2)  # XNLI keeps all its languages in one file: read it once, not fifteen times

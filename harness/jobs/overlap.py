@@ -3,7 +3,7 @@
 import json
 
 from harness.data import rows as data_rows
-from harness.data.overlap import shared_rows
+from harness.data.overlap import fingerprints_of, shared_rows
 from harness.jobs.context import Context
 
 
@@ -12,20 +12,22 @@ def run(ctx: Context) -> None:
     job = ctx.job
     tests = {language: data_rows.load(dataset) for language, dataset in job["tests"].items()}
     trained = {phase: [row for rows in sets for row in data_rows.load(rows)] for phase, sets in job["trained"].items()}
+    # A parallel test set repeats an English leak under the same id in every language, also where English is not tested.
+    original = data_rows.load(job["english"]) if "english" in job else []
+    known = {phase: fingerprints_of(rows) for phase, rows in trained.items()}
     leaks = {}
-    for phase, rows in trained.items():
-        english = set(shared_rows(tests.get("en", []), rows))
+    for phase, marks in known.items():
+        english = set(shared_rows(original, marks))
         per_language = {}
         for language, test in sorted(tests.items()):
-            # A parallel test set repeats an English leak under the same id in every language.
-            found = set(shared_rows(test, rows)) | (english & {row["id"] for row in test} if job["spec"]["parallel"] else set())
+            found = set(shared_rows(test, marks)) | (english & {row["id"] for row in test})
             if found:
                 per_language[language] = len(found)
         if per_language:
             leaks[phase] = per_language
     shared = 0
     if {"intermediate", "target"} <= set(trained):
-        shared = len(shared_rows(trained["target"], trained["intermediate"]))
+        shared = len(shared_rows(trained["target"], known["intermediate"]))
     result = {
         "leaks": leaks,
         "shared": shared,

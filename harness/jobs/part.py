@@ -1,7 +1,5 @@
 """One task's share of a training: its rows as features, its batches in order, its dev rows. Most trainings have one part."""
 
-import functools
-
 import numpy as np
 
 from harness.data import rows as data_rows
@@ -26,11 +24,13 @@ class Part:
         self.dev = data_rows.load(ctx.job["dev"][name])[: recipe["dev_rows"]] if recipe["evaluations"] else []
         self.per_epoch = -(-len(self.features) // recipe["batch_size"])
         self._seed = lambda purpose: stream_seed(spec["seed"], spec["phase"], name, purpose)
+        self._drawn: tuple[int, list[np.ndarray]] = (-1, [])  # an epoch and its batches
 
-    @functools.lru_cache(maxsize=1)  # noqa: B019 - a part lives as long as its training
     def _epoch(self, epoch: int) -> list[np.ndarray]:
-        recipe = self.recipe
-        return epoch_batches(self.lengths, recipe["batch_size"], self._seed("order"), epoch, recipe["batching"])
+        if self._drawn[0] != epoch:
+            recipe, seed = self.recipe, self._seed("order")
+            self._drawn = epoch, epoch_batches(self.lengths, recipe["batch_size"], seed, epoch, recipe["batching"])
+        return self._drawn[1]
 
     def batch(self, number: int) -> list[dict]:
         """The features of batch `number` (from 0; epochs follow each other, each in its own order)."""

@@ -48,11 +48,14 @@ def run(ctx: Context) -> None:
     loop.resume()
     dev_at = looks(recipe, updates)
     log_every = max(1, updates // LOG_POINTS)
-    last_checkpoint = time.monotonic()
+    last_checkpoint, took = time.monotonic(), 0.0
     while loop.step < updates:
-        if ctx.stopping() or time.monotonic() - last_checkpoint > ctx.checkpoint_seconds:
+        # A big model's checkpoint takes long: at most one part in twenty of the time goes into them.
+        if ctx.stopping() or time.monotonic() - last_checkpoint > max(ctx.checkpoint_seconds, 20 * took):
+            started = time.monotonic()
             loop.checkpoint()
             last_checkpoint = time.monotonic()
+            took = last_checkpoint - started
         if ctx.stopping():
             raise Stopped
         part, number = turn[loop.step]
@@ -167,7 +170,7 @@ class _Loop:
             file = folder / pointer["file"]
             if file_sha256(file) != pointer["sha256"]:
                 raise ValueError("its hash does not match")
-            state = torch.load(file, weights_only=True, map_location=self.device)
+            state = torch.load(file, weights_only=True, map_location="cpu")
         except FileNotFoundError:
             return
         except (ValueError, KeyError, TypeError, OSError, RuntimeError, pickle.UnpicklingError) as error:

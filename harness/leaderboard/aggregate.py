@@ -34,7 +34,7 @@ def content(plan: Plan, catalog: Catalog, store: Store, refused: dict[str, dict]
     cells = [_cell(cell, plan, catalog, store, refused) for cell in plan.cells]
     arms = {arm.name: _arm(arm, plan, catalog, store) for arm in suite.arms}
     gains = _gains(cells, suite)
-    targets = {shown_name(suite, name): _target(catalog.task(name), plan) for name in suite.targets}
+    targets = {shown_name(suite, catalog.task(name)): _target(catalog.task(name), plan) for name in suite.targets}
     averages = _averages(gains, suite, {name for name, t in targets.items() if not FAMILIES[t["family"]].trained})
     return {
         "schema": SCHEMA,
@@ -45,6 +45,7 @@ def content(plan: Plan, catalog: Catalog, store: Store, refused: dict[str, dict]
             "smoke": suite.smoke,
             "seeds": suite.seeds,
             "protocol": suite.protocol,
+            "left_out": suite.left_out,
             "waives": suite.waives,
             "split_rule": suite.split_rule.model_dump(),
             "caps": suite.caps.model_dump(),
@@ -93,7 +94,7 @@ def _arm(arm, plan: Plan, catalog: Catalog, store: Store) -> dict:
             }
     return {
         "intermediate": arm.intermediate.tasks,
-        "shown": shown_name(plan.suite, only.task) if only and arm.name == only.task else arm.name,
+        "shown": shown_name(plan.suite, only) if only and arm.name == only.task else arm.name,
         "versions": {task.task: task.version for task in tasks},
         "families": sorted({task.family for task in tasks}),
         "title": only.about.title if only else " + ".join(task.task for task in tasks),
@@ -123,7 +124,7 @@ def _cell(cell: Cell, plan: Plan, catalog: Catalog, store: Store, refused: dict[
     out = {
         "encoder": cell.encoder,
         "arm": cell.arm,
-        "target": shown_name(plan.suite, cell.target),
+        "target": shown_name(plan.suite, catalog.task(cell.target)),
         "seed": cell.seed,
         "key": cell.evaluate,
         "flags": [],
@@ -159,8 +160,8 @@ def _unlearned(cell: Cell, scored: dict, catalog: Catalog, store: Store) -> bool
         return False
     if ENGLISH in scored:
         return "floor" in scored[ENGLISH]["flags"]
-    best = store.read_json(cell.trained, "train.json")["best"]
-    return not all(part["learned"] for part in best.get("tasks", {}).values())
+    looked = store.read_json(cell.trained, "train.json")["best"].get("tasks", {})
+    return not looked or not all(part["learned"] for part in looked.values())  # never looked at: not known to have learned
 
 
 def _mean(values) -> float | None:
@@ -214,16 +215,17 @@ def _averages(gains: list[dict], suite, untrained: set[str]) -> list[dict]:
         own = [gain for gain in gains if gain["encoder"] == encoder]
         arms = list(dict.fromkeys(gain["arm"] for gain in own))
         counted = {arm: {g["target"]: g["gain"] for g in own if g["arm"] == arm and g["counted"]} for arm in arms}
-        common = set.intersection(*(set(c) for c in counted.values())) if counted else set()
+        # An arm of which nothing counts (refused or unlearned everywhere) has no average, and takes none from the others.
+        common = set.intersection(*(set(c) for c in counted.values() if c)) if any(counted.values()) else set()
         for arm in arms:
             mine = counted[arm]
             averages.append(
                 {
                     "encoder": encoder,
                     "arm": arm,
-                    "average_gain": _mean(mine[t] for t in sorted(common)),
+                    "average_gain": _mean(mine[t] for t in sorted(common)) if mine else None,
                     "targets": sorted(common),
-                    "without_retrieval": _mean(mine[t] for t in sorted(common - untrained)),
+                    "without_retrieval": _mean(mine[t] for t in sorted(common - untrained)) if mine else None,
                     "average_gain_own": _mean(mine[t] for t in sorted(mine)),
                     "own_targets": sorted(mine),
                 }

@@ -111,6 +111,7 @@ def sidecar(plan, store, command: str, harness: dict) -> dict:
     return {
         "command": command,
         "harness": harness,
+        "data": plan.sources,
         "environments": list(environments.values()),
         "mixed_environments": len(environments) > 1,
         "jobs": jobs,

@@ -30,6 +30,8 @@ def notes(release: dict, encoder: str) -> list[str]:
             lines.append(f"Not learned as intermediates, kept out of easy and hard: {', '.join(split['unlearned'])}.")
     seeds = suite["seeds"]
     lines.append("One seed: no seed variance is known." if len(seeds) == 1 else f"Means over {len(seeds)} seeds.")
+    if suite.get("left_out"):
+        lines.append(f"This run did without: {', '.join(suite['left_out'])}.")
     if suite["waives"]:
         lines.append(f"This suite waives: {', '.join(suite['waives'])}.")
     used = {flag for c in release["cells"] if c["encoder"] == encoder for flag in marks([c])}

@@ -111,7 +111,8 @@ class Catalog:
     def suite(self, name: str) -> Suite:
         """The suite of that name, its protocol filled in; SpecError with the nearest one otherwise."""
         suite = self._get("suite", name)
-        return suite.under(self.protocols[suite.protocol]) if suite.protocol else suite
+        families = {task.task: task.family for task in self.tasks.values()}
+        return suite.under(self.protocols[suite.protocol], families) if suite.protocol else suite
 
     def _get(self, kind: str, name: str):
         known = getattr(self, f"{kind}s")
@@ -135,16 +136,19 @@ class Catalog:
             yield f"{at}: no {kind} is called {wanted!r}{nearest(wanted, known)}"
 
     def _broken_task(self, name: str, task: Task) -> Iterator[str]:
-        source = self.sources["task", name]
+        yield from self._broken_rows(task, task, self.sources["task", name])
+
+    def _broken_rows(self, task: Task, own: Task | Cut, source: Source, *loc: str) -> Iterator[str]:
+        """Rows (of a task, or of a cut of it) that come from other tasks: those must be there, and one head serve both."""
         for phase in ("train", "dev", "test"):
-            rows: Rows | None = getattr(task, phase)
+            rows: Rows | None = getattr(own, phase)
             for wanted in [rows.task] if rows and rows.task else rows.tasks if rows else []:
-                at = source.at(phase, "task" if rows.task else "tasks")
+                at = source.at(*loc, phase, "task" if rows.task else "tasks")
                 other = self.tasks.get(wanted)
                 if other is None:
                     yield from self._unknown("task", wanted, at)
                 elif other.family != task.family or other.label_names != task.label_names:
-                    yield f"{at}: {wanted} has another family or other labels than {name}; one head cannot serve both"
+                    yield f"{at}: {wanted} has another family or other labels than {task.task}; one head cannot serve both"
                 elif getattr(other, phase) is None:
                     yield f"{at}: task {wanted} has no {phase} rows"
                 elif getattr(other, phase).task or getattr(other, phase).tasks:
@@ -157,6 +161,10 @@ class Catalog:
         for i, arm in enumerate(suite.arms):
             for wanted in arm.intermediate.tasks if arm.intermediate else []:
                 yield from self._broken_role("intermediate", wanted, source.at("arms", i))
+                spoken = self.tasks[wanted].languages if wanted in self.tasks else []
+                for language in arm.intermediate.languages if spoken else []:
+                    if language not in spoken:
+                        yield f"{source.at('arms', i)}: {wanted} has no rows in {language!r}{nearest(language, spoken)}"
         for i, target in enumerate(suite.targets):
             yield from self._broken_role("target", target, source.at("targets", i))
         if suite.protocol:
@@ -198,6 +206,8 @@ class Catalog:
                 except ValidationError as error:
                     yield from problems(error, source, FAMILIES[family].options, prefix=("settings", wanted, "options"))
         for wanted, cut in cuts.items():
+            if wanted in self.tasks:
+                yield from self._broken_rows(self.tasks[wanted], cut, source, "cuts", wanted)
             known = self.tasks[wanted].languages if wanted in self.tasks else []
             for i, language in enumerate(cut.languages or []):
                 if known and language not in known:

@@ -42,6 +42,9 @@ class Recipe(Strict):
     precision: Literal["fp32", "bf16"] = "fp32"
 
 
+TWINS = {"warmup": "warmup_updates", "evaluations": "evaluate_every"}  # the second wins if both are set
+
+
 class RecipeChange(Strict):
     """The fields of a recipe that a family, a task or an arm overrides."""
 
@@ -58,6 +61,12 @@ class RecipeChange(Strict):
     micro_tokens: PositiveInt | None = None
     precision: Literal["fp32", "bf16"] | None = None
 
+    def applied_to(self, other: "Recipe | RecipeChange"):
+        """`other` with these values; a share of the updates takes the place of their number, and so on."""
+        given = self.model_dump(exclude_none=True)
+        unset = {count: None for share, count in TWINS.items() if share in given and count not in given}
+        return other.model_copy(update=given | unset)
+
 
 class Recipes(Strict):
     """One recipe per phase; what differs per family, and per task (or arm of several tasks), in either phase."""
@@ -67,14 +76,16 @@ class Recipes(Strict):
     families: dict[str, RecipeChange] = {}
     tasks: dict[str, RecipeChange] = {}
 
-    def of(self, phase: Phase, family: str | None, name: str) -> Recipe:
-        """The recipe of `phase` for a task (or arm) of that name; `family` is None for an arm of several families.
+    def of(self, phase: Phase, family: str | None, names: list[str]) -> Recipe:
+        """The recipe of `phase`: the family's change, then that of each name in turn (the owner of the rows, then the target;
+        the task, then the arm).
 
         A family's change holds for the phase `target` only: X-STILTs' intermediates share one recipe, its targets do not.
         """
-        changes = [self.families.get(family or "") if phase == "target" else None, self.tasks.get(name)]
-        update = {field: value for change in changes if change for field, value in change.model_dump(exclude_none=True).items()}
-        return getattr(self, phase).model_copy(update=update)
+        recipe = getattr(self, phase)
+        for change in (self.families.get(family or ""), *map(self.tasks.get, dict.fromkeys(names))):
+            recipe = change.applied_to(recipe) if change else recipe
+        return recipe
 
 
 class Setting(Strict):

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, Posi
 
 from harness.spec.base import Name, Strict
 from harness.spec.family import FAMILIES
-from harness.spec.recipe import Cut, Protocol, RecipeChange, Recipes, Setting
+from harness.spec.recipe import TWINS, Cut, Protocol, RecipeChange, Recipes, Setting
 from harness.spec.task import Language, Task
 
 BASELINE = "none"
@@ -15,7 +15,7 @@ BASELINE = "none"
 class Sampler(Strict):
     """Which task of a mixture gives the next update's batch. Drawn per update, as jiant does (samplers of jiant 2.2).
 
-    proportional   by training rows, each counted at most `cap` times over
+    proportional   by training rows, of which at most `cap` count
     uniform        each as often
     temperature    by (rows, at most `cap`) to the power 1/temperature
     weights        by the numbers in `weights`
@@ -70,6 +70,21 @@ class Intermediate(Strict):
         if self.sampler.weights and set(self.sampler.weights) != set(self.tasks):
             raise ValueError("sampler: weights name each of the tasks, and no other")
         return self
+
+
+PHASES = ("intermediate", "target")
+
+
+def _breadth(name: str) -> int:
+    """Phases, then families, then tasks and arms."""
+    return 0 if name in PHASES else 1 if name in FAMILIES else 2
+
+
+def _without(own: RecipeChange, broader: RecipeChange) -> RecipeChange:
+    """What is left of a narrower change where a broader one of the suite speaks."""
+    said = set(broader.model_dump(exclude_none=True))
+    said |= {twin for pair in TWINS.items() if said & set(pair) for twin in pair}
+    return own.model_copy(update=dict.fromkeys(said))
 
 
 def _arm(value: Any) -> Any:
@@ -131,6 +146,7 @@ class Suite(Strict):
     task_caps: dict[str, Caps] = Field({}, description="caps of single tasks, in place of `caps`")
     cuts: dict[str, Cut] = {}
     split_rule: SplitRule = SplitRule()
+    left_out: list[str] = Field([], description="tasks that a run did without (`eval --without NAME`), shown on the board")
     waives: list[Literal["unlearned", "leak", "placeholder"]] = Field(
         [], description="refusals this suite does without, shown on the board"
     )
@@ -157,20 +173,34 @@ class Suite(Strict):
         """The name of the arm that trains on nothing first."""
         return next(arm.name for arm in self.arms if arm.is_baseline)
 
-    def under(self, protocol: Protocol) -> "Suite":
-        """This suite with the protocol's recipes, settings and cuts filled in; the suite's own values win."""
+    def under(self, protocol: Protocol, family_of: dict[str, str]) -> "Suite":
+        """This suite with the protocol's recipes, settings and cuts filled in.
+
+        The suite's values win, also over narrower ones of the protocol: its `target` over the protocol's `span_qa`, its
+        `span_qa` over the protocol's `squad`. `family_of`: task → family.
+        """
         recipes, tasks, families = protocol.recipes, dict(protocol.recipes.tasks), dict(protocol.recipes.families)
         phases = {}
-        for name, change in self.changes.items():
-            given = change.model_dump(exclude_none=True)
-            if name in ("intermediate", "target"):
-                phases[name] = getattr(recipes, name).model_copy(update=given)
-            else:
+        for name, change in sorted(self.changes.items(), key=lambda item: _breadth(item[0])):
+            if name in PHASES:
+                phases[name] = change.applied_to(getattr(recipes, name))
+            if name == "target":
+                families = {family: _without(own, change) for family, own in families.items()}
+            if name in PHASES or name in FAMILIES:
+                tasks = {
+                    t: _without(own, change) if family_of.get(t) == name or name in PHASES else own for t, own in tasks.items()
+                }
+            if name not in PHASES:
                 table = families if name in FAMILIES else tasks
-                table[name] = table.get(name, RecipeChange()).model_copy(update=given)
+                table[name] = change.applied_to(table.get(name, RecipeChange()))
         cuts = {task: cut.model_copy(update={"label": cut.label or protocol.protocol}) for task, cut in protocol.cuts.items()}
         settings = dict(protocol.settings)
-        for name, setting in self.settings.items():
+        for name, setting in sorted(self.settings.items(), key=lambda item: _breadth(item[0])):
+            for narrower in [task for task in settings if family_of.get(task) == name]:
+                own = settings[narrower]
+                options = {option: value for option, value in own.options.items() if option not in setting.options}
+                length = None if setting.max_length else own.max_length
+                settings[narrower] = Setting(max_length=length, options=options)
             base = settings.get(name, Setting())
             settings[name] = Setting(max_length=setting.max_length or base.max_length, options=base.options | setting.options)
         recipes = recipes.model_copy(update={**phases, "tasks": tasks, "families": families})

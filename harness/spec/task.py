@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, PositiveInt, field_validator, model_
 from harness.spec.base import Name, Strict
 from harness.spec.explain import nearest
 from harness.spec.family import FAMILIES
-from harness.spec.languages import ISO_639_1
+from harness.spec.languages import ISO_639_1, MLQA_LANGUAGES
 
 
 def _known_language(code: str) -> str:
@@ -81,6 +81,12 @@ class Source(Strict):
     label_file: str | None = Field(None, description="file of the labels: one a line, or a JSON map from label to number")
     hint: str | None = Field(None, description="what to do when the files are not here: licence, download, layout")
     numbering: Numbering | None = None
+
+    @property
+    def speaks(self) -> bool:
+        """Whether its rows differ by language."""
+        texts = [self.config or "", self.files or "", *self.where.values()]
+        return bool(self.generated) or any("{language}" in text or "{name}" in text for text in texts)
 
     @model_validator(mode="after")
     def _one_kind(self):
@@ -195,10 +201,18 @@ class Task(Strict):
             raise ValueError(f"columns: {self.family} does not use {', '.join(sorted(unknown))}; it knows {known}")
         if family.labelled and not self.labels and not self.source.label_file:
             raise ValueError(f"family: {self.family} needs labels")
+        if self.metric == "mlqa" and (strange := [one for one in self.languages if one.split("-")[0] not in MLQA_LANGUAGES]):
+            raise ValueError(
+                f"metric: mlqa normalises {', '.join(sorted(MLQA_LANGUAGES))} only, not {', '.join(strange)}; squad takes any"
+            )
+        if self.metric == "squad" and self.options.get("unanswerable"):
+            raise ValueError("metric: squad has no unanswerable questions; use squad_v2")
         if self.metric == "accuracy_f1" and set(self.label_names) != {"0", "1"}:
             raise ValueError('metric: accuracy_f1 needs the labels "0" and "1"; its F1 is that of "1"')
         if len(set(self.languages)) != len(self.languages):
             raise ValueError("languages: one is listed twice")
+        if len(self.languages) > 1 and not self.source.speaks:
+            raise ValueError("source: several languages, but neither files, config nor where says {language} or {name}")
         return self
 
     @model_validator(mode="after")
