@@ -445,10 +445,10 @@ def test_no_way_to_the_hub(world):
 
 
 def test_a_wrong_id_and_a_config_that_is_not_there(world):
-    (world.specs / "birds.yaml").write_text(TASK.replace("{language}", "default"))
+    (world.specs / "birds.yaml").write_text(TASK.replace("{language}", "no-{language}"))
     done = world.run("data", "fetch", "birds")
     assert done.returncode == 3
-    assert f"{BIRDS}: the hub has no complete default/train-*.parquet there; check config and split" in done.stderr
+    assert f"{BIRDS}: the hub has no complete no-en/train-*.parquet there; check config and split" in done.stderr
     (world.specs / "birds.yaml").write_text(TASK.replace("someone/birds", "a/b/c"))
     done = world.run("plan", "--suite", "birds_suite")
     assert done.returncode == 2

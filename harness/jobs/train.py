@@ -50,8 +50,8 @@ def run(ctx: Context) -> None:
     log_every = max(1, updates // LOG_POINTS)
     last_checkpoint, took = time.monotonic(), 0.0
     while loop.step < updates:
-        # A big model's checkpoint takes long: at most one part in twenty of the time goes into them.
-        if ctx.stopping() or time.monotonic() - last_checkpoint > max(ctx.checkpoint_seconds, 20 * took):
+        # A checkpoint of a big model takes long: then they come further apart than asked, at 20 times what one took.
+        if ctx.stopping() or time.monotonic() - last_checkpoint > max(ctx.checkpoint_seconds, 20 * took - 10):
             started = time.monotonic()
             loop.checkpoint()
             last_checkpoint = time.monotonic()
