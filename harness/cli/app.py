@@ -47,6 +47,7 @@ def names_of(kind: str):
     return complete
 
 
+DEFAULT_SUITE = "mini"
 SuiteName = Annotated[
     str, typer.Option("--suite", "-s", help="Which suite; `list suites` names them.", autocompletion=names_of("suite"))
 ]

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.app import (
+    DEFAULT_SUITE,
     DataRoot,
     EncoderRoot,
     Json,
@@ -26,7 +27,6 @@ data_app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 
-DEFAULT_SUITE = "mini"
 Names = Annotated[list[str] | None, typer.Argument(help="Tasks, encoders and suites by name.", autocompletion=names_of("task"))]
 Suites = Annotated[
     list[str] | None, typer.Option("--suite", "-s", help="What this suite reads; repeatable.", autocompletion=names_of("suite"))
@@ -160,11 +160,10 @@ def _survey(catalog, names: list[str], where, store: Path) -> dict[str, list[str
 
 def _missing(catalog, name: str, where, index) -> list[str]:
     """What the encoder, or the task in all its splits and languages, lacks on this machine."""
-    from harness.data.locate import Locator
+    from harness.data.locate import Locator, splits
     from harness.encoder import find
     from harness.errors import MissingError, SpecError
     from harness.spec.explain import nearest
-    from harness.spec.family import FAMILIES
 
     missing: list[str | None] = []
     if name in catalog.encoders:
@@ -178,12 +177,7 @@ def _missing(catalog, name: str, where, index) -> list[str]:
     if name not in catalog.tasks:
         return missing
     task, locator = catalog.task(name), Locator(catalog, where, index)
-    for phase in ("train", "dev", "test"):
-        if getattr(task, phase) is None:
-            continue
-        every = phase == "test" or (phase == "dev" and FAMILIES[task.family].tuned)
-        for language in task.languages if every else [None]:
-            missing.append(locator.rows(task, phase, language).missing)
+    missing += [locator.rows(task, phase, language).missing for phase, language in splits(task)]
     return list(dict.fromkeys(filter(None, missing)))
 
 

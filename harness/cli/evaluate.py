@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.app import (
+    DEFAULT_SUITE,
     All,
     BoardDir,
     DataRoot,
@@ -26,8 +27,6 @@ from harness.cli.app import (
     job_app,
     say,
 )
-
-DEFAULT_SUITE = "mini"
 
 
 @app.command("eval")

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.data import rows as data_rows
-from harness.data.locate import Locator
+from harness.data.locate import Locator, splits
 from harness.errors import HarnessError, MissingError
 from harness.hub import Where
 from harness.spec.catalog import Catalog
-from harness.spec.family import FAMILIES
 from harness.spec.task import Task
 from harness.store import HashIndex
 
@@ -45,24 +44,20 @@ def check_data(catalog: Catalog, names: list[str], where: Where) -> Iterator[Lin
     locator = _locator(catalog, where)
     for name in names:
         task = catalog.task(name)
-        for phase in ("train", "dev", "test"):
-            if getattr(task, phase) is None:
-                continue
-            tuned = phase == "dev" and FAMILIES[task.family].tuned
-            for language in task.languages if phase == "test" or tuned else [None]:
-                label = f"{name} {phase}" + (f" {language}" if language else "")
-                try:
-                    rows = _load(locator, task, phase, language)
-                except MissingError as error:
-                    yield Line(f"{label}: missing: {error}", error.exit_code)
-                except HarnessError as error:
-                    yield Line(f"{label}: {error}", error.exit_code)
-                else:
-                    hidden = placeholder(task.family, rows)
-                    yield Line(
-                        f"{label}: {len(rows)} rows" + ("; PLACEHOLDER labels, cannot be scored" if hidden else ""),
-                        1 if hidden else 0,
-                    )
+        for phase, language in splits(task):
+            label = f"{name} {phase}" + (f" {language}" if language else "")
+            try:
+                rows = _load(locator, task, phase, language)
+            except MissingError as error:
+                yield Line(f"{label}: missing: {error}", error.exit_code)
+            except HarnessError as error:
+                yield Line(f"{label}: {error}", error.exit_code)
+            else:
+                hidden = placeholder(task.family, rows)
+                yield Line(
+                    f"{label}: {len(rows)} rows" + ("; PLACEHOLDER labels, cannot be scored" if hidden else ""),
+                    1 if hidden else 0,
+                )
 
 
 def placeholder(family: str, rows: list[dict]) -> bool:

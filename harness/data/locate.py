@@ -6,6 +6,7 @@ differ only in the folder that is searched. What a result depends on is the cont
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from harness.data import mini
 from harness.errors import MissingError, SpecError
 from harness.hub import Where, snapshot
 from harness.spec.catalog import Catalog
+from harness.spec.family import FAMILIES
 from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
 from harness.store import HashIndex, key_of
@@ -193,6 +195,14 @@ class Locator:
             f"hf download {source.hub} --repo-type dataset{revision}; "
             f"or give --data-root DIR, a folder that holds {source.hub}/{config}/{split}-*.parquet"
         )
+
+
+def splits(task: Task) -> Iterator[tuple[str, str | None]]:
+    """(phase, language) of all rows a task reads; None: the language is the spec's to say."""
+    for phase in ("train", "dev", "test"):
+        if getattr(task, phase) is not None:
+            every = phase == "test" or (phase == "dev" and FAMILIES[task.family].tuned)
+            yield from ((phase, language) for language in (task.languages if every else [None]))
 
 
 def union(name: str, members: list[Dataset], cap: int | None) -> Dataset:

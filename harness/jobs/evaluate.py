@@ -60,7 +60,7 @@ def score_language(task: dict, rows: list[dict], predictions: list, language: st
         summary["flags"].append("constant")
     if not scored.learned:
         summary["flags"].append("floor")
-    if scored.metrics["accuracy"] < scored.metrics["majority"] if "majority" in scored.metrics else False:
+    if "majority" in scored.metrics and scored.metrics["accuracy"] < scored.metrics["majority"]:
         summary["flags"].append("below_majority")
     summary |= {name: getattr(scored, name) for name in ("metrics", "main", "null", "null_name", "above_null", "stderr")}
     return summary, {"id": [row["id"] for row in rows]} | scored.examples

@@ -15,7 +15,7 @@ from harness.spec.encoder import Encoder
 from harness.spec.explain import nearest
 from harness.spec.family import FAMILIES
 from harness.spec.reader import Source, load, problems, validate
-from harness.spec.recipe import Cut, Protocol, Setting
+from harness.spec.recipe import PHASES, Cut, Protocol, Setting
 from harness.spec.suite import Suite
 from harness.spec.task import Rows, Task
 
@@ -175,7 +175,7 @@ class Catalog:
             arms = [arm.name for arm in suite.arms]
             yield from self._broken_names("suite", name, suite.recipes.tasks, "recipes", "tasks", also=arms)
             yield from self._broken_names("suite", name, suite.recipes.families, "recipes", "families", families=True)
-        also = ["intermediate", "target", *FAMILIES, *(arm.name for arm in suite.arms)]
+        also = [*PHASES, *FAMILIES, *(arm.name for arm in suite.arms)]
         yield from self._broken_names("suite", name, suite.changes, "changes", also=also)
 
     def _broken_role(self, role: str, wanted: str, at: str) -> Iterator[str]:

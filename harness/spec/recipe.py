@@ -4,7 +4,7 @@ A protocol is field values, never code: `protocols/xtreme.yaml` holds what the b
 `protocols/xstilts.yaml` what the paper's released code sets. A suite names one and may change single values.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -12,6 +12,7 @@ from harness.spec.base import Name, Strict
 from harness.spec.task import Language, Rows
 
 Phase = Literal["intermediate", "target"]
+PHASES = get_args(Phase)
 
 
 class Recipe(Strict):

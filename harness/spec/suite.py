@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, Posi
 
 from harness.spec.base import Name, Strict
 from harness.spec.family import FAMILIES
-from harness.spec.recipe import TWINS, Cut, Protocol, RecipeChange, Recipes, Setting
+from harness.spec.recipe import PHASES, TWINS, Cut, Protocol, RecipeChange, Recipes, Setting
 from harness.spec.task import Language, Task
 
 BASELINE = "none"
@@ -72,9 +72,6 @@ class Intermediate(Strict):
         return self
 
 
-PHASES = ("intermediate", "target")
-
-
 def _breadth(name: str) -> int:
     """Phases, then families, then tasks and arms."""
     return 0 if name in PHASES else 1 if name in FAMILIES else 2
@@ -114,7 +111,7 @@ class Arm(Strict):
 
 
 class Caps(Strict):
-    """At most this many rows per split, chosen by a hash of the row's id: the same rows in every language."""
+    """At most this many rows per split, chosen by a hash of the row's id: the same in every language that has the same ids."""
 
     train: PositiveInt | None = None
     dev: PositiveInt | None = None
@@ -186,10 +183,8 @@ class Suite(Strict):
                 phases[name] = change.applied_to(getattr(recipes, name))
             if name == "target":
                 families = {family: _without(own, change) for family, own in families.items()}
-            if name in PHASES or name in FAMILIES:
-                tasks = {
-                    t: _without(own, change) if family_of.get(t) == name or name in PHASES else own for t, own in tasks.items()
-                }
+            narrower = [task for task in tasks if name in PHASES or family_of.get(task) == name]
+            tasks |= {task: _without(tasks[task], change) for task in narrower}
             if name not in PHASES:
                 table = families if name in FAMILIES else tasks
                 table[name] = change.applied_to(table.get(name, RecipeChange()))
