@@ -124,7 +124,7 @@ def test_answer_pairs_of_the_official_scripts():
         gold = {"answers": [row["gold"]], "context": "some words", "group": "p"}
         for metric in ("mlqa", "squad"):
             examples = METRICS[metric]([gold], [row["pred"]], row["lang"]).examples
-            assert examples == {"em": [int(row[f"{metric}_em"])], "f1": [row[f"{metric}_f1"]]}
+            assert (examples["em"], examples["f1"]) == ([int(row[f"{metric}_em"])], [row[f"{metric}_f1"]])
 
 
 @parity
@@ -185,7 +185,7 @@ def test_one_example_is_never_learned_and_scored_is_json(name):
 
 def test_accuracy_strips_and_compares_with_the_majority():
     scored = METRICS["accuracy"](["a", "a ", "b", "a"], ["a", "a\n", "b", "c"], "en")
-    assert scored.metrics == {"accuracy": 75.0} and scored.examples == {"correct": [1, 1, 1, 0]}
+    assert scored.metrics == {"accuracy": 75.0} and scored.examples == {"correct": [1, 1, 1, 0], "null": [1, 1, 0, 1]}
     assert (scored.null, scored.above_null) == (75.0, 0.0)  # differences 0, 0, 1, -1
     assert scored.stderr == pytest.approx(100 * math.sqrt(2) / 4)
     assert not scored.learned
@@ -226,7 +226,8 @@ def test_spans(tags, expected):
 def test_span_f1_counts_runs_and_reports_accuracy_beside():
     golds = [["NOUN", "NOUN", "VERB"], ["DET", "NOUN"]]
     scored = METRICS["span_f1"](golds, [["NOUN", "VERB", "VERB"], ["DET", "NOUN"]], "en")
-    assert scored.examples == {"tp": [0, 2], "pred": [2, 2], "gold": [2, 2], "right": [2, 2], "tokens": [3, 2]}
+    spans_ = {"tp": [0, 2], "pred": [2, 2], "gold": [2, 2]}
+    assert scored.examples == {**spans_, "right": [2, 2], "tokens": [3, 2], "null": [2, 1]}
     assert scored.metrics == {"f1": 50.0, "precision": 50.0, "recall": 50.0, "accuracy": 80.0, "majority": 60.0}
     assert (scored.main, scored.null) == (50.0, 60.0)
     assert scored.above_null == pytest.approx(20.0)
@@ -260,7 +261,7 @@ def test_bad_sentences_are_named():
 def test_squad_takes_the_best_answer_for_each_number():
     golds = [question("the Nile", "Nile river"), question("25", group="q"), question("x", group="r")]
     scored = METRICS["squad"](golds, ["Nile!", "25 km", None], "en")
-    assert scored.examples == {"em": [1, 0, 0], "f1": [1.0, 2 / 3, 0.0]}
+    assert scored.examples == {"em": [1, 0, 0], "f1": [1.0, 2 / 3, 0.0], "null": [0, 0, 0], "group": [0, 1, 2]}
     assert scored.metrics["exact_match"] == 100 * 1 / 3
     assert scored.metrics["f1"] == pytest.approx(100 * (5 / 3) / 3)
     assert scored.main == (scored.metrics["exact_match"] + scored.metrics["f1"]) / 2
@@ -296,7 +297,8 @@ def test_mlqa_names_its_languages():
 def test_squad_v2_reports_answerable_and_unanswerable_rows():
     golds = [question("one"), question("two"), question(group="q"), question(group="q")]
     scored = METRICS["squad_v2"](golds, ["one", "", "", "six"], "en")
-    assert scored.examples == {"em": [1, 0, 1, 0], "f1": [1.0, 0.0, 1.0, 0.0], "has_answer": [1, 1, 0, 0]}
+    nulls = {"null": [0.0, 1.0, 0.0, 0.0], "no_answer": [0, 0, 1, 1], "has_answer": [1, 1, 0, 0], "group": [0, 0, 1, 1]}
+    assert scored.examples == {"em": [1, 0, 1, 0], "f1": [1.0, 0.0, 1.0, 0.0], **nulls}
     halves = {"HasAns_exact": 50.0, "HasAns_f1": 50.0, "NoAns_exact": 50.0, "NoAns_f1": 50.0}
     assert scored.metrics == {"exact": 50.0, "f1": 50.0, **halves}
     only_answerable = METRICS["squad_v2"](golds[:2], ["one", "two"], "en")
@@ -353,7 +355,8 @@ def test_retrieval_accuracy_and_weighted_f1():
     scored = METRICS["retrieval_accuracy"]([0, 1, 2, 3], ["0", "0 ", "2", 9], "de")
     # F1 of ids 0..3: 2/3 (right once, predicted twice), 0, 1, 0
     assert scored.metrics == {"accuracy": 50.0, "f1": pytest.approx(100 * (2 / 3 + 1) / 4)}
-    assert scored.null == 25.0 and scored.examples == {"correct": [1, 0, 1, 0]}
+    assert scored.null == 25.0
+    assert scored.examples == {"gold": [0, 1, 2, 3], "predicted": [0, 0, 2, 4], "null": [1, 0, 0, 0]}
     repeated = METRICS["retrieval_accuracy"]([5, 5, 5, 6] * 25, [5] * 100, "de")
     assert repeated.main == repeated.null == 75.0 and not repeated.learned
 

@@ -26,6 +26,11 @@ def apart(sentences):
     return [[gold for gold, _ in s] for s in sentences], [[guess for _, guess in s] for s in sentences]
 
 
+def but_null(scored):
+    """Examples that no name can move: of equally frequent golds the constant answer is the one with the smallest name."""
+    return {name: values for name, values in scored.examples.items() if name != "null"}
+
+
 def questions(pairs):
     golds = [{"answers": answers, "context": "w1 w2 w3 w4", "group": str(i)} for i, (answers, _) in enumerate(pairs)]
     return golds, [guess for _, guess in pairs]
@@ -44,6 +49,7 @@ def test_accuracy_f1_by_hand():
     assert scored.main == 55.0
     assert scored.examples == {
         "correct": [1, 0, 0, 1, 1],
+        "null": [0, 0, 1, 1, 1],
         "tp": [1, 0, 0, 0, 0],
         "pred": [1, 0, 1, 0, 0],
         "gold": [1, 1, 0, 0, 0],
@@ -96,7 +102,7 @@ def test_token_accuracy_by_hand():
     scored = METRICS["token_accuracy"](golds, [["N/N", "N/N", "."], ["N"]], "en")
     assert scored.metrics == {"accuracy": 75.0, "majority": 50.0}
     assert (scored.main, scored.null, scored.above_null) == (75.0, 50.0, 25.0)
-    assert scored.examples == {"right": [2, 1], "tokens": [3, 1]}
+    assert scored.examples == {"right": [2, 1], "tokens": [3, 1], "null": [1, 1]}
     # differences 1 of 3 and 0 of 1; residuals 1 - 0.75 and 0 - 0.25
     assert scored.stderr == pytest.approx(100 * math.sqrt(2 * 0.25**2) / 4)
 
@@ -132,7 +138,7 @@ def test_renamed_tags_have_the_same_token_accuracy(sentences, names):
     rename = dict(zip(["N", "N/N", "NP[nb]/N", r"(S[dcl]\NP)/NP", ",", "."], names, strict=True))
     renamed = [[(rename[gold], rename[guess]) for gold, guess in s] for s in sentences]
     here, there = (METRICS["token_accuracy"](*apart(s), "en") for s in (sentences, renamed))
-    assert (here.main, here.null, here.examples) == (there.main, there.null, there.examples)
+    assert (here.main, here.null, but_null(here)) == (there.main, there.null, but_null(there))
 
 
 # --- relations that hold between scores ---------------------------------------------------------------------------
@@ -151,7 +157,7 @@ def test_renamed_entities_have_the_same_span_f1(sentences, names):
     other = [[(renamed(gold), renamed(guess)) for gold, guess in s] for s in sentences]
     here, there = (METRICS["span_f1"](*apart(s), "en") for s in (sentences, other))
     assert here.metrics == there.metrics
-    assert here.examples == there.examples
+    assert but_null(here) == but_null(there)
 
 
 @quick
@@ -207,7 +213,7 @@ def test_renumbered_rows_are_retrieved_as_well(pairs, shift):
     here = METRICS["retrieval_accuracy"](golds, guesses, "de")
     there = METRICS["retrieval_accuracy"]([g + shift for g in golds], [f" {p + shift} " for p in guesses], "de")
     assert here.metrics == pytest.approx(there.metrics)
-    assert here.examples == there.examples
+    assert but_null(here) == but_null(there)
 
 
 heaps = st.lists(st.tuples(st.sets(st.integers(0, 5), max_size=2), st.sets(st.integers(0, 5), max_size=3)), min_size=1)

@@ -12,7 +12,7 @@ def accuracy(golds: list[str], predictions: list[str], language: str = "") -> Sc
 
     golds, predictions  n label strings each
     metrics             accuracy, 0-100
-    examples            correct: n of 0 or 1
+    examples            n of 0 or 1 each: correct; null, whether the gold is the most frequent one
     null                the constant most frequent gold label
     raises              ValueError: different lengths, or nothing to score
     source              google-research/xtreme, evaluate.py; Hu et al. 2020, arXiv 2003.11080
@@ -21,14 +21,20 @@ def accuracy(golds: list[str], predictions: list[str], language: str = "") -> Sc
     golds = [label.strip() for label in golds]
     correct = [int(gold == guess.strip()) for gold, guess in zip(golds, predictions, strict=True)]
     majority = most_frequent(golds)
-    constant = [int(gold == majority) for gold in golds]
-    above, stderr = paired_difference([c - k for c, k in zip(correct, constant, strict=True)])
-    score = sum(correct) / len(golds) * 100
+    return accuracy_from({"correct": correct, "null": [int(gold == majority) for gold in golds]})
+
+
+def accuracy_from(examples: dict[str, list]) -> Scored:
+    """`accuracy` of its examples. In blocks of rows (see `harness.metrics.rescore`) they are counts."""
+    correct, constant, sizes = examples["correct"], examples["null"], examples.get("n")
+    above, stderr = paired_difference([c - k for c, k in zip(correct, constant, strict=True)], sizes=sizes)
+    rows = sum(sizes) if sizes else len(correct)
+    score = sum(correct) / rows * 100
     return Scored(
         metrics={"accuracy": score},
         main=score,
-        examples={"correct": correct},
-        null=sum(constant) / len(golds) * 100,
+        examples=examples,
+        null=sum(constant) / rows * 100,
         null_name="accuracy of always answering the most frequent gold label",
         above_null=100 * above,
         stderr=100 * stderr,
@@ -41,7 +47,7 @@ def accuracy_f1(golds: list[str], predictions: list[str], language: str = "") ->
     golds, predictions  n label strings each, "1" being the positive one
     metrics             accuracy; f1, 0 where "1" is never right; 0-100
     main                their mean
-    examples            n of 0 or 1 each: correct, tp, pred (answered "1"), gold (is "1")
+    examples            n of 0 or 1 each: correct, null, tp, pred (answered "1"), gold (is "1")
     null                of accuracy, the constant most frequent gold label
     raises              ValueError: as `accuracy`; another label than "0" and "1" (names the row)
     source              GLUE (Wang et al. 2018, arXiv 1804.07461), which reports both; jiant's `acc_and_f1` is their mean
@@ -53,12 +59,15 @@ def accuracy_f1(golds: list[str], predictions: list[str], language: str = "") ->
             raise ValueError(f"row {i // 2}: label {label!r}; F1 needs the labels {NEGATIVE!r} and {POSITIVE!r} (positive)")
     pred, gold = ([int(label == POSITIVE) for label in labels] for labels in (predictions, golds))
     tp = [p & g for p, g in zip(pred, gold, strict=True)]
-    f1 = 200 * sum(tp) / (sum(pred) + sum(gold)) if any(tp) else 0.0
-    return scored._replace(
-        metrics={**scored.metrics, "f1": f1},
-        main=(scored.metrics["accuracy"] + f1) / 2,
-        examples={**scored.examples, "tp": tp, "pred": pred, "gold": gold},
-    )
+    return accuracy_f1_from({**scored.examples, "tp": tp, "pred": pred, "gold": gold})
+
+
+def accuracy_f1_from(examples: dict[str, list]) -> Scored:
+    """`accuracy_f1` of its examples, also in blocks of rows."""
+    scored = accuracy_from(examples)
+    tp, pred, gold = (sum(examples[name]) for name in ("tp", "pred", "gold"))
+    f1 = 200 * tp / (pred + gold) if tp else 0.0
+    return scored._replace(metrics={**scored.metrics, "f1": f1}, main=(scored.metrics["accuracy"] + f1) / 2)
 
 
 def most_frequent(labels: list[str]) -> str:

@@ -10,7 +10,7 @@ def masked_accuracy(golds: list[str], predictions: list[dict], language: str = "
     golds        n row ids; not read, since what was hidden is known to the prediction
     predictions  n of {"gold": ids of the hidden pieces, "predicted": as many ids}; [] where a text was too short
     metrics      accuracy, 0-100
-    examples     n counts each: right, masked
+    examples     n counts each: right, masked, null (hidden pieces that are the most frequent one)
     null         always the most frequent gold piece; the error bar takes a row's pieces together
     raises       ValueError: different lengths (names the first such row), or no hidden piece at all
     source       the objective of Devlin et al. 2019, arXiv 1810.04805, section 3.1; accuracy is ours, no paper's benchmark
@@ -26,13 +26,19 @@ def masked_accuracy(golds: list[str], predictions: list[dict], language: str = "
     right = [sum(a == b for a, b in zip(row["gold"], row["predicted"], strict=True)) for row in predictions]
     masked = [len(row["gold"]) for row in predictions]
     constant = [row["gold"].count(majority) for row in predictions]
+    return masked_accuracy_from({"right": right, "masked": masked, "null": constant})
+
+
+def masked_accuracy_from(examples: dict[str, list]) -> Scored:
+    """`masked_accuracy` of its examples, also in blocks of rows."""
+    right, masked, constant = (examples[name] for name in ("right", "masked", "null"))
     above, stderr = paired_difference([r - c for r, c in zip(right, constant, strict=True)], sizes=masked)
-    score = 100 * sum(right) / len(pieces)
+    score = 100 * sum(right) / sum(masked)
     return Scored(
         metrics={"accuracy": score},
         main=score,
-        examples={"right": right, "masked": masked},
-        null=100 * sum(constant) / len(pieces),
+        examples=examples,
+        null=100 * sum(constant) / sum(masked),
         null_name="accuracy of always guessing the most frequent hidden piece",
         above_null=100 * above,
         stderr=100 * stderr,

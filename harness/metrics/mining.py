@@ -31,18 +31,19 @@ def mining_f1(golds: list[list], predictions: list[list], language: str = "") ->
     if not any(golds):
         raise ValueError(f"nothing to score: {len(golds)} rows without a gold pair")
     gold_sets, guess_sets = [set(row) for row in golds], [set(row) for row in predictions]
-    counts = {
-        "tp": [len(gold & guess) for gold, guess in zip(gold_sets, guess_sets, strict=True)],
-        "pred": [len(guess) for guess in guess_sets],
-        "gold": [len(gold) for gold in gold_sets],
-    }
-    precision, recall, f1 = _precision_recall_f1(sum(counts["tp"]), sum(counts["pred"]), sum(counts["gold"]))
-    sizes = [pred + gold for pred, gold in zip(counts["pred"], counts["gold"], strict=True)]
-    _, stderr = paired_difference([2 * tp for tp in counts["tp"]], sizes=sizes)
+    tp = [len(gold & guess) for gold, guess in zip(gold_sets, guess_sets, strict=True)]
+    return mining_f1_from({"tp": tp, "pred": [len(guess) for guess in guess_sets], "gold": [len(gold) for gold in gold_sets]})
+
+
+def mining_f1_from(examples: dict[str, list]) -> Scored:
+    """`mining_f1` of its examples, also in blocks of rows."""
+    tp, pred, gold = (examples[name] for name in ("tp", "pred", "gold"))
+    precision, recall, f1 = _precision_recall_f1(sum(tp), sum(pred), sum(gold))
+    _, stderr = paired_difference([2 * n for n in tp], sizes=[p + g for p, g in zip(pred, gold, strict=True)])
     return Scored(
         metrics={"f1": 100 * f1, "precision": 100 * precision, "recall": 100 * recall},
         main=100 * f1,
-        examples=counts,
+        examples=examples,
         null=0.0,
         null_name="F1 of predicting no pair",
         above_null=100 * f1,

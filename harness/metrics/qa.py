@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cache, partial
 
-from harness.metrics.scored import Scored, check_pairs, paired_difference, percent
+from harness.metrics.scored import Scored, check_pairs, numbered, paired_difference, percent
 
 # What MLQA's script takes for articles. Vietnamese has classifiers and a particle there; Hindi and Chinese have none.
 _MLQA_ARTICLES: dict[str, re.Pattern | None] = {
@@ -34,6 +34,9 @@ _HAN = re.compile("([\u4e00-\u9fa5])")
 _UNSPACED = {"zh", "ja", "th"}  # languages written without spaces between words
 _CLAUSE = 15  # mean characters a whitespace word from which on it must be a clause (Telugu and Finnish words: 8 to 9)
 
+# null predictors: the vector that holds the f1 of each, and its name. The first of equals counts.
+_NULL_NAMES = {"null": "f1 of a random span of the context", "no_answer": 'f1 of always answering ""'}
+
 Scorer = Callable[[str, list[str]], tuple[int, float]]  # prediction, answers -> exact match 0 or 1, F1 0-1
 
 
@@ -43,14 +46,19 @@ def squad(golds: list[dict], predictions: list[str | None], language: str = "") 
     golds        n dicts {"answers": [str, ...], "context": str, "group": str}
     predictions  n strings; None, an unanswered question, counts 0 in the same denominator
     metrics      exact_match, f1; 0-100. main is their mean
-    examples     em: n of 0 or 1; f1: n of 0-1
+    examples     n each: em, 0 or 1; f1 and null, the null predictor's, 0-1; group, numbered by first appearance
     null         f1 of a random span of 1 to 3 words of the context (where there are no spaces: 1 to 10 characters)
     raises       ValueError: different lengths, nothing to score, a gold without answers, context or group
     source       the SQuAD 1.1 script (Rajpurkar et al. 2016, arXiv 1606.05250) in google-research/xtreme,
                  third_party/evaluate_squad.py. Two sides that normalise to nothing get EM 1 and F1 0, as there
     """
     _check(golds, predictions, need_answers=True)
-    return _score(golds, predictions, language, partial(_best, normalise_squad))
+    return squad_from(_examples(golds, predictions, language, partial(_best, normalise_squad)))
+
+
+def squad_from(examples: dict[str, list]) -> Scored:
+    """`squad`, or `mlqa`, of its examples."""
+    return _summary(examples, "null")
 
 
 def mlqa(golds: list[dict], predictions: list[str | None], language: str) -> Scored:
@@ -61,29 +69,35 @@ def mlqa(golds: list[dict], predictions: list[str | None], language: str) -> Sco
     """
     _check_mlqa_language(language)
     _check(golds, predictions, need_answers=True)
-    return _score(golds, predictions, language, partial(_best, partial(normalise_mlqa, language=language)))
+    return squad_from(_examples(golds, predictions, language, partial(_best, partial(normalise_mlqa, language=language))))
 
 
 def squad_v2(golds: list[dict], predictions: list[str | None], language: str = "") -> Scored:
     """SQuAD 2.0: as `squad`, with questions that have no answer (`answers` empty), where "" is right.
 
     metrics   exact, f1; HasAns_exact, HasAns_f1, NoAns_exact, NoAns_f1 where there are such rows; 0-100
-    examples  em, f1, has_answer
+    examples  as `squad`; has_answer, 0 or 1; no_answer, 0 or 1: what always "no answer" gets
     null      f1 of a random span, or of always "no answer", whichever is better
     source    the SQuAD 2.0 script (Rajpurkar et al. 2018, arXiv 1806.03822), without its probability threshold. That
               script leaves missing predictions out of the denominator; here they count 0, lest a partial run look good
     """
     _check(golds, predictions, need_answers=False)
-    scored = _score(golds, predictions, language, _best_or_none, constant="")
-    answerable = [int(bool(gold["answers"])) for gold in golds]
-    examples = {**scored.examples, "has_answer": answerable}
+    examples = _examples(golds, predictions, language, _best_or_none)
+    examples["has_answer"] = [int(bool(gold["answers"])) for gold in golds]
+    examples["no_answer"] = [_best_or_none("", gold["answers"])[0] for gold in golds]
+    return squad_v2_from(examples)
+
+
+def squad_v2_from(examples: dict[str, list]) -> Scored:
+    """`squad_v2` of its examples."""
+    scored = _summary(examples, max(_NULL_NAMES, key=lambda name: percent(examples[name])))
     metrics = {"exact": scored.metrics["exact_match"], "f1": scored.metrics["f1"]}
     for name, wanted in (("HasAns", 1), ("NoAns", 0)):
-        rows = [i for i, has in enumerate(answerable) if has == wanted]
+        rows = [i for i, has in enumerate(examples["has_answer"]) if has == wanted]
         if rows:
             metrics[f"{name}_exact"] = percent(examples["em"][i] for i in rows)
             metrics[f"{name}_f1"] = percent(examples["f1"][i] for i in rows)
-    return scored._replace(metrics=metrics, examples=examples)
+    return scored._replace(metrics=metrics)
 
 
 def normalise_squad(text: str) -> str:
@@ -123,22 +137,27 @@ def null_answer(gold: dict, language: str) -> str:
     return glue.join(units[start : start + length])
 
 
-def _score(golds: list[dict], predictions: list[str | None], language: str, score: Scorer, constant: str | None = None) -> Scored:
-    """Score the predictions and the null predictor, a random span or the constant answer if given and better."""
+def _examples(golds: list[dict], predictions: list[str | None], language: str, score: Scorer) -> dict[str, list]:
     pairs = [(0, 0.0) if p is None else score(p, g["answers"]) for g, p in zip(golds, predictions, strict=True)]
-    em, f1 = [int(e) for e, _ in pairs], [float(f) for _, f in pairs]
-    nulls = [([score(null_answer(g, language), g["answers"])[1] for g in golds], "a random span of the context")]
-    if constant is not None:
-        nulls.append(([score(constant, g["answers"])[1] for g in golds], f'always answering "{constant}"'))
-    null, name = max(nulls, key=lambda pair: percent(pair[0]))
-    above, stderr = paired_difference([a - b for a, b in zip(f1, null, strict=True)], groups=[gold["group"] for gold in golds])
+    return {
+        "em": [int(em) for em, _ in pairs],
+        "f1": [float(f1) for _, f1 in pairs],
+        "null": [score(null_answer(gold, language), gold["answers"])[1] for gold in golds],
+        "group": numbered(gold["group"] for gold in golds),
+    }
+
+
+def _summary(examples: dict[str, list], null: str) -> Scored:
+    """The score against the null predictor whose F1 is the vector `null`."""
+    em, f1, constant = examples["em"], examples["f1"], examples[null]
+    above, stderr = paired_difference([a - b for a, b in zip(f1, constant, strict=True)], groups=examples["group"])
     metrics = {"exact_match": percent(em), "f1": percent(f1)}
     return Scored(
         metrics=metrics,
         main=(metrics["exact_match"] + metrics["f1"]) / 2,
-        examples={"em": em, "f1": f1},
-        null=percent(null),
-        null_name=f"f1 of {name}",
+        examples=examples,
+        null=percent(constant),
+        null_name=_NULL_NAMES[null],
         above_null=100 * above,
         stderr=100 * stderr,
     )

@@ -2,11 +2,12 @@
 
 import math
 from collections import Counter
+from collections.abc import Hashable
 
 import numpy as np
 
 from harness.metrics.accuracy import most_frequent
-from harness.metrics.scored import Scored, check_pairs, paired_difference
+from harness.metrics.scored import Scored, check_pairs, numbered, paired_difference
 
 _SCORES_AT_ONCE = 1 << 24  # similarities held in memory at a time: 64 MiB of float32
 
@@ -16,7 +17,8 @@ def retrieval_accuracy(golds: list, predictions: list, language: str = "") -> Sc
 
     golds, predictions  n ids each, ints or strings (compared as stripped strings, as XTREME's evaluate.py reads them)
     metrics             accuracy; f1 weighted by class, each gold id being a class, as MTEB reports Tatoeba; 0-100
-    examples            correct: n of 0 or 1
+    examples            n each: gold and predicted, the ids numbered by their first appearance in golds, then in predictions;
+                        null, 0 or 1, whether the gold is the most frequent one
     null                the constant most frequent gold id; where no gold repeats, as in Tatoeba, that is chance,
                         100 / number of golds
     raises              ValueError: different lengths, or nothing to score
@@ -26,15 +28,22 @@ def retrieval_accuracy(golds: list, predictions: list, language: str = "") -> Sc
     check_pairs(golds, predictions)
     golds = [str(row).strip() for row in golds]
     predictions = [str(row).strip() for row in predictions]
-    correct = [int(gold == guess) for gold, guess in zip(golds, predictions, strict=True)]
     frequent = most_frequent(golds)
-    constant = [int(gold == frequent) for gold in golds]
+    numbers = numbered([*golds, *predictions])
+    gold, predicted = numbers[: len(golds)], numbers[len(golds) :]
+    return retrieval_accuracy_from({"gold": gold, "predicted": predicted, "null": [int(id_ == frequent) for id_ in golds]})
+
+
+def retrieval_accuracy_from(examples: dict[str, list]) -> Scored:
+    """`retrieval_accuracy` of its examples."""
+    golds, predictions, constant = (examples[name] for name in ("gold", "predicted", "null"))
+    correct = [int(gold == guess) for gold, guess in zip(golds, predictions, strict=True)]
     above, stderr = paired_difference([c - k for c, k in zip(correct, constant, strict=True)])
     score = sum(correct) / len(golds) * 100
     return Scored(
         metrics={"accuracy": score, "f1": 100 * weighted_f1(golds, predictions)},
         main=score,
-        examples={"correct": correct},
+        examples=examples,
         null=sum(constant) / len(golds) * 100,
         null_name="accuracy of always answering the most frequent gold id",
         above_null=100 * above,
@@ -42,7 +51,7 @@ def retrieval_accuracy(golds: list, predictions: list, language: str = "") -> Sc
     )
 
 
-def weighted_f1(golds: list[str], predictions: list[str]) -> float:
+def weighted_f1(golds: list[Hashable], predictions: list[Hashable]) -> float:
     """F1 of each class, averaged with its share of the golds as weight; 0-1.
 
     A class that is never right has F1 0; a class that is only ever predicted has weight 0.

@@ -12,7 +12,8 @@ class Scored(NamedTuple):
 
     metrics     official names and values
     main        the one number that enters averages: accuracy; span F1; (EM + F1) / 2
-    examples    per-example sufficient statistics, aligned with the golds: ints and floats, the latter 0-1
+    examples    per-example sufficient statistics, aligned with the golds: ints and floats, the latter 0-1. All other
+                fields follow from them alone, to the last bit: see `harness.metrics.rescore`
     null        what a predictor that has learned nothing reaches on `null_name`
     null_name   which number that is, and how the null predictor answers
     above_null  the model minus the null predictor
@@ -39,6 +40,12 @@ def check_pairs(golds: list, predictions: list) -> None:
         raise ValueError(f"{len(golds)} golds but {len(predictions)} predictions; they must be equally many")
     if not golds:
         raise ValueError("nothing to score: 0 golds")
+
+
+def numbered(values: Iterable[Hashable]) -> list[int]:
+    """Each value as a number: 0 for the first that appears, 1 for the first other one, ..."""
+    numbers: dict[Hashable, int] = {}
+    return [numbers.setdefault(value, len(numbers)) for value in values]
 
 
 def mean(values: Iterable[float]) -> float:

@@ -16,7 +16,7 @@ def span_f1(golds: list[list[str]], predictions: list[list[str]], language: str 
     golds, predictions  n sentences each, every sentence a list of tags ("B-PER", "O", "NOUN"), one a token
     metrics             f1, precision, recall; accuracy of tokens; majority, the share of the most frequent gold tag
     main                f1
-    examples            n counts each: tp, pred, gold (spans); right, tokens
+    examples            n counts each: tp, pred, gold (spans); right, tokens, null (tokens with the most frequent gold tag)
     null                of tokens, the constant most frequent gold tag
     raises              ValueError: different lengths (names the first such sentence), an empty tag, no tokens
     source              google-research/xtreme, evaluate.py with seqeval 0.0.12; Hu et al. 2020, arXiv 2003.11080
@@ -28,12 +28,15 @@ def span_f1(golds: list[list[str]], predictions: list[list[str]], language: str 
         counts["tp"].append(len(gold_spans & guess_spans))
         counts["pred"].append(len(guess_spans))
         counts["gold"].append(len(gold_spans))
-    precision, recall, f1 = _precision_recall_f1(sum(counts["tp"]), sum(counts["pred"]), sum(counts["gold"]))
-    return scored._replace(
-        metrics={"f1": f1 * 100, "precision": precision * 100, "recall": recall * 100, **scored.metrics},
-        main=f1 * 100,
-        examples={**counts, **scored.examples},
-    )
+    return span_f1_from({**counts, **scored.examples})
+
+
+def span_f1_from(examples: dict[str, list]) -> Scored:
+    """`span_f1` of its examples, also in blocks of sentences."""
+    scored = token_accuracy_from(examples)
+    precision, recall, f1 = _precision_recall_f1(*(sum(examples[name]) for name in ("tp", "pred", "gold")))
+    metrics = {"f1": f1 * 100, "precision": precision * 100, "recall": recall * 100, **scored.metrics}
+    return scored._replace(metrics=metrics, main=f1 * 100)
 
 
 def token_accuracy(golds: list[list[str]], predictions: list[list[str]], language: str = "") -> Scored:
@@ -42,7 +45,7 @@ def token_accuracy(golds: list[list[str]], predictions: list[list[str]], languag
     golds, predictions  n sentences each, every sentence a list of tags, one a token
     metrics             accuracy; majority, the share of the most frequent gold tag; 0-100
     main                accuracy
-    examples            n counts each: right, tokens
+    examples            n counts each: right, tokens, null (tokens with the most frequent gold tag)
     null                the constant most frequent gold tag; the error bar takes a sentence's tokens together
     raises              ValueError: as `span_f1`
     source              Clark and Curran 2007, Computational Linguistics 33(4), for CCG supertags (per-word accuracy)
@@ -52,13 +55,18 @@ def token_accuracy(golds: list[list[str]], predictions: list[list[str]], languag
     majority = most_frequent([tag for sentence in golds for tag in sentence])
     right = [sum(a == b for a, b in zip(gold, guess, strict=True)) for gold, guess in zip(golds, predictions, strict=True)]
     tokens = [len(gold) for gold in golds]
-    constant = [gold.count(majority) for gold in golds]
+    return token_accuracy_from({"right": right, "tokens": tokens, "null": [gold.count(majority) for gold in golds]})
+
+
+def token_accuracy_from(examples: dict[str, list]) -> Scored:
+    """`token_accuracy` of its examples, also in blocks of sentences."""
+    right, tokens, constant = (examples[name] for name in ("right", "tokens", "null"))
     above, stderr = paired_difference([r - c for r, c in zip(right, constant, strict=True)], sizes=tokens)
     score, null = sum(right) / sum(tokens) * 100, sum(constant) / sum(tokens) * 100
     return Scored(
         metrics={"accuracy": score, "majority": null},
         main=score,
-        examples={"right": right, "tokens": tokens},
+        examples=examples,
         null=null,
         null_name="token accuracy of always answering the most frequent gold tag",
         above_null=100 * above,

@@ -1,0 +1,35 @@
+"""What is wrong with the score of one language, from facts about its rows and from the score itself."""
+
+from harness.metrics.scored import Scored
+
+FEW_ROWS = 50
+TRUNCATED_SHARE = 0.01  # rows that lost text
+UNKNOWN_SHARE = 0.05  # pieces the vocabulary does not know: above it the encoder reads holes
+
+
+def language_flags(facts: dict, scored: Scored | None) -> list[str]:
+    """The flags that hold, always in this order.
+
+    facts           n, rows; truncated, rows that lost text; unknown, share of pieces, 0-1; constant and placeholder, bools
+    scored          None where there is no score: the gold labels are placeholders
+
+    few_rows        fewer than FEW_ROWS
+    truncated       more than TRUNCATED_SHARE of the rows
+    unknown         more than UNKNOWN_SHARE of the pieces
+    placeholder     the gold labels are hidden; no flag below is given then
+    constant        every row got the same answer
+    floor           not better than the null predictor
+    below_majority  fewer tokens right than the most frequent tag gives
+    """
+    found = {
+        "few_rows": facts["n"] < FEW_ROWS,
+        "truncated": facts["truncated"] > TRUNCATED_SHARE * facts["n"],
+        "unknown": facts["unknown"] > UNKNOWN_SHARE,
+        "placeholder": facts["placeholder"],
+    }
+    if scored is not None:
+        metrics = scored.metrics
+        found["constant"] = facts["constant"]
+        found["floor"] = not scored.learned
+        found["below_majority"] = "majority" in metrics and metrics["accuracy"] < metrics["majority"]
+    return [flag for flag, holds in found.items() if holds]
