@@ -20,15 +20,15 @@ def estimate(plan: Plan, store: Store, state: dict[str, str]) -> dict:
     speed, basis = _speed(plan, store)
     sizes: dict[str, Size] = {}
     kinds = {}
-    for kind in ("train", "evaluate", "overlap"):
+    for kind in dict.fromkeys(job.kind for job in plan.jobs.values()):
         jobs = [job for job in plan.jobs.values() if job.kind == kind]
         waiting = [job for job in jobs if state[job.key] == "to run"]
-        tokens = sum(_tokens(job, sizes) for job in waiting) if kind != "overlap" else 0
+        tokens = sum(_tokens(job, plan, sizes) for job in waiting) if kind != "overlap" else 0
         kinds[kind] = {
             "jobs": len(jobs),
             **{name.replace(" ", "_"): sum(state[job.key] == name for job in jobs) for name in ("cached", "to run", "blocked")},
             "tokens": tokens,
-            "seconds": tokens / speed[kind] if kind in speed else 0.0,
+            "seconds": tokens / speed["train" if kind == "train" else "evaluate"],
         }
     return {"kinds": kinds, "cells": len(plan.cells), "basis": basis, "blocked": plan.blocked}
 
@@ -54,13 +54,19 @@ def _speed(plan: Plan, store: Store) -> tuple[dict[str, float], str]:
     }, f"{len(timed)} finished trainings in this store: {train:,.0f} tokens/s a worker"
 
 
-def _tokens(job: Job, sizes: dict[str, Size]) -> int:
+def _tokens(job: Job, plan: Plan, sizes: dict[str, Size]) -> int:
     """Tokens that a job reads; those of looks at dev count for as much as they take."""
+    if job.kind in ("select", "pvi"):  # forward passes over the rows to rank, or over dev
+        sets = job.body["train" if job.kind == "select" else "dev"].values()
+        return sum(_size(dataset, sizes)[1] for dataset in sets) if job.needs else 0
     if job.kind == "evaluate":
         sets = [*job.body["tests"].values(), *job.body.get("devs", {}).values()]
         return sum(_size(dataset, sizes)[1] for dataset in sets)
     spec, recipe = job.body["spec"], job.body["spec"]["recipe"]
     train = {task: _size(dataset, sizes) for task, dataset in job.body["train"].items()}
+    if part := spec["rows"]:  # a fold of the rows, or a subset of them: an arm's fraction is its select job's to say
+        share = 1 / part["fold"][1] if "fold" in part else plan.jobs[part["subset"]].body["spec"]["subset"]["fraction"]
+        train = {task: (max(1, int(share * count)), max(1, int(share * tokens))) for task, (count, tokens) in train.items()}
     rows = {task: count for task, (count, _) in train.items()}
     drawn = min(sum(rows.values()) * recipe["epochs"], (recipe["max_updates"] or float("inf")) * recipe["batch_size"])
     # Each update is one task's; over many, a task gives its share of the rows, each as long as its rows are.

@@ -41,16 +41,19 @@ def jobs(plan: Plan, state: dict[str, str]) -> list[dict]:
 
 
 def sharing(plan: Plan) -> dict[str, int]:
-    """How many cells, how many trainings, and how many there would be if no two cells shared one."""
-    trainings = sum(job.kind == "train" for job in plan.jobs.values())
-    return {"cells": len(plan.cells), "trainings": trainings, "unshared": plan.trainings_unshared}
+    """How many cells and trainings, how many there would be if no two cells shared one, and how many only rank rows."""
+    trainings = {key for cell in plan.cells for key in (cell.intermediate, cell.trained) if key}
+    unshared = sum((cell.intermediate is not None) + (cell.trained is not None) for cell in plan.cells)
+    ranking = sum(job.kind == "train" and job.key not in trainings for job in plan.jobs.values())
+    return {"cells": len(plan.cells), "trainings": len(trainings), "unshared": unshared, "ranking": ranking}
 
 
 def sharing_line(plan: Plan) -> str:
     """`sharing` in words."""
     of = sharing(plan)
     saved = of["unshared"] - of["trainings"]
-    return f"{of['cells']} cells; {of['trainings']} trainings do the work of {of['unshared']}: sharing saved {saved}"
+    ranking = f"; {of['ranking']} more trainings rank rows for subsets" if of["ranking"] else ""
+    return f"{of['cells']} cells; {of['trainings']} trainings do the work of {of['unshared']}: sharing saved {saved}{ranking}"
 
 
 def blocked_lines(plan: Plan) -> list[str]:
@@ -88,8 +91,11 @@ def _first(arm) -> str:
     """What an arm trains on first."""
     if arm.is_baseline:
         return arm.name
-    tasks = "+".join(arm.intermediate.tasks)
-    languages = f" in {', '.join(arm.intermediate.languages)}" if arm.intermediate.languages else ""
+    given, tasks = arm.intermediate, "+".join(arm.intermediate.tasks)
+    if given.subset:
+        tasks = f"the {given.subset.keep} {given.subset.fraction:.0%} of {tasks}"
+    tasks += f" with {given.control.replace('_', ' ')}" if given.control else ""
+    languages = f" in {', '.join(given.languages)}" if given.languages else ""
     return f"train {tasks}{languages} (intermediate{'' if arm.name == tasks else f' of {arm.name}'})"
 
 

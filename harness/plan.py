@@ -5,28 +5,32 @@ suites that need the same training share it. Paths, worker counts and checkpoint
 
     for encoder, seed:  train(intermediate) ─► train(target) ─► evaluate(target)      for each arm
                         overlap(chain, target)                                        may refuse a cell
+                        train(parts of a task) ─► select(subset) ─► train(intermediate)
+                        train(intermediate) ─► pvi                                    measures difficulty
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from harness.data.locate import ENGLISH, Dataset, Locator, file_hashes
+from harness.data.locate import ENGLISH, Dataset, Locator, as_text, file_hashes
 from harness.encoder import FoundEncoder, find
 from harness.errors import MissingError, SpecError
 from harness.hub import Where
 from harness.metrics import METRIC_VERSIONS
 from harness.spec.catalog import Catalog
-from harness.spec.explain import nearest
-from harness.spec.family import FAMILIES
-from harness.spec.suite import Arm, Caps, Intermediate, Suite
+from harness.spec.family import FAMILIES, MLMOptions
+from harness.spec.recipe import Recipe
+from harness.spec.suite import Arm, Suite
 from harness.spec.task import Task
 from harness.store import HashIndex, Store, key_of
 
 # Raised when the code of that job moves a result; a golden test fails when results move and these do not.
-JOB_VERSIONS = {"train": 2, "evaluate": 2, "overlap": 3}
+JOB_VERSIONS = {"train": 3, "select": 1, "pvi": 1, "evaluate": 3, "overlap": 3}
 WEIGHTS = "model.safetensors"
 HEAD_OPTIONS = {"head", "outside"}  # options of a family that decide the shape of its head
 WORLD_SIZE = 1  # processes that share one training job
+FOLDS = 2  # a row's PVI is measured by the model that trained on the other fold
 
 
 @dataclass
@@ -59,6 +63,25 @@ class Cell:
     intermediate: str | None
 
 
+class Measure(NamedTuple):
+    """One measurement of an intermediate's difficulty: the pvi job of an encoder, arm and seed."""
+
+    encoder: str
+    arm: str
+    seed: int
+    key: str
+
+
+class _How(NamedTuple):
+    """How one training goes, beside its tasks and rows: what of a job's spec comes from the arm."""
+
+    recipe: Recipe
+    sampler: dict | None = None
+    control: str | None = None  # shuffled_labels, masked_lm
+    rows: dict | None = None  # {"fold": [i, n]} or {"subset": key of the select job, "cap": at most so many}
+    watch: bool = False  # note the gold label's probability after each epoch
+
+
 @dataclass
 class Plan:
     """Jobs by key, cells of the board, and what is not on this machine (`blocked`: reason → what it blocks)."""
@@ -66,6 +89,7 @@ class Plan:
     suite: Suite
     jobs: dict[str, Job] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
+    measures: list[Measure] = field(default_factory=list)
     blocked: dict[str, list[str]] = field(default_factory=dict)
     encoders: dict[str, FoundEncoder] = field(default_factory=dict)
     sources: dict = field(default_factory=dict)  # revision and SHA-256 of every file read, as the lock file has them
@@ -97,6 +121,9 @@ class Plan:
                     want(key)
             if cell.overlap and manifests[cell.overlap] is None:
                 want(cell.overlap)
+        for measure in self.measures:
+            if manifests[measure.key] is None:
+                want(measure.key)
         return sorted((self.jobs[key] for key in wanted if not self.jobs[key].blocked), key=lambda job: job.rank)
 
     def files_read(self) -> dict[str, list[str]]:
@@ -109,11 +136,6 @@ class Plan:
             sets += [rows for several in body.get("trained", {}).values() for rows in several]
             found.update((rows["name"], file_hashes(rows["identity"])) for rows in sets)
         return dict(sorted(found.items()))
-
-    @property
-    def trainings_unshared(self) -> int:
-        """How many trainings there would be if no two cells shared one."""
-        return sum((cell.intermediate is not None) + (cell.trained is not None) for cell in self.cells)
 
 
 # Test rows of a language that may stand in training rows before a cell is refused. Intermediate rows favour one arm only.
@@ -129,67 +151,6 @@ def refused_leaks(overlap: dict) -> dict[str, dict[str, int]]:
         if over:
             found[phase] = over
     return found
-
-
-def shown_name(suite: Suite, task: Task) -> str:
-    """A task's name on the board: `task@LABEL` where its rows, or those it trains on, are cut or capped.
-
-    So a number of fewer rows never shares a column with the whole one.
-    """
-    cut = suite.cuts.get(task.task)
-    read = [(getattr(cut, phase, None) or getattr(task, phase)) for phase in ("train", "dev", "test")]
-    related = [task.task, *(name for rows in read if rows for name in [rows.task, *rows.tasks] if name)]
-    capped = any(suite.task_caps.get(name, suite.caps) != Caps() for name in related)
-    cuts = [suite.cuts[name] for name in related if name in suite.cuts]
-    label = suite.suite if capped or any(not own.label for own in cuts) else cuts[0].label if cuts else None
-    return f"{task.task}@{label}" if label else task.task
-
-
-def with_user_tasks(suite: Suite, catalog: Catalog) -> Suite:
-    """The suite plus every task of the user's own folders, each in the roles its YAML declares."""
-    own = [catalog.tasks[name] for kind, name in sorted(catalog.user) if kind == "task"]
-    targets = [t.task for t in own if "target" in t.role and t.task not in suite.targets]
-    present = {arm.name for arm in suite.arms}
-    wanted = [t.task for t in own if "intermediate" in t.role and t.task not in present]
-    arms = [Arm(intermediate=Intermediate(tasks=[task]), name=task) for task in wanted]
-    return suite.model_copy(update={"targets": [*suite.targets, *targets], "arms": [*suite.arms, *arms]})
-
-
-def with_limit(suite: Suite, rows: int) -> Suite:
-    """The suite with at most `rows` test rows everywhere: a partial run, which no release takes."""
-
-    def limited(caps: Caps) -> Caps:
-        return caps.model_copy(update={"test": min(rows, caps.test or rows)})
-
-    task_caps = {task: limited(caps) for task, caps in suite.task_caps.items()}
-    return suite.model_copy(update={"caps": limited(suite.caps), "task_caps": task_caps})
-
-
-def without(suite: Suite, names: list[str]) -> Suite:
-    """The suite without these tasks, as targets, as arms, and in mixtures: what a licence or a missing archive keeps away.
-
-    raises  SpecError: a name that the suite does not have, or nothing left
-    """
-    tasks = {task for arm in suite.arms if arm.intermediate for task in arm.intermediate.tasks}
-    known = {*tasks, *suite.targets, *(arm.name for arm in suite.arms if not arm.is_baseline)}
-    for name in names:
-        if name not in known:
-            raise SpecError(f"--without {name}: suite {suite.suite} has no such task or arm{nearest(name, known)}")
-    arms = []
-    for arm in suite.arms:
-        left = [task for task in arm.intermediate.tasks if task not in names] if arm.intermediate else []
-        if arm.name in names or (arm.intermediate and not left):
-            continue
-        if arm.intermediate and left != arm.intermediate.tasks:
-            sampler = arm.intermediate.sampler
-            weights = {task: weight for task, weight in sampler.weights.items() if task in left}
-            sampler = sampler.model_copy(update={"weights": weights})
-            arm = arm.model_copy(update={"intermediate": arm.intermediate.model_copy(update={"tasks": left, "sampler": sampler})})
-        arms.append(arm)
-    targets = [target for target in suite.targets if target not in names]
-    if not targets or len(arms) < 1:
-        raise SpecError(f"--without {' '.join(names)}: nothing is left of suite {suite.suite}")
-    return suite.model_copy(update={"arms": arms, "targets": targets, "left_out": sorted(set(names))})
 
 
 def make_plan(suite: Suite, catalog: Catalog, where: Where, index: HashIndex) -> Plan:
@@ -244,14 +205,51 @@ class _Planner:
         )
 
     def _intermediate(self, encoder: str, seed: int, arm: Arm, rank: tuple) -> Job:
-        tasks = [self.catalog.task(name) for name in arm.intermediate.tasks]
+        given = arm.intermediate
+        tasks = [self.catalog.task(name) for name in given.tasks]
         data = {task.task: (self._train_rows(arm, task), self.locator.rows(task, "dev")) for task in tasks}
         recipe = self.suite.recipes.of("intermediate", None, [*(t.task for t in tasks if len(tasks) == 1), arm.name])
-        sampler = arm.intermediate.sampler.model_dump() if len(tasks) > 1 else None
-        return self._train(encoder, seed, "intermediate", tasks, data, (recipe, sampler), None, rank)
+        how = _How(recipe, given.sampler.model_dump() if len(tasks) > 1 else None, given.control)
+        needs = []
+        if given.subset:
+            needs = [self._select(encoder, seed, arm, tasks[0], rank)]
+            data = {name: (self._pool(arm, tasks[0]), dev) for name, (_, dev) in data.items()}
+            how = how._replace(rows={"subset": needs[0].key, "cap": self.locator.cap(tasks[0], "train")})
+        if given.control == "masked_lm":
+            data = {name: (as_text(train), as_text(dev)) for name, (train, dev) in data.items()}
+        trained = self._train(encoder, seed, "intermediate", tasks, data, how, None, rank, needs)
+        if arm.kind == "task" and self.suite.measures_pvi and FAMILIES[tasks[0].family].bits:
+            self._pvi(encoder, seed, arm.name, trained, rank)
+        return trained
 
     def _train_rows(self, arm: Arm, task: Task) -> Dataset:
         return self.locator.rows(task, "train", languages=tuple(arm.intermediate.languages))
+
+    def _pool(self, arm: Arm, task: Task) -> Dataset:
+        """All training rows of a task: what a subset is a fraction of, whatever the suite caps."""
+        return self.locator.uncapped(task, "train", languages=tuple(arm.intermediate.languages))
+
+    def _select(self, encoder: str, seed: int, arm: Arm, task: Task, rank: tuple) -> Job:
+        """The job that chooses a subset's rows, after the trainings that rank them: by the task's own recipe, on all its rows."""
+        subset, pool, dev = arm.intermediate.subset, self._pool(arm, task), self.locator.rows(task, "dev")
+        recipe = self.suite.recipes.of("intermediate", None, [task.task])
+        if subset.by == "pvi":
+            ways = [_How(recipe, rows={"fold": [i, FOLDS]}) for i in range(FOLDS)]
+        else:
+            ways = [_How(recipe, watch=True)] if subset.by else []
+        data = {task.task: (pool, dev)}
+        models = [self._train(encoder, seed, "intermediate", [task], data, how, None, (*rank, -2)) for how in ways]
+        spec = {"task": self._task_part(task), "subset": subset.model_dump(), "models": [m.key for m in models], "seed": seed}
+        name = f"select {encoder} {subset.keep} {task.task}{f' by {subset.by}' if subset.by else ''} seed {seed}"
+        rows = {"train": {task.task: pool.to_json()}}
+        return self._add("select", name, spec, rows, encoder if models else None, models, (*rank, -1), [pool.missing])
+
+    def _pvi(self, encoder: str, seed: int, arm: str, trained: Job, rank: tuple) -> None:
+        spec = {"task": next(iter(trained.body["spec"]["tasks"].values())), "model": trained.key}
+        spec["dev_rows"] = trained.body["spec"]["recipe"]["dev_rows"]
+        data = {side: trained.body[side] for side in ("train", "dev")}
+        job = self._add("pvi", f"pvi {encoder} {arm} seed {seed}", spec, data, encoder, [trained], (*rank, 2), [])
+        self.plan.measures.append(Measure(encoder, arm, seed, job.key))
 
     def _target(self, encoder: str, seed: int, target: Task, init: Job | None, rank: tuple) -> Job:
         # XQuAD and MLQA say `train: {task: squad}`: they train as squad does, on squad's dev, and share the model.
@@ -259,25 +257,36 @@ class _Planner:
         dev = self.locator.rows(target if self.locator.own(target, "dev") else owner, "dev")
         data = {owner.task: (self.locator.rows(target, "train"), dev)}
         recipe = self.suite.recipes.of("target", owner.family, [owner.task, target.task])
-        return self._train(encoder, seed, "target", [owner], data, (recipe, None), init, rank)
+        return self._train(encoder, seed, "target", [owner], data, _How(recipe), init, rank)
 
     def _train(
-        self, encoder: str, seed: int, phase: str, tasks: list[Task], data: dict, how: tuple, init: Job | None, rank: tuple
+        self,
+        encoder: str,
+        seed: int,
+        phase: str,
+        tasks: list[Task],
+        data: dict,
+        how: _How,
+        init: Job | None,
+        rank: tuple,
+        needs=(),
     ) -> Job:
-        recipe, sampler = how
         spec = {
             "phase": phase,
             "seed": seed,
-            "tasks": {task.task: self._task_part(task) for task in tasks},
-            "recipe": recipe.model_dump(),
-            "sampler": sampler,
+            "tasks": {
+                task.task: self._text_part(task) if how.control == "masked_lm" else self._task_part(task) for task in tasks
+            },
+            **how._asdict(),
+            "recipe": how.recipe.model_dump(),
             "init": init.key if init else None,
         }
         body = {side: {task: rows[i].to_json() for task, rows in data.items()} for i, side in enumerate(("train", "dev"))}
-        names = "+".join(spec["tasks"])
-        name = f"train {encoder} {phase} {names} seed {seed}" + (f" after {'+'.join(init.body['spec']['tasks'])}" if init else "")
+        part = how.control or ("watched" if how.watch else next(iter(how.rows or {}), ""))
+        name = f"train {encoder} {phase} {'+'.join(spec['tasks'])} {part and part + ' '}seed {seed}"
+        name += f" after {'+'.join(init.body['spec']['tasks'])}" if init else ""
         missing = [rows.missing for pair in data.values() for rows in pair]
-        return self._add("train", name, spec, body, encoder, [init] if init else [], (*rank, 1), missing)
+        return self._add("train", name, spec, body, encoder, [*needs, *([init] if init else [])], (*rank, 1), missing)
 
     def _evaluate(self, encoder: str, target: Task, model: Job | None, tests: dict, rank: tuple, arm: str) -> Job:
         task = self._task_part(target)
@@ -304,7 +313,9 @@ class _Planner:
     def _overlap(self, arm: Arm, target: Task, tests: dict, rank: tuple) -> Job | None:
         trained = {}
         if arm.intermediate:
-            trained["intermediate"] = [self._train_rows(arm, self.catalog.task(name)) for name in arm.intermediate.tasks]
+            # Of a subset all rows it could be of: the check runs before any training, and errs on the safe side.
+            rows = self._pool if arm.intermediate.subset else self._train_rows
+            trained["intermediate"] = [rows(arm, self.catalog.task(name)) for name in arm.intermediate.tasks]
         if FAMILIES[target.family].trained:
             trained["target"] = [self.locator.rows(target, "train")]
         if not trained:
@@ -316,7 +327,7 @@ class _Planner:
         missing = [rows.missing for sets in (*trained.values(), tests.values()) for rows in sets]
         cut = self.locator.own(target, "test").parallel
         if (target.test.parallel if cut is None else cut) and ENGLISH in target.languages:
-            english = self.locator.uncapped(target, "test", ENGLISH)
+            english = self.locator.uncapped(target, "test", (ENGLISH,))
             data["english"] = english.to_json()
             missing.append(english.missing)
         return self._add("overlap", f"overlap {arm.name} {target.task}", {}, data, None, [], (-1, *rank), missing)
@@ -366,6 +377,12 @@ class _Planner:
             "options": task.family_options.model_dump(),
             "metric": task.metric,
         }
+
+    def _text_part(self, task: Task) -> dict:
+        """The same task as text for masked-LM."""
+        length = self._task_part(task)["max_length"]
+        mlm = {"family": "mlm", "labels": [], "metric": "masked_accuracy", "options": MLMOptions().model_dump()}
+        return {"version": task.version, "max_length": length, **mlm}
 
     def _languages(self, task: Task) -> list[str]:
         cut = self.suite.cuts.get(task.task)

@@ -286,7 +286,7 @@ def test_caps_choose_the_same_ids_in_parallel_languages(count, cap, lost):
     def rows(missing: set[int]) -> list[dict]:
         return [{"id": str(i)} for i in range(count) if i not in missing]
 
-    english, other = (data_rows._capped(rows(missing), cap) for missing in (set(), lost))
+    english, other = (data_rows.capped(rows(missing), cap) for missing in (set(), lost))
     assert len(english) == min(cap, count)
     assert [row["id"] for row in english] == sorted((row["id"] for row in english), key=int)
     assert {row["id"] for row in english} - set(map(str, lost)) <= {row["id"] for row in other}
@@ -405,7 +405,7 @@ def test_bitext_heaps(tmp_path):
 
 
 @pytest.mark.parametrize("cap", range(1, 41, 3))
-def test_a_capped_heap_keeps_whole_pairs_first(tmp_path, cap):
+def test_acapped_heap_keeps_whole_pairs_first(tmp_path, cap):
     sides = {side: "".join(f"{side}-{i}\ttext {i}\n" for i in range(20)) for side in ("fr", "en")}
     heaps = bitext(tmp_path, *sides.values(), "".join(f"fr-{i}\ten-{i}\n" for i in range(0, 20, 2)), cap=cap)
     rows = data_rows.load(heaps)

@@ -887,7 +887,7 @@ def test_masked_accuracy_counts_pieces_over_all_rows():
     scored = METRICS["masked_accuracy"](["a", "b", "c"], predictions, "en")
     assert scored.main == scored.metrics["accuracy"] == 50.0
     assert scored.null == 75.0 and scored.above_null == -25.0  # always piece 7
-    assert scored.examples == {"right": [2, 0, 0], "masked": [3, 0, 1]}
+    assert scored.examples == {"right": [2, 0, 0], "masked": [3, 0, 1], "null": [2, 0, 1]}
     assert not scored.learned
     many = [{"gold": [i % 5], "predicted": [i % 5]} for i in range(200)]
     assert METRICS["masked_accuracy"](["x"] * 200, many, "en").learned

@@ -146,7 +146,7 @@ def test_sharing_counts(world):
     """Two seeds: 2 intermediates and 3 x 3 target trainings each; unshared, 5 targets less `pairs` in 3 arms, and an
     intermediate for each of the 5 targets of 2 arms."""
     plan = world.plan()
-    assert graph.sharing(plan) == {"cells": 30, "trainings": 2 * (2 + 9), "unshared": 2 * (3 * 4 + 2 * 5)}
+    assert graph.sharing(plan) == {"cells": 30, "trainings": 2 * (2 + 9), "unshared": 2 * (3 * 4 + 2 * 5), "ranking": 0}
     assert graph.sharing_line(plan) == "30 cells; 22 trainings do the work of 44: sharing saved 22"
 
 
@@ -273,7 +273,7 @@ def test_plan_of_tiny_before_and_after_its_run(rig, undisturbed, tmp_path):
     copied(undisturbed / "store", tmp_path / "store")
     after = json.loads(plan_of(rig, tmp_path, "tiny", "--json"))
     assert {job["state"] for job in after["jobs"]} == {"cached"}
-    assert after["sharing"] == {"cells": 12, "trainings": 11, "unshared": 17}
+    assert after["sharing"] == {"cells": 12, "trainings": 11, "unshared": 17, "ranking": 0}
     assert after["cells"] == 12
     assert all((row["to_run"], row["blocked"]) == (0, 0) for row in after["kinds"].values())
     assert " to run" not in plan_of(rig, tmp_path, "tiny").split("┏")[0]

@@ -137,7 +137,7 @@ def task_part(family: str) -> dict:
 def make_job(tmp: Path, folder: Path, family: str, rows: int = 22, **recipe) -> dict:
     recipe = {"learning_rate": 1e-3, "batch_size": 8, "epochs": 2, "micro_tokens": 64, "evaluations": 2} | recipe
     spec = {"phase": "target", "seed": 1, "tasks": {"toy": task_part(family)}, "recipe": Recipe(**recipe).model_dump()}
-    spec |= {"sampler": None, "init": None}
+    spec |= {"sampler": None, "control": None, "rows": None, "watch": False, "init": None}
     sets = {"train": dataset(tmp / "train.jsonl", family, rows), "dev": dataset(tmp / "dev.jsonl", family, 12, seed=2)}
     data = {phase: {"toy": rows} for phase, rows in sets.items()}
     files = {"model.safetensors": file_sha256(folder / "model.safetensors")}
@@ -468,7 +468,12 @@ def test_the_loop_learns(tmp, folder, warm, family):
 
 def fake_scores(monkeypatch, mains: list[float]) -> None:
     scores = iter(mains)
-    monkeypatch.setattr(train, "score_dev", lambda *_: {"main": (main := next(scores)), "metrics": {"accuracy": main}})
+
+    def score(*_) -> dict:
+        main = next(scores)
+        return {"main": main, "metrics": {"accuracy": main}, "examples": {}}
+
+    monkeypatch.setattr(train, "score_dev", score)
 
 
 @pytest.mark.parametrize(("mains", "best"), [([50, 70, 70, 60], 3), ([70, 60, 50, 40], 2), ([1, 2, 3, 4], 6), ([0, 0, 0, 0], 2)])

@@ -382,7 +382,8 @@ def test_arms_of_several_tasks_and_languages_run_to_a_board(run):
     release = json.loads(content)
     assert release["arms"]["both"]["intermediate"] == ["mini_topic", "tiny_colour"]
     assert release["arms"]["both"]["difficulty"] is None
-    assert set(release["arms"]["both"]["trained"][0]["tasks"]) == {"mini_topic", "tiny_colour"}
+    key = release["arms"]["both"]["trained"][0]["key"]
+    assert set(release["evidence"]["trainings"][key]["tasks"]) == {"mini_topic", "tiny_colour"}
     assert release["arms"]["german"]["languages"] == ["de"]
     assert all(gain["gain"] is not None for gain in release["gains"])
     row = [part.strip() for part in only_line(printed, "│ both ").strip("│ ").split("│")]
@@ -437,8 +438,8 @@ def test_a_named_arm_of_one_task_takes_the_tasks_recipe():
 
 def test_a_run_can_do_without_a_licensed_task():
     from harness.errors import SpecError
-    from harness.plan import without
     from harness.spec.catalog import Catalog
+    from harness.spec.changes import without
 
     paper = Catalog.load([]).suite("xstilts-2020")
     less = without(paper, ["ccg", "bucc2018"])

@@ -253,7 +253,7 @@ def test_the_highest_choice_is_the_answer():
     answers = multiple_choice.decode(logits, [], rows, task_of())
     assert answers == ["C", "A", "C"]
     golds = [multiple_choice.gold(one) for one in rows]
-    assert METRICS["accuracy"](golds, answers, "en").examples == {"correct": [1, 1, 0]}
+    assert METRICS["accuracy"](golds, answers, "en").examples == {"correct": [1, 1, 0], "null": [0, 1, 0]}
 
 
 # --- real weights and a real training -----------------------------------------------------------------------------

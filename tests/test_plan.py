@@ -17,10 +17,12 @@ from harness.errors import SpecError
 from harness.hub import Where
 from harness.jobs.run import run_job
 from harness.metrics import METRIC_VERSIONS
-from harness.plan import JOB_VERSIONS, Plan, make_plan, refused_leaks, shown_name, with_limit, with_user_tasks
+from harness.plan import JOB_VERSIONS, Plan, make_plan, refused_leaks
 from harness.spec.catalog import Catalog
+from harness.spec.changes import with_limit, with_user_tasks
 from harness.spec.family import FAMILIES
 from harness.spec.recipe import Recipe
+from harness.spec.suite import Caps
 from harness.spec.task import Task
 from harness.store import HashIndex, Store, canonical_json, key_of
 
@@ -485,11 +487,12 @@ def test_leaks_above_their_share_refuse():
 def test_cut_and_capped_tasks_show_under_a_name_of_their_own():
     catalog = Catalog.load([])
     suite = catalog.suite("small")
-    assert shown_name(suite, catalog.task("xnli")) == "xnli@small"
-    assert shown_name(suite, catalog.task("tatoeba")) == "tatoeba"  # task_caps: {tatoeba: {}} lifts the caps
-    assert shown_name(catalog.suite("mini"), catalog.task("mini_xnli")) == "mini_xnli"
+    suite = suite.model_copy(update={"task_caps": suite.task_caps | {"tatoeba": Caps()}})
+    assert suite.shown_name(catalog.task("xnli")) == "xnli@small"
+    assert suite.shown_name(catalog.task("tatoeba")) == "tatoeba"  # `{}` lifts the caps
+    assert catalog.suite("mini").shown_name(catalog.task("mini_xnli")) == "mini_xnli"
     limited = with_limit(suite, 50)
-    assert shown_name(limited, catalog.task("tatoeba")) == "tatoeba@small"
+    assert limited.shown_name(catalog.task("tatoeba")) == "tatoeba@small"
     assert (limited.caps.test, limited.caps.train) == (50, suite.caps.train)
     assert {caps.test for caps in limited.task_caps.values()} == {50}
 

@@ -7,7 +7,7 @@ differ only in the folder that is searched. What a result depends on is the cont
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.data import mini
@@ -62,17 +62,17 @@ class Locator:
 
         What is not on this machine comes back with `missing` set. MissingError only if the task has no such split at all.
         """
-        cap, task = self._cap(task, phase), self.owner(task, phase)
+        cap, task = self.cap(task, phase), self.owner(task, phase)
         at = (task.task, phase, language, languages, cap)
         if at not in self._known:
             self._known[at] = self._rows(task, phase, language, languages, cap)
         return self._known[at]
 
-    def uncapped(self, task: Task, phase: str, language: str) -> Dataset:
-        """All rows of a split in one language, whatever the suite caps."""
-        return self._rows(self.owner(task, phase), phase, language, (), None)
+    def uncapped(self, task: Task, phase: str, languages: tuple[str, ...] = ()) -> Dataset:
+        """All rows of a split, whatever the suite caps."""
+        return self._rows(self.owner(task, phase), phase, None, languages, None)
 
-    def _cap(self, task: Task, phase: str) -> int | None:
+    def cap(self, task: Task, phase: str) -> int | None:
         """The cap that the suite names for this task, else for the one whose rows it reads, else for all."""
         if self.suite is None:
             return None
@@ -203,6 +203,11 @@ def splits(task: Task) -> Iterator[tuple[str, str | None]]:
         if getattr(task, phase) is not None:
             every = phase == "test" or (phase == "dev" and FAMILIES[task.family].tuned)
             yield from ((phase, language) for language in (task.languages if every else [None]))
+
+
+def as_text(dataset: Dataset) -> Dataset:
+    """The same rows as plain text, for masked-LM."""
+    return replace(dataset, identity={**dataset.identity, "as_text": True})
 
 
 def union(name: str, members: list[Dataset], cap: int | None) -> Dataset:

@@ -26,9 +26,20 @@ def load(dataset: dict) -> list[dict]:
 
     Raises SpecError when a column is missing or a label is unknown: what, in which row, what would be right.
     """
+    rows = _load(dataset)
+    return [{"id": row["id"], "text": text_of(row)} for row in rows] if dataset["identity"].get("as_text") else rows
+
+
+def text_of(row: dict) -> str:
+    """All that a row says, without its label: what masked-LM reads in its place."""
+    names = ("text", "text_pair", "context", "question", "source", "target")
+    return " ".join([*(row[name] for name in names if row.get(name)), *row.get("tokens", []), *row.get("choices", [])])
+
+
+def _load(dataset: dict) -> list[dict]:
     identity, name = dataset["identity"], dataset["name"]
     if "union" in identity:
-        return _capped(_union(dataset), identity["cap"])
+        return capped(_union(dataset), identity["cap"])
     if identity["family"] == "bitext_mining":
         return _capped_heaps(_read_bitext(dataset), identity["cap"])
     raw: list[tuple[int | str, dict]] = []
@@ -42,7 +53,7 @@ def load(dataset: dict) -> list[dict]:
     rows = [shape(number, row) for number, row in raw]
     if not rows:
         raise SpecError(f"{name}: no rows; check its split and its where")
-    return _capped(_unique_ids(rows), identity["cap"])
+    return capped(_unique_ids(rows), identity["cap"])
 
 
 def _union(dataset: dict) -> list[dict]:
@@ -107,12 +118,12 @@ def _capped_heaps(rows: list[dict], cap: int | None) -> list[dict]:
     if cap is None:
         return rows
     sides = {side: [row for row in rows if row["side"] == side] for side in ("source", "target")}
-    paired = _capped([row for row in sides["source"] if row["pairs"]], cap)
+    paired = capped([row for row in sides["source"] if row["pairs"]], cap)
     partners = list(dict.fromkeys(i for row in paired for i in row["pairs"]))[:cap]
     kept = {row["id"] for row in paired} | set(partners)
     for some in sides.values():
         others = [row for row in some if row["id"] not in kept]
-        kept |= {row["id"] for row in _capped(others, max(0, cap - (len(some) - len(others))))}
+        kept |= {row["id"] for row in capped(others, max(0, cap - (len(some) - len(others))))}
     return [{**row, "pairs": [i for i in row["pairs"] if i in kept]} for row in rows if row["id"] in kept]
 
 
@@ -256,13 +267,19 @@ def _unique_ids(rows: list[dict]) -> list[dict]:
     return rows
 
 
-def _capped(rows: list[dict], cap: int | None) -> list[dict]:
+def capped(rows: list[dict], cap: int | None) -> list[dict]:
     """At most `cap` rows, in their order, chosen by a hash of the id: the same rows in every language and on every machine."""
     if cap is None or len(rows) <= cap:
         return rows
-
-    def rank(row: dict) -> bytes:
-        return hashlib.sha256(row["id"].encode()).digest()
-
-    kept = {row["id"] for row in sorted(rows, key=rank)[:cap]}
+    kept = {row["id"] for row in sorted(rows, key=_rank)[:cap]}
     return [row for row in rows if row["id"] in kept]
+
+
+def fold(rows: list[dict], number: int, of: int) -> list[dict]:
+    """Part `number` of `of` equal parts, in order; a hash of the id deals the rows out."""
+    kept = {row["id"] for row in sorted(rows, key=_rank)[number::of]}
+    return [row for row in rows if row["id"] in kept]
+
+
+def _rank(row: dict) -> bytes:
+    return hashlib.sha256(row["id"].encode()).digest()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harness.plan import WEIGHTS, Job, Plan, refused_leaks
+from harness.plan import JOB_VERSIONS, WEIGHTS, Job, Plan, refused_leaks
 from harness.store import Store
 
 TRIES = 2  # a worker that dies (out of memory, a killed process) gets its job once more
@@ -55,7 +55,7 @@ def drive(plan: Plan, store: Store, engine, listen: Listener, keep_weights: bool
     outcome = Outcome()
     for key, job in plan.jobs.items():
         store.write_job(key, job.body)
-    for only in ({"overlap"}, {"train", "evaluate", "overlap"}):
+    for only in ({"overlap"}, set(JOB_VERSIONS)):
         outcome.refused = refusals(plan, store)
         todo = [job for job in plan.todo(store, frozenset(outcome.refused)) if job.kind in only]
         if todo:

@@ -9,6 +9,8 @@
     loss(logits, features)                      → the summed loss of these features
     decode(logits, features, rows, task)        → one prediction a row (plain JSON)
     gold(row)                                   → what the metric compares a prediction with
+    bits(logits, features, rows, task)          → −log2 of the probability of each row's gold (FamilySpec.bits)
+    null_bits(training, rows, task)             → the same without any input: what is known from training labels alone
 
 `embedded` families (retrieval, bitext_mining) have predict(embed, rows, task, dev) and gold(row): nothing is trained.
 A feature may have `parts` (several texts: one a choice) and then says its `length`; `truncated` says that text was cut.

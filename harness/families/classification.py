@@ -3,6 +3,8 @@
 The head is XTREME's (RobertaClassificationHead): dropout, dense, tanh, dropout, out, on the first token of the last layer.
 """
 
+from collections import Counter
+
 import numpy as np
 import torch
 from torch import nn
@@ -94,3 +96,31 @@ def decode(logits: list[np.ndarray], features: list[dict], rows: list[dict], tas
 def gold(row: dict) -> str:
     """The row's label."""
     return row["label"]
+
+
+def bits(logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict) -> list[float]:
+    """Per row −log2 of the probability of its label."""
+    return [float(code_lengths(row)[feature["label"]]) for row, feature in zip(logits, features, strict=True)]
+
+
+def null_bits(training: list[dict], rows: list[dict], task: dict) -> list[float]:
+    """Per row −log2 of its label's share of the training rows, one added to each count."""
+    return label_bits([row["label"] for row in training], [row["label"] for row in rows], task["labels"])
+
+
+def code_lengths(logits: np.ndarray) -> np.ndarray:
+    """−log2 of the softmax over the last axis; float64."""
+    logits = logits.astype(np.float64)
+    peak = logits.max(-1, keepdims=True)
+    return (np.log(np.exp(logits - peak).sum(-1, keepdims=True)) + peak - logits) / np.log(2)
+
+
+def label_bits(known: list[str], asked: list[str], labels: list[str]) -> list[float]:
+    """−log2 of each asked label's share of the known ones.
+
+    A model that is trained on the same labels without any input (Ethayarajh et al. 2022, section 2) can only come to
+    these shares, so they stand for it. One is added to each count, since a label may be missing.
+    """
+    counts = Counter(known)
+    total = len(known) + len(labels)
+    return [float(np.log2(total / (counts[label] + 1))) for label in asked]

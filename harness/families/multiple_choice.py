@@ -4,6 +4,8 @@ Each choice is read with the text as a pair, so that a row is as many sequences 
 a softmax over a row's choices decides (Zellers et al. 2019, arXiv 1905.07830, section 4).
 """
 
+import math
+
 import torch
 from torch import nn
 
@@ -66,3 +68,9 @@ def head(encoder, body: nn.Module, task: dict, dropout: float) -> nn.Module:
 
 # From the logits on a choice is a label: cross-entropy over a row's choices, summed over rows; the highest is the answer.
 terms, loss, decode, gold = classification.terms, classification.loss, classification.decode, classification.gold
+bits = classification.bits
+
+
+def null_bits(training: list[dict], rows: list[dict], task: dict) -> list[float]:
+    """Without a text all choices look alike to a head that scores each by itself: log2 of their number."""
+    return [math.log2(len(task["labels"]))] * len(rows)

@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from harness.families import classification
+
 RESERVED = 3  # places XTREME leaves for special tokens, whatever the tokenizer adds
 IGNORE = -100
 
@@ -111,3 +113,19 @@ def decode(logits: list[np.ndarray], features: list[dict], rows: list[dict], tas
 def gold(row: dict) -> list[str]:
     """The sentence's tags."""
     return row["tags"]
+
+
+def bits(logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict) -> list[float]:
+    """Per sentence the mean over its words of −log2 of the probability of the gold tag."""
+    found: list[list[float]] = [[] for _ in rows]
+    for scores, feature in zip(logits, features, strict=True):
+        words = classification.code_lengths(scores[feature["firsts"]])
+        found[feature["row"]] += [float(words[i, label]) for i, label in enumerate(feature["labels"])]
+    return [sum(words) / max(1, len(words)) for words in found]
+
+
+def null_bits(training: list[dict], rows: list[dict], task: dict) -> list[float]:
+    """Per sentence the mean over its words of −log2 of the tag's share of the training words."""
+    known = [tag for row in training for tag in row["tags"]]
+    words = iter(classification.label_bits(known, [tag for row in rows for tag in row["tags"]], _classes(task)))
+    return [sum(next(words) for _ in row["tags"]) / max(1, len(row["tags"])) for row in rows]

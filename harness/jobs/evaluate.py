@@ -1,7 +1,11 @@
 """Every language of a target from one model load. Predictions are the artefact; scores come from predictions alone.
 
-Writes predictions/LANG.jsonl ({"id", "prediction"} a line, in row order), scores.json and examples.json (per-example
-sufficient statistics), so that a score can be recomputed without a model.
+Writes, for each language:
+    predictions/LANG.jsonl  {"id", "prediction"} a line, in row order
+    scores.json             facts: n, truncated, unknown, constant, placeholder, a family's own; what follows from them and from
+                            the examples: flags, metrics, main, null, null_name, above_null, stderr; of retrieval, centred
+    examples.json           id, and the metric's examples, from which `harness.metrics.rescore` gives the score again, without
+                            a model or data; of retrieval, centred
 """
 
 import json
@@ -14,12 +18,10 @@ from harness.data.batching import feature_length, micro_batches
 from harness.data.inspect import placeholder
 from harness.families import EMBEDDED, FAMILIES, TRAINED, TaskModel, build
 from harness.jobs.context import Context, Stopped, device, make_deterministic
-from harness.metrics import METRICS
+from harness.metrics import METRICS, main_from_totals, resampled
+from harness.metrics.flags import language_flags
 
 TOKENS_PER_FORWARD = {"cpu": 2048, "cuda": 16384}  # padded; not in keys
-FEW_ROWS = 50
-TRUNCATED_SHARE = 0.01  # rows that lost text
-UNKNOWN_SHARE = 0.05  # pieces the vocabulary does not know: above it the encoder reads holes
 
 
 def run(ctx: Context) -> None:
@@ -45,25 +47,30 @@ def run(ctx: Context) -> None:
 
 
 def score_language(task: dict, rows: list[dict], predictions: list, language: str, facts: dict) -> tuple[dict, dict]:
-    """(scores, per-example statistics) of one language; `flags` say what is wrong with the numbers."""
-    golds = [FAMILIES[task["family"]].gold(row) for row in rows]
-    summary = {"n": len(rows), "flags": ["few_rows"] if len(rows) < FEW_ROWS else [], **facts}
-    if facts["truncated"] > TRUNCATED_SHARE * len(rows):
-        summary["flags"].append("truncated")
-    if facts["unknown"] > UNKNOWN_SHARE:
-        summary["flags"].append("unknown")
-    if placeholder(task["family"], rows):
-        return summary | {"flags": [*summary["flags"], "placeholder"]}, {}
-    scored = METRICS[task["metric"]](golds, predictions, language)
-    answers = {json.dumps(a) for p in predictions for a in (p if isinstance(p, list) else [p])}  # of tagging, each tag
-    if len(answers) <= 1 and len(rows) > 1:
-        summary["flags"].append("constant")
-    if not scored.learned:
-        summary["flags"].append("floor")
-    if "majority" in scored.metrics and scored.metrics["accuracy"] < scored.metrics["majority"]:
-        summary["flags"].append("below_majority")
-    summary |= {name: getattr(scored, name) for name in ("metrics", "main", "null", "null_name", "above_null", "stderr")}
-    return summary, {"id": [row["id"] for row in rows]} | scored.examples
+    """(facts and score of one language with the flags that say what is wrong with it, per-example statistics).
+
+    facts  truncated, unknown (see `text_facts`) and what else the family says; of retrieval also `centred`, the ids that were
+           found after mean-centring: they become an accuracy (0-100) and 0 or 1 a row
+    Hidden labels are not scored: then there are facts and flags alone.
+    """
+    metric, golds = METRICS[task["metric"]], [FAMILIES[task["family"]].gold(row) for row in rows]
+    facts = {"n": len(rows), **facts, "constant": _constant(predictions), "placeholder": placeholder(task["family"], rows)}
+    centred = facts.pop("centred", None)
+    if facts["placeholder"]:
+        return facts | {"flags": language_flags(facts, None)}, {}
+    scored = metric(golds, predictions, language)
+    derived = {name: getattr(scored, name) for name in ("metrics", "main", "null", "null_name", "above_null", "stderr")}
+    examples = {"id": [row["id"] for row in rows], **scored.examples}
+    if centred is not None:
+        examples["centred"] = resampled(task["metric"], metric(golds, centred, language).examples)["correct"]
+        derived["centred"] = main_from_totals(task["metric"])({"correct": sum(examples["centred"]), "n": len(rows)})
+    return facts | derived | {"flags": language_flags(facts, scored)}, examples
+
+
+def _constant(predictions: list) -> bool:
+    """Whether several rows all got the same answer; of a list each entry is an answer, so that one tag everywhere is one."""
+    answers = {json.dumps(a) for p in predictions for a in (p if isinstance(p, list) else [p])}
+    return len(answers) <= 1 and len(predictions) > 1
 
 
 def text_facts(features: list[dict], encoder) -> dict:
@@ -79,11 +86,11 @@ def text_facts(features: list[dict], encoder) -> dict:
 
 
 def score_dev(model: TaskModel, head: int, part, encoder, where: str) -> dict:
-    """One part of a training on its dev rows, as train.json keeps it."""
+    """One part of a training on its dev rows: its score, and under `examples` what that follows from."""
     predictions, _ = predict_rows(model, part.family, encoder, part.task, part.dev, where, head)
     scored = METRICS[part.task["metric"]]([part.family.gold(row) for row in part.dev], predictions, "en")
     named = {name: getattr(scored, name) for name in ("metrics", "main", "null", "above_null", "stderr")}
-    return named | {"learned": bool(scored.learned), "dev_rows": len(part.dev)}
+    return named | {"learned": bool(scored.learned), "dev_rows": len(part.dev), "examples": scored.examples}
 
 
 def predict_rows(
@@ -108,16 +115,21 @@ def forward(compute, encoder, features: list[dict], where: str) -> list[np.ndarr
     return outputs
 
 
-def _trained(ctx: Context, encoder):
+def load_model(ctx: Context, encoder, task: dict, key: str, where: str) -> TaskModel:
+    """The model of one task that the train job `key` left."""
     from safetensors.torch import load_file
 
     from harness.jobs.train import WEIGHTS
 
+    model = build(encoder, {"": task}, 0.0, 0.0, seed=lambda name: 0)
+    model.load_state_dict(load_file(ctx.store.path(key, WEIGHTS)))
+    return model.to(where)
+
+
+def _trained(ctx: Context, encoder):
     task, where = ctx.job["spec"]["task"], device()
     family = TRAINED[task["family"]]
-    model = build(encoder, {"": task}, 0.0, 0.0, seed=lambda name: 0)
-    model.load_state_dict(load_file(ctx.store.path(ctx.job["spec"]["model"], WEIGHTS)))
-    model.to(where)
+    model = load_model(ctx, encoder, task, ctx.job["spec"]["model"], where)
 
     def predict(rows: list[dict], dev: None) -> tuple[list, dict]:
         predictions, features = predict_rows(model, family, encoder, task, rows, where)

@@ -5,6 +5,7 @@ import numpy as np
 from harness.data import rows as data_rows
 from harness.data.batching import epoch_batches, feature_length, stream_seed
 from harness.families import TRAINED
+from harness.jobs.bits import measured_bits
 from harness.jobs.context import Context, JobError
 
 
@@ -15,7 +16,7 @@ class Part:
         spec, recipe = ctx.job["spec"], ctx.job["spec"]["recipe"]
         self.name, self.task, self.recipe, self.encoder = name, spec["tasks"][name], recipe, encoder
         self.family = TRAINED[self.task["family"]]
-        rows = data_rows.load(ctx.job["train"][name])
+        rows = self.training = training_rows(ctx, name)
         self.rows = len(rows)
         self.features = self.family.encode(rows, encoder, self.task, training=True)
         if not self.features:
@@ -25,6 +26,10 @@ class Part:
         self.per_epoch = -(-len(self.features) // recipe["batch_size"])
         self._seed = lambda purpose: stream_seed(spec["seed"], spec["phase"], name, purpose)
         self._drawn: tuple[int, list[np.ndarray]] = (-1, [])  # an epoch and its batches
+
+    def gold_bits(self, model, where: str) -> list[float]:
+        """Per training row −log2 of the probability that the model gives its gold label."""
+        return measured_bits(model, self.family, self.encoder, self.task, self.training, where)
 
     def _epoch(self, epoch: int) -> list[np.ndarray]:
         if self._drawn[0] != epoch:
@@ -40,3 +45,27 @@ class Part:
         if corrupt is None:
             return features
         return corrupt(features, np.random.default_rng([self._seed("mask"), number]), self.encoder, self.task)
+
+
+def training_rows(ctx: Context, name: str) -> list[dict]:
+    """The rows a training reads: all of its task's, a fold, or a subset that a select job chose; shuffled for a control."""
+    spec, rows = ctx.job["spec"], data_rows.load(ctx.job["train"][name])
+    part = spec["rows"] or {}
+    if "fold" in part:
+        rows = data_rows.fold(rows, *part["fold"])
+    if "subset" in part:
+        chosen = set(ctx.store.read_json(part["subset"], "subset.json")["ids"])
+        rows = data_rows.capped([row for row in rows if row["id"] in chosen], part["cap"])
+    if spec["control"] == "shuffled_labels":
+        rows = shuffled_labels(rows, stream_seed(spec["seed"], spec["phase"], name, "labels"))
+    return rows
+
+
+def shuffled_labels(rows: list[dict], seed: int) -> list[dict]:
+    """The same texts and the same labels (or words and tags), dealt out anew: all that labels could teach is gone."""
+    rng = np.random.default_rng(seed)
+    if "label" in rows[0]:
+        return [{**row, "label": rows[i]["label"]} for row, i in zip(rows, rng.permutation(len(rows)), strict=True)]
+    tags = [tag for row in rows for tag in row["tags"]]
+    dealt = iter([tags[i] for i in rng.permutation(len(tags))])
+    return [{**row, "tags": [next(dealt) for _ in row["tags"]]} for row in rows]

@@ -20,7 +20,7 @@ from harness.errors import HarnessError
 from harness.jobs.context import Context, JobError, Stopped, environment
 from harness.store import Store, disk_errors
 
-JOBS = {"train": "harness.jobs.train", "evaluate": "harness.jobs.evaluate", "overlap": "harness.jobs.overlap"}
+JOBS = {kind: f"harness.jobs.{kind}" for kind in ("train", "select", "pvi", "evaluate", "overlap")}
 
 Report = Callable[[int, int], None]
 

@@ -33,7 +33,11 @@ LOG_POINTS = 200  # lines in metrics.jsonl, about
 
 
 def run(ctx: Context) -> None:
-    """Train one model on one task or several; writes WEIGHTS, train.json (dev score, best update, counts), metrics.jsonl."""
+    """Train one model on one task or several.
+
+    Writes WEIGHTS, train.json (dev score, best update, counts), dev.json (the per-example statistics behind the dev score),
+    metrics.jsonl; if the job says `watch`, dynamics.json.
+    """
     spec, recipe, encoder = ctx.job["spec"], ctx.job["spec"]["recipe"], ctx.encoder()
     names = "+".join(spec["tasks"])
     make_deterministic(stream_seed(spec["seed"], spec["phase"], names, "dropout"))
@@ -64,6 +68,8 @@ def run(ctx: Context) -> None:
             loop.write_log()
         if loop.step in dev_at:
             loop.look_at_dev()
+        if spec["watch"] and (loop.step % parts[0].per_epoch == 0 or loop.step == updates):
+            loop.watch()
         ctx.progress(loop.step, updates)
     loop.finish()
 
@@ -97,6 +103,7 @@ class _Loop:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, factor)
         self.step, self.tokens, self.loss, self.log = 0, 0, [], []
         self.best: dict | None = None
+        self.watched: list[list[float]] = []  # per epoch, per training row
 
     def update(self, part: int, features: list[dict]) -> None:
         """One optimizer step over a batch of one part: the mean gradient over the batch's terms."""
@@ -140,6 +147,12 @@ class _Loop:
             weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
             self.best = {"main": main, "update": self.step, "tasks": scored, "weights": weights}
 
+    def watch(self) -> None:
+        """Note the probability of each training row's gold label (training dynamics, Swayamdipta et al. 2020, section 2)."""
+        rng = torch.get_rng_state()
+        self.watched.append([round(2.0**-bits, 6) for bits in self.parts[0].gold_bits(self.model, self.device)])
+        torch.set_rng_state(rng)
+
     def checkpoint(self) -> None:
         """Save everything; the pointer with the file's hash is written last, so a torn file is never resumed from."""
         folder = self.ctx.store.checkpoint_dir(self.ctx.key)
@@ -150,7 +163,7 @@ class _Loop:
             "schedule": self.schedule.state_dict(),
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state_all() if self.device == "cuda" else [],
-            "position": {"step": self.step, "tokens": self.tokens, "loss": self.loss, "log": self.log, "best": self.best},
+            "position": {name: getattr(self, name) for name in ("step", "tokens", "loss", "log", "best", "watched")},
         }
         with _plain_disk_errors(), file.open("wb") as stream:
             torch.save(state, stream)
@@ -193,6 +206,11 @@ class _Loop:
         with _plain_disk_errors():
             save_file(weights, self.ctx.workdir / WEIGHTS)
         tasks = {part.name: {"rows": part.rows, "features": len(part.features)} for part in self.parts}
+        examples = {name: one.pop("examples") for name, one in best.get("tasks", {}).items()}
+        (self.ctx.workdir / "dev.json").write_text(json.dumps(examples, sort_keys=True))
+        if self.watched:
+            dynamics = {"id": [row["id"] for row in self.parts[0].training], "gold_probability": self.watched}
+            (self.ctx.workdir / "dynamics.json").write_text(json.dumps(dynamics))
         summary = {"updates": self.step, "tokens": self.tokens, "tasks": tasks, "best": best}
         (self.ctx.workdir / "train.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
         lines = [json.dumps(line) + "\n" for line in self.log]

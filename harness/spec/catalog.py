@@ -16,7 +16,7 @@ from harness.spec.explain import nearest
 from harness.spec.family import FAMILIES
 from harness.spec.reader import Source, load, problems, validate
 from harness.spec.recipe import PHASES, Cut, Protocol, Setting
-from harness.spec.suite import Suite
+from harness.spec.suite import Intermediate, Suite
 from harness.spec.task import Rows, Task
 
 # A suite names its protocol, so `suite` is looked for first.
@@ -165,6 +165,8 @@ class Catalog:
                 for language in arm.intermediate.languages if spoken else []:
                     if language not in spoken:
                         yield f"{source.at('arms', i)}: {wanted} has no rows in {language!r}{nearest(language, spoken)}"
+                if wanted in self.tasks:
+                    yield from self._broken_part(self.tasks[wanted], arm.intermediate, source.at("arms", i))
         for i, target in enumerate(suite.targets):
             yield from self._broken_role("target", target, source.at("targets", i))
         if suite.protocol:
@@ -177,6 +179,16 @@ class Catalog:
             yield from self._broken_names("suite", name, suite.recipes.families, "recipes", "families", families=True)
         also = [*PHASES, *FAMILIES, *(arm.name for arm in suite.arms)]
         yield from self._broken_names("suite", name, suite.changes, "changes", also=also)
+
+    def _broken_part(self, task: Task, intermediate: Intermediate, at: str) -> Iterator[str]:
+        """A subset or a control that the task's family cannot give."""
+        able = ", ".join(name for name, family in FAMILIES.items() if family.bits)
+        ranked = intermediate.subset and intermediate.subset.by
+        if (ranked or intermediate.control == "shuffled_labels") and not FAMILIES[task.family].bits:
+            what = f"rows of {task.family} cannot be ranked" if ranked else f"labels of {task.family} cannot be shuffled"
+            yield f"{at}: {what}, only those of {able}; `keep: random` and `control: masked_lm` work"
+        if intermediate.control == "masked_lm" and task.family == "mlm":
+            yield f"{at}: {task.task} is masked-LM already"
 
     def _broken_role(self, role: str, wanted: str, at: str) -> Iterator[str]:
         yield from self._unknown("task", wanted, at)

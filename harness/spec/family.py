@@ -94,6 +94,7 @@ class FamilySpec(NamedTuple):
     trained: bool
     metrics: tuple[str, ...]
     tuned: bool = False  # dev rows in every test language set a threshold
+    bits: bool = False  # it can say the probability of a row's gold label: PVI, training dynamics, shuffled labels
     difficulty: bool = True  # as an intermediate it is easy or hard; masked-LM is neither, it is a control
 
 
@@ -106,6 +107,7 @@ FAMILIES: dict[str, FamilySpec] = {
         True,
         True,
         ("accuracy", "accuracy_f1"),
+        bits=True,
     ),
     "multiple_choice": FamilySpec(
         1,
@@ -115,6 +117,7 @@ FAMILIES: dict[str, FamilySpec] = {
         True,
         True,
         ("accuracy",),
+        bits=True,
     ),
     "tagging": FamilySpec(
         2,  # 2: the separators and the extra class of XTREME
@@ -124,6 +127,7 @@ FAMILIES: dict[str, FamilySpec] = {
         True,
         True,
         ("span_f1", "token_accuracy"),
+        bits=True,
     ),
     "span_qa": FamilySpec(
         3,  # 2: answers keep their final combining marks (Hindi, Thai); 3: spaces belong to no piece

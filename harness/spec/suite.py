@@ -45,12 +45,39 @@ class Sampler(Strict):
         return {task: weight(task) / total for task in rows}
 
 
+class Subset(Strict):
+    """A part of one task's training rows, so that easy and hard parts of the same task compare at equal size.
+
+    Each label gives the same share of its rows, so that all subsets of a task have the same size and label balance.
+
+    by pvi          −log2 g(y) + log2 g'(y | x), by a model that has not trained on the row (Ethayarajh et al. 2022)
+    by confidence   mean probability of the gold label over the epochs of a training (Swayamdipta et al. 2020)
+    by variability  its standard deviation over the epochs; ranks `ambiguous` rows only
+    """
+
+    by: Literal["pvi", "confidence", "variability"] | None = None
+    keep: Literal["easiest", "hardest", "ambiguous", "random"]
+    fraction: float = Field(gt=0, lt=1, description="share of the task's training rows, before a cap")
+
+    @model_validator(mode="after")
+    def _ranked(self):
+        if (self.by is None) != (self.keep == "random"):
+            raise ValueError("by: easiest, hardest and ambiguous need `by:` (pvi, confidence, variability), random has none")
+        if (self.by == "variability") != (self.keep == "ambiguous"):
+            raise ValueError("by: `variability` ranks `ambiguous` rows, and only they go with it")
+        return self
+
+
 class Intermediate(Strict):
-    """What an arm trains on first: one task, or several at once with a head each."""
+    """What an arm trains on first: one task, several at once with a head each, a subset of one, or a control."""
 
     tasks: list[Name] = Field(min_length=1)
     sampler: Annotated[Sampler, BeforeValidator(lambda value: {"by": value} if isinstance(value, str) else value)] = Sampler()
     languages: list[Language] = Field([], description="train on rows of these languages in place of English (translated data)")
+    subset: Subset | None = Field(None, description="train on a part of the rows, chosen by how hard they are")
+    control: Literal["shuffled_labels", "masked_lm"] | None = Field(
+        None, description="the same rows with their labels shuffled, or as text for masked-LM: more updates without the content"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -67,6 +94,8 @@ class Intermediate(Strict):
     def _sound(self):
         if len(set(self.tasks)) != len(self.tasks):
             raise ValueError("tasks: one is listed twice")
+        if len(self.tasks) > 1 and (self.subset or self.control):
+            raise ValueError(f"{'subset' if self.subset else 'control'}: it is of one task, not of a mixture")
         if self.sampler.weights and set(self.sampler.weights) != set(self.tasks):
             raise ValueError("sampler: weights name each of the tasks, and no other")
         return self
@@ -109,6 +138,14 @@ class Arm(Strict):
         """Whether nothing is trained before the target."""
         return self.intermediate is None
 
+    @property
+    def kind(self) -> Literal["baseline", "task", "mixture", "subset", "control"]:
+        """What it is compared as: only tasks are easy or hard."""
+        given = self.intermediate
+        if given is None:
+            return "baseline"
+        return "control" if given.control else "subset" if given.subset else "mixture" if len(given.tasks) > 1 else "task"
+
 
 class Caps(Strict):
     """At most this many rows per split, chosen by a hash of the row's id: the same in every language that has the same ids."""
@@ -119,9 +156,22 @@ class Caps(Strict):
 
 
 class SplitRule(Strict):
-    """How learned intermediates are told easy from hard. `declared`: each task's own `difficulty.declared`."""
+    """How learned intermediates are told easy from hard (DESIGN, "Difficulty").
 
-    by: Literal["declared"] = "declared"
+    median     hard = above the median headroom; with an odd number the median one joins neither side
+    threshold  hard = headroom above `value`
+    pvi        as median, by PVI as a share of H(Y); hard = below
+    declared   each task's own `difficulty.declared`
+    """
+
+    by: Literal["median", "threshold", "pvi", "declared"] = "median"
+    value: float | None = Field(None, description="of `by: threshold`: a headroom, 1 = chance, 0 = people")
+
+    @model_validator(mode="after")
+    def _value_when_asked(self):
+        if (self.by == "threshold") != (self.value is not None):
+            raise ValueError("`value: number` goes with `by: threshold`, and only with it")
+        return self
 
 
 class Suite(Strict):
@@ -143,6 +193,7 @@ class Suite(Strict):
     task_caps: dict[str, Caps] = Field({}, description="caps of single tasks, in place of `caps`")
     cuts: dict[str, Cut] = {}
     split_rule: SplitRule = SplitRule()
+    pvi: bool = Field(False, description="measure every intermediate's PVI too; `split_rule: {by: pvi}` does so anyway")
     left_out: list[str] = Field([], description="tasks that a run did without (`eval --without NAME`), shown on the board")
     waives: list[Literal["unlearned", "leak", "placeholder"]] = Field(
         [], description="refusals this suite does without, shown on the board"
@@ -166,9 +217,27 @@ class Suite(Strict):
         return self
 
     @property
+    def measures_pvi(self) -> bool:
+        """Whether the PVI of intermediates is measured."""
+        return self.pvi or self.split_rule.by == "pvi"
+
+    @property
     def baseline(self) -> str:
         """The name of the arm that trains on nothing first."""
         return next(arm.name for arm in self.arms if arm.is_baseline)
+
+    def shown_name(self, task: Task) -> str:
+        """A task's name on the board: `task@LABEL` where its rows, or those it trains on, are cut or capped.
+
+        So a number of fewer rows never shares a column with the whole one.
+        """
+        cut = self.cuts.get(task.task)
+        read = [(getattr(cut, phase, None) or getattr(task, phase)) for phase in ("train", "dev", "test")]
+        related = [task.task, *(name for rows in read if rows for name in [rows.task, *rows.tasks] if name)]
+        capped = any(self.task_caps.get(name, self.caps) != Caps() for name in related)
+        cuts = [self.cuts[name] for name in related if name in self.cuts]
+        label = self.suite if capped or any(not own.label for own in cuts) else cuts[0].label if cuts else None
+        return f"{task.task}@{label}" if label else task.task
 
     def under(self, protocol: Protocol, family_of: dict[str, str]) -> "Suite":
         """This suite with the protocol's recipes, settings and cuts filled in.

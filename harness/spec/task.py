@@ -139,6 +139,9 @@ class Difficulty(Strict):
 
     declared: Literal["easy", "hard"]
     why: str
+    variant_of: Name | None = Field(
+        None, description="it is that task in other words (translated): compared with it, no task of its own"
+    )
     chance: Figure | None = None
     human: Figure | None = None
 

@@ -1,0 +1,29 @@
+"""How much a trained intermediate knows of its own dev rows beyond their labels' frequencies: pointwise V-information.
+
+PVI(x → y) = −log2 g(y | no input) + log2 g'(y | x) (Ethayarajh et al. 2022, arXiv 2110.08420, section 2). g' is the trained
+model, g the label shares of its training rows (`families`, null_bits). Writes pvi.json: id, bits (−log2 g') and null_bits
+(−log2 g) per dev row, rounded to 4 decimals; PVI is their difference.
+"""
+
+import json
+
+from harness.data import rows as data_rows
+from harness.families import TRAINED
+from harness.jobs.bits import measured_bits
+from harness.jobs.context import Context, device, make_deterministic
+from harness.jobs.evaluate import load_model
+
+
+def run(ctx: Context) -> None:
+    """Measure the dev rows of the job's one task."""
+    task, (name,) = ctx.job["spec"]["task"], ctx.job["dev"]
+    make_deterministic(0)
+    encoder, where, family = ctx.encoder(), device(), TRAINED[task["family"]]
+    model = load_model(ctx, encoder, task, ctx.job["spec"]["model"], where)
+    dev = data_rows.load(ctx.job["dev"][name])[: ctx.job["spec"]["dev_rows"]]
+    found = {
+        "id": [row["id"] for row in dev],
+        "bits": [round(bits, 4) for bits in measured_bits(model, family, encoder, task, dev, where)],
+        "null_bits": [round(bits, 4) for bits in family.null_bits(data_rows.load(ctx.job["train"][name]), dev, task)],
+    }
+    (ctx.workdir / "pvi.json").write_text(json.dumps(found))

@@ -1,0 +1,79 @@
+"""Which rows of a task are its easiest, hardest, most ambiguous, or a random share: the rows that a subset arm trains on.
+
+Each label gives the same share of its rows whatever is kept, so that all subsets of a task have one size and one label
+balance. Writes subset.json: ids, and counts per label; ranks.json: what each row was ranked by.
+"""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from statistics import fmean, pstdev
+
+from harness.data import rows as data_rows
+from harness.families import TRAINED
+from harness.jobs.bits import measured_bits
+from harness.jobs.context import Context, Stopped, device, make_deterministic
+from harness.jobs.evaluate import load_model
+
+
+def run(ctx: Context) -> None:
+    """Rank the rows of the job's one task and keep the share that its subset names."""
+    spec, (name,) = ctx.job["spec"], ctx.job["train"]
+    rows, subset = data_rows.load(ctx.job["train"][name]), spec["subset"]
+    ranks = _by_pvi(ctx, rows) if subset["by"] == "pvi" else _by_dynamics(ctx, rows) if subset["by"] else {}
+    ids = chosen(rows, ranks.get(subset["by"]), subset["keep"], subset["fraction"], spec["seed"])
+    kept = set(ids)
+    labels = Counter(row["label"] for row in rows if row["id"] in kept and "label" in row)
+    found = {"ids": ids, "pool": len(rows), "rows": len(ids), "labels": dict(sorted(labels.items()))}
+    (ctx.workdir / "subset.json").write_text(json.dumps(found, indent=1))
+    (ctx.workdir / "ranks.json").write_text(json.dumps({"id": [row["id"] for row in rows], **ranks}))
+
+
+def chosen(rows: list[dict], values: list[float] | None, keep: str, fraction: float, seed: int) -> list[str]:
+    """Ids, in the order of the rows: of each label the share `fraction` (rounded down, at least one row).
+
+    `values`: one a row, high = easy (pvi, confidence) or ambiguous (variability); None for random. Ties, and random rows,
+    go by a hash of seed and id.
+    """
+    sign = -1 if keep in ("easiest", "ambiguous") else 1
+    by_label: dict[str, list[tuple]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        dice = hashlib.sha256(f"{seed}\0{row['id']}".encode()).digest()
+        by_label[row.get("label", "")].append((sign * values[i] if values else 0.0, dice, row["id"]))
+    kept = {i for some in by_label.values() for *_, i in sorted(some)[: max(1, int(fraction * len(some)))]}
+    return [row["id"] for row in rows if row["id"] in kept]
+
+
+def _by_pvi(ctx: Context, rows: list[dict]) -> dict[str, list[float]]:
+    """PVI of each row by a model that has not seen it: model i trained on fold i, so it measures the other folds.
+
+    A row that several models measure gets the mean.
+    """
+    make_deterministic(0)
+    task, models = ctx.job["spec"]["task"], ctx.job["spec"]["models"]
+    encoder, where, family = ctx.encoder(), device(), TRAINED[task["family"]]
+    found: dict[str, list[float]] = {row["id"]: [] for row in rows}
+    for number, key in enumerate(models):
+        if ctx.stopping():
+            raise Stopped
+        training = data_rows.fold(rows, number, len(models))
+        seen = {row["id"] for row in training}
+        others = [row for row in rows if row["id"] not in seen]
+        model = load_model(ctx, encoder, task, key, where)
+        bits = measured_bits(model, family, encoder, task, others, where)
+        for row, known, null in zip(others, bits, family.null_bits(training, others, task), strict=True):
+            found[row["id"]].append(null - known)
+        ctx.progress(number + 1, len(models))
+    return {"pvi": [round(fmean(found[row["id"]]), 6) for row in rows]}
+
+
+def _by_dynamics(ctx: Context, rows: list[dict]) -> dict[str, list[float]]:
+    """Mean and standard deviation over the epochs of the gold label's probability (Swayamdipta et al. 2020, section 2)."""
+    (key,) = ctx.job["spec"]["models"]
+    dynamics = ctx.store.read_json(key, "dynamics.json")
+    of = dict(zip(dynamics["id"], zip(*dynamics["gold_probability"], strict=True), strict=True))
+    per_row = [of[row["id"]] for row in rows]
+    return {
+        "confidence": [round(fmean(one), 6) for one in per_row],
+        "variability": [round(pstdev(one), 6) for one in per_row],
+    }

@@ -1,0 +1,53 @@
+"""What a command line changes in a suite: the user's own tasks join, test rows are limited, tasks are left out."""
+
+from harness.errors import SpecError
+from harness.spec.catalog import Catalog
+from harness.spec.explain import nearest
+from harness.spec.suite import Arm, Caps, Intermediate, Suite
+
+
+def with_user_tasks(suite: Suite, catalog: Catalog) -> Suite:
+    """The suite plus every task of the user's own folders, each in the roles its YAML declares."""
+    own = [catalog.tasks[name] for kind, name in sorted(catalog.user) if kind == "task"]
+    targets = [t.task for t in own if "target" in t.role and t.task not in suite.targets]
+    present = {arm.name for arm in suite.arms}
+    wanted = [t.task for t in own if "intermediate" in t.role and t.task not in present]
+    arms = [Arm(intermediate=Intermediate(tasks=[task]), name=task) for task in wanted]
+    return suite.model_copy(update={"targets": [*suite.targets, *targets], "arms": [*suite.arms, *arms]})
+
+
+def with_limit(suite: Suite, rows: int) -> Suite:
+    """The suite with at most `rows` test rows everywhere: a partial run, which no release takes."""
+
+    def limited(caps: Caps) -> Caps:
+        return caps.model_copy(update={"test": min(rows, caps.test or rows)})
+
+    task_caps = {task: limited(caps) for task, caps in suite.task_caps.items()}
+    return suite.model_copy(update={"caps": limited(suite.caps), "task_caps": task_caps})
+
+
+def without(suite: Suite, names: list[str]) -> Suite:
+    """The suite without these tasks, as targets, as arms, and in mixtures: what a licence or a missing archive keeps away.
+
+    raises  SpecError: a name that the suite does not have, or nothing left
+    """
+    tasks = {task for arm in suite.arms if arm.intermediate for task in arm.intermediate.tasks}
+    known = {*tasks, *suite.targets, *(arm.name for arm in suite.arms if not arm.is_baseline)}
+    for name in names:
+        if name not in known:
+            raise SpecError(f"--without {name}: suite {suite.suite} has no such task or arm{nearest(name, known)}")
+    arms = []
+    for arm in suite.arms:
+        left = [task for task in arm.intermediate.tasks if task not in names] if arm.intermediate else []
+        if arm.name in names or (arm.intermediate and not left):
+            continue
+        if arm.intermediate and left != arm.intermediate.tasks:
+            sampler = arm.intermediate.sampler
+            weights = {task: weight for task, weight in sampler.weights.items() if task in left}
+            sampler = sampler.model_copy(update={"weights": weights})
+            arm = arm.model_copy(update={"intermediate": arm.intermediate.model_copy(update={"tasks": left, "sampler": sampler})})
+        arms.append(arm)
+    targets = [target for target in suite.targets if target not in names]
+    if not targets or len(arms) < 1:
+        raise SpecError(f"--without {' '.join(names)}: nothing is left of suite {suite.suite}")
+    return suite.model_copy(update={"arms": arms, "targets": targets, "left_out": sorted(set(names))})
