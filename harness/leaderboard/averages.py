@@ -1,0 +1,116 @@
+"""Average gains, over the targets that count in every arm of an encoder, so that arms compare; and slices by language."""
+
+from statistics import fmean
+from string import ascii_lowercase
+
+import numpy as np
+
+from harness.leaderboard.evidence import mean
+from harness.leaderboard.statistics import interval, limits, t_interval
+from harness.leaderboard.study import Study, averaged
+
+# share of pieces not in the vocabulary: (below this, name)
+BUCKETS = ((0.01, "under 1%"), (0.05, "1-5%"), (0.25, "5-25%"), (float("inf"), "over 25%"))
+
+
+def averages(study: Study) -> list[dict]:
+    """One entry an arm. An arm of which nothing counts has no average."""
+    ties = tie_groups(study)
+    return [_average(study, arm) | {"tie": ties.get(arm)} for arm in study.arms]
+
+
+def _average(study: Study, arm: str) -> dict:
+    common, own = study.common, study.counted(arm)
+    average, sure = _with_interval(study.average(arm, common))
+    trained, sure_trained = _with_interval(study.average(arm, study.without_retrieval(common)))
+    zero_shot, sure_zero_shot = _with_interval(study.average(arm, common, "zero_shot"))
+    groups: dict[str, list[str]] = {}
+    for target in common if own else []:
+        groups.setdefault(study.content["targets"][target]["group"], []).append(target)
+    return {
+        "encoder": study.encoder,
+        "arm": arm,
+        "average_gain": average,
+        "interval": sure,
+        "seed_interval": t_interval(_per_seed(study, arm)),
+        "targets": common,
+        "without_retrieval": trained,
+        "without_retrieval_interval": sure_trained,
+        "zero_shot": zero_shot,
+        "zero_shot_interval": sure_zero_shot,
+        "average_gain_own": mean(study.gains[arm, target]["gain"] for target in own),
+        "own_targets": own,
+        "groups": {group: _group(study, arm, targets) for group, targets in sorted(groups.items())},
+    }
+
+
+def _group(study: Study, arm: str, targets: list[str]) -> dict:
+    value, sure = _with_interval(study.average(arm, targets))
+    return {"gain": value, "interval": sure, "targets": targets}
+
+
+def _with_interval(average: tuple[float, np.ndarray] | None) -> tuple[float | None, list[float] | None]:
+    return (average[0], interval(average[1])) if average else (None, None)
+
+
+def _per_seed(study: Study, arm: str) -> list[float]:
+    """The average gain of each seed that all common targets have."""
+    if not study.counted(arm) or not study.common:
+        return []
+    of = [study.gains[arm, target]["per_seed"] for target in study.common]
+    return [fmean(gains[seed] for gains in of) for seed in of[0] if all(seed in gains for gains in of)]
+
+
+def tie_groups(study: Study) -> dict[str, str]:
+    """arm → letter, best first: an arm that does not differ from its group's first one shares the letter; the first that does
+    opens the next. It differs if the 95% bootstrap interval of the paired difference of their averages leaves out 0.
+    """
+    known = {arm: average for arm in study.arms if (average := study.average(arm, study.common))}
+    letters: dict[str, str] = {}
+    first, group = None, -1
+    for arm in sorted(known, key=lambda arm: (-known[arm][0], arm)):
+        if first is None or _differ(known[first][1], known[arm][1]):
+            first, group = arm, group + 1
+        letters[arm] = ascii_lowercase[group % 26] * (1 + group // 26)
+    return letters
+
+
+def _differ(a: np.ndarray, b: np.ndarray) -> bool:
+    low, high = limits(a - b)
+    return low > 0 or high < 0
+
+
+def slices(study: Study) -> list[dict]:
+    """Mean gain over (target, language) pairs by language family, script, and share of unknown pieces in the baseline's input.
+
+    Over the targets that count in every arm, as the averages, so that arms compare within a slice.
+    """
+    out = []
+    for arm in (arm for arm in study.arms if study.counted(arm)):
+        pairs = [(target, lang) for target in study.common for lang in study.gains[arm, target]["per_language"]]
+        for by in ("family", "script", "unknown"):
+            value = {pair: _value(study, by, *pair) for pair in pairs}
+            order = [name for _, name in BUCKETS] if by == "unknown" else sorted(set(value.values()))
+            out += [_slice(study, arm, by, name, mine) for name in order if (mine := [p for p in pairs if value[p] == name])]
+    return out
+
+
+def _slice(study: Study, arm: str, by: str, value: str, pairs: list[tuple[str, str]]) -> dict:
+    return {
+        "encoder": study.encoder,
+        "arm": arm,
+        "by": by,
+        "value": value,
+        "gain": mean(study.gains[arm, target]["per_language"][language]["gain"] for target, language in pairs),
+        "interval": interval(averaged([study.replicates[arm, target][language] for target, language in pairs])),
+        "languages": sorted({language for _, language in pairs}),
+        "points": len(pairs),
+    }
+
+
+def _value(study: Study, by: str, target: str, language: str) -> str:
+    if by != "unknown":
+        return study.content["languages"][language][by]
+    cells = [cell for (arm, t, _), cell in study.cells.items() if (arm, t) == (study.baseline, target)]
+    share = fmean(cell["languages"][language]["unknown"] for cell in cells if language in cell["languages"])
+    return next(name for below, name in BUCKETS if share < below)

@@ -1,0 +1,90 @@
+"""Cells: the scores of one encoder, arm, target and seed, language by language, computed again from the vectors.
+
+What makes a number meaningless or unfair is a flag on its cell, and keeps it out of averages:
+
+    unlearned    at chance in English after training (three standard errors above a predictor that learned nothing)
+    shared       at least 1% of the target's training rows stand in the intermediate's: its gain may be just more epochs
+    leak         more training rows than chance stand in the test set; refused unless the suite waives it
+    overlap      a few do, as in the official sets; counted, not refused
+    placeholder  the test labels carry no information; refused unless the suite waives it
+
+Flags of a language: `harness.metrics.flags`.
+"""
+
+from statistics import fmean
+
+from harness.leaderboard.evidence import dev_of, mean, vectors
+from harness.metrics import Scored, rescore
+from harness.metrics.flags import language_flags
+from harness.metrics.vectors import unpack
+from harness.plan import refused_leaks
+
+SHARED_SHARE = 0.01
+ENGLISH = "en"
+_SCORED = ("metrics", "main", "null", "null_name", "above_null", "stderr")
+
+
+def cells(content: dict) -> list[dict]:
+    """All cells, in the order of the evidence. Scores are 0-100, unrounded; of a refused or missing cell, None."""
+    evidence = content["evidence"]
+    metrics = {name: target["metric"] for name, target in content["targets"].items()}
+    golds = {t: {lang: vectors(packed, metrics[t]) for lang, packed in by.items()} for t, by in evidence["units"].items()}
+    devs = {key: dev_of(training) for key, training in evidence["trainings"].items()}
+    return [_cell(cell, content["targets"][cell["target"]], golds.get(cell["target"], {}), devs) for cell in evidence["cells"]]
+
+
+def _cell(cell: dict, target: dict, golds: dict, devs: dict) -> dict:
+    """One cell. `golds`: language → the gold side's vectors; `devs`: training key → `dev_of` it."""
+    flags = _overlap_flags(cell["overlap"])
+    out = {name: cell[name] for name in ("encoder", "arm", "target", "seed", "key")} | {"flags": flags}
+    if "leak" in flags or "overlap" in flags:
+        out["leaks"] = {phase: dict(sorted(found.items())) for phase, found in sorted(cell["overlap"]["leaks"].items())}
+    if "shared" in flags:
+        out["shared_rows"] = cell["overlap"]["shared"]
+    dev = devs.get(cell["trained"], {"main": None, "learned": False})
+    given = {} if cell["refused"] else cell["languages"]
+    languages, scored = {}, {}
+    for language, packed in sorted(given.items()):
+        languages[language], score = _language(packed, golds.get(language, {}), target["metric"])
+        if score is not None:
+            scored[language] = score
+    if len(scored) < len(languages):
+        flags.append("placeholder")
+    learned = scored[ENGLISH].learned if ENGLISH in scored else dev["learned"]  # never looked at: not known to have learned
+    if languages and target["trained"] and not learned:
+        flags.append("unlearned")
+    above = [score.main for score in scored.values() if score.learned]
+    return out | {
+        "languages": languages,
+        "score": mean(score.main for score in scored.values()),
+        "zero_shot": mean(score.main for language, score in scored.items() if language != ENGLISH),
+        "above_floor": mean(above),
+        "languages_above_floor": len(above),
+        "centred": mean(facts["centred"] for facts in languages.values() if "centred" in facts),
+        "dev": dev["main"] if target["trained"] else None,
+    }
+
+
+def _overlap_flags(overlap: dict | None) -> list[str]:
+    """`overlap`: what the overlap job counted; None where nothing is trained, so that nothing can overlap."""
+    if overlap is None:
+        return []
+    flags = []
+    if overlap["leaks"]:
+        flags.append("leak" if refused_leaks(overlap) else "overlap")
+    if overlap["shared"] and overlap["shared"] >= SHARED_SHARE * overlap["rows"].get("target", 0):
+        flags.append("shared")
+    return flags
+
+
+def _language(packed: dict, gold: dict[str, list], metric: str) -> tuple[dict, Scored | None]:
+    """(what the release says of one language, its score; None where the gold labels are placeholders)."""
+    facts = packed["facts"]
+    score = None if facts["placeholder"] else rescore(metric, gold | vectors(packed, metric))
+    out = {"n": facts["n"]}
+    if score is not None:
+        out |= {name: getattr(score, name) for name in _SCORED}
+    out |= {"truncated": facts["truncated"], "unknown": facts["unknown"], "flags": language_flags(facts, score)}
+    if "centred" in packed:
+        out["centred"] = 100 * fmean(unpack(packed["centred"]))
+    return out, score

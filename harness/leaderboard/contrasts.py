@@ -1,0 +1,147 @@
+"""Two questions beside the board: parts and controls of one task against each other, and which arm one would have chosen."""
+
+import math
+from hashlib import sha256
+from itertools import combinations
+from statistics import fmean
+
+import numpy as np
+
+from harness.leaderboard.bootstrap import REPLICATES
+from harness.leaderboard.evidence import mean
+from harness.leaderboard.statistics import holm, interval, rounded, two_sided
+from harness.leaderboard.study import Keep, Study, averaged, only
+from harness.metrics import main_from_totals, resampled
+
+Chosen = tuple[str, float, np.ndarray]  # arm, its gain, the gain's replicates
+LABELS = ("easiest", "hardest", "ambiguous", "random", "shuffled_labels", "masked_lm", "variant", "all")
+
+
+def subsets(study: Study) -> list[dict]:
+    """Per task with subsets or controls: average gains over the common targets compared two by two, Holm within the task.
+
+    `difference` is a's average gain minus b's; the intervals are paired. An arm without an average is in no comparison.
+    """
+    facts = study.content["arms"]
+    groups: dict[str, list[str]] = {}
+    for arm in study.arms:
+        if facts[arm]["of"] and facts[arm]["kind"] in ("task", "subset", "control"):
+            groups.setdefault(facts[arm]["of"], []).append(arm)
+    groups = {of: arms for of, arms in groups.items() if any(facts[arm]["kind"] != "task" for arm in arms)}
+    return [_compared(study, of, _labelled(facts, arms)) for of, arms in sorted(groups.items())]
+
+
+def _labelled(facts: dict, arms: list[str]) -> dict[str, str]:
+    """label → arm, in the order of LABELS; where two arms share one, the arm's name is added to it."""
+    labels = {arm: facts[arm]["control"] or (facts[arm]["subset"] or {}).get("keep") or "all" for arm in arms}
+    given = list(labels.values())
+    ranked = sorted(arms, key=lambda arm: (LABELS.index(labels[arm]) if labels[arm] in LABELS else len(LABELS), arm))
+    return {labels[arm] if given.count(labels[arm]) == 1 else f"{labels[arm]} ({arm})": arm for arm in ranked}
+
+
+def _compared(study: Study, of: str, arms: dict[str, str]) -> dict:
+    known = {label: found for label, arm in arms.items() if (found := study.average(arm, study.common))}
+    pairs = list(combinations(known, 2))
+    ps = [two_sided(known[a][1] - known[b][1]) for a, b in pairs]
+    comparisons = [
+        {
+            "a": a,
+            "b": b,
+            "difference": known[a][0] - known[b][0],
+            "interval": interval(known[a][1] - known[b][1]),
+            "p": rounded(p),
+            "p_corrected": rounded(corrected),
+        }
+        for (a, b), p, corrected in zip(pairs, ps, holm(ps), strict=True)
+    ]
+    return {"encoder": study.encoder, "of": of, "arms": arms, "comparisons": comparisons}
+
+
+def best(study: Study) -> list[dict]:
+    """What choosing the intermediate per target gains, measured on rows that had no say in the choice.
+
+    Chosen on English dev of the target's training; where nothing is trained, on half of the test units, and measured on
+    the other half. The baseline is a candidate, with gain 0; an arm only where its gain counts. The row with target None is
+    the mean over targets that have a candidate beside the baseline.
+    """
+    rows: list[dict] = []
+    chosen = []
+    for target in study.targets:
+        arms = [arm for arm in study.arms if study.gains.get((arm, target), {}).get("counted")]
+        devs = {arm: _dev(study, arm, target) for arm in (study.baseline, *arms)}
+        on_dev = devs[study.baseline] is not None
+        found = (_by_dev(study, target, devs) if on_dev else _by_half(study, target, arms)) if arms else None
+        arm, gain, drawn = found or (None, None, None)
+        if found:
+            chosen.append(found)
+        on = "English dev" if on_dev else "half of the test examples"
+        rows.append(_row(study, target, on, arm, gain, drawn))
+    drawn = averaged([drawn for _, _, drawn in chosen]) if chosen else None
+    return [*rows, _row(study, None, None, None, mean(gain for _, gain, _ in chosen), drawn)]
+
+
+def _row(study: Study, target: str | None, on: str | None, arm: str | None, gain: float | None, drawn: np.ndarray | None) -> dict:
+    facts = {"encoder": study.encoder, "target": target, "selected_on": on}
+    return facts | {"arm": arm, "gain": gain, "interval": interval(drawn)}
+
+
+def _dev(study: Study, arm: str, target: str) -> float | None:
+    """Mean over seeds of the English dev score; None where a seed has none."""
+    devs = [cell["dev"] for (a, t, _), cell in study.cells.items() if (a, t) == (arm, target)]
+    return None if None in devs else mean(devs)
+
+
+def _first(values: dict[str, float], baseline: str) -> str:
+    """The arm with the highest value; of equal ones the baseline, then the first by name."""
+    return min(values, key=lambda arm: (-values[arm], arm != baseline, arm))
+
+
+def _by_dev(study: Study, target: str, devs: dict[str, float | None]) -> Chosen:
+    arm = _first({arm: dev for arm, dev in devs.items() if dev is not None}, study.baseline)
+    if arm == study.baseline:
+        return arm, 0.0, np.zeros(REPLICATES)
+    return arm, study.gains[arm, target]["gain"], study.replicate(arm, target)
+
+
+def _by_half(study: Study, target: str, arms: list[str]) -> Chosen | None:
+    """The arm that gains most on one half, with its gain on the other; None where a half is empty."""
+    parallel = study.content["targets"][target]["parallel"]
+
+    def reported(language: str, units: np.ndarray) -> np.ndarray:
+        return np.array([_coin(target, "" if parallel else language, int(unit)) for unit in units], dtype=bool)
+
+    selecting, reporting = _half_gains(study, target, arms, reported)
+    if not all((*selecting.values(), *reporting.values())):
+        return None
+    arm = _first({study.baseline: 0.0} | {arm: fmean(selecting[arm].values()) for arm in arms}, study.baseline)
+    if arm == study.baseline:
+        return arm, 0.0, np.zeros(REPLICATES)
+    seeds = [seed for seed, _, _ in study.pairs(arm, target)]
+    drawn = study.sample(target, {arm: seeds}, {arm: sorted(reporting[arm])}, reported)[arm]
+    return arm, fmean(reporting[arm].values()), averaged([drawn[language] for language in sorted(drawn)])
+
+
+def _coin(target: str, language: str, unit: int) -> int:
+    """The half a unit falls in: 0 selects, 1 is reported."""
+    return sha256(f"{unit}\n{target}\n{language}".encode()).digest()[-1] % 2
+
+
+def _half_gains(study: Study, target: str, arms: list[str], reported: Keep) -> tuple[dict, dict]:
+    """Of the selecting and of the reported half: arm → language → gain, mean over seeds; a language with no unit is left out."""
+    metric = study.content["targets"][target]["metric"]
+    halves: tuple[dict, dict] = {arm: {} for arm in arms}, {arm: {} for arm in arms}
+    for arm in arms:
+        seeds = [seed for seed, _, _ in study.pairs(arm, target)]
+        for language in study.gains[arm, target]["per_language"]:
+            units, systems = study.read(target, language, [(a, seed) for seed in seeds for a in (arm, study.baseline)])
+            coins = reported(language, units)
+            for half, kept in zip(halves, (~coins, coins), strict=True):
+                if kept.any():
+                    scores = [_main(metric, system) for system in only(kept, units, systems)[1]]
+                    half[arm][language] = fmean(a - b for a, b in zip(scores[::2], scores[1::2], strict=True))
+    return halves
+
+
+def _main(metric: str, examples: dict) -> float:
+    vectors = {"n": np.ones(len(next(iter(examples.values()))))} | resampled(metric, examples)
+    return float(main_from_totals(metric)({name: math.fsum(vector) for name, vector in vectors.items()}))
