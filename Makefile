@@ -1,10 +1,11 @@
 # make eval   the smoke suite, end to end, with its table     make test    what CI runs
 # make small  real data: make small DATA=folder-in-hub-layout  make lock    refresh requirements.lock
+# make board  render the leaderboard anew, with the pictures of the page that the docs show (needs Chromium)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: eval small test lint bench lock clean
+.PHONY: eval small test lint bench board lock clean
 .DEFAULT_GOAL := eval
 
 # One environment, from the lock file. torch is locked by version, so each platform takes its own build.
@@ -29,6 +30,10 @@ lint: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pytest --benchmark-only --benchmark-disable-gc -o addopts= tests/bench.py
+
+board: $(VENV)/ready
+	$(BIN)/xstilts-harness leaderboard build
+	$(BIN)/python -m tests.screenshots docs/images
 
 # Resolve anew from pyproject.toml; +cpu and the like are stripped, see above.
 lock:

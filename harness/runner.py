@@ -15,10 +15,14 @@ from harness.engines.drive import Outcome, check, drive
 from harness.engines.progress import Progress
 from harness.errors import HarnessError, MissingError, RefusedError
 from harness.hub import Where
-from harness.leaderboard import aggregate, release, render
-from harness.plan import Job, Plan, make_plan, with_limit, with_user_tasks, without
+from harness.leaderboard import collect, release, render
+from harness.leaderboard.upgrade import upgraded
+from harness.plan import Job, Plan, make_plan
 from harness.spec.catalog import Catalog
+from harness.spec.changes import with_limit, with_user_tasks, without
 from harness.store import HashIndex, Store, atomic_write
+
+BOARD_FILES = ("README.md", "index.html")
 
 
 def plan_suite(
@@ -105,17 +109,24 @@ def _counts(by_language: dict[str, int]) -> str:
 
 
 def publish(content: dict, plan: Plan, store: Store, board: Path, command: str) -> tuple[Path, bool]:
-    """Write the release and the board's README: (path, whether the content is new)."""
+    """Write the release and the board that shows it: (path, whether the content is new)."""
     shelf = release.Board(board)
     sidecar = release.sidecar(plan, store, command, {"version": harness.__version__})
     path, new = shelf.add(content, sidecar)
-    write_readme(shelf)
+    if new or not all((board / name).exists() for name in BOARD_FILES):  # `leaderboard build` renders the same anew
+        write_board(shelf)
     return path, new
 
 
-def write_readme(shelf: release.Board) -> None:
-    """Render the board's README.md from its releases."""
-    atomic_write(shelf.folder / "README.md", render.readme(shelf).encode())
+def write_board(shelf: release.Board) -> None:
+    """Render README.md and the page index.html from the releases."""
+    from harness.leaderboard.page import render as render_page
+
+    found = [(path, upgraded(shelf.load(path))) for path in shelf.list()]
+    readme = render.readme([(path, shelf.title(path), content) for path, content in found])
+    page = render_page([(path.stem, content) for path, content in found])
+    for name, text in zip(BOARD_FILES, (readme, page), strict=True):
+        atomic_write(shelf.folder / name, text.encode())
 
 
 def content_of(plan: Plan, catalog: Catalog, store: Store, outcome: Outcome) -> dict:
@@ -123,7 +134,7 @@ def content_of(plan: Plan, catalog: Catalog, store: Store, outcome: Outcome) -> 
 
     Raises RefusedError when test labels are placeholders (and the suite does not waive that), or no cell has a score.
     """
-    content = aggregate.content(plan, catalog, store, outcome.refused)
+    content = collect.content(plan, catalog, store, outcome.refused)
     hidden = sorted({cell["target"] for cell in content["cells"] if "placeholder" in cell["flags"]})
     if hidden and "placeholder" not in plan.suite.waives:
         raise RefusedError(

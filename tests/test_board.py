@@ -12,6 +12,7 @@ from rich.console import Console
 
 from harness.leaderboard import render, tables
 from harness.leaderboard.tables import ANY_MARKS, CELL_MARKS, COLUMNS, MARKS, MOST_MARKS, grid, languages, marks
+from harness.leaderboard.upgrade import upgraded
 
 QUICK = settings(max_examples=200, deadline=None)
 OLD = sorted(path for path in (ROOT / "leaderboard" / "releases").glob("*.json") if ".env." not in path.name)
@@ -35,27 +36,38 @@ def cell(arm: str, target: str, by_language: dict, *flags: str, seed: int = 1) -
 
 
 def release(*cells: dict, arms: dict | None = None, **suite) -> dict:
-    """A content document of schema 2 that holds these cells; every arm but the baseline has gained 1.0 everywhere."""
-    arms = {"none": {"intermediate": None}} | (arms or {})
+    """A content document that holds these cells, and no intervals; every arm but the baseline has gained 1.0 everywhere."""
+    arms = {"none": {"intermediate": None, "kind": "baseline", "shown": "none", "difficulty": None}} | (arms or {})
     targets = list(dict.fromkeys(c["target"] for c in cells))
     others = [arm for arm in arms if arm != "none"]
     facts = {"smoke": False, "seeds": [1], "waives": [], "split_rule": {"by": "declared"}, "caps": {}, "cuts": {}}
     return {
-        "schema": 2,
+        "schema": 3,
         "suite": {"name": "s", "about": "about", **facts, **suite},
         "encoders": {"enc": {"pretrained_on": "english", "seen": []}},
         "arms": arms,
         "targets": {target: {"metric": "accuracy"} for target in targets},
         "cells": list(cells),
-        "gains": [{"encoder": "enc", "arm": arm, "target": target, "gain": 1.0} for arm in others for target in targets],
-        "averages": [{"encoder": "enc", "arm": arm, "average_gain": 1.0, "targets": targets} for arm in others],
-        "split": [],
+        "gains": [
+            {"encoder": "enc", "arm": arm, "target": target, "gain": 1.0, "counted": True} for arm in others for target in targets
+        ],
+        "averages": [
+            {"encoder": "enc", "arm": arm, "average_gain": 1.0, "interval": None, "targets": targets, "groups": {}, "tie": None}
+            for arm in others
+        ],
+        "difficulty": [
+            {"encoder": "enc", "arm": arm, "headroom": None, "bucket": facts["difficulty"]["declared"]}
+            for arm, facts in arms.items()
+            if facts["difficulty"]
+        ],
+        **{section: [] for section in ("split", "slices", "subsets", "best")},
     }
 
 
 def arm(*tasks: str, difficulty: str | None = None) -> dict:
     return {
         "intermediate": list(tasks),
+        "kind": "task" if len(tasks) == 1 else "mixture",
         "shown": "+".join(tasks),
         "difficulty": {"declared": difficulty} if difficulty else None,
     }
@@ -82,8 +94,8 @@ def test_most_languages_or_any(flag, having):
     content = release(cell("none", "t", scores(**flagged)))
     letter = {"floor": "f", "unknown": "v", "constant": "c", "below_majority": "m", "truncated": "t", "few_rows": "n"}[flag]
     assert grid(content, "enc")[1][0][2] == ("50.0" if having < needed else f"50.0 {letter}")
-    legend = [line for line in render.notes(content, "enc") if line.startswith("Marks: ")]
-    assert legend == ([] if having < needed else [f"Marks: {letter} = {MARKS[flag][1]}."])
+    legend = [line for line in render.footnotes(content, "enc") if line.startswith("Marks: ")]
+    assert legend == ([] if having < needed else [f"Marks: {letter} = {MARKS[flag][1]}"])
 
 
 @pytest.mark.parametrize("flag", sorted(CELL_MARKS))
@@ -161,12 +173,12 @@ def test_a_mixture_and_a_control_have_no_difficulty():
 
 def test_a_cut_is_named_by_its_label():
     content = release(cell("none", "t", scores(en="")), cuts={"t": {"why": "dev", "label": "xstilts"}, "u": {"why": "half"}})
-    assert render.cuts(content) == ["t@xstilts: dev", "u@s: half"]
+    assert tables.cuts(content) == ["t@xstilts: dev", "u@s: half"]
 
 
 @pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)
 def test_old_releases_still_render_alike_in_terminal_and_markdown(path):
-    content = json.loads(path.read_text())
+    content = upgraded(json.loads(path.read_text()))
     text, page = printed(content), render.markdown(content, "title")
     shown = [table_cells(line) for line in text.splitlines()]
     written = [table_cells(line) for line in page.splitlines()]
@@ -175,10 +187,10 @@ def test_old_releases_still_render_alike_in_terminal_and_markdown(path):
             for row in (header, *rows):
                 assert [part.strip() for part in row] in shown
                 assert [part.strip() for part in row] in written
-        for line in render.notes(content, encoder):
+        for line in render.footnotes(content, encoder):
             assert " ".join(line.split()) in " ".join(text.split())
             assert f"- {line}" in page
-    if content["schema"] == 1:  # it knows nothing of the vocabulary
+    if json.loads(path.read_text())["schema"] == 1:  # it knows nothing of the vocabulary
         assert {row[1] for row in tables.languages(content, encoder)[1]} == {"–"}
 
 

@@ -1,78 +1,57 @@
-"""A release as text: Rich tables in the terminal, Markdown in leaderboard/README.md. What is in them: `tables.py`."""
+"""A release as text: Rich tables in the terminal, Markdown in leaderboard/README.md.
+
+What is in the tables: `tables.py`, `explained.py`; in the sentences: `words.py`. Both renderings show the same.
+"""
 
 from tabulate import tabulate
 
-from harness.leaderboard.tables import MARKS, details, grid, languages, marks, signed
+from harness.leaderboard import explained
+from harness.leaderboard.tables import Table, details, fields, grid, languages
+from harness.leaderboard.words import notes, verdict
+
+SMOKE = "SMOKE SUITE: its data are made up to prove the machine; no claim follows from these numbers."
 
 
-def notes(release: dict, encoder: str) -> list[str]:
-    """What a reader must know beside the table: smoke label, marks, common targets, easy against hard."""
-    lines = []
-    suite = release["suite"]
-    if suite["smoke"]:
-        lines.append("SMOKE SUITE: its data are made up to prove the machine; no claim follows from these numbers.")
-    facts = release["encoders"][encoder]
-    lines.append(
-        f"{encoder}: pretrained on {facts['pretrained_on']} text; has seen {', '.join(facts['seen']) or 'nothing known'}."
-    )
-    averages = [a for a in release["averages"] if a["encoder"] == encoder]
-    common = averages[0]["targets"] if averages else []
-    lines.append(f"Average gain over the targets that count in every arm: {', '.join(common) or 'none'}.")
-    split = next((s for s in release["split"] if s["encoder"] == encoder), None)
-    if split:
-        easy, hard = split["easy"], split["hard"]
-        lines.append(
-            f"By {suite['split_rule']['by']} difficulty: easy {signed(easy['average_gain'])} ({len(easy['arms'])} tasks), "
-            f"hard {signed(hard['average_gain'])} ({len(hard['arms'])} tasks), hard − easy {signed(split['hard_minus_easy'])}."
-            " Too few tasks for a claim." * (min(len(easy["arms"]), len(hard["arms"])) < 4)
-        )
-        if split["unlearned"]:
-            lines.append(f"Not learned as intermediates, kept out of easy and hard: {', '.join(split['unlearned'])}.")
-    seeds = suite["seeds"]
-    lines.append("One seed: no seed variance is known." if len(seeds) == 1 else f"Means over {len(seeds)} seeds.")
-    if suite.get("left_out"):
-        lines.append(f"This run did without: {', '.join(suite['left_out'])}.")
-    if suite["waives"]:
-        lines.append(f"This suite waives: {', '.join(suite['waives'])}.")
-    used = {flag for c in release["cells"] if c["encoder"] == encoder for flag in marks([c])}
-    if used:
-        legend = [f"{mark} = {meaning}" for flag, (mark, meaning) in MARKS.items() if flag in used]
-        lines.append("Marks: " + "; ".join(legend) + ".")
-    return lines
+def lines(release: dict, encoder: str) -> list[str]:
+    """What the numbers say, in sentences, each behind its question."""
+    smoke = [SMOKE] if release["suite"]["smoke"] else []
+    return smoke + [f"{line['ask']} {line['say']}" for line in verdict(release, encoder)]
 
 
-def cuts(release: dict) -> list[str]:
-    """One line for each cut task: what the suite changed."""
-    suite = release["suite"]
-    lines = [f"{task}@{cut.get('label', suite['name'])}: {cut['why']}" for task, cut in suite["cuts"].items()]
-    caps = {split: cap for split, cap in suite["caps"].items() if cap}
-    if caps:
-        lines.append(
-            "Rows at most: " + ", ".join(f"{split} {cap}" for split, cap in caps.items()) + " (single tasks may differ)."
-        )
-    return lines
+def footnotes(release: dict, encoder: str) -> list[str]:
+    """What a reader must know beside the tables."""
+    said = notes(release, encoder, list(fields(release, encoder).values()))
+    return [f"{heading}: {('; ' if heading == 'Marks' else ' ').join(sentences)}" for heading, sentences in said]
 
 
-def print_release(release: dict, title: str, console) -> None:
-    """The board in a terminal."""
-    from rich.table import Table
+def print_release(release: dict, title: str, console, full: bool = False) -> None:
+    """The board in a terminal; `full`: with the slices by language too."""
+    from rich.table import Table as Drawn
 
     for encoder in release["encoders"]:
         header, rows = grid(release, encoder)
-        table = Table(title=f"{title} · {encoder}", title_justify="left", header_style="bold")
+        table = Drawn(title=f"{title} · {encoder}", title_justify="left", header_style="bold")
         for i, name in enumerate(header):
             table.add_column(name, justify="left" if i < 2 else "right", overflow="fold")
         for row in rows:
             styled = [f"[green]{c}[/]" if c.startswith("+") else f"[red]{c}[/]" if c.startswith("-") else c for c in row]
             table.add_row(*styled, style="dim" if row is rows[0] else "")
         console.print(table)
-        for header, rows in (details(release, encoder), languages(release, encoder)):
-            table = Table(*header, header_style="bold")
+        for line in lines(release, encoder):
+            console.print(line, markup=False, highlight=False)
+        for name, (header, rows) in _more(release, encoder, full):
+            table = Drawn(*header, title=name, title_justify="left", header_style="bold")
             for row in rows:
                 table.add_row(*row)
             console.print(table)
-        for line in notes(release, encoder) + cuts(release):
+        for line in footnotes(release, encoder):
             console.print(line, style="dim", markup=False, highlight=False)
+
+
+def _more(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
+    """The tables behind the board, with their titles."""
+    more = [("The baseline", details(release, encoder)), ("The baseline by language", languages(release, encoder))]
+    return explained.tables(release, encoder, full) + [(name, table) for name, table in more if table[1]]
 
 
 def markdown(release: dict, title: str) -> str:
@@ -82,18 +61,19 @@ def markdown(release: dict, title: str) -> str:
         header, rows = grid(release, encoder)
         align = ("left", "left", *["right"] * (len(header) - 2))
         parts += [f"### {encoder}", "", tabulate(rows, header, tablefmt="github", colalign=align, disable_numparse=True), ""]
-        for header, rows in (details(release, encoder), languages(release, encoder)):
-            parts += [tabulate(rows, header, tablefmt="github", disable_numparse=True), ""]
-        parts += [f"- {line}" for line in notes(release, encoder) + cuts(release)] + [""]
+        parts += [f"- {line}" for line in lines(release, encoder)] + [""]
+        for name, (header, rows) in _more(release, encoder, full=True):
+            parts += [f"**{name}**", "", tabulate(rows, header, tablefmt="github", disable_numparse=True), ""]
+        parts += [f"- {line}" for line in footnotes(release, encoder)] + [""]
     return "\n".join(parts)
 
 
-def readme(board) -> str:
-    """leaderboard/README.md: the latest release of every suite, and the list of all releases."""
-    files = board.list()
-    latest = {path.stem.split("-", 1)[1]: path for path in files}
+def readme(releases: list[tuple]) -> str:
+    """leaderboard/README.md: each suite's latest release, and the list of all. Takes (path, title, content), oldest first."""
+    latest = {content["suite"]["name"]: (title, content) for _, title, content in releases}
     parts = ["# Leaderboard", "", "Rendered from the releases beside this file by `xstilts-harness leaderboard build`.", ""]
-    for suite in sorted(latest, key=lambda s: (board.load(latest[s])["suite"]["smoke"], s)):
-        parts.append(markdown(board.load(latest[suite]), f"Suite `{suite}`, {board.title(latest[suite])}"))
-    parts += ["## All releases", ""] + [f"- [{path.stem}](releases/{path.name})" for path in files]
+    parts += ["[index.html](index.html) is the same board as a page: download it and open it from disk.", ""]
+    for suite, (title, content) in sorted(latest.items(), key=lambda item: (item[1][1]["suite"]["smoke"], item[0])):
+        parts.append(markdown(content, f"Suite `{suite}`, {title}"))
+    parts += ["## All releases", ""] + [f"- [{path.stem}](releases/{path.name})" for path, _, _ in releases]
     return "\n".join(parts) + "\n"

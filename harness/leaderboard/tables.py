@@ -1,8 +1,10 @@
-"""The tables of a board: a release → (header, rows of text). Numbers are rounded here and only here.
+"""The board's own table, and what is wrong with its numbers: a release → (header, rows of text).
 
-`grid`       the board itself: the baseline's scores, then each arm's gains, with the marks that qualify a number
+`grid`       the baseline's scores, then each arm's gains, with the marks that qualify a number
 `details`    the baseline on each target: English against the rest, what is at chance
 `languages`  the baseline on each target: in which languages something is wrong with the number
+
+The tables that explain it stand in `explained.py`. Numbers are rounded here and there, and nowhere else.
 """
 
 from statistics import fmean
@@ -47,29 +49,65 @@ def baseline_of(release: dict) -> str:
 
 
 def grid(release: dict, encoder: str) -> Table:
-    """An encoder's board: the baseline's scores, then each arm's gains, one decimal, signed, best arm first.
+    """An encoder's board: the baseline's scores, then each arm's gains, one decimal, signed, tasks first, best arm first.
 
-    A mixture of tasks and a masked-LM control have no difficulty: that column is empty.
+    `*`: more than the noise of the test examples after correction for the number of tests. The average stands with its
+    interval and the letter of its tie group. Mixtures, subsets and controls have no difficulty.
     """
     targets = list(release["targets"])
-    cells = [c for c in release["cells"] if c["encoder"] == encoder]
     gains = {(g["arm"], g["target"]): g for g in release["gains"] if g["encoder"] == encoder}
-    averages = {a["arm"]: a["average_gain"] for a in release["averages"] if a["encoder"] == encoder}
     baseline = baseline_of(release)
+    cells = fields(release, encoder)
     scores = []
     for target in targets:
-        mine = [c for c in cells if c["arm"] == baseline and c["target"] == target]
-        known = [c["score"] for c in mine if c["score"] is not None]
-        scores.append((f"{fmean(known):.1f}" if known else "–") + _suffix(mine))
+        known = [c["score"] for c in cells.get((baseline, target), []) if c["score"] is not None]
+        scores.append((f"{fmean(known):.1f}" if known else "–") + _suffix(cells.get((baseline, target), [])))
     rows = [[f"{baseline} (score)", "", *scores, ""]]
-    for arm in sorted(averages, key=lambda a: -1e9 if averages[a] is None else averages[a], reverse=True):
-        facts = release["arms"][arm]
-        row = [facts["shown"], (facts["difficulty"] or {}).get("declared", "")]
+    difficult = {entry["arm"]: entry for entry in release["difficulty"] if entry["encoder"] == encoder}
+    for average in ranked(release, encoder):
+        arm = average["arm"]
+        row = [shown(release, arm), _difficulty(release["arms"][arm], difficult.get(arm))]
         for target in targets:
-            mine = [c for c in cells if c["arm"] == arm and c["target"] == target]
-            row.append(signed(gains.get((arm, target), {}).get("gain")) + _suffix(mine))
-        rows.append([*row, signed(averages[arm])])
+            gain = gains.get((arm, target), {})
+            row.append(signed(gain.get("gain")) + "*" * bool(gain.get("significant")) + _suffix(cells.get((arm, target), [])))
+        tie = f" {average['tie']}" if average.get("tie") else ""
+        rows.append([*row, signed(average["average_gain"]) + between(average["interval"]) + tie])
     return ["intermediate", "difficulty", *targets, "average gain"], rows
+
+
+def fields(release: dict, encoder: str) -> dict[tuple[str, str], list[dict]]:
+    """(arm, target) → its cells, all seeds."""
+    found: dict[tuple[str, str], list[dict]] = {}
+    for cell in release["cells"]:
+        if cell["encoder"] == encoder:
+            found.setdefault((cell["arm"], cell["target"]), []).append(cell)
+    return found
+
+
+def ranked(release: dict, encoder: str) -> list[dict]:
+    """An encoder's averages: tasks, mixtures, subsets, controls; within each the best first, those without a number last."""
+    kinds = ("task", "mixture", "subset", "control")
+    mine = [average for average in release["averages"] if average["encoder"] == encoder]
+    value = {a["arm"]: a["average_gain"] for a in mine}
+    return sorted(
+        mine,
+        key=lambda a: (kinds.index(release["arms"][a["arm"]]["kind"]), -(-1e9 if value[a["arm"]] is None else value[a["arm"]])),
+    )
+
+
+def shown(release: dict, arm: str) -> str:
+    """An arm's name on the board."""
+    return release["arms"][arm]["shown"] or arm
+
+
+def _difficulty(arm: dict, measured: dict | None) -> str:
+    """The bucket and the headroom it comes from; of a part or a control what it is."""
+    if arm["kind"] == "subset":
+        return f"{arm['subset']['keep']} {arm['subset']['fraction']:.0%}"
+    if arm["kind"] == "control" or measured is None:
+        return "control" if arm["kind"] == "control" else ""
+    headroom = "" if measured["headroom"] is None else f" {measured['headroom']:.2f}"
+    return f"{measured['bucket'] or ''}{headroom}".strip()
 
 
 def details(release: dict, encoder: str) -> Table:
@@ -114,6 +152,18 @@ def languages(release: dict, encoder: str) -> Table:
     return header, [[target, _unknown(unknown[target]), *(_short(of[flag]) for flag in used)] for target, of in flagged.items()]
 
 
+def cuts(release: dict) -> list[str]:
+    """One line for each cut task: what the suite changed."""
+    suite = release["suite"]
+    lines = [f"{task}@{cut.get('label', suite['name'])}: {cut['why']}" for task, cut in suite["cuts"].items()]
+    caps = {split: cap for split, cap in suite["caps"].items() if cap}
+    if caps:
+        lines.append(
+            "Rows at most: " + ", ".join(f"{split} {cap}" for split, cap in caps.items()) + " (single tasks may differ)."
+        )
+    return lines
+
+
 def marks(cells: list[dict]) -> list[str]:
     """The flags (keys of MARKS, in their order) of one field of the board: its cells with all seeds."""
     return [flag for flag in MARKS if any(_marked(cell, flag) for cell in cells)]
@@ -151,6 +201,11 @@ def _short(names: list[str]) -> str:
 def signed(value: float | None) -> str:
     """One decimal with its sign; a dash for no number."""
     return "–" if value is None else "±0.0" if abs(value) < 0.05 else f"{value:+.1f}"
+
+
+def between(interval: list | None) -> str:
+    """A 95% interval in brackets; nothing for none."""
+    return "" if interval is None else f" [{signed(interval[0])}, {signed(interval[1])}]"
 
 
 def _one(value: float | None) -> str:

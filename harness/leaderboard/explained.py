@@ -1,0 +1,94 @@
+"""The tables that explain a board: a release → [(title, (header, rows of text))].
+
+Average gains cut in every way, difficulty as measured, parts and controls of one task against each other, the intermediate
+that one would have chosen, and slices by language. Empty tables are left out, so that an old release shows what it has.
+"""
+
+from harness.leaderboard.tables import Table, baseline_of, between, ranked, shown, signed
+
+SLICES = {"family": "language family", "script": "script", "unknown": "share of pieces not in the vocabulary"}
+
+
+def tables(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
+    """Those that have rows, in the order in which a reader asks; slices by language only if `full`."""
+    found = [
+        ("Average gain, in every cut [95% interval over test examples]", averages(release, encoder)),
+        ("Difficulty, as measured on each intermediate's own English dev", difficulty(release, encoder)),
+        ("Parts and controls of one task: differences of average gains", subsets(release, encoder)),
+        ("The intermediate that one would choose without looking at the test", best(release, encoder)),
+        *((f"Average gain by {name}", slices(release, encoder, by)) for by, name in SLICES.items() if full),
+    ]
+    return [(title, table) for title, table in found if table[1]]
+
+
+def averages(release: dict, encoder: str) -> Table:
+    """An arm a row. `seeds`: the t-interval over seeds; below three seeds there is none."""
+    mine = ranked(release, encoder)
+    groups = sorted({group for average in mine for group in average["groups"]})
+    header = ["intermediate", "all targets", "over seeds", "without retrieval", "without English", *groups]
+    rows = []
+    for average in mine:
+        if average["average_gain"] is None or average["interval"] is None:
+            continue
+        parts = [(average["average_gain"], average["interval"])]
+        parts += [(average[name], average[f"{name}_interval"]) for name in ("without_retrieval", "zero_shot")]
+        parts += [(of.get("gain"), of.get("interval")) for of in (average["groups"].get(group, {}) for group in groups)]
+        first, *others = [signed(value) + between(interval) for value, interval in parts]
+        rows.append([shown(release, average["arm"]), first, between(average["seed_interval"]).strip() or "–", *others])
+    return header, rows
+
+
+def difficulty(release: dict, encoder: str) -> Table:
+    """Headroom: the share of the way from chance to people that is left. PVI: the share of H(Y) that the encoder explains."""
+    header = ["intermediate", "rows", "dev score", "chance", "people", "headroom", "PVI share of H(Y)", "so it is"]
+    rows = []
+    for entry in sorted(
+        (e for e in release["difficulty"] if e["encoder"] == encoder), key=lambda e: (e["headroom"] is None, e["headroom"])
+    ):
+        if entry["headroom"] is None:
+            continue
+        people = f"{entry['human']:.1f}" if entry["human_known"] else "100 (no figure)"
+        share = "–" if entry["pvi_share"] is None else f"{entry['pvi_share']:.2f}"
+        numbers = [f"{entry['dev']:.1f}", f"{entry['chance']:.1f}", people, f"{entry['headroom']:.2f}", share]
+        rows.append([shown(release, entry["arm"]), str(entry["rows"]), *numbers, entry["bucket"] or "–"])
+    return header, rows
+
+
+def subsets(release: dict, encoder: str) -> Table:
+    header = ["of", "a", "b", "a − b", "p", "p, corrected"]
+    return header, [
+        [
+            group["of"],
+            c["a"],
+            c["b"],
+            signed(c["difference"]) + between(c["interval"]),
+            f"{c['p']:.3f}",
+            f"{c['p_corrected']:.3f}",
+        ]
+        for group in release["subsets"]
+        if group["encoder"] == encoder
+        for c in group["comparisons"]
+    ]
+
+
+def best(release: dict, encoder: str) -> Table:
+    header = ["target", "chosen on", "intermediate", "gain on the test"]
+    rows = []
+    for row in (row for row in release["best"] if row["encoder"] == encoder and row["gain"] is not None):
+        arm = "" if row["target"] is None else baseline_of(release) if row["arm"] is None else shown(release, row["arm"])
+        target = row["target"] or "mean over targets"
+        rows.append([target, row["selected_on"] or "", arm, signed(row["gain"]) + between(row["interval"])])
+    return header, rows
+
+
+def slices(release: dict, encoder: str, by: str) -> Table:
+    """An arm a row, a slice a column, with how many pairs of target and language it is the mean of."""
+    mine = [one for one in release["slices"] if (one["encoder"], one["by"]) == (encoder, by)]
+    points = {one["value"]: one["points"] for one in mine}
+    gains = {(one["arm"], one["value"]): one for one in mine}
+    rows = []
+    for average in ranked(release, encoder):
+        of = [gains.get((average["arm"], value)) for value in points]
+        if any(of):
+            rows.append([shown(release, average["arm"]), *(signed(one["gain"]) if one else "–" for one in of)])
+    return ["intermediate", *(f"{value} ({n})" for value, n in points.items())], rows

@@ -1,0 +1,147 @@
+"""What the numbers of a release say, in sentences, and what a reader must know beside them. Never more than the intervals say."""
+
+from harness.leaderboard.tables import MARKS, cuts, marks, signed
+
+RULES = {
+    "declared": "as each task's YAML declares it",
+    "median": "hard is above the median headroom of the learned tasks",
+    "threshold": "hard is a headroom above {value}",
+    "pvi": "hard is below the median share of usable information (PVI)",
+}
+
+
+def verdict(release: dict, encoder: str) -> list[dict]:
+    """One {ask, tone, say} for each question the board answers; tone is help, hurt or unsure."""
+    lines = [_best_average(release, encoder), _pairs(release, encoder), _easy_hard(release, encoder), _chosen(release, encoder)]
+    return [line for line in lines if line]
+
+
+def tone(interval: list | None) -> str:
+    """What a 95% interval says about a gain."""
+    low, high = interval or (None, None)
+    return "unsure" if low is None or high is None or low <= 0 <= high else "help" if low > 0 else "hurt"
+
+
+def between(interval: list | None) -> str:
+    """An interval in brackets; nothing for none."""
+    return f" [{signed(interval[0])}, {signed(interval[1])}]" if interval and None not in interval else ""
+
+
+def _line(ask: str, say: str, interval: list | None = None) -> dict:
+    return {"ask": ask, "say": say, "tone": tone(interval)}
+
+
+def _mine(release: dict, section: str, encoder: str) -> list[dict]:
+    return [row for row in release.get(section) or [] if row["encoder"] == encoder]
+
+
+def _shown(release: dict, arm: str) -> str:
+    return release["arms"].get(arm, {}).get("shown") or arm
+
+
+def _best_average(release: dict, encoder: str) -> dict:
+    """The task or mixture that gains most on average; controls and subsets answer other questions."""
+    ask = "Which intermediate helps most, on average?"
+    averages = [a for a in _mine(release, "averages", encoder) if a["average_gain"] is not None]
+    kind = {arm: facts.get("kind") or "task" for arm, facts in release["arms"].items()}
+    rivals = [a for a in averages if kind[a["arm"]] in ("task", "mixture")]
+    if not rivals:
+        return _line(ask, "No intermediate has an average gain in this release.")
+    best = max(rivals, key=lambda a: a["average_gain"])
+    interval, seeds = best.get("interval"), best.get("seed_interval")
+    many = f" over {len(best['targets'])} target{'s' * (len(best['targets']) != 1)}"
+    say = f"{_shown(release, best['arm'])}, {signed(best['average_gain'])}{between(interval)} points{many}: "
+    beyond = f", not more than that of the seeds{between(seeds)}" if between(seeds) and tone(seeds) != "help" else ""
+    say += {
+        "help": f"more than the noise of the test examples{beyond}.",
+        "hurt": "even the best one does harm.",
+        "unsure": "its interval contains 0, so not told apart from no effect." if between(interval) else "no interval is known.",
+    }[tone(interval)]
+    ties = [_shown(release, a["arm"]) for a in rivals if a is not best and set(a.get("tie") or "") & set(best.get("tie") or "")]
+    if ties:
+        say += f" Tied with {', '.join(ties) if len(ties) <= 3 else f'{len(ties)} others'}."
+    if len(rivals) > 1:
+        say += f" Being the best of {len(rivals)} flatters it."
+    return _line(ask, say, interval if not between(seeds) or tone(seeds) == tone(interval) else None)
+
+
+def _pairs(release: dict, encoder: str) -> dict | None:
+    """How many gains are more than noise, after correction for their number."""
+    counted = [g for g in _mine(release, "gains", encoder) if g["counted"]]
+    ask = "Is it more than noise?"
+    if not counted:
+        return None
+    if all(g.get("significant") is None for g in counted):
+        return _line(ask, "This release has no intervals: nothing can be told from noise.")
+    up = sum(bool(g.get("significant")) and g["gain"] > 0 for g in counted)
+    down = sum(bool(g.get("significant")) and g["gain"] < 0 for g in counted)
+    say = f"Of {len(counted)} gains that count, {up} {'is' if up == 1 else 'are'} above 0 and {down} below"
+    say += " after correction for the number of tests; the others are not told apart from 0."
+    if len(release["suite"]["seeds"]) == 1:
+        say += " One seed: how much another seed would change them is not known."
+    return _line(ask, say)
+
+
+def _easy_hard(release: dict, encoder: str) -> dict:
+    """Easy against hard: the difference on these tasks, and whether anything follows for tasks in general."""
+    ask = "Do hard tasks help more than easy ones?"
+    split = next(iter(_mine(release, "split", encoder)), None)
+    if split is None or split.get("hard_minus_easy") is None:
+        return _line(ask, "Not known here: there are not both easy and hard tasks that were learned.")
+    interval = split.get("interval")
+    easy, hard = split["easy"], split["hard"]
+    say = (
+        f"Hard {signed(hard['average_gain'])} ({_tasks(len(hard['arms']))}), easy {signed(easy['average_gain'])}"
+        f" ({_tasks(len(easy['arms']))}), hard − easy {signed(split['hard_minus_easy'])}{between(interval)}"
+    )
+    p = split.get("permutation_p")
+    say += f", permutation p over tasks {p:.3f}." if p is not None else "."
+    claim = bool(split.get("claim"))
+    if not claim:
+        say += f" {split.get('why') or 'No claim about tasks in general can be made.'}"
+    elif tone(interval) == "unsure" or p is None or p >= 0.05:
+        say += " Not told apart from no difference."
+    else:
+        say += " Hard tasks helped more." if split["hard_minus_easy"] > 0 else " Easy tasks helped more."
+    return _line(ask, say, interval if claim and p is not None and p < 0.05 else None)
+
+
+def _tasks(count: int) -> str:
+    return f"{count} task{'s' * (count != 1)}"
+
+
+def _chosen(release: dict, encoder: str) -> dict | None:
+    """What one gains who picks the intermediate per target without looking at the test."""
+    row = next((b for b in _mine(release, "best", encoder) if b["target"] is None), None)
+    if row is None or row.get("gain") is None:
+        return None
+    say = f"Picking for each target the intermediate that looks best before the test gains {signed(row['gain'])}"
+    return _line("What if I pick per target?", f"{say}{between(row.get('interval'))} points on average.", row.get("interval"))
+
+
+def notes(release: dict, encoder: str, fields: list[list[dict]]) -> list[list]:
+    """[heading, sentences] pairs; `fields`: the cells of each (arm, target) of this encoder, all seeds together."""
+    suite, facts = release["suite"], release["encoders"][encoder]
+    seeds = suite["seeds"]
+    averages = _mine(release, "averages", encoder)
+    used = {flag for cells in fields for flag in marks(cells)}
+    rule = suite.get("split_rule") or {"by": "declared"}
+    protocol = f"Recipes, settings and cuts of the protocol {suite['protocol']}." if suite.get("protocol") else None
+    known = [
+        f"{encoder}: pretrained on {facts['pretrained_on']} text.",
+        f"Has seen: {', '.join(facts['seen']) or 'nothing known'}.",
+    ]
+    several = f"Means over {len(seeds)} seeds: {', '.join(map(str, seeds))}."
+    common = [f"Over the targets that count in every arm: {', '.join(averages[0]['targets']) or 'none'}."] if averages else []
+    rows = [
+        ["Encoder", known],
+        ["Seeds", ["One seed: no seed variance is known." if len(seeds) == 1 else several]],
+        ["Average", common],
+        ["Easy and hard", [f"By {rule['by']}: {RULES.get(rule['by'], '').format(value=rule.get('value'))}."]],
+        ["Protocol", [protocol or "The suite's own recipes."]],
+        ["Left out", [f"This run did without {', '.join(suite['left_out'])}."] if suite.get("left_out") else []],
+        ["Waived", [f"This suite waives the refusal of {', '.join(suite['waives'])}."] if suite.get("waives") else []],
+        ["Cuts and caps", cuts(release)],
+        ["Marks", [f"{mark} = {meaning}" for flag, (mark, meaning) in MARKS.items() if flag in used]],
+    ]
+    return [row for row in rows if row[1]]
