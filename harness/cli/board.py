@@ -1,23 +1,42 @@
-"""leaderboard show, leaderboard build: releases."""
+"""leaderboard build, show, diff, verify, export: releases."""
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.app import BoardDir, Json, console, leaderboard_app
+from harness.cli.app import (
+    BoardDir,
+    EncoderRoot,
+    Json,
+    LockFile,
+    StoreDir,
+    Tasks,
+    catalog_of,
+    console,
+    leaderboard_app,
+    say,
+)
+
+NAMES = "a number, a name, or a suite (its latest)"
+Release = Annotated[str | None, typer.Argument(help=f"{NAMES[0].upper()}{NAMES[1:]}. Default: the latest.")]
+
+
+class Format(StrEnum):
+    """What `leaderboard export` can write."""
+
+    csv = "csv"
+    eval_results = "eval-results"
 
 
 @leaderboard_app.command("show")
-def leaderboard_show(
-    release: Annotated[str | None, typer.Argument(help="A number, a name, or a suite (its latest). Default: the latest.")] = None,
-    board: BoardDir = Path("leaderboard"),
-    as_json: Json = False,
-) -> None:
+def leaderboard_show(release: Release = None, board: BoardDir = Path("leaderboard"), as_json: Json = False) -> None:
     """Print a release."""
     from harness.leaderboard.release import Board
     from harness.leaderboard.render import print_release
+    from harness.leaderboard.upgrade import upgraded
 
     shelf = Board(board)
     path = shelf.find(release)
@@ -25,14 +44,133 @@ def leaderboard_show(
     if as_json:
         print(json.dumps(content, indent=1, ensure_ascii=False))
     else:
-        print_release(content, shelf.title(path), console())
+        print_release(upgraded(content), shelf.title(path), console())
 
 
 @leaderboard_app.command("build")
 def leaderboard_build(board: BoardDir = Path("leaderboard")) -> None:
-    """Render README.md from the releases."""
+    """Render README.md and the page index.html from the releases."""
     from harness.leaderboard.release import Board
-    from harness.runner import write_readme
+    from harness.runner import write_board
 
-    write_readme(Board(board))
-    print(board / "README.md")
+    write_board(Board(board))
+    for name in ("README.md", "index.html"):
+        if (board / name).exists():
+            print(board / name)
+
+
+@leaderboard_app.command("diff")
+def leaderboard_diff(
+    before: Annotated[str, typer.Argument(metavar="A", help=f"The older release: {NAMES}.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The newer one.")],
+    board: BoardDir = Path("leaderboard"),
+    as_json: Json = False,
+) -> None:
+    """What moved between two releases, by how much, and whether data, code, specs, environment or seeds changed."""
+    from harness.leaderboard.diff import diff, lines
+    from harness.leaderboard.release import Board
+
+    shelf = Board(board)
+    a, b = shelf.find(before), shelf.find(after)
+    found = diff(shelf.load(a), shelf.load(b), shelf.sidecar(a), shelf.sidecar(b))
+    if as_json:
+        print(json.dumps({"before": a.stem, "after": b.stem, **found}, indent=1, ensure_ascii=False))
+    else:
+        for line in lines(found, a.stem, b.stem):
+            print(line)
+
+
+@leaderboard_app.command("verify")
+def leaderboard_verify(
+    releases: Annotated[list[str] | None, typer.Argument(metavar="[RELEASE]...", help="Numbers or names. Default: all.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All releases of the board.")] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Score again from predictions and gold; the folder is as --data-root."),
+    ] = None,
+    store: StoreDir = Path("store"),
+    encoder_root: EncoderRoot = None,
+    tasks: Tasks = None,
+    lock: LockFile = None,
+    board: BoardDir = Path("leaderboard"),
+    as_json: Json = False,
+) -> None:
+    """Recompute every number of releases from their own evidence: no data, no torch. With --data also the evidence.
+
+    Fails (exit code 1) on any number, language, split or seed that is not what the rest of the release says, whatever hashes
+    stand beside it. --data needs the data, the store that holds the predictions, and torch.
+    """
+    from harness.leaderboard.release import Board
+    from harness.leaderboard.verify import verify
+
+    shelf, report = Board(board), []
+    paths = [shelf.find(name) for name in releases] if releases and not everything else shelf.list()
+    if not paths:
+        shelf.find(None)  # says that there is none, and what makes one
+    for path in paths:
+        problems = verify(path.read_bytes(), shelf.sidecar(path))
+        checked = _checked(path, problems)
+        if data and not problems:
+            again, more, missing = _recheck(shelf.load(path), data, store, encoder_root, tasks, lock)
+            checked, problems = f"{checked}; {again}", more + missing
+        report.append({"release": path.stem, "sound": not problems, "checked": checked, "problems": problems})
+        if not as_json:
+            print(f"{path.stem}: {'sound' if not problems else f'{len(problems)} problems'} · {checked}", flush=True)
+            for problem in problems:
+                say(f"  {path.stem}: {problem}")
+    if as_json:
+        listed = [entry | {"problems": [p._asdict() | {"text": str(p)} for p in entry["problems"]]} for entry in report]
+        print(json.dumps(listed, indent=1, ensure_ascii=False))
+    if any(entry["problems"] for entry in report):
+        raise typer.Exit(1)
+
+
+def _checked(path: Path, problems: list) -> str:
+    from harness.leaderboard.verify import summary
+
+    return summary(json.loads(path.read_bytes())) if not problems else "not to be trusted as it stands"
+
+
+def _recheck(content: dict, data: Path, store: Path, encoder_root: Path | None, tasks: list[Path] | None, lock: Path | None):
+    """(what was scored again, problems, what the store lacks as problems) of one release."""
+    from harness import recheck, runner
+    from harness.data.lock import read_lock
+    from harness.errors import MissingError
+    from harness.hub import Where
+    from harness.store import Store
+
+    if content["schema"] != recheck.SCHEMA:
+        return f"schema {content['schema']} has no evidence to hold against predictions", [], []
+    if not store.is_dir():
+        raise MissingError(f"{store}: no store here; give --store DIR, the one in which the release was made")
+    catalog, opened, suite = catalog_of(tasks or []), Store(store), content["suite"]
+    where = Where(data, encoder_root, True, read_lock(lock))
+    own = {facts["task"] for facts in content["targets"].values()} - set(catalog.suite(suite["name"]).targets)
+    plan = runner.plan_suite(catalog, suite["name"], bool(own), None, where, opened, suite["left_out"])
+    found = recheck.recheck(content, plan, opened, lambda name: say(f"scoring {name}"))
+    return found.summary, found.problems, found.missing
+
+
+@leaderboard_app.command("export")
+def leaderboard_export(
+    release: Release = None,
+    form: Annotated[Format, typer.Option("--format", "-f", help="csv: tidy tables; eval-results: the Hub's own.")] = Format.csv,
+    out: Annotated[Path, typer.Option("--out", "-o", file_okay=False, help="Where to write.")] = Path("export"),
+    tasks: Tasks = None,
+    board: BoardDir = Path("leaderboard"),
+    as_json: Json = False,
+) -> None:
+    """Write a release as CSV tables or as the Hub's evaluation results. Nothing is uploaded."""
+    from harness.leaderboard.export import export
+    from harness.leaderboard.release import Board
+
+    shelf = Board(board)
+    path = shelf.find(release)
+    written, left_out = export(shelf.load(path), path.stem, form.value, out, catalog_of(tasks or []))
+    for why in left_out:
+        say(f"left out: {why}")
+    if as_json:
+        print(json.dumps({"release": path.stem, "files": [str(file) for file in written], "left_out": left_out}, indent=1))
+    else:
+        for file in written:
+            print(file)

@@ -1,7 +1,8 @@
 """How hard each intermediate task was for the encoder that trained on it, and which side of the split it falls on.
 
 headroom   1 - (dev - chance) / (human - chance): the share of the way from chance to people that is left; negative above
-           people. No known chance counts as 0, no known human score as 100.
+           people. Where no chance is published it is what the null predictor reaches on that dev (0 where that is another
+           number than the dev score); no known human score counts as 100.
 pvi        mean of -log2 g(y | null) + log2 g'(y | x) over dev rows, in bits: V-usable information, H_V(Y) - H_V(Y | X)
            (Ethayarajh et al. 2022, arXiv 2110.08420, section 2); pvi_share is its share of H_V(Y), so that label spaces
            compare.
@@ -58,7 +59,8 @@ def _measured(content: dict, encoder: str, arm: str) -> dict:
     looked = {seed: dev_of(training) for seed, training in trainings.items()}
     devs = {str(seed): dev["main"] for seed, dev in looked.items() if dev["main"] is not None}
     chance, human = (((facts["difficulty"] or {}).get(name) or {}).get("value") for name in ("chance", "human"))
-    low, high = 0.0 if chance is None else chance, CEILING if human is None else human
+    measured = mean(dev["null"] for dev in looked.values() if dev["null"] is not None) or 0.0
+    low, high = measured if chance is None else chance, CEILING if human is None else human
     headrooms = {seed: 1 - (dev - low) / (high - low) for seed, dev in devs.items()} if high != low else {}
     bits = [_pvi(run) for run in evidence.get("pvi", {}).get(arm, []) if run["encoder"] == encoder]
     return {
@@ -69,6 +71,7 @@ def _measured(content: dict, encoder: str, arm: str) -> dict:
         "dev": mean(devs.values()),
         "dev_per_seed": devs,
         "chance": low,
+        "chance_known": chance is not None,
         "human": high,
         "human_known": human is not None,
         "headroom": mean(headrooms.values()),

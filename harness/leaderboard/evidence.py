@@ -7,6 +7,8 @@ import numpy as np
 from harness.metrics import GOLD_SIDE, PREDICTION_SIDE, Scored, rescore
 from harness.metrics.vectors import unpack
 
+NULL_IS_MAIN = {"accuracy", "token_accuracy", "squad_v2", "masked_accuracy"}  # the null predictor is scored by `main` itself
+
 
 def mean(values) -> float | None:
     """The mean, unrounded (fsum: no order of addition changes it); None of nothing."""
@@ -41,6 +43,7 @@ def dev_of(training: dict) -> dict:
 
     main     mean over its tasks, 0-100; None where one of them has no dev rows, or there is no task
     learned  every task is above its null predictor by three standard errors; False where nothing was looked at
+    null     mean over its tasks of what the null predictor reaches; None where that is another number than main (span F1)
     """
     scores: list[Scored | None] = []
     for _, part in sorted(training["tasks"].items()):
@@ -48,4 +51,9 @@ def dev_of(training: dict) -> dict:
         scores.append(rescore(part["metric"], examples) if any(examples.values()) else None)
     known = [score for score in scores if score is not None]
     whole = bool(scores) and len(known) == len(scores)
-    return {"main": mean(s.main for s in known) if whole else None, "learned": whole and all(s.learned for s in known)}
+    like_main = whole and all(part["metric"] in NULL_IS_MAIN for part in training["tasks"].values())
+    return {
+        "main": mean(s.main for s in known) if whole else None,
+        "learned": whole and all(s.learned for s in known),
+        "null": mean(s.null for s in known) if like_main else None,
+    }

@@ -49,7 +49,8 @@ def difficulty(release: dict, encoder: str) -> Table:
             continue
         people = f"{entry['human']:.1f}" if entry["human_known"] else "100 (no figure)"
         share = "–" if entry["pvi_share"] is None else f"{entry['pvi_share']:.2f}"
-        numbers = [f"{entry['dev']:.1f}", f"{entry['chance']:.1f}", people, f"{entry['headroom']:.2f}", share]
+        chance = f"{entry['chance']:.1f}" + " (measured)" * (not entry["chance_known"])
+        numbers = [f"{entry['dev']:.1f}", chance, people, f"{entry['headroom']:.2f}", share]
         rows.append([shown(release, entry["arm"]), str(entry["rows"]), *numbers, entry["bucket"] or "–"])
     return header, rows
 

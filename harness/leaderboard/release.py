@@ -14,6 +14,7 @@ from pathlib import Path
 from harness.errors import SpecError, StoreError
 from harness.store import atomic_write, disk_errors, key_of
 
+SCHEMAS = (1, 2, 3)  # all that were ever written; `load` reads them forever
 _NAME = re.compile(r"^(\d{4})-([A-Za-z0-9._+-]+)\.json$")
 
 
@@ -34,13 +35,21 @@ class Board:
         return sorted(path for path in self.releases.glob("*.json") if _NAME.match(path.name) and ".env." not in path.name)
 
     def load(self, path: Path) -> dict:
-        """A release's content. StoreError if it is not one."""
+        """A release's content as it was written, of any schema so far (`upgrade.upgraded` gives all one shape).
+
+        StoreError if it is no release, or one of a later schema than this code knows.
+        """
         try:
             content = json.loads(path.read_bytes())
         except (OSError, ValueError) as error:
             raise StoreError(f"{path}: not a readable release ({error}); restore it from version control") from None
         if not isinstance(content, dict) or "schema" not in content:
             raise StoreError(f"{path}: not a release: no schema version in it")
+        if content["schema"] not in SCHEMAS:
+            found, last = content["schema"], SCHEMAS[-1]
+            raise StoreError(
+                f"{path}: a release of schema {found!r}, and this version reads up to {last}; update xstilts-harness"
+            )
         return content
 
     def sidecar(self, path: Path) -> dict:

@@ -1,0 +1,591 @@
+"""Releases: what a board holds stays readable, and a number, a language or a seed that was tampered with is found."""
+
+import csv
+import json
+import random
+import re
+from collections.abc import Iterator
+from functools import cache
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from conftest import ROOT, Rig, copied
+from huggingface_hub import parse_eval_result_entries
+from rich.console import Console
+
+from harness.errors import StoreError
+from harness.leaderboard import derive as derivation
+from harness.leaderboard import render, schema
+from harness.leaderboard.diff import diff, lines
+from harness.leaderboard.provenance import identity
+from harness.leaderboard.release import SCHEMAS, Board, content_bytes
+from harness.leaderboard.upgrade import upgraded
+from harness.leaderboard.verify import problems, verify
+from harness.store import key_of
+
+GOLDEN = {number: ROOT / "tests" / "golden" / "releases" / f"schema-{number}.json" for number in SCHEMAS}
+COMMITTED = sorted(path for path in (ROOT / "leaderboard" / "releases").glob("*.json") if ".env." not in path.name)
+
+SUITE = """
+suite: whole
+version: 1
+about: what a release can hold
+smoke: true
+encoders: [tiny]
+arms:
+  - none
+  - tiny_colour
+  - {name: easiest, intermediate: {task: tiny_colour, subset: {by: pvi, keep: easiest, fraction: 0.4}}}
+  - {name: text, intermediate: {task: tiny_colour, control: masked_lm}}
+targets: [tiny_mood, tiny_quad, tiny_pairs]
+seeds: [1, 2]
+recipes:
+  intermediate: {learning_rate: 3e-3, batch_size: 8, epochs: 2, evaluations: 1}
+  target: {learning_rate: 1e-3, batch_size: 8, max_updates: 4, evaluations: 1}
+  tasks: {tiny_mood: {max_updates: 5}, easiest: {warmup: 0.1}}
+caps: {train: 24, test: 20}
+task_caps: {tiny_mood: {train: 32, dev: 12, test: 16}}
+cuts:
+  tiny_mood: {why: the first rows, train: {split: "train[:75%]"}}
+settings: {tiny_mood: {max_length: 40}}
+waives: [unlearned]
+pvi: true
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(rig: Rig, tmp_path_factory) -> Path:
+    """The folder of a run with a subset, a control, PVI, two seeds, a cut, a cap and a setting."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "whole.yaml").write_text(SUITE)
+    done = rig.run(rig.eval("whole", "-t", folder / "whole.yaml"), folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def read(folder: Path) -> tuple[dict, dict]:
+    """(content, sidecar) of a run's one release."""
+    (path,) = Board(folder / "leaderboard").list()
+    return json.loads(path.read_bytes()), Board(folder / "leaderboard").sidecar(path)
+
+
+# Every schema is read forever
+
+
+@pytest.mark.parametrize("number", SCHEMAS)
+def test_a_release_of_any_schema_loads_upgrades_and_renders(number):
+    content = Board(ROOT).load(GOLDEN[number])
+    assert content["schema"] == number
+    new, out = upgraded(content), StringIO()
+    assert set(new) == set(Board(ROOT).load(GOLDEN[3])) and new["schema"] == 3
+    render.print_release(new, "title", Console(file=out, width=300))
+    assert "tiny_mood" in out.getvalue() if number == 3 else "mini_tatoeba" in out.getvalue()
+    assert "title" in render.markdown(new, "title")
+    page = pytest.importorskip("harness.leaderboard.page")
+    assert page.render([("title", new)]).startswith("<!")
+
+
+@pytest.mark.parametrize("number", SCHEMAS[:-1])
+def test_the_upgrade_gives_every_field_of_the_present_schema_and_changes_no_number(number):
+    old, new, like = json.loads(GOLDEN[number].read_bytes()), None, json.loads(GOLDEN[3].read_bytes())
+    new = upgraded(json.loads(GOLDEN[number].read_bytes()))
+    assert old == json.loads(GOLDEN[number].read_bytes())
+    for section in ("cells", "gains", "averages", "split", "difficulty"):
+        assert set(like[section][0]) <= set(new[section][0]), section
+    for section in ("arms", "targets", "encoders", "languages"):
+        assert set(list(like[section].values())[-1]) <= set(list(new[section].values())[-1]), section
+    assert set(like["suite"]) <= set(new["suite"])
+    assert [cell["score"] for cell in new["cells"]] == [cell["score"] for cell in old["cells"]]
+    for before, after in zip(old["gains"], new["gains"], strict=True):
+        assert {name: after[name] for name in ("gain", "per_seed", "zero_shot")} == {
+            n: before[n] for n in ("gain", "per_seed", "zero_shot")
+        }
+        assert {language: of["gain"] for language, of in after["per_language"].items()} == before["per_language"]
+        assert after["interval"] is None and after["significant"] is None
+    assert [a["average_gain"] for a in new["averages"]] == [a["average_gain"] for a in old["averages"]]
+    assert not any(split["claim"] for split in new["split"]) and new["split"][0]["why"]
+    assert {facts["kind"] for facts in new["arms"].values()} == {"baseline", "task"}
+
+
+def test_a_release_of_the_present_schema_is_its_own_upgrade():
+    content = json.loads(GOLDEN[3].read_bytes())
+    assert upgraded(content) is content
+
+
+def test_a_later_schema_says_what_to_do(tmp_path):
+    path = tmp_path / "0001-later.json"
+    path.write_text('{"schema": 4}')
+    with pytest.raises(StoreError, match=r"0001-later\.json: a release of schema 4, .* up to 3; update xstilts-harness"):
+        Board(tmp_path).load(path)
+
+
+# The schema
+
+
+def test_the_committed_json_schema_is_that_of_the_models():
+    committed = (ROOT / "leaderboard" / "release.schema.json").read_text()
+    assert committed == schema.json_schema(), "run: python -m harness.leaderboard.schema > leaderboard/release.schema.json"
+
+
+@pytest.mark.parametrize("path", [GOLDEN[3], *COMMITTED], ids=lambda path: path.stem)
+def test_releases_are_of_the_schema(path):
+    content = json.loads(path.read_bytes())
+    if content["schema"] == SCHEMAS[-1]:
+        jsonschema.Draft202012Validator(json.loads(schema.json_schema())).validate(content)
+        assert schema.mismatches(path.read_bytes()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        (lambda c: c["suite"].update(extra=1), "suite.extra"),
+        (lambda c: c["cells"][0].pop("score"), "cells.0.score"),
+        (lambda c: c["suite"].update(version="1"), "suite.version"),
+        (lambda c: c["evidence"]["cells"][0].update(key="abc"), "evidence.cells.0.key"),
+    ],
+)
+def test_what_is_not_of_the_schema_is_named(change, path):
+    content = json.loads(GOLDEN[3].read_bytes())
+    change(content)
+    assert path in [found for found, _ in schema.mismatches(content_bytes(content))]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(json.loads(schema.json_schema())).validate(content)
+
+
+# Verify: sound releases
+
+
+def test_a_fresh_release_is_sound(whole):
+    content, sidecar = read(whole)
+    assert [str(problem) for problem in verify(content_bytes(content), sidecar)] == []
+
+
+@pytest.mark.parametrize("run", ["undisturbed", "long_run"])
+def test_so_are_those_of_other_suites(run, request):
+    content, sidecar = read(request.getfixturevalue(run))
+    assert [str(problem) for problem in verify(content_bytes(content), sidecar)] == []
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
+def test_committed_releases_are_sound(path):
+    assert [str(problem) for problem in verify(path.read_bytes(), Board(path.parents[1]).sidecar(path))] == []
+
+
+# Verify: one digit anywhere, all hashes made to match
+
+# What nothing else in a release says again, by class of path (names and hashes are *). A change there is a change of what
+# somebody wrote, not of a number that was computed; version control shows it, and `verify --data` shows some.
+UNDETECTABLE = {
+    "suite.version": "only the author says it",
+    "suite.about": "prose",
+    "encoders.*.version": "only the author says it",
+    "encoders.*.max_length": "said once; another one is another encoder, with keys of its own",
+    "evidence.trainings.*.tasks.*.correct": "dev of a subset, control or mixture: no derived number rests on it",
+    "evidence.trainings.*.tasks.*.right": "the same, of a control's text",
+    "evidence.subsets.*.*.ids": "which rows, in the names of the data; --data compares them",
+}
+
+
+def leaves(value: Any, path: tuple = ()) -> Iterator[tuple[tuple, Any]]:
+    """(path, leaf) of all leaves with a digit in them."""
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from leaves(one, (*path, name))
+    elif isinstance(value, list):
+        for i, one in enumerate(value):
+            yield from leaves(one, (*path, i))
+    elif not isinstance(value, bool) and re.search(r"\d", json.dumps(value)):
+        yield path, value
+
+
+NAMES = {"tiny", "tiny_colour", "easiest", "text", "none", "en", "de", "1", "2"}
+
+
+def kind(path: tuple) -> str:
+    """The class of a path: places in lists, hashes and names of arms, targets and languages are *."""
+    names = re.compile(r"[0-9a-f]{16,64}|tiny_.*|.* (train|dev|test) .*")
+    return ".".join("*" if isinstance(name, int) or name in NAMES or names.fullmatch(name) else name for name in path)
+
+
+def edited(value: Any, draw: random.Random) -> Any:
+    """The leaf with one digit changed."""
+    text = json.dumps(value, ensure_ascii=False)
+    while True:
+        at = draw.choice([found.start() for found in re.finditer(r"\d", text)])
+        new = text[:at] + draw.choice([digit for digit in "0123456789" if digit != text[at]]) + text[at + 1 :]
+        try:
+            if (changed := json.loads(new)) != value:
+                return changed
+        except ValueError:
+            continue
+
+
+def replaced(content: dict, path: tuple, value: Any) -> dict:
+    """A copy with another leaf."""
+    if not path:
+        return value
+    copy = dict(content) if isinstance(content, dict) else list(content)
+    copy[path[0]] = replaced(content[path[0]], path[1:], value)
+    return copy
+
+
+def rehashed(content: dict, sidecar: dict) -> tuple[dict, dict]:
+    """Both with every key, reference and content hash made to match, as someone who tampers would."""
+    text, beside = json.dumps(content), json.dumps(sidecar)
+    while True:
+        try:
+            stale = {name: key_of(rows)[:16] for name, rows in content["rows"].items()}
+            stale |= {
+                key: key_of(identity(content, job)) for key, job in content["jobs"].items() if job["data"] in content["rows"]
+            }
+        except KeyError:  # it names what is not there, and no hash can help that
+            break
+        stale = {old: new for old, new in stale.items() if old != new}
+        if not stale:
+            break
+        for old, new in stale.items():
+            text, beside = text.replace(f'"{old}"', f'"{new}"'), beside.replace(f'"{old}"', f'"{new}"')
+        content = json.loads(text)
+    return content, json.loads(beside) | {"content_sha256": key_of(content)}
+
+
+@cache
+def _derived(known: bytes) -> dict:
+    return derivation.derive(json.loads(known))
+
+
+def derive_once(content: dict) -> dict:
+    """`derive`, remembered: most edits leave its input alone."""
+    return _derived(json.dumps(content).encode())
+
+
+def found_in(content: dict, sidecar: dict):
+    """The first problem of a document whose hashes all match, or None."""
+    content, sidecar = rehashed(content, sidecar)
+    return next(problems(content_bytes(content), sidecar, derive_once), None)
+
+
+def test_one_digit_anywhere_is_found(whole):
+    """Of every class of path one leaf, and others at random; one digit of it changed, all hashes made to match."""
+    content, sidecar = read(whole)
+    groups: dict[str, list] = {}
+    for path, value in leaves(content):
+        groups.setdefault(kind(path), []).append((path, value))
+    draw, missed = random.Random(20), {}
+    chosen = [draw.choice(group) for group in groups.values()] + draw.sample(list(leaves(content)), 120)
+    for path, value in chosen:
+        new = edited(value, draw)
+        if found_in(replaced(content, path, new), sidecar) is None and not UNDETECTABLE.get(kind(path)):
+            missed[kind(path)] = f"{path}: {value!r:.80} → {new!r:.80}"
+    assert missed == {}
+    assert len(chosen) > 300
+
+
+def test_every_digit_of_a_derived_number_counts(whole):
+    """Not only those that round to something else."""
+    content, sidecar = read(whole)
+    value = content["cells"][0]["languages"]["en"]["stderr"]
+    for at in [found.start() for found in re.finditer(r"\d", repr(value))][:-1]:
+        new = float(repr(value)[:at] + str((int(repr(value)[at]) + 1) % 10) + repr(value)[at + 1 :])
+        changed = replaced(content, ("cells", 0, "languages", "en", "stderr"), new)
+        assert "cells[0].languages.en.stderr (tiny · none · tiny_mood@whole · seed 1)" in str(found_in(changed, sidecar))
+
+
+# Verify: something taken away
+
+
+def without(content: dict, **names: Any) -> dict:
+    """A copy in which no cell, gain or other entry of that name is left (arm=, target=, seed=, encoder=)."""
+    copy = json.loads(json.dumps(content))
+
+    def kept(entries: list) -> list:
+        return [entry for entry in entries if not all(entry.get(name) == value for name, value in names.items())]
+
+    for section in ("cells", "gains", "averages", "slices", "difficulty", "best"):
+        copy[section] = kept(copy[section])
+    copy["evidence"]["cells"] = kept(copy["evidence"]["cells"])
+    for arm in copy["arms"].values():
+        arm["trained"] = kept(arm["trained"])
+    for table in ("pvi", "subsets"):
+        copy["evidence"][table] = {name: kept(entries) for name, entries in copy["evidence"][table].items()}
+    return copy
+
+
+def rederived(content: dict) -> dict:
+    """With the derived sections that follow from what is left."""
+    known = {name: value for name, value in content.items() if name not in derivation.SECTIONS}
+    return known | json.loads(json.dumps(derivation.derive(known)))
+
+
+def without_language(content: dict, target: str, language: str) -> dict:
+    copy = json.loads(json.dumps(content))
+    copy["evidence"]["units"][target].pop(language)
+    for cell in [*copy["evidence"]["cells"], *copy["cells"]]:
+        if cell["target"] == target:
+            cell["languages"].pop(language)
+            (cell.get("overlap") or {"test_rows": {language: 0}})["test_rows"].pop(language)
+    return copy
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["as it is", "derived again"])
+@pytest.mark.parametrize("what", ["seed", "target", "arm", "language", "declared language", "split", "training", "one cell"])
+def test_what_is_missing_is_found(whole, what, again):
+    """Also where all numbers are derived again from what is left, and all hashes match."""
+    content, sidecar = read(whole)
+    mood = "tiny_mood@whole"
+    if what == "seed":
+        content = without(content, seed=2)
+    elif what == "target":
+        content = without(content, target=mood)
+        content["targets"].pop(mood)
+        content["evidence"]["units"].pop(mood)
+    elif what == "arm":
+        content = without(content, arm="text")
+        content["arms"].pop("text")
+    elif what.endswith("language"):
+        content = without_language(content, mood, "de")
+        if what.startswith("declared"):
+            content["targets"][mood]["languages"] = ["en"]
+    elif what == "split":
+        content["data"].pop("tiny_mood test de")
+    elif what == "training":
+        content["evidence"]["trainings"].pop(content["arms"]["text"]["trained"][0]["key"])
+    else:
+        content["evidence"]["cells"].pop(3)
+        content["cells"].pop(3)
+    assert found_in(rederived(content) if again else content, sidecar) is not None
+
+
+def test_bytes_hash_and_missing_sidecar(whole):
+    content, sidecar = read(whole)
+    data = content_bytes(content)
+    assert "another spelling" in str(verify(json.dumps(content).encode(), sidecar)[0])
+    assert "another spelling" in str(verify(data.replace(b'"smoke": true', b'"smoke": false,\n  "smoke": true'), sidecar)[0])
+    assert [problem.path for problem in verify(data, sidecar | {"content_sha256": "0" * 64})] == ["sidecar content_sha256"]
+    assert [problem.path for problem in verify(data, {})] == ["sidecar content_sha256"]
+    assert [problem.path for problem in verify(b"{}", {})] == ["the file"]
+    assert [problem.path for problem in verify(b'{"schema": 4}', {})] == ["schema"]
+
+
+def test_a_job_that_the_sidecar_ran_and_the_release_lacks(whole):
+    content, sidecar = read(whole)
+    sidecar["jobs"]["f" * 64] = {"name": "train something else", "seconds": 1.0}
+    assert [problem.path for problem in verify(content_bytes(content), sidecar)] == ["jobs"]
+
+
+def test_old_scores_cannot_be_recomputed_but_their_sums_can():
+    path = next(path for path in COMMITTED if json.loads(path.read_bytes())["schema"] < 3)
+    content, sidecar = json.loads(path.read_bytes()), Board(path.parents[1]).sidecar(path)
+    for at in (("cells", 2, "score"), ("gains", 0, "gain"), ("averages", 0, "average_gain"), ("split", 0, "hard_minus_easy")):
+        value = content
+        for name in at:
+            value = value[name]
+        changed = replaced(content, at, value + 0.1)
+        found = verify(content_bytes(changed), sidecar | {"content_sha256": key_of(changed)})
+        assert found and str(at[1]) in found[0].path
+
+
+# Verify --data
+
+
+def rechecked(rig: Rig, folder: Path, *more: object, specs: Path | None = None):
+    where = ["--board", folder / "leaderboard", "--store", folder / "store", "--encoder-root", rig.encoders]
+    own = ["--tasks", specs or rig.specs, "--tasks", folder / "whole.yaml"]
+    return rig.run(rig.command("leaderboard", "verify", "--data", rig.home.parent, *where, *own, *more), folder)
+
+
+def tampered(folder: Path, change) -> None:
+    """A release whose evidence was changed and whose numbers all follow from it again."""
+    (path,) = Board(folder / "leaderboard").list()
+    content, sidecar = json.loads(path.read_bytes()), Board(folder / "leaderboard").sidecar(path)
+    change(content)
+    content, sidecar = rehashed(rederived(content), sidecar)
+    path.write_bytes(content_bytes(content))
+    path.with_suffix(".env.json").write_bytes(content_bytes(sidecar))
+
+
+def test_recheck_goes_back_to_predictions_and_gold(rig, whole, tmp_path):
+    done = rechecked(rig, copied(whole, tmp_path / "same"))
+    assert done.returncode == 0, done.stderr
+    assert "0001-whole: sound" in done.stdout and "24 cells scored again from 736 predictions and gold rows" in done.stdout
+
+
+def test_recheck_finds_what_was_made_up_consistently(rig, whole, tmp_path):
+    def better(content: dict) -> None:
+        said = content["evidence"]["cells"][6]["languages"]["de"]
+        said["correct"] = "1" * len(said["correct"])
+
+    folder = copied(whole, tmp_path / "made up")
+    tampered(folder, better)
+    content, sidecar = read(folder)
+    assert verify(content_bytes(content), sidecar) == []
+    done = rechecked(rig, folder)
+    assert done.returncode == 1
+    (line,) = [line for line in done.lines if "correct" in line]
+    assert "evidence.cells[6].languages.de.correct (tiny · " in line and "found 1111111111111111" in line
+
+
+def test_recheck_says_what_differs_here(rig, whole, tmp_path):
+    folder, specs = copied(whole, tmp_path / "other"), copied(rig.specs, tmp_path / "specs")
+    file = specs / "mood.de.test.jsonl"
+    file.write_text(file.read_text(encoding="utf-8").replace("glad", "sad", 1), encoding="utf-8")
+    done = rechecked(rig, folder, specs=specs)
+    assert done.returncode == 1
+    assert "the rows: tests.de.parts" in done.stderr
+    (folder / "store" / "results").rename(folder / "store" / "gone")
+    done = rechecked(rig, folder)
+    assert done.returncode == 1 and "should be its predictions" in done.stderr
+
+
+# Diff
+
+
+def text_of(a: dict, b: dict, a_env: dict | None = None, b_env: dict | None = None) -> str:
+    return "\n".join(lines(diff(a, b, a_env or {}, b_env or {}), "A", "B"))
+
+
+def test_a_release_does_not_differ_from_itself(whole):
+    content, sidecar = read(whole)
+    assert diff(content, content, sidecar, {})["same"]
+    assert text_of(content, content) == "A and B: same content"
+
+
+def test_diff_says_what_moved_largest_first_and_with_its_interval():
+    old = json.loads(GOLDEN[3].read_bytes())
+    new = json.loads(GOLDEN[3].read_bytes())
+    new["gains"][0]["gain"] += 3.0
+    new["gains"][1]["gain"] -= 5.0
+    new["cells"][0]["score"] += 1.0
+    found = diff(old, new, {}, {})
+    assert [moved["change"] for moved in found["moved"]["gains"]] == pytest.approx([-5.0, 3.0])
+    assert found["moved"]["gains"][0]["intervals"][0] == old["gains"][1]["interval"]
+    assert [moved["what"] for moved in found["moved"]["scores"]] == ["tiny · none · tiny_mood@golden · seed 1"]
+    assert found["why"] == {} and "nothing beside the numbers changed" in text_of(old, new)
+
+
+@pytest.mark.parametrize(
+    ("reason", "change"),
+    [
+        ("data", lambda c, e: c["data"].update({"tiny_mood test de": ["0" * 64]})),
+        ("code", lambda c, e: [job.update(version=9) for job in c["jobs"].values() if job["kind"] == "train"]),
+        ("code", lambda c, e: e.update(harness={"version": "9.9"})),
+        ("specs", lambda c, e: c["suite"]["recipes"]["target"].update(learning_rate=0.5)),
+        ("specs", lambda c, e: c["suite"]["caps"].update(train=7)),
+        ("encoders", lambda c, e: c["encoders"]["tiny"]["files"].update({"model.safetensors": "0" * 64})),
+        ("environment", lambda c, e: e["environments"][0].update(torch="9.9")),
+        ("seeds", lambda c, e: c["suite"].update(seeds=[7])),
+    ],
+)
+def test_diff_says_why(whole, reason, change):
+    content, sidecar = read(whole)
+    other, beside = json.loads(json.dumps([content, sidecar]))
+    change(other, beside)
+    other["suite"]["about"] += "."  # another document, whatever else
+    assert list(diff(content, other, sidecar, beside)["why"]) == [reason]
+    assert f"{reason} changed:" in text_of(content, other, sidecar, beside)
+
+
+def test_diff_names_what_appeared_and_vanished(whole):
+    content, _ = read(whole)
+    less = without(content, arm="text")
+    less["arms"].pop("text")
+    assert diff(less, content, {}, {})["appeared"]["arms"] == ["text"]
+    assert diff(content, less, {}, {})["vanished"]["arms"] == ["text"]
+    assert "vanished: 1 arms: text" in text_of(content, less)
+
+
+def test_diff_works_across_schemas():
+    old, new = (json.loads(GOLDEN[number].read_bytes()) for number in (1, 2))
+    found = diff(old, new, {}, {})
+    assert found["moved"]["scores"] and found["unknown"] == ["code"] and found["why"]["schema"] == {"schema": [1, 2]}
+    assert "specs" not in found["why"] or not any("shown" in name for name in found["why"]["specs"])
+    assert diff(old, json.loads(GOLDEN[3].read_bytes()), {}, {})["vanished"]["targets"] == ["mini_tatoeba", "mini_xnli"]
+
+
+# Export
+
+
+def test_csv_has_one_number_a_row(rig, whole, tmp_path):
+    done = rig.run(rig.command("leaderboard", "export", "--board", whole / "leaderboard", "-o", tmp_path / "out"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    content, _ = read(whole)
+    tables = {path.stem: list(csv.DictReader(path.open(encoding="utf-8"))) for path in (tmp_path / "out").glob("*.csv")}
+    assert set(tables) == {"scores", "gains", "averages", "difficulty"}
+    at = ("encoder", "arm", "target", "language", "seed", "metric")
+    assert len({tuple(row[name] for name in at) for row in tables["scores"]}) == len(tables["scores"])
+    said = {tuple(row[name] for name in at): float(row["value"]) for row in tables["scores"]}
+    for cell in content["cells"]:
+        for language, scores in cell["languages"].items():
+            key = (cell["encoder"], cell["arm"], cell["target"], language, str(cell["seed"]), "main")
+            assert said[key] == scores["main"]
+    gains = {(row["arm"], row["target"], row["language"]): row for row in tables["gains"]}
+    for gain in content["gains"]:
+        row = gains[gain["arm"], gain["target"], ""]
+        assert float(row["gain"]) == gain["gain"] and [float(row["low"]), float(row["high"])] == gain["interval"]
+    assert {row["arm"] for row in tables["difficulty"]} == {"tiny_colour"}
+
+
+def test_eval_results_are_the_hubs_own_format(rig, tmp_path):
+    """The library reads them back; a target whose data are on no hub is left out aloud."""
+    out = tmp_path / "out"
+    path = next(path for path in COMMITTED if path.stem == "0003-small")
+    command = ["leaderboard", "export", path.stem, "--board", path.parents[1], "--format", "eval-results", "--out", out]
+    done = rig.run(rig.command(*command), tmp_path)
+    assert done.returncode == 0, done.stderr
+    content, files = json.loads(path.read_bytes()), sorted(out.rglob("*.yaml"))
+    assert {file.relative_to(out).parts[:3] for file in files} == {
+        (encoder, arm, ".eval_results") for encoder in content["encoders"] for arm in content["arms"]
+    }
+    for file in files:
+        encoder, arm = file.relative_to(out).parts[:2]
+        entries = parse_eval_result_entries(yaml.safe_load(file.read_text(encoding="utf-8")))
+        scores = {c["target"].split("@")[0]: c["score"] for c in content["cells"] if (c["encoder"], c["arm"]) == (encoder, arm)}
+        assert {entry.task_id: entry.value for entry in entries} == scores
+        assert {entry.dataset_id for entry in entries} == {"google/xtreme"}
+        assert all("0003-small" in entry.notes for entry in entries)
+        assert all(("not the whole" in entry.notes) == (entry.task_id != "tatoeba") for entry in entries)
+
+
+def test_what_is_on_no_hub_is_not_exported_to_it(rig, whole, tmp_path):
+    done = rig.run(
+        rig.command("leaderboard", "export", "-f", "eval-results", "--board", whole / "leaderboard", "-o", "out"), tmp_path
+    )
+    assert done.returncode == 2 and "nothing to export" in done.stderr and "tiny_mood@whole" in done.stderr
+
+
+# The command line
+
+
+def test_verify_says_what_it_checked_and_what_is_wrong(rig, whole, tmp_path):
+    folder = copied(whole, tmp_path / "board")
+    verify_it = rig.command("leaderboard", "verify", "--board", folder / "leaderboard")
+    done = rig.run(verify_it, tmp_path)
+    assert done.returncode == 0 and done.stderr == ""
+    assert re.search(r"0001-whole: sound · \d+ numbers recomputed from 736 examples; 24 cells complete, 61 keys", done.stdout)
+    (path,) = Board(folder / "leaderboard").list()
+    content, sidecar = rehashed(*read(folder))
+    content["averages"][0]["average_gain"] += 1
+    path.write_bytes(content_bytes(content))
+    path.with_suffix(".env.json").write_bytes(content_bytes(sidecar | {"content_sha256": key_of(content)}))
+    done = rig.run([*verify_it, "--all"], tmp_path)
+    assert done.returncode == 1 and "0001-whole: 1 problems" in done.stdout
+    assert "averages[0].average_gain (tiny · tiny_colour): found" in done.stderr
+    (entry,) = json.loads(rig.run([*verify_it, "1", "--json"], tmp_path).stdout)
+    assert not entry["sound"] and entry["problems"][0]["path"] == "averages[0].average_gain"
+
+
+def test_diff_build_and_show_from_the_command_line(rig, whole, tmp_path):
+    folder = copied(whole, tmp_path / "board")
+    board = ["--board", folder / "leaderboard"]
+    done = rig.run(rig.command("leaderboard", "diff", "1", "whole", *board), tmp_path)
+    assert done.stdout == "0001-whole and 0001-whole: same content\n"
+    done = rig.run(rig.command("leaderboard", "diff", "1", "1", "--json", *board), tmp_path)
+    assert json.loads(done.stdout)["same"] is True
+    done = rig.run(rig.command("leaderboard", "build", *board), tmp_path)
+    assert done.returncode == 0 and str(folder / "leaderboard" / "README.md") in done.stdout.split()
+    done = rig.run(rig.command("leaderboard", "show", "--json", *board), tmp_path)
+    assert json.loads(done.stdout) == read(folder)[0]
