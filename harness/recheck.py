@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from harness.errors import MissingError, StoreError
 from harness.leaderboard import collect
 from harness.leaderboard.complete import Problem, label
+from harness.metrics.vectors import pack
 from harness.plan import Plan
 from harness.store import Store
 
@@ -140,17 +141,17 @@ def _compared(path: str, cell: dict, content: dict, facts: dict, examples: dict)
     `centred` is not compared: it comes from vectors, which no prediction file holds.
     """
     target, known = content["targets"][cell["target"]], content["evidence"]["units"].get(cell["target"], {})
-    gold = collect._units(examples, target["metric"], target["parallel"])
+    gold = collect.gold_side(examples, target["metric"], target["parallel"])
     for language in sorted(cell["languages"].keys() | examples.keys()):
         said = {name: v for name, v in cell["languages"].get(language, {}).items() if name not in ("facts", "centred")}
-        now = collect._prediction_side(examples[language], gold[language], target["metric"]) if examples.get(language) else {}
+        now = collect.prediction_side(examples[language], gold[language], target["metric"]) if examples.get(language) else {}
         said |= {name: cell["languages"].get(language, {"facts": {}})["facts"].get(name) for name in facts.get(language, {})}
         now |= facts.get(language, {})
         for name in sorted(said.keys() | now.keys()):
             if said.get(name) != now.get(name):
                 at = f"{path}.languages.{language}.{name}"
                 yield Problem(at, said.get(name, "absent"), now.get(name, "absent"), label(cell))
-        packed = {name: collect.pack(v) for name, v in gold[language][1].items()} if language in gold else {}
+        packed = {name: pack(v) for name, v in gold[language][1].items()} if language in gold else {}
         for name in sorted(packed.keys() | known.get(language, {}).keys()):
             if packed.get(name) != known.get(language, {}).get(name):
                 at = f"evidence.units.{cell['target']}.{language}.{name}"

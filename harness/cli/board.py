@@ -32,7 +32,12 @@ class Format(StrEnum):
 
 
 @leaderboard_app.command("show")
-def leaderboard_show(release: Release = None, board: BoardDir = Path("leaderboard"), as_json: Json = False) -> None:
+def leaderboard_show(
+    release: Release = None,
+    full: Annotated[bool, typer.Option("--full", help="With the slices by language family, script and unknown pieces.")] = False,
+    board: BoardDir = Path("leaderboard"),
+    as_json: Json = False,
+) -> None:
     """Print a release."""
     from harness.leaderboard.release import Board
     from harness.leaderboard.render import print_release
@@ -44,7 +49,7 @@ def leaderboard_show(release: Release = None, board: BoardDir = Path("leaderboar
     if as_json:
         print(json.dumps(content, indent=1, ensure_ascii=False))
     else:
-        print_release(upgraded(content), shelf.title(path), console())
+        print_release(upgraded(content), shelf.title(path), console(), full)
 
 
 @leaderboard_app.command("build")

@@ -143,11 +143,11 @@ def evidence(plan: Plan, catalog: Catalog, store: Store, refused: dict[str, dict
         task, missing = catalog.task(cell.target), cell.evaluate in refused or store.manifest(cell.evaluate) is None
         said, examples = ({}, {}) if missing else _reported(cell, store)
         if examples and shown[cell.target] not in units:
-            units[shown[cell.target]] = _units(examples, task.metric, _target(task, plan)["parallel"])
+            units[shown[cell.target]] = gold_side(examples, task.metric, _target(task, plan)["parallel"])
         known = units.get(shown[cell.target], {})
         languages = {
             language: {"facts": {name: of[name] for name in FACTS if name in of}}
-            | (_prediction_side(examples[language], known[language], task.metric) if examples[language] else {})
+            | (prediction_side(examples[language], known[language], task.metric) if examples[language] else {})
             for language, of in said.items()
         }
         cells.append(
@@ -181,7 +181,7 @@ def _reported(cell: Cell, store: Store) -> tuple[dict, dict]:
     return store.read_json(cell.evaluate, "scores.json"), store.read_json(cell.evaluate, "examples.json")
 
 
-def _units(examples: dict[str, dict], metric: str, parallel: bool) -> dict[str, tuple[list[int] | None, dict]]:
+def gold_side(examples: dict[str, dict], metric: str, parallel: bool) -> dict[str, tuple[list[int] | None, dict]]:
     """language → (block of each row or None, gold-side vectors with `unit`): the same for all cells of a target."""
     scored = {language: vectors for language, vectors in examples.items() if vectors}
     unit_of = joint_units(scored, parallel)
@@ -201,7 +201,7 @@ def _units(examples: dict[str, dict], metric: str, parallel: bool) -> dict[str, 
     return found
 
 
-def _prediction_side(vectors: dict, known: tuple[list[int] | None, dict], metric: str) -> dict[str, str]:
+def prediction_side(vectors: dict, known: tuple[list[int] | None, dict], metric: str) -> dict[str, str]:
     blocks, _ = known
     own = {name: v for name, v in vectors.items() if name != "id" and name not in GOLD_SIDE[metric]}
     return {name: pack(_summed(v, blocks) if blocks else v) for name, v in own.items()}
