@@ -3,6 +3,9 @@
 Groups put the alternatives side by side: read the relative column of pytest-benchmark's table.
 """
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +16,11 @@ from harness.encoder import LoadedEncoder, find
 from harness.families import TRAINED, build
 from harness.hub import Where
 from harness.jobs.evaluate import forward
+from harness.leaderboard import page
+from harness.leaderboard.collect import SCHEMA
+from harness.leaderboard.derive import derive
+from harness.leaderboard.release import Board
+from harness.leaderboard.verify import verify
 from harness.metrics import METRICS, search
 from harness.plan import make_plan
 from harness.spec.catalog import Catalog
@@ -130,3 +138,27 @@ def test_span_f1(benchmark):
     rows = mini.rows("panx", "en", "train")
     golds = [[mini.NER_TAGS[tag] for tag in row["ner_tags"]] for row in rows] * 21
     benchmark.pedantic(METRICS["span_f1"], (golds, golds, "en"), rounds=3)
+
+
+# The leaderboard: what `verify` and `build` cost on the newest release that holds evidence
+
+
+@pytest.fixture(scope="module")
+def release():
+    board = Board(Path(__file__).parents[1] / "leaderboard")
+    path = [path for path in board.list() if board.load(path)["schema"] >= SCHEMA][-1]
+    return path.read_bytes(), board.sidecar(path), board.load(path)
+
+
+@pytest.mark.benchmark(group="a release")
+@pytest.mark.parametrize("what", ["load", "derive", "verify", "page"])
+def test_a_release(benchmark, release, what):
+    data, sidecar, content = release
+    page.render([("warm", content)])  # the library is read once a process
+    do = {
+        "load": lambda: json.loads(data),
+        "derive": lambda: derive(content),
+        "verify": lambda: verify(data, sidecar),
+        "page": lambda: page.render([("0000-any", content)]),
+    }
+    benchmark.pedantic(do[what], rounds=3, iterations=1)

@@ -21,6 +21,7 @@ from harness.plan import refused_leaks
 
 SHARED_SHARE = 0.01
 ENGLISH = "en"
+MINING = ("candidates", "threshold", "dev_f1")  # what bitext mining says beside its score
 _SCORED = ("metrics", "main", "null", "null_name", "above_null", "stderr")
 
 
@@ -33,13 +34,21 @@ def cells(content: dict) -> list[dict]:
     return [_cell(cell, content["targets"][cell["target"]], golds.get(cell["target"], {}), devs) for cell in evidence["cells"]]
 
 
+def dev_scores(content: dict) -> list[dict]:
+    """How each training did on its own English dev, 0-100, and whether it learned: of parts and controls it stands only here."""
+    return [
+        {"key": key, "encoder": training["encoder"], "phase": training["phase"], "seed": training["seed"], **dev_of(training)}
+        for key, training in sorted(content["evidence"]["trainings"].items())
+    ]
+
+
 def _cell(cell: dict, target: dict, golds: dict, devs: dict) -> dict:
     """One cell. `golds`: language → the gold side's vectors; `devs`: training key → `dev_of` it."""
     flags = _overlap_flags(cell["overlap"])
     out = {name: cell[name] for name in ("encoder", "arm", "target", "seed", "key")} | {"flags": flags}
     if "leak" in flags or "overlap" in flags:
         out["leaks"] = {phase: dict(sorted(found.items())) for phase, found in sorted(cell["overlap"]["leaks"].items())}
-    if "shared" in flags:
+    if cell["overlap"] and cell["overlap"]["shared"]:
         out["shared_rows"] = cell["overlap"]["shared"]
     dev = devs.get(cell["trained"], {"main": None, "learned": False})
     given = {} if cell["refused"] else cell["languages"]
@@ -84,6 +93,7 @@ def _language(packed: dict, gold: dict[str, list], metric: str) -> tuple[dict, S
     out = {"n": facts["n"]}
     if score is not None:
         out |= {name: getattr(score, name) for name in _SCORED}
+    out |= {name: facts[name] for name in MINING if name in facts}
     out |= {"truncated": facts["truncated"], "unknown": facts["unknown"], "flags": language_flags(facts, score)}
     if "centred" in packed:
         out["centred"] = 100 * fmean(unpack(packed["centred"]))

@@ -5,14 +5,14 @@ anyone can compute a release's numbers again and compare.
 """
 
 from harness.leaderboard.averages import averages, slices
-from harness.leaderboard.cells import cells
+from harness.leaderboard.cells import cells, dev_scores
 from harness.leaderboard.contrasts import best, subsets
 from harness.leaderboard.difficulty import difficulty
 from harness.leaderboard.gains import measure
 from harness.leaderboard.split import split
 from harness.leaderboard.study import Study
 
-SECTIONS = ("cells", "gains", "averages", "slices", "difficulty", "split", "subsets", "best")
+SECTIONS = ("dev_scores", "cells", "gains", "averages", "slices", "difficulty", "split", "subsets", "best")
 
 
 def derive(content: dict) -> dict:
@@ -22,6 +22,7 @@ def derive(content: dict) -> dict:
     the order in which the cells name it, so that one encoder's replicates are in memory at a time.
     """
     out: dict[str, list] = {section: [] for section in SECTIONS}
+    out["dev_scores"] = dev_scores(content)
     out["cells"] = cells(content)
     for encoder in dict.fromkeys(cell["encoder"] for cell in out["cells"]):
         study = Study.of(content, out["cells"], encoder)

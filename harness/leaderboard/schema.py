@@ -14,6 +14,7 @@ from harness.leaderboard.schema_derived import (
     Average,
     Best,
     Cell,
+    DevScore,
     DifficultyRow,
     Gain,
     Hash,
@@ -321,6 +322,7 @@ class Content(Strict):
     jobs: dict[Hash, Job]
     rows: dict[str, RowsRead]
     evidence: Evidence
+    dev_scores: list[DevScore]
     cells: list[Cell]
     gains: list[Gain]
     averages: list[Average]

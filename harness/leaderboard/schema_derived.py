@@ -23,12 +23,25 @@ class Scores(Strict):
     metrics: dict[str, float] = {}
     null: float | None = None
     null_name: str = ""
+    candidates: NonNegativeInt | None = None
+    threshold: float | None = None
+    dev_f1: float | None = None
     above_null: float | None = None
     stderr: float | None = None
     truncated: NonNegativeInt
     unknown: float
     flags: list[str]
     centred: float | None = None
+
+
+class DevScore(Strict):
+    key: Hash
+    encoder: str
+    phase: Phase
+    seed: NonNegativeInt
+    main: float | None
+    learned: bool
+    null: float | None
 
 
 class Cell(Strict):

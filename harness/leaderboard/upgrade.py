@@ -33,6 +33,7 @@ def upgraded(content: dict) -> dict:
         "jobs": {},
         "rows": {},
         "evidence": {"units": {}, "cells": [], "trainings": {}, "pvi": {}, "subsets": {}},
+        "dev_scores": [],
         "cells": [{"languages_above_floor": 0, "centred": None, "dev": None} | cell for cell in content["cells"]],
         "gains": [_gain(gain) for gain in content["gains"]],
         "averages": [dict.fromkeys(_AVERAGE) | {"groups": {}} | average for average in content["averages"]],
