@@ -63,22 +63,13 @@ class Cell:
     intermediate: str | None
 
 
-class Measure(NamedTuple):
-    """One measurement of an intermediate's difficulty: the pvi job of an encoder, arm and seed."""
-
-    encoder: str
-    arm: str
-    seed: int
-    key: str
-
-
 class _How(NamedTuple):
     """How one training goes, beside its tasks and rows: what of a job's spec comes from the arm."""
 
     recipe: Recipe
     sampler: dict | None = None
     control: str | None = None  # shuffled_labels, masked_lm
-    rows: dict | None = None  # {"fold": [i, n]} or {"subset": key of the select job, "cap": at most so many}
+    rows: dict | None = None  # {"fold": [i, n]} or {"subset": key of the select job}
     watch: bool = False  # note the gold label's probability after each epoch
 
 
@@ -89,7 +80,7 @@ class Plan:
     suite: Suite
     jobs: dict[str, Job] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
-    measures: list[Measure] = field(default_factory=list)
+    measures: dict[str, tuple[str, str, int]] = field(default_factory=dict)  # pvi job → encoder, arm, seed
     blocked: dict[str, list[str]] = field(default_factory=dict)
     encoders: dict[str, FoundEncoder] = field(default_factory=dict)
     sources: dict = field(default_factory=dict)  # revision and SHA-256 of every file read, as the lock file has them
@@ -121,9 +112,9 @@ class Plan:
                     want(key)
             if cell.overlap and manifests[cell.overlap] is None:
                 want(cell.overlap)
-        for measure in self.measures:
-            if manifests[measure.key] is None:
-                want(measure.key)
+        for key in self.measures:
+            if manifests[key] is None:
+                want(key)
         return sorted((self.jobs[key] for key in wanted if not self.jobs[key].blocked), key=lambda job: job.rank)
 
     def files_read(self) -> dict[str, list[str]]:
@@ -209,12 +200,13 @@ class _Planner:
         tasks = [self.catalog.task(name) for name in given.tasks]
         data = {task.task: (self._train_rows(arm, task), self.locator.rows(task, "dev")) for task in tasks}
         recipe = self.suite.recipes.of("intermediate", None, [*(t.task for t in tasks if len(tasks) == 1), arm.name])
-        how = _How(recipe, given.sampler.model_dump() if len(tasks) > 1 else None, given.control)
-        needs = []
+        if given.control:  # dev with true labels must not choose its weights: the last ones, after as many updates
+            recipe = recipe.model_copy(update={"evaluations": 1, "evaluate_every": None})
+        how, needs = _How(recipe, given.sampler.model_dump() if len(tasks) > 1 else None, given.control), []
         if given.subset:
             needs = [self._select(encoder, seed, arm, tasks[0], rank)]
             data = {name: (self._pool(arm, tasks[0]), dev) for name, (_, dev) in data.items()}
-            how = how._replace(rows={"subset": needs[0].key, "cap": self.locator.cap(tasks[0], "train")})
+            how = how._replace(rows={"subset": needs[0].key})
         if given.control == "masked_lm":
             data = {name: (as_text(train), as_text(dev)) for name, (train, dev) in data.items()}
         trained = self._train(encoder, seed, "intermediate", tasks, data, how, None, rank, needs)
@@ -233,13 +225,23 @@ class _Planner:
         """The job that chooses a subset's rows, after the trainings that rank them: by the task's own recipe, on all its rows."""
         subset, pool, dev = arm.intermediate.subset, self._pool(arm, task), self.locator.rows(task, "dev")
         recipe = self.suite.recipes.of("intermediate", None, [task.task])
+        if subset.by in ("confidence", "variability") and recipe.epochs < 2:
+            raise SpecError(
+                f"arm {arm.name}: {subset.by} is taken over the epochs of {task.task}; its recipe has one, give it two"
+            )
         if subset.by == "pvi":
             ways = [_How(recipe, rows={"fold": [i, FOLDS]}) for i in range(FOLDS)]
         else:
             ways = [_How(recipe, watch=True)] if subset.by else []
         data = {task.task: (pool, dev)}
         models = [self._train(encoder, seed, "intermediate", [task], data, how, None, (*rank, -2)) for how in ways]
-        spec = {"task": self._task_part(task), "subset": subset.model_dump(), "models": [m.key for m in models], "seed": seed}
+        spec = {
+            "task": self._task_part(task),
+            "subset": subset.model_dump(),
+            "cap": self.locator.cap(task, "train"),
+            "seed": seed,
+        }
+        spec["models"] = [model.key for model in models]
         name = f"select {encoder} {subset.keep} {task.task}{f' by {subset.by}' if subset.by else ''} seed {seed}"
         rows = {"train": {task.task: pool.to_json()}}
         return self._add("select", name, spec, rows, encoder if models else None, models, (*rank, -1), [pool.missing])
@@ -249,7 +251,7 @@ class _Planner:
         spec["dev_rows"] = trained.body["spec"]["recipe"]["dev_rows"]
         data = {side: trained.body[side] for side in ("train", "dev")}
         job = self._add("pvi", f"pvi {encoder} {arm} seed {seed}", spec, data, encoder, [trained], (*rank, 2), [])
-        self.plan.measures.append(Measure(encoder, arm, seed, job.key))
+        self.plan.measures[job.key] = (encoder, arm, seed)
 
     def _target(self, encoder: str, seed: int, target: Task, init: Job | None, rank: tuple) -> Job:
         # XQuAD and MLQA say `train: {task: squad}`: they train as squad does, on squad's dev, and share the model.

@@ -58,6 +58,7 @@ def recheck(content: dict, plan: Plan, store: Store, progress: Callable[[str], N
         cells, rows = cells + 1, rows + sum(of["n"] for of in facts.values())
         found += _compared(f"evidence.cells[{i}]", cell, content, facts, examples)
     found += _subsets(content, store)
+    found += _measured(content, plan, store)
     return Rechecked(cells, rows, found, missing)
 
 
@@ -168,3 +169,12 @@ def _subsets(content: dict, store: Store) -> Iterator[Problem]:
                 for name, value in wanted.items():
                     if run[name] != value:
                         yield Problem(f"evidence.subsets.{arm}[{i}].{name}", run[name], value, label(run))
+
+
+def _measured(content: dict, plan: Plan, store: Store) -> Iterator[Problem]:
+    """What trainings did on dev, and the PVI of intermediates, against what their jobs left in the store."""
+    for name, known in (("trainings", collect.trainings(plan, store)), ("pvi", collect.pvi(plan, store))):
+        for entry, value in known.items():
+            said = content["evidence"][name].get(entry)
+            if said != value:
+                yield Problem(f"evidence.{name}.{entry[:12]}", said, "as its job in the store says")

@@ -78,14 +78,15 @@ def test_subsets_have_one_size_and_one_label_balance(parts):
     subsets = content(folder)["evidence"]["subsets"]
     assert set(subsets) == {"easiest", "hardest", "sure", "ambiguous", "random"}
     sizes = {(one["pool"], one["rows"], json.dumps(one["labels"])) for of in subsets.values() for one in of}
-    assert sizes == {(72, 27, '{"blue": 9, "green": 9, "red": 9}')}  # the pool is uncapped: int(0.4 * 24) of each colour
+    # Of an uncapped pool of 24 a colour; 40% would be 9 a colour, the cap of 24 rows makes it 8.
+    assert sizes == {(72, 24, '{"blue": 8, "green": 8, "red": 8}')}
     for arm in subsets:
         assert [one["seed"] for one in subsets[arm]] == [1, 2]
-        assert all(len(set(one["ids"].split())) == 27 for one in subsets[arm])
+        assert all(len(set(one["ids"].split())) == 24 for one in subsets[arm])
     assert not set(subsets["easiest"][0]["ids"].split()) & set(subsets["hardest"][0]["ids"].split())
 
 
-def test_the_cap_comes_after_the_subset(parts):
+def test_what_was_chosen_is_what_was_trained_on(parts):
     folder, _ = parts
     trainings = content(folder)["evidence"]["trainings"]
     arms = content(folder)["arms"]
@@ -181,6 +182,8 @@ def test_every_way_to_keep_takes_as_many_of_each_label(rows, fraction, seed):
         ids = chosen(rows, None if keep == "random" else values, keep, fraction, seed)
         assert ids == [row["id"] for row in rows if row["id"] in set(ids)]
         counts.add(tuple(sorted(Counter(label[i] for i in ids).items())))
+        few = chosen(rows, None if keep == "random" else values, keep, fraction, seed, cap=5)
+        assert set(few) <= set(ids) and len(few) <= 5 + len(set(label.values()))  # a cap takes of every label, one stays at least
     assert len(counts) == 1
     value = {row["id"]: v for row, v in zip(rows, values, strict=True)}
     for one in set(label.values()):
@@ -292,6 +295,15 @@ def test_a_threshold_needs_its_number():
     for wrong in ({"by": "threshold"}, {"by": "median", "value": 0.5}):
         with pytest.raises(ValidationError, match="value"):
             SplitRule.model_validate(wrong)
+
+
+def test_dynamics_of_one_epoch_are_refused_by_name(rig, tmp_path):
+    """Their variability would be 0 for every row, and `ambiguous` a silent `random`."""
+    (tmp_path / "parts.yaml").write_text(SUITE.replace("epochs: 3", "epochs: 1"))
+    where = ["-t", rig.specs, "-t", tmp_path / "parts.yaml", "--encoder-root", rig.encoders]
+    done = rig.run(rig.command("plan", "--suite", "parts", *where), tmp_path)
+    assert done.returncode == 2
+    assert "arm sure: confidence is taken over the epochs of tiny_colour" in done.stderr
 
 
 @pytest.mark.parametrize(

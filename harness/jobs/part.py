@@ -55,7 +55,7 @@ def training_rows(ctx: Context, name: str) -> list[dict]:
         rows = data_rows.fold(rows, *part["fold"])
     if "subset" in part:
         chosen = set(ctx.store.read_json(part["subset"], "subset.json")["ids"])
-        rows = data_rows.capped([row for row in rows if row["id"] in chosen], part["cap"])
+        rows = [row for row in rows if row["id"] in chosen]
     if spec["control"] == "shuffled_labels":
         rows = shuffled_labels(rows, stream_seed(spec["seed"], spec["phase"], name, "labels"))
     return rows

@@ -12,7 +12,7 @@ from statistics import fmean, pstdev
 from harness.data import rows as data_rows
 from harness.families import TRAINED
 from harness.jobs.bits import measured_bits
-from harness.jobs.context import Context, Stopped, device, make_deterministic
+from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
 from harness.jobs.evaluate import load_model
 
 
@@ -21,7 +21,7 @@ def run(ctx: Context) -> None:
     spec, (name,) = ctx.job["spec"], ctx.job["train"]
     rows, subset = data_rows.load(ctx.job["train"][name]), spec["subset"]
     ranks = _by_pvi(ctx, rows) if subset["by"] == "pvi" else _by_dynamics(ctx, rows) if subset["by"] else {}
-    ids = chosen(rows, ranks.get(subset["by"]), subset["keep"], subset["fraction"], spec["seed"])
+    ids = chosen(rows, ranks.get(subset["by"]), subset["keep"], subset["fraction"], spec["seed"], spec["cap"])
     kept = set(ids)
     labels = Counter(row["label"] for row in rows if row["id"] in kept and "label" in row)
     found = {"ids": ids, "pool": len(rows), "rows": len(ids), "labels": dict(sorted(labels.items()))}
@@ -29,8 +29,11 @@ def run(ctx: Context) -> None:
     (ctx.workdir / "ranks.json").write_text(json.dumps({"id": [row["id"] for row in rows], **ranks}))
 
 
-def chosen(rows: list[dict], values: list[float] | None, keep: str, fraction: float, seed: int) -> list[str]:
-    """Ids, in the order of the rows: of each label the share `fraction` (rounded down, at least one row).
+def chosen(
+    rows: list[dict], values: list[float] | None, keep: str, fraction: float, seed: int, cap: int | None = None
+) -> list[str]:
+    """Ids, in the order of the rows: of each label the share `fraction` (rounded down, at least one row), a smaller share
+    where all would be more than `cap`.
 
     `values`: one a row, high = easy (pvi, confidence) or ambiguous (variability); None for random. Ties, and random rows,
     go by a hash of seed and id.
@@ -40,6 +43,8 @@ def chosen(rows: list[dict], values: list[float] | None, keep: str, fraction: fl
     for i, row in enumerate(rows):
         dice = hashlib.sha256(f"{seed}\0{row['id']}".encode()).digest()
         by_label[row.get("label", "")].append((sign * values[i] if values else 0.0, dice, row["id"]))
+    if cap is not None:
+        fraction = min(fraction, cap / len(rows))
     kept = {i for some in by_label.values() for *_, i in sorted(some)[: max(1, int(fraction * len(some)))]}
     return [row["id"] for row in rows if row["id"] in kept]
 
@@ -71,6 +76,8 @@ def _by_dynamics(ctx: Context, rows: list[dict]) -> dict[str, list[float]]:
     """Mean and standard deviation over the epochs of the gold label's probability (Swayamdipta et al. 2020, section 2)."""
     (key,) = ctx.job["spec"]["models"]
     dynamics = ctx.store.read_json(key, "dynamics.json")
+    if len(dynamics["gold_probability"]) < 2:
+        raise JobError(f"{ctx.job['name']}: {len(dynamics['gold_probability'])} whole epochs were trained; dynamics need two")
     of = dict(zip(dynamics["id"], zip(*dynamics["gold_probability"], strict=True), strict=True))
     per_row = [of[row["id"]] for row in rows]
     return {

@@ -68,7 +68,7 @@ def run(ctx: Context) -> None:
             loop.write_log()
         if loop.step in dev_at:
             loop.look_at_dev()
-        if spec["watch"] and (loop.step % parts[0].per_epoch == 0 or loop.step == updates):
+        if spec["watch"] and loop.step % parts[0].per_epoch == 0:
             loop.watch()
         ctx.progress(loop.step, updates)
     loop.finish()
@@ -208,7 +208,7 @@ class _Loop:
         tasks = {part.name: {"rows": part.rows, "features": len(part.features)} for part in self.parts}
         examples = {name: one.pop("examples") for name, one in best.get("tasks", {}).items()}
         (self.ctx.workdir / "dev.json").write_text(json.dumps(examples, sort_keys=True))
-        if self.watched:
+        if self.ctx.job["spec"]["watch"]:
             dynamics = {"id": [row["id"] for row in self.parts[0].training], "gold_probability": self.watched}
             (self.ctx.workdir / "dynamics.json").write_text(json.dumps(dynamics))
         summary = {"updates": self.step, "tokens": self.tokens, "tasks": tasks, "best": best}

@@ -5,6 +5,7 @@ from string import ascii_lowercase
 
 import numpy as np
 
+from harness.leaderboard.cells import ENGLISH
 from harness.leaderboard.evidence import mean
 from harness.leaderboard.statistics import interval, limits, t_interval
 from harness.leaderboard.study import Study, averaged
@@ -25,14 +26,14 @@ def _average(study: Study, arm: str) -> dict:
     trained, sure_trained = _with_interval(study.average(arm, study.without_retrieval(common)))
     zero_shot, sure_zero_shot = _with_interval(study.average(arm, common, "zero_shot"))
     groups: dict[str, list[str]] = {}
-    for target in common if own else []:
+    for target in common if average is not None else []:
         groups.setdefault(study.content["targets"][target]["group"], []).append(target)
     return {
         "encoder": study.encoder,
         "arm": arm,
         "average_gain": average,
         "interval": sure,
-        "seed_interval": t_interval(_per_seed(study, arm)),
+        "seed_interval": t_interval(list(study.per_seed(arm, common).values())),
         "targets": common,
         "without_retrieval": trained,
         "without_retrieval_interval": sure_trained,
@@ -53,19 +54,14 @@ def _with_interval(average: tuple[float, np.ndarray] | None) -> tuple[float | No
     return (average[0], interval(average[1])) if average else (None, None)
 
 
-def _per_seed(study: Study, arm: str) -> list[float]:
-    """The average gain of each seed that all common targets have."""
-    if not study.counted(arm) or not study.common:
-        return []
-    of = [study.gains[arm, target]["per_seed"] for target in study.common]
-    return [fmean(gains[seed] for gains in of) for seed in of[0] if all(seed in gains for gains in of)]
-
-
 def tie_groups(study: Study) -> dict[str, str]:
     """arm → letter, best first: an arm that does not differ from its group's first one shares the letter; the first that does
     opens the next. It differs if the 95% bootstrap interval of the paired difference of their averages leaves out 0.
+    Tasks and mixtures only: parts and controls are no rivals of theirs.
     """
-    known = {arm: average for arm in study.arms if (average := study.average(arm, study.common))}
+    facts = study.content["arms"]
+    rivals = [arm for arm in study.arms if facts[arm]["kind"] in ("task", "mixture")]
+    known = {arm: average for arm in rivals if (average := study.average(arm, study.common))}
     letters: dict[str, str] = {}
     first, group = None, -1
     for arm in sorted(known, key=lambda arm: (-known[arm][0], arm)):
@@ -83,11 +79,15 @@ def _differ(a: np.ndarray, b: np.ndarray) -> bool:
 def slices(study: Study) -> list[dict]:
     """Mean gain over (target, language) pairs by language family, script, and share of unknown pieces in the baseline's input.
 
-    Over the targets that count in every arm, as the averages, so that arms compare within a slice.
+    Over the targets that count in every task, as the averages, so that arms compare within a slice. Without English: that
+    is what the target was trained in.
     """
     out = []
     for arm in (arm for arm in study.arms if study.counted(arm)):
-        pairs = [(target, lang) for target in study.common for lang in study.gains[arm, target]["per_language"]]
+        by_language = {
+            target: study.gains[arm, target]["per_language"] for target in study.common if (arm, target) in study.gains
+        }
+        pairs = [(target, lang) for target, of in by_language.items() for lang in of if lang != ENGLISH]
         for by in ("family", "script", "unknown"):
             value = {pair: _value(study, by, *pair) for pair in pairs}
             order = [name for _, name in BUCKETS] if by == "unknown" else sorted(set(value.values()))

@@ -71,6 +71,7 @@ def _cell(cell: dict, target: dict, golds: dict, devs: dict) -> dict:
         "languages_above_floor": len(above),
         "centred": mean(facts["centred"] for facts in languages.values() if "centred" in facts),
         "dev": dev["main"] if target["trained"] else None,
+        "dev_learned": dev["learned"] if target["trained"] else None,
     }
 
 

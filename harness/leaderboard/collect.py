@@ -170,8 +170,8 @@ def evidence(plan: Plan, catalog: Catalog, store: Store, refused: dict[str, dict
             for target, by_language in units.items()
         },
         "cells": cells,
-        "trainings": _trainings(plan, store),
-        "pvi": _pvi(plan, store),
+        "trainings": trainings(plan, store),
+        "pvi": pvi(plan, store),
         "subsets": _subsets(plan, store),
     }
 
@@ -215,7 +215,7 @@ def _summed(vector: list, blocks: list[int]) -> list:
     return list(sums.values())
 
 
-def _trainings(plan: Plan, store: Store) -> dict[str, dict]:
+def trainings(plan: Plan, store: Store) -> dict[str, dict]:
     """Each training behind a cell: its size, and what its dev score is made of."""
     found = {}
     for cell in plan.cells:
@@ -242,13 +242,13 @@ def _training_parts(spec: dict, summary: dict, dev: dict) -> dict[str, dict]:
     }
 
 
-def _pvi(plan: Plan, store: Store) -> dict[str, list[dict]]:
+def pvi(plan: Plan, store: Store) -> dict[str, list[dict]]:
     found: dict[str, list[dict]] = {}
-    for measure in plan.measures:
-        if store.manifest(measure.key):
-            said = store.read_json(measure.key, "pvi.json")
-            facts = {"encoder": measure.encoder, "seed": measure.seed, "key": measure.key}
-            found.setdefault(measure.arm, []).append(facts | {name: pack(said[name]) for name in ("bits", "null_bits")})
+    for key, (encoder, arm, seed) in plan.measures.items():
+        if store.manifest(key):
+            said = store.read_json(key, "pvi.json")
+            facts = {"encoder": encoder, "seed": seed, "key": key}
+            found.setdefault(arm, []).append(facts | {name: pack(said[name]) for name in ("bits", "null_bits")})
     return found
 
 

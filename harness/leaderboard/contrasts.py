@@ -9,7 +9,8 @@ import numpy as np
 
 from harness.leaderboard.bootstrap import REPLICATES
 from harness.leaderboard.evidence import mean
-from harness.leaderboard.statistics import holm, interval, rounded, two_sided
+from harness.leaderboard.gains import EXCLUDING
+from harness.leaderboard.statistics import holm, interval, rounded, t_interval, two_sided
 from harness.leaderboard.study import Keep, Study, averaged, only
 from harness.metrics import main_from_totals, resampled
 
@@ -18,9 +19,10 @@ LABELS = ("easiest", "hardest", "ambiguous", "random", "shuffled_labels", "maske
 
 
 def subsets(study: Study) -> list[dict]:
-    """Per task with subsets or controls: average gains over the common targets compared two by two, Holm within the task.
+    """Per task with subsets or controls: average gains compared two by two, Holm within the task.
 
-    `difference` is a's average gain minus b's; the intervals are paired. An arm without an average is in no comparison.
+    Only arms that trained on as many rows are compared: parts with parts, controls with the whole. Over the targets that
+    count in all of the group's arms. `difference` is a's average gain minus b's; the intervals are paired.
     """
     facts = study.content["arms"]
     groups: dict[str, list[str]] = {}
@@ -40,8 +42,11 @@ def _labelled(facts: dict, arms: list[str]) -> dict[str, str]:
 
 
 def _compared(study: Study, of: str, arms: dict[str, str]) -> dict:
-    known = {label: found for label, arm in arms.items() if (found := study.average(arm, study.common))}
-    pairs = list(combinations(known, 2))
+    targets = study.common_of(list(arms.values()))
+    known = {label: found for label, arm in arms.items() if (found := study.average(arm, targets))}
+    rows = {label: _rows(study, arm) for label, arm in arms.items()}
+    seeds = {label: study.per_seed(arm, targets) for label, arm in arms.items()}
+    pairs = [(a, b) for a, b in combinations(known, 2) if rows[a] == rows[b]]
     ps = [two_sided(known[a][1] - known[b][1]) for a, b in pairs]
     comparisons = [
         {
@@ -49,25 +54,34 @@ def _compared(study: Study, of: str, arms: dict[str, str]) -> dict:
             "b": b,
             "difference": known[a][0] - known[b][0],
             "interval": interval(known[a][1] - known[b][1]),
+            "seed_interval": t_interval([seeds[a][seed] - seeds[b][seed] for seed in seeds[a] if seed in seeds[b]]),
             "p": rounded(p),
             "p_corrected": rounded(corrected),
         }
         for (a, b), p, corrected in zip(pairs, ps, holm(ps), strict=True)
     ]
-    return {"encoder": study.encoder, "of": of, "arms": arms, "comparisons": comparisons}
+    return {"encoder": study.encoder, "of": of, "arms": arms, "rows": rows, "targets": targets, "comparisons": comparisons}
+
+
+def _rows(study: Study, arm: str) -> int | None:
+    """How many rows an arm's intermediate trained on, with its first seed."""
+    keys = [run["key"] for run in study.content["arms"][arm]["trained"] if run["encoder"] == study.encoder]
+    trainings = [study.content["evidence"]["trainings"][key] for key in keys if key in study.content["evidence"]["trainings"]]
+    return next((sum(part["rows"] for part in training["tasks"].values()) for training in trainings), None)
 
 
 def best(study: Study) -> list[dict]:
     """What choosing the intermediate per target gains, measured on rows that had no say in the choice.
 
     Chosen on English dev of the target's training; where nothing is trained, on half of the test units, and measured on
-    the other half. The baseline is a candidate, with gain 0; an arm only where its gain counts. The row with target None is
-    the mean over targets that have a candidate beside the baseline.
+    the other half. Tasks and mixtures are candidates, and the baseline, with gain 0; not where rows leak or are shared, nor
+    where dev, which is all one may look at, says that the target was not learned. The row with target None is the mean over
+    targets that have a candidate beside the baseline.
     """
     rows: list[dict] = []
     chosen = []
     for target in study.targets:
-        arms = [arm for arm in study.arms if study.gains.get((arm, target), {}).get("counted")]
+        arms = [arm for arm in study.arms if _candidate(study, arm, target)]
         devs = {arm: _dev(study, arm, target) for arm in (study.baseline, *arms)}
         on_dev = devs[study.baseline] is not None
         found = (_by_dev(study, target, devs) if on_dev else _by_half(study, target, arms)) if arms else None
@@ -78,6 +92,15 @@ def best(study: Study) -> list[dict]:
         rows.append(_row(study, target, on, arm, gain, drawn))
     drawn = averaged([drawn for _, _, drawn in chosen]) if chosen else None
     return [*rows, _row(study, None, None, None, mean(gain for _, gain, _ in chosen), drawn)]
+
+
+def _candidate(study: Study, arm: str, target: str) -> bool:
+    gain = study.gains.get((arm, target))
+    if study.content["arms"][arm]["kind"] not in ("task", "mixture") or gain is None or gain["gain"] is None:
+        return False
+    learned = [cell["dev_learned"] for (a, t, _), cell in study.cells.items() if (a, t) == (arm, target)]
+    unlearned = False in learned and "unlearned" not in study.content["suite"]["waives"]
+    return not unlearned and not (EXCLUDING - {"unlearned"}) & set(gain["flags"])
 
 
 def _row(study: Study, target: str | None, on: str | None, arm: str | None, gain: float | None, drawn: np.ndarray | None) -> dict:

@@ -49,27 +49,23 @@ def difficulty(release: dict, encoder: str) -> Table:
             continue
         people = f"{entry['human']:.1f}" if entry["human_known"] else "100 (no figure)"
         share = "–" if entry["pvi_share"] is None else f"{entry['pvi_share']:.2f}"
-        chance = f"{entry['chance']:.1f}" + " (measured)" * (not entry["chance_known"])
+        chance = f"{entry['chance']:.1f}" + ("" if entry["chance_known"] else " (measured)" if entry["chance"] else " (assumed)")
         numbers = [f"{entry['dev']:.1f}", chance, people, f"{entry['headroom']:.2f}", share]
         rows.append([shown(release, entry["arm"]), str(entry["rows"]), *numbers, entry["bucket"] or "–"])
     return header, rows
 
 
 def subsets(release: dict, encoder: str) -> Table:
-    header = ["of", "a", "b", "a − b", "p", "p, corrected"]
-    return header, [
-        [
-            group["of"],
-            c["a"],
-            c["b"],
-            signed(c["difference"]) + between(c["interval"]),
-            f"{c['p']:.3f}",
-            f"{c['p_corrected']:.3f}",
-        ]
-        for group in release["subsets"]
-        if group["encoder"] == encoder
-        for c in group["comparisons"]
-    ]
+    """Arms that trained on as many rows, two by two."""
+    header = ["of", "rows", "a", "b", "a − b", "over seeds", "p", "p, corrected"]
+    rows = []
+    for group in (group for group in release["subsets"] if group["encoder"] == encoder):
+        for c in group["comparisons"]:
+            difference = signed(c["difference"]) + between(c["interval"])
+            seeds = between(c["seed_interval"]).strip() or "–"
+            ps = [f"{c['p']:.3f}", f"{c['p_corrected']:.3f}"]
+            rows.append([group["of"], str(group["rows"][c["a"]]), c["a"], c["b"], difference, seeds, *ps])
+    return header, rows
 
 
 def best(release: dict, encoder: str) -> Table:

@@ -98,11 +98,14 @@ def _difference(cell: dict, base: dict, languages: list[str]) -> float:
 
 
 def _correct(gains: list[dict]) -> None:
-    """Holm's correction over all gains of the encoder that have a p; rounds p.
+    """Holm's correction over all gains of the encoder that count and have a p; rounds every p.
 
-    The smallest p is 2 / (REPLICATES + 1): with 5,000 replicates and more than 125 gains none can be significant.
+    The smallest p is 2 / (REPLICATES + 1): with 5,000 replicates and 125 gains or more none can be significant, and
+    `words` says so.
     """
-    tested = [gain for gain in gains if gain["p"] is not None]
+    tested = [gain for gain in gains if gain["counted"] and gain["p"] is not None]
     for gain, corrected in zip(tested, holm([gain["p"] for gain in tested]), strict=True):
-        gain |= {"p": rounded(gain["p"]), "p_corrected": rounded(corrected)}
+        gain["p_corrected"] = rounded(corrected)
         gain["significant"] = gain["p_corrected"] < SIGNIFICANT
+    for gain in gains:
+        gain["p"] = None if gain["p"] is None else rounded(gain["p"])

@@ -126,18 +126,22 @@ function subsets() {
     const rows = (subset.comparisons || []).map((c) => ({...c, name: `${word(c.a)} − ${word(c.b)}`}));
     const drawn = rows.filter((c) => known(c.difference)).map(({name, difference: gain, interval}) =>
       ({name, gain, ...ends(gain, interval), tone: tone(interval), tip: `${name}: ${signed(gain)} ${bracketed(interval)}`}));
-    const from = Object.values(subset.arms || {}).map((arm) => board.arms[arm]?.subset).find(Boolean);
-    const by = from && (from.by === "pvi" ? "PVI (usable information)" : from.by);
+    const kinds = Object.values(subset.arms || {}).map((arm) => board.arms[arm]?.subset).filter(Boolean);
+    const ways = [...new Set(kinds.filter((from) => from.by).map((from) => from.by === "pvi" ? "PVI (usable information)" : from.by))];
+    const parts = [...new Set(kinds.map((from) => percent(from.fraction)))];
+    const sizes = Object.entries(subset.rows || {}).map(([label, rows]) => `${word(label)} ${rows ?? "–"}`);
     return [
       el("h3", {}, `Parts of ${shown(subset.of)}`),
-      from && el("p", {class: "quiet"}, `Ranked by ${by}; each part is ${percent(from.fraction)} of the rows.`),
+      el("p", {class: "quiet"}, [ways.length ? `Ranked by ${ways.join(" and ")}.` : "",
+        parts.length ? `Parts are ${parts.join(" or ")} of the rows.` : "",
+        sizes.length ? `Rows trained on: ${sizes.join(", ")}. Only arms with as many are compared.` : ""].join(" ")),
       chart("comparisons", drawn),
       table(`Comparisons within ${shown(subset.of)}`, [rowHead("comparison", (c) => c.name), numbered("difference", "difference"),
-        ranged("95% interval", "interval"), numbered("p", "p", pvalue), numbered("p, corrected", "p_corrected", pvalue)],
+        ranged("95% interval", "interval"), ranged("over seeds", "seed_interval"), numbered("p", "p", pvalue), numbered("p, corrected", "p_corrected", pvalue)],
       [[null, rows]]),
     ];
   });
   return section("subsets", "Easy and hard parts of the same task",
-    "The parts have the same number of rows and the same balance of labels: only which rows differs. The controls tell what " +
-    "the rows teach from what more updates do.", tones("the first gains more: the interval is above 0", "less: below 0"), parts);
+    "Parts that are compared have the same number of rows and the same balance of labels (sentences with tags have none): only " +
+    "which rows differs. Controls tell what rows teach from what more updates do. Intervals are over test examples.", tones("the first gains more: the interval is above 0", "less: below 0"), parts);
 }

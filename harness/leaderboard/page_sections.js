@@ -178,15 +178,15 @@ function averages() {
     armHead((arm) => arm),
     ...MEANS.map(([field, interval, label]) => ({label, num: true, value: (arm) => averageOf(arm)[field],
       cell: (arm) => both(averageOf(arm)[field], averageOf(arm)[interval])})),
-    {label: "tie", value: (arm) => averageOf(arm).tie, title: "arms that share a letter are not told apart"},
+    {label: "tie", value: (arm) => averageOf(arm).tie, title: "not told apart from the best one of that letter"},
     ...(list.some((average) => bracketed(average.seed_interval)) ? [{label: "all, over seeds", num: true,
       value: (arm) => averageOf(arm).seed_interval?.[0], cell: (arm) => between(averageOf(arm).seed_interval)}] : []),
     ...groups.map((group) => ({label: group.replaceAll("_", " "), num: true, value: (arm) => averageOf(arm).groups?.[group]?.gain,
       cell: (arm) => both(averageOf(arm).groups?.[group]?.gain, averageOf(arm).groups?.[group]?.interval)})),
   ];
   return section("averages", "Average gain of each intermediate",
-    `Over the ${points(common.length, "target")} that count in every arm${common.length ? ": " + common.join(", ") : ""}.`,
+    `Over the ${points(common.length, "target")} that count in every task${common.length ? ": " + common.join(", ") : ""}.`,
     el("div", {class: "controls"}, radios("Mean over", MEANS.map((m) => [m, m[2]]), picture.draw)),
     tones("helps: the interval is above 0", "hurts: below 0"), picture, table("Average gains", columns, grouped(arms())),
-    legend("In brackets 95% intervals over test examples. Arms that share a tie letter are not told apart."));
+    legend("In brackets 95% intervals over test examples. An arm is not told apart from the best one with its tie letter."));
 }

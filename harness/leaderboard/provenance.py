@@ -12,11 +12,10 @@ from typing import Any
 from harness.leaderboard.complete import Problem, label, length, must
 from harness.leaderboard.rows_read import data_of, named_cap, overlap_keys
 from harness.metrics import GOLD_SIDE
+from harness.plan import FOLDS, HEAD_OPTIONS
 from harness.spec.family import FAMILIES
 from harness.spec.recipe import Recipes
 from harness.store import key_of
-
-HEAD_OPTIONS = {"head", "outside"}  # an evaluation has those of the task whose training made its head
 
 
 def agreement(content: dict) -> Iterator[Problem]:
@@ -77,6 +76,8 @@ def _arms(content: dict) -> Iterator[Problem]:
 
     def recipe(path: str, key: str, *asked) -> Iterator[Problem]:
         found, wanted = jobs[key]["spec"]["recipe"], recipes.of(*asked).model_dump()
+        if jobs[key]["spec"]["control"]:  # a control keeps its last weights, see plan._intermediate
+            wanted |= {"evaluations": 1, "evaluate_every": None}
         yield from must(f"{path}.recipe", found, {name: wanted[name] for name in found})
 
     for name, arm in content["arms"].items():
@@ -97,7 +98,7 @@ def _arms(content: dict) -> Iterator[Problem]:
             select = jobs[spec["rows"]["subset"]]
             facts = [select["kind"], select["spec"]["subset"], select["spec"]["seed"]]
             yield from must(f"{path}.rows.subset", facts, ["select", arm["subset"], run["seed"]], name)
-            yield from must(f"{path}.rows.cap", spec["rows"]["cap"], named_cap(content, "train", alone[0]), name)
+            yield from must(f"{path}.rows.subset.cap", select["spec"]["cap"], named_cap(content, "train", alone[0]), name)
             ways = _ways(arm["subset"]["by"])
             found = [(jobs[model]["spec"]["rows"], jobs[model]["spec"]["watch"]) for model in select["spec"]["models"]]
             yield from must(f"{path}.rows.subset", found, ways, name)
@@ -127,7 +128,7 @@ def _arms(content: dict) -> Iterator[Problem]:
 
 def _ways(by: str | None) -> list[tuple]:
     """(rows, watch) of the trainings that rank a subset's rows: one on each half, or one that is watched."""
-    folds = [({"fold": [number, 2]}, False) for number in range(2)]
+    folds = [({"fold": [number, FOLDS]}, False) for number in range(FOLDS)]
     return [] if by is None else folds if by == "pvi" else [(None, True)]
 
 
@@ -145,7 +146,7 @@ def _trainings(content: dict) -> Iterator[Problem]:
             limits = [data["dev"][name].get("cap"), spec["recipe"]["dev_rows"]]
             if any(limit and part["dev_rows"] > limit for limit in limits):
                 yield Problem(f"{path}.tasks.{name}.dev_rows", part["dev_rows"], f"at most {limits}")
-            cap = (spec["rows"] or data["train"][name]).get("cap")
+            cap = data["train"][name].get("cap")
             if cap and part["rows"] > cap:
                 yield Problem(f"{path}.tasks.{name}.rows", part["rows"], f"at most {cap}")
             read = key_of([job["encoder"], data["train"][name], own, spec["rows"]])

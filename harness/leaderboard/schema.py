@@ -122,11 +122,10 @@ class TaskPart(Strict):
 
 
 class TrainRows(Strict):
-    """A fold [number, of how many], or the rows that a select job chose, at most `cap` of them."""
+    """A fold [number, of how many], or the rows that a select job chose."""
 
     fold: Annotated[list[NonNegativeInt], Field(min_length=2, max_length=2)] = []
     subset: Hash = ""
-    cap: PositiveInt | None = None
 
 
 class TrainSpec(Strict):
@@ -144,6 +143,7 @@ class TrainSpec(Strict):
 class SelectSpec(Strict):
     task: TaskPart
     subset: Subset
+    cap: PositiveInt | None
     models: list[Hash]
     seed: NonNegativeInt
 

@@ -60,6 +60,7 @@ class Cell(Strict):
     languages_above_floor: NonNegativeInt
     centred: float | None
     dev: float | None
+    dev_learned: bool | None
 
 
 class LanguageGain(Strict):
@@ -175,6 +176,8 @@ class Split(Contrast):
     correlation: Correlation | None
     correlation_pvi: Correlation | None
     without_retrieval: Contrast
+    zero_shot: Contrast
+    seed_interval: Interval | None
 
 
 class Comparison(Strict):
@@ -182,6 +185,7 @@ class Comparison(Strict):
     b: str
     difference: float
     interval: Interval | None
+    seed_interval: Interval | None
     p: float
     p_corrected: float
 
@@ -190,6 +194,8 @@ class Subsets(Strict):
     encoder: str
     of: str
     arms: dict[str, str]
+    rows: dict[str, PositiveInt | None]
+    targets: list[str]
     comparisons: list[Comparison]
 
 

@@ -5,7 +5,7 @@ from statistics import fmean
 from harness.leaderboard.bootstrap import stream
 from harness.leaderboard.difficulty import split_line
 from harness.leaderboard.evidence import mean
-from harness.leaderboard.statistics import interval, permutation_test, rounded, spearman
+from harness.leaderboard.statistics import interval, permutation_test, rounded, spearman, t_interval
 from harness.leaderboard.study import Study, averaged
 
 FEWEST = 4  # learned tasks on each side, below which nothing is claimed: 3 against 3 cannot even reach p = 0.05
@@ -37,6 +37,7 @@ def split(study: Study, entries: list[dict]) -> dict:
         **{side: {"arms": sides[side], "average_gain": mean(sides[side].values())} for side in _SIDES},
         **{bucket: [entry["arm"] for entry in entries if entry["bucket"] == bucket] for bucket in ("median", "unlearned")},
         **_difference(study, arms, study.common),
+        "seed_interval": t_interval(_per_seed(study, arms)),
         "permutation_p": p,
         "permutations": permutations,
         "claim": not why,
@@ -45,12 +46,21 @@ def split(study: Study, entries: list[dict]) -> dict:
         "correlation": _correlation(among, gains, "headroom"),
         "correlation_pvi": _correlation(among, gains, "pvi_share"),
         "without_retrieval": _difference(study, arms, study.without_retrieval(study.common)),
+        "zero_shot": _difference(study, arms, study.common, "zero_shot"),
     }
 
 
-def _difference(study: Study, arms: dict[str, list[str]], targets: list[str]) -> dict:
+def _per_seed(study: Study, arms: dict[str, list[str]]) -> list[float]:
+    """Hard minus easy, of each seed that all tasks of both sides have."""
+    sides = [[study.per_seed(arm, study.common) for arm in arms[side]] for side in _SIDES]
+    seeds = [seed for seed in (sides[0] or [{}])[0] if all(seed in of for side in sides for of in side)]
+    easy, hard = ([fmean(of[seed] for of in side) for seed in seeds if side] for side in sides)
+    return [b - a for a, b in zip(easy, hard, strict=False)]
+
+
+def _difference(study: Study, arms: dict[str, list[str]], targets: list[str], name: str = "gain") -> dict:
     """Average gain of the hard tasks minus that of the easy ones, over these targets, and its interval."""
-    easy, hard = ([found for arm in arms[side] if (found := study.average(arm, targets))] for side in _SIDES)
+    easy, hard = ([found for arm in arms[side] if (found := study.average(arm, targets, name))] for side in _SIDES)
     if not easy or not hard:
         return {"hard_minus_easy": None, "interval": None}
     difference = fmean(value for value, _ in hard) - fmean(value for value, _ in easy)

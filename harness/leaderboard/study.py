@@ -63,19 +63,34 @@ class Study:
 
     @cached_property
     def common(self) -> list[str]:
-        """Targets that count in every arm, by name; an arm of which nothing counts takes none from the others."""
-        counted = [set(targets) for arm in self.arms if (targets := self.counted(arm))]
+        """Targets that count in every task and mixture, by name. Parts and controls take none from them: they answer other
+        questions, and have an average only where all of these count in them too."""
+        facts = self.content["arms"]
+        return self.common_of([arm for arm in self.arms if facts[arm]["kind"] in ("task", "mixture")] or self.arms)
+
+    def common_of(self, arms: list[str]) -> list[str]:
+        """Targets that count in each of these arms, by name; an arm of which nothing counts takes none from the others."""
+        counted = [set(targets) for arm in arms if (targets := self.counted(arm))]
         return sorted(set.intersection(*counted)) if counted else []
 
     def average(self, arm: str, targets: list[str], name: str = "gain") -> tuple[float, np.ndarray] | None:
-        """(mean of a gain's field `name` over targets, its replicates); None where the arm has none of them.
+        """(mean of a gain's field `name` over targets, its replicates); None where one of them does not count in the arm.
 
         name  "gain", or "zero_shot": targets without another language than English are left out
         """
-        known = [target for target in targets if self.gains[arm, target][name] is not None] if self.counted(arm) else []
+        if not set(targets) <= set(self.counted(arm)):
+            return None
+        known = [target for target in targets if self.gains[arm, target][name] is not None]
         if not known:
             return None
         return fmean(self.gains[arm, t][name] for t in known), averaged([self.replicate(arm, t, name) for t in known])
+
+    def per_seed(self, arm: str, targets: list[str]) -> dict[str, float]:
+        """The mean gain over these targets of each seed that all of them have; {} where `average` is None."""
+        if not targets or not set(targets) <= set(self.counted(arm)):
+            return {}
+        of = [self.gains[arm, target]["per_seed"] for target in targets]
+        return {seed: fmean(gains[seed] for gains in of) for seed in of[0] if all(seed in gains for gains in of)}
 
     def replicate(self, arm: str, target: str, name: str = "gain") -> np.ndarray:
         """Replicates of a gain's field `name`: the mean over languages."""

@@ -205,7 +205,7 @@ def signed(value: float | None) -> str:
 
 def between(interval: list | None) -> str:
     """A 95% interval in brackets; nothing for none."""
-    return "" if interval is None else f" [{signed(interval[0])}, {signed(interval[1])}]"
+    return f" [{signed(interval[0])}, {signed(interval[1])}]" if interval and None not in interval else ""
 
 
 def _one(value: float | None) -> str:

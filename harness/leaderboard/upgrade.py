@@ -34,7 +34,9 @@ def upgraded(content: dict) -> dict:
         "rows": {},
         "evidence": {"units": {}, "cells": [], "trainings": {}, "pvi": {}, "subsets": {}},
         "dev_scores": [],
-        "cells": [{"languages_above_floor": 0, "centred": None, "dev": None} | cell for cell in content["cells"]],
+        "cells": [
+            {"languages_above_floor": 0, "centred": None, "dev": None, "dev_learned": None} | cell for cell in content["cells"]
+        ],
         "gains": [_gain(gain) for gain in content["gains"]],
         "averages": [dict.fromkeys(_AVERAGE) | {"groups": {}} | average for average in content["averages"]],
         "slices": [],
@@ -113,5 +115,6 @@ def _split(split: dict, content: dict, difficulty: list[dict]) -> dict:
         "claim": False,
         "why": NO_CLAIM,
         "sizes_differ": len(sizes) > 1,
-        "without_retrieval": {"hard_minus_easy": None, "interval": None},
+        "seed_interval": None,
+        **{name: {"hard_minus_easy": None, "interval": None} for name in ("without_retrieval", "zero_shot")},
     } | split

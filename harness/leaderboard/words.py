@@ -1,7 +1,10 @@
 """What the numbers of a release say, in sentences, and what a reader must know beside them. Never more than the intervals say."""
 
-from harness.leaderboard.tables import MARKS, cuts, marks, signed
+from harness.leaderboard.bootstrap import REPLICATES
+from harness.leaderboard.gains import SIGNIFICANT
+from harness.leaderboard.tables import MARKS, between, cuts, marks, signed
 
+SMALLEST_P = 2 / (REPLICATES + 1)  # of a gain, before correction
 RULES = {
     "declared": "as each task's YAML declares it",
     "median": "hard is above the median headroom of the learned tasks",
@@ -20,11 +23,6 @@ def tone(interval: list | None) -> str:
     """What a 95% interval says about a gain."""
     low, high = interval or (None, None)
     return "unsure" if low is None or high is None or low <= 0 <= high else "help" if low > 0 else "hurt"
-
-
-def between(interval: list | None) -> str:
-    """An interval in brackets; nothing for none."""
-    return f" [{signed(interval[0])}, {signed(interval[1])}]" if interval and None not in interval else ""
 
 
 def _line(ask: str, say: str, interval: list | None = None) -> dict:
@@ -77,8 +75,12 @@ def _pairs(release: dict, encoder: str) -> dict | None:
     down = sum(bool(g.get("significant")) and g["gain"] < 0 for g in counted)
     say = f"Of {len(counted)} gains that count, {up} {'is' if up == 1 else 'are'} above 0 and {down} below"
     say += " after correction for the number of tests; the others are not told apart from 0."
+    if len(counted) * SMALLEST_P >= SIGNIFICANT:
+        say += f" No gain could be: for {len(counted)} tests the bootstrap has too few draws."
     if len(release["suite"]["seeds"]) == 1:
         say += " One seed: how much another seed would change them is not known."
+    else:
+        say += " That is the noise of the test examples; that of the seeds stands beside each gain."
     return _line(ask, say)
 
 
@@ -115,7 +117,7 @@ def _chosen(release: dict, encoder: str) -> dict | None:
     row = next((b for b in _mine(release, "best", encoder) if b["target"] is None), None)
     if row is None or row.get("gain") is None:
         return None
-    say = f"Picking for each target the intermediate that looks best before the test gains {signed(row['gain'])}"
+    say = f"Picking for each target the intermediate that looks best on rows that are not reported gains {signed(row['gain'])}"
     return _line("What if I pick per target?", f"{say}{between(row.get('interval'))} points on average.", row.get("interval"))
 
 
@@ -132,7 +134,7 @@ def notes(release: dict, encoder: str, fields: list[list[dict]]) -> list[list]:
         f"Has seen: {', '.join(facts['seen']) or 'nothing known'}.",
     ]
     several = f"Means over {len(seeds)} seeds: {', '.join(map(str, seeds))}."
-    common = [f"Over the targets that count in every arm: {', '.join(averages[0]['targets']) or 'none'}."] if averages else []
+    common = [f"Over the targets that count in every task: {', '.join(averages[0]['targets']) or 'none'}."] if averages else []
     rows = [
         ["Encoder", known],
         ["Seeds", ["One seed: no seed variance is known." if len(seeds) == 1 else several]],
