@@ -411,6 +411,24 @@ def test_a_stopped_run_resumes_to_the_same_bytes(tmp, folder, warm, stops):
     assert outputs(ctx) == expected
 
 
+@pytest.mark.parametrize("stops", [[2], [3], [4], [1, 5]])
+def test_a_watched_run_resumes_to_the_same_dynamics(tmp, folder, warm, stops):
+    """Epochs end after the third and the sixth update; watching changes no weight."""
+    plain = make_job(tmp, folder, "classification")
+    job = {**plain, "spec": plain["spec"] | {"watch": True}, "key": key_of("watched")}
+    straight = context(tmp / "straight", job, warm=warm)
+    train.run(straight)
+    dynamics = (straight.workdir / "dynamics.json").read_bytes()
+    assert np.array(json.loads(dynamics)["gold_probability"]).shape == (2, 22)
+    assert outputs(straight) == trained(tmp / "plain", plain, warm)
+    for stop in stops:
+        with pytest.raises(Stopped):
+            train.run(context(tmp / "broken", job, stop_before=stop, warm=warm))
+    ctx = context(tmp / "broken", job, warm=warm)
+    train.run(ctx)
+    assert (ctx.workdir / "dynamics.json").read_bytes() == dynamics and outputs(ctx) == outputs(straight)
+
+
 def test_a_job_killed_after_a_checkpoint_loses_no_more_than_the_interval(tmp, folder, warm, monkeypatch):
     """Checkpoints fall due all the time; the machine goes away in the middle of the fifth update."""
     job = make_job(tmp, folder, "classification")
