@@ -57,14 +57,15 @@ def difficulty(release: dict, encoder: str) -> Table:
 
 def subsets(release: dict, encoder: str) -> Table:
     """Arms that trained on as many rows, two by two."""
-    header = ["of", "rows", "a", "b", "a − b", "over seeds", "p", "p, corrected"]
+    header = ["of", "rows", "a", "b", "a − b", "over seeds", "p", "p, corrected", "average over"]
     rows = []
     for group in (group for group in release["subsets"] if group["encoder"] == encoder):
         for c in group["comparisons"]:
             difference = signed(c["difference"]) + between(c["interval"])
             seeds = between(c["seed_interval"]).strip() or "–"
             ps = [f"{c['p']:.3f}", f"{c['p_corrected']:.3f}"]
-            rows.append([group["of"], str(group["rows"][c["a"]]), c["a"], c["b"], difference, seeds, *ps])
+            over = ", ".join(group["targets"])
+            rows.append([group["of"], str(group["rows"][c["a"]]), c["a"], c["b"], difference, seeds, *ps, over])
     return header, rows
 
 

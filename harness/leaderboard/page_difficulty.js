@@ -28,7 +28,8 @@ function difficulty() {
   return section("difficulty", "Do hard tasks help more than easy ones?", null, nodes);
 }
 const differences = (split) =>
-  [["hard − easy", split, split.permutation_p], ["without retrieval", split.without_retrieval || {}, null]]
+  [["hard − easy", split, split.permutation_p], ["without retrieval", split.without_retrieval || {}, null],
+    ["without English", split.zero_shot || {}, null]]
     .filter(([, d]) => known(d.hard_minus_easy));
 function splitChart(split) {
   const rows = [];
@@ -53,11 +54,11 @@ function splitChart(split) {
 function splitTable(split) {
   const line = (label, ...rest) =>
     el("tr", {}, el("th", {scope: "row"}, label), rest.map((text) => el("td", {class: "num"}, text)));
-  const side = (name) => line(name, String(Object.keys(split[name].arms).length), signed(split[name].average_gain), "", "");
-  const heads = ["side", "tasks", "average gain", "95% interval, these tasks", "permutation p, over tasks"];
+  const side = (name) => line(name, String(Object.keys(split[name].arms).length), signed(split[name].average_gain), "", "", "");
+  const heads = ["side", "tasks", "average gain", "95% interval, these tasks", "over seeds", "permutation p, over tasks"];
   const top = el("tr", {}, heads.map((text, i) => el("th", {scope: "col", class: i ? "num" : null}, text)));
   const body = [side("easy"), side("hard"), ...differences(split).map(([label, d, p]) =>
-    line(label, "", signed(d.hard_minus_easy), between(d.interval), known(p) ? pvalue(p) : ""))];
+    line(label, "", signed(d.hard_minus_easy), between(d.interval), bracketed(d.seed_interval), known(p) ? pvalue(p) : ""))];
   return el("div", {class: "box", tabindex: 0, role: "region", "aria-label": "Easy and hard in numbers"},
     el("table", {id: "split"}, el("thead", {}, top), el("tbody", {}, body)));
 }
@@ -134,6 +135,7 @@ function subsets() {
       el("h3", {}, `Parts of ${shown(subset.of)}`),
       el("p", {class: "quiet"}, [ways.length ? `Ranked by ${ways.join(" and ")}.` : "",
         parts.length ? `Parts are ${parts.join(" or ")} of the rows.` : "",
+        subset.targets?.length ? `Average gain over ${subset.targets.join(", ")}.` : "",
         sizes.length ? `Rows trained on: ${sizes.join(", ")}. Only arms with as many are compared.` : ""].join(" ")),
       chart("comparisons", drawn),
       table(`Comparisons within ${shown(subset.of)}`, [rowHead("comparison", (c) => c.name), numbered("difference", "difference"),

@@ -61,7 +61,7 @@ function slices() {
       ({label: value, num: true, value: (arm) => at(arm, value)?.gain, cell: cell(value)}))], grouped(arms()), {kind: "heat"});
   });
   place.draw(ways[0]);
-  return [el("h3", {}, "Gains by kind of language, over all counted targets"),
+  return [el("h3", {}, "Gains by kind of language, over the common targets, without English"),
     el("div", {class: "controls"}, radios("By", ways.map((way) => [way, way[1]]), place.draw)), place];
 }
 
