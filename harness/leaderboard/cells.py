@@ -42,6 +42,15 @@ def dev_scores(content: dict) -> list[dict]:
     ]
 
 
+def selections(content: dict) -> list[dict]:
+    """How many rows each subset arm chose; `ids_sum`, of the code points of their ids, so that none can be changed unseen."""
+    return [
+        {"arm": arm, "encoder": run["encoder"], "seed": run["seed"], "rows": run["rows"], "ids_sum": sum(map(ord, run["ids"]))}
+        for arm, runs in sorted(content["evidence"]["subsets"].items())
+        for run in runs
+    ]
+
+
 def _cell(cell: dict, target: dict, golds: dict, devs: dict) -> dict:
     """One cell. `golds`: language → the gold side's vectors; `devs`: training key → `dev_of` it."""
     flags = _overlap_flags(cell["overlap"])
@@ -96,6 +105,8 @@ def _language(packed: dict, gold: dict[str, list], metric: str) -> tuple[dict, S
         out |= {name: getattr(score, name) for name in _SCORED}
     out |= {name: facts[name] for name in MINING if name in facts}
     out |= {"truncated": facts["truncated"], "unknown": facts["unknown"], "flags": language_flags(facts, score)}
+    if "predicted" in packed:  # which wrong answer was given moves no score: a sum, so that no answer can be changed unseen
+        out["answers_sum"] = sum(unpack(packed["predicted"]))
     if "centred" in packed:
         out["centred"] = 100 * fmean(unpack(packed["centred"]))
     return out, score

@@ -5,14 +5,14 @@ anyone can compute a release's numbers again and compare.
 """
 
 from harness.leaderboard.averages import averages, slices
-from harness.leaderboard.cells import cells, dev_scores
+from harness.leaderboard.cells import cells, dev_scores, selections
 from harness.leaderboard.contrasts import best, subsets
 from harness.leaderboard.difficulty import difficulty
 from harness.leaderboard.gains import measure
 from harness.leaderboard.split import split
 from harness.leaderboard.study import Study
 
-SECTIONS = ("dev_scores", "cells", "gains", "averages", "slices", "difficulty", "split", "subsets", "best")
+SECTIONS = ("dev_scores", "selections", "cells", "gains", "averages", "slices", "difficulty", "split", "subsets", "best")
 
 
 def derive(content: dict) -> dict:
@@ -23,6 +23,7 @@ def derive(content: dict) -> dict:
     """
     out: dict[str, list] = {section: [] for section in SECTIONS}
     out["dev_scores"] = dev_scores(content)
+    out["selections"] = selections(content)
     out["cells"] = cells(content)
     for encoder in dict.fromkeys(cell["encoder"] for cell in out["cells"]):
         study = Study.of(content, out["cells"], encoder)

@@ -20,6 +20,7 @@ from harness.leaderboard.schema_derived import (
     Hash,
     PerLanguage,
     Phase,
+    Selection,
     Slice,
     Split,
     Subsets,
@@ -323,6 +324,7 @@ class Content(Strict):
     rows: dict[str, RowsRead]
     evidence: Evidence
     dev_scores: list[DevScore]
+    selections: list[Selection]
     cells: list[Cell]
     gains: list[Gain]
     averages: list[Average]

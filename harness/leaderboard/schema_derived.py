@@ -32,6 +32,7 @@ class Scores(Strict):
     unknown: float
     flags: list[str]
     centred: float | None = None
+    answers_sum: NonNegativeInt | None = None
 
 
 class DevScore(Strict):
@@ -42,6 +43,14 @@ class DevScore(Strict):
     main: float | None
     learned: bool
     null: float | None
+
+
+class Selection(Strict):
+    arm: str
+    encoder: str
+    seed: NonNegativeInt
+    rows: PositiveInt
+    ids_sum: NonNegativeInt
 
 
 class Cell(Strict):

@@ -34,6 +34,7 @@ def upgraded(content: dict) -> dict:
         "rows": {},
         "evidence": {"units": {}, "cells": [], "trainings": {}, "pvi": {}, "subsets": {}},
         "dev_scores": [],
+        "selections": [],
         "cells": [
             {"languages_above_floor": 0, "centred": None, "dev": None, "dev_learned": None} | cell for cell in content["cells"]
         ],
