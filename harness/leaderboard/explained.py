@@ -15,7 +15,7 @@ def tables(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
         ("Average gain, in every cut [95% interval over test examples]", averages(release, encoder)),
         ("Difficulty, as measured on each intermediate's own English dev", difficulty(release, encoder)),
         ("Parts and controls of one task: differences of average gains", subsets(release, encoder)),
-        ("The intermediate that one would choose without looking at the test", best(release, encoder)),
+        ("The intermediate that one would choose on rows that are not reported", best(release, encoder)),
         *((f"Average gain by {name}", slices(release, encoder, by)) for by, name in SLICES.items() if full),
     ]
     return [(title, table) for title, table in found if table[1]]
@@ -63,14 +63,14 @@ def subsets(release: dict, encoder: str) -> Table:
         for c in group["comparisons"]:
             difference = signed(c["difference"]) + between(c["interval"])
             seeds = between(c["seed_interval"]).strip() or "–"
-            ps = [f"{c['p']:.3f}", f"{c['p_corrected']:.3f}"]
+            ps = ["<0.001" if p < 0.001 else f"{p:.3f}" for p in (c["p"], c["p_corrected"])]
             over = ", ".join(group["targets"])
             rows.append([group["of"], str(group["rows"][c["a"]]), c["a"], c["b"], difference, seeds, *ps, over])
     return header, rows
 
 
 def best(release: dict, encoder: str) -> Table:
-    header = ["target", "chosen on", "intermediate", "gain on the test"]
+    header = ["target", "chosen on", "intermediate", "gain on the reported rows"]
     rows = []
     for row in (row for row in release["best"] if row["encoder"] == encoder and row["gain"] is not None):
         arm = "" if row["target"] is None else baseline_of(release) if row["arm"] is None else shown(release, row["arm"])
