@@ -4,9 +4,9 @@ The scores themselves cannot be recomputed, since these schemas hold no per-exam
 """
 
 from collections.abc import Iterator
-from statistics import fmean
 
 from harness.leaderboard.complete import Problem, label, must
+from harness.leaderboard.evidence import mean
 
 ENGLISH = "en"
 
@@ -29,11 +29,6 @@ def arithmetic(content: dict) -> Iterator[Problem]:
         yield from _split(f"split[{i}]", split, content["averages"])
 
 
-def _mean(values) -> float | None:
-    values = list(values)
-    return fmean(values) if values else None
-
-
 def _cell(path: str, cell: dict, spoken: list[str]) -> Iterator[Problem]:
     languages = cell["languages"]
     if languages:
@@ -41,9 +36,9 @@ def _cell(path: str, cell: dict, spoken: list[str]) -> Iterator[Problem]:
     scored = {language: s for language, s in languages.items() if "main" in s}
     above = [s["main"] for s in scored.values() if "floor" not in s["flags"]]
     wanted = {
-        "score": _mean(s["main"] for s in scored.values()),
-        "zero_shot": _mean(s["main"] for language, s in scored.items() if language != ENGLISH),
-        "above_floor": _mean(above),
+        "score": mean(s["main"] for s in scored.values()),
+        "zero_shot": mean(s["main"] for language, s in scored.items() if language != ENGLISH),
+        "above_floor": mean(above),
     }
     wanted |= {"languages_above_floor": len(above)} if languages else {}
     for name, value in wanted.items():
@@ -80,10 +75,10 @@ def _gain(path: str, gain: dict, baseline: str, cells: dict, suite: dict) -> Ite
     zero_shot = [(cell["zero_shot"], base["zero_shot"]) for _, cell, base in pairs]
     wanted = {
         "per_seed": per_seed,
-        "gain": _mean(per_seed.values()),
-        "zero_shot": None if None in zero_shot[0] else _mean(a - b for a, b in zero_shot),
-        "per_language": {language: _mean(values) for language, values in sorted(by_language.items())},
-        "above_floor": _mean(above),
+        "gain": mean(per_seed.values()),
+        "zero_shot": None if None in zero_shot[0] else mean(a - b for a, b in zero_shot),
+        "per_language": {language: mean(values) for language, values in sorted(by_language.items())},
+        "above_floor": mean(above),
     }
     for name, value in wanted.items():
         yield from must(f"{path}.{name}", gain[name], value, label(gain))
@@ -101,9 +96,9 @@ def _average(path: str, average: dict, content: dict) -> Iterator[Problem]:
     wanted = {
         "targets": common,
         "own_targets": sorted(mine),
-        "average_gain": _mean(mine[t] for t in common) if mine else None,
-        "without_retrieval": _mean(mine[t] for t in common if t not in embedded) if mine else None,
-        "average_gain_own": _mean(mine[t] for t in sorted(mine)),
+        "average_gain": mean(mine[t] for t in common) if mine else None,
+        "without_retrieval": mean(mine[t] for t in common if t not in embedded) if mine else None,
+        "average_gain_own": mean(mine[t] for t in sorted(mine)),
     }
     for name, value in wanted.items():
         yield from must(f"{path}.{name}", average[name], value, label(average))
@@ -114,7 +109,7 @@ def _split(path: str, split: dict, averages: list[dict]) -> Iterator[Problem]:
     for side in ("easy", "hard"):
         arms = split[side]["arms"]
         yield from must(f"{path}.{side}.arms", arms, {arm: known[arm] for arm in arms}, split["encoder"])
-        yield from must(f"{path}.{side}.average_gain", split[side]["average_gain"], _mean(arms.values()), split["encoder"])
+        yield from must(f"{path}.{side}.average_gain", split[side]["average_gain"], mean(arms.values()), split["encoder"])
     easy, hard = split["easy"]["average_gain"], split["hard"]["average_gain"]
     wanted = None if easy is None or hard is None else hard - easy
     yield from must(f"{path}.hard_minus_easy", split["hard_minus_easy"], wanted, split["encoder"])
