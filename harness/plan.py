@@ -166,6 +166,7 @@ class _Planner:
     def __init__(self, plan: Plan, catalog: Catalog, where: Where, index: HashIndex):
         self.plan, self.suite, self.catalog = plan, plan.suite, catalog
         self.locator = Locator(catalog, where, index, plan.suite)
+        self.of_arm = {arm.name: Locator(catalog, where, index, plan.suite.for_arm(arm)) for arm in plan.suite.arms}
 
     def arm(self, encoder: str, seed: int, arm: Arm, rank: tuple) -> None:
         """All cells of one arm with one seed."""
@@ -198,7 +199,7 @@ class _Planner:
     def _intermediate(self, encoder: str, seed: int, arm: Arm, rank: tuple) -> Job:
         given = arm.intermediate
         tasks = [self.catalog.task(name) for name in given.tasks]
-        data = {task.task: (self._train_rows(arm, task), self.locator.rows(task, "dev")) for task in tasks}
+        data = {task.task: (self._train_rows(arm, task), self.of_arm[arm.name].rows(task, "dev")) for task in tasks}
         recipe = self.suite.recipes.of("intermediate", None, [*(t.task for t in tasks if len(tasks) == 1), arm.name])
         if given.control:  # dev with true labels must not choose its weights: the last ones, after as many updates
             recipe = recipe.model_copy(update={"evaluations": 1, "evaluate_every": None})
@@ -215,15 +216,15 @@ class _Planner:
         return trained
 
     def _train_rows(self, arm: Arm, task: Task) -> Dataset:
-        return self.locator.rows(task, "train", languages=tuple(arm.intermediate.languages))
+        return self.of_arm[arm.name].rows(task, "train", languages=tuple(arm.intermediate.languages))
 
     def _pool(self, arm: Arm, task: Task) -> Dataset:
         """All training rows of a task: what a subset is a fraction of, whatever the suite caps."""
-        return self.locator.uncapped(task, "train", languages=tuple(arm.intermediate.languages))
+        return self.of_arm[arm.name].uncapped(task, "train", languages=tuple(arm.intermediate.languages))
 
     def _select(self, encoder: str, seed: int, arm: Arm, task: Task, rank: tuple) -> Job:
         """The job that chooses a subset's rows, after the trainings that rank them: by the task's own recipe, on all its rows."""
-        subset, pool, dev = arm.intermediate.subset, self._pool(arm, task), self.locator.rows(task, "dev")
+        subset, pool, dev = arm.intermediate.subset, self._pool(arm, task), self.of_arm[arm.name].rows(task, "dev")
         recipe = self.suite.recipes.of("intermediate", None, [task.task])
         if subset.by in ("confidence", "variability") and recipe.epochs < 2:
             raise SpecError(

@@ -78,6 +78,7 @@ class Intermediate(Strict):
     control: Literal["shuffled_labels", "masked_lm"] | None = Field(
         None, description="the same rows with their labels shuffled, or as text for masked-LM: more updates without the content"
     )
+    cut: Cut | None = Field(None, description="other rows of the one task than the suite's, so that a target can train on the rest")
 
     @model_validator(mode="before")
     @classmethod
@@ -94,8 +95,11 @@ class Intermediate(Strict):
     def _sound(self):
         if len(set(self.tasks)) != len(self.tasks):
             raise ValueError("tasks: one is listed twice")
-        if len(self.tasks) > 1 and (self.subset or self.control):
-            raise ValueError(f"{'subset' if self.subset else 'control'}: it is of one task, not of a mixture")
+        for field in ("subset", "control", "cut"):
+            if len(self.tasks) > 1 and getattr(self, field):
+                raise ValueError(f"{field}: it is of one task, not of a mixture")
+        if self.cut and (self.cut.test or self.cut.languages or self.cut.label):
+            raise ValueError("cut: an arm's has `train`, `dev` and `why`, no more")
         if self.sampler.weights and set(self.sampler.weights) != set(self.tasks):
             raise ValueError("sampler: weights name each of the tasks, and no other")
         return self
@@ -225,6 +229,11 @@ class Suite(Strict):
     def baseline(self) -> str:
         """The name of the arm that trains on nothing first."""
         return next(arm.name for arm in self.arms if arm.is_baseline)
+
+    def for_arm(self, arm: Arm) -> "Suite":
+        """This suite with the arm's own cut of its task in place of the suite's."""
+        cut = arm.intermediate.cut if arm.intermediate else None
+        return self.model_copy(update={"cuts": {**self.cuts, arm.intermediate.tasks[0]: cut}}) if cut else self
 
     def shown_name(self, task: Task) -> str:
         """A task's name on the board: `task@LABEL` where its rows, or those it trains on, are cut or capped.
