@@ -1,4 +1,4 @@
-"""leaderboard build, show, diff, verify, export: releases."""
+"""leaderboard build, show, diff, compare, verify, export; bundle: releases."""
 
 import json
 from enum import StrEnum
@@ -9,11 +9,13 @@ import typer
 
 from harness.cli.app import (
     BoardDir,
+    DataRoot,
     EncoderRoot,
     Json,
     LockFile,
     StoreDir,
     Tasks,
+    app,
     catalog_of,
     console,
     leaderboard_app,
@@ -85,6 +87,41 @@ def leaderboard_diff(
             print(line)
 
 
+@leaderboard_app.command("compare")
+def leaderboard_compare(
+    before: Annotated[str, typer.Argument(metavar="A", help=f"A release: {NAMES}; or the path of its JSON file.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The one to hold against it, of another board perhaps.")],
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Points by which the score of a language may differ, a mean over languages by half. Default: 5."
+        ),
+    ] = None,
+    board: BoardDir = Path("leaderboard"),
+    as_json: Json = False,
+) -> None:
+    """Whether B is what A is, computed again: keys, rows and all that is stated exactly, scores within a tolerance.
+
+    Fails (exit code 1) on anything else, with each difference as `path: before, after`. What differs because of a change that was
+    meant is shown by `leaderboard diff`.
+    """
+    from harness.leaderboard.rebuild import POINTS, compare, lines
+    from harness.leaderboard.release import Board
+
+    shelf, points = Board(board), POINTS if tolerance is None else tolerance
+    a, b = (Path(name) if Path(name).is_file() else shelf.find(name) for name in (before, after))
+    same = a.read_bytes() == b.read_bytes()
+    found = None if same else compare(shelf.load(a), shelf.load(b), points)
+    if as_json:
+        rest = {} if found is None else found._asdict()
+        rest |= {name: [one._asdict() for one in rest[name]] for name in ("differences", "flips") if name in rest}
+        print(json.dumps({"before": str(a), "after": str(b), "byte_identical": same, **rest}, indent=1, ensure_ascii=False))
+    else:
+        print(f"{a} and {b}: byte-identical" if found is None else "\n".join([f"{a} → {b}", *lines(found, points)]))
+    if found and found.differences:
+        raise typer.Exit(1)
+
+
 @leaderboard_app.command("verify")
 def leaderboard_verify(
     releases: Annotated[list[str] | None, typer.Argument(metavar="[RELEASE]...", help="Numbers or names. Default: all.")] = None,
@@ -138,20 +175,19 @@ def _checked(path: Path, problems: list) -> str:
 
 def _recheck(content: dict, data: Path, store: Path, encoder_root: Path | None, tasks: list[Path] | None, lock: Path | None):
     """(what was scored again, problems, what the store lacks as problems) of one release."""
-    from harness import recheck, runner
+    from harness import bundle, recheck
     from harness.data.lock import read_lock
     from harness.errors import MissingError
     from harness.hub import Where
-    from harness.store import Store
+    from harness.store import HashIndex, Store
 
     if content["schema"] != recheck.SCHEMA:
         return f"schema {content['schema']} has no evidence to hold against predictions", [], []
     if not store.is_dir():
         raise MissingError(f"{store}: no store here; give --store DIR, the one in which the release was made")
-    catalog, opened, suite = catalog_of(tasks or []), Store(store), content["suite"]
-    where = Where(data, encoder_root, True, read_lock(lock))
-    own = {facts["task"] for facts in content["targets"].values()} - set(catalog.suite(suite["name"]).targets)
-    plan = runner.plan_suite(catalog, suite["name"], bool(own), None, where, opened, suite["left_out"])
+    opened, where = Store(store), Where(data, encoder_root, True, read_lock(lock))
+    index = HashIndex(opened.root / "index" / "files.json")
+    plan = bundle.plan_of(content, catalog_of(tasks or []), where, index)
     found = recheck.recheck(content, plan, opened, lambda name: say(f"scoring {name}"))
     return found.summary, found.problems, found.missing
 
@@ -179,3 +215,43 @@ def leaderboard_export(
     else:
         for file in written:
             print(file)
+
+
+@app.command("bundle")
+def bundle_release(
+    release: Release = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", dir_okay=False, help="Default: ./RELEASE-bundle.tar.gz.")] = None,
+    store: StoreDir = Path("store"),
+    without_predictions: Annotated[
+        bool, typer.Option("--without-predictions", help="No store in it: it can be checked and rerun, not scored again.")
+    ] = False,
+    data_root: DataRoot = None,
+    encoder_root: EncoderRoot = None,
+    tasks: Tasks = None,
+    lock: LockFile = None,
+    board: BoardDir = Path("leaderboard"),
+    as_json: Json = False,
+) -> None:
+    """Pack a release into one file for a reviewer: specs, lock files, predictions as a store, and a page with the commands.
+
+    Only what leads to the release goes in: specs and data here must give its keys (exit code 2 if not), the store must hold its
+    results (3). Needs the data, to know the keys, and no torch.
+    """
+    from harness import bundle
+    from harness.data.lock import read_lock
+    from harness.hub import Where
+    from harness.leaderboard.release import Board
+    from harness.store import Store
+
+    shelf = Board(board)
+    path = shelf.find(release)
+    chosen = bundle.opened(path, shelf.load(path), shelf.sidecar(path))
+    where = Where(data_root, encoder_root, True, read_lock(lock))
+    opened = None if without_predictions else Store(store, writable=False)
+    folder = f"{chosen.name}-bundle"
+    file = out or Path(f"{folder}.tar.gz")
+    count, size = bundle.write(file, folder, bundle.bundle(chosen, catalog_of(tasks or []), where, opened))
+    if as_json:
+        print(json.dumps({"release": chosen.name, "file": str(file), "files": count, "bytes": size}, indent=1))
+    else:
+        print(f"{file}: {count:,} files, {size:,} bytes" + (", without predictions" if without_predictions else ""))

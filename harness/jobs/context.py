@@ -61,6 +61,7 @@ def make_deterministic(seed: int) -> None:
 
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a tenth of the time on a CPU; nothing here reads such memory
     torch.manual_seed(seed)
 
 

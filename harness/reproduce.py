@@ -1,0 +1,112 @@
+"""`reproduce`: each published check gets what it needs (a run, a release, a scored folder, or nothing) and its verdict.
+
+What a check needs and this machine has not is no failure: it is "not run", with the reason, and never green.
+"""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness import runner, scoring
+from harness.errors import HarnessError, MissingError, SpecError
+from harness.hub import Where
+from harness.leaderboard.release import Board
+from harness.leaderboard.upgrade import upgraded
+from harness.published import arithmetic, cells, claims
+from harness.published.spec import Check, Published
+from harness.published.verdict import Verdict
+from harness.spec.catalog import Catalog
+from harness.spec.explain import nearest
+from harness.store import Store
+
+
+@dataclass
+class Means:
+    """What checks may use. `releases`: of these and no others, in place of runs and of the board's latest."""
+
+    catalog: Catalog
+    store: Store
+    where: Where
+    board: Board
+    say: Callable[[str], None]
+    releases: list[Path] = field(default_factory=list)
+    mock: Path | None = None
+    workers: int | None = None
+    _ran: dict[str, dict | str] = field(default_factory=dict)  # suite → content, or why it could not run
+
+
+def chosen(documents: Sequence[Published], names: Sequence[str], levels: Sequence[int]) -> list[tuple[Check, Published]]:
+    """The checks asked for, by level, then in the files' order. SpecError: a name that no check has."""
+    every = [(check, document) for document in documents for check in document.checks]
+    known = [check.name for check, _ in every]
+    for name in names:
+        if name not in known:
+            raise SpecError(f"no check is called {name!r}{nearest(name, known)}")
+    picked = [pair for pair in every if (not names or pair[0].name in names) and (not levels or pair[0].level in levels)]
+    return sorted(picked, key=lambda pair: pair[0].level)
+
+
+def judge(check: Check, document: Published, means: Means) -> Verdict:
+    """One check's verdict."""
+    if check.level == 2:
+        return arithmetic.checked(check, document)
+    if check.submission:
+        return _submission(check, document, means)
+    suite = check.rerun.suite if check.rerun else check.claim.suite
+    try:
+        content, name = _release(suite, means) if check.claim or means.releases else _rerun(suite, means)
+    except MissingError as why:
+        return Verdict(check, "not run", str(why))
+    judged = cells.rerun if check.rerun else claims.claimed
+    return judged(check, document, content, name)
+
+
+def _submission(check: Check, document: Published, means: Means) -> Verdict:
+    if means.mock is None:
+        return Verdict(check, "not run", "give --mock DIR, the folder mock_test_data of github.com/google-research/xtreme")
+    scored = scoring.score(means.mock / "predictions", means.mock / "labels")
+    return cells.submission(check, document, scored, str(means.mock.name))
+
+
+def _release(suite: str, means: Means) -> tuple[dict, str]:
+    """The newest release of a suite: of those given, else of the board. MissingError if there is none."""
+    paths = means.releases or means.board.list()
+    for path in reversed(paths):
+        content = upgraded(means.board.load(path))
+        if content["suite"]["name"] == suite:
+            return content, path.stem
+    where = "among those of --from" if means.releases else f"in {means.board.releases}"
+    raise MissingError(f"no release of suite {suite} {where}; `xstilts-harness eval --suite {suite}` makes one")
+
+
+def _rerun(suite: str, means: Means) -> tuple[dict, str]:
+    """The suite's content, computed here and now (what this store holds already is not computed again)."""
+    if suite not in means._ran:
+        means._ran[suite] = _run(suite, means)
+    if isinstance(found := means._ran[suite], str):
+        raise MissingError(found)
+    return found, "this run"
+
+
+def _run(suite: str, means: Means) -> dict | str:
+    if importlib.util.find_spec("torch") is None:
+        return "needs torch; --from RELEASE checks a release of it without"
+    means.say(f"running suite {suite}")
+    plan = runner.plan_suite(means.catalog, suite, False, None, means.where, means.store)
+    try:
+        outcome = runner.run_plan(plan, means.store, means.workers, checkpoint_seconds=60.0, keep_weights=False)
+    except MissingError as why:
+        return str(why).replace("\n", " ")
+    return runner.content_of(plan, means.catalog, means.store, outcome)
+
+
+def judge_all(wanted: Sequence[tuple[Check, Published]], means: Means) -> list[Verdict]:
+    """All verdicts, in order. A job that fails is a check that fails: the others still run."""
+    verdicts = []
+    for check, document in wanted:
+        try:
+            verdicts.append(judge(check, document, means))
+        except HarnessError as error:
+            verdicts.append(Verdict(check, "fails", str(error).splitlines()[0], tuple(str(error).splitlines()[1:])))
+    return verdicts
