@@ -78,7 +78,7 @@ class Intermediate(Strict):
     control: Literal["shuffled_labels", "masked_lm"] | None = Field(
         None, description="the same rows with their labels shuffled, or as text for masked-LM: more updates without the content"
     )
-    cut: Cut | None = Field(None, description="other rows of the one task than the suite's, so that a target can train on the rest")
+    cut: Cut | None = Field(None, description="other rows than the suite's, so that a target can train on the rest")
 
     @model_validator(mode="before")
     @classmethod
