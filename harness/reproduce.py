@@ -13,6 +13,7 @@ from harness.errors import HarnessError, MissingError, SpecError
 from harness.hub import Where
 from harness.leaderboard.release import Board
 from harness.leaderboard.upgrade import upgraded
+from harness.leaderboard.verify import verify
 from harness.published import arithmetic, cells, claims
 from harness.published.spec import Check, Published
 from harness.published.verdict import Verdict
@@ -34,6 +35,7 @@ class Means:
     mock: Path | None = None
     workers: int | None = None
     _ran: dict[str, dict | str] = field(default_factory=dict)  # suite → content, or why it could not run
+    _sound: dict[Path, list] = field(default_factory=dict)  # release → what is wrong with it
 
 
 def chosen(documents: Sequence[Published], names: Sequence[str], levels: Sequence[int]) -> list[tuple[Check, Published]]:
@@ -70,12 +72,19 @@ def _submission(check: Check, document: Published, means: Means) -> Verdict:
 
 
 def _release(suite: str, means: Means) -> tuple[dict, str]:
-    """The newest release of a suite: of those given, else of the board. MissingError if there is none."""
+    """The newest release of a suite: of those given, else of the board. MissingError if there is none.
+
+    Its numbers are computed again from its own evidence first: HarnessError where they are not what it says.
+    """
     paths = means.releases or means.board.list()
     for path in reversed(paths):
-        content = upgraded(means.board.load(path))
+        content = means.board.load(path)
         if content["suite"]["name"] == suite:
-            return content, path.stem
+            if path not in means._sound:
+                means._sound[path] = verify(path.read_bytes(), means.board.sidecar(path))
+            if problems := means._sound[path]:
+                raise HarnessError("\n".join([f"{path.stem} does not verify", *map(str, problems)]))
+            return upgraded(content), path.stem
     where = "among those of --from" if means.releases else f"in {means.board.releases}"
     raise MissingError(f"no release of suite {suite} {where}; `xstilts-harness eval --suite {suite}` makes one")
 

@@ -13,6 +13,7 @@ from harness.spec.task import Task
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+WORKFLOWS = sorted((ROOT / ".github").rglob("*.yml"))
 COMMAND = re.compile(r"xstilts-harness(?: (leaderboard|cache|job))? ([a-z]+)([^`\n#|]*)")
 
 
@@ -41,7 +42,7 @@ def known():
     return ask
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *WORKFLOWS], ids=lambda page: page.name)
 def test_commands_and_options_exist(page, known):
     for group, command, rest in COMMAND.findall(page.read_text(encoding="utf-8").replace("\\\n", " ")):
         words = (group, command) if group else (command,)

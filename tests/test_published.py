@@ -1,0 +1,326 @@
+"""leaderboard/published/*.yaml say what their sources say, and the arithmetic and the claims over them can fail."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_derive import Release, right, target
+from test_derive import arm as an_arm
+
+from harness.data.inspect import check_data
+from harness.errors import SpecError
+from harness.hub import Where
+from harness.published import arithmetic, claims, spec
+from harness.published.spec import Check, Published
+from harness.spec.catalog import Catalog
+
+SHARED = Path(__file__).parents[2] / "shared"
+FILES = {document.published: document for document in spec.load([spec.folder()])}
+ARITHMETIC = [(check, document) for document in FILES.values() for check in document.checks if check.level == 2]
+needs_sources = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared (the numbers as they were read) is not here")
+
+
+def read(name: str) -> dict:
+    return json.loads((SHARED / "published" / name).read_text())
+
+
+# --- the numbers are the sources'
+
+
+@needs_sources
+def test_mteb_cells_are_those_of_the_source():
+    models = read("mteb_tatoeba.json")["models"]
+    document = FILES["mteb-tatoeba"]
+    assert {table: found.cells for table, found in document.tables.items()} == {
+        name.split("/")[1]: found["per_language"] for name, found in models.items()
+    }
+
+
+@needs_sources
+def test_mock_scores_are_those_of_the_official_scorer():
+    official = json.loads((SHARED / "oracles" / "xtreme_mock_scores.json").read_text())
+    scores, constants = official["seqeval_0.0.12"], official["expected_in_evaluate_test.py"]
+    document = FILES["xtreme-mock"]
+    tasks = [name for name in document.tables if name != "averages"]
+    assert len(tasks) == 9
+    for task in tasks:
+        for language, numbers in document.tables[task].cells.items():
+            assert numbers == {metric: scores[task][metric][language] for metric in numbers}
+        assert set(document.tables[task].cells) == set(next(of for of in scores[task].values() if isinstance(of, dict)))
+        main = constants[task].get("avg_f1", constants[task].get("avg_accuracy"))
+        if "avg_exact_match" in constants[task]:
+            main = (constants[task]["avg_exact_match"] + main) / 2
+        assert document.tables["averages"].cells[task]["score"] == pytest.approx(main, abs=1e-10)
+    assert document.tables["averages"].cells["overall"]["score"] == scores["all_task"]
+
+
+@needs_sources
+def test_xtreme_cells_are_those_of_the_source():
+    table, document = read("xtreme_2020.json")["main_table"], FILES["xtreme-2020"]
+    named = {"XNLI": "xnli", "PAWS-X": "pawsx", "POS_v3": "pos", "NER": "ner", "BUCC": "bucc", "Tatoeba": "tatoeba"}
+    for encoder, cells in table.items():
+        wanted = {named[task]: said["value"] for task, said in cells.items() if task in named}
+        for task in ("XQuAD", "MLQA", "TyDiQA"):
+            f1_only = "F1 only" in cells[task]["source"]
+            wanted |= {f"{task.lower()}_{m}": v for m, v in cells[task]["value"].items() if m == "f1" or not f1_only}
+        assert document.tables["main"].cells[encoder] == wanted
+    assert document.tables["average"].cells["xlm-roberta-large"]["overall"] == table["xlm-roberta-large"]["Avg_v1"]["value"]
+    dev = read("xstilts_2020.json")["baseline_dev_per_language"]
+    assert document.tables["retrieval-dev"].cells == {"bucc": dev["BUCC_f1"], "tatoeba": dev["Tatoeba_acc"]}
+
+
+@needs_sources
+def test_xstilts_cells_are_those_of_the_source():
+    source, document = read("xstilts_2020.json"), FILES["xstilts-2020"]
+    for row, name in (("leaderboard_row", "xstilts"), ("baseline_row", "xlmr")):
+        said = source["xtreme_test"][row]
+        wanted = {"xnli": said["XNLI"], "pawsx": said["PAWS-X"], "pos": said["POS"], "ner": said["NER"]}
+        for task in ("XQuAD", "MLQA", "TyDiQA"):
+            wanted |= {f"{task.lower()}_{metric}": value for metric, value in said[task].items()}
+        averages = {"seven_tasks": said["Avg_task_7"], "three_groups": said["Avg_3_categories"]}
+        found = document.tables["row"].cells[name]
+        assert {column: found[column] for column in wanted} == wanted
+        reprinted = FILES["xtreme-2020"].tables["rembert-row"].cells["averages"] if name == "xlmr" else found
+        assert {column: reprinted[column] for column in averages} == averages
+    claimed = source["claims_average_gain"]
+    wanted = [claimed[name] for name in ("SQuAD", "MNLI", "HellaSwag", "multi-task on all 9")]
+    assert list(document.tables["average-gains"].cells["gains"].values()) == wanted
+    best = source["abstract_claims"]["v2"]["xtreme_gain_best_per_task"]["value"]
+    assert document.tables["best-per-target"].cells["xtreme"]["gain"] == best
+    groups = source["xtreme_test"]["groups_xstilts"]
+    assert document.tables["groups"].cells["xstilts"] == {name: groups[name] for name in document.tables["groups"].cells["xstilts"]}
+
+
+@needs_sources
+def test_the_mirrors_rows_are_those_of_the_published_cells():
+    """1,000 pairs, fewer in the languages where Tatoeba has fewer; the count decides which accuracies are possible."""
+    cells = FILES["mteb-tatoeba"].tables["all-MiniLM-L6-v2"].cells
+    lines = list(check_data(Catalog.load([]), ["tatoeba_mteb"], Where(data_root=SHARED / "mirror", offline=True)))
+    assert [line.exit_code for line in lines] == [0] * 36
+    rows = {line.text.split()[2].rstrip(":"): int(line.text.split()[3]) for line in lines}
+    assert (rows.keys(), max(rows.values()), rows["jv"]) == (cells.keys(), 1000, 205)
+    for language, count in rows.items():
+        hits = cells[language]["accuracy"] * count
+        assert hits == pytest.approx(round(hits), abs=1e-3 * count)
+
+
+def test_every_number_has_a_source_and_every_file_its_gaps():
+    for document in FILES.values():
+        for table in document.tables.values():
+            assert table.provenance in ("verbatim", "derived", "secondary")
+            assert all(key in document.sources for key in table.source.split(", "))
+        assert document.gaps or document.published == "xtreme-mock"
+
+
+# --- bad files say what is wrong, and where
+
+
+GOOD = """
+published: mine
+version: 1
+about: a test
+paper: {title: t, url: u}
+sources: {here: my notes}
+tables:
+  t: {title: t, split: test, protocol: p, decimals: 1, provenance: verbatim, source: here, cells: {r: {a: 1.0, b: 2.5}}}
+checks:
+  - {name: one, says: s, why: w, derive: {formula: {mean: [t/r/a, t/r/b]}, printed: t/r/b}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("source: here", "source: there", ":8:86: no source 'there'; there are here"),
+        ("b: 2.5", "b: 2.55", "2.55 has more than the 1 decimals that table t prints"),
+        ("printed: t/r/b", "printed: t/r/c", "no cell 't/r/c'; write table/row/column"),
+        ("printed: t/r/b", "printed: t", "no cell 't'; write table/row/column"),
+        ("{mean: [t/r/a, t/r/b]}", "{}", "a formula is a cell, or has one of mean, sum, minus, or times with of"),
+        ("{mean: [t/r/a, t/r/b]}", "{times: 2.0}", "a formula is a cell"),
+        ("derive: {formula: {mean: [t/r/a, t/r/b]}, printed: t/r/b}", "", "a check has exactly one of rerun"),
+        ("provenance: verbatim", "provenance: memory", "provenance"),
+        ("says: s,", "", "missing key 'says'"),
+    ],
+)
+def test_a_bad_file(tmp_path, old, new, said):
+    (tmp_path / "mine.yaml").write_text(GOOD.replace(old, new))
+    with pytest.raises(SpecError) as error:
+        spec.load([tmp_path])
+    assert "mine.yaml:" in str(error.value)
+    assert said in str(error.value)
+
+
+def test_a_name_twice(tmp_path):
+    (tmp_path / "a.yaml").write_text(GOOD)
+    (tmp_path / "b.yaml").write_text(GOOD)
+    with pytest.raises(SpecError, match="check 'one' stands at .*a.yaml:10:12 too"):
+        spec.load([tmp_path])
+
+
+# --- arithmetic
+
+
+@pytest.mark.parametrize(("check", "document"), ARITHMETIC, ids=[check.name for check, _ in ARITHMETIC])
+def test_arithmetic_comes_out_as_recorded(check, document):
+    assert arithmetic.checked(check, document).outcome == "holds"
+
+
+def changed(document: Published, path: str, by: float) -> Published:
+    """The document with another number in one cell."""
+    table, row, column = path.split("/")
+    said = document.model_dump()
+    cells = said["tables"][table]["cells"][row]
+    cells[column] = round(cells[column] + by, said["tables"][table]["decimals"])
+    return Published.model_validate(said)
+
+
+@pytest.mark.parametrize(("check", "document"), ARITHMETIC, ids=[check.name for check, _ in ARITHMETIC])
+def test_another_printed_average_is_noticed(check, document):
+    """An average moved by a point no longer is as recorded; of an order, its total by enough."""
+    if check.derive:
+        low, high = arithmetic.bounds(check.derive.formula, document)
+        (path,) = check.derive.printed.cells
+        by = float((low + high) / 2 - document.cell(path)) if check.derive.found == "differs" else 1.0
+    else:
+        path, by = "best-per-target/xtreme/gain", -1.0
+    assert arithmetic.checked(check, changed(document, path, by)).outcome == "fails"
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=9), st.integers(0, 10))
+@settings(max_examples=200)
+def test_an_average_of_unrounded_numbers_always_agrees(thousandths, decimals):
+    """Whatever the true scores: rounded cells and the rounded mean of the true scores never contradict each other."""
+    decimals = decimals % 3
+    true = [Decimal(t) / 10 for t in thousandths]
+    unit = Decimal(1).scaleb(-decimals)
+    cells = {str(i): float(value.quantize(unit)) for i, value in enumerate(true)}
+    cells["mean"] = float((sum(true) / len(true)).quantize(unit))
+    facts = {"title": "t", "split": "s", "protocol": "p", "decimals": decimals, "provenance": "verbatim", "source": "x"}
+    tables = {"t": facts | {"cells": {"r": cells}}}
+    formula = {"mean": [f"t/r/{i}" for i in range(len(true))]}
+    check = {"name": "c", "says": "s", "why": "w", "derive": {"formula": formula, "printed": "t/r/mean"}}
+    paper = {"title": "t", "url": "u"}
+    known = {"published": "p", "version": 1, "about": "a", "paper": paper, "sources": {"x": "y"}, "tables": tables, "checks": [check]}
+    document = Published.model_validate(known)
+    assert arithmetic.checked(document.checks[0], document).outcome == "holds"
+
+
+# --- claims
+
+MINE = {"paper": {"title": "t", "url": "u"}, "sources": {"x": "y"}, "published": "p", "version": 1, "about": "a"}
+ROWS = 400
+
+
+def claim(kind: str, printed: float | None = None, **how) -> tuple[Check, Published]:
+    facts = {"title": "t", "split": "s", "protocol": "p", "decimals": 1, "provenance": "verbatim", "source": "x"}
+    tables = {"t": facts | {"cells": {"r": {"c": printed or 0.0}}}}
+    said = {"kind": kind, "suite": "s", "encoder": "e", **how} | ({"printed": "t/r/c"} if printed is not None else {})
+    check = {"name": "c", "says": "s", "why": "w", "claim": said}
+    document = Published.model_validate(MINE | {"tables": tables, "checks": [check]})
+    return document.checks[0], document
+
+
+def release(gains: dict[str, dict[str, list[int]]], base: int = 100) -> dict:
+    """arm → target → how many more of 400 rows are right in each of the seeds, in both languages."""
+    names = list(dict.fromkeys(name for of in gains.values() for name in of))
+    seeds = [1, 2, 3][: len(next(iter(next(iter(gains.values())).values())))]
+    made = Release({name: an_arm(of=name) for name in gains}, {name: target() for name in names}, seeds=seeds)
+    for name in names:
+        for i, seed in enumerate(seeds):
+            made.cell("none", name, {"en": right(base, ROWS), "sw": right(base, ROWS)}, seed=seed)
+            for arm, of in gains.items():
+                more = right(base + of[name][i], ROWS)
+                made.cell(arm, name, {"en": more, "sw": more}, seed=seed)
+    content = made.content | made.derive() | {"encoders": {"e": {}}}
+    for name, facts in content["targets"].items():
+        facts["task"] = name
+    return content
+
+
+def verdict(content: dict, kind: str, **how) -> str:
+    return claims.claimed(*claim(kind, **how), content, "a release").outcome
+
+
+STRONG = release({"a": {"x": [40, 41, 42], "y": [200, 201, 202]}, "b": {"x": [0, 1, 2], "y": [160, 161, 162]}})
+
+
+@pytest.mark.parametrize(
+    ("printed", "margin", "outcome"),
+    [(30.3, 6.0, "holds"), (30.3, 0.1, "inconclusive"), (50.0, 6.0, "fails"), (10.0, 6.0, "fails"), (36.5, 6.0, "inconclusive")],
+)
+def test_an_average_gain_is_equivalent_by_its_margin(printed, margin, outcome):
+    """Arm a gains 10.25 and 50.25 points: 30.25 on average."""
+    assert verdict(STRONG, "gain", arm="a", printed=printed, margin=margin) == outcome
+
+
+def test_fewer_than_three_seeds_conclude_nothing():
+    two = release({"a": {"x": [40, 41], "y": [200, 201]}})
+    found = claims.claimed(*claim("gain", arm="a", printed=30.1, margin=6.0), two, "r")
+    assert (found.outcome, "fewer than three seeds" in found.says) == ("inconclusive", True)
+
+
+def test_an_average_that_leaves_a_target_out_is_not_the_papers():
+    content = release({"a": {"x": [40, 41, 42], "y": [200, 201, 202]}})
+    content["averages"][0] |= {"targets": ["x"]}
+    found = claims.claimed(*claim("gain", arm="a", printed=30.3, margin=6.0), content, "r")
+    assert (found.outcome, "leaves out y" in found.says) == ("inconclusive", True)
+
+
+def test_targets_that_gain_most():
+    assert verdict(STRONG, "most", arms=["a", "b"], targets=["y"]) == "holds"
+    assert verdict(STRONG, "most", arms=["a"], targets=["x"]) == "fails"
+    close = release({"a": {"x": [40, 41, 42], "y": [41, 42, 43]}})
+    assert verdict(close, "most", arms=["a"], targets=["y"]) == "inconclusive"
+
+
+def test_a_target_that_gains_always():
+    assert verdict(STRONG, "consistent", arms=["a", "b"], targets=["y"]) == "holds"
+    assert verdict(STRONG, "consistent", arms=["a", "b"], targets=["x"]) == "inconclusive"
+    assert verdict(release({"a": {"x": [-40, -41, -42]}}), "consistent", arms=["a"], targets=["x"]) == "fails"
+
+
+def test_a_target_that_does_not_gain():
+    assert verdict(STRONG, "none", arms=["b"], targets=["x"], margin=3.0) == "holds"
+    assert verdict(STRONG, "none", arms=["b"], targets=["x"], margin=0.1) == "inconclusive"
+    assert verdict(STRONG, "none", arms=["a", "b"], targets=["x"], margin=1.0) == "fails"
+
+
+def test_an_arm_that_is_no_better():
+    assert verdict(STRONG, "no_better", arms=["b"], than="a", margin=1.0) == "holds"
+    assert verdict(STRONG, "no_better", arms=["a"], than="b", margin=1.0) == "fails"
+    assert verdict(STRONG, "no_better", arms=["a"], than="a", margin=0.1) == "holds"
+
+
+def test_the_best_arm_of_each_target():
+    """On dev all are equal, so the baseline is chosen, and gains nothing."""
+    assert verdict(STRONG, "best", printed=0.0, margin=1.0) == "holds"
+    assert verdict(STRONG, "best", printed=5.4, margin=1.0) == "fails"
+
+
+def test_a_baselines_score():
+    assert verdict(STRONG, "score", targets=["x"], printed=25.0, margin=4.0) == "holds"
+    assert verdict(STRONG, "score", targets=["x"], printed=79.2, margin=1.5) == "fails"
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"kind": "gain", "arm": "z", "printed": 1.0, "margin": 1.0}, "no arm z"),
+        ({"kind": "consistent", "arms": ["a"], "targets": ["z"]}, "no target z"),
+        ({"kind": "gain", "arm": "a", "printed": 1.0, "margin": 1.0, "encoder": "f"}, "no encoder f"),
+    ],
+)
+def test_what_a_release_does_not_have_concludes_nothing(how, said):
+    kind = how.pop("kind")
+    found = claims.claimed(*claim(kind, **how), STRONG, "r")
+    assert (found.outcome, said in found.says) == ("inconclusive", True)
+
+
+def test_a_claim_has_what_its_kind_needs(tmp_path):
+    text = GOOD.replace("derive: {formula: {mean: [t/r/a, t/r/b]}, printed: t/r/b}", "claim: {kind: gain, suite: s, encoder: e}")
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(SpecError, match="kind gain goes with arm, margin, printed"):
+        spec.load([tmp_path])

