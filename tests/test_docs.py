@@ -1,5 +1,6 @@
 """What the docs show exists: every relative link leads somewhere, every command and option is one that the CLI knows."""
 
+import os
 import re
 import subprocess
 import sys
@@ -62,3 +63,40 @@ def test_task_examples_are_sound(page, tmp_path):
 
         data, source = load(path)
         assert validate(data, source, Task).task == yaml.safe_load(block)["task"]
+
+
+@pytest.mark.parametrize("page", WORKFLOWS, ids=lambda page: page.name)
+def test_workflows_are_yaml_and_use_the_inputs_they_declare(page):
+    text = page.read_text(encoding="utf-8")
+    document = yaml.safe_load(text)
+    steps = document["runs"]["steps"] if "runs" in document else [s for job in document["jobs"].values() for s in job["steps"]]
+    assert all(("run" in step) != ("uses" in step) for step in steps)
+    assert set(re.findall(r"inputs\.([a-z]+)", text)) == set(document.get("inputs", {}))
+
+
+def test_the_documented_workflow_gives_the_action_inputs_it_has():
+    action = yaml.safe_load((ROOT / ".github" / "actions" / "reproduce" / "action.yml").read_text(encoding="utf-8"))
+    (block,) = re.findall(
+        r"```yaml\n(# \.github/workflows.*?)```", (ROOT / "docs" / "reproducing.md").read_text(), flags=re.DOTALL
+    )
+    (job,) = yaml.safe_load(block)["jobs"].values()
+    (step,) = [step for step in job["steps"] if "reproduce" in step.get("uses", "")]
+    assert set(step["with"]) <= set(action["inputs"])
+
+
+def test_the_actions_script_runs(tmp_path):
+    """The script of the action's last step, on this machine's own command, with inputs as GitHub gives them."""
+    action = yaml.safe_load((ROOT / ".github" / "actions" / "reproduce" / "action.yml").read_text(encoding="utf-8"))
+    step = action["runs"]["steps"][-1]
+    (tmp_path / "xstilts" / "bin").mkdir(parents=True)
+    command = tmp_path / "xstilts" / "bin" / "xstilts-harness"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from harness.cli import main; main()" "$@"\n')
+    command.chmod(0o755)
+    inputs = {name.upper(): str(of.get("default", "")) for name, of in action["inputs"].items()}
+    given = {"OPTIONS": "--level 2", "REQUIRE": "level-2 xstilts-seven-tasks", "RUNNER_TEMP": str(tmp_path)}
+    environment = os.environ | inputs | given | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", step["run"]], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "reproduce" / "reproduce.xml").is_file()

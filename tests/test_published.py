@@ -91,7 +91,9 @@ def test_xstilts_cells_are_those_of_the_source():
     best = source["abstract_claims"]["v2"]["xtreme_gain_best_per_task"]["value"]
     assert document.tables["best-per-target"].cells["xtreme"]["gain"] == best
     groups = source["xtreme_test"]["groups_xstilts"]
-    assert document.tables["groups"].cells["xstilts"] == {name: groups[name] for name in document.tables["groups"].cells["xstilts"]}
+    assert document.tables["groups"].cells["xstilts"] == {
+        name: groups[name] for name in document.tables["groups"].cells["xstilts"]
+    }
 
 
 @needs_sources
@@ -203,7 +205,15 @@ def test_an_average_of_unrounded_numbers_always_agrees(thousandths, decimals):
     formula = {"mean": [f"t/r/{i}" for i in range(len(true))]}
     check = {"name": "c", "says": "s", "why": "w", "derive": {"formula": formula, "printed": "t/r/mean"}}
     paper = {"title": "t", "url": "u"}
-    known = {"published": "p", "version": 1, "about": "a", "paper": paper, "sources": {"x": "y"}, "tables": tables, "checks": [check]}
+    known = {
+        "published": "p",
+        "version": 1,
+        "about": "a",
+        "paper": paper,
+        "sources": {"x": "y"},
+        "tables": tables,
+        "checks": [check],
+    }
     document = Published.model_validate(known)
     assert arithmetic.checked(document.checks[0], document).outcome == "holds"
 
