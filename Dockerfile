@@ -45,6 +45,7 @@ COPY encoders /src/encoders
 COPY protocols /src/protocols
 COPY suites /src/suites
 COPY tasks /src/tasks
+COPY leaderboard/published /src/leaderboard/published
 COPY harness /src/harness
 RUN pip install --no-cache-dir --no-deps --no-build-isolation /src && pip check
 

@@ -1,10 +1,13 @@
 """leaderboard/published/*.yaml say what their sources say, and the arithmetic and the claims over them can fail."""
 
 import json
+import subprocess
+import sys
+import zipfile
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_derive import Release, right, target
@@ -17,7 +20,7 @@ from harness.published import arithmetic, claims, spec
 from harness.published.spec import Check, Published
 from harness.spec.catalog import Catalog
 
-SHARED = Path(__file__).parents[2] / "shared"
+SHARED = ROOT.parent / "shared"
 FILES = {document.published: document for document in spec.load([spec.folder()])}
 ARITHMETIC = [(check, document) for document in FILES.values() for check in document.checks if check.level == 2]
 needs_sources = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared (the numbers as they were read) is not here")
@@ -115,6 +118,16 @@ def test_every_number_has_a_source_and_every_file_its_gaps():
             assert table.provenance in ("verbatim", "derived", "secondary")
             assert all(key in document.sources for key in table.source.split(", "))
         assert document.gaps or document.published == "xtreme-mock"
+
+
+def test_an_installed_package_brings_the_numbers(tmp_path):
+    """The wheel that pip builds holds them where `spec.folder` looks."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {f"harness/builtin/leaderboard/published/{name}.yaml" for name in FILES} <= set(names)
 
 
 # --- bad files say what is wrong, and where
