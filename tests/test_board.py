@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.leaderboard import render, tables
+from harness.leaderboard import explained, render, tables
 from harness.leaderboard.tables import ANY_MARKS, CELL_MARKS, COLUMNS, MARKS, MOST_MARKS, grid, languages, marks
 from harness.leaderboard.upgrade import upgraded
 
@@ -42,7 +42,7 @@ def release(*cells: dict, arms: dict | None = None, **suite) -> dict:
     others = [arm for arm in arms if arm != "none"]
     facts = {"smoke": False, "seeds": [1], "waives": [], "split_rule": {"by": "declared"}, "caps": {}, "cuts": {}}
     return {
-        "schema": 3,
+        "schema": 4,
         "suite": {"name": "s", "about": "about", **facts, **suite},
         "encoders": {"enc": {"pretrained_on": "english", "seen": []}},
         "arms": arms,
@@ -101,7 +101,7 @@ def test_most_languages_or_any(flag, having):
 @pytest.mark.parametrize("flag", sorted(CELL_MARKS))
 def test_flags_of_a_cell(flag):
     content = release(cell("none", "t", scores(en=""), flag), cell("none", "u", scores(en="")))
-    letter = {"unlearned": "u", "shared": "s", "leak": "L", "overlap": "o", "placeholder": "p"}[flag]
+    letter = {"unlearned": "u", "shared": "s", "same": "k", "leak": "L", "overlap": "o", "placeholder": "p"}[flag]
     assert grid(content, "enc")[1][0][2:4] == [f"50.0 {letter}", "50.0"]
 
 
@@ -110,6 +110,11 @@ def test_all_marks_in_one_order_with_letters_of_their_own():
     assert grid(release(everything), "enc")[1][0][2] == "50.0 usLopfvcmtn"
     assert len({letter for letter, _ in MARKS.values()}) == len(MARKS)
     assert set(COLUMNS) == set(MOST_MARKS | ANY_MARKS)
+
+
+def test_rows_that_are_shared_say_more_than_that_they_are_of_one_kind():
+    first, second = cell("none", "t", scores(en=""), "same"), cell("none", "t", scores(en=""), "shared", "same", seed=2)
+    assert marks([first]) == ["same"] and marks([second]) == ["shared"] and marks([first, second]) == ["shared", "same"]
 
 
 def test_a_field_has_the_marks_of_any_seed_and_a_refused_cell_its_own():
@@ -174,6 +179,67 @@ def test_a_mixture_and_a_control_have_no_difficulty():
 def test_a_cut_is_named_by_its_label():
     content = release(cell("none", "t", scores(en="")), cuts={"t": {"why": "dev", "label": "xstilts"}, "u": {"why": "half"}})
     assert tables.cuts(content) == ["t@xstilts: dev", "u@s: half"]
+
+
+def test_an_arms_own_cut_is_named_once_for_all_that_have_it():
+    half, rest = ({"why": why, "train": {"split": f"train[{split}]"}} for why, split in (("half", ":50%"), ("rest", "50%:")))
+    arms = {"t": arm("t") | {"cut": half}, "easy": arm("t") | {"cut": half, "shown": "easy"}, "u": arm("u") | {"cut": rest}}
+    content = release(cell("none", "t", scores(en="")), arms=arms, cuts={"t": {"why": "dev"}})
+    assert tables.cuts(content) == ["t@s: dev", "t in arms t, easy: half", "u in arm u: rest"]
+    assert "Cuts and caps: t@s: dev t in arms t, easy: half u in arm u: rest" in render.footnotes(content, "enc")
+
+
+# The average over other tasks' targets
+
+
+def averaged(arm: str, gain: float | None, other: float | None, own: int) -> dict:
+    """An average over five targets, `own` of them of the arm's own data."""
+    targets, around = list("abcde"), lambda value: None if value is None else [value - 1, value + 1]
+    elsewhere = {"gain": other, "interval": around(other), "seed_interval": None, "targets": targets[own:]}
+    facts = {"encoder": "enc", "arm": arm, "average_gain": gain, "interval": around(gain), "seed_interval": None}
+    facts |= {"without_retrieval": gain, "without_retrieval_interval": around(gain), "zero_shot": gain}
+    return facts | {"zero_shot_interval": around(gain), "targets": targets, "groups": {}, "tie": "a", "other_tasks": elsewhere}
+
+
+def compared(*averages: dict, easy_hard: float | None = 1.5) -> dict:
+    names = [average["arm"] for average in averages]
+    content = release(cell("none", "t", scores(en="")), arms={name: arm(name, difficulty="easy") for name in names})
+    sides = {side: {"arms": {name: 1.0}, "average_gain": 1.0} for side, name in zip(("easy", "hard"), names, strict=True)}
+    contrast = {"hard_minus_easy": 2.0, "interval": [1.0, 3.0], "seed_interval": None, "permutation_p": 1.0, "claim": False}
+    other = {"hard_minus_easy": easy_hard, "interval": None, "seed_interval": None}
+    split = {"encoder": "enc", "why": "Too few.", **sides, **contrast, "other_tasks": other}
+    return content | {"averages": list(averages), "split": [split]}
+
+
+def test_an_average_over_other_targets_stands_beside_the_first():
+    content = compared(averaged("nli", 3.0, -0.5, 2), averaged("qa", 1.0, 1.0, 0))
+    header, rows = explained.averages(content, "enc")
+    assert header[:5] == ["intermediate", "all targets", "over seeds", "other tasks' targets", "without retrieval"]
+    assert [row[3] for row in rows] == ["-0.5 [-1.5, +0.5] (3 of 5)", "+1.0 [±0.0, +2.0]"]
+    said = " ".join(render.lines(content, "enc"))
+    assert "Without targets of its own data set: -0.5 [-1.5, +0.5] points." in said
+    assert "Over other tasks' targets hard − easy +1.5." in said
+    (note,) = [line for line in render.footnotes(content, "enc") if line.startswith("Average")]
+    assert "Other tasks' targets: without those" in note and "its own set" in note
+    assert "-0.5 [-1.5, +0.5] (3 of 5)" in render.markdown(content, "title") and "(3 of 5)" in printed(content)
+
+
+def test_where_no_other_target_is_left_it_says_so():
+    content = compared(averaged("nli", 3.0, None, 5), averaged("qa", 1.0, 1.0, 0), easy_hard=None)
+    assert [row[3] for row in explained.averages(content, "enc")[1]] == ["– (0 of 5)", "+1.0 [±0.0, +2.0]"]
+    said = " ".join(render.lines(content, "enc"))
+    assert "Without targets of its own data set: no target is left." in said and "other tasks' targets" not in said
+
+
+def test_a_board_without_such_targets_and_an_old_one_have_no_second_average():
+    same = compared(averaged("nli", 3.0, 3.0, 0), averaged("qa", 1.0, 1.0, 0), easy_hard=2.0)
+    old = json.loads(json.dumps(same))
+    for entry in (*old["averages"], *old["split"]):
+        entry["other_tasks"] = None
+    for content in (same, old):
+        assert "other tasks' targets" not in explained.averages(content, "enc")[0]
+        text = " ".join([*render.lines(content, "enc"), *render.footnotes(content, "enc")])
+        assert "own data set" not in text and "ther tasks' targets" not in text
 
 
 @pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)

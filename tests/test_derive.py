@@ -43,7 +43,7 @@ class Release:
     def __init__(self, arms: dict, targets: dict, **suite):
         rule = {"by": "median", "value": None}
         self.content = {
-            "schema": 3,
+            "schema": 4,
             "suite": {"seeds": [1], "smoke": False, "waives": [], "split_rule": rule} | suite,
             "arms": {"none": arm("baseline", intermediate=None)} | arms,
             "targets": targets,
@@ -52,6 +52,8 @@ class Release:
                 "sw": {"name": "Swahili", "family": "Niger-Congo", "script": "Latin"},
                 "th": {"name": "Thai", "family": "Kra-Dai", "script": "Thai"},
             },
+            "jobs": {},
+            "rows": {},
             "evidence": {"units": {}, "cells": [], "trainings": {}, "pvi": {}, "subsets": {}},
         }
 
@@ -86,6 +88,13 @@ class Release:
         self.content["evidence"]["trainings"] |= {f"{arm}-{i}": training(dev, rows) for i, dev in enumerate(devs, start=1)}
         figures = {"chance": chance and {"value": chance}, "human": human and {"value": human}}
         facts["difficulty"] = {"declared": "easy"} | figures | difficulty
+
+    def reads(self, key: str, *files: str) -> str:
+        """A training's job, whose rows come from these files, half of them as a member of a union; gives its key."""
+        leaves = [{"parts": [{"sha256": [file]}]} for file in files]
+        self.content["jobs"][key] = {"data": key}
+        self.content["rows"][key] = {"train": {"task": {"union": [leaves[0], {"union": leaves[1:]}]}, "more": leaves[-1]}}
+        return key
 
     def derive(self) -> dict:
         found = derive(self.content)
@@ -343,6 +352,137 @@ def test_rows_that_both_get_right_shrink_a_gain_and_change_no_sign(base, with_it
     assert gains[1] == pytest.approx(gains[0] * ROWS / (ROWS + more))
 
 
+# --- other rows of the target's own data
+
+NOTHING = {"gain": None, "interval": None, "seed_interval": None}
+
+
+def reading(gains: dict[str, dict[str, int]], files: dict[str, str], seeds: tuple = (1,), **how) -> Release:
+    """`grid`, in which every training reads a file of its own name, and arms those that `files` gives them. From the second seed
+    on each arm is one row better."""
+    release = Release({name: arm(of=name) for name in gains}, {}, seeds=list(seeds), **how)
+    for name in dict.fromkeys(name for of in gains.values() for name in of):
+        release.content["targets"][name] = target("retrieval" if name == "retrieval" else "pair")
+        for seed in seeds:
+            more = {one: of[name] + seed - 1 for one, of in gains.items()}
+            for one, n in ({"none": 0} | more).items():
+                cell = release.cell(one, name, {"en": right(10 + n), "sw": right(10 + n)}, seed=seed)
+                if cell["trained"]:
+                    release.reads(cell["trained"], f"other {name}", name)
+                if one != "none":
+                    cell["intermediate"] = release.reads(f"{one}-{seed}", f"other {one}", files.get(one, one))
+    return release
+
+
+def flagged(found: dict, section: str) -> set[tuple[str, str]]:
+    return {(entry["arm"], entry["target"]) for entry in found[section] if "same" in entry["flags"]}
+
+
+def test_same_is_a_file_that_intermediate_and_target_train_on():
+    gains = {"xnli": {"xnli": 1, "pawsx": 1, "retrieval": 1}, "qqp": {"xnli": 1, "pawsx": 1, "retrieval": 1}}
+    found = reading(gains, {"qqp": "other pawsx"}).derive()  # a name says nothing, and any file of a training counts
+    assert flagged(found, "cells") == flagged(found, "gains") == {("xnli", "xnli"), ("qqp", "pawsx")}
+    assert all(gain["counted"] for gain in found["gains"])
+    assert found["averages"][0]["targets"] == ["pawsx", "retrieval", "xnli"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"kind": "subset", "subset": {"by": "pvi", "keep": "easiest", "fraction": 0.3}},
+        {"kind": "control", "control": "shuffled_labels"},
+        {"kind": "control", "control": "masked_lm"},
+        {"kind": "mixture", "of": None},
+    ],
+    ids=["subset", "shuffled labels", "masked-LM", "mixture"],
+)
+def test_parts_controls_and_mixtures_are_the_same_too(part):
+    release = reading({"a": {"xnli": 1, "pawsx": 1}, "b": {"xnli": 1, "pawsx": 1}}, {"b": "xnli"})
+    release.content["arms"]["b"] |= {"of": "a"} | part
+    found = release.derive()
+    assert flagged(found, "cells") == {("b", "xnli")}
+    assert found["averages"][1]["other_tasks"]["targets"] == ["pawsx"]
+
+
+def test_same_stands_beside_the_other_flags_and_takes_nothing_from_them():
+    release = reading({"a": {"xnli": -10}}, {"a": "xnli"})
+    release.content["evidence"]["cells"][1]["overlap"]["shared"] = 50
+    assert release.derive()["cells"][1]["flags"] == ["shared", "unlearned", "same"]
+    assert release.only("gains")["flags"] == ["same", "shared", "unlearned"] and not release.only("gains")["counted"]
+
+
+def test_other_tasks_leaves_out_the_targets_of_the_arms_own_data():
+    gains = {"a": {"xnli": 8, "pawsx": 2, "retrieval": -1}, "b": {"xnli": 1, "pawsx": 1, "retrieval": 1}}
+    found = reading(gains, {"a": "xnli"}).derive()
+    a, b = found["averages"]
+    assert a["average_gain"] == pytest.approx(5 * (8 + 2 - 1) / 3) and a["targets"] == ["pawsx", "retrieval", "xnli"]
+    assert a["other_tasks"]["targets"] == ["pawsx", "retrieval"] and a["other_tasks"]["gain"] == pytest.approx(5 * (2 - 1) / 2)
+    assert a["other_tasks"]["interval"][0] < 2.5 < a["other_tasks"]["interval"][1] and a["other_tasks"]["seed_interval"] is None
+    assert b["other_tasks"] == {"gain": b["average_gain"]} | {name: b[name] for name in ("interval", "seed_interval", "targets")}
+    one = reading(gains, {"a": "xnli", "b": "retrieval"}).derive()["averages"][1]["other_tasks"]
+    assert one["targets"] == ["pawsx", "retrieval", "xnli"]  # nothing is trained there, so no rows can be its own
+
+
+def test_a_target_that_does_not_count_in_its_own_arm_is_taken_from_no_other():
+    """Rows of a's own data are shared with its target, so the average that all arms have is without it; b keeps it elsewhere."""
+    gains = {"a": {"xnli": 8, "pawsx": 2}, "b": {"xnli": 4, "pawsx": 2}}
+    release = reading(gains, {"a": "xnli"})
+    (cell,) = [c for c in release.content["evidence"]["cells"] if (c["arm"], c["target"]) == ("a", "xnli")]
+    cell["overlap"] = cell["overlap"] | {"shared": 50}
+    a, b = release.derive()["averages"]
+    assert a["targets"] == b["targets"] == a["other_tasks"]["targets"] == ["pawsx"]
+    assert b["other_tasks"]["targets"] == ["pawsx", "xnli"] and b["other_tasks"]["gain"] == pytest.approx(15)
+
+
+def test_a_flag_in_one_seed_is_enough():
+    release = reading({"a": {"xnli": 8, "pawsx": 2}}, {}, seeds=(1, 2, 3))
+    release.reads("a-2", "xnli")
+    other = release.only("averages")["other_tasks"]
+    assert other["targets"] == ["pawsx"] and other["gain"] == pytest.approx(15)
+    half = 4.3027 * 5 / 3**0.5  # 10, 15, 20
+    assert other["seed_interval"] == [pytest.approx(15 - half, abs=1e-3), pytest.approx(15 + half, abs=1e-3)]
+
+
+def test_an_arm_of_whose_data_every_target_is_has_no_other_tasks():
+    found = reading({"a": {"xnli": 3}, "b": {"xnli": 1}}, {"a": "xnli"}).derive()
+    a, b = found["averages"]
+    assert a["average_gain"] == pytest.approx(15) and a["other_tasks"] == NOTHING | {"targets": []}
+    assert b["other_tasks"]["gain"] == b["average_gain"]
+
+
+def test_easy_and_hard_over_other_tasks_targets():
+    """b gains most on its own data: hard minus easy turns round without it. With all targets its own, it joins no side."""
+    gains = {"a": {"xnli": 2, "pawsx": 2}, "b": {"xnli": 7, "pawsx": 1}}
+    release = reading(gains, {"b": "xnli"}, seeds=(1, 2, 3))
+    release.learns("a", *[right(18)] * 3)
+    release.learns("b", *[right(12)] * 3)
+    found = release.only("split")
+    assert found["hard_minus_easy"] == pytest.approx(5 * (4 - 2))
+    assert found["other_tasks"]["hard_minus_easy"] == pytest.approx(5 * (1 - 2))
+    assert found["other_tasks"]["interval"][0] < -5 < found["other_tasks"]["interval"][1]
+    assert found["other_tasks"]["seed_interval"] == [pytest.approx(-5, abs=1e-3)] * 2  # every seed says the same
+    for seed in (1, 2, 3):
+        release.reads(f"b-{seed}", "xnli", "pawsx")
+    assert release.only("split")["other_tasks"] == {"hard_minus_easy": None, "interval": None, "seed_interval": None}
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_other_tasks_is_the_average_of_a_release_without_those_targets(data):
+    """Whatever the arms read: the arm's average, its interval and its seeds, as if its own targets had not been asked."""
+    targets, arms = ["pawsx", "udpos", "xnli"], ["a", "b"]
+    gains = {name: {t: data.draw(st.integers(-2, 8)) for t in targets} for name in arms}
+    files = {name: data.draw(st.sampled_from([name, *targets])) for name in arms}
+    found = reading(gains, files).derive()
+    for average in found["averages"]:
+        name, other = average["arm"], average["other_tasks"]
+        assert other["targets"] == [t for t in targets if t != files[name]]
+        less = {one: {t: n for t, n in of.items() if t != files[name]} for one, of in gains.items()}
+        (alone,) = [a for a in reading(less, {}).derive()["averages"] if a["arm"] == name]
+        assert [other[n] for n in ("gain", "interval")] == [alone["average_gain"], alone["interval"]]
+    assert (found["split"][0]["other_tasks"]["hard_minus_easy"] is None) == (found["split"][0]["hard_minus_easy"] is None)
+
+
 # --- averages, ties, slices
 
 
@@ -362,6 +502,7 @@ def test_averages_are_over_the_targets_that_count_in_every_arm():
         "retrieval": (pytest.approx(-5), ["retrieval"]),
     }
     assert a["interval"][0] < a["average_gain"] < a["interval"][1] and a["seed_interval"] is None
+    assert c.pop("other_tasks") == NOTHING | {"targets": ["retrieval", "xnli"]}
     assert {name: value for name, value in c.items() if value} == {"encoder": "e", "arm": "c", "targets": ["retrieval", "xnli"]}
 
 

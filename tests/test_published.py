@@ -171,7 +171,7 @@ def test_a_bad_file(tmp_path, old, new, said):
 def test_a_name_twice(tmp_path):
     (tmp_path / "a.yaml").write_text(GOOD)
     (tmp_path / "b.yaml").write_text(GOOD)
-    with pytest.raises(SpecError, match="check 'one' stands at .*a.yaml:10:12 too"):
+    with pytest.raises(SpecError, match=r"check 'one' stands at .*a\.yaml:10:12 too"):
         spec.load([tmp_path])
 
 

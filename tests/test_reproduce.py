@@ -1,7 +1,6 @@
 """`reproduce` as a user and a CI server run it: real reruns, releases, changed digits, broken code, and what is written."""
 
 import json
-import os
 import shutil
 import xml.etree.ElementTree as xml
 from pathlib import Path
@@ -253,4 +252,4 @@ def test_the_summary_goes_to_githubs_page(rig, tmp_path):
     done = rig.run(rig.command("reproduce", "--level", "2", "--ci", "-o", "out"), tmp_path, GITHUB_STEP_SUMMARY=str(page))
     assert done.returncode == 0
     assert page.read_text() == "what was there\n" + (tmp_path / "out" / "reproduce.md").read_text()
-    assert sorted(os.listdir(tmp_path / "out")) == ["reproduce.md", "reproduce.xml"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["reproduce.md", "reproduce.xml"]

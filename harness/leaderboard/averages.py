@@ -1,4 +1,9 @@
-"""Average gains, over the targets that count in every arm of an encoder, so that arms compare; and slices by language."""
+"""Average gains, over the targets that count in every arm of an encoder, so that arms compare; and slices by language.
+
+`other_tasks` leaves out the targets of whose own data the arm trained on other rows (flag `same`): is it more than more rows of
+one kind? A target stays for the other arms, also where its own arm's gain does not count. So each arm has its own targets there,
+and arms do not compare by it as they do by the average.
+"""
 
 from statistics import fmean
 from string import ascii_lowercase
@@ -39,10 +44,18 @@ def _average(study: Study, arm: str) -> dict:
         "without_retrieval_interval": sure_trained,
         "zero_shot": zero_shot,
         "zero_shot_interval": sure_zero_shot,
+        "other_tasks": _other_tasks(study, arm),
         "average_gain_own": mean(study.gains[arm, target]["gain"] for target in own),
         "own_targets": own,
         "groups": {group: _group(study, arm, targets) for group, targets in sorted(groups.items())},
     }
+
+
+def _other_tasks(study: Study, arm: str) -> dict:
+    targets = study.other_tasks(arm)
+    value, sure = _with_interval(study.average(arm, targets))
+    seeds = t_interval(list(study.per_seed(arm, targets).values()))
+    return {"gain": value, "interval": sure, "seed_interval": seeds, "targets": targets}
 
 
 def _group(study: Study, arm: str, targets: list[str]) -> dict:

@@ -7,13 +7,15 @@ What makes a number meaningless or unfair is a flag on its cell, and keeps it ou
     leak         more training rows than chance stand in the test set; refused unless the suite waives it
     overlap      a few do, as in the official sets; counted, not refused
     placeholder  the test labels carry no information; refused unless the suite waives it
+    same         the intermediate trained on rows of a file that the target trains on: its gain may be that of more rows of one
+                 kind. It counts, since the rows are others (`shared` says where they are not), but not in `other_tasks`
 
 Flags of a language: `harness.metrics.flags`.
 """
 
 from statistics import fmean
 
-from harness.leaderboard.evidence import dev_of, mean, vectors
+from harness.leaderboard.evidence import dev_of, mean, same_data, vectors
 from harness.metrics import Scored, rescore
 from harness.metrics.flags import language_flags
 from harness.metrics.vectors import unpack
@@ -31,7 +33,10 @@ def cells(content: dict) -> list[dict]:
     metrics = {name: target["metric"] for name, target in content["targets"].items()}
     golds = {t: {lang: vectors(packed, metrics[t]) for lang, packed in by.items()} for t, by in evidence["units"].items()}
     devs = {key: dev_of(training) for key, training in evidence["trainings"].items()}
-    return [_cell(cell, content["targets"][cell["target"]], golds.get(cell["target"], {}), devs) for cell in evidence["cells"]]
+    found = [_cell(cell, content["targets"][cell["target"]], golds.get(cell["target"], {}), devs) for cell in evidence["cells"]]
+    for cell, given in zip(found, evidence["cells"], strict=True):
+        cell["flags"] += ["same"] * same_data(content, given)
+    return found
 
 
 def dev_scores(content: dict) -> list[dict]:

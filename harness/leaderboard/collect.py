@@ -17,7 +17,7 @@ from harness.spec.suite import Arm, Caps
 from harness.spec.task import Task
 from harness.store import Store, key_of
 
-SCHEMA = 3
+SCHEMA = 4
 GROUPS = {  # XTREME's groups of targets (Hu et al. 2020, table 1), by family
     "classification": "pair",
     "multiple_choice": "multiple choice",
@@ -93,7 +93,15 @@ def _encoder(name: str, plan: Plan, catalog: Catalog) -> dict:
 def _arm(arm: Arm, plan: Plan, catalog: Catalog) -> dict:
     """An arm's intermediate tasks, and what is declared of their difficulty (of one whole task)."""
     if arm.is_baseline:
-        return {"intermediate": None, "kind": arm.kind, "of": None, "shown": arm.name, "difficulty": None, "trained": []}
+        return {
+            "intermediate": None,
+            "kind": arm.kind,
+            "of": None,
+            "shown": arm.name,
+            "cut": None,
+            "difficulty": None,
+            "trained": [],
+        }
     given = arm.intermediate
     tasks = [catalog.task(name) for name in given.tasks]
     only = tasks[0] if len(tasks) == 1 else None
@@ -103,7 +111,7 @@ def _arm(arm: Arm, plan: Plan, catalog: Catalog) -> dict:
         "intermediate": given.tasks,
         "kind": "control" if variant else arm.kind,
         "of": variant or (only.task if only else None),
-        "shown": plan.suite.shown_name(only) if only and arm.name == only.task else arm.name,
+        "shown": plan.suite.for_arm(arm).shown_name(only) if only and arm.name == only.task else arm.name,
         "versions": {task.task: task.version for task in tasks},
         "families": sorted({task.family for task in tasks}),
         "title": only.about.title if only else " + ".join(task.task for task in tasks),
@@ -111,6 +119,7 @@ def _arm(arm: Arm, plan: Plan, catalog: Catalog) -> dict:
         "languages": given.languages,
         "control": "variant" if variant else given.control,
         "subset": given.subset.model_dump() if given.subset else None,
+        "cut": given.cut.model_dump(exclude_none=True) if given.cut else None,
         "difficulty": only.difficulty.model_dump() if only and only.difficulty and arm.kind == "task" and not variant else None,
         "trained": [{"encoder": encoder, "seed": seed, "key": key} for (encoder, seed), key in trained.items()],
     }

@@ -74,6 +74,8 @@ def _arms(content: dict) -> Iterator[Problem]:
         found = Counter((run["encoder"], run["seed"]) for run in arm["trained"])
         if found != (Counter(pairs) if tasks else Counter()):
             yield Problem(f"arms.{name}.trained", sorted(found.elements()), sorted(pairs) if tasks else [])
+        if arm["cut"] and (of is None or arm["cut"].keys() - {"train", "dev", "why"}):
+            yield Problem(f"arms.{name}.cut", arm["cut"], "train, dev and why, of an arm of one task")
         if tasks and set(arm["versions"]) != set(tasks):
             yield Problem(f"arms.{name}.versions", list(arm["versions"]), tasks)
     if [arm["kind"] for arm in content["arms"].values()].count("baseline") != 1:

@@ -16,7 +16,7 @@ SECTIONS = ("dev_scores", "selections", "cells", "gains", "averages", "slices", 
 
 
 def derive(content: dict) -> dict:
-    """SECTIONS of a content document (schema 3), in that order; whatever derived sections it holds already are not read.
+    """SECTIONS of a content document (schema 4), in that order; whatever derived sections it holds already are not read.
 
     Scores and gains are 0-100 and unrounded; intervals and p are rounded to 4 decimals. Encoders one after the other, each in
     the order in which the cells name it, so that one encoder's replicates are in memory at a time.

@@ -6,8 +6,8 @@ Numbers are compared as they stand, across schemas too (`upgrade`). A reason is 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from harness.leaderboard.collect import SCHEMA
-from harness.leaderboard.tables import signed
+from harness.leaderboard.release import WITH_EVIDENCE
+from harness.leaderboard.tables import elsewhere, signed, split_elsewhere
 from harness.leaderboard.upgrade import upgraded
 from harness.store import key_of
 
@@ -55,7 +55,7 @@ def diff(a: dict, b: dict, a_env: dict, b_env: dict) -> dict:
         for into, names in ((appeared, after - before), (vanished, before - after)):
             if names:
                 into[what] = sorted(names, key=str)
-    why, unknown = _why(old, new, a_env, b_env), ["code"] if min(a["schema"], b["schema"]) < SCHEMA else []
+    why, unknown = _why(old, new, a_env, b_env), ["code"] if min(a["schema"], b["schema"]) < WITH_EVIDENCE else []
     if a["schema"] != b["schema"]:
         why["schema"] = {"schema": [a["schema"], b["schema"]]}
     return {"same": False, "moved": moved, "appeared": appeared, "vanished": vanished, "why": why, "unknown": unknown}
@@ -88,11 +88,15 @@ def _averages(content: dict) -> Iterator[tuple[str, tuple[float, list | None]]]:
         ):
             if average[name] is not None:
                 yield f"{at} · {name}", (average[name], average[interval])
+        if (other := elsewhere(average)) and other["gain"] is not None:
+            yield f"{at} · other tasks' targets", (other["gain"], other["interval"])
 
 
 def _split(content: dict) -> Iterator[tuple[str, tuple[float, list | None]]]:
     for split in content["split"]:
         numbers = {"hard - easy": (split["hard_minus_easy"], split["interval"]), "permutation p": (split["permutation_p"], None)}
+        if other := split_elsewhere(split):
+            numbers["hard - easy, other tasks' targets"] = (other["hard_minus_easy"], other["interval"])
         numbers |= {side: (split[side]["average_gain"], None) for side in ("easy", "hard")}
         yield from ((f"{split['encoder']} · {name}", value) for name, value in numbers.items() if value[0] is not None)
 
@@ -208,7 +212,8 @@ def lines(found: dict, before: str, after: str) -> Iterator[str]:
         if len(differs) > SHOWN:
             yield f"  … {len(differs) - SHOWN} more"
     for reason in found["unknown"]:
-        yield f"{reason}: not known whether it changed, since a release before schema {SCHEMA} does not name its jobs' versions"
+        said = f"since a release before schema {WITH_EVIDENCE} does not name its jobs' versions"
+        yield f"{reason}: not known whether it changed, {said}"
     if not found["why"] and not found["unknown"]:
         yield "nothing beside the numbers changed: neither data, code, specs, environment nor seeds"
 

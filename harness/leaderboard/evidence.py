@@ -1,4 +1,4 @@
-"""Reading a release's evidence: packed vectors back to numbers, and what a training reached on its own dev rows."""
+"""Reading a release's evidence: packed vectors back to numbers, what a training reached on its own dev rows, what it read."""
 
 from statistics import fmean
 
@@ -36,6 +36,32 @@ def _array(text: str) -> np.ndarray:
 def units_of(examples: dict[str, np.ndarray]) -> np.ndarray:
     """The resampling unit of each example: the vector "unit", or each row its own."""
     return examples["unit"] if "unit" in examples else np.arange(len(next(iter(examples.values()))))
+
+
+def data_of(content: dict, job: dict) -> dict:
+    """The rows of a job."""
+    return content["rows"][job["data"]]
+
+
+def leaves(rows: dict) -> list[dict]:
+    """The single splits of which rows are made."""
+    return [leaf for member in rows["union"] for leaf in leaves(member)] if "union" in rows else [rows]
+
+
+def hashes(rows: dict) -> list[str]:
+    """SHA-256 of every file that rows are read from, in order."""
+    return [sha for leaf in leaves(rows) for part in leaf["parts"] for sha in part["sha256"]]
+
+
+def same_data(content: dict, cell: dict) -> bool:
+    """Whether a cell's intermediate trained on rows of a file whose rows its target trains on: by the files' hashes, so that
+    a task under another name is found too, and parts and controls of it."""
+    keys = cell["intermediate"], cell["trained"]
+    if None in keys:
+        return False
+    trained = [data_of(content, content["jobs"][key])["train"].values() for key in keys]
+    first, second = ({sha for rows in several for sha in hashes(rows)} for several in trained)
+    return not first.isdisjoint(second)
 
 
 def dev_of(training: dict) -> dict:

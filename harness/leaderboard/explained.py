@@ -4,7 +4,7 @@ Average gains cut in every way, difficulty as measured, parts and controls of on
 that one would have chosen, and slices by language. Empty tables are left out, so that an old release shows what it has.
 """
 
-from harness.leaderboard.tables import Table, baseline_of, between, ranked, shown, signed
+from harness.leaderboard.tables import Table, baseline_of, between, elsewhere, ranked, shown, signed
 
 SLICES = {"family": "language family", "script": "script", "unknown": "share of pieces not in the vocabulary"}
 
@@ -22,10 +22,13 @@ def tables(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
 
 
 def averages(release: dict, encoder: str) -> Table:
-    """An arm a row. `seeds`: the t-interval over seeds; below three seeds there is none."""
+    """An arm a row. `seeds`: the t-interval over seeds; below three seeds there is none. Other tasks' targets only where an arm
+    has fewer of them than of all, and how many of all."""
     mine = ranked(release, encoder)
+    fewer = any(map(elsewhere, mine))
     groups = sorted({group for average in mine for group in average["groups"]})
-    header = ["intermediate", "all targets", "over seeds", "without retrieval", "without English", *groups]
+    cuts = [*["other tasks' targets"] * fewer, "without retrieval", "without English"]
+    header = ["intermediate", "all targets", "over seeds", *cuts, *groups]
     rows = []
     for average in mine:
         if average["average_gain"] is None or average["interval"] is None:
@@ -34,8 +37,17 @@ def averages(release: dict, encoder: str) -> Table:
         parts += [(average[name], average[f"{name}_interval"]) for name in ("without_retrieval", "zero_shot")]
         parts += [(of.get("gain"), of.get("interval")) for of in (average["groups"].get(group, {}) for group in groups)]
         first, *others = [signed(value) + between(interval) for value, interval in parts]
-        rows.append([shown(release, average["arm"]), first, between(average["seed_interval"]).strip() or "–", *others])
+        seeds = between(average["seed_interval"]).strip() or "–"
+        other = [_elsewhere(average)] if fewer else []
+        rows.append([shown(release, average["arm"]), first, seeds, *other, *others])
     return header, rows
+
+
+def _elsewhere(average: dict) -> str:
+    """The average over other tasks' targets; where these are fewer than all, of how many."""
+    other = average["other_tasks"]
+    few = f" ({len(other['targets'])} of {len(average['targets'])})" if elsewhere(average) else ""
+    return signed(other["gain"]) + between(other["interval"]) + few
 
 
 def difficulty(release: dict, encoder: str) -> Table:

@@ -89,7 +89,8 @@ def _gains(release: dict) -> Iterator[dict]:
 
 
 def _averages(release: dict) -> Iterator[dict]:
-    """One row for each encoder, arm and way to average: over common targets, without retrieval, zero-shot, by group."""
+    """One row for each encoder, arm and way to average: common targets, without retrieval, zero-shot, targets of other
+    tasks' data, by group."""
     for average in release["averages"]:
         at = {"encoder": average["encoder"], "arm": average["arm"]}
         for name, interval in (
@@ -99,6 +100,9 @@ def _averages(release: dict) -> Iterator[dict]:
         ):
             targets = " ".join(average["targets"])
             yield at | {"average": name, "gain": average[name]} | _limits(average[interval]) | {"targets": targets}
+        if other := average["other_tasks"]:
+            targets = " ".join(other["targets"])
+            yield at | {"average": "other_tasks", "gain": other["gain"]} | _limits(other["interval"]) | {"targets": targets}
         for group, of in average["groups"].items():
             yield at | {"average": group, "gain": of["gain"]} | _limits(of["interval"]) | {"targets": " ".join(of["targets"])}
 
@@ -162,12 +166,14 @@ def _mean(values: list) -> float | None:
 def _notes(release: dict, title: str, arm: str, target: str, cells: list[dict]) -> str:
     """What the one number is: metric, languages, seeds, intermediate; cuts and flags that qualify it."""
     facts, suite = release["targets"][target], release["suite"]
-    intermediate = release["arms"][arm]["intermediate"]
+    intermediate, cut = release["arms"][arm]["intermediate"], release["arms"][arm]["cut"]
     said = [
         f"{facts['metric']}, 0-100, mean over {len(facts['languages'])} languages and {len(cells)} seed{'s' * (len(cells) > 1)}",
         f"intermediate training on {release['arms'][arm]['shown']}" if intermediate else "no intermediate training",
         f"xstilts-harness release {title}, suite {suite['name']}",
     ]
+    if cut:
+        said.insert(2, f"that is {cut['why']}")
     if suite["smoke"]:
         said.append("smoke test on made-up data, no claim")
     if facts["cut"] or facts["capped"]:

@@ -181,7 +181,8 @@ function start() {
   $("encoder").onchange = (event) => { pick(board.title, event.target.value); remember(); };
   let asked = [];
   try { asked = location.hash.slice(1).split("/").map(decodeURIComponent); } catch { /* not a hash of ours */ }
-  board = newest.find((release) => !release.suite.smoke) || newest[0];
+  const real = newest.filter((release) => !release.suite.smoke);
+  board = real.find((release) => release.averages.length) || real[0] || newest[0];
   pick(asked[0], asked[1]);
   addEventListener("keydown", (event) => event.key === "Escape" && tip(""));
   addEventListener("scroll", () => tip(""), true);

@@ -33,7 +33,7 @@ ARM = ("shown", "title", "kind", "of", "subset", "difficulty")
 
 
 def render(releases: list[tuple[str, dict]]) -> str:
-    """The page of these releases: (title such as "0005-small", content of schema 3), newest last."""
+    """The page of these releases: (title such as "0005-small", content of the present schema), newest last."""
     views, older = _fit([(title, _json(view(title, release))) for title, release in releases])
     data = f'{{"releases": [{",".join(views)}], "older": {_json(older)}, "marks": {_json(MARKS)}}}'
     library, script = _library(), _unclosed("\n".join(map(_part, SCRIPTS)))

@@ -28,7 +28,9 @@ function difficulty() {
   return section("difficulty", "Do hard tasks help more than easy ones?", null, nodes);
 }
 const differences = (split) =>
-  [["hard − easy", split, split.permutation_p], ["without retrieval", split.without_retrieval || {}, null],
+  [["hard − easy", split, split.permutation_p],
+    ["other tasks’ targets", split.other_tasks?.hard_minus_easy !== split.hard_minus_easy && split.other_tasks || {}, null],
+    ["without retrieval", split.without_retrieval || {}, null],
     ["without English", split.zero_shot || {}, null]]
     .filter(([, d]) => known(d.hard_minus_easy));
 function splitChart(split) {

@@ -1,7 +1,7 @@
 // The sections of the page, top to bottom. Each returns nodes, or nothing if the release has nothing for it.
 
 const KINDS = [["task", "Tasks"], ["mixture", "Mixtures"], ["subset", "Parts of a task"], ["control", "Controls"]];
-const MEANS = [["average_gain", "interval", "all common targets"],
+const MEANS = [["average_gain", "interval", "all common targets"], ["other_tasks", null, "other tasks’ targets"],
   ["without_retrieval", "without_retrieval_interval", "without retrieval"], ["zero_shot", "zero_shot_interval", "without English"]];
 
 const points = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
@@ -158,26 +158,33 @@ function gainList() {
 }
 
 // Averages
+const elsewhere = (average) => // has fewer targets of other tasks' data than targets
+  known(average.average_gain) && average.other_tasks && average.other_tasks.targets.length < average.targets.length;
+const meanOf = (arm, field, interval) => { // [gain, interval]
+  const average = averageOf(arm), other = average.other_tasks || {};
+  return field === "other_tasks" ? [other.gain, other.interval] : [average[field], average[interval]];
+};
 function averages() {
-  const list = mine("averages"), common = list[0]?.targets || [];
+  const list = mine("averages"), common = list[0]?.targets || [], fewer = list.some(elsewhere);
+  const means = MEANS.filter(([field]) => field !== "other_tasks" || fewer);
   if (!list.length) return null;
   const picture = redrawn(([field, interval]) => {
     const line = (arm) => {
-      const {[field]: gain, [interval]: range} = averageOf(arm);
+      const [gain, range] = meanOf(arm, field, interval);
       const name = shown(arm);
       return {name, gain, ...ends(gain, range), tone: tone(range), tip: `${name}: ${signed(gain)} ${bracketed(range)}`};
     };
-    const rows = grouped(arms().filter((arm) => known(averageOf(arm)[field]))).flatMap(([heading, some]) =>
+    const rows = grouped(arms().filter((arm) => known(meanOf(arm, field)[0]))).flatMap(([heading, some]) =>
       [...(heading ? [{name: heading + ":", gain: 0, lo: 0, hi: 0, tone: "none", tip: ""}] : []), ...some.map(line)]);
     return chart("averages", rows);
   });
-  picture.draw(MEANS[0]);
+  picture.draw(means[0]);
   const both = (value, interval) => el("td", {class: "num below"}, signed(value), " ", el("small", {}, bracketed(interval)));
   const groups = [...new Set(list.flatMap((average) => Object.keys(average.groups || {})))];
   const columns = [
     armHead((arm) => arm),
-    ...MEANS.map(([field, interval, label]) => ({label, num: true, value: (arm) => averageOf(arm)[field],
-      cell: (arm) => both(averageOf(arm)[field], averageOf(arm)[interval])})),
+    ...means.map(([field, interval, label]) => ({label, num: true, value: (arm) => meanOf(arm, field)[0],
+      cell: (arm) => both(...meanOf(arm, field, interval))})),
     {label: "tie", value: (arm) => averageOf(arm).tie, title: "not told apart from the best one of that letter"},
     ...(list.some((average) => bracketed(average.seed_interval)) ? [{label: "all, over seeds", num: true,
       value: (arm) => averageOf(arm).seed_interval?.[0], cell: (arm) => between(averageOf(arm).seed_interval)}] : []),
@@ -186,7 +193,7 @@ function averages() {
   ];
   return section("averages", "Average gain of each intermediate",
     `Over the ${points(common.length, "target")} that count in every task${common.length ? ": " + common.join(", ") : ""}.`,
-    el("div", {class: "controls"}, radios("Mean over", MEANS.map((m) => [m, m[2]]), picture.draw)),
+    el("div", {class: "controls"}, radios("Mean over", means.map((m) => [m, m[2]]), picture.draw)),
     tones("helps: the interval is above 0", "hurts: below 0"), picture, table("Average gains", columns, grouped(arms())),
     legend("In brackets 95% intervals over test examples. An arm is not told apart from the best one with its tie letter."));
 }

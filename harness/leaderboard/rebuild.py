@@ -13,40 +13,28 @@ scores move by, and a flag or a tie may flip where a number stands at its thresh
 no score moved, what follows must be equal too.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from harness.errors import SpecError
-from harness.leaderboard.collect import SCHEMA
 from harness.leaderboard.complete import label, length
 from harness.leaderboard.derive import SECTIONS
+from harness.leaderboard.release import WITH_EVIDENCE
 from harness.metrics import PREDICTION_SIDE
 from harness.metrics.vectors import unpack
 
 POINTS = 5.0  # of one language, and on dev. A language of suite mini has 40 to 80 test rows: 5 points are two to four of them
-MEAN = 0.5  # a mean over languages: of what one language may
+MEAN = 0.5  # a cell's score, which is a mean over languages: of what one language may
 ANSWERED = {*(name for names in PREDICTION_SIDE.values() for name in names), "centred", "bits", "null_bits", "ids"}
 MEASURED = {"constant", "candidates", "threshold", "dev_f1"}  # facts of an evaluation that its answers decide
-MEANS = {"score", "zero_shot", "centred"}  # of a cell
-SCORED = {"dev_scores": {"main"}, "cells": {*MEANS, "dev", "main", "metrics"}, "difficulty": {"dev", "dev_per_seed"}}
+SCORED = {"dev_scores": {"main"}, "cells": {"main", "metrics", "score", "dev"}, "difficulty": {"dev", "dev_per_seed"}}
+CELL = {"encoder", "arm", "target", "seed"}
 STATED = {  # of derived sections: which entry it is, and what its rows say
     "dev_scores": {"key", "encoder", "phase", "seed", "null"},
     "selections": {"arm", "encoder", "seed", "rows"},
-    "cells": {
-        "encoder",
-        "arm",
-        "target",
-        "seed",
-        "key",
-        "leaks",
-        "shared_rows",
-        "n",
-        "null",
-        "null_name",
-        "truncated",
-        "unknown",
-    },
-    "gains": {"encoder", "arm", "target"},
+    "cells": {*CELL, "key", "leaks", "shared_rows", "n", "null", "null_name", "truncated", "unknown"},
+    "gains": CELL,
     "averages": {"encoder", "arm"},
     "slices": {"encoder", "arm", "by", "value"},
     "difficulty": {"encoder", "arm", "of", "rows", "chance", "chance_known", "human", "human_known"},
@@ -93,12 +81,12 @@ _Leaves = dict[tuple, _Leaf]  # by path; a list of numbers or names is one leaf
 
 
 def compare(a: dict, b: dict, points: float = POINTS) -> Comparison:
-    """Two releases' contents, of the present schema. `points`: by which the score of a language may differ.
+    """Two releases' contents. `points`: by which the score of a language may differ.
 
     raises  SpecError: one is of an old schema, which holds no answers
     """
     for content in (a, b):
-        if content["schema"] != SCHEMA:
+        if content["schema"] < WITH_EVIDENCE:
             raise SpecError(f"a release of schema {content['schema']} holds no answers to compare; `leaderboard diff` reads it")
     old, new = _by_kind(a), _by_kind(b)
     differences = [*_unequal(old["stated"], new["stated"]), *_unequal(_counts(old["answered"]), _counts(new["answered"]))]
@@ -107,7 +95,7 @@ def compare(a: dict, b: dict, points: float = POINTS) -> Comparison:
     moved = list(_moved(old["scored"], new["scored"]))
     if not moved and not any(_unequal(old["answered"], new["answered"])):
         differences += follows
-    flips = [one for one in follows if not (_is_number(one.before) and _is_number(one.after))]
+    flips = [one for one in follows if not (_is_measure(one.before) and _is_measure(one.after))]
     return Comparison(differences, _answers(old["answered"], new["answered"]), sorted(moved, reverse=True), flips)
 
 
@@ -163,10 +151,11 @@ def _counts(leaves: _Leaves) -> _Leaves:
 
 def _beyond(old: _Leaves, new: _Leaves, points: float) -> Iterator[Difference]:
     """Scores that moved too far, or are there on one side only."""
+    languages = Counter(path[:2] for path in old if path[-1] == "main" and path[0] == "cells")
     for path in dict.fromkeys([*old, *new]):
         before, after = old.get(path, _ABSENT), new.get(path, _ABSENT)
-        most = points * (MEAN if path[-1] in MEANS and "languages" not in path else 1)
-        close = _is_number(before.value) and _is_number(after.value) and abs(before.value - after.value) <= most + 1e-9
+        most = points * (MEAN if path[-1] == "score" and languages[path[:2]] > 1 else 1)
+        close = _is_number(before.value, after.value) and abs(before.value - after.value) <= most + 1e-9
         if not close and before.value != after.value:
             yield _difference(path, before, after)
 
@@ -174,7 +163,7 @@ def _beyond(old: _Leaves, new: _Leaves, points: float) -> Iterator[Difference]:
 def _moved(old: _Leaves, new: _Leaves) -> Iterator[float]:
     for path in old.keys() & new.keys():
         before, after = old[path].value, new[path].value
-        if _is_number(before) and _is_number(after) and before != after:
+        if _is_number(before, after) and before != after:
             yield abs(before - after)
 
 
@@ -196,11 +185,13 @@ def _difference(path: tuple, before: _Leaf, after: _Leaf) -> Difference:
     return Difference(name, before.value, after.value, before.of or after.of)
 
 
-def _is_number(value: Any) -> bool:
-    """A number, none at all, or an interval."""
-    if isinstance(value, list):
-        return all(map(_is_number, value))
-    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+def _is_number(*values: Any) -> bool:
+    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+
+
+def _is_measure(value: Any) -> bool:
+    """A number, none where there was nothing to measure, or an interval."""
+    return value is None or _is_number(*(value if isinstance(value, list) else [value]))
 
 
 def lines(found: Comparison, points: float = POINTS) -> Iterator[str]:

@@ -73,7 +73,9 @@ def readme(releases: list[tuple]) -> str:
     latest = {content["suite"]["name"]: (title, content) for _, title, content in releases}
     parts = ["# Leaderboard", "", "Rendered from the releases beside this file by `xstilts-harness leaderboard build`.", ""]
     parts += ["[index.html](index.html) is the same board as a page: download it and open it from disk.", ""]
-    for suite, (title, content) in sorted(latest.items(), key=lambda item: (item[1][1]["suite"]["smoke"], item[0])):
+    # Made-up data come last, before them suites without an intermediate, which have no gains to show.
+    order = {suite: (content["suite"]["smoke"], not content["averages"], suite) for suite, (_, content) in latest.items()}
+    for suite, (title, content) in sorted(latest.items(), key=lambda item: order[item[0]]):
         parts.append(markdown(content, f"Suite `{suite}`, {title}"))
     parts += ["## All releases", ""] + [f"- [{path.stem}](releases/{path.name})" for path, _, _ in releases]
     return "\n".join(parts) + "\n"

@@ -5,9 +5,11 @@ compared them; so a change in one of the two shows, although each is a hash of n
 """
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any, NamedTuple
 
 from harness.leaderboard.complete import Problem, label, must
+from harness.leaderboard.evidence import data_of, hashes, leaves
 from harness.spec.task import split_parts
 from harness.store import key_of
 
@@ -15,7 +17,8 @@ ENGLISH = "en"
 
 
 class Use(NamedTuple):
-    """Rows that a job reads. `names`: the task whose rows they should be, and the one after which its cap may be named too."""
+    """Rows that a job reads. `names`: the task whose rows they should be, and the one after which its cap may be named too.
+    `cut`: that of the rows' task, of the suite or of the arm that trains on them."""
 
     path: str
     rows: dict
@@ -23,27 +26,13 @@ class Use(NamedTuple):
     language: str | None
     names: tuple[str, ...]
     whole: bool  # all of them, whatever the suite caps: what a subset is chosen from
+    cut: dict
 
 
 def read(content: dict) -> Iterator[Problem]:
     """All that contradicts something else in the document."""
     for check in (_caps_and_cuts, _shapes, _files, _overlaps):
         yield from check(content)
-
-
-def data_of(content: dict, job: dict) -> dict:
-    """The rows of a job."""
-    return content["rows"][job["data"]]
-
-
-def leaves(rows: dict) -> list[dict]:
-    """The single splits of which rows are made."""
-    return [leaf for member in rows["union"] for leaf in leaves(member)] if "union" in rows else [rows]
-
-
-def hashes(rows: dict) -> list[str]:
-    """SHA-256 of every file that rows are read from, in order."""
-    return [sha for leaf in leaves(rows) for part in leaf["parts"] for sha in part["sha256"]]
 
 
 def named_cap(content: dict, phase: str, *names: str) -> int | None:
@@ -59,6 +48,7 @@ def _uses(content: dict) -> Iterator[Use]:
         task = content["targets"][cell["target"]]["task"]
         for key in (cell["key"], cell["trained"]):
             serves.setdefault(key, set()).add(task)
+    cuts, own = content["suite"]["cuts"], _arm_cuts(content)
     for key, job in content["jobs"].items():
         data, spec = data_of(content, job), job["spec"]
         if job["kind"] == "train":
@@ -66,18 +56,30 @@ def _uses(content: dict) -> Iterator[Use]:
             for phase in ("train", "dev"):
                 for task, rows in data[phase].items():
                     path = f"jobs.{key[:12]}: rows.{job['data']}.{phase}.{task}"
-                    for target in serves.get(key, {task}):
-                        yield Use(path, rows, phase, None, (target, task), whole and phase == "train")
+                    for target, cut in product(serves.get(key, {task}), own.get(key) or [None]):
+                        yield Use(path, rows, phase, None, (target, task), whole and phase == "train", cut or cuts.get(task, {}))
         if job["kind"] == "evaluate":
             for phase, kind in (("test", "tests"), ("dev", "devs")):
                 for language, rows in data.get(kind, {}).items():
                     path = f"jobs.{key[:12]}: rows.{job['data']}.{kind}.{language}"
                     for target in serves[key]:
-                        yield Use(path, rows, phase, language, (target,), False)
+                        yield Use(path, rows, phase, language, (target,), False, cuts.get(target, {}))
+
+
+def _arm_cuts(content: dict) -> dict[str, list[dict | None]]:
+    """Trainings of arms' intermediates, and those that rank the rows of a subset → each arm's own cut; None: it has none."""
+    jobs, found = content["jobs"], {}
+    for arm in content["arms"].values():
+        for run in arm["trained"]:
+            part = jobs[run["key"]]["spec"]["rows"] or {}
+            ranking = jobs[part["subset"]]["spec"]["models"] if "subset" in part else []
+            for key in (run["key"], *ranking):
+                found.setdefault(key, []).append(arm["cut"])
+    return found
 
 
 def _caps_and_cuts(content: dict) -> Iterator[Problem]:
-    """Rows are capped as the suite says, and cut to the splits that it names."""
+    """Rows are capped as the suite says, and cut to the splits that it names; those of an arm with a cut of its own to that."""
     suite = content["suite"]
     for use in _uses(content):
         allowed = (
@@ -89,7 +91,7 @@ def _caps_and_cuts(content: dict) -> Iterator[Problem]:
             yield Problem(f"{use.path}.cap", use.rows["cap"], " or ".join(map(str, allowed)))
         for leaf in leaves(use.rows) if "union" in use.rows else []:
             yield from must(f"{use.path}.union.cap", leaf["cap"], None)
-        cut = suite["cuts"].get(use.names[-1], {}).get(use.phase) if len(set(use.names)) == 1 or use.phase == "train" else None
+        cut = use.cut.get(use.phase) if len(set(use.names)) == 1 or use.phase == "train" else None
         if cut and cut.get("split"):
             wanted = [{"split": part.name, "start": part.start, "stop": part.stop} for part in split_parts(cut["split"])]
             for leaf in leaves(use.rows):

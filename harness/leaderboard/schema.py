@@ -1,4 +1,4 @@
-"""The content document of a release, schema 3, as models: what may stand where, and nothing else.
+"""The content document of a release, schema 4, as models: what may stand where, and nothing else.
 
     python -m harness.leaderboard.schema > leaderboard/release.schema.json       after every change here
 
@@ -73,12 +73,14 @@ class Trained(Strict):
 
 
 class Arm(Strict):
-    """`of`: the one task it is, or is made from. The fields with a default are those that the baseline lacks."""
+    """`of`: the one task it is, or is made from. `cut`: its rows, in place of those that the suite's cut of the task gives.
+    The fields with a default are those that the baseline lacks."""
 
     intermediate: list[str] | None
     kind: Kind
     of: str | None
     shown: str
+    cut: Cut | None
     difficulty: Difficulty | None
     trained: list[Trained]
     versions: dict[str, PositiveInt] = {}
@@ -313,7 +315,7 @@ class Evidence(Strict):
 class Content(Strict):
     """A release: what specs say, what jobs reported, and what follows from them (`derive`)."""
 
-    number: Literal[3] = Field(alias="schema")
+    number: Literal[4] = Field(alias="schema")
     suite: Suite
     encoders: dict[str, Encoder]
     arms: dict[str, Arm]

@@ -1,4 +1,4 @@
-"""The derived sections of a release, schema 3, as models: what `derive` gives.
+"""The derived sections of a release, schema 4, as models: what `derive` gives.
 
 Scores and gains are 0-100. An interval is [low, high], 95%. A field with a default may be absent.
 """
@@ -104,6 +104,15 @@ class GroupGain(Strict):
     targets: list[str]
 
 
+class OtherTasks(Strict):
+    """Over the common targets of which the arm trained on no other rows first (flag `same`): an own set for each arm."""
+
+    gain: float | None
+    interval: Interval | None
+    seed_interval: Interval | None
+    targets: list[str]
+
+
 class Average(Strict):
     encoder: str
     arm: str
@@ -115,6 +124,7 @@ class Average(Strict):
     without_retrieval_interval: Interval | None
     zero_shot: float | None
     zero_shot_interval: Interval | None
+    other_tasks: OtherTasks
     average_gain_own: float | None
     own_targets: list[str]
     groups: dict[str, GroupGain]
@@ -169,6 +179,10 @@ class Contrast(Strict):
     interval: Interval | None
 
 
+class SeededContrast(Contrast):
+    seed_interval: Interval | None
+
+
 class Split(Contrast):
     encoder: str
     by: str
@@ -186,6 +200,7 @@ class Split(Contrast):
     correlation_pvi: Correlation | None
     without_retrieval: Contrast
     zero_shot: Contrast
+    other_tasks: SeededContrast
     seed_interval: Interval | None
 
 

@@ -97,6 +97,17 @@ class Study:
         of = self.replicates[arm, target]
         return averaged([of[language] for language in sorted(of) if name == "gain" or language != ENGLISH])
 
+    def other_tasks(self, arm: str) -> list[str]:
+        """Targets of which this arm did not train on other rows first (flag `same`), and that count in every task and mixture
+        but those that did: an arm's own data set, refused or shared as its rows may be, takes that target from no other arm."""
+        facts = self.content["arms"]
+        rivals = [a for a in self.arms if facts[a]["kind"] in ("task", "mixture") and self.counted(a)] or self.arms
+        fair = [t for t in self.targets if all(t in self.counted(a) or self._same(a, t) for a in rivals)]
+        return sorted(target for target in fair if not self._same(arm, target))
+
+    def _same(self, arm: str, target: str) -> bool:
+        return (arm, target) in self.gains and "same" in self.gains[arm, target]["flags"]
+
     def without_retrieval(self, targets: list[str]) -> list[str]:
         return [target for target in targets if self.content["targets"][target]["group"] != "retrieval"]
 

@@ -15,6 +15,7 @@ Table = tuple[list[str], list[list[str]]]
 CELL_MARKS = {
     "unlearned": ("u", "at chance in English: not learned"),
     "shared": ("s", "the intermediate shares training rows with the target"),
+    "same": ("k", "trained on other rows of the target's own data set: its gain may be that of more rows of one kind"),
     "leak": ("L", "refused: training rows stand in the test set"),
     "overlap": ("o", "a few test rows stand in training rows, too few to refuse"),
     "placeholder": ("p", "some test labels carry no information"),
@@ -153,9 +154,14 @@ def languages(release: dict, encoder: str) -> Table:
 
 
 def cuts(release: dict) -> list[str]:
-    """One line for each cut task: what the suite changed."""
+    """One line for each cut task: what the suite changed; and for each cut of a task that arms have for themselves."""
     suite = release["suite"]
     lines = [f"{task}@{cut.get('label', suite['name'])}: {cut['why']}" for task, cut in suite["cuts"].items()]
+    own: dict[tuple[str, str], list[str]] = {}
+    for name, arm in release["arms"].items():
+        if arm.get("cut"):
+            own.setdefault((arm["intermediate"][0], arm["cut"]["why"]), []).append(shown(release, name))
+    lines += [f"{task} in arm{'s' * (len(arms) > 1)} {', '.join(arms)}: {why}" for (task, why), arms in own.items()]
     caps = {split: cap for split, cap in suite["caps"].items() if cap}
     if caps:
         lines.append(
@@ -164,12 +170,27 @@ def cuts(release: dict) -> list[str]:
     return lines
 
 
+def elsewhere(average: dict) -> dict | None:
+    """An arm's average over the targets of other tasks' data, where it has others than the average; None where it is the same,
+    and in old releases, which do not know it."""
+    other = average.get("other_tasks")
+    return other if other and average["average_gain"] is not None and other["targets"] != average["targets"] else None
+
+
+def split_elsewhere(split: dict) -> dict | None:
+    """Hard minus easy over those targets, where it is another number; None as above."""
+    other = split.get("other_tasks")
+    return other if other and other["hard_minus_easy"] not in (None, split["hard_minus_easy"]) else None
+
+
 def marks(cells: list[dict]) -> list[str]:
     """The flags (keys of MARKS, in their order) of one field of the board: its cells with all seeds."""
     return [flag for flag in MARKS if any(_marked(cell, flag) for cell in cells)]
 
 
 def _marked(cell: dict, flag: str) -> bool:
+    if flag == "same" and "shared" in cell["flags"]:  # on the very same rows, which says more
+        return False
     if flag in CELL_MARKS:
         return flag in cell["flags"]
     having = sum(flag in s["flags"] for s in cell["languages"].values())

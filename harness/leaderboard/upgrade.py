@@ -1,23 +1,112 @@
 """Old releases in the shape of the present schema, for whatever renders them. Numbers stay what they are.
 
-What an old release does not know is null or empty: it has no intervals, no headroom, no evidence. Nothing is computed
-here; what looks new was read elsewhere in the same document (a bucket from its split, English from the gains by language).
+From schema WITH_EVIDENCE on a schema only adds: ADDED and ADDED_FLAGS say what, and are all that a new one has to add to.
+
+    lifted    with what later schemas added, as far as it is empty; `verify` checks that as it checks a present document
+    as_of     the way back: without what later schemas added
+    upgraded  for readers. Of schema 3 the flag `same` is read from its rows, and the averages over other tasks' targets are
+              means of its gains; their intervals would have to be drawn again, so they are null where the targets differ
+
+Schema 1 and 2 lack more: no intervals, no headroom, no evidence. Nothing of them is computed; what looks new was read elsewhere
+in the same document (a bucket from its split, English from the gains by language), and the rest is null or empty.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from harness.leaderboard.collect import GROUPS, SCHEMA
+from harness.leaderboard.evidence import mean, same_data
+from harness.leaderboard.release import WITH_EVIDENCE
 from harness.spec.family import FAMILIES
 from harness.spec.languages import language_facts
 
 NO_CLAIM = "No claim about easy and hard tasks can be made: this release has no intervals and no measured difficulty."
+# schema → section → field of each of its entries → what it is before anything is known of it
+ADDED: dict[int, dict[str, dict[str, Any]]] = {
+    4: {
+        "arms": {"cut": None},
+        "averages": {"other_tasks": {"gain": None, "interval": None, "seed_interval": None, "targets": []}},
+        "split": {"other_tasks": {"hard_minus_easy": None, "interval": None, "seed_interval": None}},
+    },
+}
+ADDED_FLAGS = {4: {"same"}}  # of cells, and so of gains
 _SUITE = {"protocol": None, "left_out": [], "pvi": False, "settings": {}}
-_AVERAGE = ("interval", "seed_interval", "without_retrieval_interval", "zero_shot", "zero_shot_interval", "tie")
+_AVERAGE = ("interval", "seed_interval", "without_retrieval_interval", "zero_shot", "zero_shot_interval", "other_tasks", "tie")
 _GAIN = ("gain", "english", "zero_shot", "above_floor", "centred", "interval", "seed_interval", "p", "p_corrected", "significant")
 
 
 def upgraded(content: dict) -> dict:
-    """A release's content in the shape of schema 3: itself if it is of that schema, else a new document."""
+    """A release's content in the shape of the present schema: itself if it is of that schema, else a new document."""
     if content["schema"] >= SCHEMA:
         return content
+    return _with_other_tasks(lifted(content)) if content["schema"] >= WITH_EVIDENCE else _without_evidence(content)
+
+
+def lifted(content: dict) -> dict:
+    """A document of schema WITH_EVIDENCE or later with every field of the present schema; itself if it has them."""
+    new = content | {"schema": SCHEMA}
+    for schema in range(content["schema"] + 1, SCHEMA + 1):
+        for section, fields in ADDED[schema].items():
+            new[section] = _mapped(new[section], lambda entry, more=fields: entry | more)
+    return content if content["schema"] == SCHEMA else new
+
+
+def as_of(content: dict, schema: int) -> dict:
+    """A present document, or derived sections of one, without what came after a schema: what that one would have said."""
+    old = content | ({"schema": schema} if "schema" in content else {})
+    for later in range(schema + 1, SCHEMA + 1):
+        for section, fields in ADDED[later].items():
+            if section in old:
+                old[section] = _mapped(old[section], lambda entry, more=fields: {n: v for n, v in entry.items() if n not in more})
+        for section in ("cells", "gains"):
+            if section in old:
+                flags = ADDED_FLAGS[later]
+                old[section] = [e | {"flags": [flag for flag in e["flags"] if flag not in flags]} for e in old[section]]
+    return old
+
+
+def _mapped(entries: Any, change: Callable[[dict], dict]) -> Any:
+    """A section, which is a list or has names, with each of its entries changed."""
+    return {n: change(e) for n, e in entries.items()} if isinstance(entries, dict) else [change(e) for e in entries]
+
+
+def _with_other_tasks(content: dict) -> dict:
+    """A lifted document of schema 3 with the flag `same` and what follows from it without a draw."""
+    at = ("encoder", "arm", "target")
+    given = [same_data(content, cell) for cell in content["evidence"]["cells"]]
+    cells = [cell | {"flags": cell["flags"] + ["same"] * of} for cell, of in zip(content["cells"], given, strict=True)]
+    same = {tuple(cell[n] for n in at) for cell in cells if "same" in cell["flags"]}
+    gains = [g | {"flags": sorted([*g["flags"], *["same"] * (tuple(g[n] for n in at) in same)])} for g in content["gains"]]
+    known = {tuple(g[n] for n in at): g["gain"] for g in gains if g["counted"]}
+    averages = [average | {"other_tasks": _other_tasks(average, same, known)} for average in content["averages"]]
+    split = [one | {"other_tasks": _elsewhere(one, averages)} for one in content["split"]]
+    return content | {"cells": cells, "gains": gains, "averages": averages, "split": split}
+
+
+def _other_tasks(average: dict, same: set[tuple], known: dict[tuple, float]) -> dict:
+    at = average["encoder"], average["arm"]
+    targets = [target for target in average["targets"] if (*at, target) not in same]
+    if targets == average["targets"]:
+        return {"gain": average["average_gain"]} | {n: average[n] for n in ("interval", "seed_interval")} | {"targets": targets}
+    whole = all((*at, target) in known for target in targets)
+    gain = mean(known[*at, target] for target in targets) if whole else None
+    return {"gain": gain, "interval": None, "seed_interval": None, "targets": targets}
+
+
+def _elsewhere(split: dict, averages: list[dict]) -> dict:
+    """Hard minus easy of one encoder over other tasks' targets."""
+    mine = {average["arm"]: average for average in averages if average["encoder"] == split["encoder"]}
+    arms = [mine[arm] for side in ("easy", "hard") for arm in split[side]["arms"]]
+    if all(average["other_tasks"]["targets"] == average["targets"] for average in arms):
+        return {name: split[name] for name in ("hard_minus_easy", "interval", "seed_interval")}
+    gains = ([mine[arm]["other_tasks"]["gain"] for arm in split[side]["arms"]] for side in ("easy", "hard"))
+    easy, hard = (mean(gain for gain in side if gain is not None) for side in gains)
+    difference = None if easy is None or hard is None else hard - easy
+    return {"hard_minus_easy": difference, "interval": None, "seed_interval": None}
+
+
+def _without_evidence(content: dict) -> dict:
+    """A document of schema 1 or 2 in the present shape."""
     targets = {name: _target(facts) for name, facts in content["targets"].items()}
     languages = sorted({language for target in targets.values() for language in target["languages"]})
     arms = {name: _arm(name, facts) for name, facts in content["arms"].items()}
@@ -52,7 +141,15 @@ def _arm(name: str, facts: dict) -> dict:
     """Schema 1 knew arms of one task only, by name; neither knew subsets or controls other than a masked-LM task."""
     given = facts["intermediate"]
     if given is None:
-        return {"intermediate": None, "kind": "baseline", "of": None, "shown": name, "difficulty": None, "trained": []}
+        return {
+            "intermediate": None,
+            "kind": "baseline",
+            "of": None,
+            "shown": name,
+            "cut": None,
+            "difficulty": None,
+            "trained": [],
+        }
     tasks = [given] if isinstance(given, str) else given
     return {
         "intermediate": tasks,
@@ -66,6 +163,7 @@ def _arm(name: str, facts: dict) -> dict:
         "languages": facts.get("languages", []),
         "control": None,
         "subset": None,
+        "cut": None,
         "difficulty": facts["difficulty"],
         "trained": [{name: run[name] for name in ("encoder", "seed", "key")} for run in facts["trained"]],
     }
@@ -117,5 +215,6 @@ def _split(split: dict, content: dict, difficulty: list[dict]) -> dict:
         "why": NO_CLAIM,
         "sizes_differ": len(sizes) > 1,
         "seed_interval": None,
+        "other_tasks": None,
         **{name: {"hard_minus_easy": None, "interval": None} for name in ("without_retrieval", "zero_shot")},
     } | split

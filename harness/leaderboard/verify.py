@@ -7,7 +7,8 @@
     derivation    every derived number again, exactly
 
 What the jobs predicted is taken from the evidence; `harness.recheck` goes back to predictions and gold.
-Releases of schema 1 and 2 hold no evidence: of them only sums and differences of the stored scores can be checked.
+A release of an older schema that holds evidence is checked as a present one without what came later (`upgrade.lifted`, `as_of`).
+Releases of schema 1 and 2 hold none: of them only sums and differences of the stored scores can be checked.
 """
 
 import json
@@ -18,9 +19,10 @@ from harness.leaderboard import derive as derivation
 from harness.leaderboard import verify_old
 from harness.leaderboard.complete import Problem, complete, label, length
 from harness.leaderboard.provenance import agreement
-from harness.leaderboard.release import SCHEMAS, content_bytes
+from harness.leaderboard.release import SCHEMAS, WITH_EVIDENCE, content_bytes
 from harness.leaderboard.rows_read import read
 from harness.leaderboard.schema import mismatches
+from harness.leaderboard.upgrade import as_of, lifted
 from harness.store import key_of
 
 SHOWN = 20  # differing leaves of one section in a report
@@ -50,20 +52,31 @@ def problems(data: bytes, sidecar: dict, derive: Derive = derivation.derive) -> 
         yield Problem("the file", "JSON in another spelling, or with a name twice", "the bytes that the harness writes")
     if sidecar.get("content_sha256") != key_of(content):
         yield Problem("sidecar content_sha256", sidecar.get("content_sha256"), key_of(content))
-    if schema != SCHEMAS[-1]:
+    if schema < WITH_EVIDENCE:
         yield from _guarded(verify_old.arithmetic, content)
         return
-    wrong = [Problem(path, found, "as leaderboard/release.schema.json says") for path, found in mismatches(data)]
-    yield from wrong
-    if wrong:
-        return
     found = False
+    for problem in _guarded(_shape, content):
+        found = True
+        yield problem
+    if found:
+        return
+    present = lifted(content)
     for check in (complete, agreement, read, lambda known: _sidecar(known, sidecar)):
-        for problem in _guarded(check, content):
+        for problem in _guarded(check, present):
             found = True
             yield problem
     if not found:
         yield from _guarded(lambda known: _derived(known, derive), content)
+
+
+def _shape(content: dict) -> Iterator[Problem]:
+    """The document is of its schema, and has nothing of a later one."""
+    present = lifted(content)
+    for path, found in mismatches(content_bytes(present)):
+        yield Problem(path, found, "as leaderboard/release.schema.json says")
+    if present is not content:
+        yield from differences(f"schema {content['schema']}", content, as_of(present, content["schema"]))
 
 
 def _guarded(check: Callable[[dict], Iterator[Problem]], content: dict) -> Iterator[Problem]:
@@ -86,9 +99,9 @@ def _sidecar(content: dict, sidecar: dict) -> Iterator[Problem]:
 
 
 def _derived(content: dict, derive: Derive) -> Iterator[Problem]:
-    """Every leaf of every derived section that is not what the evidence gives, SHOWN of each."""
-    known = {name: value for name, value in content.items() if name not in derivation.SECTIONS}
-    again = json.loads(json.dumps(derive(known)))
+    """Every leaf of every derived section that is not what the evidence gives, SHOWN of each; of an older schema what it has."""
+    known = {name: value for name, value in lifted(content).items() if name not in derivation.SECTIONS}
+    again = as_of(json.loads(json.dumps(derive(known))), content["schema"])
     for section in derivation.SECTIONS:
         count = 0
         for count, problem in enumerate(differences(section, content[section], again[section]), start=1):
@@ -115,7 +128,7 @@ def differences(path: str, found: Any, wanted: Any, of: str = "") -> Iterator[Pr
 
 def summary(content: dict) -> str:
     """What `verify` looked at, in one line."""
-    if content["schema"] != SCHEMAS[-1]:
+    if content["schema"] < WITH_EVIDENCE:
         return (
             f"{len(content['gains'])} gains and the averages are differences and means of the scores of {len(content['cells'])} "
             f"cells; the scores cannot be recomputed, since schema {content['schema']} holds no per-example statistics"

