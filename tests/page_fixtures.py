@@ -1,4 +1,4 @@
-"""Releases for the page's tests: the committed ones brought to schema 3's shape, and a large made-up one, every section filled.
+"""Releases for the page's tests: the committed ones in the present shape, and a large made-up one, every section filled.
 
 Intervals and the rest of what resampling gives are made up here from a seed; they test the page, not the statistics.
 """
@@ -35,7 +35,7 @@ def named(code: str) -> dict:
 
 
 def plain(name: str) -> dict:
-    """A committed release in the shape of schema 3, with nothing that its schema did not know."""
+    """A committed release in the shape of the present schema, with nothing that its schema did not know."""
     return upgraded(json.loads((RELEASES / f"{name}.json").read_bytes()))
 
 
@@ -44,7 +44,7 @@ def around(dice: random.Random, value: float, width: float = 2.0) -> list[float]
 
 
 def filled(name: str = "0003-small") -> dict:
-    """A committed release with made-up intervals and difficulties: what schema 3 adds, around real scores and gains."""
+    """A committed release with made-up intervals and difficulties: what schema 1 and 2 lack, around real scores and gains."""
     release, dice = plain(name), random.Random(3)
     for gain in release["gains"]:
         gain["interval"], gain["p"], gain["p_corrected"] = around(dice, gain["gain"]), round(dice.random(), 4), 1.0
@@ -123,7 +123,7 @@ def large(encoders: tuple[str, ...] = ("xlm-roberta-large", "ModernBERT-base"), 
                 cells += [cell(dice, encoder, name, target, seed, lift) for seed in seeds]
             gains += [gain(dice, encoder, name, target, cells) for name in arms]
     release = {
-        "schema": 3,
+        "schema": 4,
         "suite": suite(list(seeds)),
         "encoders": {e: {"version": 1, "pretrained_on": "multilingual", "seen": ["CC-100"], "files": {}} for e in encoders},
         "arms": ARMS,

@@ -154,6 +154,32 @@ def test_the_list_of_gains_and_the_averages_show_the_intervals_of_the_json(visit
     assert [row[1:3] for row in table(tab, "Comparisons within mnli")] == differences
 
 
+def test_averages_over_other_tasks_targets_stand_beside_the_first_where_they_are_fewer(visit, tmp_path):
+    release = made.large(encoders=("e",))
+    for average in release["averages"]:
+        few = average["arm"] == "mnli"
+        targets = average["targets"][few:]
+        average["other_tasks"] = {
+            "gain": average["average_gain"] - few,
+            "interval": [-9, 9],
+            "seed_interval": None,
+            "targets": targets,
+        }
+    old, split = copy.deepcopy(release), release["split"][0]
+    split["other_tasks"] = {"hard_minus_easy": -0.25, "interval": [-1.5, 1.0], "seed_interval": [-3.5, 3.0]}
+    for average in old["averages"]:
+        average["other_tasks"] |= {"gain": average["average_gain"], "targets": average["targets"]}
+    tab = visit(saved(tmp_path, ("0001-old", old), ("0002-new", release)))
+    rows = {row[0]: row[1:3] for row in table(tab, "Average gains") if len(row) > 1}
+    fields = {a["arm"]: [signed(a["average_gain"]), signed(a["other_tasks"]["gain"])] for a in release["averages"]}
+    assert rows == fields and rows["mnli"][0] != rows["mnli"][1]
+    assert tab.get_by_role("radio", name="other tasks’ targets").count() == 1
+    text = tab.locator("#split").inner_text()
+    assert "other tasks’ targets" in text and "[-1.5, +1.0]" in text and "[-3.5, +3.0]" in text
+    tab.select_option("#release", "0001-old")
+    assert "other tasks’ targets" not in tab.locator("main").inner_text()
+
+
 def test_languages_of_a_target_show_the_numbers_of_the_json(visit, board):
     path, releases = board
     release = releases["0003-small"]

@@ -211,10 +211,14 @@ def test_what_the_upgrade_reads_from_rows_is_what_would_be_derived():
         "targets": ["tiny_pairs@golden"],
     }
     assert derived["interval"] is not None
-    for split, new in pairs(content, again, "split"):
-        contrast, same = split["other_tasks"], new["other_tasks"]
-        assert same == {"hard_minus_easy": pytest.approx(contrast["hard_minus_easy"]), "interval": None, "seed_interval": None}
-        assert contrast["interval"] is not None and contrast["hard_minus_easy"] != split["hard_minus_easy"]
+    sides = {side: {"arms": {arm: 1.0}, "average_gain": 1.0} for side, arm in (("easy", "tiny_colour"), ("hard", "feeling"))}
+    content["split"][0] |= sides | {"hard_minus_easy": 2.0, "interval": [1.0, 3.0]}
+    (split,) = upgraded(as_of(content, 3))["split"]
+    difference = pytest.approx(derived["gain"] - by_arm["tiny_colour"][0]["gain"])
+    assert split["other_tasks"] == {"hard_minus_easy": difference, "interval": None, "seed_interval": None}
+    content["split"][0]["hard"]["arms"] = {"tiny_colour": 1.0}  # nothing of their own: what the average says
+    (split,) = upgraded(as_of(content, 3))["split"]
+    assert split["other_tasks"] == {"hard_minus_easy": 2.0, "interval": [1.0, 3.0], "seed_interval": None}
 
 
 def pairs(a: dict, b: dict, section: str) -> Iterator[tuple[dict, dict]]:
@@ -548,6 +552,23 @@ def test_the_flag_same_and_what_follows_stand_in_the_release(whole):
     text = next(average for average in content["averages"] if average["arm"] == "text")
     assert set(text["targets"]) - set(text["other_tasks"]["targets"]) == {"tiny_mood@whole"} & set(text["targets"])
     assert content["arms"]["text"]["cut"]["why"] == "what the target leaves" and content["arms"]["none"]["cut"] is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: next(cell for cell in c["cells"] if "same" in cell["flags"])["flags"].remove("same"),
+        lambda c: c["cells"][0]["flags"].append("same"),
+        lambda c: next(gain for gain in c["gains"] if "same" in gain["flags"])["flags"].remove("same"),
+        lambda c: c["averages"][0]["other_tasks"].update(interval=None),
+        lambda c: c["averages"][0]["other_tasks"]["targets"].pop(),
+        lambda c: c["split"][0]["other_tasks"].update(hard_minus_easy=1.0),
+    ],
+)
+def test_what_follows_from_the_rows_cannot_be_said_otherwise(whole, change):
+    content, sidecar = read(whole)
+    change(content)
+    assert "flags" in (path := found_in(content, sidecar).path) or "other_tasks" in path
 
 
 def test_every_digit_of_a_derived_number_counts(whole):
