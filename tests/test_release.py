@@ -221,6 +221,16 @@ def test_what_the_upgrade_reads_from_rows_is_what_would_be_derived():
     assert split["other_tasks"] == {"hard_minus_easy": 2.0, "interval": [1.0, 3.0], "seed_interval": None}
 
 
+@pytest.mark.parametrize("path", [GOLDEN[PRESENT], *COMMITTED], ids=lambda path: path.stem)
+def test_the_upgrade_gives_other_tasks_targets_as_they_are_derived(path):
+    """Also where a target is common to all arms but that of its own data, as in suite mini."""
+    content = json.loads(path.read_bytes())
+    if content["schema"] == PRESENT:
+        for average, new in pairs(content, upgraded(as_of(content, 3)), "averages"):
+            derived, found = average["other_tasks"], new["other_tasks"]
+            assert found["targets"] == derived["targets"] and found["gain"] == pytest.approx(derived["gain"])
+
+
 def pairs(a: dict, b: dict, section: str) -> Iterator[tuple[dict, dict]]:
     return zip(a[section], b[section], strict=True)
 

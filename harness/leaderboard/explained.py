@@ -23,11 +23,11 @@ def tables(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
 
 def averages(release: dict, encoder: str) -> Table:
     """An arm a row. `seeds`: the t-interval over seeds; below three seeds there is none. Other tasks' targets only where an arm
-    has fewer of them than of all, and how many of all."""
+    has others than all have, and how many."""
     mine = ranked(release, encoder)
-    fewer = any(map(elsewhere, mine))
+    differ = any(map(elsewhere, mine))
     groups = sorted({group for average in mine for group in average["groups"]})
-    cuts = [*["other tasks' targets"] * fewer, "without retrieval", "without English"]
+    cuts = [*["other tasks' targets"] * differ, "without retrieval", "without English"]
     header = ["intermediate", "all targets", "over seeds", *cuts, *groups]
     rows = []
     for average in mine:
@@ -38,16 +38,16 @@ def averages(release: dict, encoder: str) -> Table:
         parts += [(of.get("gain"), of.get("interval")) for of in (average["groups"].get(group, {}) for group in groups)]
         first, *others = [signed(value) + between(interval) for value, interval in parts]
         seeds = between(average["seed_interval"]).strip() or "–"
-        other = [_elsewhere(average)] if fewer else []
+        other = [_elsewhere(average)] if differ else []
         rows.append([shown(release, average["arm"]), first, seeds, *other, *others])
     return header, rows
 
 
 def _elsewhere(average: dict) -> str:
-    """The average over other tasks' targets; where these are fewer than all, of how many."""
+    """The average over other tasks' targets; where these are others than all arms have, how many."""
     other = average["other_tasks"]
-    few = f" ({len(other['targets'])} of {len(average['targets'])})" if elsewhere(average) else ""
-    return signed(other["gain"]) + between(other["interval"]) + few
+    count = f" ({len(other['targets'])} target{'s' * (len(other['targets']) != 1)})" if elsewhere(average) else ""
+    return signed(other["gain"]) + between(other["interval"]) + count
 
 
 def difficulty(release: dict, encoder: str) -> Table:

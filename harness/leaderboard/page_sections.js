@@ -158,15 +158,15 @@ function gainList() {
 }
 
 // Averages
-const elsewhere = (average) => // has fewer targets of other tasks' data than targets
-  known(average.average_gain) && average.other_tasks && average.other_tasks.targets.length < average.targets.length;
+const elsewhere = (average) => // other tasks' targets are others than those of all arms
+  known(average.average_gain) && average.other_tasks && String(average.other_tasks.targets) !== String(average.targets);
 const meanOf = (arm, field, interval) => { // [gain, interval]
   const average = averageOf(arm), other = average.other_tasks || {};
   return field === "other_tasks" ? [other.gain, other.interval] : [average[field], average[interval]];
 };
 function averages() {
-  const list = mine("averages"), common = list[0]?.targets || [], fewer = list.some(elsewhere);
-  const means = MEANS.filter(([field]) => field !== "other_tasks" || fewer);
+  const list = mine("averages"), common = list[0]?.targets || [], differ = list.some(elsewhere);
+  const means = MEANS.filter(([field]) => field !== "other_tasks" || differ);
   if (!list.length) return null;
   const picture = redrawn(([field, interval]) => {
     const line = (arm) => {

@@ -105,7 +105,7 @@ class GroupGain(Strict):
 
 
 class OtherTasks(Strict):
-    """Over the common targets of which the arm trained on no other rows first (flag `same`): an own set for each arm."""
+    """Over an own set of targets for each arm, see `study.other_tasks`: without those that have the flag `same`."""
 
     gain: float | None
     interval: Interval | None

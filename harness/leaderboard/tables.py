@@ -171,8 +171,8 @@ def cuts(release: dict) -> list[str]:
 
 
 def elsewhere(average: dict) -> dict | None:
-    """An arm's average over the targets of other tasks' data, where it has others than the average; None where it is the same,
-    and in old releases, which do not know it."""
+    """An arm's average over other tasks' targets, where these are others than those of the average; None where they are the
+    same, and in old releases, which do not know it."""
     other = average.get("other_tasks")
     return other if other and average["average_gain"] is not None and other["targets"] != average["targets"] else None
 

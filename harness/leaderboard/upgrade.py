@@ -78,14 +78,25 @@ def _with_other_tasks(content: dict) -> dict:
     same = {tuple(cell[n] for n in at) for cell in cells if "same" in cell["flags"]}
     gains = [g | {"flags": sorted([*g["flags"], *["same"] * (tuple(g[n] for n in at) in same)])} for g in content["gains"]]
     known = {tuple(g[n] for n in at): g["gain"] for g in gains if g["counted"]}
-    averages = [average | {"other_tasks": _other_tasks(average, same, known)} for average in content["averages"]]
+    targets = {encoder: _other_targets(content, gains, encoder) for encoder in content["encoders"]}
+    averages = [a | {"other_tasks": _other_tasks(a, targets[a["encoder"]][a["arm"]], known)} for a in content["averages"]]
     split = [one | {"other_tasks": _elsewhere(one, averages)} for one in content["split"]]
     return content | {"cells": cells, "gains": gains, "averages": averages, "split": split}
 
 
-def _other_tasks(average: dict, same: set[tuple], known: dict[tuple, float]) -> dict:
+def _other_targets(content: dict, gains: list[dict], encoder: str) -> dict[str, list[str]]:
+    """arm → targets, by the rule of `study.other_tasks`."""
+    mine = {(gain["arm"], gain["target"]): gain for gain in gains if gain["encoder"] == encoder}
+    own = {at for at, gain in mine.items() if "same" in gain["flags"]}
+    arms = [average["arm"] for average in content["averages"] if average["encoder"] == encoder]
+    counted = {arm: {target for (a, target), gain in mine.items() if a == arm and gain["counted"]} for arm in arms}
+    rivals = [arm for arm in arms if content["arms"][arm]["kind"] in ("task", "mixture") and counted[arm]] or arms
+    fair = [target for target in sorted(content["targets"]) if all(target in counted[a] or (a, target) in own for a in rivals)]
+    return {arm: [target for target in fair if (arm, target) not in own] for arm in arms}
+
+
+def _other_tasks(average: dict, targets: list[str], known: dict[tuple, float]) -> dict:
     at = average["encoder"], average["arm"]
-    targets = [target for target in average["targets"] if (*at, target) not in same]
     if targets == average["targets"]:
         return {"gain": average["average_gain"]} | {n: average[n] for n in ("interval", "seed_interval")} | {"targets": targets}
     whole = all((*at, target) in known for target in targets)

@@ -56,8 +56,8 @@ def _best_average(release: dict, encoder: str) -> dict:
         "unsure": "its interval contains 0, so not told apart from no effect." if between(interval) else "no interval is known.",
     }[tone(interval)]
     if other := elsewhere(best):
-        mean = f"{signed(other['gain'])}{between(other['interval'])} points" if other["targets"] else "no target is left"
-        say += f" Without targets of its own data set: {mean}."
+        mean = f"{signed(other['gain'])}{between(other['interval'])} points" if other["targets"] else "there are none"
+        say += f" Over other tasks' targets ({len(other['targets'])}): {mean}."
     ties = [_shown(release, a["arm"]) for a in rivals if a is not best and set(a.get("tie") or "") & set(best.get("tie") or "")]
     if ties:
         say += f" Tied with {', '.join(ties) if len(ties) <= 3 else f'{len(ties)} others'}."
@@ -142,7 +142,8 @@ def notes(release: dict, encoder: str, fields: list[list[dict]]) -> list[list]:
     common = [f"Over the targets that count in every task: {', '.join(averages[0]['targets']) or 'none'}."] if averages else []
     if any(map(elsewhere, averages)):
         common.append(
-            "Other tasks' targets: without those whose own data set an arm trained on (mark k), so each arm's are its own set."
+            "Other tasks' targets: without those on whose own data an arm trained (marks k and s), with those that count in every"
+            " arm but that of their own data; each arm has its own."
         )
     rows = [
         ["Encoder", known],
