@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 from harness.errors import MissingError, StoreError
 from harness.leaderboard import collect
 from harness.leaderboard.complete import Problem, label
+from harness.leaderboard.release import WITH_EVIDENCE
 from harness.metrics.vectors import pack
 from harness.plan import Plan
 from harness.store import Store
-
-SCHEMA = collect.SCHEMA  # the first with evidence
 
 
 class Rechecked(NamedTuple):
@@ -38,7 +37,7 @@ def recheck(content: dict, plan: Plan, store: Store, progress: Callable[[str], N
     plan    of the same suite with the data on this machine
     raises  StoreError for a release without evidence; MissingError if data or weights are not here
     """
-    if content["schema"] != SCHEMA:
+    if content["schema"] < WITH_EVIDENCE:
         raise StoreError(f"a release of schema {content['schema']} holds no per-example evidence to compare predictions with")
     if plan.blocked:
         raise MissingError("\n".join(plan.blocked))

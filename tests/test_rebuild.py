@@ -1,6 +1,7 @@
 """A release is what its suite gives today: keys and all that is stated exactly, scores within a tolerance for other hardware."""
 
 import json
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -83,6 +84,7 @@ def test_specs_and_code_of_today_lead_to_the_committed_release(tmp_path):
     assert {name: committed()[name] for name in facts} == facts
 
 
+@pytest.mark.skipif(os.environ.get("XSTILTS_FULL") != "1", reason=".ci/run does it with the whole suite: XSTILTS_FULL=1")
 def test_the_committed_release_is_what_eval_gives_today(mini, tmp_path):
     """Trained and scored again: a part of the suite, whose jobs are those of the whole one, key by key."""
     (found,) = map(json.loads, releases(mini).values())

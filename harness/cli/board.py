@@ -179,9 +179,10 @@ def _recheck(content: dict, data: Path, store: Path, encoder_root: Path | None, 
     from harness.data.lock import read_lock
     from harness.errors import MissingError
     from harness.hub import Where
+    from harness.leaderboard.release import WITH_EVIDENCE
     from harness.store import HashIndex, Store
 
-    if content["schema"] != recheck.SCHEMA:
+    if content["schema"] < WITH_EVIDENCE:
         return f"schema {content['schema']} has no evidence to hold against predictions", [], []
     if not store.is_dir():
         raise MissingError(f"{store}: no store here; give --store DIR, the one in which the release was made")

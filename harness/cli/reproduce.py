@@ -118,13 +118,17 @@ def _print_table(verdicts: list, required: list[str]) -> None:
 
     from harness.published import report
 
+    ran = [verdict for verdict in verdicts if verdict.outcome != "not run"]
     table = Table(*report.HEAD)
-    for row in report.rows(verdicts):
+    for row in report.rows(ran):
         table.add_row(*row)
-    console().print(table)
-    for verdict in verdicts:
+    if ran:
+        console().print(table)
+    for verdict in ran:
         for detail in verdict.details:
             print(f"{verdict.check.name}: {detail}")
+    for why, names in report.not_run(verdicts).items():
+        print(f"not run: {', '.join(names)}\n    {why}")
     print(report.tally(verdicts) or "no check was chosen")
     if absent := report.missing(verdicts, required):
         say("required, but not run: " + ", ".join(verdict.check.name for verdict in absent))

@@ -24,6 +24,15 @@ def is_required(verdict: Verdict, required: Sequence[str]) -> bool:
     return verdict.check.name in required or f"level-{verdict.check.level}" in required
 
 
+def not_run(verdicts: Sequence[Verdict]) -> dict[str, list[str]]:
+    """Why checks did not run → their names: many lack the same release."""
+    reasons: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        if verdict.outcome == "not run":
+            reasons.setdefault(verdict.says, []).append(verdict.check.name)
+    return reasons
+
+
 def tally(verdicts: Sequence[Verdict]) -> str:
     """How many came to what: "5 hold, 1 fails, 9 not run"."""
     words = {"holds": "hold", "fails": "fail", "inconclusive": "inconclusive", "not run": "not run"}
