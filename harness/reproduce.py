@@ -34,8 +34,8 @@ class Means:
     releases: list[Path] = field(default_factory=list)
     mock: Path | None = None
     workers: int | None = None
-    _ran: dict[str, dict | str] = field(default_factory=dict)  # suite → content, or why it could not run
-    _sound: dict[Path, list] = field(default_factory=dict)  # release → what is wrong with it
+    # (suite, whether from a release) → its content and what that is called, or why there is none: many checks ask for one
+    _contents: dict[tuple[str, bool], "tuple[dict, str] | HarnessError"] = field(default_factory=dict)
 
 
 def chosen(documents: Sequence[Published], names: Sequence[str], levels: Sequence[int]) -> list[tuple[Check, Published]]:
@@ -57,7 +57,7 @@ def judge(check: Check, document: Published, means: Means) -> Verdict:
         return _submission(check, document, means)
     suite = check.rerun.suite if check.rerun else check.claim.suite
     try:
-        content, name = _release(suite, means) if check.claim or means.releases else _rerun(suite, means)
+        content, name = _content(suite, bool(check.claim or means.releases), means)
     except MissingError as why:
         return Verdict(check, "not run", str(why))
     judged = cells.rerun if check.rerun else claims.claimed
@@ -71,6 +71,19 @@ def _submission(check: Check, document: Published, means: Means) -> Verdict:
     return cells.submission(check, document, scored, str(means.mock.name))
 
 
+def _content(suite: str, stored: bool, means: Means) -> tuple[dict, str]:
+    """A suite's content, of a release or computed now, and what messages call it; made once."""
+    at = suite, stored
+    if at not in means._contents:
+        try:
+            means._contents[at] = (_release if stored else _run)(suite, means)
+        except HarnessError as error:
+            means._contents[at] = error
+    if isinstance(found := means._contents[at], HarnessError):
+        raise found
+    return found
+
+
 def _release(suite: str, means: Means) -> tuple[dict, str]:
     """The newest release of a suite: of those given, else of the board. MissingError if there is none.
 
@@ -80,34 +93,24 @@ def _release(suite: str, means: Means) -> tuple[dict, str]:
     for path in reversed(paths):
         content = means.board.load(path)
         if content["suite"]["name"] == suite:
-            if path not in means._sound:
-                means._sound[path] = verify(path.read_bytes(), means.board.sidecar(path))
-            if problems := means._sound[path]:
+            if problems := verify(path.read_bytes(), means.board.sidecar(path)):
                 raise HarnessError("\n".join([f"{path.stem} does not verify", *map(str, problems)]))
             return upgraded(content), path.stem
     where = "among those of --from" if means.releases else f"in {means.board.releases}"
     raise MissingError(f"no release of suite {suite} {where}; `xstilts-harness eval --suite {suite}` makes one")
 
 
-def _rerun(suite: str, means: Means) -> tuple[dict, str]:
-    """The suite's content, computed here and now (what this store holds already is not computed again)."""
-    if suite not in means._ran:
-        means._ran[suite] = _run(suite, means)
-    if isinstance(found := means._ran[suite], str):
-        raise MissingError(found)
-    return found, "this run"
-
-
-def _run(suite: str, means: Means) -> dict | str:
+def _run(suite: str, means: Means) -> tuple[dict, str]:
+    """The suite, computed here and now (what this store holds already is not computed again). MissingError if it cannot be."""
     if importlib.util.find_spec("torch") is None:
-        return "needs torch; --from RELEASE checks a release of it without"
+        raise MissingError("needs torch; --from RELEASE checks a release of it without")
     means.say(f"running suite {suite}")
     plan = runner.plan_suite(means.catalog, suite, False, None, means.where, means.store)
     try:
         outcome = runner.run_plan(plan, means.store, means.workers, checkpoint_seconds=60.0, keep_weights=False)
     except MissingError as why:
-        return str(why).replace("\n", " ")
-    return runner.content_of(plan, means.catalog, means.store, outcome)
+        raise MissingError(str(why).replace("\n", " ")) from None
+    return runner.content_of(plan, means.catalog, means.store, outcome), "this run"
 
 
 def judge_all(wanted: Sequence[tuple[Check, Published]], means: Means) -> list[Verdict]:

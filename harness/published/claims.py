@@ -116,17 +116,14 @@ def _consistent(claim: Claim, content: dict) -> tuple[Outcome, str]:
 
 
 def _none(claim: Claim, content: dict) -> tuple[Outcome, str]:
-    found = [(arm, t, _gain(claim, content, arm, t)) for arm in claim.arms for t in _targets(claim, content)]
-    arm, target, most = max(found, key=lambda entry: entry[2].high)
-    fails = any(sure.low > claim.margin for *_, sure in found)
-    outcome = "fails" if fails else "holds" if most.high <= claim.margin else "inconclusive"
-    return outcome, f"most: {arm} on {target}, {most}, at most {claim.margin:g} is claimed"
+    pairs = [(arm, target) for arm in claim.arms for target in _targets(claim, content)]
+    return _at_most({f"{arm} on {target}": _gain(claim, content, arm, target) for arm, target in pairs}, claim.margin)
 
 
 def _no_better(claim: Claim, content: dict) -> tuple[Outcome, str]:
     study = Study.of(content, content["cells"], claim.encoder)
     measure(study)
-    than, found = _arm(claim.than, content), []
+    than, found = _arm(claim.than, content), {}
     for arm in (_arm(name, content) for name in claim.arms):
         targets = study.common_of([arm, than])
         a, b = study.average(arm, targets), study.average(than, targets)
@@ -134,11 +131,16 @@ def _no_better(claim: Claim, content: dict) -> tuple[Outcome, str]:
             raise Unknown(f"{arm} and {than} have no average over all targets")
         mine, other = study.per_seed(arm, targets), study.per_seed(than, targets)
         seeds = t_interval([mine[seed] - other[seed] for seed in mine if seed in other])
-        found.append((arm, _sure(a[0] - b[0], interval(a[1] - b[1]), seeds)))
-    arm, most = max(found, key=lambda entry: entry[1].high)
-    fails = any(sure.low > claim.margin for _, sure in found)
-    outcome = "fails" if fails else "holds" if most.high <= claim.margin else "inconclusive"
-    return outcome, f"most: {arm} minus {than}, {most}, at most {claim.margin:g} is claimed"
+        found[f"{arm} minus {than}"] = _sure(a[0] - b[0], interval(a[1] - b[1]), seeds)
+    return _at_most(found, claim.margin)
+
+
+def _at_most(found: dict[str, Sure], margin: float) -> tuple[Outcome, str]:
+    """Whether none of these numbers, by what they are called, is above `margin`."""
+    name = max(found, key=lambda name: found[name].high)
+    fails = any(sure.low > margin for sure in found.values())
+    outcome = "fails" if fails else "holds" if found[name].high <= margin else "inconclusive"
+    return outcome, f"most: {name}, {found[name]}, at most {margin:g} is claimed"
 
 
 _KINDS = {"most": _most, "consistent": _consistent, "none": _none, "no_better": _no_better}
