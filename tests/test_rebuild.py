@@ -241,3 +241,13 @@ def test_compare_from_the_command_line(rig, tmp_path):
     printed = json.loads(said(changed, "--json").stdout)
     assert printed["differences"] == [{"path": "suite.seeds", "before": [1], "after": [2], "of": ""}]
     assert json.loads(said(golden(), "--json").stdout)["byte_identical"] is True
+
+
+def test_a_file_stands_for_a_release_wherever_one_is_named(rig, tmp_path):
+    """No board is needed for what a colleague sent; a path that leads nowhere is looked up on the board, and not found."""
+    path, _ = Board(tmp_path / "sent").add(golden(), {})
+    for command in (["verify", path], ["diff", path, path], ["show", path, "--json"]):
+        done = rig.run(rig.command("leaderboard", *command), tmp_path)
+        assert done.returncode == 0, done.stderr
+    done = rig.run(rig.command("leaderboard", "show", "gone.json", "--board", ROOT / "leaderboard"), tmp_path)
+    assert done.returncode == 2 and "no release 'gone.json'" in done.stderr

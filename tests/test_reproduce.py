@@ -193,7 +193,8 @@ def test_claims_alone_without_a_release_are_never_green(rig, tmp_path):
     ("arguments", "said"),
     [
         (["mteb-tatoeba-minlm"], "no check is called 'mteb-tatoeba-minlm'; did you mean 'mteb-tatoeba-minilm'?"),
-        (["--require", "level-9"], "--require level-9: no check is called so"),
+        (["--require", "level-9"], "--require level-9: no check among those chosen is called so"),
+        (["--level", "2", "--require", "level-1"], "--require level-1: no check among those chosen is called so"),
         (["--from", "0099"], "no release '0099'"),
         (["--published", "nowhere"], "nowhere"),
     ],

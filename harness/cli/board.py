@@ -22,7 +22,7 @@ from harness.cli.app import (
     say,
 )
 
-NAMES = "a number, a name, or a suite (its latest)"
+NAMES = "a number, a name, a suite (its latest), or a file"
 Release = Annotated[str | None, typer.Argument(help=f"{NAMES[0].upper()}{NAMES[1:]}. Default: the latest.")]
 
 
@@ -89,7 +89,7 @@ def leaderboard_diff(
 
 @leaderboard_app.command("compare")
 def leaderboard_compare(
-    before: Annotated[str, typer.Argument(metavar="A", help=f"A release: {NAMES}; or the path of its JSON file.")],
+    before: Annotated[str, typer.Argument(metavar="A", help=f"A release: {NAMES}.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The one to hold against it, of another board perhaps.")],
     tolerance: Annotated[
         float | None,
@@ -109,7 +109,7 @@ def leaderboard_compare(
     from harness.leaderboard.release import Board
 
     shelf, points = Board(board), POINTS if tolerance is None else tolerance
-    a, b = (Path(name) if Path(name).is_file() else shelf.find(name) for name in (before, after))
+    a, b = shelf.find(before), shelf.find(after)
     same = a.read_bytes() == b.read_bytes()
     found = None if same else compare(shelf.load(a), shelf.load(b), points)
     if as_json:
@@ -124,7 +124,9 @@ def leaderboard_compare(
 
 @leaderboard_app.command("verify")
 def leaderboard_verify(
-    releases: Annotated[list[str] | None, typer.Argument(metavar="[RELEASE]...", help="Numbers or names. Default: all.")] = None,
+    releases: Annotated[
+        list[str] | None, typer.Argument(metavar="[RELEASE]...", help="Numbers, names or files. Default: all.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All releases of the board.")] = False,
     data: Annotated[
         Path | None,

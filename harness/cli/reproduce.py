@@ -68,10 +68,10 @@ def reproduce(
 
     documents = spec.load(published or [spec.folder()])
     wanted = chosen(documents, names or [], levels or [])
-    _known(required or [], [check.name for document in documents for check in document.checks])
+    _known(required or [], [check for check, _ in wanted])
     shelf = Board(board)
     means = Means(catalog_of(tasks or []), Store(store), Where(data_root, encoder_root, offline, read_lock(lock)), shelf, say)
-    means.releases, means.mock, means.workers = [_found(name, shelf) for name in releases or []], mock, workers
+    means.releases, means.mock, means.workers = [shelf.find(name) for name in releases or []], mock, workers
     verdicts = judge_all(wanted, means)
     sound = report.sound(verdicts, required or [])
     if ci:
@@ -84,18 +84,15 @@ def reproduce(
         raise typer.Exit(1)
 
 
-def _known(required: list[str], names: list[str]) -> None:
+def _known(required: list[str], wanted: list) -> None:
+    """SpecError for a requirement that no chosen check can meet: a slip of the name, or of what was chosen, would stay green."""
     from harness.errors import SpecError
     from harness.spec.explain import nearest
 
-    known = [*names, "level-1", "level-2", "level-3"]
+    known = {name for check in wanted for name in (check.name, f"level-{check.level}")}
     for name in required:
         if name not in known:
-            raise SpecError(f"--require {name}: no check is called so{nearest(name, known)}")
-
-
-def _found(name: str, shelf) -> Path:
-    return Path(name) if name.endswith(".json") and Path(name).is_file() else shelf.find(name)
+            raise SpecError(f"--require {name}: no check among those chosen is called so{nearest(name, sorted(known))}")
 
 
 def _write(output: Path, verdicts: list, required: list[str], gaps: dict[str, list[str]]) -> None:

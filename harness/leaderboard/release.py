@@ -66,7 +66,9 @@ class Board:
         return f"release {path.stem}" + (f" · MIXED: {len(environments)} environments" if len(environments) > 1 else "")
 
     def find(self, name: str | None) -> Path:
-        """A release by number, file name or suite (its latest); without a name the latest of all."""
+        """A release by number, name or suite (its latest), or any by its file's path; without a name the latest of all."""
+        if name and name.endswith(".json") and Path(name).is_file():
+            return Path(name)
         known = self.list()
         if not known:
             raise SpecError(f"no release in {self.releases}; `xstilts-harness eval --all` makes one")
