@@ -4,6 +4,9 @@ Groups put the alternatives side by side: read the relative column of pytest-ben
 """
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ import torch
 from harness.data import mini
 from harness.data.batching import micro_batches
 from harness.encoder import LoadedEncoder, find
+from harness.engines.process import KEEP_MEMORY
 from harness.families import TRAINED, build
 from harness.hub import Where
 from harness.jobs.evaluate import forward
@@ -84,6 +88,37 @@ def test_update(benchmark, encoder, work, how):
         groups = micro_batches(np.arange(ROWS), lengths, 2048)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
     benchmark.pedantic(_update, (encoder, family, model, features, groups, optimizer), rounds=5, warmup_rounds=1)
+
+
+UPDATES = """
+import torch, transformers
+torch.set_num_threads(1)
+model = transformers.BertModel(transformers.BertConfig(hidden_size=384, num_hidden_layers=6, intermediate_size=1536))
+optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+while input():
+    for micro_batch in range(6):
+        model(torch.arange(256).view(2, 128)).last_hidden_state.square().mean().backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    print("done", flush=True)
+"""
+
+
+@pytest.mark.benchmark(group="one update of 6 x 256 tokens in a worker")
+@pytest.mark.parametrize("memory", ["given back", "kept"])
+def test_memory(benchmark, memory):
+    """A process of its own: glibc reads its tunables when it starts."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLIBC_TUNABLES": KEEP_MEMORY if memory == "kept" else ""}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", UPDATES], env=environment, **pipes) as worker:
+
+        def update():
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+            assert worker.stdout.readline() == "done\n"
+
+        benchmark.pedantic(update, rounds=10, warmup_rounds=2)
+        worker.stdin.write("\n")
 
 
 @pytest.mark.benchmark(group="optimizer step, 22M parameters")
