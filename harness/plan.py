@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.data.locate import ENGLISH, Dataset, Locator, as_text, file_hashes
+from harness.data.locate import ENGLISH, Dataset, Locator, as_text
 from harness.encoder import FoundEncoder, find
 from harness.errors import MissingError, SpecError
 from harness.hub import Where
@@ -116,17 +116,6 @@ class Plan:
             if manifests[key] is None:
                 want(key)
         return sorted((self.jobs[key] for key in wanted if not self.jobs[key].blocked), key=lambda job: job.rank)
-
-    def files_read(self) -> dict[str, list[str]]:
-        """Every split that jobs read, by name: SHA-256 of its files."""
-        found = {}
-        for job in self.jobs.values():
-            body = job.body
-            sets = [*body.get("tests", {}).values(), *body.get("devs", {}).values()]
-            sets += [rows for phase in ("train", "dev") for rows in body.get(phase, {}).values()]
-            sets += [rows for several in body.get("trained", {}).values() for rows in several]
-            found.update((rows["name"], file_hashes(rows["identity"])) for rows in sets)
-        return dict(sorted(found.items()))
 
 
 # Test rows of a language that may stand in training rows before a cell is refused. Intermediate rows favour one arm only.

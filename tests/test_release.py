@@ -54,6 +54,8 @@ arms:
       task: tiny_feeling
       control: masked_lm
       cut: {why: what the target leaves, train: {split: "train[75%:]"}}
+  - name: aside
+    intermediate: {task: tiny_colour, cut: {why: rows of another file, train: {split: dev}, dev: {split: "train[:20]"}}}
 targets: [tiny_mood, tiny_quad, tiny_pairs]
 seeds: [1, 2]
 recipes:
@@ -707,7 +709,7 @@ def tampered(folder: Path, change) -> None:
 def test_recheck_goes_back_to_predictions_and_gold(rig, whole, tmp_path):
     done = rechecked(rig, copied(whole, tmp_path / "same"))
     assert done.returncode == 0, done.stderr
-    assert "0001-whole: sound" in done.stdout and "24 cells scored again from 736 predictions and gold rows" in done.stdout
+    assert "0001-whole: sound" in done.stdout and "30 cells scored again from 920 predictions and gold rows" in done.stdout
 
 
 def test_recheck_finds_what_was_made_up_consistently(rig, whole, tmp_path):
@@ -822,7 +824,7 @@ def test_csv_has_one_number_a_row(rig, whole, tmp_path):
     for gain in content["gains"]:
         row = gains[gain["arm"], gain["target"], ""]
         assert float(row["gain"]) == gain["gain"] and [float(row["low"]), float(row["high"])] == gain["interval"]
-    assert {row["arm"] for row in tables["difficulty"]} == {"tiny_colour"}
+    assert {row["arm"] for row in tables["difficulty"]} == {"tiny_colour", "aside"}
 
 
 def test_eval_results_are_the_hubs_own_format(rig, tmp_path):
@@ -861,7 +863,7 @@ def test_verify_says_what_it_checked_and_what_is_wrong(rig, whole, tmp_path):
     verify_it = rig.command("leaderboard", "verify", "--board", folder / "leaderboard")
     done = rig.run(verify_it, tmp_path)
     assert done.returncode == 0 and done.stderr == ""
-    assert re.search(r"0001-whole: sound · \d+ numbers recomputed from 736 examples; 24 cells complete, 64 keys", done.stdout)
+    assert re.search(r"0001-whole: sound · [\d,]+ numbers recomputed from 920 examples; 30 cells complete, 81 keys", done.stdout)
     (path,) = Board(folder / "leaderboard").list()
     content, sidecar = rehashed(*read(folder))
     content["averages"][0]["average_gain"] += 1

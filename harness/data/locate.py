@@ -217,14 +217,6 @@ def union(name: str, members: list[Dataset], cap: int | None) -> Dataset:
     return Dataset(name, identity, [member.location for member in members], missing)
 
 
-def file_hashes(identity: dict) -> list[str]:
-    """SHA-256 of every file that a dataset is read from."""
-    if "missing" in identity:
-        return []
-    members = [sha for member in identity.get("union", []) for sha in file_hashes(member)]
-    return members + [sha for part in identity.get("parts", []) for sha in part["sha256"]]
-
-
 def _fill(source: Source, language: str) -> dict[str, str]:
     """What {language} and {name} stand for in a source."""
     return {"language": language, "name": source.names.get(language, language)}

@@ -6,6 +6,7 @@ No times, paths or environment: the same results give the same bytes.
 """
 
 from harness.leaderboard.derive import derive
+from harness.leaderboard.evidence import hashes
 from harness.leaderboard.units import joint_units, of_blocks
 from harness.metrics import ADDITIVE, GOLD_SIDE
 from harness.metrics.vectors import pack
@@ -64,9 +65,25 @@ def declared(plan: Plan, catalog: Catalog) -> dict:
         "arms": {arm.name: _arm(arm, plan, catalog) for arm in suite.arms},
         "targets": targets,
         "languages": {language: language_facts(language) for language in languages},
-        "data": plan.files_read(),
+        "data": _files_read(plan),
         **_jobs(plan),
     }
+
+
+def _files_read(plan: Plan) -> dict[str, list[str]]:
+    """Every split that jobs read, by name: SHA-256 of its files. Where an arm's own cut reads others, those are "... 2"."""
+    found: dict[str, list[str]] = {}
+    for job in plan.jobs.values():
+        body = job.body
+        sets = [*body.get("tests", {}).values(), *body.get("devs", {}).values()]
+        sets += [rows for phase in ("train", "dev") for rows in body.get(phase, {}).values()]
+        sets += [rows for several in body.get("trained", {}).values() for rows in several]
+        for rows in sets:
+            name, files, count = rows["name"], hashes(rows["identity"]), 1
+            while found.setdefault(name, files) != files:
+                count += 1
+                name = f"{rows['name']} {count}"
+    return dict(sorted(found.items()))
 
 
 def _jobs(plan: Plan) -> dict:
