@@ -24,6 +24,17 @@ def test_relative_links_resolve(page):
     assert not [target for target in targets if not (page.parent / target).exists()]
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/study.md"])
+def test_numbers_with_intervals_are_those_of_the_board(page):
+    """What a page says of a release is what `leaderboard build` rendered from it, to the digit: each interval, and each line of a
+    table that has one, stands in leaderboard/README.md."""
+    board = " ".join((ROOT / "leaderboard" / "README.md").read_text(encoding="utf-8").split())
+    text = (ROOT / page).read_text(encoding="utf-8")
+    said = re.findall(r"[+±-]\d+\.\d \[[^]]*\]", text)
+    said += [" ".join(line.split()) for line in text.splitlines() if line.startswith("|") and re.search(r"\[[+±-]\d", line)]
+    assert [number for number in said if number not in board] == []
+
+
 @pytest.fixture(scope="module")
 def known():
     """Help texts by command, asked once each."""

@@ -92,7 +92,8 @@ def best(release: dict, encoder: str) -> Table:
 
 
 def slices(release: dict, encoder: str, by: str) -> Table:
-    """An arm a row, a slice a column, with how many pairs of target and language it is the mean of."""
+    """An arm a row, a slice a column, with how many pairs of target and language it is the mean of. Intervals where they fit:
+    of the few shares of unknown pieces, not of the many families and scripts (a release holds them)."""
     mine = [one for one in release["slices"] if (one["encoder"], one["by"]) == (encoder, by)]
     points = {one["value"]: one["points"] for one in mine}
     gains = {(one["arm"], one["value"]): one for one in mine}
@@ -100,5 +101,6 @@ def slices(release: dict, encoder: str, by: str) -> Table:
     for average in ranked(release, encoder):
         of = [gains.get((average["arm"], value)) for value in points]
         if any(of):
-            rows.append([shown(release, average["arm"]), *(signed(one["gain"]) if one else "–" for one in of)])
+            said = (one and signed(one["gain"]) + between(one["interval"] if by == "unknown" else None) for one in of)
+            rows.append([shown(release, average["arm"]), *(text or "–" for text in said)])
     return ["intermediate", *(f"{value} ({n})" for value, n in points.items())], rows
