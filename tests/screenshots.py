@@ -1,6 +1,7 @@
-"""Pictures of the leaderboard's page, light and dark, wide and narrow, and as printed: `python -m tests.screenshots OUT [PAGE]`.
+"""Pictures of the leaderboard's page, light and dark, wide and narrow, as printed, and of the study's charts.
 
-PAGE is leaderboard/index.html unless said. Needs Chromium and playwright; the tests of the page use the same browser.
+`python -m tests.screenshots OUT [PAGE]`; PAGE is leaderboard/index.html unless said.
+Needs Chromium and playwright; the tests of the page use the same browser.
 """
 
 import shutil
@@ -59,7 +60,27 @@ def take(page_file: Path, folder: Path, whole: bool = False) -> list[Path]:
     return made
 
 
+def charts(page_file: Path, folder: Path, suite: str) -> list[Path]:
+    """Write every chart of the newest release of a suite as a picture of its own, the averages over other tasks' targets."""
+    releases = sorted(page_file.parent.glob(f"releases/[0-9]*-{suite}.json"))
+    made = []
+    with browser() as opened:
+        page = opened.new_page(viewport={"width": 1000, "height": 1500}, color_scheme="light", device_scale_factor=1.5)
+        for release in releases[-1:]:
+            page.goto(f"{page_file.resolve().as_uri()}#release {release.stem}")
+            page.wait_for_selector(".chart svg")
+            other = page.get_by_label("other tasks", exact=False)
+            if other.count():
+                other.first.check()
+            page.wait_for_timeout(500)
+            for node in page.query_selector_all(".chart"):
+                made.append(folder / f"{suite}-{node.get_attribute('data-chart')}.png")
+                node.screenshot(path=made[-1])
+    return made
+
+
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    print(*take(Path(sys.argv[2] if len(sys.argv) == 3 else "leaderboard/index.html"), Path(sys.argv[1])), sep="\n")
+    shown, out = Path(sys.argv[2] if len(sys.argv) == 3 else "leaderboard/index.html"), Path(sys.argv[1])
+    print(*take(shown, out), *charts(shown, out, "study"), *charts(shown, out, "study-e5"), sep="\n")

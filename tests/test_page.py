@@ -348,6 +348,16 @@ def test_the_mouse_gets_tips_from_cells_and_charts(visit, board):
     tab.wait_for_function("(old) => !['', old].includes(document.querySelector('[data-chart=averages]').innerHTML)", arg=before)
 
 
+def test_every_chart_says_what_its_numbers_count(visit, board):
+    tab = visit(board[0])
+    tab.wait_for_selector("[data-chart=unknown] svg")
+    drawn = tab.locator("[data-chart]")
+    assert drawn.count() >= 5
+    for i in range(drawn.count()):
+        titles = drawn.nth(i).locator(".role-axis-title").all_text_contents()
+        assert any("points" in title for title in titles), drawn.nth(i).get_attribute("data-chart")
+
+
 # Looks
 
 

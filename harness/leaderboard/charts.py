@@ -138,7 +138,8 @@ def scatter() -> dict:
         "axis": {"title": {"expr": "measure"}},
         "scale": {"zero": False, "nice": False, "padding": 24},
     }
-    y = _gain("gain", "average gain, points")
+    title = "average gain, points"
+    y = _gain("gain", title)
     colour = {"field": "bucket", "type": "nominal", "legend": None, "scale": BUCKET}
     return _chart(
         "Average gain against difficulty of the intermediate task",
@@ -148,7 +149,7 @@ def scatter() -> dict:
             ZERO | {"encoding": {"y": {"field": "zero", "type": "quantitative"}}},
             {
                 "mark": {"type": "rule", "aria": False, "opacity": 0.45},
-                "encoding": {"x": x, "y": _gain("lo"), "y2": {"field": "hi"}, "color": colour},
+                "encoding": {"x": x, "y": _gain("lo", title), "y2": {"field": "hi"}, "color": colour},
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 90},
@@ -184,6 +185,7 @@ def unknown() -> dict:
         "axis": {"title": "pieces not in the vocabulary, %", "values": [0, 1, 5, 10, 25, 50, 100]},
         "scale": {"type": "symlog", "constant": 1, "zero": True, "nice": False},
     }
+    title = "gain, points"
     return _chart(
         "Gain in each language against its share of unknown pieces",
         height=260,
@@ -191,15 +193,15 @@ def unknown() -> dict:
             ZERO | {"encoding": {"y": {"field": "zero", "type": "quantitative"}}},
             {
                 "mark": {"type": "rule", "aria": False, "strokeWidth": 1, "opacity": 0.5},
-                "encoding": {"x": x, "y": _gain("lo"), "y2": {"field": "hi"}, "color": TONE},
+                "encoding": {"x": x, "y": _gain("lo", title), "y2": {"field": "hi"}, "color": TONE},
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 45, "opacity": 0.85},
-                "encoding": {"x": x, "y": _gain("gain", "gain, points"), "color": TONE, **SAID},
+                "encoding": {"x": x, "y": _gain("gain", title), "color": TONE, **SAID},
             },
             {
                 "mark": {"type": "text", "aria": False, "fontSize": 11, "align": "left", "dx": 7, "color": "var(--muted)"},
-                "encoding": {"x": x, "y": _gain("gain"), "text": {"field": "label", "type": "nominal"}},
+                "encoding": {"x": x, "y": _gain("gain", title), "text": {"field": "label", "type": "nominal"}},
             },
         ],
     )
