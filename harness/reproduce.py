@@ -12,6 +12,7 @@ from harness import runner, scoring
 from harness.errors import HarnessError, MissingError, SpecError
 from harness.hub import Where
 from harness.leaderboard.release import Board
+from harness.leaderboard.study import Study
 from harness.leaderboard.upgrade import upgraded
 from harness.leaderboard.verify import verify
 from harness.published import arithmetic, cells, claims
@@ -34,8 +35,17 @@ class Means:
     releases: list[Path] = field(default_factory=list)
     mock: Path | None = None
     workers: int | None = None
-    # (suite, whether from a release) → its content and what that is called, or why there is none: many checks ask for one
-    _contents: dict[tuple[str, bool], "tuple[dict, str] | HarnessError"] = field(default_factory=dict)
+    # (suite, whether from a release) → what was found, or why there is nothing: many checks ask for one
+    _contents: dict[tuple[str, bool], "Found | HarnessError"] = field(default_factory=dict)
+
+
+@dataclass
+class Found:
+    """A suite's content, what messages call it, and its encoders as claims measure them."""
+
+    content: dict
+    name: str
+    studies: dict[str, Study] = field(default_factory=dict)
 
 
 def chosen(documents: Sequence[Published], names: Sequence[str], levels: Sequence[int]) -> list[tuple[Check, Published]]:
@@ -57,11 +67,12 @@ def judge(check: Check, document: Published, means: Means) -> Verdict:
         return _submission(check, document, means)
     suite = check.rerun.suite if check.rerun else check.claim.suite
     try:
-        content, name = _content(suite, bool(check.claim or means.releases), means)
+        found = _content(suite, bool(check.claim or means.releases), means)
     except MissingError as why:
         return Verdict(check, "not run", str(why))
-    judged = cells.rerun if check.rerun else claims.claimed
-    return judged(check, document, content, name)
+    if check.rerun:
+        return cells.rerun(check, document, found.content, found.name)
+    return claims.claimed(check, document, found.content, found.name, found.studies)
 
 
 def _submission(check: Check, document: Published, means: Means) -> Verdict:
@@ -71,12 +82,12 @@ def _submission(check: Check, document: Published, means: Means) -> Verdict:
     return cells.submission(check, document, scored, str(means.mock.name))
 
 
-def _content(suite: str, stored: bool, means: Means) -> tuple[dict, str]:
-    """A suite's content, of a release or computed now, and what messages call it; made once."""
+def _content(suite: str, stored: bool, means: Means) -> Found:
+    """A suite's content, of a release or computed now; made once."""
     at = suite, stored
     if at not in means._contents:
         try:
-            means._contents[at] = (_release if stored else _run)(suite, means)
+            means._contents[at] = Found(*(_release if stored else _run)(suite, means))
         except HarnessError as error:
             means._contents[at] = error
     if isinstance(found := means._contents[at], HarnessError):
@@ -105,8 +116,8 @@ def _run(suite: str, means: Means) -> tuple[dict, str]:
     if importlib.util.find_spec("torch") is None:
         raise MissingError("needs torch; --from RELEASE checks a release of it without")
     means.say(f"running suite {suite}")
-    plan = runner.plan_suite(means.catalog, suite, False, None, means.where, means.store)
     try:
+        plan = runner.plan_to_run(means.catalog, suite, False, None, means.where, means.store, [], means.say)
         outcome = runner.run_plan(plan, means.store, means.workers, checkpoint_seconds=60.0, keep_weights=False)
     except MissingError as why:
         raise MissingError(str(why).replace("\n", " ")) from None

@@ -6,7 +6,7 @@ The command line calls these and prints; everything they need is an argument.
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import harness
@@ -14,7 +14,7 @@ from harness.engines import ENGINES
 from harness.engines.drive import Outcome, check, drive
 from harness.engines.progress import Progress
 from harness.errors import HarnessError, MissingError, RefusedError
-from harness.hub import Where
+from harness.hub import Where, fetch
 from harness.leaderboard import collect, release, render
 from harness.leaderboard.upgrade import upgraded
 from harness.plan import Job, Plan, make_plan
@@ -37,6 +37,32 @@ def plan_suite(
     if limit:
         chosen = with_limit(chosen, limit)
     return make_plan(chosen, catalog, where, HashIndex(store.root / "index" / "files.json"))
+
+
+def plan_to_run(
+    catalog: Catalog,
+    suite: str,
+    everything: bool,
+    limit: int | None,
+    where: Where,
+    store: Store,
+    left_out: Sequence[str],
+    say: Callable[[str], None],
+) -> Plan:
+    """`plan_suite`, after what is not here was downloaded if it may be; `say` hears of that, and of what failed.
+
+    raises  as `hub.fetch`
+    """
+
+    def plan() -> Plan:
+        return plan_suite(catalog, suite, everything, limit, where, store, left_out)
+
+    found = plan()
+    if where.wanted and where.may_fetch:
+        for line in fetch(where, say):
+            say(line)
+        found = plan()
+    return found
 
 
 def run_plan(plan: Plan, store: Store, workers: int | None, checkpoint_seconds: float, keep_weights: bool) -> Outcome:

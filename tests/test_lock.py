@@ -219,6 +219,32 @@ def test_eval_fetches_by_itself_and_plan_does_not(world):
     assert not world.lock.exists()  # a lock is written by whoever asks for one
 
 
+PUBLISHED = """
+published: mine
+version: 1
+about: birds
+paper: {title: t, url: "https://example.org"}
+sources: {me: nobody}
+tables:
+  birds:
+    {title: t, split: test, protocol: p, decimals: 1, provenance: verbatim, source: me, cells: {en: {accuracy: 50.0}}}
+checks:
+  - {name: birds, says: s, why: w, rerun: {suite: birds_suite, encoder: tiny-hub, target: birds, table: birds, tolerance: 50.0}}
+"""
+
+
+def test_reproduce_fetches_what_it_runs_as_eval_does(world):
+    (world.specs.parent / "mine.yaml").write_text(PUBLISHED)
+    command = "reproduce", "birds", "--published", world.specs.parent / "mine.yaml", "--workers", "1"
+    offline = world.run(*command, "--offline")
+    assert offline.returncode == 1 and "not run: birds" in offline.stdout
+    assert not world.hub.asked
+    done = world.run(*command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 hold" in done.stdout
+    assert sorted(path for path in world.hub.downloads() if path.endswith(".parquet")) == WANTED
+
+
 def test_what_no_hub_has_is_said_plainly(world):
     done = world.run("data", "fetch", "birds", "ccg", "bucc2018")
     assert done.returncode == 3

@@ -18,6 +18,7 @@ from harness.errors import SpecError
 from harness.hub import Where
 from harness.published import arithmetic, claims, spec
 from harness.published.spec import Check, Published
+from harness.published.verdict import Verdict
 from harness.spec.catalog import Catalog
 
 SHARED = ROOT.parent / "shared"
@@ -264,7 +265,11 @@ def release(gains: dict[str, dict[str, list[int]]], base: int = 100) -> dict:
 
 
 def verdict(content: dict, kind: str, **how) -> str:
-    return claims.claimed(*claim(kind, **how), content, "a release").outcome
+    return judged(content, kind, **how).outcome
+
+
+def judged(content: dict, kind: str, **how) -> Verdict:
+    return claims.claimed(*claim(kind, **how), content, "a release", {})
 
 
 STRONG = release({"a": {"x": [40, 41, 42], "y": [200, 201, 202]}, "b": {"x": [0, 1, 2], "y": [160, 161, 162]}})
@@ -281,15 +286,38 @@ def test_an_average_gain_is_equivalent_by_its_margin(printed, margin, outcome):
 
 def test_fewer_than_three_seeds_conclude_nothing():
     two = release({"a": {"x": [40, 41], "y": [200, 201]}})
-    found = claims.claimed(*claim("gain", arm="a", printed=30.1, margin=6.0), two, "r")
+    found = judged(two, "gain", arm="a", printed=30.1, margin=6.0)
     assert (found.outcome, "fewer than three seeds" in found.says) == ("inconclusive", True)
 
 
+def flagged(flag: str) -> dict:
+    """Arm a gains 10.25 and 50.25 points; its cells on y carry a flag."""
+    content = release({"a": {"x": [40, 41, 42], "y": [200, 201, 202]}, "b": {"x": [0, 1, 2], "y": [0, 1, 2]}})
+    for cell in content["cells"]:
+        if (cell["arm"], cell["target"]) == ("a", "y"):
+            cell["flags"].append(flag)
+    return content
+
+
 def test_an_average_that_leaves_a_target_out_is_not_the_papers():
-    content = release({"a": {"x": [40, 41, 42], "y": [200, 201, 202]}})
-    content["averages"][0] |= {"targets": ["x"]}
-    found = claims.claimed(*claim("gain", arm="a", printed=30.3, margin=6.0), content, "r")
+    found = judged(flagged("unlearned"), "gain", arm="a", printed=30.3, margin=6.0)
     assert (found.outcome, "leaves out y" in found.says) == ("inconclusive", True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "how", "outcome"),
+    [
+        ("gain", {"arm": "a", "printed": 30.3, "margin": 6.0}, "holds"),
+        ("gain", {"arm": "a", "printed": 10.3, "margin": 6.0}, "fails"),  # what x alone gains
+        ("most", {"arms": ["a"], "targets": ["y"]}, "holds"),
+        ("consistent", {"arms": ["a"], "targets": ["y"]}, "holds"),
+        ("none", {"arms": ["a"], "targets": ["y"], "margin": 1.0}, "fails"),
+        ("no_better", {"arms": ["b"], "than": "a", "margin": 1.0}, "holds"),
+    ],
+)
+def test_a_paper_counts_what_it_trained_on_shared_rows(kind, how, outcome):
+    """As X-STILTs does: MNLI before XNLI, whose training set is MNLI, and SQuAD before XQuAD and MLQA."""
+    assert verdict(flagged("shared"), kind, **how) == outcome
 
 
 def test_targets_that_gain_most():
@@ -338,7 +366,7 @@ def test_a_baselines_score():
 )
 def test_what_a_release_does_not_have_concludes_nothing(how, said):
     kind = how.pop("kind")
-    found = claims.claimed(*claim(kind, **how), STRONG, "r")
+    found = judged(STRONG, kind, **how)
     assert (found.outcome, said in found.says) == ("inconclusive", True)
 
 

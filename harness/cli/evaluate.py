@@ -51,7 +51,7 @@ def evaluate(
     """Run a suite: train, evaluate, write a release. The same command resumes and does only what is missing."""
     from harness import runner
     from harness.data.lock import read_lock
-    from harness.hub import Where, fetch
+    from harness.hub import Where
     from harness.leaderboard.release import Board
     from harness.leaderboard.render import print_release
     from harness.store import Store
@@ -59,14 +59,11 @@ def evaluate(
     _first_line(suite, as_json)
     catalog, opened = catalog_of(tasks or []), Store(store)
     where = Where(data_root, encoder_root, offline, read_lock(lock))
-    plan = runner.plan_suite(catalog, suite, everything, limit, where, opened, left_out or [])
+    asked = catalog, suite, everything, limit, where, opened, left_out or []
     if dry_run:
-        _print_plan(plan, opened, as_json)
+        _print_plan(runner.plan_suite(*asked), opened, as_json)
         return
-    if where.wanted and where.may_fetch:
-        for line in fetch(where, say):
-            say(line)
-        plan = runner.plan_suite(catalog, suite, everything, limit, where, opened, left_out or [])
+    plan = runner.plan_to_run(*asked, say)
     outcome = runner.run_plan(plan, opened, workers, checkpoint_seconds, keep_weights)
     for line in runner.refusals(outcome):
         say(line)

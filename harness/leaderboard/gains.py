@@ -11,7 +11,7 @@ from harness.leaderboard.evidence import mean
 from harness.leaderboard.statistics import holm, interval, rounded, t_interval, two_sided
 from harness.leaderboard.study import Study
 
-EXCLUDING = {"shared", "leak", "placeholder", "unlearned"}
+EXCLUDING = frozenset({"shared", "leak", "placeholder", "unlearned"})
 SIGNIFICANT = 0.05
 _UNKNOWN: dict = {
     **dict.fromkeys(("gain", "english", "zero_shot", "above_floor", "centred", "interval", "seed_interval", "p", "p_corrected")),
@@ -21,15 +21,18 @@ _UNKNOWN: dict = {
 }
 
 
-def measure(study: Study) -> list[dict]:
-    """All gains of an encoder, target by target within each arm; fills `study.gains` and `study.replicates`."""
+def measure(study: Study, excluding: frozenset[str] = EXCLUDING) -> list[dict]:
+    """All gains of an encoder, target by target within each arm; fills `study.gains` and `study.replicates`.
+
+    excluding  the flags with which a gain does not count
+    """
     for target in study.targets:
         pairs = {arm: found for arm in study.arms if (found := study.pairs(arm, target))}
         languages = {arm: _languages(found) for arm, found in pairs.items()}
         known = {arm: [seed for seed, _, _ in found] for arm, found in pairs.items() if languages[arm]}
         replicates = study.sample(target, known, languages) if known else {}
         for arm, found in pairs.items():
-            study.gains[arm, target] = _flags(study, arm, target, found)
+            study.gains[arm, target] = _flags(study, arm, target, found, excluding)
             if arm in known:
                 study.replicates[arm, target] = replicates[arm]
                 study.gains[arm, target] |= _gain(study, arm, target, languages[arm])
@@ -44,10 +47,10 @@ def _languages(pairs: list[tuple]) -> list[str]:
     return sorted(set.intersection(*scored))
 
 
-def _flags(study: Study, arm: str, target: str, pairs: list[tuple]) -> dict:
+def _flags(study: Study, arm: str, target: str, pairs: list[tuple], excluding: frozenset[str]) -> dict:
     flags = sorted({flag for _, cell, base in pairs for flag in cell["flags"] + base["flags"]})
-    excluding = EXCLUDING - ({"unlearned"} & set(study.content["suite"]["waives"]))
-    counted = bool(_languages(pairs)) and not excluding & set(flags)
+    waived = {"unlearned"} & set(study.content["suite"]["waives"])
+    counted = bool(_languages(pairs)) and not (excluding - waived) & set(flags)
     return {"encoder": study.encoder, "arm": arm, "target": target, "flags": flags, "counted": counted} | _UNKNOWN
 
 
