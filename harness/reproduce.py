@@ -11,7 +11,7 @@ from pathlib import Path
 from harness import runner, scoring
 from harness.errors import HarnessError, MissingError, SpecError
 from harness.hub import Where
-from harness.leaderboard.release import Board
+from harness.leaderboard.release import WITH_EVIDENCE, Board
 from harness.leaderboard.study import Study
 from harness.leaderboard.upgrade import upgraded
 from harness.leaderboard.verify import verify
@@ -72,7 +72,15 @@ def judge(check: Check, document: Published, means: Means) -> Verdict:
         return Verdict(check, "not run", str(why))
     if check.rerun:
         return cells.rerun(check, document, found.content, found.name)
-    return claims.claimed(check, document, found.content, found.name, found.studies)
+    return claims.claimed(check, document, found.content, found.name, found.studies, _targets(suite, means.catalog))
+
+
+def _targets(suite: str, catalog: Catalog) -> set[str] | None:
+    """What a release of the suite as its YAML has it shows as targets; None where the catalog has no such suite."""
+    if suite not in catalog.suites:
+        return None
+    whole = catalog.suite(suite)
+    return {whole.shown_name(catalog.task(name)) for name in whole.targets}
 
 
 def _submission(check: Check, document: Published, means: Means) -> Verdict:
@@ -98,12 +106,14 @@ def _content(suite: str, stored: bool, means: Means) -> Found:
 def _release(suite: str, means: Means) -> tuple[dict, str]:
     """The newest release of a suite: of those given, else of the board. MissingError if there is none.
 
-    Its numbers are computed again from its own evidence first: HarnessError where they are not what it says.
+    Its numbers are computed again from its own evidence first: HarnessError where they are not what it says, or it holds none.
     """
     paths = means.releases or means.board.list()
     for path in reversed(paths):
         content = means.board.load(path)
         if content["suite"]["name"] == suite:
+            if content["schema"] < WITH_EVIDENCE:
+                raise HarnessError(f"{path.stem} holds no evidence, so nothing in it can be computed again")
             if problems := verify(path.read_bytes(), means.board.sidecar(path)):
                 raise HarnessError("\n".join([f"{path.stem} does not verify", *map(str, problems)]))
             return upgraded(content), path.stem

@@ -251,7 +251,7 @@ def release(gains: dict[str, dict[str, list[int]]], base: int = 100) -> dict:
     """arm → target → how many more of 400 rows are right in each of the seeds, in both languages."""
     names = list(dict.fromkeys(name for of in gains.values() for name in of))
     seeds = [1, 2, 3][: len(next(iter(next(iter(gains.values())).values())))]
-    made = Release({name: an_arm(of=name) for name in gains}, {name: target() for name in names}, seeds=seeds)
+    made = Release({name: an_arm(of=name) for name in gains}, {name: target() for name in names}, seeds=seeds, left_out=[])
     for name in names:
         for i, seed in enumerate(seeds):
             made.cell("none", name, {"en": right(base, ROWS), "sw": right(base, ROWS)}, seed=seed)
@@ -269,7 +269,7 @@ def verdict(content: dict, kind: str, **how) -> str:
 
 
 def judged(content: dict, kind: str, **how) -> Verdict:
-    return claims.claimed(*claim(kind, **how), content, "a release", {})
+    return claims.claimed(*claim(kind, **how), content, "a release", {}, set(content["targets"]))
 
 
 STRONG = release({"a": {"x": [40, 41, 42], "y": [200, 201, 202]}, "b": {"x": [0, 1, 2], "y": [160, 161, 162]}})
@@ -302,6 +302,23 @@ def flagged(flag: str) -> dict:
 def test_an_average_that_leaves_a_target_out_is_not_the_papers():
     found = judged(flagged("unlearned"), "gain", arm="a", printed=30.3, margin=6.0)
     assert (found.outcome, "leaves out y" in found.says) == ("inconclusive", True)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "targets", "said"),
+    [
+        (["ccg"], {"x", "y"}, "left out ccg"),
+        ([], {"x", "y", "z"}, "without z"),
+        ([], {"x"}, "beyond it y"),
+        ([], {"x@s", "y"}, "without x@s; beyond it x"),
+        ([], None, "no suite is called s here"),
+    ],
+)
+def test_a_part_of_the_papers_experiment_or_more_than_it_concludes_nothing(left_out, targets, said):
+    content = STRONG | {"suite": STRONG["suite"] | {"left_out": left_out}}
+    how = {"arm": "a", "printed": 30.3, "margin": 6.0}
+    found = claims.claimed(*claim("gain", **how), content, "a release", {}, targets)
+    assert (found.outcome, found.says) == ("inconclusive", f"not the suite as committed: {said}")
 
 
 @pytest.mark.parametrize(

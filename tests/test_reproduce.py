@@ -9,9 +9,14 @@ import pytest
 import yaml
 from conftest import ROOT, Rig
 
+from harness import reproduce
+from harness.hub import Where
+from harness.leaderboard.release import Board, content_bytes
 from harness.published import report, spec
 from harness.published.spec import Check
 from harness.published.verdict import Verdict
+from harness.spec.catalog import Catalog
+from harness.store import Store, key_of
 
 SHARED = ROOT.parent / "shared"
 MOCK = SHARED / "oracles" / "xtreme_mock"
@@ -144,17 +149,55 @@ def test_a_changed_printed_digit_fails(rig, torchless, published, tmp_path):
 
 
 def test_a_changed_digit_of_the_release_fails(rig, torchless, tmp_path):
-    """Its numbers are computed again from its evidence before they are compared."""
+    """Its numbers are computed again from its evidence before they are compared; its file and sidecar are in order."""
     board = tmp_path / "board"
     (board / "releases").mkdir(parents=True)
     (release,) = (ROOT / "leaderboard" / "releases").glob("*-mteb-tatoeba.json")
     content = json.loads(release.read_text())
     content["cells"][0]["languages"]["af"]["metrics"]["accuracy"] += 0.1
-    (board / "releases" / release.name).write_text(json.dumps(content))
+    sidecar = json.loads(release.with_suffix(".env.json").read_text()) | {"content_sha256": key_of(content)}
+    (board / "releases" / release.name).write_bytes(content_bytes(content))
+    (board / "releases" / release.name).with_suffix(".env.json").write_bytes(content_bytes(sidecar))
     done = from_release(rig, torchless, tmp_path, board=board)
     assert done.returncode == 1
     found = checks(done)["mteb-tatoeba-minilm"]
     assert (found["outcome"], "does not verify" in found["found"]) == ("fails", True)
+    assert len(found["details"]) == 1
+    assert "cells[0].languages.af.metrics.accuracy" in found["details"][0]
+
+
+def means(tmp_path: Path, *releases: str) -> reproduce.Means:
+    """Of the committed board, these releases."""
+    board = Board(ROOT / "leaderboard")
+    known = reproduce.Means(Catalog.load([]), Store(tmp_path / "store"), Where(offline=True), board, print)
+    known.releases = [board.find(name) for name in releases]
+    return known
+
+
+@pytest.mark.parametrize("kind", ["rerun", "claim"])
+def test_a_release_without_evidence_fails(tmp_path, kind):
+    """Nothing in it can be computed again, so whoever types its numbers would pass."""
+    old = json.loads((ROOT / "leaderboard" / "releases" / "0003-small.json").read_text())
+    encoder, target = next(iter(old["encoders"])), next(iter(old["targets"].values()))["task"]
+    how = {
+        "rerun": {"suite": "small", "encoder": encoder, "target": target, "table": "t"},
+        "claim": {"kind": "consistent", "suite": "small", "encoder": encoder, "arms": ["mnli"], "targets": [target]},
+    }
+    check = Check.model_validate({"name": "c", "says": "s", "why": "w", kind: how[kind]})
+    document = next(iter(spec.load([spec.folder()])))
+    (found,) = reproduce.judge_all([(check, document)], means(tmp_path, "0003-small"))
+    said = "0003-small holds no evidence, so nothing in it can be computed again"
+    assert (found.outcome, found.says) == ("fails", said)
+
+
+def test_targets_are_compared_as_a_release_shows_them(tmp_path):
+    """A target that the paper's protocol cuts, or reports on dev, under the name that says so."""
+    catalog = means(tmp_path).catalog
+    content = json.loads((ROOT / "leaderboard" / "releases" / "0008-mteb-tatoeba.json").read_text())
+    assert reproduce._targets("mteb-tatoeba", catalog) == set(content["targets"])
+    papers = reproduce._targets("xstilts-2020", catalog)
+    assert len(papers) == 9 and {"xnli@xstilts", "tydiqa", "tatoeba"} <= papers
+    assert reproduce._targets("nowhere", catalog) is None
 
 
 def test_a_release_of_another_suite_is_not_run(rig, torchless, tmp_path):

@@ -4,8 +4,9 @@ Two one-sided tests at 2.5% each (Schuirmann 1987; Lakens 2017): the release's 9
 around the printed number (holds), wholly outside (fails), or neither (inconclusive). Which interval: the wider of the one
 over test examples and the one over seeds, so with fewer than three seeds nothing is concluded where anything was trained.
 
-A paper's average is over all its targets. The board leaves a gain out where the intermediate shares its rows with the target
-(MNLI before XNLI, SQuAD before XQuAD and MLQA); the paper counts it, so claims do. What leaked or was not learned counts nowhere.
+A paper's average is over all its targets, so a release that has fewer or more than the suite's YAML concludes nothing. The board
+leaves a gain out where the intermediate shares its rows with the target (MNLI before XNLI, SQuAD before XQuAD and MLQA); the
+paper counts it, so claims do. What leaked or was not learned counts nowhere.
 """
 
 from statistics import fmean
@@ -37,13 +38,17 @@ class Unknown(Exception):
     """The release cannot answer; the message says what it lacks."""
 
 
-def claimed(check: Check, document: Published, content: dict, name: str, studies: dict[str, Study]) -> Verdict:
+def claimed(
+    check: Check, document: Published, content: dict, name: str, studies: dict[str, Study], targets: set[str] | None
+) -> Verdict:
     """The verdict of a `claim` check over a release's content (of the present schema, see `leaderboard.upgrade`).
 
     studies  the release's encoders as measured for claims; filled here, for the next claim over it
+    targets  what the suite's YAML has, by the names that a release shows; None where there is no such suite
     """
     claim = check.claim
     try:
+        _as_committed(claim, content, targets)
         if claim.encoder not in content["encoders"]:
             raise Unknown(f"{name} has no encoder {claim.encoder}")
         if claim.encoder not in studies:
@@ -57,6 +62,16 @@ def claimed(check: Check, document: Published, content: dict, name: str, studies
     except Unknown as why:
         return Verdict(check, "inconclusive", str(why))
     return Verdict(check, outcome, f"{says} ({name})")
+
+
+def _as_committed(claim: Claim, content: dict, targets: set[str] | None) -> None:
+    """Unknown if the release is of another experiment than the suite's YAML: a part of it, or it with tasks of the user's own."""
+    if targets is None:
+        raise Unknown(f"not the suite as committed: no suite is called {claim.suite} here")
+    found, left_out = set(content["targets"]), content["suite"]["left_out"]
+    differs = {"left out": left_out, "without": sorted(targets - found), "beyond it": sorted(found - targets)}
+    if said := [f"{what} {', '.join(names)}" for what, names in differs.items() if names]:
+        raise Unknown(f"not the suite as committed: {'; '.join(said)}")
 
 
 def _within(found: Sure, printed: float, margin: float) -> tuple[Outcome, str]:
