@@ -147,6 +147,14 @@ def test_torch_really_is_taken_away(rig, tmp_path, without_torch):
     assert "a test took it away" in done.stderr
 
 
+def test_list_says_all_that_it_lists(rig, tmp_path):
+    said = rig.run(rig.command("list", "--help"), tmp_path).stdout
+    for word in ("tasks", "encoders", "suites", "protocols", "releases"):
+        assert re.search(rf"\b{word}, ", said), word
+        done = rig.run(rig.command("list", word), tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
 # Mistakes ------------------------------------------------------------------------------------------
 
 MOOD = TASKS["tiny_mood"].lstrip()
@@ -166,6 +174,7 @@ MISTAKES = {
     "unknown suite in plan": ("plan --suite tinny", {}, 2, ["no suite is called 'tinny'"]),
     "unknown name": ("show mini_xnl", {}, 2, ["mini_xnl", "did you mean 'mini_xnli'?"]),
     "unknown list": ("list planets", {}, 2, ["cannot list 'planets'"]),
+    "one of a list": ("list encoder", {}, 2, ["cannot list 'encoder'", "did you mean 'encoders'?"]),
     "unknown release": ("leaderboard show 7", {}, 2, ["no release"]),
     "no predictions": ("score nowhere .", {}, 2, ["nowhere"]),
     "no labels": ("score . nowhere", {}, 2, ["nowhere"]),

@@ -254,6 +254,19 @@ def test_what_no_hub_has_is_said_plainly(world):
     assert BIRDS in json.loads(world.lock.read_text())["datasets"]
 
 
+def test_fetch_without_a_licence_is_complete_without_it(world):
+    (world.specs / "suite.yaml").write_text(SUITE.replace("[none]", "[none, ccg]"))
+    fetch = "data", "fetch", "--suite", "birds_suite"
+    assert world.run(*fetch).returncode == 3
+    done = world.run(*fetch, "--without", "ccg")
+    assert done.returncode == 0, done.stderr
+    assert "LDC2005T13" not in done.stderr
+    wrong = world.run(*fetch, "--without", "cgc")
+    assert wrong.returncode == 2 and "did you mean 'ccg'?" in wrong.stderr
+    lost = world.run("data", "fetch", "birds", "--without", "ccg")
+    assert lost.returncode == 2 and "name one with --suite" in lost.stderr
+
+
 def test_only_the_first_files_of_many_are_fetched_and_a_shard_that_lacks_is_missed(world):
     spec = world.specs / "birds.yaml"
     spec.write_text(TASK.replace('"{language}"}', '"{language}", first_files: 2}'))

@@ -14,6 +14,7 @@ from harness.cli.app import (
     LockFile,
     StoreDir,
     Tasks,
+    Without,
     app,
     catalog_of,
     names_of,
@@ -43,23 +44,26 @@ def data_fetch(
     encoder_root: EncoderRoot = None,
     tasks: Tasks = None,
     store: StoreDir = Path("store"),
+    left_out: Without = None,
     lock: LockFile = None,
     as_json: Json = False,
 ) -> None:
     """Download into the hub cache what is not here yet, and add it to the lock file. Exit code 3 if something cannot be had."""
     from harness import hub
     from harness.data.lock import read_lock, updated, write_lock
-    from harness.errors import MissingError
+    from harness.errors import MissingError, SpecError
 
     catalog = catalog_of(tasks or [])
     wanted = _chosen(catalog, names, suites, everything)
+    if left_out and not set(wanted) & set(catalog.suites):
+        raise SpecError("--without says what of a suite is not needed; name one with --suite")
     where = hub.Where(data_root, encoder_root, lock=read_lock(lock, new=True))
-    blocked = _survey(catalog, wanted, where, store)
+    blocked = _survey(catalog, wanted, where, store, left_out)
     failed = []
     if where.wanted and where.may_fetch:
         failed = hub.fetch(where, say)
         where = replace(where, wanted=[], found={})
-        blocked = _survey(catalog, wanted, where, store)
+        blocked = _survey(catalog, wanted, where, store, left_out)
     elif where.wanted:
         failed = ["HF_HUB_OFFLINE is set: nothing is fetched"]
     made, _ = updated(where.lock, where.sources())
@@ -139,8 +143,8 @@ def _chosen(catalog, names: list[str] | None, suites: list[str] | None, everythi
     return chosen
 
 
-def _survey(catalog, names: list[str], where, store: Path) -> dict[str, list[str]]:
-    """Look for everything that the named suites, tasks and encoders read; what is missing → what needs it."""
+def _survey(catalog, names: list[str], where, store: Path, left_out: list[str] | None = None) -> dict[str, list[str]]:
+    """Look for everything that the named suites (less `left_out`), tasks and encoders read; what is missing → what needs it."""
     from harness import runner
     from harness.store import HashIndex, Store
 
@@ -149,7 +153,7 @@ def _survey(catalog, names: list[str], where, store: Path) -> dict[str, list[str
     blocked: dict[str, list[str]] = {}
     for name in names:
         if name in catalog.suites:
-            for reason, needs in runner.plan_suite(catalog, name, False, None, where, opened).blocked.items():
+            for reason, needs in runner.plan_suite(catalog, name, False, None, where, opened, left_out or []).blocked.items():
                 blocked.setdefault(reason, []).extend(f"suite {name}: {need}" for need in needs)
         if name in {*catalog.tasks, *catalog.encoders} or name not in catalog.suites:
             for reason in _missing(catalog, name, where, index):

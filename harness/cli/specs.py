@@ -24,12 +24,12 @@ from harness.cli.app import (
 
 @app.command("list")
 def list_specs(
-    what: Annotated[str, typer.Argument(help="tasks, encoders, suites, releases, or all")] = "all",
+    what: Annotated[str, typer.Argument(help="tasks, encoders, suites, protocols, releases, or all")] = "all",
     tasks: Tasks = None,
     board: BoardDir = Path("leaderboard"),
     as_json: Json = False,
 ) -> None:
-    """Name the tasks, encoders and suites there are."""
+    """Name the tasks, encoders, suites, protocols and releases there are."""
     from harness.leaderboard.release import Board
     from harness.spec.describe import listing
 
@@ -41,7 +41,7 @@ def list_specs(
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(help="A task, encoder or suite.", autocompletion=names_of("task"))],
+    name: Annotated[str, typer.Argument(help="A task, encoder, suite or protocol.", autocompletion=names_of("task"))],
     samples: Annotated[int, typer.Option("-n", "--samples", min=0, help="Rows of a task to show.")] = 0,
     data_root: DataRoot = None,
     tasks: Tasks = None,

@@ -7,8 +7,9 @@ from harness.spec.explain import nearest
 
 def listing(what: str, catalog: Catalog) -> list[dict]:
     """One row a spec: kind, name, what it is. `what`: tasks, encoders, suites, protocols or all."""
-    if what != "all" and what.removesuffix("s") not in KINDS:
-        raise SpecError(f"cannot list {what!r}{nearest(what, [*(f'{kind}s' for kind in KINDS), 'releases', 'all'])}")
+    words = [f"{kind}s" for kind in KINDS]
+    if what not in ("all", *words):
+        raise SpecError(f"cannot list {what!r}{nearest(what, [*words, 'releases', 'all'])}")
     rows = []
     for kind in KINDS:
         if what not in ("all", f"{kind}s"):
