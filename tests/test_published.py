@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -16,10 +17,13 @@ from test_derive import arm as an_arm
 from harness.data.inspect import check_data
 from harness.errors import SpecError
 from harness.hub import Where
+from harness.leaderboard.study import Study
 from harness.published import arithmetic, claims, spec
+from harness.published.cells import rerun
 from harness.published.spec import Check, Published
 from harness.published.verdict import Verdict
 from harness.spec.catalog import Catalog
+from harness.spec.reader import Source
 
 SHARED = ROOT.parent / "shared"
 FILES = {document.published: document for document in spec.load([spec.folder()])}
@@ -113,12 +117,9 @@ def test_the_mirrors_rows_are_those_of_the_published_cells():
         assert hits == pytest.approx(round(hits), abs=1e-3 * count)
 
 
-def test_every_number_has_a_source_and_every_file_its_gaps():
-    for document in FILES.values():
-        for table in document.tables.values():
-            assert table.provenance in ("verbatim", "derived", "secondary")
-            assert all(key in document.sources for key in table.source.split(", "))
-        assert document.gaps or document.published == "xtreme-mock"
+def test_every_file_says_what_was_not_read():
+    """But the mock submission's, of which nothing is left to read."""
+    assert {name for name, document in FILES.items() if not document.gaps} == {"xtreme-mock"}
 
 
 def test_an_installed_package_brings_the_numbers(tmp_path):
@@ -159,6 +160,8 @@ checks:
         ("derive: {formula: {mean: [t/r/a, t/r/b]}, printed: t/r/b}", "", "a check has exactly one of rerun"),
         ("provenance: verbatim", "provenance: memory", "provenance"),
         ("says: s,", "", "missing key 'says'"),
+        ("cells: {r: {a: 1.0, b: 2.5}}", "cells: {}", ":8:99: expected 1 or more entries, got 0"),
+        ("cells: {r: {a: 1.0, b: 2.5}}", "cells: {r: {a: 1.0, b: 2.5}, s: {}}", ":8:124: expected 1 or more entries, got 0"),
     ],
 )
 def test_a_bad_file(tmp_path, old, new, said):
@@ -167,6 +170,12 @@ def test_a_bad_file(tmp_path, old, new, said):
         spec.load([tmp_path])
     assert "mine.yaml:" in str(error.value)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("value", [84, 84.0, 80.0, 100.0, 0.0])
+def test_whole_numbers_have_no_decimals(tmp_path, value):
+    (tmp_path / "mine.yaml").write_text(GOOD.replace("decimals: 1", "decimals: 0").replace("a: 1.0, b: 2.5", f"a: {value}, b: 2"))
+    assert spec.load([tmp_path])[0].tables["t"].cells["r"]["a"] == value
 
 
 def test_a_name_twice(tmp_path):
@@ -205,6 +214,9 @@ def test_another_printed_average_is_noticed(check, document):
     assert arithmetic.checked(check, changed(document, path, by)).outcome == "fails"
 
 
+MINE = {"paper": {"title": "t", "url": "u"}, "sources": {"x": "y"}, "published": "p", "version": 1, "about": "a"}
+
+
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=9), st.integers(0, 10))
 @settings(max_examples=200)
 def test_an_average_of_unrounded_numbers_always_agrees(thousandths, decimals):
@@ -218,23 +230,37 @@ def test_an_average_of_unrounded_numbers_always_agrees(thousandths, decimals):
     tables = {"t": facts | {"cells": {"r": cells}}}
     formula = {"mean": [f"t/r/{i}" for i in range(len(true))]}
     check = {"name": "c", "says": "s", "why": "w", "derive": {"formula": formula, "printed": "t/r/mean"}}
-    paper = {"title": "t", "url": "u"}
-    known = {
-        "published": "p",
-        "version": 1,
-        "about": "a",
-        "paper": paper,
-        "sources": {"x": "y"},
-        "tables": tables,
-        "checks": [check],
-    }
-    document = Published.model_validate(known)
+    document = Published.model_validate(MINE | {"tables": tables, "checks": [check]})
+    assert not spec._broken(document, Source(Path("p.yaml"), {}))
     assert arithmetic.checked(document.checks[0], document).outcome == "holds"
+
+
+# --- reruns
+
+
+def reseeded(*accuracies: float, cells: dict | None = None) -> Verdict:
+    """A table that prints 50.0, against a release with these accuracies, one a seed."""
+    table = {"title": "t", "split": "s", "protocol": "p", "decimals": 1, "provenance": "verbatim", "source": "x"}
+    how = {"suite": "s", "encoder": "e", "target": "x", "table": "t"}
+    known = {"tables": {"t": table | {"cells": {"en": {"accuracy": 50.0}}}}}
+    known["checks"] = [{"name": "c", "says": "s", "why": "w", "rerun": how}]
+    document = Published.model_validate(MINE | known)
+    made = {"arms": {"none": {"kind": "baseline"}}, "targets": {"x": {"task": "x"}}}
+    cell = {"encoder": "e", "arm": "none", "target": "x"}
+    found = [cell | {"languages": {"en": {"metrics": {"accuracy": value}}}} for value in accuracies]
+    return rerun(document.checks[0], document, made | {"cells": found + ([cell | cells] if cells else [])}, "a release")
+
+
+def test_a_rerun_of_several_seeds_is_compared_by_their_mean():
+    assert reseeded(50.0).outcome == reseeded(49.0, 50.0, 51.0).outcome == "holds"
+    last_alone_would_hold = reseeded(40.0, 50.0)
+    assert last_alone_would_hold.outcome == "fails"
+    assert last_alone_would_hold.details == ("t/en/accuracy: printed 50.0, computed 45.0",)
+    assert "not in a release" in reseeded(50.0, cells={"languages": {}}).details[0]
 
 
 # --- claims
 
-MINE = {"paper": {"title": "t", "url": "u"}, "sources": {"x": "y"}, "published": "p", "version": 1, "about": "a"}
 ROWS = 400
 
 
@@ -344,6 +370,19 @@ def test_targets_that_gain_most():
     assert verdict(close, "most", arms=["a"], targets=["y"]) == "inconclusive"
 
 
+def test_one_target_certainly_above_a_chosen_one_decides_most():
+    """The chosen x is close to v, whose seeds are all over the place, and far below y: the closest pair alone says nothing."""
+    found = judged(
+        release({"a": {"x": [40, 41, 42], "y": [200, 201, 202], "v": [0, 100, 250]}}), "most", arms=["a"], targets=["x"]
+    )
+    assert (found.outcome, "a, y above x by +3" in found.says) == ("fails", True)
+
+
+def test_most_of_all_targets_says_nothing():
+    found = judged(STRONG, "most", arms=["a"], targets=["x", "y"])
+    assert (found.outcome, "all targets of the release are named" in found.says) == ("inconclusive", True)
+
+
 def test_a_target_that_gains_always():
     assert verdict(STRONG, "consistent", arms=["a", "b"], targets=["y"]) == "holds"
     assert verdict(STRONG, "consistent", arms=["a", "b"], targets=["x"]) == "inconclusive"
@@ -373,6 +412,27 @@ def test_a_baselines_score():
     assert verdict(STRONG, "score", targets=["x"], printed=79.2, margin=1.5) == "fails"
 
 
+def width(languages: tuple[str, ...], parallel: bool) -> float:
+    """Of the interval of a baseline's score: 100 of 400 rows are right, the same ones in each language and seed."""
+    made = Release({}, {"x": target(languages=languages, parallel=parallel)}, seeds=[1, 2, 3], left_out=[])
+    for seed in (1, 2, 3):
+        made.cell("none", "x", dict.fromkeys(languages, right(100, ROWS)), seed=seed)
+    content = made.content | made.derive() | {"encoders": {"e": {}}}
+    content["targets"]["x"]["task"] = "x"
+    check, _ = claim("score", targets=["x"], printed=25.0, margin=4.0)
+    found = claims._score(check.claim, Study.of(content, content["cells"], "e"))
+    assert found.value == 25.0 and found.low < 25 < found.high
+    return found.high - found.low
+
+
+def test_a_scores_interval_is_that_of_the_score():
+    """Binomial for one language; two that are translations of each other, answered alike, are no surer than one."""
+    one = width(("en",), parallel=True)
+    assert one == pytest.approx(2 * 1.96 * 100 * (0.25 * 0.75 / ROWS) ** 0.5, rel=0.05)
+    assert width(("en", "sw"), parallel=True) == one
+    assert width(("en", "sw"), parallel=False) == pytest.approx(one / 2**0.5, rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("how", "said"),
     [
@@ -391,4 +451,8 @@ def test_a_claim_has_what_its_kind_needs(tmp_path):
     text = GOOD.replace("derive: {formula: {mean: [t/r/a, t/r/b]}, printed: t/r/b}", "claim: {kind: gain, suite: s, encoder: e}")
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(SpecError, match="kind gain goes with arm, margin, printed"):
+        spec.load([tmp_path])
+    how = "kind: score, suite: s, encoder: e, targets: [xnli, pawsx], printed: t/r/b, margin: 1.0"
+    (tmp_path / "mine.yaml").write_text(text.replace("kind: gain, suite: s, encoder: e", how))
+    with pytest.raises(SpecError, match="kind score is about one target"):
         spec.load([tmp_path])

@@ -12,15 +12,15 @@ paper counts it, so claims do. What leaked or was not learned counts nowhere.
 from statistics import fmean
 from typing import NamedTuple
 
+from harness.leaderboard.bootstrap import replicate_scores
 from harness.leaderboard.gains import EXCLUDING, measure
 from harness.leaderboard.statistics import interval, t_interval
-from harness.leaderboard.study import Study
+from harness.leaderboard.study import Study, averaged
 from harness.published.arithmetic import bounds
 from harness.published.spec import Check, Claim, Published
 from harness.published.verdict import Outcome, Verdict
 
 COUNTS_HERE = {"shared"}
-NORMAL = 1.96  # 97.5% point, for the mean of many languages' scores
 
 
 class Sure(NamedTuple):
@@ -85,7 +85,7 @@ def _number(claim: Claim, study: Study) -> Sure:
     """The number that stands beside the printed one."""
     if claim.kind == "gain":
         return _sure(*_average(study, _arm(claim.arm, study)))
-    return _best(claim, study.content) if claim.kind == "best" else _score(claim, study.content)
+    return _best(claim, study.content) if claim.kind == "best" else _score(claim, study)
 
 
 def _average(study: Study, arm: str, than: str | None = None) -> tuple[float, list[float], list[float] | None]:
@@ -113,32 +113,35 @@ def _best(claim: Claim, content: dict) -> Sure:
     return _sure(whole["gain"], whole["interval"], t_interval(per_seed))
 
 
-def _score(claim: Claim, content: dict) -> Sure:
-    """The baseline's score on one target: over seeds by Student's t, over test examples by the languages' standard errors."""
-    (target,) = _targets(claim, content)
-    baseline = next(arm for arm, facts in content["arms"].items() if facts["kind"] == "baseline")
-    cells = [c for c in content["cells"] if (c["encoder"], c["arm"], c["target"]) == (claim.encoder, baseline, target)]
-    if any(cell["score"] is None for cell in cells):
+def _score(claim: Claim, study: Study) -> Sure:
+    """The baseline's score on one target, and how sure it is: over seeds by Student's t, over test examples by their bootstrap
+    (not by the release's `stderr`, which is that of the score above a null predictor)."""
+    (target,) = _targets(claim, study.content)
+    cells = {(arm, seed): c for (arm, t, seed), c in study.cells.items() if (arm, t) == (study.baseline, target)}
+    if not cells or any(cell["score"] is None for cell in cells.values()):
         raise Unknown(f"{target} has no score")
-    value = fmean(cell["score"] for cell in cells)
-    errors = [said["stderr"] for said in cells[0]["languages"].values()]
-    half = NORMAL * sum(error**2 for error in errors) ** 0.5 / len(errors)
-    examples = [value - half, value + half]
-    trained = content["targets"][target]["trained"]
-    return _sure(value, examples, t_interval([cell["score"] for cell in cells]) if trained else examples)
+    facts, keys = study.content["targets"][target], list(cells)
+    languages = [lang for lang in facts["languages"] if all("main" in cell["languages"].get(lang, {}) for cell in cells.values())]
+    drawn = replicate_scores(target, facts["metric"], languages, facts["parallel"], lambda lang: study.read(target, lang, keys))
+    examples = interval(averaged([averaged(drawn[language]) for language in sorted(drawn)]))
+    scores = [cell["score"] for cell in cells.values()]
+    return _sure(fmean(scores), examples, t_interval(scores) if facts["trained"] else examples)
 
 
 def _most(claim: Claim, study: Study) -> tuple[Outcome, str]:
-    chosen, weakest = _targets(claim, study.content), []
+    chosen, pairs = _targets(claim, study.content), {}
     for arm in claim.arms:
         found = {target: _gain(study, arm, target) for target in study.content["targets"]}
-        rest = {target: sure for target, sure in found.items() if target not in chosen}
-        for target in chosen:
-            rival = max(rest, key=lambda other: rest[other].high)
-            weakest.append((found[target].low - rest[rival].high, found[target].high - rest[rival].low, arm, target, rival))
-    apart, at_best, arm, target, rival = min(weakest)
-    says = f"closest: {arm}, {target} above {rival} by {apart:+.1f} or more"
-    return "holds" if apart > 0 else "fails" if at_best < 0 else "inconclusive", says
+        rest = [target for target in found if target not in chosen]
+        pairs |= {(arm, target, other): (found[target], found[other]) for target in chosen for other in rest}
+    if not pairs:
+        raise Unknown("all targets of the release are named, so there is none that they could gain more than")
+    # the pair with the least room, and the one in which the other target is the furthest above
+    apart, (arm, target, rival) = min((mine.low - other.high, at) for at, (mine, other) in pairs.items())
+    above, (by, below, first) = max((other.low - mine.high, at) for at, (mine, other) in pairs.items())
+    if above > 0:
+        return "fails", f"{by}, {first} above {below} by {above:+.1f} or more"
+    return "holds" if apart > 0 else "inconclusive", f"closest: {arm}, {target} above {rival} by {apart:+.1f} or more"
 
 
 def _consistent(claim: Claim, study: Study) -> tuple[Outcome, str]:

@@ -9,7 +9,7 @@ A number that was not read is not here; `gaps` lists what is missing. The three 
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 
@@ -42,7 +42,8 @@ class Table(Strict):
     )
     source: str = Field(description="keys of `sources`")
     note: str | None = None
-    cells: dict[str, dict[str, float]]
+    # a table without a number would agree with anything
+    cells: dict[str, Annotated[dict[str, float], Field(min_length=1)]] = Field(min_length=1)
 
 
 class Rerun(Strict):
@@ -117,7 +118,7 @@ class Claim(Strict):
 
     gain        the average gain of `arm` is `printed`, within `margin`
     best        the mean over targets of the gain with the best arm of each is `printed`, within `margin`
-    score       the baseline's score on `target` is `printed`, within `margin`
+    score       the baseline's score on the one of `targets` is `printed`, within `margin`
     most        with each of `arms`, each of `targets` gains more than each other target
     consistent  with each of `arms`, each of `targets` gains more than nothing
     none        with each of `arms`, no target of `targets` gains more than `margin`
@@ -167,6 +168,8 @@ class Check(Strict):
             given = {name for name in ("arm", "arms", "targets", "than", "printed", "margin") if getattr(self.claim, name)}
             if given != NEEDS[self.claim.kind]:
                 raise ValueError(f"claim: kind {self.claim.kind} goes with {', '.join(sorted(NEEDS[self.claim.kind]))}")
+            if self.claim.kind == "score" and len(self.claim.targets) != 1:
+                raise ValueError("claim: kind score is about one target")
         return self
 
     @property
@@ -236,7 +239,8 @@ def _broken(document: Published, source: Source) -> list[str]:
                 lines.append(f"{source.at('tables', name, 'source')}: no source {key!r}; there are {', '.join(document.sources)}")
         for row, columns in table.cells.items():
             for column, value in columns.items():
-                if -Decimal(str(value)).as_tuple().exponent > table.decimals:
+                # normalized, since a whole number is read as 84.0
+                if -Decimal(str(value)).normalize().as_tuple().exponent > table.decimals:
                     at = source.at("tables", name, "cells", row, column)
                     lines.append(f"{at}: {value} has more than the {table.decimals} decimals that table {name} prints")
     for i, check in enumerate(document.checks):
