@@ -1,21 +1,34 @@
-"""What the docs show exists: every relative link leads somewhere, every command and option is one that the CLI knows."""
+"""What the docs show exists: links lead somewhere, the CLI knows commands, options and names, and examples of YAML load."""
 
 import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
 
-from harness.spec.reader import load, validate
-from harness.spec.task import Task
+from harness.published import spec as published_spec
+from harness.spec.catalog import KINDS, Catalog, read_spec
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 WORKFLOWS = sorted((ROOT / ".github").rglob("*.yml"))
-COMMAND = re.compile(r"xstilts-harness(?: (leaderboard|cache|job))? ([a-z]+)([^`\n#|]*)")
+COMMAND = re.compile(r"xstilts-harness(?: (leaderboard|cache|job|data))? ([a-z]+)([^`\n#|]*)")
+
+
+def commands(page: Path) -> list[tuple[str, str, str]]:
+    """(group, command, the rest of the line) of each command that a page shows."""
+    return COMMAND.findall(page.read_text(encoding="utf-8").replace("\\\n", " "))
+
+
+def examples(page: Path) -> list[tuple[str, str]]:
+    """(kind, text) of each YAML block that is a whole spec or a file of published numbers."""
+    blocks = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    kinds = [(re.search(rf"^({'|'.join(KINDS)}|published):", block, flags=re.MULTILINE), block) for block in blocks]
+    return [(kind[1], block) for kind, block in kinds if kind]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -56,7 +69,7 @@ def known():
 
 @pytest.mark.parametrize("page", [*PAGES, *WORKFLOWS], ids=lambda page: page.name)
 def test_commands_and_options_exist(page, known):
-    for group, command, rest in COMMAND.findall(page.read_text(encoding="utf-8").replace("\\\n", " ")):
+    for group, command, rest in commands(page):
         words = (group, command) if group else (command,)
         text = known(*words)
         assert text, f"{page.name} shows `xstilts-harness {' '.join(words)}`, which is no command"
@@ -65,15 +78,50 @@ def test_commands_and_options_exist(page, known):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_task_examples_are_sound(page, tmp_path):
-    for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
-        if not re.search(r"^task:", block, flags=re.MULTILINE):
-            continue
+def test_examples_are_sound(page, tmp_path):
+    for kind, block in examples(page):
         path = tmp_path / "example.yaml"
         path.write_text(block, encoding="utf-8")
+        if kind == "published":
+            assert published_spec.load([path])
+        else:
+            assert read_spec(path)[0] == kind
 
-        data, source = load(path)
-        assert validate(data, source, Task).task == yaml.safe_load(block)["task"]
+
+def test_examples_go_together(tmp_path):
+    """In one folder with the built-in ones: no name twice, except for the same text, and none that nothing has."""
+    texts = {}
+    for page in PAGES:
+        for kind, block in examples(page):
+            name = kind, yaml.safe_load(block)[kind]
+            assert texts.setdefault(name, block) == block, f"{page.name} has another {' '.join(name)} than the page before"
+            if kind != "published":
+                (tmp_path / f"{kind}-{name[1]}.yaml").write_text(block, encoding="utf-8")
+    assert Catalog.load([tmp_path]).user == {name for name in texts if name[0] != "published"}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *WORKFLOWS], ids=lambda page: page.name)
+def test_names_in_commands_exist(page, tmp_path):
+    """Suites, arms and specs that commands name are built in, or examples of the same page. CAPITALS stand for any name."""
+    own = [(kind, block) for kind, block in examples(page) if kind in KINDS]
+    for i, (_, block) in enumerate(own):
+        (tmp_path / f"{i}.yaml").write_text(block, encoding="utf-8")
+    read = [read_spec(tmp_path / f"{i}.yaml")[:2] for i in range(len(own))]
+    catalog = Catalog.load([])
+    all_suites = [*catalog.suites.values(), *(spec for kind, spec in read if kind == "suite")]
+    suites = {suite.suite: {arm.name for arm in suite.arms} for suite in all_suites}
+    specs = {name for kind in KINDS for name in getattr(catalog, f"{kind}s")} | {getattr(spec, kind) for kind, spec in read}
+    for group, command, rest in commands(page):
+        words = [word.strip("[]") for word in rest.split()]
+        after = {option: [word for at, word in pairwise(words) if at == option] for option in words}
+        if command in ("show", "submission") and not group:
+            after[command] = words[:1]
+        named = [*after.get("--suite", []), *after.get("-s", []), *after.get("submission", [])]
+        tasks = {name for suite in named for name in suites.get(suite, ())} or specs.union(*suites.values())
+        known = {"--suite": suites, "-s": suites, "submission": suites, "show": specs, "--arm": tasks, "--without": tasks}
+        for where, there in known.items():
+            strange = [name for name in after.get(where, []) if not name.isupper() and name not in there]
+            assert not strange, f"{page.name}: `{command}{rest}` names {strange[0]}, which {where} does not know"
 
 
 @pytest.mark.parametrize("page", WORKFLOWS, ids=lambda page: page.name)
