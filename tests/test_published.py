@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
@@ -226,6 +227,22 @@ def test_a_name_twice(tmp_path):
 
 
 # --- arithmetic
+
+
+def test_the_example_of_the_docs_adds_up(tmp_path):
+    page = (ROOT / "docs" / "reproducing.md").read_text()
+    (text,) = [block.split("```")[0] for block in page.split("```yaml\n") if block.startswith("# published/")]
+    (tmp_path / "mine.yaml").write_text(text)
+    (mine,) = spec.load([tmp_path])
+    assert mine.sources == {"paper": "my paper, camera ready"}
+    assert [arithmetic.checked(check, mine).outcome for check in mine.checks if check.level == 2] == ["holds"]
+
+
+def test_the_docs_count_the_claims():
+    claims = Counter(check.claim.suite for document in FILES.values() for check in document.checks if check.claim)
+    gains = sum(check.claim.kind == "gain" for check in FILES["xstilts-2020"].checks if check.claim)
+    assert (claims, gains) == ({"xstilts-2020": 9, "xtreme-baselines": 9}, 4)
+    assert "Eighteen claims: nine over a release of `xstilts-2020` (four average gains" in (ROOT / "docs" / "reproducing.md").read_text()
 
 
 @pytest.mark.parametrize(("check", "document"), ARITHMETIC, ids=[check.name for check, _ in ARITHMETIC])
