@@ -153,6 +153,7 @@ def test_list_says_all_that_it_lists(rig, tmp_path):
         assert re.search(rf"\b{word}, ", said), word
         done = rig.run(rig.command("list", word), tmp_path)
         assert done.returncode == 0, done.stderr
+        assert "None" not in done.stdout  # an encoder that neither a hub nor a package has
 
 
 # Mistakes ------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ def _line(kind: str, spec) -> str:
         languages = spec.languages[0] if len(spec.languages) == 1 else f"{len(spec.languages)} languages"
         return f"{'+'.join(spec.role)}, {spec.family}, {languages}: {spec.about.title}"
     if kind == "encoder":
-        return f"pretrained on {spec.pretrained_on} text; {spec.source.hub or spec.source.package}"
+        return f"pretrained on {spec.pretrained_on} text; {spec.source.hub or spec.source.package or 'only from --encoder-root'}"
     if kind != "suite":
         return spec.about.strip()
     smoke = "SMOKE: " if spec.smoke else ""
