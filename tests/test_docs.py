@@ -117,8 +117,8 @@ def test_names_in_commands_exist(page, tmp_path):
         if command in ("show", "submission") and not group:
             after[command] = words[:1]
         named = [*after.get("--suite", []), *after.get("-s", []), *after.get("submission", [])]
-        tasks = {name for suite in named for name in suites.get(suite, ())} or specs.union(*suites.values())
-        known = {"--suite": suites, "-s": suites, "submission": suites, "show": specs, "--arm": tasks, "--without": tasks}
+        arms = {name for suite in named for name in suites.get(suite, ())} or specs.union(*suites.values())
+        known = {"--suite": suites, "-s": suites, "submission": suites, "show": specs, "--arm": arms, "--without": arms | specs}
         for where, there in known.items():
             strange = [name for name in after.get(where, []) if not name.isupper() and name not in there]
             assert not strange, f"{page.name}: `{command}{rest}` names {strange[0]}, which {where} does not know"
