@@ -1,7 +1,9 @@
 """`reproduce` as a user and a CI server run it: real reruns, releases, changed digits, broken code, and what is written."""
 
 import json
+import os
 import shutil
+import subprocess
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
@@ -297,3 +299,28 @@ def test_the_summary_goes_to_githubs_page(rig, tmp_path):
     assert done.returncode == 0
     assert page.read_text() == "what was there\n" + (tmp_path / "out" / "reproduce.md").read_text()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["reproduce.md", "reproduce.xml"]
+
+
+@pytest.mark.parametrize(("shared", "required"), [(True, "level-1"), (False, "mteb-tatoeba-minilm")])
+def test_our_own_ci_requires_what_it_can_have(tmp_path, shared, required):
+    """.ci/run with commands that only say how they were called: without ../shared nothing brings the mock submission."""
+    clone, bin = tmp_path / "clone", tmp_path / "bin"
+    for folder in (clone / ".ci", clone / ".venv" / "bin", bin, *([tmp_path / "shared"] if shared else [])):
+        folder.mkdir(parents=True)
+    shutil.copy(ROOT / ".ci" / "run", clone / ".ci" / "run")
+    for file in (bin / "make", bin / "chromium", clone / ".venv" / "bin" / "xstilts-harness"):
+        file.write_text(f'#!/bin/sh\necho "$@" mock=$XSTILTS_MOCK >>{tmp_path}/calls\n')
+        file.chmod(0o755)
+    environment = {"PATH": f"{bin}:{os.environ['PATH']}"}
+    done = subprocess.run([clone / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (call,) = [line for line in (tmp_path / "calls").read_text().splitlines() if line.startswith("reproduce")]
+    assert f"--ci --require {required} " in call
+    assert call.endswith("mock=../shared/oracles/xtreme_mock" if shared else "mock=")
+
+
+def test_the_workflow_takes_the_commit_that_the_published_scores_are_of():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    (pinned,) = [step["with"]["ref"] for step in workflow["jobs"]["reproduce"]["steps"] if "repository" in step.get("with", {})]
+    published = yaml.safe_load((spec.folder() / "xtreme-mock.yaml").read_text())
+    assert all(f"google-research/xtreme at {pinned[:7]}," in source for source in published["sources"].values())
