@@ -50,6 +50,7 @@ SHOWN = 10  # differences, or names, in a message
 Part = Callable[[], bytes]  # a file of the bundle, read when its turn comes
 # Fields of specs that name tasks or a protocol, or map their names.
 NAMING = {"task", "tasks", "targets", "protocol", "variant_of", "task_caps", "cuts", "settings", "changes"}
+_LISTED = re.compile(r"\d{4}-[A-Za-z0-9._+-]+")  # what `Board.list` takes for a release
 # Of the command in a sidecar: values of options that are paths. Anywhere in it: absolute paths.
 _OPTION = re.compile(r"(?<!\S)(--(?:data-root|encoder-root|tasks|store|board|lock)|-t)[ =].*?(?= -|$)")
 _PATH = re.compile(r"(?<![\w./~:-])~?(?:/[^\s/:;,'\"]+)+/?")
@@ -65,7 +66,10 @@ class Release(NamedTuple):
 
 
 def opened(path: Path, content: dict, sidecar: dict) -> Release:
-    """The release of that file. SpecError if it is of an old schema, StoreError if its sidecar is not its own."""
+    """The release of that file, by a name that a board lists: its own, or 0001-SUITE where the file has no number.
+
+    SpecError if it is of an old schema, StoreError if its sidecar is not its own.
+    """
     if content["schema"] != collect.SCHEMA:
         raise SpecError(
             f"{path}: a release of schema {content['schema']}, and this version makes schema {collect.SCHEMA}, so no rerun gives "
@@ -74,7 +78,8 @@ def opened(path: Path, content: dict, sidecar: dict) -> Release:
     if sidecar.get("content_sha256") != key_of(content):
         beside = path.with_suffix(".env.json").name
         raise StoreError(f"{path}: its sidecar {beside} is gone or of another content; restore both from version control")
-    return Release(path.stem, path.read_bytes(), content, sidecar)
+    name = path.stem if _LISTED.fullmatch(path.stem) else f"0001-{content['suite']['name']}"
+    return Release(name, path.read_bytes(), content, sidecar)
 
 
 def bundle(release: Release, catalog: Catalog, where: Where, store: Store | None) -> dict[str, Part]:

@@ -12,10 +12,15 @@ README = """\
 # Release {name}, to be checked
 
 {about}
-{cells} cells from {jobs} jobs, made by xstilts-harness {version}. Install that, and run everything in the folder of this page.
+{cells} cells from {jobs} jobs, made by xstilts-harness {version}. Run everything in the folder of this page.
 First, are these the files that were packed?
 
     sha256sum -c {sums}
+
+## Install
+
+{install}, from where you got this bundle: the release says no more of its code than that.
+{packages}
 
 ## Check the numbers, without data or torch
 
@@ -28,8 +33,6 @@ Every score, gain and interval, computed again from the evidence that the releas
 
 {rescore}
 ## Rerun from nothing
-
-{packages}
 
     xstilts-harness eval {run} --store rerun/store --board rerun/leaderboard
     xstilts-harness leaderboard compare {name} rerun/leaderboard/releases/0001-{suite}.json
@@ -85,6 +88,7 @@ def page(
     everything  tasks of the user's own folders joined the suite: `--all`
     """
     files, suite = list(files), content["suite"]["name"]
+    version = sidecar.get("harness", {}).get("version")
     made = not (lock["datasets"] or lock["tasks"])
     tasks = " --tasks specs/own" if any(file.startswith("specs/own/") for file in files) else ""
     more = ["--all"] * everything + [f"--without {left}" for left in content["suite"]["left_out"]]
@@ -95,10 +99,11 @@ def page(
         about=content["suite"]["about"],
         cells=len(content["cells"]),
         jobs=len(content["jobs"]),
-        version=sidecar.get("harness", {}).get("version", "of unknown version"),
+        version=version or "of unknown version",
         sums=SUMS,
         rescore=rescore if any(file.startswith("store/") for file in files) else NO_PREDICTIONS,
-        packages=f"`{PACKAGES}` names the packages." if PACKAGES in files else "The environment stands below.",
+        install=f"Install xstilts-harness {version}, the version named above" if version else "Install xstilts-harness",
+        packages=f"`pip install -r {PACKAGES}` gives the packages." if PACKAGES in files else "The environment stands below.",
         run=run,
         suite=suite,
         data=MADE if made else DATA,

@@ -63,6 +63,9 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_the_page_says_what_works(rig, folder):
     """Every command of README.md, in order. The rerun has its results before it starts: training is not the point here."""
     page = (folder / "README.md").read_text()
+    version = json.loads((folder / "leaderboard" / "releases" / "0001-tiny.env.json").read_bytes())["harness"]["version"]
+    assert f"\nInstall xstilts-harness {version}, the version named above, from where you got this bundle" in page
+    assert "`pip install -r requirements.lock` gives the packages." in page
     commands = [line.strip() for line in page.splitlines() if line.startswith("    ")]
     assert [command.split()[1] for command in commands] == [
         "-c",
@@ -261,6 +264,22 @@ def test_releases_that_lead_nowhere(rig, undisturbed, tmp_path):
     folder = copied(undisturbed, tmp_path / "run")
     next((folder / "leaderboard" / "releases").glob("*.env.json")).unlink()
     refused(packed(rig, folder), folder, 74, "its sidecar 0001-tiny.env.json is gone or of another content")
+
+
+@pytest.mark.parametrize("name", ["mine.json", "0001 copy.json", "release-of-june.json"])
+def test_a_release_by_its_file_has_a_name_that_a_board_lists(rig, undisturbed, tmp_path, name):
+    """Or the page's own commands would not find it."""
+    folder = copied(undisturbed, tmp_path / "run")
+    for suffix in (".json", ".env.json"):
+        shutil.move(folder / "leaderboard" / "releases" / f"0001-tiny{suffix}", tmp_path / name.replace(".json", suffix))
+    where = ["-t", rig.specs, "--encoder-root", rig.encoders, "--without-predictions"]
+    done = rig.run(rig.command("bundle", tmp_path / name, *where), folder)
+    assert done.returncode == 0, done.stderr
+    made = unpacked(folder / f"{NAME}.tar.gz", tmp_path / "out")
+    page = (made / "README.md").read_text()
+    assert "# Release 0001-tiny, to be checked" in page
+    done = rig.run(rig.command("leaderboard", "verify", "0001-tiny"), made)
+    assert done.returncode == 0 and "0001-tiny: sound" in done.stdout
 
 
 def test_a_folder_that_cannot_be_written(rig, undisturbed, tmp_path):
