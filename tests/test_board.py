@@ -214,11 +214,11 @@ def compared(*averages: dict, easy_hard: float | None = 1.5) -> dict:
 def test_an_average_over_other_targets_stands_beside_the_first():
     content = compared(averaged("nli", 3.0, -0.5, 2), averaged("qa", 1.0, 1.0, 0))
     header, rows = explained.averages(content, "enc")
-    assert header[:5] == ["intermediate", "all targets", "over seeds", "other tasks' targets", "without retrieval"]
+    assert header[:5] == ["intermediate", "all targets", "over seeds", "other tasks' targets", "over seeds"]
     assert [row[3] for row in rows] == ["-0.5 [-1.5, +0.5] (3 targets)", "+1.0 [±0.0, +2.0]"]
     said = " ".join(render.lines(content, "enc"))
     assert "Over other tasks' targets (3): -0.5 [-1.5, +0.5] points." in said
-    assert "Over other tasks' targets hard − easy +1.5." in said
+    assert "Within each target, arms on its own data left out, and then averaged: hard − easy +1.5." in said
     (note,) = [line for line in render.footnotes(content, "enc") if line.startswith("Average")]
     assert "Other tasks' targets: without those on whose own data" in note
     assert "-0.5 [-1.5, +0.5] (3 targets)" in render.markdown(content, "title") and "(3 targets)" in printed(content)
@@ -228,7 +228,7 @@ def test_where_no_other_target_is_left_it_says_so():
     content = compared(averaged("nli", 3.0, None, 5), averaged("qa", 1.0, 1.0, 0), easy_hard=None)
     assert [row[3] for row in explained.averages(content, "enc")[1]] == ["– (0 targets)", "+1.0 [±0.0, +2.0]"]
     said = " ".join(render.lines(content, "enc"))
-    assert "Over other tasks' targets (0): there are none." in said and "other tasks' targets hard" not in said
+    assert "Over other tasks' targets (0): there are none." in said and "Within each target" not in said
 
 
 def test_a_board_without_such_targets_and_an_old_one_have_no_second_average():
@@ -239,7 +239,21 @@ def test_a_board_without_such_targets_and_an_old_one_have_no_second_average():
     for content in (same, old):
         assert "other tasks' targets" not in explained.averages(content, "enc")[0]
         text = " ".join([*render.lines(content, "enc"), *render.footnotes(content, "enc")])
-        assert "ther tasks' targets" not in text
+        assert "ther tasks' targets" not in text and "Within each target" not in text
+
+
+def test_easy_against_hard_stands_target_by_target():
+    content = compared(averaged("nli", 3.0, -0.5, 2), averaged("qa", 1.0, 1.0, 0))
+    (split,) = content["split"]
+    assert explained.within(content, "enc")[1] == []  # an older release does not know it
+    one = {"hard_minus_easy": 1.5, "interval": [1.0, 2.0], "seed_interval": None, "easy": ["nli"], "hard": ["qa"]}
+    split["by_target"] = {"t": one, "u": one | {"hard_minus_easy": -0.5, "interval": None, "seed_interval": [-1.0, 0.5]}}
+    assert explained.within(content, "enc")[1] == [
+        ["t", "+1.5 [+1.0, +2.0]", "–", "qa", "nli"],
+        ["u", "-0.5", "[-1.0, +0.5]", "qa", "nli"],
+        ["mean over 2", "+1.5", "–", "", ""],
+    ]
+    assert "| mean over 2" in render.markdown(content, "title") and "mean over 2" in printed(content)
 
 
 @pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)

@@ -43,7 +43,7 @@ class Release:
     def __init__(self, arms: dict, targets: dict, **suite):
         rule = {"by": "median", "value": None}
         self.content = {
-            "schema": 4,
+            "schema": 5,
             "suite": {"seeds": [1], "smoke": False, "waives": [], "split_rule": rule} | suite,
             "arms": {"none": arm("baseline", intermediate=None)} | arms,
             "targets": targets,
@@ -151,8 +151,9 @@ def test_a_cell_is_scored_again_from_the_vectors():
 @pytest.mark.parametrize(
     ("english", "dev", "group", "flags"),
     [
-        (right(10), right(0), "pair", []),  # the English test decides
-        (right(1), right(20), "pair", ["unlearned"]),
+        (right(10), right(0), "pair", []),  # either will do: the English test,
+        (right(1), right(20), "pair", []),  # or dev, which may have many more rows
+        (right(1), right(1), "pair", ["unlearned"]),
         (None, right(15), "pair", []),  # no English test: dev of the target's training
         (None, right(1), "pair", ["unlearned"]),
         (None, [], "pair", ["unlearned"]),  # never looked at
@@ -280,7 +281,7 @@ def test_without_a_baseline_there_is_no_gain():
 @pytest.mark.parametrize("waives", [[], ["unlearned"]])
 def test_flags_of_either_cell_keep_a_gain_out(waives):
     release = Release({"a": arm(of="a")}, {"xnli": target()}, waives=waives)
-    release.cell("none", "xnli", {"en": right(1), "sw": right(10)})
+    release.cell("none", "xnli", {"en": right(1), "sw": right(10)}, dev=right(1))
     release.cell("a", "xnli", {"en": right(10), "sw": right(12)})
     gain = release.only("gains")
     assert gain["flags"] == ["unlearned"] and gain["counted"] == bool(waives)
@@ -407,6 +408,7 @@ def test_parts_controls_and_mixtures_are_the_same_too(part):
 def test_same_stands_beside_the_other_flags_and_takes_nothing_from_them():
     release = reading({"a": {"xnli": -10}}, {"a": "xnli"})
     release.content["evidence"]["cells"][1]["overlap"]["shared"] = 50
+    release.content["evidence"]["trainings"]["a-xnli-1"] = training(right(1))
     assert release.derive()["cells"][1]["flags"] == ["shared", "unlearned", "same"]
     assert release.only("gains")["flags"] == ["same", "shared", "unlearned"] and not release.only("gains")["counted"]
 
@@ -464,6 +466,20 @@ def test_easy_and_hard_over_other_tasks_targets():
     for seed in (1, 2, 3):
         release.reads(f"b-{seed}", "xnli", "pawsx")
     assert release.only("split")["other_tasks"] == {"hard_minus_easy": None, "interval": None, "seed_interval": None}
+
+
+def test_easy_and_hard_are_compared_within_a_target():
+    """Every arm gains the same on a target, so hard minus easy is 0, however much easier a target is that one arm has lost."""
+    gains = {name: {"xnli": -2, "pawsx": 8, "udpos": 1} for name in "abc"}
+    release = reading(gains, {"a": "xnli", "c": "pawsx"}, seeds=(1, 2, 3))
+    for name, count in {"a": 19, "b": 12, "c": 18}.items():
+        release.learns(name, *[right(count)] * 3)
+    found = release.only("split")
+    assert found["other_tasks"] == {"hard_minus_easy": pytest.approx(0), "interval": [0, 0], "seed_interval": [0, 0]}
+    sides = {target: (of["easy"], of["hard"]) for target, of in found["by_target"].items()}
+    assert sides == {"pawsx": (["a"], ["b"]), "udpos": (["a"], ["b"])}  # c is the median one; on xnli there is no easy arm but a
+    for of in found["by_target"].values():
+        assert of["hard_minus_easy"] == pytest.approx(0) and of["interval"] == [0, 0] and of["seed_interval"] == [0, 0]
 
 
 @settings(max_examples=15, deadline=None)

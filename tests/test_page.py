@@ -167,6 +167,8 @@ def test_averages_over_other_tasks_targets_stand_beside_the_first_where_they_are
         }
     old, split = copy.deepcopy(release), release["split"][0]
     split["other_tasks"] = {"hard_minus_easy": -0.25, "interval": [-1.5, 1.0], "seed_interval": [-3.5, 3.0]}
+    one = {"hard_minus_easy": -1.5, "interval": [-2.5, -0.5], "seed_interval": None, "easy": [], "hard": []}
+    split["by_target"] = {"tydiqa": one}
     for average in old["averages"]:
         average["other_tasks"] |= {"gain": average["average_gain"], "targets": average["targets"]}
     tab = visit(saved(tmp_path, ("0001-old", old), ("0002-new", release)))
@@ -175,9 +177,11 @@ def test_averages_over_other_tasks_targets_stand_beside_the_first_where_they_are
     assert rows == fields and rows["mnli"][0] != rows["mnli"][1]
     assert tab.get_by_role("radio", name="other tasks’ targets").count() == 1
     text = tab.locator("#split").inner_text()
-    assert "other tasks’ targets" in text and "[-1.5, +1.0]" in text and "[-3.5, +3.0]" in text
+    assert "mean within targets" in text and "[-1.5, +1.0]" in text and "[-3.5, +3.0]" in text
+    assert "on tydiqa" in text and "[-2.5, -0.5]" in text
     tab.select_option("#release", "0001-old")
     assert "other tasks’ targets" not in tab.locator("main").inner_text()
+    assert "within targets" not in tab.locator("main").inner_text()
 
 
 def test_languages_of_a_target_show_the_numbers_of_the_json(visit, board):
@@ -490,19 +494,29 @@ def said(release, **changes) -> dict[str, tuple[str, str]]:
 def test_words_never_say_more_than_the_intervals():
     release = made.large(encoders=("enc",), seeds=(1, 2, 3))
     best = {"average_gain": 9.0, "interval": [1.0, 17.0], "seed_interval": None}
-    assert said(release, average=best)["Which"][0] == "help"
+    tone, words = said(release, average=best)["Which"]
+    assert tone == "unsure" and "on these seeds alone" in words
+    assert said(release, average=best | {"seed_interval": [0.5, 18.0]})["Which"][0] == "help"
+    worse = {"average_gain": 9.0, "interval": [-17.0, -1.0]}  # the best of all, and below 0
+    assert "does harm." in said(release, average=worse | {"seed_interval": [-18.0, -0.5]})["Which"][1]
+    for seeds in (None, [-18.0, 0.5]):
+        tone, words = said(release, average=worse | {"seed_interval": seeds})["Which"]
+        assert tone == "unsure" and "does harm" not in words
     tone, words = said(release, average=best | {"seed_interval": [-1.0, 19.0]})["Which"]
     assert tone == "unsure" and "not more than that of the seeds [-1.0, +19.0]" in words
     tone, words = said(release, average=best | {"interval": [-1.0, 19.0]})["Which"]
     assert tone == "unsure" and "contains 0" in words
     assert "no interval is known" in said(release, average=best | {"interval": None})["Which"][1]
     facts = {"hard_minus_easy": 2.0, "interval": [1.0, 3.0], "permutation_p": 0.03, "claim": True, "why": ""}
+    facts["seed_interval"] = [0.5, 3.5]
+    tone, words = said(release, **facts)["Do"]
+    assert tone == "help" and "Hard tasks helped more." in words
+    assert "Hard tasks helped more, on these seeds." in said(release, **facts | {"seed_interval": None})["Do"][1]
     assert (
-        said(release, **facts)["Do"] == ("help", said(release, **facts)["Do"][1])
-        and "Hard tasks helped more" in said(release)["Do"][1]
+        "Easy tasks helped more"
+        in said(release, **facts | {"hard_minus_easy": -2.0, "interval": [-3.0, -1.0], "seed_interval": None})["Do"][1]
     )
-    assert "Easy tasks helped more" in said(release, **facts | {"hard_minus_easy": -2.0, "interval": [-3.0, -1.0]})["Do"][1]
-    for weaker in ({"permutation_p": 0.2}, {"interval": [-1.0, 5.0]}, {"permutation_p": None}):
+    for weaker in ({"permutation_p": 0.2}, {"interval": [-1.0, 5.0]}, {"permutation_p": None}, {"seed_interval": [-1.0, 5.0]}):
         tone, words = said(release, **facts | weaker)["Do"]
         assert tone == "unsure" and "Not told apart" in words
     tone, words = said(release, **facts | {"claim": False, "why": "No claim can be made: too few tasks."})["Do"]

@@ -8,11 +8,11 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-# glibc: keep freed memory for the next update, in large pages where the kernel gives them on request. Else a CPU worker returns
-# and fetches it update by update, tens of thousands of page faults a second. What is computed stays the same.
+# glibc: keep up to half a GiB of freed memory for the next update. Else a CPU worker returns and fetches it update by update,
+# tens of thousands of page faults a second. What is computed stays the same.
 KEEP_MEMORY = ":".join(
     f"glibc.malloc.{name}={value}"
-    for name, value in {"mmap_threshold": 1 << 30, "trim_threshold": 1 << 32, "top_pad": 1 << 28, "hugetlb": 1}.items()
+    for name, value in {"mmap_threshold": 1 << 30, "trim_threshold": 1 << 29, "top_pad": 1 << 26}.items()
 )
 
 

@@ -18,7 +18,7 @@ from harness.spec.suite import Arm, Caps
 from harness.spec.task import Task
 from harness.store import Store, key_of
 
-SCHEMA = 4
+SCHEMA = 5
 GROUPS = {  # XTREME's groups of targets (Hu et al. 2020, table 1), by family
     "classification": "pair",
     "multiple_choice": "multiple choice",

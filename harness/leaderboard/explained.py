@@ -14,6 +14,10 @@ def tables(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
     found = [
         ("Average gain, in every cut [95% interval over test examples]", averages(release, encoder)),
         ("Difficulty, as measured on each intermediate's own English dev", difficulty(release, encoder)),
+        (
+            "Hard tasks' mean gain minus easy tasks', target by target, without arms on a target's own data",
+            within(release, encoder),
+        ),
         ("Parts and controls of one task: differences of average gains", subsets(release, encoder)),
         ("The intermediate that one would choose on rows that are not reported", best(release, encoder)),
         *((f"Average gain by {name}", slices(release, encoder, by)) for by, name in SLICES.items() if full),
@@ -27,7 +31,7 @@ def averages(release: dict, encoder: str) -> Table:
     mine = ranked(release, encoder)
     differ = any(map(elsewhere, mine))
     groups = sorted({group for average in mine for group in average["groups"]})
-    cuts = [*["other tasks' targets"] * differ, "without retrieval", "without English"]
+    cuts = [*["other tasks' targets", "over seeds"] * differ, "without retrieval", "without English"]
     header = ["intermediate", "all targets", "over seeds", *cuts, *groups]
     rows = []
     for average in mine:
@@ -37,17 +41,33 @@ def averages(release: dict, encoder: str) -> Table:
         parts += [(average[name], average[f"{name}_interval"]) for name in ("without_retrieval", "zero_shot")]
         parts += [(of.get("gain"), of.get("interval")) for of in (average["groups"].get(group, {}) for group in groups)]
         first, *others = [signed(value) + between(interval) for value, interval in parts]
-        seeds = between(average["seed_interval"]).strip() or "–"
-        other = [_elsewhere(average)] if differ else []
+        seeds = _over_seeds(average)
+        other = _elsewhere(average) if differ else []
         rows.append([shown(release, average["arm"]), first, seeds, *other, *others])
     return header, rows
 
 
-def _elsewhere(average: dict) -> str:
-    """The average over other tasks' targets; where these are others than all arms have, how many."""
+def _elsewhere(average: dict) -> list[str]:
+    """The average over other tasks' targets, where these are others than all arms have, how many; and over seeds."""
     other = average["other_tasks"]
     count = f" ({len(other['targets'])} target{'s' * (len(other['targets']) != 1)})" if elsewhere(average) else ""
-    return signed(other["gain"]) + between(other["interval"]) + count
+    return [signed(other["gain"]) + between(other["interval"]) + count, _over_seeds(other)]
+
+
+def within(release: dict, encoder: str) -> Table:
+    """Easy against hard, a target a row: which arms are compared there, and the mean over targets."""
+    rows = []
+    for split in (one for one in release["split"] if one["encoder"] == encoder):
+        found = [(target, of, of["hard"], of["easy"]) for target, of in split.get("by_target", {}).items()]
+        whole = [(f"mean over {len(found)}", split["other_tasks"], [], [])] * bool(found)
+        for name, of, *sides in found + whole:
+            arms = [", ".join(shown(release, arm) for arm in side) for side in sides]
+            rows.append([name, signed(of["hard_minus_easy"]) + between(of["interval"]), _over_seeds(of), *arms])
+    return ["target", "hard − easy", "over seeds", "hard", "easy"], rows
+
+
+def _over_seeds(entry: dict) -> str:
+    return between(entry["seed_interval"]).strip() or "–"
 
 
 def difficulty(release: dict, encoder: str) -> Table:
@@ -74,7 +94,7 @@ def subsets(release: dict, encoder: str) -> Table:
     for group in (group for group in release["subsets"] if group["encoder"] == encoder):
         for c in group["comparisons"]:
             difference = signed(c["difference"]) + between(c["interval"])
-            seeds = between(c["seed_interval"]).strip() or "–"
+            seeds = _over_seeds(c)
             ps = ["<0.001" if p < 0.001 else f"{p:.3f}" for p in (c["p"], c["p_corrected"])]
             over = ", ".join(group["targets"])
             rows.append([group["of"], str(group["rows"][c["a"]]), c["a"], c["b"], difference, seeds, *ps, over])

@@ -29,9 +29,10 @@ function difficulty() {
 }
 const differences = (split) =>
   [["hard − easy", split, split.permutation_p],
-    ["other tasks’ targets", split.other_tasks?.hard_minus_easy !== split.hard_minus_easy && split.other_tasks || {}, null],
     ["without retrieval", split.without_retrieval || {}, null],
-    ["without English", split.zero_shot || {}, null]]
+    ["without English", split.zero_shot || {}, null],
+    ...Object.entries(split.by_target || {}).map(([target, d]) => [`on ${target}`, d, null]),
+    ["mean within targets", split.other_tasks?.hard_minus_easy !== split.hard_minus_easy && split.other_tasks || {}, null]]
     .filter(([, d]) => known(d.hard_minus_easy));
 function splitChart(split) {
   const rows = [];

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.errors import SpecError, StoreError
 from harness.store import atomic_write, disk_errors, key_of
 
-SCHEMAS = (1, 2, 3, 4)  # all that were ever written; `load` reads them forever
+SCHEMAS = (1, 2, 3, 4, 5)  # all that were ever written; `load` reads them forever
 WITH_EVIDENCE = 3  # the first that holds evidence and jobs, so that its numbers can be computed again
 _NAME = re.compile(r"^(\d{4})-([A-Za-z0-9._+-]+)\.json$")
 

@@ -315,7 +315,7 @@ class Evidence(Strict):
 class Content(Strict):
     """A release: what specs say, what jobs reported, and what follows from them (`derive`)."""
 
-    number: Literal[4] = Field(alias="schema")
+    number: Literal[5] = Field(alias="schema")
     suite: Suite
     encoders: dict[str, Encoder]
     arms: dict[str, Arm]

@@ -183,6 +183,11 @@ class SeededContrast(Contrast):
     seed_interval: Interval | None
 
 
+class WithinTarget(SeededContrast):
+    easy: list[str]
+    hard: list[str]
+
+
 class Split(Contrast):
     encoder: str
     by: str
@@ -201,6 +206,7 @@ class Split(Contrast):
     without_retrieval: Contrast
     zero_shot: Contrast
     other_tasks: SeededContrast
+    by_target: dict[str, WithinTarget]
     seed_interval: Interval | None
 
 

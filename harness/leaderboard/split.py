@@ -1,7 +1,8 @@
 """Easy against hard intermediate tasks: the difference of their average gains, and what may be said of it."""
 
-from collections.abc import Callable
 from statistics import fmean
+
+import numpy as np
 
 from harness.leaderboard.bootstrap import stream
 from harness.leaderboard.difficulty import split_line
@@ -11,7 +12,7 @@ from harness.leaderboard.study import Study, averaged
 
 FEWEST = 4  # learned tasks on each side, below which nothing is claimed: 3 against 3 cannot even reach p = 0.05
 _SIDES = ("easy", "hard")
-Targets = Callable[[str], list[str]]  # arm → the targets over which its gain is averaged
+Sides = dict[str, list[str]]  # "easy" and "hard" → arms
 
 
 def split(study: Study, entries: list[dict]) -> dict:
@@ -26,7 +27,7 @@ def split(study: Study, entries: list[dict]) -> dict:
     among = [entry for entry in entries if entry["arm"] in gains]
     arms = {side: [entry["arm"] for entry in among if entry["bucket"] == side] for side in _SIDES}
     sides = {side: {arm: gains[arm] for arm in arms[side]} for side in _SIDES}
-    elsewhere = {side: [arm for arm in arms[side] if study.average(arm, study.other_tasks(arm))] for side in _SIDES}
+    within = _within_targets(study, arms)
     p, permutations = None, 0
     if arms["easy"] and arms["hard"]:
         easy, hard = (list(sides[side].values()) for side in _SIDES)
@@ -39,8 +40,8 @@ def split(study: Study, entries: list[dict]) -> dict:
         "threshold": split_line(entries, rule),
         **{side: {"arms": sides[side], "average_gain": mean(sides[side].values())} for side in _SIDES},
         **{bucket: [entry["arm"] for entry in entries if entry["bucket"] == bucket] for bucket in ("median", "unlearned")},
-        **_difference(study, arms, lambda arm: study.common),
-        "seed_interval": t_interval(_per_seed(study, arms, lambda arm: study.common)),
+        **_contrast(_difference(study, arms, study.common)),
+        "seed_interval": t_interval(list(_per_seed(study, arms, study.common).values())),
         "permutation_p": p,
         "permutations": permutations,
         "claim": not why,
@@ -48,31 +49,58 @@ def split(study: Study, entries: list[dict]) -> dict:
         "sizes_differ": len({entry["rows"] for entry in among if entry["bucket"] in _SIDES}) > 1,
         "correlation": _correlation(among, gains, "headroom"),
         "correlation_pvi": _correlation(among, gains, "pvi_share"),
-        "without_retrieval": _difference(study, arms, lambda arm: study.without_retrieval(study.common)),
-        "zero_shot": _difference(study, arms, lambda arm: study.common, "zero_shot"),
-        "other_tasks": _difference(study, elsewhere, study.other_tasks)
-        | {"seed_interval": t_interval(_per_seed(study, elsewhere, study.other_tasks))},
+        "without_retrieval": _contrast(_difference(study, arms, study.without_retrieval(study.common))),
+        "zero_shot": _contrast(_difference(study, arms, study.common, "zero_shot")),
+        "other_tasks": _over_targets(study, within),
+        "by_target": {
+            target: _contrast(_difference(study, over, [target]))
+            | {"seed_interval": t_interval(list(_per_seed(study, over, [target]).values()))}
+            | over
+            for target, over in within.items()
+        },
     }
 
 
-def _per_seed(study: Study, arms: dict[str, list[str]], targets: Targets) -> list[float]:
-    """Hard minus easy, of each seed that all tasks of both sides have."""
-    sides = [[study.per_seed(arm, targets(arm)) for arm in arms[side]] for side in _SIDES]
-    seeds = [seed for seed in (sides[0] or [{}])[0] if all(seed in of for side in sides for of in side)]
-    easy, hard = ([fmean(of[seed] for of in side) for seed in seeds if side] for side in sides)
-    return [b - a for a, b in zip(easy, hard, strict=False)]
+def _within_targets(study: Study, arms: Sides) -> dict[str, Sides]:
+    """Target → the easy and the hard tasks of which it is another task's, where there are both.
+
+    Compared within a target, sides of which an arm has lost its own data set are still about the same rows. Averages of arms
+    over sets of their own are not: whoever lost an easier target would look better.
+    """
+    others = {arm: study.other_tasks(arm) for side in _SIDES for arm in arms[side]}
+    found = {t: {side: [arm for arm in arms[side] if t in others[arm]] for side in _SIDES} for t in sorted(study.targets)}
+    return {target: over for target, over in found.items() if all(over.values())}
 
 
-def _difference(study: Study, arms: dict[str, list[str]], targets: Targets, name: str = "gain") -> dict:
-    """Average gain of the hard tasks minus that of the easy ones, over each one's targets, and its interval."""
-    easy, hard = ([found for arm in arms[side] if (found := study.average(arm, targets(arm), name))] for side in _SIDES)
+def _over_targets(study: Study, within: dict[str, Sides]) -> dict:
+    """The mean over targets of hard minus easy within each."""
+    found = [drawn for target, over in within.items() if (drawn := _difference(study, over, [target]))]
+    seeds = [_per_seed(study, over, [target]) for target, over in within.items()]
+    whole = [seed for seed in (seeds or [{}])[0] if all(seed in of for of in seeds)]
+    mean_of = (fmean(value for value, _ in found), averaged([drawn for _, drawn in found])) if found else None
+    return _contrast(mean_of) | {"seed_interval": t_interval([fmean(of[seed] for of in seeds) for seed in whole])}
+
+
+def _per_seed(study: Study, arms: Sides, targets: list[str]) -> dict[str, float]:
+    """Hard minus easy, of each seed that all tasks of both sides have; {} where a side has none."""
+    easy, hard = ([study.per_seed(arm, targets) for arm in arms[side]] for side in _SIDES)
     if not easy or not hard:
-        return {"hard_minus_easy": None, "interval": None}
+        return {}
+    seeds = [seed for seed in easy[0] if all(seed in of for of in (*easy, *hard))]
+    return {seed: fmean(of[seed] for of in hard) - fmean(of[seed] for of in easy) for seed in seeds}
+
+
+def _difference(study: Study, arms: Sides, targets: list[str], name: str = "gain") -> tuple[float, np.ndarray] | None:
+    """(average gain of the hard tasks minus that of the easy ones, its replicates); None where a side has none."""
+    easy, hard = ([found for arm in arms[side] if (found := study.average(arm, targets, name))] for side in _SIDES)
+    if not easy or not hard:
+        return None
     difference = fmean(value for value, _ in hard) - fmean(value for value, _ in easy)
-    return {
-        "hard_minus_easy": difference,
-        "interval": interval(averaged([drawn for _, drawn in hard]) - averaged([drawn for _, drawn in easy])),
-    }
+    return difference, averaged([drawn for _, drawn in hard]) - averaged([drawn for _, drawn in easy])
+
+
+def _contrast(found: tuple[float, np.ndarray] | None) -> dict:
+    return {"hard_minus_easy": found and found[0], "interval": found and interval(found[1])}
 
 
 def _why_no_claim(study: Study, arms: dict[str, list[str]]) -> str:

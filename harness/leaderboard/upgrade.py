@@ -5,7 +5,8 @@ From schema WITH_EVIDENCE on a schema only adds: ADDED and ADDED_FLAGS say what,
     lifted    with what later schemas added, as far as it is empty; `verify` checks that as it checks a present document
     as_of     the way back: without what later schemas added
     upgraded  for readers. Of schema 3 the flag `same` is read from its rows, and the averages over other tasks' targets are
-              means of its gains; their intervals would have to be drawn again, so they are null where the targets differ
+              means of its gains, hard minus easy too; their intervals would have to be drawn again, so they are null where the
+              targets differ. Easy against hard target by target is shown of releases that hold it (schema 5) only
 
 Schema 1 and 2 lack more: no intervals, no headroom, no evidence. Nothing of them is computed; what looks new was read elsewhere
 in the same document (a bucket from its split, English from the gains by language), and the rest is null or empty.
@@ -28,8 +29,9 @@ ADDED: dict[int, dict[str, dict[str, Any]]] = {
         "averages": {"other_tasks": {"gain": None, "interval": None, "seed_interval": None, "targets": []}},
         "split": {"other_tasks": {"hard_minus_easy": None, "interval": None, "seed_interval": None}},
     },
+    5: {"split": {"by_target": {}}},
 }
-ADDED_FLAGS = {4: {"same"}}  # of cells, and so of gains
+ADDED_FLAGS = {4: {"same"}, 5: set()}  # of cells, and so of gains
 _SUITE = {"protocol": None, "left_out": [], "pvi": False, "settings": {}}
 _AVERAGE = ("interval", "seed_interval", "without_retrieval_interval", "zero_shot", "zero_shot_interval", "other_tasks", "tie")
 _GAIN = ("gain", "english", "zero_shot", "above_floor", "centred", "interval", "seed_interval", "p", "p_corrected", "significant")
@@ -39,7 +41,9 @@ def upgraded(content: dict) -> dict:
     """A release's content in the shape of the present schema: itself if it is of that schema, else a new document."""
     if content["schema"] >= SCHEMA:
         return content
-    return _with_other_tasks(lifted(content)) if content["schema"] >= WITH_EVIDENCE else _without_evidence(content)
+    if content["schema"] < WITH_EVIDENCE:
+        return _without_evidence(content)
+    return _with_other_tasks(lifted(content)) if content["schema"] == WITH_EVIDENCE else lifted(content)
 
 
 def lifted(content: dict) -> dict:
@@ -80,7 +84,7 @@ def _with_other_tasks(content: dict) -> dict:
     known = {tuple(g[n] for n in at): g["gain"] for g in gains if g["counted"]}
     targets = {encoder: _other_targets(content, gains, encoder) for encoder in content["encoders"]}
     averages = [a | {"other_tasks": _other_tasks(a, targets[a["encoder"]][a["arm"]], known)} for a in content["averages"]]
-    split = [one | {"other_tasks": _elsewhere(one, averages)} for one in content["split"]]
+    split = [one | {"other_tasks": _elsewhere(one, averages, known)} for one in content["split"]]
     return content | {"cells": cells, "gains": gains, "averages": averages, "split": split}
 
 
@@ -104,16 +108,20 @@ def _other_tasks(average: dict, targets: list[str], known: dict[tuple, float]) -
     return {"gain": gain, "interval": None, "seed_interval": None, "targets": targets}
 
 
-def _elsewhere(split: dict, averages: list[dict]) -> dict:
-    """Hard minus easy of one encoder over other tasks' targets."""
+def _elsewhere(split: dict, averages: list[dict], known: dict[tuple, float]) -> dict:
+    """Hard minus easy of one encoder, target by target over the arms of which it is another task's, by the rule of `split`."""
     mine = {average["arm"]: average for average in averages if average["encoder"] == split["encoder"]}
     arms = [mine[arm] for side in ("easy", "hard") for arm in split[side]["arms"]]
     if all(average["other_tasks"]["targets"] == average["targets"] for average in arms):
         return {name: split[name] for name in ("hard_minus_easy", "interval", "seed_interval")}
-    gains = ([mine[arm]["other_tasks"]["gain"] for arm in split[side]["arms"]] for side in ("easy", "hard"))
-    easy, hard = (mean(gain for gain in side if gain is not None) for side in gains)
-    difference = None if easy is None or hard is None else hard - easy
-    return {"hard_minus_easy": difference, "interval": None, "seed_interval": None}
+    differences = []
+    for target in sorted({target for average in arms for target in average["other_tasks"]["targets"]}):
+        over = (
+            [arm for arm in split[side]["arms"] if target in mine[arm]["other_tasks"]["targets"]] for side in ("easy", "hard")
+        )
+        easy, hard = (mean(known[split["encoder"], arm, target] for arm in side) for side in over)
+        differences += [] if easy is None or hard is None else [hard - easy]
+    return {"hard_minus_easy": mean(differences), "interval": None, "seed_interval": None}
 
 
 def _without_evidence(content: dict) -> dict:
@@ -227,5 +235,6 @@ def _split(split: dict, content: dict, difficulty: list[dict]) -> dict:
         "sizes_differ": len(sizes) > 1,
         "seed_interval": None,
         "other_tasks": None,
+        "by_target": {},
         **{name: {"hard_minus_easy": None, "interval": None} for name in ("without_retrieval", "zero_shot")},
     } | split

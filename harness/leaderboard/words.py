@@ -49,10 +49,13 @@ def _best_average(release: dict, encoder: str) -> dict:
     interval, seeds = best.get("interval"), best.get("seed_interval")
     many = f" over {len(best['targets'])} target{'s' * (len(best['targets']) != 1)}"
     say = f"{_shown(release, best['arm'])}, {signed(best['average_gain'])}{between(interval)} points{many}: "
-    beyond = f", not more than that of the seeds{between(seeds)}" if between(seeds) and tone(seeds) != "help" else ""
+    apart = bool(between(seeds)) and tone(seeds) == tone(interval)
+    beyond = "" if apart else f", not more than that of the seeds{between(seeds)}" if between(seeds) else ", on these seeds alone"
     say += {
         "help": f"more than the noise of the test examples{beyond}.",
-        "hurt": "even the best one does harm.",
+        "hurt": "even the best one does harm."
+        if apart
+        else f"even the best one loses, more than the noise of the test examples{beyond}.",
         "unsure": "its interval contains 0, so not told apart from no effect." if between(interval) else "no interval is known.",
     }[tone(interval)]
     if other := elsewhere(best):
@@ -63,7 +66,7 @@ def _best_average(release: dict, encoder: str) -> dict:
         say += f" Tied with {', '.join(ties) if len(ties) <= 3 else f'{len(ties)} others'}."
     if len(rivals) > 1:
         say += f" Being the best of {len(rivals)} flatters it."
-    return _line(ask, say, interval if not between(seeds) or tone(seeds) == tone(interval) else None)
+    return _line(ask, say, interval if apart else None)
 
 
 def _pairs(release: dict, encoder: str) -> dict | None:
@@ -84,6 +87,11 @@ def _pairs(release: dict, encoder: str) -> dict | None:
         say += " One seed: how much another seed would change them is not known."
     else:
         say += " That is the noise of the test examples; that of the seeds stands beside each gain."
+    if sure := [g for g in counted if between(g["seed_interval"])]:
+        both = [g for g in sure if tone(g["interval"]) == tone(g["seed_interval"]) != "unsure"]
+        above = sum(tone(g["interval"]) == "help" for g in both)
+        say += f" By both intervals, over test examples and over seeds, {len(both)} of {len(sure)} leave out 0, {above} of them"
+        say += f" above; of so many about {0.05 * len(sure):.0f} would by chance."
     return _line(ask, say)
 
 
@@ -100,17 +108,22 @@ def _easy_hard(release: dict, encoder: str) -> dict:
         f" ({_tasks(len(easy['arms']))}), hard − easy {signed(split['hard_minus_easy'])}{between(interval)}"
     )
     p = split.get("permutation_p")
+    seeds = split.get("seed_interval")
+    say += f", over seeds{between(seeds)}" if between(seeds) else ""
     say += f", permutation p over tasks {p:.3f}." if p is not None else "."
     if other := split_elsewhere(split):
-        say += f" Over other tasks' targets hard − easy {signed(other['hard_minus_easy'])}{between(other['interval'])}."
-    claim = bool(split.get("claim"))
+        over = f", over seeds{between(other['seed_interval'])}" if between(other["seed_interval"]) else ""
+        say += " Within each target, arms on its own data left out, and then averaged: hard − easy "
+        say += f"{signed(other['hard_minus_easy'])}{between(other['interval'])}{over}."
+    claim, apart = bool(split.get("claim")), not between(seeds) or tone(seeds) == tone(interval)
     if not claim:
         say += f" {split.get('why') or 'No claim about tasks in general can be made.'}"
-    elif tone(interval) == "unsure" or p is None or p >= 0.05:
+    elif tone(interval) == "unsure" or not apart or p is None or p >= 0.05:
         say += " Not told apart from no difference."
     else:
-        say += " Hard tasks helped more." if split["hard_minus_easy"] > 0 else " Easy tasks helped more."
-    return _line(ask, say, interval if claim and p is not None and p < 0.05 else None)
+        say += " Hard tasks helped more" if split["hard_minus_easy"] > 0 else " Easy tasks helped more"
+        say += "." if between(seeds) else ", on these seeds."
+    return _line(ask, say, interval if claim and apart and p is not None and p < 0.05 else None)
 
 
 def _tasks(count: int) -> str:
@@ -123,7 +136,8 @@ def _chosen(release: dict, encoder: str) -> dict | None:
     if row is None or row.get("gain") is None:
         return None
     say = f"Picking for each target the intermediate that looks best on rows that are not reported gains {signed(row['gain'])}"
-    return _line("What if I pick per target?", f"{say}{between(row.get('interval'))} points on average.", row.get("interval"))
+    say += f"{between(row.get('interval'))} points on average (the noise of the test examples; that of the seeds is not in it)."
+    return _line("What if I pick per target?", say)
 
 
 def notes(release: dict, encoder: str, fields: list[list[dict]]) -> list[list]:
