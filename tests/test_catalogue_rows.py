@@ -446,7 +446,10 @@ def test_every_suite_resolves(name):
 
 def test_the_papers_suites_have_the_papers_arms_and_targets():
     paper, english, baselines = (CATALOG.suite(name) for name in ("xstilts-2020", "xstilts-english", "xtreme-baselines"))
-    assert paper.targets == english.targets == baselines.targets == NINE
+    test = CATALOG.suite("xstilts-xtreme")
+    assert paper.targets == english.targets == baselines.targets == test.targets == NINE
+    assert test.arms == paper.arms[: len(test.arms)] and test.arms[-1].name == "multitask"
+    assert (test.seeds, test.protocol) == (baselines.seeds, baselines.protocol)
     assert [arm.name for arm in paper.arms] == ["none", *ARMS, "multitask", "mnli_with_mlm", "mnli_translated"]
     assert [arm.name for arm in english.arms] == ["none", *ARMS, "multitask"]
     assert [arm.name for arm in baselines.arms] == ["none"]
