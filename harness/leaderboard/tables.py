@@ -13,7 +13,7 @@ Table = tuple[list[str], list[list[str]]]
 
 # Of a cell: the release says so itself.
 CELL_MARKS = {
-    "unlearned": ("u", "not above chance in English by three standard errors, neither on test rows nor on dev: not learned"),
+    "unlearned": ("u", "at chance in English, on test rows and on dev: not learned"),
     "shared": ("s", "the intermediate shares training rows with the target"),
     "same": ("k", "trained on other rows of the target's own data set: its gain may be that of more rows of one kind"),
     "leak": ("L", "refused: training rows stand in the test set"),
