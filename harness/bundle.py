@@ -36,7 +36,7 @@ from harness.engines.drive import refusals
 from harness.errors import MissingError, SpecError, StoreError
 from harness.hub import Lock, Where
 from harness.leaderboard import collect
-from harness.leaderboard.release import content_bytes
+from harness.leaderboard.release import content_bytes, is_listed
 from harness.leaderboard.verify import differences
 from harness.plan import WEIGHTS, Plan, make_plan
 from harness.spec.catalog import Catalog, builtin_root
@@ -50,7 +50,6 @@ SHOWN = 10  # differences, or names, in a message
 Part = Callable[[], bytes]  # a file of the bundle, read when its turn comes
 # Fields of specs that name tasks or a protocol, or map their names.
 NAMING = {"task", "tasks", "targets", "protocol", "variant_of", "task_caps", "cuts", "settings", "changes"}
-_LISTED = re.compile(r"\d{4}-[A-Za-z0-9._+-]+")  # what `Board.list` takes for a release
 # Of the command in a sidecar: values of options that are paths. Anywhere in it: absolute paths.
 _OPTION = re.compile(r"(?<!\S)(--(?:data-root|encoder-root|tasks|store|board|lock)|-t)[ =].*?(?= -|$)")
 _PATH = re.compile(r"(?<![\w./~:-])~?(?:/[^\s/:;,'\"]+)+/?")
@@ -78,7 +77,7 @@ def opened(path: Path, content: dict, sidecar: dict) -> Release:
     if sidecar.get("content_sha256") != key_of(content):
         beside = path.with_suffix(".env.json").name
         raise StoreError(f"{path}: its sidecar {beside} is gone or of another content; restore both from version control")
-    name = path.stem if _LISTED.fullmatch(path.stem) else f"0001-{content['suite']['name']}"
+    name = path.stem if is_listed(path) else f"0001-{content['suite']['name']}"
     return Release(name, path.read_bytes(), content, sidecar)
 
 

@@ -24,6 +24,11 @@ def content_bytes(content: dict) -> bytes:
     return (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
+def is_listed(path: Path) -> bool:
+    """Whether a board takes a file of that name for a release: NNNN-name.json, and no sidecar."""
+    return bool(_NAME.match(path.name)) and ".env." not in path.name
+
+
 class Board:
     """A folder with releases/ and the README rendered from them."""
 
@@ -33,7 +38,7 @@ class Board:
 
     def list(self) -> list[Path]:
         """Release files, oldest first."""
-        return sorted(path for path in self.releases.glob("*.json") if _NAME.match(path.name) and ".env." not in path.name)
+        return sorted(filter(is_listed, self.releases.glob("*.json")))
 
     def load(self, path: Path) -> dict:
         """A release's content as it was written, of any schema so far (`upgrade.upgraded` gives all one shape).

@@ -13,6 +13,7 @@ from harness.leaderboard.study import Study, averaged
 FEWEST = 4  # learned tasks on each side, below which nothing is claimed: 3 against 3 cannot even reach p = 0.05
 _SIDES = ("easy", "hard")
 Sides = dict[str, list[str]]  # "easy" and "hard" → arms
+Difference = tuple[float, np.ndarray]  # and its replicates
 
 
 def split(study: Study, entries: list[dict]) -> dict:
@@ -28,6 +29,7 @@ def split(study: Study, entries: list[dict]) -> dict:
     arms = {side: [entry["arm"] for entry in among if entry["bucket"] == side] for side in _SIDES}
     sides = {side: {arm: gains[arm] for arm in arms[side]} for side in _SIDES}
     within = _within_targets(study, arms)
+    differences = {t: (_difference(study, over, [t]), _per_seed(study, over, [t])) for t, over in within.items()}
     p, permutations = None, 0
     if arms["easy"] and arms["hard"]:
         easy, hard = (list(sides[side].values()) for side in _SIDES)
@@ -40,8 +42,7 @@ def split(study: Study, entries: list[dict]) -> dict:
         "threshold": split_line(entries, rule),
         **{side: {"arms": sides[side], "average_gain": mean(sides[side].values())} for side in _SIDES},
         **{bucket: [entry["arm"] for entry in entries if entry["bucket"] == bucket] for bucket in ("median", "unlearned")},
-        **_contrast(_difference(study, arms, study.common)),
-        "seed_interval": t_interval(list(_per_seed(study, arms, study.common).values())),
+        **_seeded(_difference(study, arms, study.common), _per_seed(study, arms, study.common)),
         "permutation_p": p,
         "permutations": permutations,
         "claim": not why,
@@ -51,13 +52,8 @@ def split(study: Study, entries: list[dict]) -> dict:
         "correlation_pvi": _correlation(among, gains, "pvi_share"),
         "without_retrieval": _contrast(_difference(study, arms, study.without_retrieval(study.common))),
         "zero_shot": _contrast(_difference(study, arms, study.common, "zero_shot")),
-        "other_tasks": _over_targets(study, within),
-        "by_target": {
-            target: _contrast(_difference(study, over, [target]))
-            | {"seed_interval": t_interval(list(_per_seed(study, over, [target]).values()))}
-            | over
-            for target, over in within.items()
-        },
+        "other_tasks": _over_targets(list(differences.values())),
+        "by_target": {target: _seeded(*differences[target]) | over for target, over in within.items()},
     }
 
 
@@ -72,13 +68,12 @@ def _within_targets(study: Study, arms: Sides) -> dict[str, Sides]:
     return {target: over for target, over in found.items() if all(over.values())}
 
 
-def _over_targets(study: Study, within: dict[str, Sides]) -> dict:
+def _over_targets(differences: list[tuple[Difference | None, dict[str, float]]]) -> dict:
     """The mean over targets of hard minus easy within each."""
-    found = [drawn for target, over in within.items() if (drawn := _difference(study, over, [target]))]
-    seeds = [_per_seed(study, over, [target]) for target, over in within.items()]
+    found, seeds = [difference for difference, _ in differences if difference], [of for _, of in differences]
     whole = [seed for seed in (seeds or [{}])[0] if all(seed in of for of in seeds)]
     mean_of = (fmean(value for value, _ in found), averaged([drawn for _, drawn in found])) if found else None
-    return _contrast(mean_of) | {"seed_interval": t_interval([fmean(of[seed] for of in seeds) for seed in whole])}
+    return _seeded(mean_of, {seed: fmean(of[seed] for of in seeds) for seed in whole})
 
 
 def _per_seed(study: Study, arms: Sides, targets: list[str]) -> dict[str, float]:
@@ -90,7 +85,7 @@ def _per_seed(study: Study, arms: Sides, targets: list[str]) -> dict[str, float]
     return {seed: fmean(of[seed] for of in hard) - fmean(of[seed] for of in easy) for seed in seeds}
 
 
-def _difference(study: Study, arms: Sides, targets: list[str], name: str = "gain") -> tuple[float, np.ndarray] | None:
+def _difference(study: Study, arms: Sides, targets: list[str], name: str = "gain") -> Difference | None:
     """(average gain of the hard tasks minus that of the easy ones, its replicates); None where a side has none."""
     easy, hard = ([found for arm in arms[side] if (found := study.average(arm, targets, name))] for side in _SIDES)
     if not easy or not hard:
@@ -99,8 +94,12 @@ def _difference(study: Study, arms: Sides, targets: list[str], name: str = "gain
     return difference, averaged([drawn for _, drawn in hard]) - averaged([drawn for _, drawn in easy])
 
 
-def _contrast(found: tuple[float, np.ndarray] | None) -> dict:
+def _contrast(found: Difference | None) -> dict:
     return {"hard_minus_easy": found and found[0], "interval": found and interval(found[1])}
+
+
+def _seeded(found: Difference | None, seeds: dict[str, float]) -> dict:
+    return _contrast(found) | {"seed_interval": t_interval(list(seeds.values()))}
 
 
 def _why_no_claim(study: Study, arms: dict[str, list[str]]) -> str:
