@@ -277,6 +277,11 @@ class Done(subprocess.CompletedProcess):
         return self.stderr.splitlines()
 
     @property
+    def said(self) -> str:
+        """Its standard output as one line: where a table's caption is broken depends on how wide the table came out."""
+        return " ".join(self.stdout.split())
+
+    @property
     def jobs(self) -> list[str]:
         """Names of the jobs it says it did."""
         return [line.split("] ", 1)[1].rpartition(" (")[0] for line in self.lines if line.startswith("[")]
