@@ -69,9 +69,8 @@ def charts(page_file: Path, folder: Path, suite: str) -> list[Path]:
         for release in releases[-1:]:
             page.goto(f"{page_file.resolve().as_uri()}#release {release.stem}")
             page.wait_for_selector(".chart svg")
-            other = page.get_by_label("other tasks", exact=False)
-            if other.count():
-                other.first.check()
+            for other in page.get_by_label("other tasks", exact=False).all():
+                other.check()
             page.wait_for_timeout(500)
             for node in page.query_selector_all(".chart"):
                 made.append(folder / f"{suite}-{node.get_attribute('data-chart')}.png")

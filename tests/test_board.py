@@ -48,9 +48,7 @@ def release(*cells: dict, arms: dict | None = None, **suite) -> dict:
         "arms": arms,
         "targets": {target: {"metric": "accuracy"} for target in targets},
         "cells": list(cells),
-        "gains": [
-            {"encoder": "enc", "arm": arm, "target": target, "gain": 1.0, "counted": True} for arm in others for target in targets
-        ],
+        "gains": [gain(arm, target) for arm in others for target in targets],
         "averages": [
             {"encoder": "enc", "arm": arm, "average_gain": 1.0, "interval": None, "targets": targets, "groups": {}, "tie": None}
             for arm in others
@@ -62,6 +60,11 @@ def release(*cells: dict, arms: dict | None = None, **suite) -> dict:
         ],
         **{section: [] for section in ("split", "slices", "subsets", "best")},
     }
+
+
+def gain(arm: str, target: str, **facts) -> dict:
+    unknown = dict.fromkeys(("interval", "seed_interval", "centred"))
+    return {"encoder": "enc", "arm": arm, "target": target, "gain": 1.0, "counted": True, **unknown, **facts}
 
 
 def arm(*tasks: str, difficulty: str | None = None) -> dict:
@@ -240,6 +243,50 @@ def test_a_board_without_such_targets_and_an_old_one_have_no_second_average():
         assert "other tasks' targets" not in explained.averages(content, "enc")[0]
         text = " ".join([*render.lines(content, "enc"), *render.footnotes(content, "enc")])
         assert "ther tasks' targets" not in text and "Within each target" not in text
+
+
+@pytest.mark.parametrize(
+    "facts, listed",
+    [
+        ({"interval": [0.5, 1.5], "seed_interval": [0.1, 1.9]}, ["t", "nli", "+1.0 [+0.5, +1.5]", "[+0.1, +1.9]"]),
+        ({"gain": -1.0, "interval": [-2, -1], "seed_interval": [-3, -1]}, ["t", "nli", "-1.0 [-2.0, -1.0]", "[-3.0, -1.0]"]),
+        ({"interval": [0.5, 1.5], "seed_interval": [-0.1, 2.1]}, None),
+        ({"interval": [-0.5, 2.5], "seed_interval": [0.1, 1.9]}, None),
+        ({"interval": [0.5, 1.5], "seed_interval": [-1.5, -0.5]}, None),  # surely something, and no one knows on which side
+        ({"interval": [0.5, 1.5]}, None),  # one seed
+        ({"interval": [0.5, 1.5], "seed_interval": [0.1, 1.9], "counted": False}, None),
+    ],
+)
+def test_gains_that_are_not_0_are_listed_if_both_intervals_say_so(facts, listed):
+    content = compared(averaged("nli", 1.0, 1.0, 0), averaged("qa", 1.0, 1.0, 0)) | {"gains": [gain("nli", "t", **facts)]}
+    assert explained.sure(content, "enc")[1] == ([listed] if listed else [])
+    assert ("Gains that are not 0, by both" in printed(content)) == bool(listed)
+
+
+def test_every_gain_stands_with_its_interval_and_retrieval_after_centring():
+    names = {name: arm(name) for name in ("nli", "qa")}
+    content = release(cell("none", "t", scores(en="")), cell("none", "u", scores(en="")), arms=names)
+    content["averages"] = [averaged(name, 1.0, 1.0, 0) for name in names]
+    content["gains"] = [gain("nli", "t", interval=[-0.5, 2.5], centred=-2.0), gain("nli", "u"), gain("qa", "u", counted=False)]
+    assert explained.gains(content, "enc") == (["intermediate", "t", "u"], [["nli", "+1.0 [-0.5, +2.5]", "+1.0"]])
+    assert explained.centred(content, "enc") == (["intermediate", "t"], [["nli", "-2.0"]])
+    assert "mean vector" in render.markdown(content, "title") and "mean vector" not in printed(content)
+
+
+def test_comparisons_of_parts_over_other_tasks_targets_stand_beside_the_first():
+    both = {"a": "easiest", "b": "random"}
+    first = both | {"difference": 2.0, "interval": [1.0, 3.0], "seed_interval": None, "p": 0.01, "p_corrected": 0.02}
+    other = both | {"difference": -1.0, "interval": [-2.0, 0.5], "seed_interval": [-3.0, 1.0]}
+    group = {"encoder": "enc", "of": "nli", "rows": {"easiest": 9, "random": 9}, "targets": ["t", "u"], "comparisons": [first]}
+    content = compared(averaged("nli", 1.0, 1.0, 0), averaged("qa", 1.0, 1.0, 0))
+    content["subsets"] = [group | {"other_tasks": {"targets": ["u"], "comparisons": [other]}}]
+    header, (row,) = explained.subsets(content, "enc")
+    assert header[4:8] == ["a − b", "over seeds", "other tasks' targets", "over seeds"]
+    assert row[4:8] == ["+2.0 [+1.0, +3.0]", "–", "-1.0 [-2.0, +0.5]", "[-3.0, +1.0]"]
+    for targets, comparisons in (["t", "u"], [first]), ([], []):  # the same, and none (an older release too)
+        content["subsets"] = [group | {"other_tasks": {"targets": targets, "comparisons": comparisons}}]
+        header, (row,) = explained.subsets(content, "enc")
+        assert "other tasks' targets" not in header and row[4:7] == ["+2.0 [+1.0, +3.0]", "–", "0.010"]
 
 
 def test_easy_against_hard_stands_target_by_target():

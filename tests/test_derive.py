@@ -436,6 +436,24 @@ def test_a_target_that_does_not_count_in_its_own_arm_is_taken_from_no_other():
     assert b["other_tasks"]["targets"] == ["pawsx", "xnli"] and b["other_tasks"]["gain"] == pytest.approx(15)
 
 
+def test_parts_are_compared_over_other_tasks_targets_too():
+    """On the data that the parts are of, one gains more; elsewhere the other."""
+    gains = {"easy": {"xnli": 8, "pawsx": 1}, "hard": {"xnli": 2, "pawsx": 3}}
+    release = reading(gains, dict.fromkeys(gains, "xnli"), seeds=(1, 2, 3))
+    for name in gains:
+        release.content["arms"][name] |= arm("subset", "nli", subset={"by": "pvi", "keep": name, "fraction": 0.3})
+    found = release.only("subsets")
+    assert found["targets"] == ["pawsx", "xnli"] and found["comparisons"][0]["difference"] == pytest.approx(5 * (6 - 2) / 2)
+    (other,) = found["other_tasks"]["comparisons"]
+    assert found["other_tasks"]["targets"] == ["pawsx"] and other["difference"] == pytest.approx(5 * -2)
+    assert (other["a"], other["b"]) == ("easy", "hard") and other["interval"][0] < -10 < other["interval"][1]
+    assert other["seed_interval"] == [pytest.approx(-10, abs=1e-3)] * 2
+    release = reading({name: {"xnli": 1} for name in gains}, dict.fromkeys(gains, "xnli"))
+    for name in gains:
+        release.content["arms"][name] |= arm("subset", "nli", subset={"by": "pvi", "keep": name, "fraction": 0.3})
+    assert release.only("subsets")["other_tasks"] == {"targets": [], "comparisons": []}
+
+
 def test_a_flag_in_one_seed_is_enough():
     release = reading({"a": {"xnli": 8, "pawsx": 2}}, {}, seeds=(1, 2, 3))
     release.reads("a-2", "xnli")

@@ -169,13 +169,21 @@ def test_averages_over_other_tasks_targets_stand_beside_the_first_where_they_are
     split["other_tasks"] = {"hard_minus_easy": -0.25, "interval": [-1.5, 1.0], "seed_interval": [-3.5, 3.0]}
     one = {"hard_minus_easy": -1.5, "interval": [-2.5, -0.5], "seed_interval": None, "easy": [], "hard": []}
     split["by_target"] = {"tydiqa": one}
+    (parts,) = release["subsets"]
+    elsewhere = {"difference": -7.5, "interval": [-8.5, -6.5], "seed_interval": [-9.5, 0.5]}
+    parts["other_tasks"] = {"targets": ["tydiqa"], "comparisons": [c | elsewhere for c in parts["comparisons"]]}
     for average in old["averages"]:
         average["other_tasks"] |= {"gain": average["average_gain"], "targets": average["targets"]}
     tab = visit(saved(tmp_path, ("0001-old", old), ("0002-new", release)))
     rows = {row[0]: row[1:3] for row in table(tab, "Average gains") if len(row) > 1}
     fields = {a["arm"]: [signed(a["average_gain"]), signed(a["other_tasks"]["gain"])] for a in release["averages"]}
     assert rows == fields and rows["mnli"][0] != rows["mnli"][1]
-    assert tab.get_by_role("radio", name="other tasks’ targets").count() == 1
+    assert tab.get_by_role("radio", name="other tasks’ targets").count() == 2  # of averages, and of parts of a task
+    assert [row[-3:] for row in table(tab, "Comparisons within mnli")] == [["-7.5", "[-8.5, -6.5]", "[-9.5, +0.5]"]] * 5
+    drawn = tab.locator("#subsets .chart")
+    assert "-7.5" not in drawn.inner_html()
+    tab.locator("#subsets").get_by_label("other tasks’ targets").check()
+    assert drawn.inner_html().count("-7.5") >= 5
     text = tab.locator("#split").inner_text()
     assert "mean within targets" in text and "[-1.5, +1.0]" in text and "[-3.5, +3.0]" in text
     assert "on tydiqa" in text and "[-2.5, -0.5]" in text

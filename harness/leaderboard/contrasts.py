@@ -22,7 +22,8 @@ def subsets(study: Study) -> list[dict]:
     """Per task with subsets or controls: average gains compared two by two, Holm within the task.
 
     Only arms that trained on as many rows are compared: parts with parts, controls with the whole. Over the targets that
-    count in all of the group's arms. `difference` is a's average gain minus b's; the intervals are paired.
+    count in all of the group's arms, and over those among them that are other tasks' (`other_tasks`), where more rows of the
+    target's own kind explain nothing. `difference` is a's average gain minus b's; the intervals are paired.
     """
     facts = study.content["arms"]
     groups: dict[str, list[str]] = {}
@@ -43,24 +44,28 @@ def _labelled(facts: dict, arms: list[str]) -> dict[str, str]:
 
 def _compared(study: Study, of: str, arms: dict[str, str]) -> dict:
     targets = study.common_of(list(arms.values()))
-    known = {label: found for label, arm in arms.items() if (found := study.average(arm, targets))}
+    elsewhere = [target for target in targets if not any(study.same(arm, target) for arm in arms.values())]
     rows = {label: _rows(study, arm) for label, arm in arms.items()}
-    seeds = {label: study.per_seed(arm, targets) for label, arm in arms.items()}
+    known = [label for label, arm in arms.items() if study.average(arm, targets)]
     pairs = [(a, b) for a, b in combinations(known, 2) if rows[a] == rows[b]]
-    ps = [two_sided(known[a][1] - known[b][1]) for a, b in pairs]
+    everywhere = [_minus(study, arms[a], arms[b], targets) for a, b in pairs]
+    ps = [two_sided(drawn) for _, drawn in everywhere]
     comparisons = [
-        {
-            "a": a,
-            "b": b,
-            "difference": known[a][0] - known[b][0],
-            "interval": interval(known[a][1] - known[b][1]),
-            "seed_interval": t_interval([seeds[a][seed] - seeds[b][seed] for seed in seeds[a] if seed in seeds[b]]),
-            "p": rounded(p),
-            "p_corrected": rounded(corrected),
-        }
-        for (a, b), p, corrected in zip(pairs, ps, holm(ps), strict=True)
+        {"a": a, "b": b} | facts | {"p": rounded(p), "p_corrected": rounded(corrected)}
+        for (a, b), (facts, _), p, corrected in zip(pairs, everywhere, ps, holm(ps), strict=True)
     ]
-    return {"encoder": study.encoder, "of": of, "arms": arms, "rows": rows, "targets": targets, "comparisons": comparisons}
+    others = [{"a": a, "b": b} | _minus(study, arms[a], arms[b], elsewhere)[0] for a, b in pairs] if elsewhere else []
+    found = {"encoder": study.encoder, "of": of, "arms": arms, "rows": rows, "targets": targets, "comparisons": comparisons}
+    return found | {"other_tasks": {"targets": elsewhere, "comparisons": others}}
+
+
+def _minus(study: Study, a: str, b: str, targets: list[str]) -> tuple[dict, np.ndarray]:
+    """(a's average gain minus b's with its intervals, the difference's replicates), over targets that count in both."""
+    (mean_a, drawn_a), (mean_b, drawn_b) = study.average(a, targets), study.average(b, targets)
+    of_a, of_b = study.per_seed(a, targets), study.per_seed(b, targets)
+    seeds = t_interval([of_a[seed] - of_b[seed] for seed in of_a if seed in of_b])
+    drawn = drawn_a - drawn_b
+    return {"difference": mean_a - mean_b, "interval": interval(drawn), "seed_interval": seeds}, drawn
 
 
 def _rows(study: Study, arm: str) -> int | None:

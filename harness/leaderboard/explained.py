@@ -1,17 +1,23 @@
 """The tables that explain a board: a release → [(title, (header, rows of text))].
 
-Average gains cut in every way, difficulty as measured, parts and controls of one task against each other, the intermediate
-that one would have chosen, and slices by language. Empty tables are left out, so that an old release shows what it has.
+Gains with their intervals, average gains cut in every way, difficulty as measured, parts and controls of one task against each
+other, the intermediate that one would have chosen, and slices by language. Empty tables are left out, so that an old release
+shows what it has.
 """
 
-from harness.leaderboard.tables import Table, baseline_of, between, elsewhere, ranked, shown, signed
+from collections.abc import Callable
+
+from harness.leaderboard.tables import Table, baseline_of, between, by_both, elsewhere, ranked, shown, signed
 
 SLICES = {"family": "language family", "script": "script", "unknown": "share of pieces not in the vocabulary"}
 
 
 def tables(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
-    """Those that have rows, in the order in which a reader asks; slices by language only if `full`."""
+    """Those that have rows, in the order in which a reader asks; every gain and slices by language only if `full`."""
     found = [
+        ("Gains that are not 0, by both 95% intervals", sure(release, encoder)),
+        *([("Each gain that counts [95% interval over test examples]", gains(release, encoder))] if full else []),
+        *([("Retrieval after subtracting each language's mean vector: gain", centred(release, encoder))] if full else []),
         ("Average gain, in every cut [95% interval over test examples]", averages(release, encoder)),
         ("Difficulty, as measured on each intermediate's own English dev", difficulty(release, encoder)),
         (
@@ -23,6 +29,38 @@ def tables(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
         *((f"Average gain by {name}", slices(release, encoder, by)) for by, name in SLICES.items() if full),
     ]
     return [(title, table) for title, table in found if table[1]]
+
+
+def sure(release: dict, encoder: str) -> Table:
+    """Gains that count and are on one side of 0 over test examples and over seeds, target by target, the largest first. One in
+    twenty would be there by chance."""
+    names = list(release["targets"])
+    found = [g for g in release["gains"] if g["encoder"] == encoder and g["counted"] and by_both(g)]
+    rows = [
+        [g["target"], shown(release, g["arm"]), signed(g["gain"]) + between(g["interval"]), between(g["seed_interval"]).strip()]
+        for g in sorted(found, key=lambda g: (names.index(g["target"]), -g["gain"]))
+    ]
+    return ["target", "intermediate", "gain", "over seeds"], rows
+
+
+def gains(release: dict, encoder: str) -> Table:
+    """An arm a row, a target a column."""
+    return _by_target(release, encoder, "gain", lambda gain: signed(gain["gain"]) + between(gain["interval"]))
+
+
+def centred(release: dict, encoder: str) -> Table:
+    """An arm a row, a target of retrieval a column."""
+    return _by_target(release, encoder, "centred", lambda gain: signed(gain["centred"]))
+
+
+def _by_target(release: dict, encoder: str, field: str, text: Callable[[dict], str]) -> Table:
+    """Gains that count and have the field; arms and targets without one are left out."""
+    mine = [g for g in release["gains"] if g["encoder"] == encoder and g["counted"] and g[field] is not None]
+    known = {(gain["arm"], gain["target"]): text(gain) for gain in mine}
+    targets = [target for target in release["targets"] if any(target == of for _, of in known)]
+    arms = [average["arm"] for average in ranked(release, encoder)]
+    rows = [[shown(release, arm), *(known.get((arm, target), "–") for target in targets)] for arm in arms]
+    return ["intermediate", *targets], [row for row in rows if any(cell != "–" for cell in row[1:])]
 
 
 def averages(release: dict, encoder: str) -> Table:
@@ -88,17 +126,27 @@ def difficulty(release: dict, encoder: str) -> Table:
 
 
 def subsets(release: dict, encoder: str) -> Table:
-    """Arms that trained on as many rows, two by two."""
-    header = ["of", "rows", "a", "b", "a − b", "over seeds", "p", "p, corrected", "average over"]
+    """Arms that trained on as many rows, two by two; over other tasks' targets too where these are others."""
+    mine = [group for group in release["subsets"] if group["encoder"] == encoder]
+    differ = any(group["other_tasks"]["targets"] not in ([], group["targets"]) for group in mine)
+    others = ["other tasks' targets", "over seeds"] * differ
+    header = ["of", "rows", "a", "b", "a − b", "over seeds", *others, "p", "p, corrected", "average over"]
     rows = []
-    for group in (group for group in release["subsets"] if group["encoder"] == encoder):
+    for group in mine:
+        elsewhere = {(c["a"], c["b"]): c for c in group["other_tasks"]["comparisons"]}
         for c in group["comparisons"]:
-            difference = signed(c["difference"]) + between(c["interval"])
-            seeds = _over_seeds(c)
             ps = ["<0.001" if p < 0.001 else f"{p:.3f}" for p in (c["p"], c["p_corrected"])]
             over = ", ".join(group["targets"])
-            rows.append([group["of"], str(group["rows"][c["a"]]), c["a"], c["b"], difference, seeds, *ps, over])
+            there = _difference(elsewhere.get((c["a"], c["b"]))) if differ else []
+            rows.append([group["of"], str(group["rows"][c["a"]]), c["a"], c["b"], *_difference(c), *there, *ps, over])
     return header, rows
+
+
+def _difference(comparison: dict | None) -> list[str]:
+    """With its interval over test examples; the interval over seeds."""
+    if comparison is None:
+        return ["–", "–"]
+    return [signed(comparison["difference"]) + between(comparison["interval"]), _over_seeds(comparison)]
 
 
 def best(release: dict, encoder: str) -> Table:

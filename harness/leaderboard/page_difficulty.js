@@ -127,9 +127,15 @@ function subsets() {
   const list = mine("subsets"), word = (label) => label.replace(/^\w+/, (name) => SETS[name] || name);
   if (!list.length) return null;
   const parts = list.map((subset) => {
-    const rows = (subset.comparisons || []).map((c) => ({...c, name: `${word(c.a)} − ${word(c.b)}`}));
-    const drawn = rows.filter((c) => known(c.difference)).map(({name, difference: gain, interval}) =>
-      ({name, gain, ...ends(gain, interval), tone: tone(interval), tip: `${name}: ${signed(gain)} ${bracketed(interval)}`}));
+    const other = subset.other_tasks || {}, differ = other.targets?.length && String(other.targets) !== String(subset.targets);
+    const rows = (subset.comparisons || []).map((c, i) => {
+      const {difference: elsewhere, interval: within, seed_interval: seeds} = other.comparisons?.[i] || {};
+      return {...c, name: `${word(c.a)} − ${word(c.b)}`, elsewhere, within, seeds};
+    });
+    const means = [["difference", "interval", "all common targets"], ...(differ ? [["elsewhere", "within", "other tasks’ targets"]] : [])];
+    const picture = redrawn(([field, range]) => chart("comparisons", rows.filter((c) => known(c[field])).map((c) =>
+      ({name: c.name, gain: c[field], ...ends(c[field], c[range]), tone: tone(c[range]), tip: `${c.name}: ${signed(c[field])} ${bracketed(c[range])}`}))));
+    picture.draw(means[0]);
     const kinds = Object.values(subset.arms || {}).map((arm) => board.arms[arm]?.subset).filter(Boolean);
     const ways = [...new Set(kinds.filter((from) => from.by).map((from) => from.by === "pvi" ? "PVI (usable information)" : from.by))];
     const parts = [...new Set(kinds.map((from) => percent(from.fraction)))];
@@ -139,12 +145,15 @@ function subsets() {
       el("p", {class: "quiet"}, [ways.length ? `Ranked by ${ways.join(" and ")}.` : "",
         parts.length ? `Parts are ${parts.join(" or ")} of the rows.` : "",
         subset.targets?.length ? `Average gain over ${subset.targets.join(", ")}.` : "",
+        differ ? `Other tasks’ targets: ${other.targets.join(", ")}.` : "",
         sizes.length ? `Rows trained on: ${sizes.join(", ")}. Only arms with as many are compared.` : ""].join(" ")),
-      chart("comparisons", drawn),
+      means.length > 1 && el("div", {class: "controls"}, radios("Mean over", means.map((m) => [m, m[2]]), picture.draw)),
+      picture,
       table(`Comparisons within ${shown(subset.of)}`, [rowHead("comparison", (c) => c.name), numbered("difference", "difference"),
-        ranged("95% interval", "interval"), ranged("over seeds", "seed_interval"), numbered("p", "p", pvalue), numbered("p, corrected", "p_corrected", pvalue)],
+        ranged("95% interval", "interval"), ranged("over seeds", "seed_interval"), numbered("p", "p", pvalue), numbered("p, corrected", "p_corrected", pvalue),
+        ...(differ ? [numbered("other tasks’ targets", "elsewhere"), ranged("95% interval there", "within"), ranged("over seeds there", "seeds")] : [])],
       [[null, rows]]),
-    ];
+    ].filter(Boolean);
   });
   return section("subsets", "Easy and hard parts of the same task",
     "Parts that are compared have the same number of rows and the same balance of labels (sentences with tags have none): only " +

@@ -210,14 +210,26 @@ class Split(Contrast):
     seed_interval: Interval | None
 
 
-class Comparison(Strict):
+class Difference(Strict):
+    """Of the average gains of two arms, by their labels."""
+
     a: str
     b: str
     difference: float
     interval: Interval | None
     seed_interval: Interval | None
+
+
+class Comparison(Difference):
     p: float
     p_corrected: float
+
+
+class Elsewhere(Strict):
+    """The same comparisons over other tasks' targets; none where there are none."""
+
+    targets: list[str]
+    comparisons: list[Difference]
 
 
 class Subsets(Strict):
@@ -227,6 +239,7 @@ class Subsets(Strict):
     rows: dict[str, PositiveInt | None]
     targets: list[str]
     comparisons: list[Comparison]
+    other_tasks: Elsewhere
 
 
 class Best(Strict):

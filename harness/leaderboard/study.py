@@ -102,10 +102,11 @@ class Study:
         but those that did: an arm's own data set, refused or shared as its rows may be, takes that target from no other arm."""
         facts = self.content["arms"]
         rivals = [a for a in self.arms if facts[a]["kind"] in ("task", "mixture") and self.counted(a)] or self.arms
-        fair = [t for t in self.targets if all(t in self.counted(a) or self._same(a, t) for a in rivals)]
-        return sorted(target for target in fair if not self._same(arm, target))
+        fair = [t for t in self.targets if all(t in self.counted(a) or self.same(a, t) for a in rivals)]
+        return sorted(target for target in fair if not self.same(arm, target))
 
-    def _same(self, arm: str, target: str) -> bool:
+    def same(self, arm: str, target: str) -> bool:
+        """Whether the arm trained on the target's own data set first."""
         return (arm, target) in self.gains and "same" in self.gains[arm, target]["flags"]
 
     def without_retrieval(self, targets: list[str]) -> list[str]:

@@ -229,6 +229,17 @@ def between(interval: list | None) -> str:
     return f" [{signed(interval[0])}, {signed(interval[1])}]" if interval and None not in interval else ""
 
 
+def tone(interval: list | None) -> str:
+    """What a 95% interval says about a gain."""
+    low, high = interval or (None, None)
+    return "unsure" if low is None or high is None or low <= 0 <= high else "help" if low > 0 else "hurt"
+
+
+def by_both(gain: dict) -> bool:
+    """Whether a gain's intervals over test examples and over seeds leave out 0, on the same side."""
+    return tone(gain["interval"]) == tone(gain["seed_interval"]) != "unsure"
+
+
 def _one(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
 

@@ -29,7 +29,7 @@ ADDED: dict[int, dict[str, dict[str, Any]]] = {
         "averages": {"other_tasks": {"gain": None, "interval": None, "seed_interval": None, "targets": []}},
         "split": {"other_tasks": {"hard_minus_easy": None, "interval": None, "seed_interval": None}},
     },
-    5: {"split": {"by_target": {}}},
+    5: {"split": {"by_target": {}}, "subsets": {"other_tasks": {"targets": [], "comparisons": []}}},
 }
 ADDED_FLAGS = {4: {"same"}, 5: set()}  # of cells, and so of gains
 _SUITE = {"protocol": None, "left_out": [], "pvi": False, "settings": {}}

@@ -2,7 +2,7 @@
 
 from harness.leaderboard.bootstrap import REPLICATES
 from harness.leaderboard.gains import SIGNIFICANT
-from harness.leaderboard.tables import MARKS, between, cuts, elsewhere, marks, signed, split_elsewhere
+from harness.leaderboard.tables import MARKS, between, by_both, cuts, elsewhere, marks, signed, split_elsewhere, tone
 
 SMALLEST_P = 2 / (REPLICATES + 1)  # of a gain, before correction
 RULES = {
@@ -17,12 +17,6 @@ def verdict(release: dict, encoder: str) -> list[dict]:
     """One {ask, tone, say} for each question the board answers; tone is help, hurt or unsure."""
     lines = [_best_average(release, encoder), _pairs(release, encoder), _easy_hard(release, encoder), _chosen(release, encoder)]
     return [line for line in lines if line]
-
-
-def tone(interval: list | None) -> str:
-    """What a 95% interval says about a gain."""
-    low, high = interval or (None, None)
-    return "unsure" if low is None or high is None or low <= 0 <= high else "help" if low > 0 else "hurt"
 
 
 def _line(ask: str, say: str, interval: list | None = None) -> dict:
@@ -88,7 +82,7 @@ def _pairs(release: dict, encoder: str) -> dict | None:
     else:
         say += " That is the noise of the test examples; that of the seeds stands beside each gain."
     if sure := [g for g in counted if between(g["seed_interval"])]:
-        both = [g for g in sure if tone(g["interval"]) == tone(g["seed_interval"]) != "unsure"]
+        both = [g for g in sure if by_both(g)]
         above = sum(tone(g["interval"]) == "help" for g in both)
         say += f" By both intervals, over test examples and over seeds, {len(both)} of {len(sure)} leave out 0, {above} of them"
         say += f" above; of so many about {0.05 * len(sure):.0f} would by chance."
