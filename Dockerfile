@@ -55,7 +55,7 @@ SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 ARG CUDA
 ARG UBUNTU
 ARG VERSION=0.1.0
-ARG REVISION=unknown
+ARG REVISION=
 LABEL org.opencontainers.image.title="xstilts-harness" \
       org.opencontainers.image.description="Does English intermediate-task training help zero-shot cross-lingual transfer? A reproducibility benchmark harness." \
       org.opencontainers.image.version="${VERSION}" \
@@ -75,6 +75,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     HF_HOME=/cache \
     XSTILTS_STORE=/store \
     XSTILTS_BOARD=/leaderboard \
+    XSTILTS_COMMIT=${REVISION} \
     LANG=C.UTF-8 \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1

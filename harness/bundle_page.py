@@ -19,7 +19,7 @@ First, are these the files that were packed?
 
 ## Install
 
-{install}, from where you got this bundle: the release says no more of its code than that.
+{install}
 {packages}
 
 ## Check the numbers, without data or torch
@@ -88,7 +88,7 @@ def page(
     everything  tasks of the user's own folders joined the suite: `--all`
     """
     files, suite = list(files), content["suite"]["name"]
-    version = sidecar.get("harness", {}).get("version")
+    code = sidecar.get("harness", {})
     made = not (lock["datasets"] or lock["tasks"])
     tasks = " --tasks specs/own" if any(file.startswith("specs/own/") for file in files) else ""
     more = ["--all"] * everything + [f"--without {left}" for left in content["suite"]["left_out"]]
@@ -99,10 +99,10 @@ def page(
         about=content["suite"]["about"],
         cells=len(content["cells"]),
         jobs=len(content["jobs"]),
-        version=version or "of unknown version",
+        version=code.get("version") or "of unknown version",
         sums=SUMS,
         rescore=rescore if any(file.startswith("store/") for file in files) else NO_PREDICTIONS,
-        install=f"Install xstilts-harness {version}, the version named above" if version else "Install xstilts-harness",
+        install=_install(code),
         packages=f"`pip install -r {PACKAGES}` gives the packages." if PACKAGES in files else "The environment stands below.",
         run=run,
         suite=suite,
@@ -113,6 +113,16 @@ def page(
         environments="\n".join(_environments(sidecar)),
         licences="\n".join(_licences(content, catalog)),
     )
+
+
+def _install(code: dict) -> str:
+    """What to install, as far as the release's sidecar says."""
+    version, commit = code.get("version"), code.get("commit")
+    what = f"xstilts-harness {version}, the version named above" if version else "xstilts-harness"
+    if not commit:
+        return f"Install {what}, from where you got this bundle: the release says no more of its code than that."
+    changed = " Its code or specs had changes that are in no commit: what they were, the release does not say."
+    return f"Install {what}, of commit\n{commit}, from where you got this bundle.{changed * bool(code.get('changed'))}"
 
 
 def _read(lock: dict) -> Iterator[str]:

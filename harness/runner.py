@@ -4,7 +4,9 @@ The command line calls these and prints; everything they need is an argument.
 """
 
 import json
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +25,7 @@ from harness.spec.changes import with_limit, with_user_tasks, without
 from harness.store import HashIndex, Store, atomic_write
 
 BOARD_FILES = ("README.md", "index.html")
+CODE = ("harness", "tasks", "encoders", "suites", "protocols")  # of a checkout, what a score can depend on
 
 
 def plan_suite(
@@ -137,11 +140,29 @@ def _counts(by_language: dict[str, int]) -> str:
 def publish(content: dict, plan: Plan, store: Store, board: Path, command: str) -> tuple[Path, bool]:
     """Write the release and the board that shows it: (path, whether the content is new)."""
     shelf = release.Board(board)
-    sidecar = release.sidecar(plan, store, command, {"version": harness.__version__})
+    sidecar = release.sidecar(plan, store, command, code())
     path, new = shelf.add(content, sidecar)
     if new or not all((board / name).exists() for name in BOARD_FILES):  # `leaderboard build` renders the same anew
         write_board(shelf)
     return path, new
+
+
+def code() -> dict:
+    """{"version", "commit", "changed"} of this harness. A checkout knows its commit, and whether files differ from it; an image
+    is told (XSTILTS_COMMIT, set when it is built); a wheel does not know: null. `changed` is null where nobody can look."""
+    folder = Path(harness.__file__).resolve().parent
+    told = {"version": harness.__version__, "commit": os.environ.get("XSTILTS_COMMIT") or None, "changed": None}
+    if not (folder.parent / ".git").exists():  # another repository may hold the environment that this is installed in
+        return told
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", folder.parent, *words], check=True, capture_output=True, text=True).stdout.strip()
+
+    try:
+        files = git("status", "--porcelain", "--", *CODE)
+        return told | {"commit": git("rev-parse", "HEAD"), "changed": bool(files)}
+    except (OSError, subprocess.CalledProcessError):  # no git here, or a checkout of somebody else's: it says nothing
+        return told
 
 
 def write_board(shelf: release.Board) -> None:

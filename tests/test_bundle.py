@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Rig, copied, write_jsonl
 
-from harness import bundle
+import harness
+from harness import bundle, bundle_page, runner
 from harness.data.lock import read_lock
 from harness.errors import SpecError
 from harness.hub import Lock, Where
@@ -57,14 +58,67 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+@pytest.mark.parametrize(
+    "code, said",
+    [
+        (
+            {"version": "1.2", "commit": "abc", "changed": False},
+            "xstilts-harness 1.2, the version named above, of commit\nabc",
+        ),
+        ({"version": "1.2", "commit": "abc", "changed": True}, "had changes that are in no commit"),
+        ({"version": "1.2", "commit": "abc", "changed": None}, "of commit\nabc, from where you got this bundle."),
+        ({"version": "1.2"}, "Install xstilts-harness 1.2, the version named above, from where you got this bundle: the release"),
+        ({}, "Install xstilts-harness, from where you got this bundle: the release says no more of its code than that."),
+    ],
+)
+def test_what_to_install(code, said):
+    text = bundle_page._install(code)
+    assert said in text and ("in no commit" in text) == bool(code.get("changed"))
+
+
+def test_a_checkout_knows_its_commit_and_whether_it_was_changed(tmp_path, monkeypatch):
+    """What a release's sidecar says: of a real repository, of a wheel, of an image, of a wheel in another repository."""
+
+    def git(*words: str) -> str:
+        who = "-c", "user.name=a", "-c", "user.email=a@b.example"
+        return subprocess.run(["git", "-C", tmp_path, *who, *words], check=True, capture_output=True, text=True).stdout.strip()
+
+    package = tmp_path / "harness"
+    for folder in runner.CODE:
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file").write_text("one")
+    monkeypatch.setattr(harness, "__file__", str(package / "__init__.py"))
+    monkeypatch.setenv("XSTILTS_COMMIT", "")
+    wheel = {"version": harness.__version__, "commit": None, "changed": None}
+    assert runner.code() == wheel
+    monkeypatch.setenv("XSTILTS_COMMIT", "told")
+    assert runner.code() == wheel | {"commit": "told"}
+    git("init", "-q")
+    assert runner.code() == wheel | {"commit": "told"}  # no commit yet
+    git("add", "-A")
+    git("commit", "-qm", "one")
+    here = wheel | {"commit": git("rev-parse", "HEAD"), "changed": False}
+    assert runner.code() == here
+    (tmp_path / "leaderboard").mkdir()
+    (tmp_path / "leaderboard" / "README.md").write_text("a release changes no score")
+    assert runner.code() == here
+    (tmp_path / "tasks" / "mine.yaml").write_text("task: mine")
+    assert runner.code() == here | {"changed": True}
+    (tmp_path / "tasks" / "mine.yaml").unlink()
+    (package / "file").write_text("two")
+    assert runner.code() == here | {"changed": True}
+    monkeypatch.setattr(harness, "__file__", str(tmp_path / "venv" / "harness" / "__init__.py"))
+    assert runner.code() == wheel | {"commit": "told"}
+
+
 # What a reviewer does with it
 
 
 def test_the_page_says_what_works(rig, folder):
     """Every command of README.md, in order. The rerun has its results before it starts: training is not the point here."""
     page = (folder / "README.md").read_text()
-    version = json.loads((folder / "leaderboard" / "releases" / "0001-tiny.env.json").read_bytes())["harness"]["version"]
-    assert f"\nInstall xstilts-harness {version}, the version named above, from where you got this bundle" in page
+    code = json.loads((folder / "leaderboard" / "releases" / "0001-tiny.env.json").read_bytes())["harness"]
+    assert f"\n{bundle_page._install(code)}\n" in page and code.keys() == {"version", "commit", "changed"}
     assert "`pip install -r requirements.lock` gives the packages." in page
     commands = [line.strip() for line in page.splitlines() if line.startswith("    ")]
     assert [command.split()[1] for command in commands] == [
