@@ -61,7 +61,8 @@ def take(page_file: Path, folder: Path, whole: bool = False) -> list[Path]:
 
 
 def charts(page_file: Path, folder: Path, suite: str) -> list[Path]:
-    """Write every chart of the newest release of a suite as a picture of its own, the averages over other tasks' targets."""
+    """Write the charts of the newest release of a suite that docs/study.md shows, each as a picture of its own: over other tasks'
+    targets, and languages of Tatoeba after named entities."""
     releases = sorted(page_file.parent.glob(f"releases/[0-9]*-{suite}.json"))
     made = []
     with browser() as opened:
@@ -71,10 +72,13 @@ def charts(page_file: Path, folder: Path, suite: str) -> list[Path]:
             page.wait_for_selector(".chart svg")
             for other in page.get_by_label("other tasks", exact=False).all():
                 other.check()
+            page.locator("#languages").get_by_label("Target").select_option(f"tatoeba@{suite}")
+            page.locator("#languages").get_by_label("Intermediate in the chart").select_option("panx")
             page.wait_for_timeout(500)
-            for node in page.query_selector_all(".chart"):
-                made.append(folder / f"{suite}-{node.get_attribute('data-chart')}.png")
-                node.screenshot(path=made[-1])
+            for name in ("split", "comparisons", "unknown"):
+                if node := page.query_selector(f".chart[data-chart={name}]"):  # a suite without parts compares none
+                    made.append(folder / f"{suite}-{name}.png")
+                    node.screenshot(path=made[-1])
     return made
 
 

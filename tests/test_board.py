@@ -63,7 +63,7 @@ def release(*cells: dict, arms: dict | None = None, **suite) -> dict:
 
 
 def gain(arm: str, target: str, **facts) -> dict:
-    unknown = dict.fromkeys(("interval", "seed_interval", "centred"))
+    unknown = dict.fromkeys(("interval", "seed_interval", "english", "zero_shot", "centred"))
     return {"encoder": "enc", "arm": arm, "target": target, "gain": 1.0, "counted": True, **unknown, **facts}
 
 
@@ -248,8 +248,11 @@ def test_a_board_without_such_targets_and_an_old_one_have_no_second_average():
 @pytest.mark.parametrize(
     "facts, listed",
     [
-        ({"interval": [0.5, 1.5], "seed_interval": [0.1, 1.9]}, ["t", "nli", "+1.0 [+0.5, +1.5]", "[+0.1, +1.9]"]),
-        ({"gain": -1.0, "interval": [-2, -1], "seed_interval": [-3, -1]}, ["t", "nli", "-1.0 [-2.0, -1.0]", "[-3.0, -1.0]"]),
+        ({"interval": [0.5, 1.5], "seed_interval": [0.1, 1.9]}, ["t", "nli", "+1.0 [+0.5, +1.5]", "[+0.1, +1.9]", "–", "–"]),
+        (
+            {"gain": -1.0, "interval": [-2, -1], "seed_interval": [-3, -1], "english": 4, "zero_shot": -2},
+            ["t", "nli", "-1.0 [-2.0, -1.0]", "[-3.0, -1.0]", "+4.0", "-2.0"],
+        ),
         ({"interval": [0.5, 1.5], "seed_interval": [-0.1, 2.1]}, None),
         ({"interval": [-0.5, 2.5], "seed_interval": [0.1, 1.9]}, None),
         ({"interval": [0.5, 1.5], "seed_interval": [-1.5, -0.5]}, None),  # surely something, and no one knows on which side

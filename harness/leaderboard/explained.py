@@ -32,15 +32,15 @@ def tables(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
 
 
 def sure(release: dict, encoder: str) -> Table:
-    """Gains that count and are on one side of 0 over test examples and over seeds, target by target, the largest first. One in
-    twenty would be there by chance."""
+    """Gains that count and are on one side of 0 over test examples and over seeds, target by target, the largest first; and how
+    much of each is English. One gain in twenty would be there by chance."""
     names = list(release["targets"])
     found = [g for g in release["gains"] if g["encoder"] == encoder and g["counted"] and by_both(g)]
-    rows = [
-        [g["target"], shown(release, g["arm"]), signed(g["gain"]) + between(g["interval"]), between(g["seed_interval"]).strip()]
-        for g in sorted(found, key=lambda g: (names.index(g["target"]), -g["gain"]))
-    ]
-    return ["target", "intermediate", "gain", "over seeds"], rows
+    rows = []
+    for g in sorted(found, key=lambda g: (names.index(g["target"]), -g["gain"])):
+        values = signed(g["gain"]) + between(g["interval"]), between(g["seed_interval"]).strip()
+        rows.append([g["target"], shown(release, g["arm"]), *values, signed(g["english"]), signed(g["zero_shot"])])
+    return ["target", "intermediate", "gain", "over seeds", "in English", "in other languages"], rows
 
 
 def gains(release: dict, encoder: str) -> Table:
