@@ -14,6 +14,7 @@ from harness.leaderboard.statistics import holm, interval, rounded, t_interval, 
 from harness.leaderboard.study import Keep, Study, averaged, only
 from harness.metrics import main_from_totals, resampled
 
+Average = tuple[tuple[float, np.ndarray], dict[str, float]]  # the mean gain and its replicates, that of each seed
 Chosen = tuple[str, float, np.ndarray]  # arm, its gain, the gain's replicates
 LABELS = ("easiest", "hardest", "ambiguous", "random", "shuffled_labels", "masked_lm", "variant", "all")
 
@@ -45,27 +46,30 @@ def _labelled(facts: dict, arms: list[str]) -> dict[str, str]:
 def _compared(study: Study, of: str, arms: dict[str, str]) -> dict:
     targets = study.common_of(list(arms.values()))
     elsewhere = [target for target in targets if not any(study.same(arm, target) for arm in arms.values())]
+    known, there = _averages(study, arms, targets), _averages(study, arms, elsewhere)
     rows = {label: _rows(study, arm) for label, arm in arms.items()}
-    known = [label for label, arm in arms.items() if study.average(arm, targets)]
     pairs = [(a, b) for a, b in combinations(known, 2) if rows[a] == rows[b]]
-    everywhere = [_minus(study, arms[a], arms[b], targets) for a, b in pairs]
-    ps = [two_sided(drawn) for _, drawn in everywhere]
+    ps = [two_sided(known[a][0][1] - known[b][0][1]) for a, b in pairs]
     comparisons = [
-        {"a": a, "b": b} | facts | {"p": rounded(p), "p_corrected": rounded(corrected)}
-        for (a, b), (facts, _), p, corrected in zip(pairs, everywhere, ps, holm(ps), strict=True)
+        _minus(known, a, b) | {"p": rounded(p), "p_corrected": rounded(corrected)}
+        for (a, b), p, corrected in zip(pairs, ps, holm(ps), strict=True)
     ]
-    others = [{"a": a, "b": b} | _minus(study, arms[a], arms[b], elsewhere)[0] for a, b in pairs] if elsewhere else []
+    others = {"targets": elsewhere, "comparisons": [_minus(there, a, b) for a, b in pairs] if there else []}
     found = {"encoder": study.encoder, "of": of, "arms": arms, "rows": rows, "targets": targets, "comparisons": comparisons}
-    return found | {"other_tasks": {"targets": elsewhere, "comparisons": others}}
+    return found | {"other_tasks": others}
 
 
-def _minus(study: Study, a: str, b: str, targets: list[str]) -> tuple[dict, np.ndarray]:
-    """(a's average gain minus b's with its intervals, the difference's replicates), over targets that count in both."""
-    (mean_a, drawn_a), (mean_b, drawn_b) = study.average(a, targets), study.average(b, targets)
-    of_a, of_b = study.per_seed(a, targets), study.per_seed(b, targets)
+def _averages(study: Study, arms: dict[str, str], targets: list[str]) -> dict[str, Average]:
+    """label → its arm's average over these targets and that of each seed; without arms that have none."""
+    found = {label: (study.average(arm, targets), study.per_seed(arm, targets)) for label, arm in arms.items()}
+    return {label: (average, seeds) for label, (average, seeds) in found.items() if average}
+
+
+def _minus(known: dict[str, Average], a: str, b: str) -> dict:
+    """a's average minus b's, with its intervals."""
+    ((mean_a, drawn_a), of_a), ((mean_b, drawn_b), of_b) = known[a], known[b]
     seeds = t_interval([of_a[seed] - of_b[seed] for seed in of_a if seed in of_b])
-    drawn = drawn_a - drawn_b
-    return {"difference": mean_a - mean_b, "interval": interval(drawn), "seed_interval": seeds}, drawn
+    return {"a": a, "b": b, "difference": mean_a - mean_b, "interval": interval(drawn_a - drawn_b), "seed_interval": seeds}
 
 
 def _rows(study: Study, arm: str) -> int | None:

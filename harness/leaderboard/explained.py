@@ -14,10 +14,13 @@ SLICES = {"family": "language family", "script": "script", "unknown": "share of 
 
 def tables(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
     """Those that have rows, in the order in which a reader asks; every gain and slices by language only if `full`."""
+    every = [
+        ("Each gain that counts [95% interval over test examples]", gains(release, encoder)),
+        ("Retrieval after subtracting each language's mean vector: gain", centred(release, encoder)),
+    ]
     found = [
         ("Gains that are not 0, by both 95% intervals", sure(release, encoder)),
-        *([("Each gain that counts [95% interval over test examples]", gains(release, encoder))] if full else []),
-        *([("Retrieval after subtracting each language's mean vector: gain", centred(release, encoder))] if full else []),
+        *(every if full else []),
         ("Average gain, in every cut [95% interval over test examples]", averages(release, encoder)),
         ("Difficulty, as measured on each intermediate's own English dev", difficulty(release, encoder)),
         (
