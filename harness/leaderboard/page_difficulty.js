@@ -133,8 +133,8 @@ function subsets() {
       return {...c, name: `${word(c.a)} − ${word(c.b)}`, elsewhere, within, seeds};
     });
     const means = [["difference", "interval", "all common targets"], ...(differ ? [["elsewhere", "within", "other tasks’ targets"]] : [])];
-    const picture = redrawn(([field, range]) => chart("comparisons", rows.filter((c) => known(c[field])).map((c) =>
-      ({name: c.name, gain: c[field], ...ends(c[field], c[range]), tone: tone(c[range]), tip: `${c.name}: ${signed(c[field])} ${bracketed(c[range])}`}))));
+    const picture = redrawn(([field, range]) =>
+      chart("comparisons", rows.filter((c) => known(c[field])).map((c) => gainRow(c.name, c[field], c[range]))));
     picture.draw(means[0]);
     const kinds = Object.values(subset.arms || {}).map((arm) => board.arms[arm]?.subset).filter(Boolean);
     const ways = [...new Set(kinds.filter((from) => from.by).map((from) => from.by === "pvi" ? "PVI (usable information)" : from.by))];

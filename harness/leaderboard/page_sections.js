@@ -7,6 +7,8 @@ const MEANS = [["average_gain", "interval", "all common targets"], ["other_tasks
 const points = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
 const ends = (mean, interval) => ({lo: interval?.[0] ?? mean, hi: interval?.[1] ?? mean}); // of the line in a chart
 const bracketed = (interval) => interval && known(interval[0]) ? between(interval) : "";
+const gainRow = (name, gain, interval) => // a row of a chart of gains with their intervals
+  ({name, gain, ...ends(gain, interval), tone: tone(interval), tip: `${name}: ${signed(gain)} ${bracketed(interval)}`});
 const targets = () => Object.keys(board.targets);
 const bucketOf = (arm) => find("difficulty", {arm})?.bucket || board.arms[arm]?.difficulty?.declared || "";
 const bucket = (word) => word ? el("span", {class: word}, word === "unlearned" ? "not learned" : word) : "";
@@ -169,13 +171,9 @@ function averages() {
   const means = MEANS.filter(([field]) => field !== "other_tasks" || differ);
   if (!list.length) return null;
   const picture = redrawn(([field, interval]) => {
-    const line = (arm) => {
-      const [gain, range] = meanOf(arm, field, interval);
-      const name = shown(arm);
-      return {name, gain, ...ends(gain, range), tone: tone(range), tip: `${name}: ${signed(gain)} ${bracketed(range)}`};
-    };
     const rows = grouped(arms().filter((arm) => known(meanOf(arm, field)[0]))).flatMap(([heading, some]) =>
-      [...(heading ? [{name: heading + ":", gain: 0, lo: 0, hi: 0, tone: "none", tip: ""}] : []), ...some.map(line)]);
+      [...(heading ? [{name: heading + ":", gain: 0, lo: 0, hi: 0, tone: "none", tip: ""}] : []),
+        ...some.map((arm) => gainRow(shown(arm), ...meanOf(arm, field, interval)))]);
     return chart("averages", rows);
   });
   picture.draw(means[0]);
