@@ -239,9 +239,13 @@ def test_an_update_moves_by_the_mean_over_its_own_rows(tmp, folder, encoder, war
     features = encoded(encoder, tmp, family, 9)
     job = make_job(tmp, folder, family, dropout=0.0, attention_dropout=0.0, max_grad_norm=1e9, learning_rate=1e-9)
     loop, seen = loop_of(tmp, job, warm), {}
-    loop.optimizer.register_step_pre_hook(
-        lambda *_: seen.update({n: p.grad.clone() for n, p in loop.model.named_parameters() if p.grad is not None})
-    )
+
+    def note(*_) -> None:
+        seen.update({name: p.grad.clone() for name, p in loop.model.named_parameters() if p.grad is not None})
+        if narrowed := loop.narrowed:
+            seen["encoder.embeddings.word_embeddings.weight"] = narrowed.full_gradient()
+
+    loop.optimizer.register_step_pre_hook(note)
     examples = [features[i] for i in (1, 4, 7)]
     loop.update(0, examples)
     make_deterministic(0)
@@ -470,6 +474,64 @@ def test_a_damaged_checkpoint_is_refused_aloud(tmp, folder, warm, damage):
     assert outputs(ctx) == expected
     assert "resumed_at" not in ctx.facts
     assert damage == "gone" or ctx.facts["checkpoint_refused"]
+
+
+def test_a_checkpoint_of_a_version_that_trained_other_rows_is_refused_aloud(tmp, folder, warm, monkeypatch):
+    """Before `narrow` was, the moments of the full table were kept."""
+    job = make_job(tmp, folder, "classification")
+    with monkeypatch.context() as older:
+        older.setattr(train, "narrow", lambda *_: None)
+        with pytest.raises(Stopped):
+            train.run(context(tmp / "broken", job, stop_before=3, warm=warm))
+    ctx = context(tmp / "broken", job, warm=warm)
+    train.run(ctx)
+    assert ctx.facts["checkpoint_refused"] == "another version of the harness wrote it"
+    assert outputs(ctx) == trained(tmp / "straight", job, warm)
+
+
+# Word embeddings: only the rows that occur are trained
+
+
+NARROWED = sorted(set(TRAINED) - {"mlm"})
+
+
+@pytest.mark.parametrize("family", NARROWED)
+@pytest.mark.parametrize("most", [0.01, 1e9])
+def test_training_only_the_rows_that_occur_gives_the_same_bytes(tmp, folder, warm, family, most, monkeypatch):
+    """Clipped in every update or in none; dropout is on, dev holds pieces that training does not."""
+    job = make_job(tmp, folder, family, max_grad_norm=most)
+    loop = loop_of(tmp, job, warm)
+    assert 0 < loop.word_rows < len(VOCABULARY)
+    narrowed = trained(tmp / "narrowed", job, warm)
+    monkeypatch.setattr(train, "narrow", lambda *_: None)
+    assert loop_of(tmp, job, warm).word_rows is None
+    assert trained(tmp / "full", job, warm) == narrowed
+
+
+def test_the_rows_that_do_not_occur_are_the_encoders_own(tmp, folder, warm):
+    job = make_job(tmp, folder, "classification")
+    trained(tmp, job, warm)
+    before, after = (load_file(path)[name] for path, name in (
+        (folder / "model.safetensors", "embeddings.word_embeddings.weight"),
+        (tmp / "work" / "model.safetensors", "encoder.embeddings.word_embeddings.weight"),
+    ))  # fmt: skip
+    moved = {VOCABULARY[i] for i in (before != after).any(1).nonzero().flatten()}
+    assert {"[CLS]", "[SEP]", "a", "##b"} <= moved  # the words are of the letters a to e
+    assert moved <= {"[CLS]", "[SEP]", *"abcde", *(f"##{c}" for c in "abcde")}
+
+
+@pytest.mark.parametrize("family, recipe", [("mlm", {}), ("classification", {"weight_decay": 0.01})], ids=["mlm", "weight decay"])
+def test_where_every_row_moves_all_are_trained(tmp, folder, warm, family, recipe):
+    assert loop_of(tmp, make_job(tmp, folder, family, **recipe), warm).word_rows is None
+
+
+def test_a_piece_that_was_not_announced_is_an_error_in_training_and_none_on_dev(tmp, folder, warm):
+    loop = loop_of(tmp, make_job(tmp, folder, "classification"), warm)
+    ids = torch.tensor([[VOCABULARY.index("z")]])
+    table = loop.model.encoder.get_input_embeddings()
+    assert torch.equal(table.eval()(ids)[0, 0], table.weight[VOCABULARY.index("z")])
+    with pytest.raises(IndexError):
+        table.train()(ids)
 
 
 @pytest.mark.parametrize("family", sorted(TRAINED))

@@ -25,6 +25,7 @@ from harness.families import TaskModel, build
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
 from harness.jobs.evaluate import score_dev
 from harness.jobs.part import Part
+from harness.jobs.vocabulary import clip, narrow
 from harness.spec.suite import Sampler
 from harness.store import atomic_write, file_sha256
 
@@ -90,9 +91,13 @@ class _Loop:
         recipe, self.device = self.recipe, device()
         if recipe["precision"] == "bf16" and self.device == "cpu":
             raise JobError(f"{ctx.job['name']}: its recipe asks for bf16, which needs a GPU; use precision: fp32 on a CPU")
-        self.model = fresh_model(ctx, encoder).to(self.device)
-        decayed = [p for p in self.model.parameters() if p.ndim >= 2]
-        plain = [p for p in self.model.parameters() if p.ndim < 2]  # biases and LayerNorm
+        self.model = fresh_model(ctx, encoder)
+        self.narrowed = narrow(self.model.encoder, parts, recipe["weight_decay"])
+        self.word_rows = self.narrowed.rows.shape[0] if self.narrowed else None  # None: the full table
+        self.model.to(self.device)
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        decayed = [p for p in trained if p.ndim >= 2]
+        plain = [p for p in trained if p.ndim < 2]  # biases and LayerNorm
         groups = [{"params": decayed, "weight_decay": recipe["weight_decay"]}, {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=recipe["learning_rate"], eps=recipe["adam_epsilon"], fused=True)
         warmup = recipe["warmup_updates"] or int(recipe["warmup"] * updates)
@@ -120,7 +125,7 @@ class _Loop:
             total += float(loss.detach())
         if not np.isfinite(total):
             raise JobError(f"{self.ctx.job['name']}: loss is {total} at update {self.step + 1}; lower the learning rate")
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe["max_grad_norm"])
+        clip(self.model, self.narrowed, self.recipe["max_grad_norm"])
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -159,6 +164,7 @@ class _Loop:
         file = folder / f"update-{self.step}.pt"
         state = {
             "model": self.model.state_dict(),
+            "word_rows": self.word_rows,
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "rng": torch.get_rng_state(),
@@ -184,6 +190,8 @@ class _Loop:
             if file_sha256(file) != pointer["sha256"]:
                 raise ValueError("its hash does not match")
             state = torch.load(file, weights_only=True, map_location="cpu")
+            if state.get("word_rows") != self.word_rows:
+                raise ValueError("another version of the harness wrote it")
         except FileNotFoundError:
             return
         except (ValueError, KeyError, TypeError, OSError, RuntimeError, pickle.UnpicklingError) as error:
