@@ -62,6 +62,7 @@ class FoundEncoder:
     missing: str | None = None  # why it is not here, where a plan goes on without it
     declared: dict = field(default_factory=dict, hash=False)
     layers: int | None = None  # hidden states are numbered 0 (embeddings) to this
+    weights: int | None = None  # of the layers, without embeddings, about: what the cost of a token goes with
 
     def to_json(self) -> dict:
         """As a job's JSON carries it."""
@@ -88,7 +89,16 @@ def find(encoder: Encoder, where: Where, index: HashIndex) -> FoundEncoder:
     declared = {"encoder": encoder.encoder, **encoder.model_dump(include={"architecture", "lower_case", "token_types"})}
     config = json.loads((folder / "config.json").read_text())
     _check_config(config, declared, encoder.max_length)
-    return FoundEncoder(encoder.encoder, folder, identity, declared=declared, layers=config.get("num_hidden_layers"))
+    layers = config.get("num_hidden_layers")
+    return FoundEncoder(encoder.encoder, folder, identity, declared=declared, layers=layers, weights=_weights(config))
+
+
+def _weights(config: dict) -> int | None:
+    """Weights of the layers' matrices: attention's four and the feed-forward part's two, or three if it is gated."""
+    layers, width, inner = (config.get(name) for name in ("num_hidden_layers", "hidden_size", "intermediate_size"))
+    if not (layers and width and inner):
+        return None
+    return layers * width * (4 * width + (3 if config.get("model_type") == "modernbert" else 2) * inner)
 
 
 def weight_files(folder: Path) -> list[str]:

@@ -6,8 +6,11 @@ from harness.spec.suite import Sampler
 from harness.store import Store, key_of
 
 CHARACTERS_PER_TOKEN = 4.0
-# A 22M-parameter encoder on one core of a current CPU; used until the store has timings of its own.
-DEFAULT_SPEED = {"train": 1500.0, "evaluate": 6000.0}  # tokens per second
+# Floating-point operations of a token, per weight of the layers (Kaplan et al. 2020, arXiv 2001.08361, section 2.1): forward 2,
+# backward 4. Embeddings are looked up; what attention adds on long texts is left out.
+FORWARD, TRAINING = 2, 6
+CORE = 50e9  # operations per second and worker, until the store has timings of its own: about one core of a current CPU
+BASE = 85_000_000  # weights of an encoder whose config.json is of no known form
 
 Size = tuple[int, int]  # rows, tokens
 
@@ -23,35 +26,36 @@ def estimate(plan: Plan, store: Store, state: dict[str, str]) -> dict:
     for kind in dict.fromkeys(job.kind for job in plan.jobs.values()):
         jobs = [job for job in plan.jobs.values() if job.kind == kind]
         waiting = [job for job in jobs if state[job.key] == "to run"]
-        tokens = sum(_tokens(job, plan, sizes) for job in waiting) if kind != "overlap" else 0
+        tokens = {job.key: _tokens(job, plan, sizes) if kind != "overlap" else 0 for job in waiting}
+        each = TRAINING if kind == "train" else FORWARD
+        operations = sum(each * _weights(job, plan) * tokens[job.key] for job in waiting if tokens[job.key])
         kinds[kind] = {
             "jobs": len(jobs),
             **{name.replace(" ", "_"): sum(state[job.key] == name for job in jobs) for name in ("cached", "to run", "blocked")},
-            "tokens": tokens,
-            "seconds": tokens / speed["train" if kind == "train" else "evaluate"],
+            "tokens": sum(tokens.values()),
+            "seconds": operations / speed,
         }
     return {"kinds": kinds, "cells": len(plan.cells), "basis": basis, "blocked": plan.blocked}
 
 
-def _speed(plan: Plan, store: Store) -> tuple[dict[str, float], str]:
-    """Tokens per second and worker, from finished trainings of this plan."""
-    timed = []
+def _speed(plan: Plan, store: Store) -> tuple[float, str]:
+    """Operations per second and worker, from finished trainings of this plan."""
+    seconds = operations = count = 0
     for job in plan.jobs.values():
         manifest = store.manifest(job.key) if job.kind == "train" else None
         if manifest and "resumed_at" not in manifest.meta["facts"]:
-            timed.append(manifest.meta["facts"])
-    seconds = sum(facts["seconds"] for facts in timed)
-    if not seconds:
-        return (
-            DEFAULT_SPEED,
-            "assumed 1,500 training and 6,000 evaluation tokens/s a worker (a 22M-parameter encoder on one CPU core)",
-        )
-    train = sum(facts["tokens"] for facts in timed) / seconds
-    ratio = DEFAULT_SPEED["evaluate"] / DEFAULT_SPEED["train"]
-    return {
-        "train": train,
-        "evaluate": train * ratio,
-    }, f"{len(timed)} finished trainings in this store: {train:,.0f} tokens/s a worker"
+            count += 1
+            seconds += manifest.meta["facts"]["seconds"]
+            operations += TRAINING * _weights(job, plan) * manifest.meta["facts"]["tokens"]
+    speed = operations / seconds if seconds else CORE
+    known = {name: found.weights for name, found in plan.encoders.items() if found.weights}
+    rates = [f"{name} {speed / TRAINING / n:,.0f} training, {speed / FORWARD / n:,.0f} evaluation" for name, n in known.items()]
+    source = f"{count} finished training{'s' * (count > 1)} in this store" if seconds else "assumed, as on one CPU core"
+    return speed, f"{speed / 1e9:,.0f} GFLOP/s a worker ({source}); in tokens/s: {'; '.join(rates) or 'unknown'}"
+
+
+def _weights(job: Job, plan: Plan) -> int:
+    return plan.encoders[job.body["encoder"]["name"]].weights or BASE
 
 
 def _tokens(job: Job, plan: Plan, sizes: dict[str, Size]) -> int:
@@ -78,7 +82,7 @@ def _tokens(job: Job, plan: Plan, sizes: dict[str, Size]) -> int:
     dev = 0.0
     for count, tokens in (_size(dataset, sizes) for dataset in job.body["dev"].values() if looks):
         dev += tokens * min(count, recipe["dev_rows"] or count) / count
-    return int(read + looks * dev * DEFAULT_SPEED["train"] / DEFAULT_SPEED["evaluate"])
+    return int(read + looks * dev * FORWARD / TRAINING)
 
 
 def _size(dataset: dict, sizes: dict[str, Size]) -> Size:

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from harness.encoder import FoundEncoder, LoadedEncoder, find, pool
 from harness.errors import MissingError, SpecError
 from harness.families import TRAINED, mlm, tagging
 from harness.hub import Where
+from harness.jobs.vocabulary import clip, narrow
 from harness.metrics import METRICS
 from harness.spec.catalog import Catalog
 from harness.spec.encoder import Encoder
@@ -597,6 +599,34 @@ def test_a_tokenizer_must_be_able_to_pad_and_to_agree_with_its_model(built, tmp_
     edit(folder / "config.json", pad_token_id=0, max_position_embeddings=LENGTH + 2)
     with pytest.raises(SpecError, match=r"its tokenizer pads with 1, its config.json with 0"):
         LoadedEncoder(str(folder), {"max_length": LENGTH})
+
+
+# Word embeddings: only the rows that occur are trained
+
+
+def test_training_only_the_rows_that_occur_gives_every_kinds_gradients(encoder):
+    """To the last bit, clipped: the order of a sum over the table counts."""
+    texts = [
+        [*encoder.template[0], *ids, *encoder.template[2]]
+        for ids in encoder.tokenizer(CORPUS, add_special_tokens=False)["input_ids"]
+    ]
+    features = [{"input_ids": ids} for ids in texts]
+    gradients = []
+    for narrowed in (False, True):
+        body = encoder.fresh(0.1, 0.1).train()
+        own = body.get_input_embeddings()
+        small = narrow(body, [SimpleNamespace(family=TRAINED["classification"], features=features)], 0.0) if narrowed else None
+        torch.manual_seed(1)
+        body(**encoder.pad(features, "cpu")).last_hidden_state[:, 0].square().sum().backward()
+        clip(body, small, 0.1)
+        rows = {name: p.grad for name, p in body.named_parameters() if p.grad is not None}
+        table = next(name for name, p in body.named_parameters() if p is (small.rows if small else own.weight))
+        own_gradient = rows.pop(table)
+        rows["table"] = small.full_gradient() if small else own_gradient
+        gradients.append(rows)
+    assert 0 < small.rows.shape[0] <= small.num_embeddings
+    assert gradients[0].keys() == gradients[1].keys()
+    assert [name for name in gradients[0] if not torch.equal(gradients[0][name], gradients[1][name])] == []
 
 
 # Through every family

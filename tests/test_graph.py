@@ -194,7 +194,7 @@ RECIPES = {"intermediate": {"learning_rate": 1e-4}}
 def test_tokens_of_a_training(world, store, recipe, read, looked):
     fill(world)
     found = tokens(world, store, **FEW, recipes=RECIPES | {"target": {"learning_rate": 1e-4} | recipe})
-    assert found["train"]["tokens"] == pytest.approx(ROW * (read + looked / 4), abs=1)  # evaluation is four times as fast
+    assert found["train"]["tokens"] == pytest.approx(ROW * (read + looked / 3), abs=1)  # a forward pass is a third of an update
     assert found["evaluate"]["tokens"] == 2 * 20 * ROW
     assert found["overlap"]["tokens"] == 0
 
@@ -247,6 +247,47 @@ def test_blocked_jobs_are_in_no_sum(world, store):
     only = tokens(world, store, arms=["none"], targets=["words"], recipes=SUITE["recipes"])
     assert (found["train"]["tokens"], found["evaluate"]["tokens"]) == (only["train"]["tokens"], only["evaluate"]["tokens"])
     assert Recipe(learning_rate=1e-4).evaluations > 0  # dev rows were counted, too
+
+
+# XLM-R base has 85 million weights in its layers (Conneau et al. 2020, Table 1: 12 layers, 768, 3072), ModernBERT's are gated.
+SIZES = {
+    "xlm-roberta": ({"num_hidden_layers": 12, "hidden_size": 768, "intermediate_size": 3072}, 84_934_656),
+    "modernbert": ({"num_hidden_layers": 22, "hidden_size": 768, "intermediate_size": 1152}, 110_297_088),
+}
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_hours_go_with_the_weights_of_the_layers(world, store, kind):
+    fill(world)
+    config, weights = SIZES[kind]
+    config = config | {"model_type": kind, "vocab_size": 250_002}
+    (world.root / "encoders" / "toyenc" / "config.json").write_text(json.dumps(config))
+    plan = world.plan(suite=SUITE | FEW)
+    found = estimate(plan, store, states(plan, store))
+    for job, operations in (("train", 6), ("evaluate", 2)):  # a token and weight
+        expected = found["kinds"][job]["tokens"] * operations * weights / 50e9
+        assert found["kinds"][job]["seconds"] == pytest.approx(expected, rel=1e-6)
+    assert found["kinds"]["overlap"]["seconds"] == 0
+    rate = 50e9 / 6 / weights
+    assert found["basis"].startswith("50 GFLOP/s a worker (assumed, as on one CPU core); in tokens/s: toyenc ")
+    assert f"toyenc {rate:,.0f} training, {3 * rate:,.0f} evaluation" in found["basis"]
+
+
+def test_hours_follow_the_trainings_of_this_store(world, store):
+    """A training of 1,000 tokens took two seconds; one that was resumed does not count, its seconds are not its tokens'."""
+    fill(world)
+    plan = world.plan(suite=SUITE | FEW | {"seeds": [1, 2, 3]})
+    done = [job for job in plan.jobs.values() if job.kind == "train"]
+    for job, facts in zip(
+        done[:2], ({"tokens": 1000, "seconds": 2.0}, {"tokens": 9, "seconds": 9.0, "resumed_at": 3}), strict=True
+    ):
+        with store.workdir(job.key) as workdir:
+            (workdir / "model.safetensors").write_bytes(b"x")
+            store.commit(job.key, workdir, {"facts": facts})
+    found = estimate(plan, store, states(plan, store))
+    assert found["kinds"]["train"]["seconds"] == pytest.approx(found["kinds"]["train"]["tokens"] / 500)
+    assert found["kinds"]["evaluate"]["seconds"] == pytest.approx(found["kinds"]["evaluate"]["tokens"] / 1500)
+    assert "(1 finished training in this store)" in found["basis"]
 
 
 # The command
