@@ -95,9 +95,10 @@ def find(encoder: Encoder, where: Where, index: HashIndex) -> FoundEncoder:
 
 def _weights(config: dict) -> int | None:
     """Weights of the layers' matrices: attention's four and the feed-forward part's two, or three if it is gated."""
-    layers, width, inner = (config.get(name) for name in ("num_hidden_layers", "hidden_size", "intermediate_size"))
-    if not (layers and width and inner):
+    sizes = [config.get(name) for name in ("num_hidden_layers", "hidden_size", "intermediate_size")]
+    if not all(isinstance(size, int) for size in sizes):
         return None
+    layers, width, inner = sizes
     return layers * width * (4 * width + (3 if config.get("model_type") == "modernbert" else 2) * inner)
 
 

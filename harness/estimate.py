@@ -7,7 +7,7 @@ from harness.store import Store, key_of
 
 CHARACTERS_PER_TOKEN = 4.0
 # Floating-point operations of a token, per weight of the layers (Kaplan et al. 2020, arXiv 2001.08361, section 2.1): forward 2,
-# backward 4. Embeddings are looked up; what attention adds on long texts is left out.
+# backward 4. Embeddings are looked up; what attention adds on long texts, and masked LM by its vocabulary, is left out.
 FORWARD, TRAINING = 2, 6
 CORE = 50e9  # operations per second and worker, until the store has timings of its own: about one core of a current CPU
 BASE = 85_000_000  # weights of an encoder whose config.json is of no known form
@@ -20,8 +20,8 @@ def estimate(plan: Plan, store: Store, state: dict[str, str]) -> dict:
 
     `state`: key → state, of `graph.states`. Nobody knows the tokens of blocked jobs: they are in no sum.
     """
-    speed, basis = _speed(plan, store)
     sizes: dict[str, Size] = {}
+    speed, basis = _speed(plan, store, sizes)
     kinds = {}
     for kind in dict.fromkeys(job.kind for job in plan.jobs.values()):
         jobs = [job for job in plan.jobs.values() if job.kind == kind]
@@ -38,15 +38,15 @@ def estimate(plan: Plan, store: Store, state: dict[str, str]) -> dict:
     return {"kinds": kinds, "cells": len(plan.cells), "basis": basis, "blocked": plan.blocked}
 
 
-def _speed(plan: Plan, store: Store) -> tuple[float, str]:
-    """Operations per second and worker, from finished trainings of this plan."""
+def _speed(plan: Plan, store: Store, sizes: dict[str, Size]) -> tuple[float, str]:
+    """Operations per second and worker, from finished trainings of this plan: what they were estimated at, by what they took."""
     seconds = operations = count = 0
     for job in plan.jobs.values():
         manifest = store.manifest(job.key) if job.kind == "train" else None
-        if manifest and "resumed_at" not in manifest.meta["facts"]:
+        if manifest and not job.blocked and "resumed_at" not in manifest.meta["facts"]:
             count += 1
             seconds += manifest.meta["facts"]["seconds"]
-            operations += TRAINING * _weights(job, plan) * manifest.meta["facts"]["tokens"]
+            operations += TRAINING * _weights(job, plan) * _tokens(job, plan, sizes)
     speed = operations / seconds if seconds else CORE
     known = {name: found.weights for name, found in plan.encoders.items() if found.weights}
     rates = [f"{name} {speed / TRAINING / n:,.0f} training, {speed / FORWARD / n:,.0f} evaluation" for name, n in known.items()]
@@ -82,7 +82,8 @@ def _tokens(job: Job, plan: Plan, sizes: dict[str, Size]) -> int:
     dev = 0.0
     for count, tokens in (_size(dataset, sizes) for dataset in job.body["dev"].values() if looks):
         dev += tokens * min(count, recipe["dev_rows"] or count) / count
-    return int(read + looks * dev * FORWARD / TRAINING)
+    watched = recipe["epochs"] * sum(tokens for _, tokens in train.values()) if spec["watch"] else 0
+    return int(read + (looks * dev + watched) * FORWARD / TRAINING)
 
 
 def _size(dataset: dict, sizes: dict[str, Size]) -> Size:

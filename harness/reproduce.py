@@ -11,11 +11,13 @@ from pathlib import Path
 from harness import runner, scoring
 from harness.errors import HarnessError, MissingError, SpecError
 from harness.hub import Where
+from harness.leaderboard.collect import suite_facts
 from harness.leaderboard.release import WITH_EVIDENCE, Board
 from harness.leaderboard.study import Study
 from harness.leaderboard.upgrade import upgraded
 from harness.leaderboard.verify import verify
 from harness.published import arithmetic, cells, claims
+from harness.published.claims import Committed
 from harness.published.spec import Check, Published
 from harness.published.verdict import Verdict
 from harness.spec.catalog import Catalog
@@ -49,12 +51,15 @@ class Found:
 
 
 def chosen(documents: Sequence[Published], names: Sequence[str], levels: Sequence[int]) -> list[tuple[Check, Published]]:
-    """The checks asked for, by level, then in the files' order. SpecError: a name that no check has."""
+    """The checks asked for, by level, then in the files' order. SpecError: a name that no check has, or none of these levels."""
     every = [(check, document) for document in documents for check in document.checks]
     known = [check.name for check, _ in every]
     for name in names:
         if name not in known:
             raise SpecError(f"no check is called {name!r}{nearest(name, known)}")
+        level = every[known.index(name)][0].level
+        if levels and level not in levels:
+            raise SpecError(f"check {name} is of level {level}, and --level leaves that out")
     picked = [pair for pair in every if (not names or pair[0].name in names) and (not levels or pair[0].level in levels)]
     return sorted(picked, key=lambda pair: pair[0].level)
 
@@ -72,15 +77,16 @@ def judge(check: Check, document: Published, means: Means) -> Verdict:
         return Verdict(check, "not run", str(why))
     if check.rerun:
         return cells.rerun(check, document, found.content, found.name)
-    return claims.claimed(check, document, found.content, found.name, found.studies, _targets(suite, means.catalog))
+    return claims.claimed(check, document, found.content, found.name, found.studies, _committed(suite, means.catalog))
 
 
-def _targets(suite: str, catalog: Catalog) -> set[str] | None:
-    """What a release of the suite as its YAML has it shows as targets; None where the catalog has no such suite."""
+def _committed(suite: str, catalog: Catalog) -> Committed | None:
+    """What a release of the suite as its YAML has it shows; None where the catalog has no such suite."""
     if suite not in catalog.suites:
         return None
     whole = catalog.suite(suite)
-    return {whole.shown_name(catalog.task(name)) for name in whole.targets}
+    targets = {whole.shown_name(catalog.task(name)) for name in whole.targets}
+    return Committed(suite_facts(whole), {arm.name for arm in whole.arms}, targets)
 
 
 def _submission(check: Check, document: Published, means: Means) -> Verdict:

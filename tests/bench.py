@@ -133,7 +133,7 @@ def test_word_embeddings(benchmark, trained):
     model = BertModel(BertConfig(vocab_size=250_002, **size), add_pooling_layer=False).train()
     ids = torch.randint(3000, (4, 2, 128))
     part = SimpleNamespace(family=TRAINED["classification"], features=[{"input_ids": list(range(3000))}])
-    narrowed = narrow(model, [part], weight_decay=0.0) if trained == "those that occur" else None
+    narrowed = narrow(model, [part], 0, weight_decay=0.0) if trained == "those that occur" else None
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-5, fused=True)
 
     def update():

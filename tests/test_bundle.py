@@ -374,6 +374,7 @@ def test_the_users_tasks_that_joined_are_in_the_plan_and_no_others(rig, tmp_path
         return found
 
     known = catalog(tmp_path)
+    assert "tiny_tags" not in with_user_tasks(without(known.suite("tiny"), ["tiny_tags"]), Catalog.load([rig.specs])).targets
     plan = make_plan(with_user_tasks(without(known.suite("tiny"), ["tiny_tags"]), known), known, where, index)
     content = json.loads(json.dumps(declared(plan, known)))
     assert "planets" in content["arms"] and content["suite"]["left_out"] == ["tiny_tags"]

@@ -21,6 +21,7 @@ from harness.hub import Where
 from harness.leaderboard.study import Study
 from harness.published import arithmetic, claims, spec
 from harness.published.cells import rerun
+from harness.published.claims import Committed
 from harness.published.spec import Check, Published
 from harness.published.verdict import Verdict
 from harness.spec.catalog import Catalog
@@ -296,14 +297,15 @@ def test_an_average_of_unrounded_numbers_always_agrees(thousandths, decimals):
 # --- reruns
 
 
-def reseeded(*accuracies: float, cells: dict | None = None) -> Verdict:
+def reseeded(*accuracies: float, cells: dict | None = None, printed: float = 50.0, **how) -> Verdict:
     """A table that prints 50.0, against a release with these accuracies, one a seed."""
     table = {"title": "t", "split": "s", "protocol": "p", "decimals": 1, "provenance": "verbatim", "source": "x"}
-    how = {"suite": "s", "encoder": "e", "target": "x", "table": "t"}
-    known = {"tables": {"t": table | {"cells": {"en": {"accuracy": 50.0}}}}}
+    how = {"suite": "s", "encoder": "e", "target": "x", "table": "t"} | how
+    known = {"tables": {"t": table | {"cells": {"en": {"accuracy": printed}}}}}
     known["checks"] = [{"name": "c", "says": "s", "why": "w", "rerun": how}]
     document = Published.model_validate(MINE | known)
-    made = {"arms": {"none": {"kind": "baseline"}}, "targets": {"x": {"task": "x"}}}
+    made = {"arms": {"none": {"kind": "baseline"}}, "targets": {"x": {"task": "x"}, "y": {"task": "y"}}, "encoders": {"e": {}}}
+    made["suite"] = {"left_out": ["z"]}
     cell = {"encoder": "e", "arm": "none", "target": "x"}
     found = [cell | {"languages": {"en": {"metrics": {"accuracy": value}}}} for value in accuracies]
     return rerun(document.checks[0], document, made | {"cells": found + ([cell | cells] if cells else [])}, "a release")
@@ -315,6 +317,25 @@ def test_a_rerun_of_several_seeds_is_compared_by_their_mean():
     assert last_alone_would_hold.outcome == "fails"
     assert last_alone_would_hold.details == ("t/en/accuracy: printed 50.0, computed 45.0",)
     assert "not in a release" in reseeded(50.0, cells={"languages": {}}).details[0]
+
+
+@pytest.mark.parametrize(("computed", "outcome"), [(84.3, "holds"), (83.9, "holds"), (84.4, "fails"), (83.8, "fails")])
+def test_a_cell_that_is_off_by_the_tolerance_is_within_it(computed, outcome):
+    """84.3 - 84.1 is 0.20000000000000284 in binary."""
+    assert reseeded(computed, printed=84.1, tolerance=0.2).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("how", "outcome"),
+    [
+        ({"target": "xx"}, "fails"),
+        ({"encoder": "ee"}, "fails"),
+        ({"target": "y"}, "not run"),  # of the suite, but nothing was computed: its data are not here
+        ({"target": "z"}, "not run"),
+    ],
+)
+def test_a_name_that_the_suite_does_not_have_is_a_slip_and_not_a_lack(how, outcome):
+    assert reseeded(50.0, **how).outcome == outcome
 
 
 # --- claims
@@ -353,7 +374,12 @@ def verdict(content: dict, kind: str, **how) -> str:
 
 
 def judged(content: dict, kind: str, **how) -> Verdict:
-    return claims.claimed(*claim(kind, **how), content, "a release", {}, set(content["targets"]))
+    return claims.claimed(*claim(kind, **how), content, "a release", {}, committed(content))
+
+
+def committed(content: dict) -> Committed:
+    """What the suite's YAML says if the release is of it."""
+    return Committed(dict.fromkeys(claims.DECIDES) | content["suite"], set(content["arms"]), set(content["targets"]))
 
 
 STRONG = release({"a": {"x": [40, 41, 42], "y": [200, 201, 202]}, "b": {"x": [0, 1, 2], "y": [160, 161, 162]}})
@@ -389,19 +415,26 @@ def test_an_average_that_leaves_a_target_out_is_not_the_papers():
 
 
 @pytest.mark.parametrize(
-    ("left_out", "targets", "said"),
+    ("left_out", "wanted", "said"),
     [
-        (["ccg"], {"x", "y"}, "left out ccg"),
-        ([], {"x", "y", "z"}, "without z"),
-        ([], {"x"}, "beyond it y"),
-        ([], {"x@s", "y"}, "without x@s; beyond it x"),
+        (["ccg"], {}, "left out ccg"),
+        ([], {"targets": {"x", "y", "z"}}, "without z"),
+        ([], {"targets": {"x"}}, "beyond it y"),
+        ([], {"targets": {"x@s", "y"}}, "without x@s; beyond it x"),
+        ([], {"arms": {"none", "a"}}, "beyond it b"),
+        ([], {"arms": {"none", "a", "b", "c"}}, "without c"),
+        ([], {"suite": {"version": 2, "seeds": [1, 2]}}, "other version, seeds"),
+        ([], {"suite": {"recipes": {"target": {"epochs": 9}}}}, "other recipes"),
         ([], None, "no suite is called s here"),
     ],
 )
-def test_a_part_of_the_papers_experiment_or_more_than_it_concludes_nothing(left_out, targets, said):
-    content = STRONG | {"suite": STRONG["suite"] | {"left_out": left_out}}
+def test_a_part_of_the_papers_experiment_or_more_than_it_concludes_nothing(left_out, wanted, said):
+    content, whole = STRONG | {"suite": STRONG["suite"] | {"left_out": left_out}}, committed(STRONG)
+    if wanted and "suite" in wanted:
+        wanted = {"suite": whole.suite | wanted["suite"]}
+    expected = whole._replace(**wanted) if wanted is not None else None
     how = {"arm": "a", "printed": 30.3, "margin": 6.0}
-    found = claims.claimed(*claim("gain", **how), content, "a release", {}, targets)
+    found = claims.claimed(*claim("gain", **how), content, "a release", {}, expected)
     assert (found.outcome, found.says) == ("inconclusive", f"not the suite as committed: {said}")
 
 
@@ -463,6 +496,30 @@ def test_the_best_arm_of_each_target():
     """On dev all are equal, so the baseline is chosen, and gains nothing."""
     assert verdict(STRONG, "best", printed=0.0, margin=1.0) == "holds"
     assert verdict(STRONG, "best", printed=5.4, margin=1.0) == "fails"
+
+
+def test_a_best_arms_seeds_spread_around_the_gain_that_is_reported():
+    """Arm a gains 30 on all rows of x, 20 on the half that did not choose it; on y the baseline is best."""
+    per_seed = {"1": 29.0, "2": 30.0, "3": 31.0}
+    content = {
+        "suite": {"seeds": [1, 2, 3]},
+        "targets": {"x": {}, "y": {}},
+        "arms": {"none": {"kind": "baseline"}, "a": {"kind": "task"}},
+        "gains": [{"encoder": "e", "arm": "a", "target": "x", "per_seed": per_seed}],
+        "best": [
+            {"encoder": "e", "target": "x", "arm": "a", "gain": 20.0, "interval": [19.9, 20.1]},
+            {"encoder": "e", "target": "y", "arm": "none", "gain": 0.0, "interval": [0.0, 0.0]},
+            {"encoder": "e", "target": None, "arm": None, "gain": 10.0, "interval": [9.95, 10.05]},
+        ],
+    }
+    check, _ = claim("best", printed=10.0, margin=1.0)
+    found = claims._best(check.claim, content)
+    assert found.value == 10.0
+    assert (found.low + found.high) / 2 == pytest.approx(10.0)
+    assert found.high - found.low == pytest.approx(4.303 * 0.5 / 3**0.5 * 2, rel=1e-3)  # Student's t, 2 degrees of freedom
+    del per_seed["2"]
+    with pytest.raises(claims.Unknown, match="a on x has no gain with seed 2"):
+        claims._best(check.claim, content)
 
 
 def test_a_baselines_score():

@@ -12,10 +12,12 @@ import yaml
 from conftest import ROOT, Rig
 
 from harness import reproduce
+from harness.cli.reproduce import _print_table
 from harness.hub import Where
 from harness.leaderboard.release import Board, content_bytes
-from harness.published import report, spec
-from harness.published.spec import Check
+from harness.leaderboard.upgrade import upgraded
+from harness.published import claims, report, spec
+from harness.published.spec import Check, Claim
 from harness.published.verdict import Verdict
 from harness.spec.catalog import Catalog
 from harness.store import Store, key_of
@@ -196,10 +198,18 @@ def test_targets_are_compared_as_a_release_shows_them(tmp_path):
     """A target that the paper's protocol cuts, or reports on dev, under the name that says so."""
     catalog = means(tmp_path).catalog
     content = json.loads((ROOT / "leaderboard" / "releases" / "0008-mteb-tatoeba.json").read_text())
-    assert reproduce._targets("mteb-tatoeba", catalog) == set(content["targets"])
-    papers = reproduce._targets("xstilts-2020", catalog)
+    assert reproduce._committed("mteb-tatoeba", catalog).targets == set(content["targets"])
+    papers = reproduce._committed("xstilts-2020", catalog).targets
     assert len(papers) == 9 and {"xnli@xstilts", "tydiqa", "tatoeba"} <= papers
-    assert reproduce._targets("nowhere", catalog) is None
+    assert reproduce._committed("nowhere", catalog) is None
+
+
+@pytest.mark.parametrize("release", ["0010-mteb-tatoeba", "0011-study"])
+def test_a_release_of_a_suite_is_that_suite_as_committed(tmp_path, release):
+    """Of a release in a file against the YAML it came from: nothing differs, and a claim over it may conclude."""
+    found, suite = means(tmp_path), release.partition("-")[2]
+    content = upgraded(found.board.load(found.board.find(release)))
+    claims._as_committed(Claim(kind="consistent", suite=suite, encoder="e"), content, reproduce._committed(suite, found.catalog))
 
 
 def test_a_release_of_another_suite_is_not_run(rig, torchless, tmp_path):
@@ -240,6 +250,7 @@ def test_claims_alone_without_a_release_are_never_green(rig, tmp_path):
         (["mteb-tatoeba-minlm"], "no check is called 'mteb-tatoeba-minlm'; did you mean 'mteb-tatoeba-minilm'?"),
         (["--require", "level-9"], "--require level-9: no check among those chosen is called so"),
         (["--level", "2", "--require", "level-1"], "--require level-1: no check among those chosen is called so"),
+        (["mteb-tatoeba-minilm", "--level", "2"], "check mteb-tatoeba-minilm is of level 1, and --level leaves that out"),
         (["--from", "0099"], "no release '0099'"),
         (["--published", "nowhere"], "nowhere"),
     ],
@@ -249,6 +260,14 @@ def test_bad_input_is_one_clear_line(rig, tmp_path, arguments, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_brackets_in_a_claim_are_shown_as_they_are(capsys):
+    check = {"name": "c", "why": "w", "derive": {"formula": "t/r/c", "printed": "t/r/c"}}
+    says = "F1 of en [/sw], mean [unweighted]"
+    _print_table([Verdict(Check.model_validate(check | {"says": says}), "fails", "no [/b]")], [])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "[/sw]" in shown and "[unweighted]" in shown and "no [/b]" in shown
 
 
 # --- what a CI server gets

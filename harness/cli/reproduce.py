@@ -112,13 +112,14 @@ def _write(output: Path, verdicts: list, required: list[str], gaps: dict[str, li
 
 def _print_table(verdicts: list, required: list[str]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from harness.published import report
 
     ran = [verdict for verdict in verdicts if verdict.outcome != "not run"]
     table = Table(*report.HEAD)
     for row in report.rows(ran):
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # brackets in a claim are no markup
     if ran:
         console().print(table)
     for verdict in ran:

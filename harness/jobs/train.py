@@ -92,7 +92,7 @@ class _Loop:
         if recipe["precision"] == "bf16" and self.device == "cpu":
             raise JobError(f"{ctx.job['name']}: its recipe asks for bf16, which needs a GPU; use precision: fp32 on a CPU")
         self.model = fresh_model(ctx, encoder)
-        self.narrowed = narrow(self.model.encoder, parts, recipe["weight_decay"])
+        self.narrowed = narrow(self.model.encoder, parts, encoder.tokenizer.pad_token_id, recipe["weight_decay"])
         self.word_rows = self.narrowed.rows.shape[0] if self.narrowed else None  # None: the full table
         self.model.to(self.device)
         trained = [p for p in self.model.parameters() if p.requires_grad]

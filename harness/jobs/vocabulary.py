@@ -58,17 +58,15 @@ class OccurringRows(nn.Embedding):
         super()._load_from_state_dict({**state_dict, f"{prefix}rows": weight[self.occurring.to(weight.device)]}, prefix, *others)
 
 
-def narrow(encoder: nn.Module, parts: list, weight_decay: float) -> OccurringRows | None:
-    """Make `encoder` train only the word embeddings that the features of `parts` hold. None, and nothing done, where more
-    than those would move: weight decay, masks drawn anew in each update, a table that is scaled or of an odd width."""
+def narrow(encoder: nn.Module, parts: list, padding: int, weight_decay: float) -> OccurringRows | None:
+    """Make `encoder` train only the word embeddings that the features of `parts` hold, and `padding`. None, and nothing done,
+    where more would move: weight decay, masks drawn anew in each update, a table that is scaled or of an odd width."""
     table = encoder.get_input_embeddings()
     drawn_anew = any(hasattr(part.family, "corrupt") for part in parts)
     if weight_decay or drawn_anew or type(table) is not nn.Embedding or table.embedding_dim % LANES:
         return None
     texts = (text for part in parts for feature in part.features for text in feature.get("parts", [feature]))
-    ids = {piece for text in texts for piece in text["input_ids"]}
-    if table.padding_idx is not None:
-        ids.add(table.padding_idx)
+    ids = {padding, *(piece for text in texts for piece in text["input_ids"])}
     narrowed = OccurringRows(table, torch.tensor(sorted(ids)))
     encoder.set_input_embeddings(narrowed)
     return narrowed

@@ -14,7 +14,7 @@ from harness.plan import Cell, Plan
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
 from harness.spec.languages import language_facts
-from harness.spec.suite import Arm, Caps
+from harness.spec.suite import Arm, Caps, Suite
 from harness.spec.task import Task
 from harness.store import Store, key_of
 
@@ -44,29 +44,34 @@ def declared(plan: Plan, catalog: Catalog) -> dict:
     languages = sorted({language for target in targets.values() for language in target["languages"]})
     return {
         "schema": SCHEMA,
-        "suite": {
-            "name": suite.suite,
-            "version": suite.version,
-            "about": suite.about,
-            "smoke": suite.smoke,
-            "seeds": suite.seeds,
-            "protocol": suite.protocol,
-            "left_out": suite.left_out,
-            "waives": suite.waives,
-            "split_rule": suite.split_rule.model_dump(),
-            "pvi": suite.measures_pvi,
-            "caps": suite.caps.model_dump(),
-            "task_caps": {task: caps.model_dump() for task, caps in suite.task_caps.items()},
-            "cuts": {task: cut.model_dump(exclude_none=True) for task, cut in suite.cuts.items()},
-            "recipes": suite.recipes.model_dump(),
-            "settings": {name: setting.model_dump() for name, setting in suite.settings.items()},
-        },
+        "suite": suite_facts(suite),
         "encoders": {name: _encoder(name, plan, catalog) for name in plan.encoders},
         "arms": {arm.name: _arm(arm, plan, catalog) for arm in suite.arms},
         "targets": targets,
         "languages": {language: language_facts(language) for language in languages},
         "data": _files_read(plan),
         **_jobs(plan),
+    }
+
+
+def suite_facts(suite: Suite) -> dict:
+    """A suite as a release holds it."""
+    return {
+        "name": suite.suite,
+        "version": suite.version,
+        "about": suite.about,
+        "smoke": suite.smoke,
+        "seeds": suite.seeds,
+        "protocol": suite.protocol,
+        "left_out": suite.left_out,
+        "waives": suite.waives,
+        "split_rule": suite.split_rule.model_dump(),
+        "pvi": suite.measures_pvi,
+        "caps": suite.caps.model_dump(),
+        "task_caps": {task: caps.model_dump() for task, caps in suite.task_caps.items()},
+        "cuts": {task: cut.model_dump(exclude_none=True) for task, cut in suite.cuts.items()},
+        "recipes": suite.recipes.model_dump(),
+        "settings": {name: setting.model_dump() for name, setting in suite.settings.items()},
     }
 
 

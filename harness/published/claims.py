@@ -4,11 +4,12 @@ Two one-sided tests at 2.5% each (Schuirmann 1987; Lakens 2017): the release's 9
 around the printed number (holds), wholly outside (fails), or neither (inconclusive). Which interval: the wider of the one
 over test examples and the one over seeds, so with fewer than three seeds nothing is concluded where anything was trained.
 
-A paper's average is over all its targets, so a release that has fewer or more than the suite's YAML concludes nothing. The board
-leaves a gain out where the intermediate shares its rows with the target (MNLI before XNLI, SQuAD before XQuAD and MLQA); the
-paper counts it, so claims do. What leaked or was not learned counts nowhere.
+A claim is about one experiment, so a release that has other targets, arms, seeds or recipes than the suite's YAML concludes
+nothing. The board leaves a gain out where the intermediate shares its rows with the target (MNLI before XNLI, SQuAD before XQuAD
+and MLQA); the paper counts it, so claims do. What leaked or was not learned counts nowhere.
 """
 
+import json
 from statistics import fmean
 from typing import NamedTuple
 
@@ -21,6 +22,16 @@ from harness.published.spec import Check, Claim, Published
 from harness.published.verdict import Outcome, Verdict
 
 COUNTS_HERE = {"shared"}
+DECIDES = (
+    "version",
+    "seeds",
+    "protocol",
+    "caps",
+    "task_caps",
+    "cuts",
+    "recipes",
+    "settings",
+)  # of a suite, what numbers follow from
 
 
 class Sure(NamedTuple):
@@ -34,21 +45,29 @@ class Sure(NamedTuple):
         return f"{self.value:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
 
 
+class Committed(NamedTuple):
+    """What a suite's YAML says: its facts (`collect.suite_facts`), its arms and targets by the names that a release shows."""
+
+    suite: dict
+    arms: set[str]
+    targets: set[str]
+
+
 class Unknown(Exception):
     """The release cannot answer; the message says what it lacks."""
 
 
 def claimed(
-    check: Check, document: Published, content: dict, name: str, studies: dict[str, Study], targets: set[str] | None
+    check: Check, document: Published, content: dict, name: str, studies: dict[str, Study], committed: Committed | None
 ) -> Verdict:
     """The verdict of a `claim` check over a release's content (of the present schema, see `leaderboard.upgrade`).
 
-    studies  the release's encoders as measured for claims; filled here, for the next claim over it
-    targets  what the suite's YAML has, by the names that a release shows; None where there is no such suite
+    studies    the release's encoders as measured for claims; filled here, for the next claim over it
+    committed  what the suite's YAML says; None where there is no such suite
     """
     claim = check.claim
     try:
-        _as_committed(claim, content, targets)
+        _as_committed(claim, content, committed)
         if claim.encoder not in content["encoders"]:
             raise Unknown(f"{name} has no encoder {claim.encoder}")
         if claim.encoder not in studies:
@@ -64,14 +83,23 @@ def claimed(
     return Verdict(check, outcome, f"{says} ({name})")
 
 
-def _as_committed(claim: Claim, content: dict, targets: set[str] | None) -> None:
-    """Unknown if the release is of another experiment than the suite's YAML: a part of it, or it with tasks of the user's own."""
-    if targets is None:
+def _as_committed(claim: Claim, content: dict, committed: Committed | None) -> None:
+    """Unknown if the release is of another experiment than the suite's YAML: a part of it, it with tasks of the user's own, or
+    one with other settings."""
+    if committed is None:
         raise Unknown(f"not the suite as committed: no suite is called {claim.suite} here")
-    found, left_out = set(content["targets"]), content["suite"]["left_out"]
-    differs = {"left out": left_out, "without": sorted(targets - found), "beyond it": sorted(found - targets)}
+    suite, wanted = content["suite"], committed.targets | committed.arms
+    found, left_out = {*content["targets"], *content["arms"]}, suite["left_out"]
+    differs = {"left out": left_out, "without": sorted(wanted - found), "beyond it": sorted(found - wanted)}
+    differs["other"] = [name for name in DECIDES if _deciding(suite, name) != _deciding(committed.suite, name)]
     if said := [f"{what} {', '.join(names)}" for what, names in differs.items() if names]:
         raise Unknown(f"not the suite as committed: {'; '.join(said)}")
+
+
+def _deciding(suite: dict, name: str) -> object:
+    """A fact of a suite as JSON has it, without the words for its reader."""
+    value = json.loads(json.dumps(suite.get(name)))
+    return {task: {**cut, "why": None} for task, cut in value.items()} if name == "cuts" and value else value
 
 
 def _within(found: Sure, printed: float, margin: float) -> tuple[Outcome, str]:
@@ -104,12 +132,21 @@ def _average(study: Study, arm: str, than: str | None = None) -> tuple[float, li
 def _best(claim: Claim, content: dict) -> Sure:
     rows = [row for row in content["best"] if row["encoder"] == claim.encoder]
     whole = next((row for row in rows if row["target"] is None), None)
-    chosen = {row["target"]: row["arm"] for row in rows if row["target"] and row["arm"]}
+    chosen = {row["target"]: row for row in rows if row["target"] and row["arm"]}
     if whole is None or whole["gain"] is None or set(chosen) != set(content["targets"]):
         raise Unknown("no best arm is known for every target")
     gains = {(row["arm"], row["target"]): row["per_seed"] for row in content["gains"] if row["encoder"] == claim.encoder}
     seeds = [str(seed) for seed in content["suite"]["seeds"]]
-    per_seed = [fmean(gains.get((arm, target), {}).get(seed, 0.0) for target, arm in chosen.items()) for seed in seeds]
+    per_seed = [0.0] * len(seeds)
+    for target, row in chosen.items():
+        if content["arms"][row["arm"]]["kind"] == "baseline":
+            continue  # which gains nothing, with every seed
+        known = gains[row["arm"], target]
+        if lacking := [seed for seed in seeds if seed not in known]:
+            raise Unknown(f"{row['arm']} on {target} has no gain with seed {', '.join(lacking)}")
+        # Where half of the rows chose, the gain is the other half's; how seeds spread around it is known from all rows.
+        shift = row["gain"] - fmean(known[seed] for seed in seeds)
+        per_seed = [sum_ + (known[seed] + shift) / len(chosen) for sum_, seed in zip(per_seed, seeds, strict=True)]
     return _sure(whole["gain"], whole["interval"], t_interval(per_seed))
 
 

@@ -7,8 +7,8 @@ from harness.spec.suite import Arm, Caps, Intermediate, Suite
 
 
 def with_user_tasks(suite: Suite, catalog: Catalog) -> Suite:
-    """The suite plus every task of the user's own folders, each in the roles its YAML declares."""
-    own = [catalog.tasks[name] for kind, name in sorted(catalog.user) if kind == "task"]
+    """The suite plus every task of the user's own folders, each in the roles its YAML declares; not those that were left out."""
+    own = [catalog.tasks[name] for kind, name in sorted(catalog.user) if kind == "task" and name not in suite.left_out]
     targets = [t.task for t in own if "target" in t.role and t.task not in suite.targets]
     present = {arm.name for arm in suite.arms}
     wanted = [t.task for t in own if "intermediate" in t.role and t.task not in present]
