@@ -68,7 +68,7 @@ def charts(page_file: Path, folder: Path, suite: str) -> list[Path]:
     with browser() as opened:
         page = opened.new_page(viewport={"width": 1000, "height": 1500}, color_scheme="light", device_scale_factor=1.5)
         for release in releases[-1:]:
-            page.goto(f"{page_file.resolve().as_uri()}#release {release.stem}")
+            page.goto(f"{page_file.resolve().as_uri()}#{release.stem}")
             page.wait_for_selector(".chart svg")
             for other in page.get_by_label("other tasks", exact=False).all():
                 other.check()
@@ -86,4 +86,4 @@ if __name__ == "__main__":
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
     shown, out = Path(sys.argv[2] if len(sys.argv) == 3 else "leaderboard/index.html"), Path(sys.argv[1])
-    print(*take(shown, out), *charts(shown, out, "study"), *charts(shown, out, "study-e5"), sep="\n")
+    print(*take(shown, out), *charts(shown, out, "study"), sep="\n")

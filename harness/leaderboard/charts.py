@@ -185,12 +185,14 @@ def unknown() -> dict:
         "axis": {"title": "pieces not in the vocabulary, %", "values": [0, 1, 5, 10, 25, 50, 100]},
         "scale": {"type": "symlog", "constant": 1, "zero": True, "nice": False},
     }
+    wide = [{"x": 0}, {"x": 5}]  # a vocabulary that knows nearly everything shows as such: its languages are not spread out
     title = "gain, points"
     return _chart(
         "Gain in each language against its share of unknown pieces",
         height=260,
         layer=[
             ZERO | {"encoding": {"y": {"field": "zero", "type": "quantitative"}}},
+            {"data": {"values": wide}, "mark": {"type": "point", "aria": False, "opacity": 0}, "encoding": {"x": x}},
             {
                 "mark": {"type": "rule", "aria": False, "strokeWidth": 1, "opacity": 0.5},
                 "encoding": {"x": x, "y": _gain("lo", title), "y2": {"field": "hi"}, "color": TONE},
