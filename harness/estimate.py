@@ -21,7 +21,8 @@ def estimate(plan: Plan, store: Store, state: dict[str, str]) -> dict:
     `state`: key → state, of `graph.states`. Nobody knows the tokens of blocked jobs: they are in no sum.
     """
     sizes: dict[str, Size] = {}
-    speed, basis = _speed(plan, store, sizes)
+    # Rows of finished trainings are read for their speed, and not for nothing.
+    speed, basis = _speed(plan, store, sizes) if "to run" in state.values() else (CORE, "nothing is to run")
     kinds = {}
     for kind in dict.fromkeys(job.kind for job in plan.jobs.values()):
         jobs = [job for job in plan.jobs.values() if job.kind == kind]

@@ -611,17 +611,11 @@ def test_training_only_the_rows_that_occur_gives_every_kinds_gradients(encoder):
         for ids in encoder.tokenizer(CORPUS, add_special_tokens=False)["input_ids"]
     ]
     features = [{"input_ids": ids} for ids in texts]
-    gradients = []
+    part, gradients = SimpleNamespace(family=TRAINED["classification"], features=features), []
     for narrowed in (False, True):
         body = encoder.fresh(0.1, 0.1).train()
         own = body.get_input_embeddings()
-        small = (
-            narrow(
-                body, [SimpleNamespace(family=TRAINED["classification"], features=features)], encoder.tokenizer.pad_token_id, 0.0
-            )
-            if narrowed
-            else None
-        )
+        small = narrow(body, [part], encoder.tokenizer.pad_token_id, 0.0) if narrowed else None
         torch.manual_seed(1)
         body(**encoder.pad(features, "cpu")).last_hidden_state[:, 0].square().sum().backward()
         clip(body, small, 0.1)

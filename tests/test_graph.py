@@ -289,6 +289,13 @@ def test_hours_follow_the_trainings_of_this_store(world, store):
     assert "(1 finished training in this store)" in found["basis"]
 
 
+def test_a_plan_of_which_all_is_done_reads_no_rows(world, store, monkeypatch):
+    plan = world.plan(suite=SUITE | FEW)
+    monkeypatch.setattr(data_rows, "load", lambda *_: pytest.fail("rows were read"))
+    found = estimate(plan, store, dict.fromkeys(plan.jobs, "cached"))
+    assert found["basis"] == "nothing is to run" and found["kinds"]["train"]["seconds"] == 0
+
+
 # The command
 
 

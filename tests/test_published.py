@@ -423,6 +423,7 @@ def test_an_average_that_leaves_a_target_out_is_not_the_papers():
         ([], {"targets": {"x@s", "y"}}, "without x@s; beyond it x"),
         ([], {"arms": {"none", "a"}}, "beyond it b"),
         ([], {"arms": {"none", "a", "b", "c"}}, "without c"),
+        ([], {"arms": {"none", "a", "b", "x"}}, "without x"),  # an arm that is called as a target is
         ([], {"suite": {"version": 2, "seeds": [1, 2]}}, "other version, seeds"),
         ([], {"suite": {"recipes": {"target": {"epochs": 9}}}}, "other recipes"),
         ([], None, "no suite is called s here"),

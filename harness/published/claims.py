@@ -22,16 +22,8 @@ from harness.published.spec import Check, Claim, Published
 from harness.published.verdict import Outcome, Verdict
 
 COUNTS_HERE = {"shared"}
-DECIDES = (
-    "version",
-    "seeds",
-    "protocol",
-    "caps",
-    "task_caps",
-    "cuts",
-    "recipes",
-    "settings",
-)  # of a suite, what numbers follow from
+# Of a suite, what its numbers follow from.
+DECIDES = ("version", "seeds", "protocol", "caps", "task_caps", "cuts", "recipes", "settings")
 
 
 class Sure(NamedTuple):
@@ -88,9 +80,12 @@ def _as_committed(claim: Claim, content: dict, committed: Committed | None) -> N
     one with other settings."""
     if committed is None:
         raise Unknown(f"not the suite as committed: no suite is called {claim.suite} here")
-    suite, wanted = content["suite"], committed.targets | committed.arms
-    found, left_out = {*content["targets"], *content["arms"]}, suite["left_out"]
-    differs = {"left out": left_out, "without": sorted(wanted - found), "beyond it": sorted(found - wanted)}
+    suite, targets, arms = content["suite"], set(content["targets"]), set(content["arms"])  # an arm may be called as a target is
+    without, beyond = (
+        (committed.targets - targets) | (committed.arms - arms),
+        (targets - committed.targets) | (arms - committed.arms),
+    )
+    differs = {"left out": suite["left_out"], "without": sorted(without), "beyond it": sorted(beyond)}
     differs["other"] = [name for name in DECIDES if _deciding(suite, name) != _deciding(committed.suite, name)]
     if said := [f"{what} {', '.join(names)}" for what, names in differs.items() if names]:
         raise Unknown(f"not the suite as committed: {'; '.join(said)}")
