@@ -181,6 +181,18 @@ def test_a_second_identical_run_does_nothing(rig, undisturbed, tmp_path):
     assert board == {path: path.read_bytes() for path in (tmp_path / "leaderboard").rglob("*") if path.is_file()}
 
 
+def test_weights_that_a_kill_left_in_the_middle_of_a_drop_go(rig, undisturbed, tmp_path):
+    """The manifest says dropped, the file is still there."""
+    copied(undisturbed, tmp_path)
+    (first, *_) = (tmp_path / "store" / "results").glob("*/train.json")
+    manifest = first.with_name("manifest.json")
+    assert "model.safetensors" in manifest.read_text()
+    first.with_name("model.safetensors").write_bytes(b"left")
+    before = manifest.read_bytes()
+    assert rig.run(rig.eval("tiny"), tmp_path).returncode == 0
+    assert not weights(tmp_path / "store") and manifest.read_bytes() == before
+
+
 def test_two_drivers_on_one_store_share_the_work(rig, undisturbed, tmp_path):
     store, seen, over = tmp_path / "store", set(), threading.Event()
 

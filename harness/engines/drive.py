@@ -67,10 +67,10 @@ def drive(plan: Plan, store: Store, engine, listen: Listener, keep_weights: bool
 
 
 def _sweep(plan: Plan, store: Store, outcome: Outcome) -> None:
-    """Drop weights that a run killed between the last commit and the drop left behind, or one with --keep-weights."""
+    """Drop weights that a run killed between the last commit and the drop, or in the drop, left behind; or one with
+    --keep-weights."""
     for key in plan.jobs:
-        manifest = store.manifest(key)
-        if manifest and WEIGHTS in manifest.files and not any(r in outcome.failed for r in plan.dependants(key)):
+        if store.manifest(key) and store.on_disk(key, WEIGHTS) and not any(r in outcome.failed for r in plan.dependants(key)):
             store.drop(key, [WEIGHTS])
 
 

@@ -308,6 +308,10 @@ class Store:
             for name in names:
                 (final / name).unlink(missing_ok=True)
 
+    def on_disk(self, key: str, name: str) -> bool:
+        """Whether a file of a result lies there, also where the manifest has it as dropped already."""
+        return (self._at("results", key) / name).is_file()
+
     def keys(self, complete: bool = True) -> list[str]:
         """The keys that have a result; with `complete=False` also those whose manifest is missing or garbled."""
         with disk_errors("list", self.root / "results"):
