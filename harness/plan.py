@@ -200,7 +200,8 @@ class _Planner:
         if given.control == "masked_lm":
             data = {name: (as_text(train), as_text(dev)) for name, (train, dev) in data.items()}
         trained = self._train(encoder, seed, "intermediate", tasks, data, how, None, rank, needs)
-        if arm.kind == "task" and self.suite.measures_pvi and FAMILIES[tasks[0].family].bits:
+        whole = arm.kind == "task" and not self.suite.variant_of(arm, tasks[0])
+        if whole and self.suite.measures_pvi and FAMILIES[tasks[0].family].bits:
             self._pvi(encoder, seed, arm.name, trained, rank)
         return trained
 

@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from shutil import copy
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from harness.data.rows import fold, text_of
 from harness.families import classification, multiple_choice, tagging
 from harness.jobs.part import shuffled_labels
 from harness.jobs.select import chosen
+from harness.leaderboard import explained
+from harness.leaderboard.complete import complete
 from harness.spec.suite import Intermediate, SplitRule, Subset
 from harness.store import Store
 
@@ -37,14 +40,36 @@ arms:
   - {name: random, intermediate: {task: tiny_colour, subset: {keep: random, fraction: 0.4}}}
   - {name: shuffled, intermediate: {task: tiny_colour, control: shuffled_labels}}
   - {name: text, intermediate: {task: tiny_colour, control: masked_lm}}
+  - {name: slower, intermediate: tiny_colour}
+  - tiny_farbe
 targets: [tiny_mood, tiny_pairs]
 seeds: [1, 2]
 recipes:
   intermediate: {learning_rate: 3e-3, batch_size: 8, epochs: 3, evaluations: 1}
   target: {learning_rate: 1e-3, batch_size: 8, max_updates: 4, evaluations: 1}
+  tasks:
+    slower: {learning_rate: 1e-4}
 caps: {train: 24, test: 20}
 waives: [unlearned]
 pvi: true
+"""
+
+# tiny_colour's rows under another name, as a translation of it would be.
+VARIANT = """
+task: tiny_farbe
+version: 1
+role: [intermediate]
+family: classification
+languages: [en]
+source: {files: "colour.{split}.tsv"}
+train: {split: train}
+dev: {split: dev}
+columns: {text: sentence, label: colour}
+labels: [red, blue, green]
+metric: accuracy
+max_length: 48
+about: {title: which colour it is}
+difficulty: {declared: easy, why: one word gives it away, variant_of: tiny_colour}
 """
 
 
@@ -53,7 +78,10 @@ def parts(rig: Rig, tmp_path_factory):
     """The folder of a run of every kind of subset and control, and the jobs it did."""
     folder = tmp_path_factory.mktemp("parts")
     (folder / "parts.yaml").write_text(SUITE)
-    done = rig.run(rig.eval("parts", "-t", folder / "parts.yaml"), folder)
+    (folder / "farbe.yaml").write_text(VARIANT)
+    for rows in rig.specs.glob("colour.*.tsv"):
+        copy(rows, folder)
+    done = rig.run(rig.eval("parts", "-t", folder / "parts.yaml", "-t", folder / "farbe.yaml"), folder)
     assert done.returncode == 0, done.stderr
     return folder, done
 
@@ -90,7 +118,8 @@ def test_what_was_chosen_is_what_was_trained_on(parts):
     folder, _ = parts
     trainings = content(folder)["evidence"]["trainings"]
     arms = content(folder)["arms"]
-    rows = {arm: {trainings[one["key"]]["tasks"]["tiny_colour"]["rows"] for one in arms[arm]["trained"]} for arm in arms}
+    parts_of = {arm: [trainings[one["key"]]["tasks"] for one in arms[arm]["trained"]] for arm in arms}
+    rows = {arm: {part["rows"] for tasks in several for part in tasks.values()} for arm, several in parts_of.items()}
     assert rows == {"none": set()} | {arm: {24} for arm in arms if arm != "none"}
 
 
@@ -151,10 +180,48 @@ def test_shuffled_labels_and_masked_lm_train_as_long_on_the_same_rows(parts):
     assert {said["arms"][arm]["difficulty"] for arm in ("shuffled", "text", "easiest")} == {None}
 
 
+def test_a_task_counts_once_however_many_arms_train_on_it(parts, rig):
+    """An arm with its own recipe, and the task under another name: compared with the task, no easy or hard task beside it."""
+    folder, _ = parts
+    said = content(folder)
+    facts = {arm: (said["arms"][arm]["kind"], said["arms"][arm]["of"]) for arm in ("tiny_colour", "slower", "tiny_farbe")}
+    assert facts == {
+        "tiny_colour": ("task", "tiny_colour"),
+        "slower": ("control", "tiny_colour"),
+        "tiny_farbe": ("control", "tiny_colour"),
+    }
+    assert {one["arm"] for one in said["difficulty"]} == {"tiny_colour"}
+    (group,) = said["subsets"]
+    assert {group["arms"][label] for label in ("variant (slower)", "variant (tiny_farbe)", "all")} == {
+        "slower",
+        "tiny_farbe",
+        "tiny_colour",
+    }
+    assert {"a": "variant (slower)", "b": "all"} in [{name: one[name] for name in "ab"} for one in group["comparisons"]]
+    dev = {row["key"]: row["main"] for row in said["dev_scores"]}
+    reached = {arm: np.mean([dev[run["key"]] for run in said["arms"][arm]["trained"]]) for arm in group["arms"].values()}
+    assert {row[1]: row[3] for row in explained.parts(said, "tiny")[1]} == {
+        label: f"{reached[arm]:.1f}" for label, arm in group["arms"].items()
+    }
+    done = rig.run(rig.command("leaderboard", "verify"), folder)
+    assert done.returncode == 0 and "sound" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arm", "change"),
+    [("slower", {"kind": "task", "control": None}), ("tiny_colour", {"kind": "control", "control": "variant"})],
+)
+def test_a_release_in_which_a_task_counts_twice_or_never_is_not_whole(parts, arm, change):
+    folder, _ = parts
+    said = content(folder)
+    said["arms"][arm] |= change
+    assert [problem.path for problem in complete(said) if "is one" in str(problem) or "are variants" in str(problem)]
+
+
 def test_the_same_command_does_nothing_more(parts, rig, tmp_path):
     folder, _ = parts
     again = copied(folder, tmp_path / "again")
-    done = rig.run(rig.eval("parts", "-t", again / "parts.yaml"), again)
+    done = rig.run(rig.eval("parts", "-t", again / "parts.yaml", "-t", again / "farbe.yaml"), again)
     assert done.returncode == 0, done.stderr
     assert done.jobs == [] and releases(again) == releases(folder)
 
@@ -299,7 +366,7 @@ def test_a_threshold_needs_its_number():
 
 def test_dynamics_of_one_epoch_are_refused_by_name(rig, tmp_path):
     """Their variability would be 0 for every row, and `ambiguous` a silent `random`."""
-    (tmp_path / "parts.yaml").write_text(SUITE.replace("epochs: 3", "epochs: 1"))
+    (tmp_path / "parts.yaml").write_text(SUITE.replace("epochs: 3", "epochs: 1").replace("  - tiny_farbe\n", ""))
     where = ["-t", rig.specs, "-t", tmp_path / "parts.yaml", "--encoder-root", rig.encoders]
     done = rig.run(rig.command("plan", "--suite", "parts", *where), tmp_path)
     assert done.returncode == 2

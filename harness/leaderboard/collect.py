@@ -127,7 +127,7 @@ def _arm(arm: Arm, plan: Plan, catalog: Catalog) -> dict:
     given = arm.intermediate
     tasks = [catalog.task(name) for name in given.tasks]
     only = tasks[0] if len(tasks) == 1 else None
-    variant = only.difficulty.variant_of if only and only.difficulty and arm.kind == "task" else None
+    variant = plan.suite.variant_of(arm, only) if only else None
     trained = {(cell.encoder, cell.seed): cell.intermediate for cell in plan.cells if cell.arm == arm.name}
     return {
         "intermediate": given.tasks,

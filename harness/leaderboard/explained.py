@@ -7,7 +7,7 @@ shows what it has.
 
 from collections.abc import Callable
 
-from harness.leaderboard.tables import Table, baseline_of, between, by_both, elsewhere, ranked, shown, signed
+from harness.leaderboard.tables import Table, baseline_of, between, by_both, elsewhere, ranked, shown, signed, trained_dev
 
 SLICES = {"family": "language family", "script": "script", "unknown": "share of pieces not in the vocabulary"}
 
@@ -28,6 +28,7 @@ def tables(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
             within(release, encoder),
         ),
         ("Parts and controls of one task: differences of average gains", subsets(release, encoder)),
+        ("Parts and controls of one task: what each learned of it", parts(release, encoder)),
         ("The intermediate that one would choose on rows that are not reported", best(release, encoder)),
         *((f"Average gain by {name}", slices(release, encoder, by)) for by, name in SLICES.items() if full),
     ]
@@ -150,6 +151,17 @@ def _difference(comparison: dict | None) -> list[str]:
     if comparison is None:
         return ["–", "–"]
     return [signed(comparison["difference"]) + between(comparison["interval"]), _over_seeds(comparison)]
+
+
+def parts(release: dict, encoder: str) -> Table:
+    """The arms of each group that is compared, with the dev score of the training: to have changed nothing is another thing where
+    nothing was learned."""
+    rows = []
+    for group in (one for one in release["subsets"] if one["encoder"] == encoder):
+        for label, arm in group.get("arms", {}).items():
+            dev = trained_dev(release, encoder, arm)
+            rows.append([group["of"], label, str(group["rows"][label] or "–"), "–" if dev is None else f"{dev:.1f}"])
+    return ["of", "trained on", "rows", "dev score"], rows
 
 
 def best(release: dict, encoder: str) -> Table:

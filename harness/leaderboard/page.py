@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import fmean
 
 from harness.leaderboard.charts import all_charts
-from harness.leaderboard.tables import MARKS, baseline_of, marks
+from harness.leaderboard.tables import MARKS, baseline_of, marks, trained_dev
 from harness.leaderboard.words import notes, verdict
 
 PARTS = Path(__file__).parent
@@ -63,6 +63,7 @@ def view(title: str, release: dict) -> dict:
                 "verdict": verdict(release, encoder),
                 "notes": notes(release, encoder, [mine for (of, _, _), mine in fields.items() if of == encoder]),
                 "languages": _languages(encoder, cells, gains, baseline_of(release)),
+                "dev": {arm: trained_dev(release, encoder, arm) for arm in release["arms"]},
             }
             for encoder in release["encoders"]
         },

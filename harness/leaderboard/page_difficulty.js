@@ -140,13 +140,16 @@ function subsets() {
     const ways = [...new Set(kinds.filter((from) => from.by).map((from) => from.by === "pvi" ? "PVI (usable information)" : from.by))];
     const parts = [...new Set(kinds.map((from) => percent(from.fraction)))];
     const sizes = Object.entries(subset.rows || {}).map(([label, rows]) => `${word(label)} ${rows ?? "–"}`);
+    const {dev} = board.encoders[encoder];
+    const devs = Object.entries(subset.arms || {}).filter(([, arm]) => known(dev[arm])).map(([label, arm]) => `${word(label)} ${one(dev[arm])}`);
     return [
       el("h3", {}, `Parts of ${shown(subset.of)}`),
       el("p", {class: "quiet"}, [ways.length ? `Ranked by ${ways.join(" and ")}.` : "",
         parts.length ? `Parts are ${parts.join(" or ")} of the rows.` : "",
         subset.targets?.length ? `Average gain over ${subset.targets.join(", ")}.` : "",
         differ ? `Other tasks’ targets: ${other.targets.join(", ")}.` : "",
-        sizes.length ? `Rows trained on: ${sizes.join(", ")}. Only arms with as many are compared.` : ""].join(" ")),
+        sizes.length ? `Rows trained on: ${sizes.join(", ")}. Only arms with as many are compared.` : "",
+        devs.length ? `Reached on English dev: ${devs.join(", ")}.` : ""].join(" ")),
       means.length > 1 && el("div", {class: "controls"}, radios("Mean over", means.map((m) => [m, m[2]]), picture.draw)),
       picture,
       table(`Comparisons within ${shown(subset.of)}`, [rowHead("comparison", (c) => c.name), numbered("difference", "difference"),

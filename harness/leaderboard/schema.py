@@ -88,7 +88,7 @@ class Arm(Strict):
     title: str = ""
     sampler: Sampler | None = None
     languages: list[str] = []
-    control: Literal["shuffled_labels", "masked_lm"] | None = None
+    control: Literal["shuffled_labels", "masked_lm", "variant"] | None = None
     subset: Subset | None = None
 
 
@@ -137,7 +137,7 @@ class TrainSpec(Strict):
     tasks: dict[str, TaskPart]
     recipe: Recipe
     sampler: Sampler | None
-    control: Literal["shuffled_labels", "masked_lm", "variant"] | None
+    control: Literal["shuffled_labels", "masked_lm"] | None
     rows: TrainRows | None
     watch: bool
     init: Hash | None

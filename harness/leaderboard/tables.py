@@ -111,6 +111,16 @@ def _difficulty(arm: dict, measured: dict | None) -> str:
     return f"{measured['bucket'] or ''}{headroom}".strip()
 
 
+def trained_dev(release: dict, encoder: str, arm: str) -> float | None:
+    """What an arm's intermediate training reached on its own English dev, mean over seeds; None where that is not known.
+
+    With shuffled labels dev keeps the true ones; a masked-LM training is scored by the pieces that it fills in.
+    """
+    keys = {run["key"] for run in release["arms"][arm].get("trained") or [] if run["encoder"] == encoder}
+    known = [row["main"] for row in release.get("dev_scores") or [] if row["key"] in keys and row["main"] is not None]
+    return fmean(known) if known else None
+
+
 def details(release: dict, encoder: str) -> Table:
     """The baseline per target: English against the rest, languages at chance, tagging's accuracy."""
     header = ["baseline on", "metric", "English", "other languages", "mean above chance", "at chance", "accuracy (majority tag)"]

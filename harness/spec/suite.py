@@ -230,6 +230,17 @@ class Suite(Strict):
         """The name of the arm that trains on nothing first."""
         return next(arm.name for arm in self.arms if arm.is_baseline)
 
+    def variant_of(self, arm: Arm, task: Task) -> str | None:
+        """The task that an arm trains in another way: translated, or as an earlier arm does with other rows or another recipe.
+
+        It is compared with that task and is no task of its own: easy and hard count tasks, and a task counts once.
+        """
+        if arm.kind != "task":
+            return None
+        first = next(one for one in self.arms if one.kind == "task" and one.intermediate.tasks == arm.intermediate.tasks)
+        again = None if first.name == arm.name else task.task
+        return (task.difficulty.variant_of if task.difficulty else None) or again
+
     def for_arm(self, arm: Arm) -> "Suite":
         """This suite with the arm's own cut of its task in place of the suite's."""
         cut = arm.intermediate.cut if arm.intermediate else None
