@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Rig, copied, moods, releases, sentences, write_jsonl
+from hub_fixtures import write_hub
 
 PLANETS = """
 task: planets
@@ -126,6 +127,29 @@ def test_a_release_holds_no_time_no_path_no_environment(undisturbed, rig):
     sidecar = json.loads(next((undisturbed / "leaderboard" / "releases").glob("*.env.json")).read_text())
     assert sidecar["environments"][0]["torch"]
     assert not sidecar["mixed_environments"]
+
+
+def test_the_papers_whole_suite_gives_a_release_that_verifies(rig, tmp_path):
+    """xstilts-2020 as it stands, all arms, targets and protocol, with a tiny encoder, a few rows and a few updates."""
+    suite = (ROOT / "suites" / "xstilts-2020.yaml").read_text()
+    for old, new in {
+        "suite: xstilts-2020": "suite: paper",
+        "[xlm-roberta-large]": "[tiny]",
+        "[1, 2, 3]": "[1]",
+        "  mnli_with_mlm: {max_updates: 73632}": "  intermediate: {max_updates: 4}\n  target: {max_updates: 4}",
+    }.items():
+        assert suite.count(old) == 1
+        suite = suite.replace(old, new)
+    (tmp_path / "paper.yaml").write_text(suite)
+    done = rig.run(rig.eval("paper", "-t", tmp_path / "paper.yaml", "--data-root", write_hub(tmp_path / "hub")), tmp_path)
+    assert done.returncode == 0, done.stderr
+    release = only_release(tmp_path)
+    assert len(release["cells"]) == 13 * 9
+    tasks = {name for name, arm in release["arms"].items() if arm["kind"] == "task"}
+    assert len(tasks) == 9 and {entry["arm"] for entry in release["difficulty"]} == tasks
+    assert (release["arms"]["mnli_translated"]["control"], release["arms"]["mnli_translated"]["of"]) == ("variant", "mnli")
+    done = rig.run(rig.command("leaderboard", "verify"), tmp_path)
+    assert done.returncode == 0 and "117 cells complete" in done.stdout, done.stdout
 
 
 def test_the_four_file_formats_were_read(undisturbed):
