@@ -7,6 +7,7 @@ from statistics import fmean
 
 import page_fixtures as made
 import pytest
+from conftest import ROOT
 from screenshots import NAMES, browser
 
 from harness.leaderboard import page as pages
@@ -190,6 +191,12 @@ def test_averages_over_other_tasks_targets_stand_beside_the_first_where_they_are
     tab.select_option("#release", "0001-old")
     assert "other tasks’ targets" not in tab.locator("main").inner_text()
     assert "within targets" not in tab.locator("main").inner_text()
+
+
+def test_what_parts_learned_stands_beside_their_sizes(visit, tmp_path):
+    release = json.loads((ROOT / "leaderboard" / "releases" / "0011-study.json").read_text())
+    text = visit(saved(tmp_path, ("0011-study", release))).locator("#subsets").inner_text()
+    assert "Reached on English dev: easiest part 49.0, hardest part 31.9, random part 40.4, shuffled labels 32.9, whole task 44.2." in text
 
 
 def test_languages_of_a_target_show_the_numbers_of_the_json(visit, board):

@@ -82,7 +82,7 @@ def _arms(content: dict) -> Iterator[Problem]:
     for name, arm in content["arms"].items():
         if arm["kind"] == "task" and whole[arm["of"]] > 1:
             yield Problem(f"arms.{name}.kind", "task", f"one arm is {arm['of']}, others are variants of it")
-        if arm.get("control") == "variant" and arm["of"] == arm["intermediate"][0] and not whole[arm["of"]]:
+        if arm.get("control") == "variant" and [arm["of"]] == arm["intermediate"] and not whole[arm["of"]]:
             yield Problem(f"arms.{name}.control", "variant", f"there is no arm {arm['of']} that it is one of")
     if [arm["kind"] for arm in content["arms"].values()].count("baseline") != 1:
         yield Problem("arms", "no baseline, or several", "one arm that trains on nothing first")

@@ -112,10 +112,10 @@ def _difficulty(arm: dict, measured: dict | None) -> str:
 
 
 def trained_dev(release: dict, encoder: str, arm: str) -> float | None:
-    """What an arm's intermediate training reached on its own English dev, mean over seeds; None where that is not known.
-
-    With shuffled labels dev keeps the true ones; a masked-LM training is scored by the pieces that it fills in.
-    """
+    """What an arm's intermediate training reached on its task's English dev, mean over seeds; with shuffled labels, on the true
+    ones. None where that is not known, and of masked-LM, which is scored by the pieces that it fills in."""
+    if release["arms"][arm].get("control") == "masked_lm":
+        return None
     keys = {run["key"] for run in release["arms"][arm].get("trained") or [] if run["encoder"] == encoder}
     known = [row["main"] for row in release.get("dev_scores") or [] if row["key"] in keys and row["main"] is not None]
     return fmean(known) if known else None
