@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import ROOT, Rig, copied, moods, releases, sentences, write_jsonl
 from hub_fixtures import write_hub
 
@@ -125,7 +126,10 @@ def test_a_release_holds_no_time_no_path_no_environment(undisturbed, rig):
     for word in (str(undisturbed), str(rig.encoders), "seconds", "torch", "python", "command"):
         assert word not in content.decode(), word
     sidecar = json.loads(next((undisturbed / "leaderboard" / "releases").glob("*.env.json")).read_text())
-    assert sidecar["environments"][0]["torch"]
+    (environment,) = sidecar["environments"]
+    assert environment["torch"]
+    if environment["device"] == "cpu":
+        assert environment["processor"].endswith(torch.backends.cpu.get_cpu_capability())
     assert not sidecar["mixed_environments"]
 
 

@@ -72,6 +72,21 @@ def environment(kind: str) -> dict:
         return facts | {"numpy": version("numpy")}  # plain text work: torch stays asleep
     import torch
 
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     packages = {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")}
-    return facts | {"device": gpu or "cpu", "threads": THREADS} | packages
+    if torch.cuda.is_available():
+        device_facts = {"device": torch.cuda.get_device_name()}
+    else:  # processors round differently too, by their vector instructions
+        device_facts = {"device": "cpu", "processor": f"{processor()}, {torch.backends.cpu.get_cpu_capability()}"}
+    return facts | device_facts | {"threads": THREADS} | packages
+
+
+def processor() -> str:
+    """The CPU's name, with family and model where the system gives them (Linux): a virtual machine's name alone says little."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    if "model name" not in facts:  # 64-bit Arm names its cores by numbers
+        return platform.machine()
+    return f"{facts['model name']} (family {facts['cpu family']}, model {facts['model']})"
