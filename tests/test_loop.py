@@ -255,7 +255,7 @@ def test_an_update_moves_by_the_mean_over_its_own_rows(tmp, folder, encoder, war
     assert loop.loss == [pytest.approx(loss.item() / TRAINED[family].terms(examples), rel=1e-4)]
     for name, parameter in model.named_parameters():
         if parameter.grad is not None:
-            torch.testing.assert_close(seen[name], parameter.grad, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(seen[name].cpu(), parameter.grad, rtol=1e-4, atol=1e-5)
 
 
 def test_the_short_last_batch_is_trained_on(tmp, folder, warm):

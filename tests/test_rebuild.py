@@ -13,7 +13,7 @@ from harness.errors import SpecError
 from harness.hub import Where
 from harness.leaderboard.collect import declared
 from harness.leaderboard.derive import SECTIONS, derive
-from harness.leaderboard.rebuild import MEAN, POINTS, SCORED, compare, lines
+from harness.leaderboard.rebuild import MEAN, POINTS, SCORED, compare, hardware, lines
 from harness.leaderboard.rebuild import STATED as STATED_FIELDS
 from harness.leaderboard.release import Board, content_bytes
 from harness.leaderboard.upgrade import upgraded
@@ -241,6 +241,23 @@ def test_compare_from_the_command_line(rig, tmp_path):
     printed = json.loads(said(changed, "--json").stdout)
     assert printed["differences"] == [{"path": "suite.seeds", "before": [1], "after": [2], "of": ""}]
     assert json.loads(said(golden(), "--json").stdout)["byte_identical"] is True
+
+
+def test_compare_says_which_hardware_computed(rig, tmp_path):
+    """A GPU's dropout is another draw, another processor rounds otherwise; a sidecar that names none explains nothing."""
+    zen, old = ({"device": "cpu", "processor": name} for name in ("Zen, AVX512", "Old, AVX2"))
+    machines = {"zen": zen, "old": old, "gpu": {"device": "H100"}, "cpu": {"device": "cpu"}}
+    sidecars = {name: {"environments": [facts]} for name, facts in machines.items()}
+    assert hardware(sidecars["zen"], sidecars["zen"]) is None
+    assert hardware(sidecars["zen"], {}) is None and hardware(sidecars["zen"], sidecars["cpu"]) is None
+    assert "on cpu Zen, AVX512, and on cpu Old, AVX2: sums round" in hardware(sidecars["zen"], sidecars["old"])
+    for cpu in ("zen", "cpu"):
+        assert "and on H100: a GPU draws dropout" in hardware(sidecars[cpu], sidecars["gpu"])
+    shelf = Board(tmp_path / "leaderboard")
+    shelf.add(golden(), sidecars["zen"])
+    shelf.add(other_machine(1), sidecars["old"])
+    done = rig.run(rig.command("leaderboard", "compare", "1", "2"), tmp_path)
+    assert done.returncode == 1 and "sums round otherwise" in done.stdout.splitlines()[-1]
 
 
 def test_a_file_stands_for_a_release_wherever_one_is_named(rig, tmp_path):

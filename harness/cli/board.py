@@ -105,19 +105,22 @@ def leaderboard_compare(
     Fails (exit code 1) on anything else, with each difference as `path: before, after`. What differs because of a change that was
     meant is shown by `leaderboard diff`.
     """
-    from harness.leaderboard.rebuild import POINTS, compare, lines
+    from harness.leaderboard.rebuild import POINTS, compare, hardware, lines
     from harness.leaderboard.release import Board
 
     shelf, points = Board(board), POINTS if tolerance is None else tolerance
     a, b = shelf.find(before), shelf.find(after)
     same = a.read_bytes() == b.read_bytes()
     found = None if same else compare(shelf.load(a), shelf.load(b), points)
+    unlike = hardware(shelf.sidecar(a), shelf.sidecar(b)) if found else None
     if as_json:
         rest = {} if found is None else found._asdict()
         rest |= {name: [one._asdict() for one in rest[name]] for name in ("differences", "flips") if name in rest}
-        print(json.dumps({"before": str(a), "after": str(b), "byte_identical": same, **rest}, indent=1, ensure_ascii=False))
+        head = {"before": str(a), "after": str(b), "byte_identical": same, "hardware": unlike}
+        print(json.dumps(head | rest, indent=1, ensure_ascii=False))
     else:
-        print(f"{a} and {b}: byte-identical" if found is None else "\n".join([f"{a} → {b}", *lines(found, points)]))
+        said = [f"{a} → {b}", *lines(found, points), *filter(None, [unlike])] if found else [f"{a} and {b}: byte-identical"]
+        print("\n".join(said))
     if found and found.differences:
         raise typer.Exit(1)
 

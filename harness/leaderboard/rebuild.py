@@ -5,8 +5,9 @@
     scored    0-100, by language, over languages, and on dev                                                 within a tolerance
     follows   all else that `derive` makes of these: gains, averages, intervals, flags, splits               not by itself
 
-On one machine two runs are equal, byte by byte. On another processor, GPU or library sums round otherwise, and an answer whose
-two best choices are nearly tied comes out the other way. That, and nothing else, is what the tolerance is for.
+On one machine two runs are equal, byte by byte. On another processor or library sums round otherwise, and an answer whose two
+best choices are nearly tied comes out the other way. That, and nothing else, is what the tolerance is for. A GPU draws dropout
+from a stream of its own: a training there is another draw than on a CPU, and only what was not trained can be held against it.
 
 What follows is a pure function of the rest, on every machine (`leaderboard verify`): a gain moves by at most twice what its
 scores move by, and a flag or a tie may flip where a number stands at its threshold. Such flips are listed. Where no answer and
@@ -192,6 +193,23 @@ def _is_number(*values: Any) -> bool:
 def _is_measure(value: Any) -> bool:
     """A number, none where there was nothing to measure, or an interval."""
     return value is None or _is_number(*(value if isinstance(value, list) else [value]))
+
+
+def hardware(before: dict, after: dict) -> str | None:
+    """What two sidecars say of unlike hardware, as far as it explains unlike scores; None if they name the same or nothing."""
+    a, b = (_hardware(sidecar) for sidecar in (before, after))
+    if not a or not b or a == b or ("cpu" in {*a, *b} and all(name.startswith("cpu") for name in {*a, *b})):
+        return None
+    named = f"computed on {' and '.join(sorted(a))}, and on {' and '.join(sorted(b))}: "
+    if {name.startswith("cpu") for name in a} == {name.startswith("cpu") for name in b}:
+        return named + "sums round otherwise, and a training at a high learning rate may go elsewhere"
+    return named + "a GPU draws dropout from a stream of its own, so what was trained differs as with another seed"
+
+
+def _hardware(sidecar: dict) -> set[str]:
+    """What trained and evaluated: a GPU's name, or "cpu" with its processor where that was noted."""
+    facts = sidecar.get("environments", [])
+    return {" ".join(filter(None, [one.get("device"), one.get("processor")])) for one in facts if one.get("device")}
 
 
 def lines(found: Comparison, points: float = POINTS) -> Iterator[str]:
