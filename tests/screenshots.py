@@ -1,6 +1,7 @@
 """Pictures of the leaderboard's page, light and dark, wide and narrow, as printed, and of the study's charts.
 
-`python -m tests.screenshots OUT [PAGE]`; PAGE is leaderboard/index.html unless said.
+`python -m tests.screenshots OUT [PAGE]`; PAGE is leaderboard/index.html unless said. It is shown at the newest release of suite
+`study`, whose table the README has, or else at the newest.
 Needs Chromium and playwright; the tests of the page use the same browser.
 """
 
@@ -41,14 +42,19 @@ def browser() -> Iterator:
             opened.close()
 
 
-def take(page_file: Path, folder: Path, whole: bool = False) -> list[Path]:
-    """Write the pictures (`whole`: the full page, not only its top) and the page as printed."""
+def newest(page_file: Path, suite: str) -> str:
+    """The newest release of a suite on the page's board, as the page's address names it; nothing if there is none."""
+    return "".join(f"#{path.stem}" for path in sorted(page_file.parent.glob(f"releases/[0-9]*-{suite}.json"))[-1:])
+
+
+def take(page_file: Path, folder: Path, whole: bool = False, at: str = "") -> list[Path]:
+    """Write the pictures (`whole`: the full page, not only its top; `at`: a release) and the page as printed."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     with browser() as opened:
         for name, look in LOOKS.items():
             page = opened.new_page(**look)
-            page.goto(page_file.resolve().as_uri())
+            page.goto(page_file.resolve().as_uri() + at)
             page.wait_for_selector(".chart svg")
             page.wait_for_timeout(300)
             made.append(folder / f"leaderboard-{name}.png")
@@ -63,12 +69,11 @@ def take(page_file: Path, folder: Path, whole: bool = False) -> list[Path]:
 def charts(page_file: Path, folder: Path, suite: str) -> list[Path]:
     """Write the charts of the newest release of a suite that docs/study.md shows, each as a picture of its own: over other tasks'
     targets, and languages of Tatoeba after named entities."""
-    releases = sorted(page_file.parent.glob(f"releases/[0-9]*-{suite}.json"))
     made = []
     with browser() as opened:
         page = opened.new_page(viewport={"width": 1000, "height": 1500}, color_scheme="light", device_scale_factor=1.5)
-        for release in releases[-1:]:
-            page.goto(f"{page_file.resolve().as_uri()}#{release.stem}")
+        for release in filter(None, [newest(page_file, suite)]):
+            page.goto(page_file.resolve().as_uri() + release)
             page.wait_for_selector(".chart svg")
             for other in page.get_by_label("other tasks", exact=False).all():
                 other.check()
@@ -86,4 +91,4 @@ if __name__ == "__main__":
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
     shown, out = Path(sys.argv[2] if len(sys.argv) == 3 else "leaderboard/index.html"), Path(sys.argv[1])
-    print(*take(shown, out), *charts(shown, out, "study"), sep="\n")
+    print(*take(shown, out, at=newest(shown, "study")), *charts(shown, out, "study"), sep="\n")
