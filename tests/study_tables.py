@@ -1,4 +1,7 @@
-"""Tables of docs/study.md that the board does not have; test_docs.py holds the page to them. python -m tests.study_tables prints them."""
+"""Tables of docs/study.md that the board does not have: test_docs.py holds the page to them.
+
+`python -m tests.study_tables` prints them.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
