@@ -68,6 +68,7 @@ def tables() -> Iterator[list[str]]:
         yield list(rates("0014-study-rates", encoder, ["xnli", "shuffled", "panx", "squad"], ["2e-4", "5e-5", "2e-5"]))
         tasks = ["squad", "xnli", "cosmos_qa", "commonsense_qa", "panx", "udpos", "tydiqa"]
         yield list(rates("0015-study-tune", encoder, tasks, ["5e-5", "1e-4", "2e-4"]))
+    yield list(english_and_others("0017-study-tuned-e5", qa, ["squad", "panx", "xnli", "nli_shuffled"]))
 
 
 if __name__ == "__main__":
