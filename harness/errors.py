@@ -10,7 +10,8 @@ Anything else that reaches the top is a bug of ours and keeps its traceback.
     4    refused: the numbers would mislead (a leak, placeholder labels, a partial run)
     74   the store or the disk cannot be read or written
     75   (job run) another live process works on that job; ask again later
-    130  interrupted; the same command resumes
+    130  interrupted by SIGINT (Ctrl-C); the same command resumes
+    143  the same by SIGTERM (scancel, docker stop)
 """
 
 

@@ -305,7 +305,7 @@ class Rig:
     def command(self, *arguments: object) -> list[str]:
         """The console script beside this interpreter, else the same function."""
         script = Path(sys.executable).with_name("xstilts-harness")
-        start = [str(script)] if script.exists() else [sys.executable, "-c", "from harness.cli import main; main()"]
+        start = [str(script)] if script.exists() else [sys.executable, "-m", "harness"]
         return start + [str(argument) for argument in arguments]
 
     def eval(self, suite: str, *more: object) -> list[str]:

@@ -220,7 +220,12 @@ def test_absent_results(store):
     assert store.manifest(KEY) is None and store.verify(KEY) == []
     with pytest.raises(StoreError, match="no result"):
         store.path(KEY, "metrics.json")
-    (store.root / "results" / KEY).mkdir()
+    (store.root / "results" / KEY).mkdir()  # as a killed `look_again` leaves it
+    assert store.manifest(KEY) is None and store.verify(KEY) == [] and store.keys(complete=False) == []
+    assert store.set_aside(KEY, "nothing there") is None
+    with pytest.raises(StoreError, match="no result"):
+        store.path(KEY, "metrics.json")
+    (store.root / "results" / KEY / "half").write_bytes(b"x")
     assert store.manifest(KEY) is None and store.verify(KEY) == ["manifest.json: No such file or directory"]
     assert store.set_aside(KEY, "an orphan") is not None
     commit(store)
@@ -754,21 +759,28 @@ def test_eight_processes_one_key(store, tmp_path):
     assert not leases(store)
 
 
-def test_eight_processes_take_over_one_dead_lease(store, tmp_path):
+def test_eight_processes_take_over_one_dead_lease(store):
     for turn in range(15):
         forge(store, age=lease_room.STALE_SECONDS * 2, token=f"{turn:032}")
-        go = tmp_path / f"go{turn}"
+        (ready, asked), (waiting, go), (left, end) = os.pipe(), os.pipe(), os.pipe()
 
-        def child(go=go):
-            while not go.exists():
-                pass
+        def child(asked=asked, waiting=waiting, left=left, go=go, end=end):
+            os.close(go)
+            os.close(end)
+            os.read(waiting, 1)
             lease = store.lease(KEY)
-            time.sleep(0.05)
+            os.write(asked, b"1")
+            os.read(left, 1)  # whoever ended before all had asked would be dead again, and its lease free
             return 1 if lease and lease.held() else 2 if lease else 0
 
         pids = [fork(child) for _ in range(8)]
-        go.touch()
+        os.close(go)
+        for _ in pids:
+            assert os.read(ready, 1)
+        os.close(end)
         codes = [wait(pid) for pid in pids]
+        for fd in (ready, asked, waiting, left):
+            os.close(fd)
         assert sorted(codes) == [0] * 7 + [1], codes
 
 
