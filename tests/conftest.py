@@ -320,13 +320,14 @@ class Rig:
         done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=2 * PATIENCE, check=False)
         return Done(done.args, done.returncode, done.stdout, done.stderr)
 
-    def start(self, command: list[str], cwd: Path) -> subprocess.Popen:
+    def start(self, command: list[str], cwd: Path, **environment: str) -> subprocess.Popen:
         """Start, and leave running; what it says goes to `said` in `cwd`."""
         cwd.mkdir(parents=True, exist_ok=True)
         with (cwd / "said").open("ab") as said:
             # A shell starts background jobs deaf to Ctrl-C, and whatever runs these tests may be one.
             hear = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
-            return subprocess.Popen(command, cwd=cwd, env=self.environment(), stdout=said, stderr=said, preexec_fn=hear)
+            env = self.environment(**environment)
+            return subprocess.Popen(command, cwd=cwd, env=env, stdout=said, stderr=said, preexec_fn=hear)
 
 
 def eventually(what, why: str):

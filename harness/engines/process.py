@@ -88,10 +88,10 @@ class ProcessEngine:
                 events.append((slot, {"event": "died", "code": code, "log": str(self.store / "logs" / f"{slot}.log")}))
         return events
 
-    def stop(self, grace: float = GRACE) -> int:
-        """Ask workers to save and end; kill what has not ended after `grace` seconds, or at once if this is interrupted.
+    def stop(self) -> int:
+        """Ask workers to save and end; kill what has not ended after GRACE seconds, or at once if this is interrupted.
         Returns how many were killed."""
-        deadline, killed = time.monotonic() + grace, 0
+        deadline, killed = time.monotonic() + GRACE, 0
         try:
             for process in self._process.values():
                 if process.poll() is None:
