@@ -40,15 +40,17 @@ class Stop:
         """Whether a signal came."""
         return self.number != 0
 
-    def install(self, patience: float = PATIENCE, worker: bool = False) -> None:
-        """Hear signals from now on; once. Only the main thread may call it. `patience`: seconds that saving may take.
+    def install(self, patience: float | None = None, worker: bool = False) -> None:
+        """Hear signals from now on; once. Only the main thread may call it. `patience`: seconds that saving may
+        take, PATIENCE if not given.
 
         worker  Ctrl-C is the driver's to handle, and a second SIGTERM (a scheduler's, then the driver's) says nothing new.
         """
         if self._numbers:
             return
         self._numbers = (signal.SIGTERM,) if worker else (signal.SIGTERM, signal.SIGINT)
-        self._patience, self._again, self._words = patience, not worker, "" if worker else INTERRUPTED
+        self._patience = PATIENCE if patience is None else patience
+        self._again, self._words = not worker, "" if worker else INTERRUPTED
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)

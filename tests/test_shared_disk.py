@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Rig, copied, eventually, releases, workers
+from conftest import ROOT, SLOW_DISK, Rig, copied, eventually, releases, workers
 from stress import times
 
 from harness.errors import StoreError
@@ -279,52 +280,62 @@ def training(store: Path) -> bool:
     return any((store / "checkpoints").glob("*/latest.json"))
 
 
-def test_a_worker_that_lost_its_lease_in_its_sleep_ends_quietly(rig, long_run, tmp_path):
-    """Its machine slept; another took over and finished; the first one finds the result and ends as if nothing had been."""
+@pytest.fixture
+def taken(rig, tmp_path):
+    """Two runs of suite `short` on two machines: the first one's worker sleeps, the second one's is in the middle of its job.
+    (runs, workers)."""
     store = tmp_path / "store"
-    one, two = (node(tmp_path, name, stale=1.0) for name in ("one", "two"))
-    command = rig.eval("long", "--workers", 1, "--store", store)
-    sleeper = rig.start(command, tmp_path / "at-one", **one.environment)
-    eventually(lambda: training(store), "a checkpoint")
-    (asleep,) = workers(store)
-    os.kill(asleep, signal.SIGSTOP)
-    other = rig.start(command, tmp_path / "at-two", **two.environment)
-    assert other.wait() == 0
+    runs, found = [], []
+    for name in ("one", "two"):
+        at = node(tmp_path, name, stale=1.0, more=SLOW_DISK)
+        runs.append(rig.start(rig.eval("short", "--workers", 1, "--store", store), tmp_path / f"at-{name}", **at.environment))
+
+        def works(driver=runs[-1].pid) -> list[int]:
+            mine = workers(store, driver)
+            return mine if training(store) and {lease_pid(path) for path in (store / "leases").iterdir()} & {*mine} else []
+
+        found += eventually(works, f"the worker of {name}")
+        if name == "one":
+            os.kill(found[0], signal.SIGSTOP)
+    yield runs, found
+    for pid in found:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    for run in runs:
+        run.kill()
+        run.wait()
+
+
+def lease_pid(path: Path) -> int | None:
+    """Whose lease it is."""
+    return (lease_room.read_lease(path) or {}).get("pid")
+
+
+def test_a_worker_that_lost_its_lease_in_its_sleep_ends_quietly(taken, tmp_path):
+    """Its machine slept; another took over and finished; the first one finds the result and ends as if nothing had been."""
+    store, (runs, pids) = tmp_path / "store", taken
+    assert runs[1].wait() == 0
     said = (tmp_path / "at-two" / "said").read_text()
-    assert said.count(f"waiting for train tiny target tiny_mood seed 1: process {asleep} on one, since ") == 1
-    os.kill(asleep, signal.SIGCONT)
-    assert sleeper.wait() == 0
+    assert said.count(f"waiting for train tiny target tiny_mood seed 1: process {pids[0]} on one, since ") == 1
+    os.kill(pids[0], signal.SIGCONT)
+    assert runs[0].wait() == 0
     said += (tmp_path / "at-one" / "said").read_text() + "".join(path.read_text() for path in (store / "logs").iterdir())
     assert "Traceback" not in said and "FAILED" not in said and "again:" not in said
-    assert releases(tmp_path / "at-one") == releases(tmp_path / "at-two") == releases(long_run)
+    assert releases(tmp_path / "at-one") == releases(tmp_path / "at-two") != {}
     for room in ("tmp", "leases", "checkpoints", "damaged"):
-        assert not list((store / room).iterdir())
+        assert not list((store / room).iterdir()), room
 
 
-def test_a_sleeper_leaves_the_checkpoints_of_whoever_took_over_alone(rig, tmp_path):
-    store = tmp_path / "store"
-    one, two = (node(tmp_path, name, stale=1.0) for name in ("one", "two"))
-    command = rig.eval("long", "--workers", 1, "--store", store)
-    sleeper = rig.start(command, tmp_path / "at-one", **one.environment)
-    eventually(lambda: training(store), "a checkpoint")
-    (asleep,) = workers(store)
-    os.kill(asleep, signal.SIGSTOP)
-    other = rig.start(command, tmp_path / "at-two", **two.environment)
-    (key,) = keys_of(store, "train")
-
-    def taken_over() -> bool:
-        seen = lease_room.read_lease(store / "leases" / key)
-        return bool(seen) and seen["pid"] in workers(store, other.pid)
-
-    eventually(taken_over, "the other machine's lease")
-    os.kill(workers(store, other.pid)[0], signal.SIGSTOP)
-    before = {path: path.read_bytes() for path in (store / "checkpoints" / key).iterdir()}
-    os.kill(asleep, signal.SIGCONT)
-    log = tmp_path / "at-one" / "said"
-    eventually(lambda: "waiting for" in log.read_text() or sleeper.poll() is not None, "the first one's patience")
-    assert before == {path: path.read_bytes() for path in (store / "checkpoints" / key).iterdir()}
-    os.kill(workers(store, other.pid)[0], signal.SIGCONT)
-    assert [sleeper.wait(), other.wait()] == [0, 0], log.read_text()
+def test_a_sleeper_leaves_the_checkpoints_of_whoever_took_over_alone(taken, tmp_path):
+    store, (runs, pids) = tmp_path / "store", taken
+    os.kill(pids[1], signal.SIGSTOP)  # within a second of its lease
+    folder = store / "checkpoints" / keys_of(store, "train")[0]
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    os.kill(pids[0], signal.SIGCONT)
+    time.sleep(0.5)
+    assert before == {path: path.read_bytes() for path in folder.iterdir()}
+    os.kill(pids[1], signal.SIGCONT)
+    assert [run.wait() for run in runs] == [0, 0]
 
 
 JOB = {"key": KEY, "kind": "test", "name": "a test", "needs": []}
@@ -364,7 +375,8 @@ def test_a_job_without_its_lease_commits_nothing_and_blames_nobody(tmp_path, mon
 
 def test_a_store_that_is_deleted_meanwhile(rig, tmp_path):
     store = tmp_path / "store"
-    run = rig.start(rig.eval("long", "--workers", 1), tmp_path)
+    slow = node(tmp_path, "here", more=SLOW_DISK)
+    run = rig.start(rig.eval("short", "--workers", 1), tmp_path, **slow.environment)
     eventually(lambda: training(store), "a checkpoint")
     while store.exists():
         shutil.rmtree(store, ignore_errors=True)
@@ -379,14 +391,15 @@ def test_a_store_that_becomes_read_only_meanwhile(rig, tmp_path):
     """Needs a mount of its own: the command starts in a namespace, from which a helper makes the disk read-only."""
     disk = tmp_path / "disk"
     disk.mkdir()
+    slow = node(tmp_path, "here", more=SLOW_DISK)
     script = (
         'mount -t tmpfs -o size=64m tmpfs "$0" || exit 77; '
         '(until ls "$0"/store/checkpoints/*/latest.json >/dev/null 2>&1; do sleep 0.02; done; mount -o remount,ro "$0") & '
         'exec "$@"'
     )
-    command = rig.eval("long", "--workers", 1, "--store", disk / "store")
+    command = rig.eval("short", "--workers", 1, "--store", disk / "store")
     try:
-        done = rig.run(["unshare", "-rm", "sh", "-c", script, str(disk), *command], tmp_path)
+        done = rig.run(["unshare", "-rm", "sh", "-c", script, str(disk), *command], tmp_path, **slow.environment)
     except FileNotFoundError:
         pytest.skip("no unshare here")
     if done.returncode == 77 or "unshare" in done.stderr:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import fake_hub
 import pytest
-from conftest import PATIENCE, Rig, eventually, workers
+from conftest import PATIENCE, SLOW_DISK, Rig, eventually, releases, workers
 from stress import times
 
 BOTH = pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
@@ -35,6 +35,20 @@ sys.meta_path.insert(0, Slow())
 SLEEPS = "sleep(9999)"
 # As libraries do: the exception that a signal raises waits for threads, which hear of nothing.
 WAITS = "with ThreadPoolExecutor() as pool: pool.submit(sleep, 9999).result()"
+
+
+# Each update of a training takes a while and leaves a mark.
+SLOW_STEPS = """
+import harness.jobs.run, os, time
+from pathlib import Path
+
+class Slow(harness.jobs.run.Context):
+    def __init__(self, *args, **kept):
+        super().__init__(*args, **kept)
+        self.progress = lambda done, total: (time.sleep(0.2), Path(os.environ["MARK"]).touch())
+
+harness.jobs.run.Context = Slow
+"""
 
 
 def at_start(folder: Path, code: str) -> str:
@@ -203,29 +217,47 @@ def checkpoint(store: Path) -> int:
     return 0
 
 
-def test_training_as_process_1_saves_a_checkpoint(rig, tmp_path):
+def slow_disk(cwd: Path) -> dict[str, str]:
+    """The environment of a command whose disk takes its time, so that a short training can be caught in the middle."""
+    return {"PYTHONPATH": at_start(cwd / "slow", SLOW_DISK)}
+
+
+def short(rig: Rig, *more: object) -> list[str]:
+    """`eval` of a training of 12 updates with one worker."""
+    return rig.eval("short", "--workers", 1, *more)
+
+
+@pytest.fixture(scope="module")
+def short_run(rig, tmp_path_factory) -> Path:
+    """The folder of a run of suite `short` that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("short")
+    done = rig.run(short(rig), folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def facts(store: Path) -> dict:
+    """What the one training noted about its own run."""
+    manifests = [json.loads(path.read_text()) for path in (store / "results").glob("*/manifest.json")]
+    (found,) = (manifest["meta"]["facts"] for manifest in manifests if manifest["meta"]["kind"] == "train")
+    return found
+
+
+def test_training_as_process_1_saves_a_checkpoint(rig, short_run, tmp_path):
+    """A scheduler sends the signal to workers too, and then the driver sends it once more: that is no second one."""
     store = tmp_path / "store"
-    run, pid = as_process_1(rig, rig.eval("long", "--workers", 1, "--checkpoint-seconds", 0.1), tmp_path)
+    run, pid = as_process_1(rig, short(rig), tmp_path, **slow_disk(tmp_path))
     eventually(lambda: checkpoint(store) >= 3, "a checkpoint")
+    for worker in workers(store):
+        os.kill(worker, signal.SIGTERM)
     os.kill(pid, signal.SIGTERM)
     assert run.wait(PATIENCE) == 143
     assert "killed" not in (tmp_path / "said").read_text()
-    assert resumes_at(rig, tmp_path) == checkpoint_before(tmp_path)
-
-
-def checkpoint_before(cwd: Path) -> int:
-    """What `resumes_at` found."""
-    return int((cwd / "before").read_text())
-
-
-def resumes_at(rig: Rig, cwd: Path) -> int:
-    """Run suite `long` to its end; at which update its training went on."""
-    (cwd / "before").write_text(str(checkpoint(cwd / "store")))
-    done = rig.run(rig.eval("long", "--checkpoint-seconds", 1000), cwd)
+    step = checkpoint(store)
+    done = rig.run(short(rig), tmp_path)
     assert done.returncode == 0, done.stderr
-    manifests = [json.loads(path.read_text()) for path in (cwd / "store" / "results").glob("*/manifest.json")]
-    (facts,) = (manifest["meta"]["facts"] for manifest in manifests if manifest["meta"]["kind"] == "train")
-    return facts["resumed_at"]
+    assert facts(store)["resumed_at"] == step
+    assert releases(tmp_path) == releases(short_run)
 
 
 # Workers --------------------------------------------------------------------------------------------
@@ -244,10 +276,12 @@ def test_workers_that_still_import_end_with_the_driver(rig, tmp_path, how, modul
 
 def asleep(rig: Rig, cwd: Path, seconds: float) -> tuple[subprocess.Popen, int]:
     """A run whose driver gives its workers `seconds` to end, and its one worker, which trains and has been put to sleep."""
-    path = at_start(
-        cwd / "site", f"import harness.engines.process as p, harness.signals as s; p.GRACE = {seconds}; s.PATIENCE = 9999"
-    )
-    run = rig.start(rig.eval("long", "--workers", 1), cwd, PYTHONPATH=path)
+    code = f"""
+import harness.engines.process, harness.signals
+harness.engines.process.GRACE = {seconds}
+harness.signals.PATIENCE = 9999
+"""
+    run = rig.start(short(rig), cwd, PYTHONPATH=at_start(cwd / "site", SLOW_DISK + code))
     eventually(lambda: checkpoint(cwd / "store"), "a checkpoint")
     (worker,) = workers(cwd / "store")
     os.kill(worker, signal.SIGSTOP)
@@ -266,57 +300,41 @@ def test_a_second_signal_ends_at_once(rig, tmp_path, how):
 
 def test_a_worker_that_does_not_end_is_killed_and_nothing_before_is_lost(rig, tmp_path):
     run, worker = asleep(rig, tmp_path, 0.5)
+    before = checkpoint(tmp_path / "store")
     assert "had to be killed" in stopped(run, signal.SIGTERM, tmp_path)
     assert worker not in workers(tmp_path / "store")
-    assert resumes_at(rig, tmp_path) == checkpoint_before(tmp_path) > 0
-
-
-def test_a_worker_hears_two_signals_as_one(rig, tmp_path):
-    """A scheduler sends SIGTERM to every process of a job, and then the driver does."""
-    store = tmp_path / "store"
-    run = rig.start(rig.eval("long", "--workers", 1, "--checkpoint-seconds", 0.1), tmp_path)
-    eventually(lambda: checkpoint(store) >= 3, "a checkpoint")
-    for pid in workers(store):
-        os.kill(pid, signal.SIGTERM)
-    said = stopped(run, signal.SIGTERM, tmp_path)
-    assert "killed" not in said
-    assert resumes_at(rig, tmp_path) == checkpoint_before(tmp_path)
+    assert checkpoint(tmp_path / "store") == before > 0
 
 
 # Single jobs ----------------------------------------------------------------------------------------
 
 
-def key_of(rig: Rig, cwd: Path, kind: str) -> str:
-    """Write the jobs of suite `long`; the key of the first of a kind."""
-    where = ["--suite", "long", "--tasks", rig.specs, "--encoder-root", rig.encoders]
-    written = rig.run(rig.command("plan", *where, "--write"), cwd)
-    assert written.returncode == 0, written.stderr
-    return next(line.split()[0] for line in written.stdout.splitlines() if line.split()[1] == kind)
-
-
 @BOTH
 def test_job_run_saves_a_checkpoint_and_goes_on_from_there(rig, tmp_path, how):
     store = tmp_path / "store"
-    key = key_of(rig, tmp_path, "train")
-    # Checkpoints come after a minute: the one that is found is the one of the signal.
-    run = rig.start(rig.command("job", "run", key), tmp_path)
-    eventually(lambda: (store / "checkpoints" / key).exists() or run.poll() is not None, "the training")
-    time.sleep(0.3)
+    where = ["--suite", "short", "--tasks", rig.specs, "--encoder-root", rig.encoders]
+    written = rig.run(rig.command("plan", *where, "--write"), tmp_path)
+    key = next(line.split()[0] for line in written.stdout.splitlines() if line.split()[1] == "train")
+    command = rig.command("job", "run", key)
+    # Checkpoints come after a minute: what is found is that of the signal.
+    slow_steps = at_start(tmp_path / "slow", SLOW_STEPS)
+    run = rig.start(command, tmp_path, PYTHONPATH=slow_steps, MARK=str(tmp_path / "mark"))
+    eventually(lambda: (tmp_path / "mark").exists() or run.poll() is not None, "the training")
     stopped(run, how, tmp_path)
     step = checkpoint(store)
-    done = rig.run(rig.command("job", "run", key), tmp_path)
+    assert step > 0
+    done = rig.run(command, tmp_path)
     assert (done.returncode, done.stdout) == (0, f"{key}: done\n"), done.stderr
-    facts = json.loads((store / "results" / key / "manifest.json").read_text())["meta"]["facts"]
-    assert facts.get("resumed_at", 0) == step
+    assert facts(store)["resumed_at"] == step
     assert not list((store / "tmp").iterdir()) and not list((store / "leases").iterdir())
 
 
-def test_a_signal_at_any_moment_of_a_run(rig, undisturbed, tmp_path):
+def test_a_signal_at_any_moment_of_a_run(rig, short_run, tmp_path):
     """Interrupted again and again, wherever it is, it ends with the signal's code and goes on in the end."""
     rng = random.Random(14)
-    for turn in range(times(3, 60)):
+    for turn in range(times(3, 100)):
         how = rng.choice([signal.SIGTERM, signal.SIGINT])
-        run = rig.start(rig.eval("tiny"), tmp_path)
+        run = rig.start(short(rig), tmp_path)
         with suppress(subprocess.TimeoutExpired):
             run.wait(rng.uniform(0.1, 4.0))
         run.send_signal(how)
@@ -325,8 +343,6 @@ def test_a_signal_at_any_moment_of_a_run(rig, undisturbed, tmp_path):
         assert code in (0, 128 + how), (turn, code, said)
         assert "Traceback" not in said
         assert not workers(tmp_path / "store")
-    done = rig.run(rig.eval("tiny"), tmp_path)
+    done = rig.run(short(rig), tmp_path)
     assert done.returncode == 0, done.stderr
-    assert [path.read_bytes() for path in (tmp_path / "leaderboard" / "releases").glob("0*-tiny.json")] == [
-        path.read_bytes() for path in (undisturbed / "leaderboard" / "releases").glob("0*-tiny.json")
-    ]
+    assert releases(tmp_path) == releases(short_run)

@@ -41,7 +41,8 @@ CheckpointSeconds = Annotated[
     typer.Option(
         callback=_seconds,
         show_default="60, or 20 times what writing one takes if that is more",
-        help="From one checkpoint to the next; 0: after every update. A killed training loses no more than this and the step that it was in.",
+        help="From one checkpoint to the next; 0: after every update. A killed training loses no more than this, and the step "
+        "that it was in.",
     ),
 ]
 

@@ -13,6 +13,7 @@ import os
 import pickle
 import re
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -68,8 +69,6 @@ def _train(ctx: Context, loop: "_Loop", turn: list[tuple[int, int]], dev_at: set
     while not (looked := loop.look(dev_at)) or loop.step < updates:
         stopping = not looked or ctx.stopping()
         if stopping or time.monotonic() - last_checkpoint >= interval(ctx.checkpoint_seconds, took):
-            if not ctx.held():
-                raise Stopped  # whoever took over keeps checkpoints of its own there
             started = time.monotonic()
             loop.checkpoint()
             last_checkpoint = time.monotonic()
@@ -187,9 +186,10 @@ class _Loop:
         self.watched.append(measured)
 
     def checkpoint(self) -> None:
-        """Save everything; the pointer with the file's hash is written last, so a torn file is never resumed from."""
+        """Save everything; the pointer with the file's hash is written last, so a torn file is never resumed from.
+        Raises Stopped, and nothing is changed, if the lease was lost: whoever took over keeps checkpoints there."""
         folder = self.ctx.store.checkpoint_dir(self.ctx.key)
-        file = folder / f"update-{self.step}.pt"
+        file, pointer = folder / f"update-{self.step}.pt", folder / "latest.json"
         state = {
             "model": self.model.state_dict(),
             "word_rows": self.word_rows,
@@ -199,15 +199,23 @@ class _Loop:
             "cuda_rng": torch.cuda.get_rng_state_all() if self.device == "cuda" else [],
             "position": {name: getattr(self, name) for name in POSITION},
         }
-        with _plain_disk_errors(), file.open("wb") as stream:
-            torch.save(state, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        pointer = {"file": file.name, "sha256": file_sha256(file)}
-        atomic_write(folder / "latest.json", json.dumps(pointer).encode())
-        for old in folder.glob("update-*.pt"):
-            if old != file:
-                old.unlink()
+        temp = folder / f".{file.name}.{uuid.uuid4().hex[:12]}.tmp"
+        try:
+            with _plain_disk_errors(), temp.open("wb") as stream:
+                torch.save(state, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            sha = file_sha256(temp)
+            if not self.ctx.held():  # this machine may have slept while it wrote
+                raise Stopped
+            temp.replace(file)
+        except BaseException:
+            temp.unlink(missing_ok=True)
+            raise
+        atomic_write(pointer, json.dumps({"file": file.name, "sha256": sha}).encode())
+        for old in folder.iterdir():
+            if old not in (file, pointer):
+                old.unlink(missing_ok=True)
 
     def resume(self) -> None:
         """Continue from the last sound checkpoint, if there is one."""
