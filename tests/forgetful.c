@@ -5,6 +5,7 @@
  * FORGETFUL_CACHE    a folder of marks, one for each absent name: the processes of one machine share it
  * FORGETFUL_SECONDS  how long an absence is remembered
  * FORGETFUL_STALE    if set: the first time a file is opened for reading, it is ESTALE
+ * FORGETFUL_FROZEN   once a file of this name is there, the disk is read-only
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -96,6 +97,15 @@ static int note(const char *part) {
     return 1;
 }
 
+/* Whether the disk refuses to be changed. */
+static int frozen(const char *path) {
+    struct stat found;
+    const char *mark = getenv("FORGETFUL_FROZEN");
+    if (!mark || !shared(path) || real_lstat(mark, &found)) return 0;
+    errno = EROFS;
+    return 1;
+}
+
 /* Before a look: whether this machine believes that the name is absent. */
 static int believed(const char *path) {
     if (!shared(path) || !each_part(path, remembered)) return 0;
@@ -118,6 +128,7 @@ static int made(const char *path, int result) {
 }
 
 static int opened(const char *path, int flags, mode_t mode) {
+    if ((flags & (O_CREAT | O_WRONLY | O_RDWR)) && frozen(path)) return -1;
     if (flags & O_CREAT) {
         int plain = !(flags & O_EXCL);
         return made(path, plain && believed(path) ? (forget(path), real_open(path, flags, mode)) : real_open(path, flags, mode));
@@ -189,30 +200,30 @@ DIR *opendir(const char *path) {
 
 int rmdir(const char *path) {
     REAL(int, rmdir, const char *);
-    return believed(path) ? -1 : taught(path, real(path));
+    return frozen(path) || believed(path) ? -1 : taught(path, real(path));
 }
 
 int unlink(const char *path) {
     REAL(int, unlink, const char *);
-    return believed(path) ? -1 : taught(path, real(path));
+    return frozen(path) || believed(path) ? -1 : taught(path, real(path));
 }
 
 int mkdir(const char *path, mode_t mode) {
     REAL(int, mkdir, const char *, mode_t);
-    return made(path, real(path, mode));
+    return frozen(path) ? -1 : made(path, real(path, mode));
 }
 
 int rename(const char *from, const char *to) {
     REAL(int, rename, const char *, const char *);
-    return believed(from) ? -1 : made(to, taught(from, real(from, to)));
+    return frozen(to) || believed(from) ? -1 : made(to, taught(from, real(from, to)));
 }
 
 int linkat(int folder, const char *from, int other, const char *to, int flags) {
     REAL(int, linkat, int, const char *, int, const char *, int);
-    return believed(from) ? -1 : made(to, taught(from, real(folder, from, other, to, flags)));
+    return frozen(to) || believed(from) ? -1 : made(to, taught(from, real(folder, from, other, to, flags)));
 }
 
 int link(const char *from, const char *to) {
     REAL(int, link, const char *, const char *);
-    return believed(from) ? -1 : made(to, taught(from, real(from, to)));
+    return frozen(to) || believed(from) ? -1 : made(to, taught(from, real(from, to)));
 }

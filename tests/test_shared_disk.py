@@ -3,6 +3,7 @@
 forgetful.c plays the client of such a disk, below the real code; `node` gives a process another machine's name.
 """
 
+import io
 import json
 import os
 import shutil
@@ -19,12 +20,15 @@ import pytest
 from conftest import ROOT, SLOW_DISK, Rig, copied, eventually, releases, workers
 from stress import times
 
+from harness.engines.progress import Progress
 from harness.errors import StoreError
 from harness.jobs import run as run_room
 from harness.jobs.context import Stopped
 from harness.jobs.run import run_job
+from harness.plan import Job
 from harness.store import Store
 from harness.store import lease as lease_room
+from harness.store.lease import Holder
 
 KEY = "ab" * 32
 
@@ -251,6 +255,7 @@ def test_looking_again_while_another_commits(tmp_path):
     code = """
 import sys
 from pathlib import Path
+from harness.plan import Job
 from harness.store import Store
 store, key, over = Store(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3])
 while not over.exists():
@@ -315,11 +320,10 @@ def test_a_worker_that_lost_its_lease_in_its_sleep_ends_quietly(taken, tmp_path)
     """Its machine slept; another took over and finished; the first one finds the result and ends as if nothing had been."""
     store, (runs, pids) = tmp_path / "store", taken
     assert runs[1].wait() == 0
-    said = (tmp_path / "at-two" / "said").read_text()
-    assert said.count(f"waiting for train tiny target tiny_mood seed 1: process {pids[0]} on one, since ") == 1
     os.kill(pids[0], signal.SIGCONT)
     assert runs[0].wait() == 0
-    said += (tmp_path / "at-one" / "said").read_text() + "".join(path.read_text() for path in (store / "logs").iterdir())
+    logs = [tmp_path / "at-one" / "said", tmp_path / "at-two" / "said", *(store / "logs").iterdir()]
+    said = "".join(path.read_text() for path in logs)
     assert "Traceback" not in said and "FAILED" not in said and "again:" not in said
     assert releases(tmp_path / "at-one") == releases(tmp_path / "at-two") != {}
     for room in ("tmp", "leases", "checkpoints", "damaged"):
@@ -336,6 +340,50 @@ def test_a_sleeper_leaves_the_checkpoints_of_whoever_took_over_alone(taken, tmp_
     assert before == {path: path.read_bytes() for path in folder.iterdir()}
     os.kill(pids[1], signal.SIGCONT)
     assert [run.wait() for run in runs] == [0, 0]
+
+
+def test_a_run_that_waits_for_another_says_so_once(rig, tmp_path):
+    store = Store(tmp_path / "store")
+    assert rig.run(plan(rig, "short", "--write"), tmp_path).returncode == 0
+    (key,) = keys_of(store.root, "train")
+    host = lease_room.identity()["host"].rpartition(".")[0]
+    line = f"waiting for train tiny target tiny_mood seed 1: process {os.getpid()} on {host}, since 20"
+    more = f"""
+import harness.engines.drive, harness.store.results
+from pathlib import Path
+harness.engines.drive.BUSY_WAIT = 0.1
+
+def asked(store, key, lease=harness.store.results.Store.lease):
+    with Path({str(tmp_path / "asked")!r}).open("a") as file:
+        print(key, file=file)
+    return lease(store, key)
+
+harness.store.results.Store.lease = asked
+"""
+    here = node(tmp_path, "here", more=more)
+    with store.lease(key):
+        run = rig.start(rig.eval("short", "--workers", 1), tmp_path, **here.environment)
+        eventually(lambda: (tmp_path / "asked").exists(), "the first question")
+        eventually(lambda: (tmp_path / "asked").read_text().count(key) > 3 or run.poll() is not None, "more questions")
+    assert run.wait() == 0
+    assert (tmp_path / "said").read_text().count(line) == 1
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_waiting_is_said_on_a_terminal_too():
+    shown, holder = Terminal(), Holder("node7", 12, 0.0)
+    job = Job(KEY, "train", "train something", [], {})
+    with Progress(shown) as progress:
+        progress.hear("todo", None, {"jobs": 1})
+        for since in (0.0, 0.0, 9.0):
+            progress.hear("waiting", job, {"holder": holder._replace(since=since)})
+    assert shown.getvalue().count("waiting for train something: process 12 on node7, since 1970-") == 2
 
 
 JOB = {"key": KEY, "kind": "test", "name": "a test", "needs": []}
@@ -387,23 +435,13 @@ def test_a_store_that_is_deleted_meanwhile(rig, tmp_path):
     eventually(lambda: not workers(store), "the workers' end")
 
 
-def test_a_store_that_becomes_read_only_meanwhile(rig, tmp_path):
-    """Needs a mount of its own: the command starts in a namespace, from which a helper makes the disk read-only."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    slow = node(tmp_path, "here", more=SLOW_DISK)
-    script = (
-        'mount -t tmpfs -o size=64m tmpfs "$0" || exit 77; '
-        '(until ls "$0"/store/checkpoints/*/latest.json >/dev/null 2>&1; do sleep 0.02; done; mount -o remount,ro "$0") & '
-        'exec "$@"'
-    )
-    command = rig.eval("short", "--workers", 1, "--store", disk / "store")
-    try:
-        done = rig.run(["unshare", "-rm", "sh", "-c", script, str(disk), *command], tmp_path, **slow.environment)
-    except FileNotFoundError:
-        pytest.skip("no unshare here")
-    if done.returncode == 77 or "unshare" in done.stderr:
-        pytest.skip("no mount here")
-    assert done.returncode == 74, done.stderr
-    assert "Traceback" not in done.stderr
-    assert "Read-only file system" in done.stderr
+def test_a_store_that_becomes_read_only_meanwhile(rig, forgetting, tmp_path):
+    frozen = tmp_path / "frozen"
+    here = forgetting("here", more=SLOW_DISK, FORGETFUL_FROZEN=str(frozen))
+    run = rig.start(rig.eval("short", "--workers", 1), tmp_path, **here.environment)
+    eventually(lambda: training(tmp_path / "store"), "a checkpoint")
+    frozen.touch()
+    assert run.wait() == 74
+    said = (tmp_path / "said").read_text()
+    assert "Traceback" not in said
+    assert "Read-only file system; choose a store on a disk that can be written" in said
