@@ -582,6 +582,38 @@ def test_jobs(store):
     assert store.read_job(KEY) == {"a": 1}
 
 
+# Looking again
+
+
+def test_looking_again(store):
+    assert not store.look_again(KEY) and not list((store.root / "results").iterdir())
+    commit(store)
+    assert store.look_again(KEY) and store.verify(KEY) == []
+    store.root.joinpath("results", KEY, "metrics.json").write_bytes(b"?")
+    assert store.look_again(KEY)  # there, if not sound
+    (store.root / "results" / OTHER).touch()
+    assert store.look_again(OTHER)
+
+
+def test_killed_at_every_step_of_looking_again(tmp_path):
+    left = []
+
+    def check(store):
+        folder = store.root / "results" / KEY
+        left.append(folder.exists())
+        assert store.keys(complete=False) == [] and store.verify(KEY) == [] and store.manifest(KEY) is None
+        if folder.exists():
+            assert store.collect().removed == []  # whoever looks may be at work
+            os.utime(folder, (1, 1))
+            assert [name for name, _ in store.collect(dry_run=True).removed] == [f"results/{KEY}"]
+        assert not store.look_again(KEY) and (not left[-1] or folder.exists())
+        commit(store)
+        assert store.verify(KEY) == [] and not list((store.root / "damaged").iterdir())
+
+    every_kill(lambda n: Store(tmp_path / str(n)), lambda store: store.look_again(KEY) and 1, check)
+    assert set(left) == {True, False}
+
+
 # Dropping
 
 
