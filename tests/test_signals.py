@@ -309,8 +309,7 @@ def test_a_worker_that_does_not_end_is_killed_and_nothing_before_is_lost(rig, tm
 # Single jobs ----------------------------------------------------------------------------------------
 
 
-@BOTH
-def test_job_run_saves_a_checkpoint_and_goes_on_from_there(rig, tmp_path, how):
+def test_job_run_saves_a_checkpoint_and_goes_on_from_there(rig, tmp_path):
     store = tmp_path / "store"
     where = ["--suite", "short", "--tasks", rig.specs, "--encoder-root", rig.encoders]
     written = rig.run(rig.command("plan", *where, "--write"), tmp_path)
@@ -320,7 +319,7 @@ def test_job_run_saves_a_checkpoint_and_goes_on_from_there(rig, tmp_path, how):
     slow_steps = at_start(tmp_path / "slow", SLOW_STEPS)
     run = rig.start(command, tmp_path, PYTHONPATH=slow_steps, MARK=str(tmp_path / "mark"))
     eventually(lambda: (tmp_path / "mark").exists() or run.poll() is not None, "the training")
-    stopped(run, how, tmp_path)
+    stopped(run, signal.SIGTERM, tmp_path)
     step = checkpoint(store)
     assert step > 0
     done = rig.run(command, tmp_path)
