@@ -14,6 +14,7 @@ network that stalls), both compute, the first commit stays, the second is thrown
 """
 
 from harness.store.files import DamagedError, HashIndex, atomic_write, canonical_json, disk_errors, file_sha256, key_of
+from harness.store.inputs import hold, unchanged
 from harness.store.lease import Lease
 from harness.store.results import Collected, Manifest, Store
 
@@ -28,5 +29,7 @@ __all__ = [
     "canonical_json",
     "disk_errors",
     "file_sha256",
+    "hold",
     "key_of",
+    "unchanged",
 ]
