@@ -17,6 +17,7 @@ from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
 from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
+from harness.spec.template import fill
 from harness.store import HashIndex, key_of
 
 ENGLISH = "en"
@@ -116,7 +117,7 @@ class Locator:
         identity = {
             "family": task.family,
             "parts": parts,
-            "where": {column: value.format(**_fill(source, language)) for column, value in source.where.items()},
+            "where": {column: fill(value, _fill(source, language)) for column, value in source.where.items()},
             "unless": source.unless,
             "columns": task.columns,
             "labels": self.labels(task) if source.label_file else task.labels,
@@ -152,16 +153,16 @@ class Locator:
         raise MissingError(f"{task.task}: no file {looked}; {hint}")
 
     def _find(self, source: Source, task: Task, split: str, language: str) -> tuple[list[str], dict]:
-        fill = _fill(source, language) | {"split": split}
+        values = _fill(source, language) | {"split": split}
         if source.generated:
-            config = source.generated.format(**fill)
+            config = fill(source.generated, values)
             return [self._generated_hash(config, language, split)], {"generated": [config, language, split]}
         if source.files:
             parts = [language, "en", "gold"] if "{part}" in source.files else [None]
-            files = [self._file(task, source.files.format(**fill, part=part), source) for part in parts]
+            files = [self._file(task, fill(source.files, values | {"part": part}), source) for part in parts]
             hashes = [self.index.sha256(file) for file in files]
         else:
-            folder, files = self._hub_files(source, source.config.format(**fill), split)
+            folder, files = self._hub_files(source, fill(source.config, values), split)
             hashes = [self.index.sha256(file) for file in files]
             names = (file.relative_to(folder).as_posix() for file in files)
             self.where.read("datasets", source.hub, folder, dict(zip(names, hashes, strict=True)))
@@ -226,8 +227,11 @@ def _layouts(config: str, split: str, first: int | None = None) -> list[str]:
     """Where the hub's data sets keep a split's files, in the order in which we look; only the `first` of many if that is said."""
     if first is None:
         return [f"{config}/{split}-*.parquet", f"{config}/{split}/*.parquet", f"data/{split}-*.parquet"]
-    forms = [f"{config}/{split}-{{:05}}-of-*.parquet", f"{config}/{split}/{{:04}}.parquet", f"data/{split}-{{:05}}-of-*.parquet"]
-    return [form.format(i) for form in forms for i in range(first)]
+    return [
+        *(f"{config}/{split}-{i:05}-of-*.parquet" for i in range(first)),
+        *(f"{config}/{split}/{i:04}.parquet" for i in range(first)),
+        *(f"data/{split}-{i:05}-of-*.parquet" for i in range(first)),
+    ]
 
 
 def _in_layout(folder: Path, config: str, split: str, first: int | None = None) -> list[Path]:
