@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PositiveInt, field_validator, model_validator
 
 from harness.spec.base import Name, Strict
-from harness.spec.explain import nearest, show
+from harness.spec.explain import MAX_SHOWN, nearest, show
 from harness.spec.family import FAMILIES
 from harness.spec.languages import ISO_639_1, MLQA_LANGUAGES
 from harness.spec.template import (
@@ -29,6 +29,7 @@ from harness.spec.template import (
     placeholders,
     relative,
 )
+from harness.text import short
 
 _SUBTAGS = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}")  # as RFC 5646 writes them: zh-Hant, pt-BR
 
@@ -249,7 +250,8 @@ class Task(Strict):
         unknown = set(self.columns) - family.columns - family.optional
         if unknown:
             known = ", ".join(sorted(family.columns | family.optional))
-            raise ValueError(f"columns: {self.family} does not use {', '.join(sorted(unknown))}; it knows {known}")
+            strange = ", ".join(short(name, MAX_SHOWN) for name in sorted(unknown))
+            raise ValueError(f"columns: {self.family} does not use {strange}; it knows {known}")
         if family.labelled and not self.labels and not self.source.label_file:
             raise ValueError(f"family: {self.family} needs labels")
         if self.metric == "mlqa" and (strange := [one for one in self.languages if one.split("-")[0] not in MLQA_LANGUAGES]):

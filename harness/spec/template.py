@@ -76,9 +76,10 @@ def _template(*known: str, path: bool = False) -> Callable[[str], str]:
 
 
 def _config(text: str) -> str:
+    _template("language", "name", "split", path=True)(text)
     if bad := next((char for char in text if char in '*?[]<>:"|'), None):  # the hub has none of these in a config's name
         raise ValueError(f"{show(text)}: {show(bad)} is not in the name of a config")
-    return _template("language", "name", "split", path=True)(text)
+    return text
 
 
 def _fixed(text: str) -> str:
