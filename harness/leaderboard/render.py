@@ -73,7 +73,7 @@ def _more(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
 
 def markdown(release: dict, title: str) -> str:
     """The board as Markdown."""
-    parts = [f"## {title}", "", plain(release["suite"]["about"]), ""]
+    parts = [f"## {plain(title)}", "", plain(release["suite"]["about"]), ""]
     for encoder in release["encoders"]:
         header, rows = grid(release, encoder)
         align = ("left", "left", *["right"] * (len(header) - 2))
@@ -99,7 +99,7 @@ def readme(releases: list[tuple]) -> str:
     # Made-up data come last, before them suites without an intermediate, which have no gains to show.
     order = {suite: (content["suite"]["smoke"], not content["averages"], suite) for suite, (_, content) in latest.items()}
     for suite, (title, content) in sorted(latest.items(), key=lambda item: order[item[0]]):
-        parts.append(markdown(content, f"Suite `{plain(suite)}`, {plain(title)}"))
+        parts.append(markdown(content, f"Suite `{suite}`, {title}"))
     listed = [f"- [{plain(path.stem)}](releases/{quote(path.name)})" for path, _, _ in releases]
     parts += ["## All releases", "", *listed]
     return "\n".join(parts) + "\n"
