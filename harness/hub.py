@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -212,7 +213,18 @@ def _download(repo: str, kind: str, revision: str | None, patterns: list[str], s
     cache.mkdir(parents=True, exist_ok=True)
     if size > (free := shutil.disk_usage(cache).free):
         raise OSError(errno.ENOSPC, f"{size:,} bytes are to come, {free:,} are free", str(cache))
-    return Path(snapshot_download(repo, repo_type=kind, revision=revision, allow_patterns=patterns))
+    return Path(snapshot_download(repo, repo_type=kind, revision=revision, allow_patterns=patterns, tqdm_class=_bars()))
+
+
+def _bars() -> type:
+    """The library's progress bars, which draw over themselves, past the filter of what commands print."""
+    from huggingface_hub.utils import tqdm
+
+    class Bars(tqdm):
+        def __init__(self, *args, **how):
+            super().__init__(*args, **{"file": getattr(sys.stderr, "painted", sys.stderr)} | how)
+
+    return Bars
 
 
 def _reason(error: BaseException, repo: str, kind: str, revision: str | None) -> str:

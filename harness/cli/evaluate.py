@@ -145,8 +145,8 @@ def _print_plan(plan, store, as_json: bool) -> None:
         table.add_row(kind, *counts, f"{row['tokens']:,}{unknown}", f"{row['seconds'] / 3600:.2f}{unknown}")
     out = console()
     out.print(table)
-    out.print(graph.sharing_line(plan), highlight=False)
-    out.print(f"estimate: {summary['basis']}", highlight=False)
+    out.print(graph.sharing_line(plan), markup=False, highlight=False)
+    out.print(f"estimate: {summary['basis']}", markup=False, highlight=False)
     for line in graph.blocked_lines(plan):
         out.print(line, style="red", markup=False, highlight=False)
 

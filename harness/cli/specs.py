@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ from harness.cli.app import (
     names_of,
     print_rows,
 )
+from harness.text import HIDDEN, short
 
 
 @app.command("list")
@@ -62,9 +63,19 @@ def show(
     if as_json:
         print(json.dumps(spec, indent=1, ensure_ascii=False))
         return
+    print(as_yaml(spec), end="")
+
+
+def as_yaml(data: dict[str, Any]) -> str:
+    """The data as YAML; text with hidden characters in quotes, where the escapes that show them mean these characters."""
     import yaml
 
-    print(yaml.safe_dump(spec, sort_keys=False, allow_unicode=True, width=110), end="")
+    class Dumper(yaml.SafeDumper):
+        def represent_str(self, text: str):
+            return self.represent_scalar("tag:yaml.org,2002:str", text, style='"' if HIDDEN.search(text) else None)
+
+    Dumper.add_representer(str, Dumper.represent_str)
+    return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 @app.command("validate")
@@ -87,7 +98,7 @@ def validate(
     wanted = [name for kind, name in sorted(catalog.user) if kind == "task"] if paths else sorted(catalog.tasks)
     worst = 0
     for line in check_data(catalog, wanted, Where(data_root, None, offline, read_lock(lock))):
-        print(line.text, flush=True)
+        print(short(line.text), flush=True)
         worst = max(worst, line.exit_code)
     if worst:
         raise typer.Exit(worst)

@@ -17,6 +17,7 @@ from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
 from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
+from harness.spec.template import fill
 from harness.store import HashIndex, key_of
 
 ENGLISH = "en"
@@ -130,7 +131,7 @@ class Locator:
         identity = {
             "family": task.family,
             "parts": parts,
-            "where": {column: value.format(**_fill(source, language)) for column, value in source.where.items()},
+            "where": {column: fill(value, _fill(source, language)) for column, value in source.where.items()},
             "unless": source.unless,
             "columns": task.columns,
             "labels": self.labels(task) if source.label_file else task.labels,
@@ -166,16 +167,16 @@ class Locator:
         raise MissingError(f"{task.task}: no file {looked}; {hint}")
 
     def _find(self, source: Source, task: Task, split: str, language: str) -> tuple[list[str], dict]:
-        fill = _fill(source, language) | {"split": split}
+        values = _fill(source, language) | {"split": split}
         if source.generated:
-            config = source.generated.format(**fill)
+            config = fill(source.generated, values)
             return [self._generated_hash(config, language, split)], {"generated": [config, language, split]}
         if source.files:
             parts = [language, "en", "gold"] if "{part}" in source.files else [None]
-            files = [self._file(task, source.files.format(**fill, part=part), source) for part in parts]
+            files = [self._file(task, fill(source.files, values | {"part": part}), source) for part in parts]
             hashes, folder, config = [self.index.sha256(file) for file in files], None, None
         else:
-            config = source.config.format(**fill)
+            config = fill(source.config, values)
             folder, files = self._hub_files(source, config, split)
             hashes = [self.index.sha256(file) for file in files]
             names = (file.relative_to(folder).as_posix() for file in files)
