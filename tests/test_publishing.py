@@ -66,12 +66,16 @@ def seen(shelf: Board) -> list[str]:
 def sound(shelf: Board, *suites: str) -> None:
     """The board holds a release of each of these suites, shows all, and nothing else lies about."""
     assert sorted(name.split("-", 1)[1] for name in seen(shelf)) == sorted(suites)
-    assert outdated(shelf) == [] and leftovers(shelf) == []
-    there = {path.name for path in shelf.releases.iterdir()}
-    assert there == {path.name for path in shelf.list()} | {f"{path.stem}.env.json" for path in shelf.list()}
+    # One who died between making the draft of a lease and writing its name there: only its age will tell, a minute later.
+    nameless = [path for path in leftovers(shelf) if path.suffix == ".tmp" and path.stat().st_size == 0]
+    for path in nameless:
+        os.utime(path, (time.time() - 600,) * 2)
+    assert outdated(shelf) == [] and leftovers(shelf) == nameless
     shown = [(shelf.folder / name).read_bytes() for name in BOARD_FILES]
     write_board(shelf, print)
-    assert [(shelf.folder / name).read_bytes() for name in BOARD_FILES] == shown
+    assert [(shelf.folder / name).read_bytes() for name in BOARD_FILES] == shown and leftovers(shelf) == []
+    there = {path.name for path in shelf.releases.iterdir()}
+    assert there == {path.name for path in shelf.list()} | {f"{path.stem}.env.json" for path in shelf.list()}
 
 
 @pytest.fixture(scope="module")

@@ -118,7 +118,7 @@ class Board:
         except (OSError, ValueError, RecursionError) as error:
             raise StoreError(f"{path}: not a readable release ({error}); restore it from version control") from None
         if not isinstance(content, dict) or type(content.get("schema")) is not int:
-            raise StoreError(f"{path}: not a release: no schema version in it")
+            raise StoreError(f"{path}: not a release: no schema version in it; restore it from version control")
         return content, digest
 
     def read_all(self) -> Iterator[Read]:
