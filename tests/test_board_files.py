@@ -10,11 +10,14 @@ from typing import NamedTuple
 import pytest
 from conftest import ROOT, copied
 
-from harness import runner
+from harness import reproduce, runner
 from harness.cli import main
+from harness.errors import StoreError
+from harness.hub import Where
 from harness.leaderboard.board_files import write_board
 from harness.leaderboard.release import NO_SIDECAR, SCHEMAS, Board, beside, content_bytes
-from harness.store import key_of
+from harness.spec.catalog import Catalog
+from harness.store import Store, key_of
 
 GOLDEN = {number: ROOT / "tests" / "golden" / "releases" / f"schema-{number}.json" for number in SCHEMAS}
 
@@ -252,3 +255,27 @@ def test_a_board_file_that_is_no_file(shelf, tmp_path):
 def test_no_board(command, tmp_path):
     done = command("leaderboard", "build", "--board", tmp_path / "none")
     assert done.code == 2 and "eval --all" in done.err and not (tmp_path / "none").exists()
+
+
+# Claims
+
+
+def means(shelf: Board, tmp_path: Path, *names: str) -> tuple[reproduce.Means, list[str]]:
+    said: list[str] = []
+    made = reproduce.Means(Catalog.load([]), Store(tmp_path / "store"), Where(offline=True), shelf, said.append)
+    made.releases = [shelf.find(name) for name in names]
+    return made, said
+
+
+def test_a_claim_is_held_against_a_release_that_stands(shelf, tmp_path):
+    """What is of another suite, or of a later version, is passed over aloud; what is of this suite and was changed is not."""
+    changed(shelf.releases / "0003-other.json")
+    newer(shelf.releases / "0002-mine.json")
+    known, said = means(shelf, tmp_path)
+    assert reproduce._release("mine", known)[1] == "0001-mine"
+    assert [line.split(": ")[0] for line in said] == ["passed over"] * 2
+    with pytest.raises(StoreError, match="changed since it was released"):
+        reproduce._release("other", known)
+    for name, why in {"2": "update xstilts-harness", "3": "changed since"}.items():
+        with pytest.raises(StoreError, match=why):
+            reproduce._release("mine", means(shelf, tmp_path, name)[0])

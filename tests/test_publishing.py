@@ -14,7 +14,7 @@ from publisher import Order, Publishers
 from stress import times
 
 from harness import runner
-from harness.errors import StoreError
+from harness.errors import SpecError, StoreError
 from harness.leaderboard import shelve
 from harness.leaderboard.board_files import BOARD_FILES, outdated, write_board
 from harness.leaderboard.release import SCHEMAS, Board, content_bytes
@@ -319,6 +319,13 @@ def test_a_full_disk_leaves_nothing_half(publishers, tmp_path, limit, there):
     assert [path.name for path in shelf.releases.glob("0002*.env.json")] == [f"{name}.env.json" for name in there]
     assert publishers.run(Order(str(shelf.folder), new))[0] == 0
     sound(shelf, "old", "new")
+
+
+def test_a_suite_whose_release_would_be_no_release(tmp_path):
+    shelf = board_of(tmp_path / "board", "a.env.b", "a")
+    assert [path.name for path in shelf.list()] == ["0001-a.env.b.json", "0002-a.json"]
+    with pytest.raises(SpecError, match="give the suite another name"):
+        shelf.add(made("a.env"), SIDECAR)
 
 
 def test_a_file_in_the_way(tmp_path):

@@ -45,7 +45,7 @@ def content_bytes(content: dict) -> bytes:
 
 def is_listed(path: Path) -> bool:
     """Whether a board takes a file of that name for a release: NNNN-name.json, and no sidecar."""
-    return bool(_NAME.match(path.name)) and ".env." not in path.name
+    return bool(_NAME.match(path.name)) and not path.name.endswith(".env.json")
 
 
 def beside(path: Path) -> Path:

@@ -19,8 +19,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.errors import StoreError
-from harness.leaderboard.release import Board, beside, content_bytes, plain_bytes
+from harness.errors import SpecError, StoreError
+from harness.leaderboard.release import Board, beside, content_bytes, is_listed, plain_bytes
 from harness.store import atomic_write, disk_errors, key_of
 from harness.store.files import flush
 from harness.store.lease import STALE_SECONDS, Lease, acquire, is_dead, is_stale, read_lease
@@ -53,6 +53,10 @@ def shelve(shelf: Board, content: dict, sidecar: dict) -> Shelved:
     found = _same(shelf, digest, len(data))
     if found and shelf.content_hash(found) == digest and not leftovers(shelf):
         return Shelved(found, False, False)  # a board that nobody may write can be looked at
+    if not is_listed(Path(f"0001-{content['suite']['name']}.json")):
+        raise SpecError(
+            f"a release of suite {content['suite']['name']!r} would be taken for a sidecar; give the suite another name"
+        )
     try:
         shelf.releases.mkdir(parents=True, exist_ok=True)
     except OSError as error:
