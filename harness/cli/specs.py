@@ -19,6 +19,7 @@ from harness.cli.app import (
     catalog_of,
     names_of,
     print_rows,
+    say,
 )
 from harness.text import HIDDEN, short
 
@@ -36,7 +37,11 @@ def list_specs(
 
     rows = [] if what == "releases" else listing(what, catalog_of(tasks or []))
     if what in ("releases", "all"):
-        rows += [{"kind": "release", "name": path.stem, "what": str(path), "from": ""} for path in Board(board).list()]
+        for one in Board(board).read_all():
+            if one.error:
+                say(f"left out: {one.error}")
+            else:
+                rows.append({"kind": "release", "name": one.path.stem, "what": str(one.path), "from": ""})
     print_rows(rows, as_json)
 
 
