@@ -83,14 +83,14 @@ def _fill_all(catalog: Catalog) -> None:
 
 
 def test_damaged_specs(tmp_path):
-    came = fuzz(times(150), 14, tmp_path)
+    came = fuzz(times(150, 5000), 14, tmp_path)
     assert came["sound"] and came["refused"]
 
 
 def test_damaged_specs_take_little_memory(tmp_path):
     """In a process of its own that may have 2 GiB of addresses."""
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nfrom pathlib import Path\n"
-    code += f"from test_spec_fuzz import fuzz\nprint(fuzz({times(100)}, 15, Path({str(tmp_path)!r})))"
+    code += f"from test_spec_fuzz import fuzz\nprint(fuzz({times(100, 1000)}, 15, Path({str(tmp_path)!r})))"
     limit = (2 << 30, 2 << 30)
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -106,7 +106,7 @@ def test_damaged_specs_beside_the_others(tmp_path, kind):
     """References between specs: the whole catalog is read, as every command does."""
     rng, folder = random.Random(kind), tmp_path / "tasks"
     folder.mkdir()
-    for _ in range(times(2)):
+    for _ in range(times(2, 40)):
         text = damaged(rng)
         (folder / "fuzz.yaml").write_bytes(re.sub(rb"^(task|suite|encoder|protocol): (\w)", rb"\1: fuzz-\2", text))
         try:

@@ -28,7 +28,7 @@ from harness.leaderboard.upgrade import upgraded
 from harness.streams import console
 from harness.text import HIDDEN, line, markdown, neutral, neutral_values, short
 
-MANY = settings(max_examples=times(200), deadline=None)
+MANY = settings(max_examples=times(200, 5000), deadline=None)
 HOSTILE = [
     "\x1b[31mred\x1b]0;title\x07",
     "\x9b2J\x85next",
