@@ -4,17 +4,19 @@ One code path for all: the hub, and a folder in the hub's layout (`--data-root D
 differ only in the folder that is searched. What a result depends on is the content hash, never the path.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.data import mini
+from harness.data.read import how_read
+from harness.data.text import parse_json, read_lines, read_text
 from harness.errors import MissingError, SpecError
 from harness.hub import Where, snapshot
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
+from harness.spec.formats import PACKED
 from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
 from harness.store import HashIndex, key_of
@@ -122,6 +124,7 @@ class Locator:
             "labels": self.labels(task) if source.label_file else task.labels,
             "cap": cap,
         }
+        identity |= how_read(source, task.family)
         if source.numbering:
             identity["numbering"] = {"rows": source.numbering.rows, "absent": source.numbering.absent.get(language, [])}
         return Dataset(name, identity, location)
@@ -131,11 +134,13 @@ class Locator:
         if not task.source.label_file:
             return task.label_names
         file = self._file(task, task.source.label_file, task.source)
-        text = file.read_text(encoding="utf-8")
-        if file.suffix != ".json":
-            return [line.strip() for line in text.splitlines() if line.strip()]
+        if file.name.removesuffix(PACKED).endswith(".json"):
+            return self._numbered_labels(file)
+        return [line.strip() for line in read_lines(file) if line.strip()]
+
+    def _numbered_labels(self, file: Path) -> list[str]:
         try:
-            numbers = dict(json.loads(text))
+            numbers = dict(parse_json(read_text(file)))
             return sorted(numbers, key=numbers.__getitem__)
         except (ValueError, TypeError):
             raise SpecError(f"{file}: no JSON map from label to number") from None
@@ -157,7 +162,7 @@ class Locator:
             config = source.generated.format(**fill)
             return [self._generated_hash(config, language, split)], {"generated": [config, language, split]}
         if source.files:
-            parts = [language, "en", "gold"] if "{part}" in source.files else [None]
+            parts = _parts(source, task.family, language)
             files = [self._file(task, source.files.format(**fill, part=part), source) for part in parts]
             hashes = [self.index.sha256(file) for file in files]
         else:
@@ -220,6 +225,15 @@ def union(name: str, members: list[Dataset], cap: int | None) -> Dataset:
 def _fill(source: Source, language: str) -> dict[str, str]:
     """What {language} and {name} stand for in a source."""
     return {"language": language, "name": source.names.get(language, language)}
+
+
+def _parts(source: Source, family: str, language: str) -> list[str | None]:
+    """What {part} stands for, one after the other: sentences, their translations, and of heaps the pairs."""
+    if source.format != "parts":
+        return [None]
+    if family == "bitext_mining":
+        return [language, ENGLISH, "gold"]
+    return [source.names.get(one, one) for one in (language, ENGLISH)]
 
 
 def _layouts(config: str, split: str, first: int | None = None) -> list[str]:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, PositiveInt, field_validator, model_
 from harness.spec.base import Name, Strict
 from harness.spec.explain import nearest
 from harness.spec.family import FAMILIES
+from harness.spec.formats import PACKED, PART, SUFFIXES, Conll, format_of
 from harness.spec.languages import ISO_639_1, MLQA_LANGUAGES
 
 
@@ -72,6 +73,7 @@ class Source(Strict):
     hub: str | None = Field(None, description="hub dataset id, e.g. google/xtreme")
     revision: str | None = Field(None, description="commit of the hub dataset")
     config: str | None = Field(None, description="hub config; may hold {language} or {name}")
+    conll: Conll | None = Field(None, description="files of one token a line: which columns are the token and its tag")
     files: str | None = Field(None, description="beside the YAML or in --data-root; may hold {language}, {name}, {split}, {part}")
     generated: str | None = Field(None, description="a config of the built-in smoke data")
     names: dict[str, str] = Field({}, description="language → {name}")
@@ -86,7 +88,15 @@ class Source(Strict):
     def speaks(self) -> bool:
         """Whether its rows differ by language."""
         texts = [self.config or "", self.files or "", *self.where.values()]
-        return bool(self.generated) or any("{language}" in text or "{name}" in text for text in texts)
+        spoken = ("{language}", "{name}", PART)
+        return bool(self.generated) or any(place in text for text in texts for place in spoken)
+
+    @property
+    def format(self) -> str | None:
+        """How its files are read; None of generated rows. What the hub has is Parquet."""
+        if self.generated:
+            return None
+        return format_of(self.files, conll=self.conll is not None) if self.files else "parquet"
 
     @model_validator(mode="after")
     def _one_kind(self):
@@ -97,12 +107,23 @@ class Source(Strict):
             raise ValueError("a hub source needs a config (the hub's own name for the subset; often 'default')")
         return self
 
+    @model_validator(mode="after")
+    def _columns_of_one_file(self):
+        if self.conll and (not self.files or PART in self.files):
+            raise ValueError("conll: says which columns of one file are read, and this source has no such `files`")
+        return self
+
     @field_validator("files")
     @classmethod
-    def _known_suffix(cls, value):
-        if value is not None and not value.endswith((".jsonl", ".json", ".csv", ".tsv", ".parquet", ".conll", ".{part}")):
-            raise ValueError(f"{value!r}: files end in .parquet, .jsonl, .json, .csv, .tsv, .conll, or .{{part}} (bitext_mining)")
-        return value
+    def _known_format(cls, value, info):
+        if value is None or format_of(value, conll=info.data.get("conll") is not None):
+            return value
+        if value.removesuffix(PACKED).endswith(".conllu"):
+            raise ValueError(f"{value!r} has ten columns; say which are read: conll: {{token: 2, tag: 4}} (4: UPOS, 5: XPOS)")
+        raise ValueError(
+            f"{value!r}: files end in {', '.join(SUFFIXES)} (each but .parquet also with {PACKED}),"
+            f" or in .{PART} (bitext_mining, retrieval); with `conll:` they may end in anything"
+        )
 
 
 class Rows(Strict):
@@ -216,6 +237,20 @@ class Task(Strict):
             raise ValueError("languages: one is listed twice")
         if len(self.languages) > 1 and not self.source.speaks:
             raise ValueError("source: several languages, but neither files, config nor where says {language} or {name}")
+        return self
+
+    @model_validator(mode="after")
+    def _sources_fit(self):
+        """A format whose rows are those of one family only serves that one."""
+        given = [self.source, *(rows.source for rows in (self.train, self.dev, self.test) if rows and rows.source)]
+        for source in given:
+            parts = source.format == "parts"
+            if parts and self.family not in ("bitext_mining", "retrieval"):
+                raise ValueError(f"source: {PART} is for bitext_mining and retrieval, not for {self.family}")
+            if self.family == "bitext_mining" and not parts:
+                raise ValueError(f"source: bitext_mining reads three files a split; its `files` end in .{PART}")
+            if source.conll and self.family != "tagging":
+                raise ValueError(f"source: conll is for tagging, not for {self.family}")
         return self
 
     @model_validator(mode="after")
