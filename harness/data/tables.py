@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from harness.data.text import read_lines, read_text
 from harness.errors import SpecError
 
 _LONGEST = 2**31 - 1  # characters of a cell: no limit in practice; the module's own is 131,072
+_QUOTED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
 _SEPARATORS = {",": "a comma", "\t": "a tab", ";": "a semicolon", "|": "a vertical bar"}
 
 
@@ -30,8 +32,20 @@ def read_tsv(path: Path, needed: tuple[str, ...]) -> list[dict]:
     lines = read_lines(path)
     several = bool(lines) and "\t" in lines[0]  # where there is but one column, an empty line is an empty cell
     blank: list[str] = [] if several else [""]
-    records = (_Record(number, line.split("\t") if line else blank) for number, line in enumerate(lines, 1))
-    return _rows(path, records, needed, "\t")
+    records = [_Record(number, line.split("\t") if line else blank) for number, line in enumerate(lines, 1)]
+    _check_unquoted(path, records)
+    return _rows(path, iter(records), needed, "\t")
+
+
+def _check_unquoted(path: Path, records: list[_Record]) -> None:
+    """A cell that a program for CSV quoted says something else than it shows: refused, since it would be read as it stands."""
+    for line, cells in records:
+        for cell in cells:
+            if '""' in cell and _QUOTED.fullmatch(cell):
+                raise SpecError(
+                    f"{path}:{line}:1: the cell {cell[:40]} is quoted as in CSV, its quotation marks doubled, and a .tsv has no"
+                    " quoting; save the file as a .csv with commas, or without quoting"
+                )
 
 
 def _csv_records(path: Path, text: str) -> Iterator[_Record]:

@@ -116,7 +116,8 @@ class Source(Strict):
     @field_validator("files")
     @classmethod
     def _known_format(cls, value, info):
-        if value is None or format_of(value, conll=info.data.get("conll") is not None):
+        # Where `conll` itself is wrong, that is what is said, and it is not among the data.
+        if value is None or "conll" not in info.data or format_of(value, conll=info.data["conll"] is not None):
             return value
         if value.removesuffix(PACKED).endswith(".conllu"):
             raise ValueError(f"{value!r} has ten columns; say which are read: conll: {{token: 2, tag: 4}} (4: UPOS, 5: XPOS)")
