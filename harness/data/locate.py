@@ -4,17 +4,19 @@ One code path for all: the hub, and a folder in the hub's layout (`--data-root D
 differ only in the folder that is searched. What a result depends on is the content hash, never the path.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.data import mini
 from harness.data.files import class_names, disagreement, named_files, split_files, usual_layouts
+from harness.data.read import how_read
+from harness.data.text import parse_json, read_lines, read_text
 from harness.errors import MissingError, SpecError
 from harness.hub import Where, snapshot
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
+from harness.spec.formats import PACKED
 from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
 from harness.spec.template import fill
@@ -137,6 +139,7 @@ class Locator:
             "labels": self.labels(task) if source.label_file else task.labels,
             "cap": cap,
         }
+        identity |= how_read(source, task.family, location[0].get("files", []))
         if source.numbering:
             identity["numbering"] = {"rows": source.numbering.rows, "absent": source.numbering.absent.get(language, [])}
         return Dataset(name, identity, location)
@@ -146,11 +149,13 @@ class Locator:
         if not task.source.label_file:
             return task.label_names
         file = self._file(task, task.source.label_file, task.source)
-        text = file.read_text(encoding="utf-8")
-        if file.suffix != ".json":
-            return [line.strip() for line in text.splitlines() if line.strip()]
+        if file.name.removesuffix(PACKED).endswith(".json"):
+            return self._numbered_labels(file)
+        return [line.strip() for line in read_lines(file) if line.strip()]
+
+    def _numbered_labels(self, file: Path) -> list[str]:
         try:
-            numbers = dict(json.loads(text))
+            numbers = dict(parse_json(read_text(file)))
             return sorted(numbers, key=numbers.__getitem__)
         except (ValueError, TypeError):
             raise SpecError(f"{file}: no JSON map from label to number") from None
@@ -172,7 +177,7 @@ class Locator:
             config = fill(source.generated, values)
             return [self._generated_hash(config, language, split)], {"generated": [config, language, split]}
         if source.files:
-            parts = [language, "en", "gold"] if "{part}" in source.files else [None]
+            parts = _parts(source, task.family, language)
             files = [self._file(task, fill(source.files, values | {"part": part}), source) for part in parts]
             hashes, folder, config = [self.index.sha256(file) for file in files], None, None
         else:
@@ -254,3 +259,12 @@ def _check_names(task: Task, file: Path, names: dict[str, list[str]]) -> None:
 def _fill(source: Source, language: str) -> dict[str, str]:
     """What {language} and {name} stand for in a source."""
     return {"language": language, "name": source.names.get(language, language)}
+
+
+def _parts(source: Source, family: str, language: str) -> list[str | None]:
+    """What {part} stands for, one after the other: sentences, their translations, and of heaps the pairs."""
+    if source.format != "parts":
+        return [None]
+    if family == "bitext_mining":
+        return [language, ENGLISH, "gold"]
+    return [source.names.get(one, one) for one in (language, ENGLISH)]

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, PositiveInt, field_validator, model_
 from harness.spec.base import Name, Strict
 from harness.spec.explain import MAX_SHOWN, nearest, show
 from harness.spec.family import FAMILIES
+from harness.spec.formats import PACKED, PART, SUFFIXES, Conll, format_of
 from harness.spec.languages import ISO_639_1, MLQA_LANGUAGES
 from harness.spec.template import (
     ConfigTemplate,
@@ -100,6 +101,7 @@ class Source(Strict):
     hub: HubId | None = Field(None, description="hub dataset id, e.g. google/xtreme")
     revision: Revision | None = Field(None, description="commit of the hub dataset")
     config: ConfigTemplate | None = Field(None, description="hub config; may hold {language}, {name}, {split}")
+    conll: Conll | None = Field(None, description="files of one token a line: which columns are the token and its tag")
     files: FileTemplate | None = Field(
         None, description="beside the YAML or in --data-root; may hold {language}, {name}, {split}, {part}"
     )
@@ -117,13 +119,20 @@ class Source(Strict):
     @property
     def speaks(self) -> bool:
         """Whether its rows differ by language."""
-        return bool(self.generated) or bool(self.filled & {"language", "name"})
+        return bool(self.generated) or bool(self.filled & {"language", "name", "part"})
 
     @property
     def filled(self) -> set[str]:
         """The placeholders that it has filled in."""
         texts = [self.config or "", self.files or "", self.generated or "", *self.where.values()]
         return set().union(*map(placeholders, texts))
+
+    @property
+    def format(self) -> str | None:
+        """How its files are read; None of generated rows. What the hub has is Parquet."""
+        if self.generated:
+            return None
+        return format_of(self.files, conll=self.conll is not None) if self.files else "parquet"
 
     @model_validator(mode="after")
     def _one_kind(self):
@@ -144,14 +153,24 @@ class Source(Strict):
                     raise ValueError(f"names: {error}") from None
         return self
 
+    @model_validator(mode="after")
+    def _columns_of_one_file(self):
+        if self.conll and (not self.files or PART in self.files):
+            raise ValueError("conll: says which columns of one file are read, and this source has no such `files`")
+        return self
+
     @field_validator("files")
     @classmethod
-    def _known_suffix(cls, value):
-        if value is not None and not value.endswith((".jsonl", ".json", ".csv", ".tsv", ".parquet", ".conll", ".{part}")):
-            raise ValueError(
-                f"{show(value)}: files end in .parquet, .jsonl, .json, .csv, .tsv, .conll, .{{part}} (bitext_mining)"
-            )
-        return value
+    def _known_format(cls, value, info):
+        # Where `conll` itself is wrong, that is what is said, and it is not among the data.
+        if value is None or "conll" not in info.data or format_of(value, conll=info.data["conll"] is not None):
+            return value
+        if value.removesuffix(PACKED).endswith(".conllu"):
+            raise ValueError(f"{show(value)} has ten columns; say which are read: conll: {{token: 2, tag: 4}} (4: UPOS, 5: XPOS)")
+        raise ValueError(
+            f"{show(value)}: files end in {', '.join(SUFFIXES)} (each but .parquet also with {PACKED}),"
+            f" or in .{PART} (bitext_mining, retrieval); with `conll:` they may end in anything"
+        )
 
 
 class Rows(Strict):
@@ -278,8 +297,20 @@ class Task(Strict):
         for key, source in sources.items():
             if strange := [language for language in source.names if language not in spoken]:
                 raise ValueError(f"{key}: names: the task has no {show(strange[0])}{nearest(strange[0], sorted(spoken))}")
-            if "part" in source.filled and self.family != "bitext_mining":
-                raise ValueError(f"{key}: {{part}} is of bitext_mining, whose splits are three files; {self.family} has one")
+        return self
+
+    @model_validator(mode="after")
+    def _sources_fit(self):
+        """A format whose rows are those of one family only serves that one."""
+        given = [self.source, *(rows.source for rows in (self.train, self.dev, self.test) if rows and rows.source)]
+        for source in given:
+            parts = source.format == "parts"
+            if parts and self.family not in ("bitext_mining", "retrieval"):
+                raise ValueError(f"source: {PART} is for bitext_mining and retrieval, not for {self.family}")
+            if self.family == "bitext_mining" and not parts:
+                raise ValueError(f"source: bitext_mining reads three files a split; its `files` end in .{PART}")
+            if source.conll and self.family != "tagging":
+                raise ValueError(f"source: conll is for tagging, not for {self.family}")
         return self
 
     @model_validator(mode="after")
