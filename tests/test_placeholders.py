@@ -99,7 +99,7 @@ def test_a_format_takes_no_memory(tmp_path):
     [
         (HUB + ', where: {a: ‸"{split}"}}', "'{split}' is no placeholder; here there are {language}, {name}"),
         ('{hub: a/b, config: ‸"{part}"}', "'{part}' is no placeholder; here there are {language}, {name}, {split}"),
-        ('‸{files: "{language}.{part}"}', "{part} is of bitext_mining"),
+        ('‸{files: "{language}.{part}"}', "{part} is for bitext_mining"),
         (HUB + ', unless: {a: ‸"{language}"}}', "{language} is not filled in here, only in files, config, generated and where"),
         (HUB + ', names: {de: ‸"{language}"}}', "{language} is not filled in here"),
         ('‸{files: "{name}.jsonl", names: {dde: German}}', "the task has no 'dde'; did you mean 'de'?"),

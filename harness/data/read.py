@@ -55,7 +55,10 @@ def read_files(files: Iterable[str], needed: tuple[str, ...], identity: dict) ->
 
 @functools.lru_cache(maxsize=2)  # XNLI keeps all its languages in one file: read it once, not fifteen times
 def read_file(path: Path, seen: tuple[int, ...], needed: tuple[str, ...], columns: Columns | None = None) -> list[dict]:
-    """All rows of one file. `seen`: its `store.signature`, so that one that changed is read again; `needed`: the columns that will be asked for; `columns`: those of a file of tokens.
+    """All rows of one file.
+
+    seen     its `store.signature`, so that a file that changed is read again
+    needed   the columns that will be asked for; `columns`: those of a file of tokens
 
     raises  SpecError: a file that is not of its format, at file:line:column; a text file without rows
     """
