@@ -25,7 +25,21 @@ ALLOWED = {
     "hub": set(),
 }
 # The command line's rooms import anything.
-CLI = {"cli", "runner", "graph", "estimate", "doctor", "scoring", "submission", "recheck", "reproduce", "bundle", "bundle_page"}
+CLI = {
+    "cli",
+    "runner",
+    "graph",
+    "estimate",
+    "doctor",
+    "scoring",
+    "score_files",
+    "slips",
+    "submission",
+    "recheck",
+    "reproduce",
+    "bundle",
+    "bundle_page",
+}
 ASLEEP = {"spec", "plan", "store", "metrics", "leaderboard", "published", "data", "engines", "errors", "hub", "encoder"} | CLI
 HEAVY = {"torch", "transformers", "datasets"}
 
