@@ -398,8 +398,9 @@ def test_search_refuses_what_has_no_nearest_row():
     for queries, index in ((good, np.ones((2, 4))), (good, np.ones((0, 3))), (np.ones(3), good)):
         with pytest.raises(ValueError, match="search needs"):
             search(queries, index)
-    with pytest.raises(ValueError, match="index hold NaN"):
-        search(good, good * np.nan)
+    for bad in (np.nan, np.inf, 1e30):  # the last is a float32; its square is not
+        with pytest.raises(ValueError, match="index hold NaN"), np.errstate(over="ignore"):
+            search(good, good * bad)
 
 
 def test_averages():
