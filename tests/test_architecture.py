@@ -28,7 +28,21 @@ ALLOWED = {
     "streams": set(),
 }
 # The command line's rooms import anything.
-CLI = {"cli", "runner", "graph", "estimate", "doctor", "scoring", "submission", "recheck", "reproduce", "bundle", "bundle_page"}
+CLI = {
+    "cli",
+    "runner",
+    "graph",
+    "estimate",
+    "doctor",
+    "scoring",
+    "score_files",
+    "slips",
+    "submission",
+    "recheck",
+    "reproduce",
+    "bundle",
+    "bundle_page",
+}
 ASLEEP = {"spec", "plan", "job", "store", "metrics", "leaderboard", "published", "data", "engines", "encoder"} | LEAVES | CLI
 HEAVY = {"torch", "transformers", "datasets"}
 
