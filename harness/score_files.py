@@ -4,7 +4,6 @@ A reader gives golds and predictions as the family's metric takes them, and what
 UTF-8, whatever ends its lines; a byte-order mark is no part of it.
 """
 
-import codecs
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,19 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness import slips
+from harness.data.text import read_text
 from harness.errors import SpecError
 from harness.slips import Files, Row
 from harness.spec.explain import show
-from harness.store import disk_errors
-
-# What a file begins with that is no text → what it is, and what to do.
-_OTHER = {
-    codecs.BOM_UTF16_LE: "UTF-16 or UTF-32; save it as UTF-8",
-    codecs.BOM_UTF16_BE: "UTF-16 or UTF-32; save it as UTF-8",
-    b"\x1f\x8b": "gzip; unpack it",
-    b"PK\x03\x04": "a zip archive; unpack it",
-    b"version https://git-lfs": "a pointer of Git LFS; fetch the file itself with `git lfs pull`",
-}
 
 
 class Read(NamedTuple):
@@ -37,28 +27,6 @@ class Read(NamedTuple):
 
 
 Known = Callable[[], set[str]]  # the labels of all languages of a task; read when asked for
-
-
-def read_text(path: Path) -> str:
-    """The text of a file, without its byte-order mark.
-
-    raises  SpecError: no UTF-8, or a NUL, which no text has and UTF-16 is full of; StoreError: the disk
-    """
-    with disk_errors("read", path):
-        data = path.read_bytes()
-    for start, what in _OTHER.items():
-        if data.startswith(start):
-            raise SpecError(f"{path}:1: not UTF-8 text but {what}")
-    bare = data.removeprefix(codecs.BOM_UTF8)
-    try:
-        text = bare.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line, byte = bare[: error.start].count(b"\n") + 1, bare[error.start]
-        raise SpecError(f"{path}:{line}: not UTF-8 text (byte {byte:#04x}); save it as UTF-8") from None
-    if (at := text.find("\0")) >= 0:
-        line = text[:at].count("\n") + 1
-        raise SpecError(f"{path}:{line}: not UTF-8 text (it holds a NUL, as UTF-16 does); save it as UTF-8")
-    return text
 
 
 def read_lines(path: Path) -> list[str]:

@@ -157,13 +157,13 @@ class Refusal(NamedTuple):
 
 
 REFUSED = {
-    "UTF-16": Refusal(XNLI, LABELS.encode("utf-16"), "test-de.tsv:1: not UTF-8 text but UTF-16"),
-    "UTF-16 without its mark": Refusal(XNLI, LABELS.encode("utf-16-le"), "test-de.tsv:1: not UTF-8 text (it holds a NUL"),
-    "UTF-32": Refusal(XNLI, LABELS.encode("utf-32"), "test-de.tsv:1: not UTF-8 text but UTF-16 or UTF-32"),
-    "Latin-1 after a mark": Refusal(XNLI, BOM + "a\n\xe4\n".encode("latin1"), "test-de.tsv:2: not UTF-8 text (byte 0xe4)"),
-    "gzip": Refusal(XNLI, gzip.compress(LABELS.encode()), "test-de.tsv:1: not UTF-8 text but gzip; unpack it"),
+    "UTF-16": Refusal(XNLI, LABELS.encode("utf-16"), "test-de.tsv:1:1: not UTF-8 text but UTF-16"),
+    "UTF-16 without its mark": Refusal(XNLI, LABELS.encode("utf-16-le"), "test-de.tsv:1:2: a NUL byte, which no text has"),
+    "UTF-32": Refusal(XNLI, LABELS.encode("utf-32"), "test-de.tsv:1:1: not UTF-8 text but UTF-32"),
+    "Latin-1 after a mark": Refusal(XNLI, BOM + "a\n\xe4\n".encode("latin1"), "test-de.tsv:2:1: not UTF-8 text (byte 0xe4)"),
+    "gzip": Refusal(XNLI, gzip.compress(LABELS.encode()), "test-de.tsv: no text: it is packed with gzip; unpack it"),
     "Git LFS": Refusal(XNLI, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"),
-    "labels in UTF-16": Refusal(XNLI, LABELS, "labels/xnli/test-de.tsv:1: not UTF-8", LABELS.encode("utf-16")),
+    "labels in UTF-16": Refusal(XNLI, LABELS, "labels/xnli/test-de.tsv:1:1: not UTF-8", LABELS.encode("utf-16")),
     "an empty file": Refusal(XNLI, "", "test-de.tsv:1: 0 lines, but"),
     "a header": Refusal(XNLI, "label\n" + LABELS, "line 1, 'label', looks like a header"),
     "a blank line more": Refusal(XNLI, LABELS.replace("\n", "\n\n", 1), "line 2 is blank"),
