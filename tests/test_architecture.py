@@ -17,7 +17,9 @@ ALLOWED = {
     "jobs": {"families", "data", "encoder", "store", "spec", "metrics"},
     "families": {"metrics", "data"},
     "data": {"store", "spec"},
-    "encoder": {"store", "spec"},
+    "encoder": {"encoder_files", "encoder_read", "store", "spec"},
+    "encoder_read": {"encoder_files", "spec"},
+    "encoder_files": {"spec"},
     "spec": {"metrics"},
     "metrics": set(),
     "store": set(),
@@ -26,7 +28,8 @@ ALLOWED = {
 }
 # The command line's rooms import anything.
 CLI = {"cli", "runner", "graph", "estimate", "doctor", "scoring", "submission", "recheck", "reproduce", "bundle", "bundle_page"}
-ASLEEP = {"spec", "plan", "store", "metrics", "leaderboard", "published", "data", "engines", "errors", "hub", "encoder"} | CLI
+ASLEEP = {"spec", "plan", "store", "metrics", "leaderboard", "published", "data", "engines", "errors", "hub"} | CLI
+ASLEEP |= {"encoder", "encoder_files", "encoder_read"}
 HEAVY = {"torch", "transformers", "datasets"}
 
 
