@@ -73,12 +73,11 @@ class FoundEncoder:
 def find(encoder: Encoder, where: Where, index: HashIndex) -> FoundEncoder:
     """Look for the weights: --encoder-root, package, hub. Raises MissingError, SpecError when spec and files disagree or a
     file is broken, StoreError when one cannot be read."""
-    folder = _folder(encoder, where)
+    with Files(encoder.encoder, where.encoder_root or Path()).readable():
+        folder = _folder(encoder, where)
     here = Files.of(encoder, folder)
     try:
         weights = weights_of(here)
-        if not (folder / "config.json").is_file():
-            raise here.lacks("has no config.json")
         check_files(here, weights)
     except MissingError:
         _want(encoder, folder, where)
@@ -183,6 +182,11 @@ class LoadedEncoder:
     def _check(self) -> None:
         where = f"encoder {self.files.encoder}"
         _check_config(self.config.to_dict(), self.declared, self.max_length)
+        # A layout of special tokens may name ids that no piece has.
+        pieces = [*self.tokenizer.get_vocab().values(), *self.tokenizer("a", "a")["input_ids"]]
+        highest, rows = max(pieces), getattr(self.config, "vocab_size", None)
+        if isinstance(rows, int) and highest >= rows:  # what other files add to tokenizer.json's pieces, the plan does not see
+            raise past_the_embedding(self.files, vocabulary_file(self.files.folder), highest, rows)
         pad = self.tokenizer.pad_token_id
         if pad is None:
             raise SpecError(f"{where}: its tokenizer has no padding token; name one in tokenizer_config.json (pad_token)")
@@ -195,11 +199,6 @@ class LoadedEncoder:
         for name, value in facts.items():
             if self.declared.get(name) not in (None, value):
                 raise SpecError(f"{where}: its spec says {name}: {str(not value).lower()}, its files {str(value).lower()}")
-
-    @functools.cached_property
-    def highest_id(self) -> int:
-        """Of all that the tokenizer can give, added and special tokens included."""
-        return max(self.tokenizer.get_vocab().values())
 
     def fresh(self, dropout: float, attention_dropout: float) -> "torch.nn.Module":
         """A new copy of the pretrained encoder in fp32, with the recipe's dropout and without a pooler.
@@ -264,10 +263,7 @@ class LoadedEncoder:
         return config
 
     def _check_numbers(self, model: "torch.nn.Module", weights: str) -> None:
-        """SpecError if a weight is no number, or the tokenizer gives an id that has no embedding."""
-        table = model.get_input_embeddings()
-        if self.highest_id >= len(table.weight):
-            raise past_the_embedding(self.files, vocabulary_file(self.files.folder), self.highest_id, len(table.weight))
+        """SpecError if a weight is no number."""
         odd = [name for name, tensor in model.named_parameters() if not tensor.isfinite().all()]
         if odd:
             raise self.files.wrong(weights, f"holds NaN or infinity in {len(odd)} of its tensors, such as {odd[0]}")
@@ -307,22 +303,20 @@ class LoadedEncoder:
                 or they and the text do not fit into the encoder's positions
         """
         pair = self.tokenizer("a", "a")
-        side = pair.sequence_ids(0)
-        first = [i for i, s in enumerate(side) if s == 0]
-        second = [i for i, s in enumerate(side) if s == 1]
-        ids = pair["input_ids"]
-        before, middle, after = ids[: first[0]], ids[first[-1] + 1 : second[0]], ids[second[-1] + 1 :]
-        file = vocabulary_file(self.files.folder)
+        ids, side = pair["input_ids"], pair.sequence_ids(0)
+        first, second = ([i for i, s in enumerate(side) if s == text] for text in (0, 1))
+        before = ids[: first[0]] if first else []
+        middle = ids[first[-1] + 1 : second[0]] if first and second else []
         if not before or not middle:
-            lacking = "before a text" if not before else "between two texts"
+            lacking = "between two texts" if before else "before a text"
             do = "give the tokenizer of an encoder such as BERT ([CLS] A [SEP] B [SEP], a post_processor in tokenizer.json)"
-            raise self.files.wrong(file, f"puts no special token {lacking}", do)
+            raise self.files.wrong(vocabulary_file(self.files.folder), f"puts no special token {lacking}", do)
         if len(ids) > self.max_length:
             raise SpecError(
                 f"encoder {self.files.encoder}: its spec says max_length {self.max_length}, and the special tokens of a pair "
                 f"alone are {len(ids) - len(first) - len(second)}; write more"
             )
-        return before, middle, after
+        return before, middle, ids[second[-1] + 1 :]
 
     @functools.cached_property
     def has_token_types(self) -> bool:

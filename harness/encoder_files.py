@@ -52,6 +52,7 @@ _OTHER_TOKENIZERS = ("tekken.json", "tiktoken.model", "tokenizer.model.*")
 # Whole numbers in a config.json, where they stand in it.
 _SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings")
 _ATTENTION = ("attn_implementation", "_attn_implementation")
+_FLOATS = ("F16", "BF16", "F32", "F64")
 _HEADER_LIMIT = 100_000_000  # bytes of a safetensors header, by its specification
 
 
@@ -163,6 +164,8 @@ def check_files(files: Files, weights: list[str]) -> None:
     with files.readable():
         for name in [*DECISIVE, *weights]:
             _check_there(files, name)
+        if not (files.folder / "config.json").exists():
+            raise files.lacks("has no config.json")
         for pattern, what in _UNHASHED.items():
             for name in sorted(path.name for path in files.folder.iterdir() if fnmatch.fnmatch(path.name, pattern)):
                 raise files.wrong(name, what.partition(": ")[0], what.partition(": ")[2])
@@ -172,8 +175,10 @@ def check_files(files: Files, weights: list[str]) -> None:
             if (files.folder / name).is_file():
                 _json_object(files, name)
         _check_tokenizer(files, config.get("vocab_size"))
-        for name in weights:
-            _check_weights(files, name)
+        count = max(_check_weights(files, name) for name in weights)
+        if count and (config.get("num_hidden_layers") or 0) > count:
+            what = f"says num_hidden_layers {config['num_hidden_layers']:,}, and the weights are {count:,} tensors"
+            raise files.wrong("config.json", what)
 
 
 def _check_there(files: Files, name: str) -> None:
@@ -245,8 +250,8 @@ def _elsewhere(config: dict, weights: list[str]) -> tuple[str, str] | None:
 def _check_tokenizer(files: Files, rows: object) -> None:
     """A tokenizer with a vocabulary; `rows`: of the word embeddings, which its ids must not pass (not checked if no int)."""
     config = _json_object(files, "tokenizer_config.json") if (files.folder / "tokenizer_config.json").is_file() else {}
-    if other := [name for name in config.get("fast_tokenizer_files") or [] if name != "tokenizer.json"]:
-        what = f"names {other[0]!r} under fast_tokenizer_files, which transformers may read in place of tokenizer.json"
+    if config.get("fast_tokenizer_files", []) not in ([], ["tokenizer.json"]):
+        what = f"names fast_tokenizer_files {config['fast_tokenizer_files']!r}, which may be read in place of tokenizer.json"
         do = "name the one that is meant tokenizer.json and take that line out"
         raise files.wrong("tokenizer_config.json", what, do)
     if (files.folder / "tokenizer.json").is_file():
@@ -282,6 +287,10 @@ def _highest_id(files: Files, tokenizer: dict) -> int:
         raise files.wrong("tokenizer.json", "holds no vocabulary (model.vocab)")
     if not vocabulary:
         raise files.wrong("tokenizer.json", "holds an empty vocabulary (model.vocab)")
+    if model.get("type") == "BPE" and not model.get("merges") and not model.get("ignore_merges"):
+        letters = sum(len(piece) == 1 or piece.startswith("<") for piece in vocabulary)
+        if letters < len(vocabulary) / 2:
+            raise files.wrong("tokenizer.json", "holds pieces of several letters and no merges to make them (model.merges)")
     try:
         ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else [len(vocabulary) - 1]
         return max([*ids, *(token["id"] for token in tokenizer.get("added_tokens") or [])])
@@ -298,13 +307,18 @@ def past_the_embedding(files: Files, name: str, highest: int, rows: int) -> Spec
     )
 
 
-def _check_weights(files: Files, name: str) -> None:
+def _check_weights(files: Files, name: str) -> int:
+    """How many tensors there are, at most; 0 where only loading shows it."""
     if name == SHARDED:
-        _check_index(files)
-    elif name == PICKLED:
-        _check_pickle(files)
-    else:
-        tensors(files, name)
+        return _check_index(files)
+    if name == PICKLED:
+        return _check_pickle(files)
+    found = tensors(files, name)
+    for tensor, facts in found.items():
+        if tensor.endswith((".weight", ".bias")) and facts.get("dtype") not in _FLOATS:
+            do = "give the encoder as it was before it was quantised"
+            raise files.wrong(name, f"holds {tensor} as {facts.get('dtype')}, not as 16- or 32-bit floats", do)
+    return len(found)
 
 
 def tensors(files: Files, name: str) -> dict[str, dict]:
@@ -331,7 +345,7 @@ def tensors(files: Files, name: str) -> dict[str, dict]:
     return header
 
 
-def _check_index(files: Files) -> None:
+def _check_index(files: Files) -> int:
     """Each tensor of the index lies in the part that it names."""
     by_file: dict[str, set[str]] = {}
     for tensor, name in _weight_map(files.folder).items():
@@ -339,19 +353,22 @@ def _check_index(files: Files) -> None:
     for name, wanted in sorted(by_file.items()):
         if lost := sorted(wanted - tensors(files, name).keys()):
             raise files.wrong(name, f"lacks {lost[0]}, which {SHARDED} says is in it ({len(lost)} such)")
+    return sum(map(len, by_file.values()))
 
 
-def _check_pickle(files: Files) -> None:
+def _check_pickle(files: Files) -> int:
     """A whole zip archive, or what torch.save wrote before it wrote those, of which a cut end shows only when it is loaded."""
     with (files.folder / PICKLED).open("rb") as file:
         start = file.read(4)
-    if start == b"PK\x03\x04":
-        try:
-            with zipfile.ZipFile(files.folder / PICKLED) as archive:
-                whole = any(name.endswith("data.pkl") for name in archive.namelist())
-        except (zipfile.BadZipFile, ValueError, NotImplementedError):
-            whole = False
-        if not whole:
-            raise files.wrong(PICKLED, "is cut or damaged: an archive of torch.save without its end")
-    elif start[:1] != b"\x80":
-        raise files.wrong(PICKLED, "is no file that torch.save wrote")
+    if start != b"PK\x03\x04":
+        if start[:1] != b"\x80":
+            raise files.wrong(PICKLED, "is no file that torch.save wrote")
+        return 0
+    try:
+        with zipfile.ZipFile(files.folder / PICKLED) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        names = []
+    if not any(name.endswith("data.pkl") for name in names):
+        raise files.wrong(PICKLED, "is cut or damaged: an archive of torch.save without its end")
+    return len(names)

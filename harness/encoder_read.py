@@ -7,6 +7,7 @@ import json
 import string
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ _HEADS = {"classifier", "cls", "decoder", "discriminator_predictions", "generato
 _HEADS |= {"lm_head", "lm_predictions", "mask_predictions", "pooler", "qa_outputs"}
 _HEADS |= {"vocab_layer_norm", "vocab_projector", "vocab_transform"}
 _BUFFERS = {"position_ids", "token_type_ids"}
+_STRANGE = ("\u2603", "\U0001f9ff")  # characters that no vocabulary need have
 _SAID = 160  # characters of a library's error that ours repeats
 _NO_CODE = "no code of an encoder's folder is run here"
 
@@ -104,7 +106,8 @@ def _check_letters(files: Files, name: str, tokenizer) -> None:
     """SpecError if the tokenizer knows no letter: transformers builds one without a vocabulary where it finds no file."""
     nothing = {tokenizer.unk_token_id, *tokenizer.all_special_ids}
     with reading(files, name):
-        pieces = tokenizer([*string.ascii_letters], add_special_tokens=False)["input_ids"]
+        # The last two are there for the error where what is unknown has no piece to stand for it.
+        *pieces, _, _ = tokenizer([*string.ascii_letters, *_STRANGE], add_special_tokens=False)["input_ids"]
     if not any(ids and not nothing & set(ids) for ids in pieces):
         what = f"gives {type(tokenizer).__name__} no vocabulary: not one of the letters a to z is known"
         raise files.wrong(name, what, "put the tokenizer's files there that its class reads, best tokenizer.json")
@@ -145,9 +148,10 @@ def reading(files: Files, name: str) -> Iterator[None]:
         if "auto_map" in _json(files, "tokenizer_config.json") and "trust_remote_code" in str(error):
             what = f"names code of its own (auto_map) and no tokenizer that transformers has; {_NO_CODE}"
             raise files.wrong("tokenizer_config.json", what, "save the tokenizer as tokenizer.json") from error
-        said = " ".join(str(error).split())
+        said = "".join(c for c in " ".join(str(error).split()) if c.isprintable())
         said = said if len(said) <= _SAID else f"{said[:_SAID]}..."
-        raise files.wrong(name, f"cannot be read ({type(error).__name__}: {said})") from error
+        do = f"{files.again}; if it is whole, transformers {version('transformers')} cannot use it"
+        raise files.wrong(name, f"cannot be read ({type(error).__name__}: {said})", do) from error
 
 
 def _json(files: Files, name: str) -> dict:
