@@ -18,7 +18,9 @@ ALLOWED = {
     "job": {"store", "spec", "metrics"},
     "families": {"metrics", "data"},
     "data": {"store", "spec"},
-    "encoder": {"store", "spec"},
+    "encoder": {"encoder_files", "encoder_read", "store", "spec"},
+    "encoder_read": {"encoder_files", "spec"},
+    "encoder_files": {"spec"},
     "spec": {"metrics"},
     "metrics": set(),
     "store": set(),
@@ -44,6 +46,7 @@ CLI = {
     "bundle_page",
 }
 ASLEEP = {"spec", "plan", "job", "store", "metrics", "leaderboard", "published", "data", "engines", "encoder"} | LEAVES | CLI
+ASLEEP |= {"encoder_files", "encoder_read"}
 HEAVY = {"torch", "transformers", "datasets"}
 
 

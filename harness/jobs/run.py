@@ -1,14 +1,13 @@
 """Run one job by key, once: lease, do, commit. And the worker that does so for every key it is sent.
 
 A worker keeps torch and one encoder warm. Keys come in on stdin, one a line ("KEY" or "KEY again"); events go out on
-stdout, one JSON object a line. When stdin closes (the driver ended, however it ended) or SIGTERM comes, a training job
-saves a checkpoint and the worker exits; its lease dies with it.
+stdout, one JSON object a line; `channel` keeps both from everything else. When stdin closes (the driver ended, however it
+ended) or SIGTERM comes, a training job saves a checkpoint and the worker exits; its lease dies with it.
 """
 
 import json
 import os
 import signal
-import sys
 import threading
 import time
 import traceback
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.job import check
+from harness.jobs.channel import Channel, away
 from harness.jobs.context import Context, JobError, Stopped, environment
 from harness.store import Store, disk_errors
 
@@ -58,11 +58,15 @@ def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], boo
 
 
 def run_alone(store: Store, key: str) -> str:
-    """One job in this process, as a scheduler starts it; SIGTERM saves a checkpoint and raises KeyboardInterrupt."""
+    """One job in this process, as a scheduler starts it; SIGTERM saves a checkpoint and raises KeyboardInterrupt.
+
+    Whatever is printed meanwhile goes to stderr.
+    """
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     try:
-        return run_job(store, key, lambda done, total: None, stop.is_set, again=True)
+        with away():
+            return run_job(store, key, lambda done, total: None, stop.is_set, again=True)
     except Stopped:
         raise KeyboardInterrupt from None
     except JobError as error:
@@ -76,17 +80,17 @@ def committed(store: Store, key: str, with_weights: bool) -> bool:
 
 
 class Worker:
-    """The loop over stdin. `python -m harness.jobs STORE [--checkpoint-seconds S]`."""
+    """The loop over the keys that come. `python -m harness.jobs STORE CHECKPOINT_SECONDS`."""
 
-    def __init__(self, store: Store, checkpoint_seconds: float):
-        self.store, self.checkpoint_seconds = store, checkpoint_seconds
+    def __init__(self, store: Store, checkpoint_seconds: float, channel: Channel):
+        self.store, self.checkpoint_seconds, self.channel = store, checkpoint_seconds, channel
         self.encoders: dict = {}
         self.keys: list[str | None] = []
         self.stop, self.arrived = threading.Event(), threading.Condition()
         self.last_progress = 0.0
 
     def serve(self) -> None:
-        """Run keys until stdin closes."""
+        """Run keys until no more can come."""
         signal.signal(signal.SIGTERM, lambda *_: self.stop.set())
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
         threading.Thread(target=self._listen, daemon=True).start()
@@ -99,7 +103,7 @@ class Worker:
                 self._serve_one(key)
 
     def _listen(self) -> None:
-        for line in sys.stdin:
+        for line in self.channel.keys:
             with self.arrived:
                 self.keys.append(line.strip())
                 self.arrived.notify()
@@ -129,14 +133,14 @@ class Worker:
 
     def _say(self, **event) -> None:
         try:
-            sys.stdout.write(json.dumps(event) + "\n")
-            sys.stdout.flush()
+            self.channel.events.write(json.dumps(event) + "\n")
+            self.channel.events.flush()
         except (BrokenPipeError, ValueError):
             self.stop.set()
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str], channel: Channel) -> None:
     """Entry point of a worker process."""
     store, seconds = Path(arguments[0]), float(arguments[1])
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    Worker(Store(store), seconds).serve()
+    Worker(Store(store), seconds, channel).serve()
