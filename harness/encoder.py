@@ -8,6 +8,8 @@ import functools
 import importlib.util
 import inspect
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +40,7 @@ from harness.encoder_read import (
 from harness.errors import MissingError, SpecError
 from harness.hub import Wanted, Where, commit_of, snapshot
 from harness.spec.encoder import Encoder
-from harness.store import HashIndex
+from harness.store import HashIndex, unchanged
 
 if TYPE_CHECKING:
     import torch
@@ -172,10 +174,12 @@ class LoadedEncoder:
         transformers.logging.disable_progress_bar()
         self.folder, self.identity, self.declared = folder, identity, declared or {}
         self.files = Files(self.declared.get("encoder", folder), Path(folder))
+        self.inputs = {Path(folder) / name: sha for name, sha in identity.get("files", {}).items()}
         check_packages(self.files)
         check_files(self.files, weights_of(self.files))  # the plan did, on another machine or long ago
-        self.config = read_config(self.files)
-        self.tokenizer = read_tokenizer(self.files)
+        with self._as_planned():
+            self.config = read_config(self.files)
+            self.tokenizer = read_tokenizer(self.files)
         self.max_length = identity["max_length"]
         self._check()
 
@@ -199,6 +203,19 @@ class LoadedEncoder:
         for name, value in facts.items():
             if self.declared.get(name) not in (None, value):
                 raise SpecError(f"{where}: its spec says {name}: {str(not value).lower()}, its files {str(value).lower()}")
+
+    @contextmanager
+    def _as_planned(self) -> Iterator[None]:
+        """What the block reads is what the key names: files with these hashes, and none beside them that would be read too.
+
+        raises  SpecError, MissingError: as `store.hold`, or a file has come since
+        """
+        there = {*weight_files(self.files.folder), *(name for name in DECISIVE if (self.files.folder / name).is_file())}
+        if come := sorted(there - set(self.identity["files"])) if self.inputs else []:
+            what = "was not there when the job was planned, and would be read too"
+            raise self.files.wrong(come[0], what, "take it away, or plan again with it")
+        with unchanged(self.inputs):
+            yield
 
     def fresh(self, dropout: float, attention_dropout: float) -> "torch.nn.Module":
         """A new copy of the pretrained encoder in fp32, with the recipe's dropout and without a pooler.
@@ -242,7 +259,7 @@ class LoadedEncoder:
             options["add_pooling_layer"] = False
         options |= {"use_safetensors": weights != PICKLED, "trust_remote_code": False, "local_files_only": True}
         options |= {"config": config, "dtype": torch.float32, "output_loading_info": True}
-        with reading(self.files, weights):
+        with self._as_planned(), reading(self.files, weights):
             model, info = kind.from_pretrained(self.folder, **options)
         left_over = [name for name in info["unexpected_keys"] if not known_extra(name, model.base_model_prefix)]
         self._refuse([mismatch[0] for mismatch in info["mismatched_keys"]], "has in another shape")
@@ -284,11 +301,11 @@ class LoadedEncoder:
         if self.config.model_type != "bert":
             return None
         found = {}
-        for name in weight_files(Path(self.folder)):
-            if not name.endswith(".json"):
-                found |= {
-                    key.rpartition(".")[2]: tensor for key, tensor in tensors_with(Path(self.folder, name), "pooler.dense.")
-                }
+        with self._as_planned():
+            for name in weight_files(Path(self.folder)):
+                if not name.endswith(".json"):
+                    of_pooler = tensors_with(Path(self.folder, name), "pooler.dense.")
+                    found |= {key.rpartition(".")[2]: tensor for key, tensor in of_pooler}
         if any(not tensor.isfinite().all() for tensor in found.values()):
             raise self.files.wrong(weight_files(self.files.folder)[0], "holds NaN or infinity in its pooler")
         width = self.config.hidden_size

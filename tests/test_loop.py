@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from harness.data import rows as data_rows
 from harness.data.batching import epoch_batches, feature_length, micro_batches, stream_seed
 from harness.encoder import LoadedEncoder
+from harness.encoder_files import DECISIVE
 from harness.families import TRAINED, build
 from harness.job import described
 from harness.jobs import train
@@ -141,7 +142,8 @@ def make_job(tmp: Path, folder: Path, family: str, rows: int = 22, **recipe) -> 
     spec |= {"sampler": None, "control": None, "rows": None, "watch": False, "init": None}
     sets = {"train": dataset(tmp / "train.jsonl", family, rows), "dev": dataset(tmp / "dev.jsonl", family, 12, seed=2)}
     data = {phase: {"toy": rows} for phase, rows in sets.items()}
-    files = {"model.safetensors": file_sha256(folder / "model.safetensors")}
+    read = [name for name in (*DECISIVE, "model.safetensors") if (folder / name).is_file()]
+    files = {name: file_sha256(folder / name) for name in read}
     found = {"name": "tiny", "folder": str(folder), "identity": {"files": files, "max_length": 64}, "declared": {}}
     return described("train", f"train toy {family}", spec, data, found)
 

@@ -68,6 +68,7 @@ class Context:
         if known not in self.encoders:
             self.encoders.clear()  # one at a time: a worker's share of memory holds one encoder
             self.encoders[known] = LoadedEncoder(wanted["folder"], wanted["identity"], wanted["declared"])
+        self.inputs |= self.encoders[known].inputs
         return self.encoders[known]
 
 
