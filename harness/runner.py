@@ -5,7 +5,6 @@ The command line calls these and prints; everything they need is an argument.
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from harness.leaderboard import collect, release
 from harness.leaderboard.board_files import outdated, write_board
 from harness.leaderboard.shelve import shelve
 from harness.plan import Job, Plan, make_plan
+from harness.signals import stop
 from harness.spec.catalog import Catalog
 from harness.spec.changes import with_limit, with_user_tasks, without
 from harness.store import HashIndex, Store
@@ -69,10 +69,13 @@ def plan_to_run(
     return found
 
 
-def run_plan(plan: Plan, store: Store, workers: int | None, checkpoint_seconds: float, keep_weights: bool) -> Outcome:
+def run_plan(
+    plan: Plan, store: Store, workers: int | None, checkpoint_seconds: float | None = None, keep_weights: bool = False
+) -> Outcome:
     """Run what is missing. Raises MissingError before anything runs if data or weights are not here.
 
-    KeyboardInterrupt (Ctrl-C, SIGTERM) leaves once the workers have saved; HarnessError if jobs failed.
+    KeyboardInterrupt (by `signals` on Ctrl-C and SIGTERM) leaves once the workers have saved, or on a second one.
+    HarnessError if jobs failed.
     """
     if plan.blocked:
         lines = [f"{reason}\n    blocks: {', '.join(dict.fromkeys(blocks))}" for reason, blocks in plan.blocked.items()]
@@ -82,15 +85,15 @@ def run_plan(plan: Plan, store: Store, workers: int | None, checkpoint_seconds: 
         for line in check(plan, store):
             progress.note(f"damaged: {line}")
         engine = ENGINES["process"](store.root, workers, checkpoint_seconds)
-        before = signal.signal(signal.SIGTERM, _interrupt)  # a cluster's way to say Ctrl-C
-        try:
-            outcome = drive(plan, store, engine, progress.hear, keep_weights)
-        except KeyboardInterrupt:
-            progress.note("stopping: workers save a checkpoint ...")
-            raise
-        finally:
-            engine.stop()
-            signal.signal(signal.SIGTERM, before)
+        with stop.patient():
+            try:
+                outcome = drive(plan, store, engine, progress.hear, keep_weights)
+            except KeyboardInterrupt:
+                progress.note("stopping: workers save a checkpoint ... (once more: stop at once)")
+                raise
+            finally:
+                if engine.stop():
+                    progress.note("a worker had to be killed; its training goes on from the checkpoint before")
     if outcome.failed:
         raise _failures(plan, outcome)
     return outcome
@@ -106,10 +109,6 @@ def write_jobs(plan: Plan, store: Store) -> list[Job]:
         ordered += ready
         waiting = [job for job in waiting if job not in ready]
     return ordered
-
-
-def _interrupt(*_) -> None:
-    raise KeyboardInterrupt
 
 
 def _failures(plan: Plan, outcome: Outcome) -> HarnessError:

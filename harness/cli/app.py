@@ -10,6 +10,7 @@ import typer
 
 from harness import streams
 from harness.errors import HarnessError, RefusedError, StoreError
+from harness.signals import stop
 from harness.text import line, short
 
 app = typer.Typer(
@@ -118,21 +119,12 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
 
 def main() -> None:
     """The console script: turns errors a user can act on into one clear message and their exit code."""
-    with streams.terminal():
-        _main()
-
-
-def _main() -> None:
-    try:
-        app()
-    except HarnessError as error:
-        prefix = "refused: " if isinstance(error, RefusedError) else ""
-        say(short(f"{prefix}{error}"))
-        sys.exit(error.exit_code)
-    except SystemExit as end:  # the parser turns Ctrl-C into an exit of its own
-        if end.code == 130:
-            say("interrupted; what was done is kept, the same command goes on from there")
-        raise
-    except KeyboardInterrupt:
-        say("interrupted; what was done is kept, the same command goes on from there")
-        sys.exit(130)
+    with stop.heard(), streams.terminal():  # a signal ends it here, with 143 or 130
+        try:
+            app()
+        except HarnessError as error:
+            if stop.asked:
+                return  # what an interrupted call made of it
+            prefix = "refused: " if isinstance(error, RefusedError) else ""
+            say(short(f"{prefix}{error}"))
+            sys.exit(error.exit_code)

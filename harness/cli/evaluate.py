@@ -1,6 +1,7 @@
 """eval, plan, job run: plan a suite, run it, publish."""
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +30,23 @@ from harness.cli.app import (
 )
 
 
+def _seconds(value: float | None) -> float | None:
+    if value is not None and not 0 <= value < math.inf:
+        raise typer.BadParameter(f"{value} is no number of seconds; write 0 (after every update) or more")
+    return value
+
+
+CheckpointSeconds = Annotated[
+    float | None,
+    typer.Option(
+        callback=_seconds,
+        show_default="60, or 20 times what writing one takes if that is more",
+        help="From one checkpoint to the next; 0: after every update. A killed training loses no more than this, and the step "
+        "that it was in.",
+    ),
+]
+
+
 @app.command("eval")
 def evaluate(
     suite: SuiteName = DEFAULT_SUITE,
@@ -43,7 +61,7 @@ def evaluate(
     limit: Limit = None,
     left_out: Without = None,
     keep_weights: Annotated[bool, typer.Option("--keep-weights", help="Keep every trained model in the store.")] = False,
-    checkpoint_seconds: Annotated[float, typer.Option(help="A killed training loses at most this much.")] = 60.0,
+    checkpoint_seconds: CheckpointSeconds = None,
     offline: Offline = False,
     lock: LockFile = None,
     as_json: Json = False,
@@ -161,7 +179,9 @@ def job_run(
     from harness.jobs.run import run_alone
     from harness.store import Store
 
-    outcome = run_alone(Store(store), key)
+    opened = Store(store)
+    outcome = run_alone(opened, key)
     print(f"{key}: {outcome}")
     if outcome == "busy":
+        say(f"another process works on it: {opened.holder(key) or 'it has just ended'}; ask again later")
         raise typer.Exit(75)

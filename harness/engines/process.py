@@ -5,6 +5,7 @@ import os
 import selectors
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,8 @@ KEEP_MEMORY = ":".join(
     f"glibc.malloc.{name}={value}"
     for name, value in {"mmap_threshold": 1 << 30, "trim_threshold": 1 << 29, "top_pad": 1 << 26}.items()
 )
+
+GRACE = 8.0  # seconds for the last checkpoint: `docker stop` kills all after 10
 
 
 def gpus() -> list[str]:
@@ -27,7 +30,7 @@ def gpus() -> list[str]:
 class ProcessEngine:
     """`workers` child processes. A worker that dies is reported as an event {"event": "died"} and can be restarted."""
 
-    def __init__(self, store: Path, workers: int | None = None, checkpoint_seconds: float = 60.0):
+    def __init__(self, store: Path, workers: int | None = None, checkpoint_seconds: float | None = None):
         self.store, self.checkpoint_seconds = store, checkpoint_seconds
         self.gpus = gpus()
         count = workers or len(self.gpus) or len(os.sched_getaffinity(0))
@@ -48,10 +51,11 @@ class ProcessEngine:
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self.gpus[self.slots.index(slot) % len(self.gpus)]
         environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+        seconds = [] if self.checkpoint_seconds is None else [str(self.checkpoint_seconds)]
         self._log(slot).parent.mkdir(exist_ok=True)
         with self._log(slot).open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "harness.jobs", str(self.store), str(self.checkpoint_seconds)],
+                [sys.executable, "-m", "harness.jobs", str(self.store), *seconds],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -103,18 +107,25 @@ class ProcessEngine:
     def _log(self, slot: str) -> Path:
         return self.store / "logs" / f"{slot}.log"
 
-    def stop(self, grace: float = 30.0) -> None:
-        """Ask workers to save and end; kill what has not ended after `grace` seconds."""
-        for process in self._process.values():
-            if process.poll() is None:
-                process.terminate()
-                with suppress(BrokenPipeError):
-                    process.stdin.close()
-        for process in self._process.values():
-            try:
-                process.wait(grace)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            process.stdout.close()
-        self._selector.close()
+    def stop(self) -> int:
+        """Ask workers to save and end; kill what has not ended after GRACE seconds, or at once if this is interrupted.
+        Returns how many were killed."""
+        deadline, killed = time.monotonic() + GRACE, 0
+        try:
+            for process in self._process.values():
+                if process.poll() is None:
+                    process.terminate()
+                    with suppress(BrokenPipeError):
+                        process.stdin.close()
+            for process in self._process.values():
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(max(0.0, deadline - time.monotonic()))
+        finally:
+            for process in self._process.values():
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+                    killed += 1
+                process.stdout.close()
+            self._selector.close()
+        return killed
