@@ -14,9 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 300.0  # seconds until a test gives up waiting for something that must come, on the slowest machine
+
+# How long an example takes says nothing on a machine that others use too.
+settings.register_profile("patient", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 ENCODER = """
 encoder: tiny

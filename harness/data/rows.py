@@ -11,10 +11,9 @@ source sentence's translations.
 
 import hashlib
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from harness.data import mini
-from harness.data.read import heaps, read_file
+from harness.data.read import heaps, read_files
 from harness.errors import SpecError
 from harness.spec.task import SplitPart
 
@@ -70,8 +69,7 @@ def _read(place: dict, identity: dict, name: str) -> list[dict]:
     else:
         named = [[columns] if isinstance(columns, str) else columns for columns in identity["columns"].values()]
         needed = tuple(sorted({column for columns in named for column in columns} | {*identity["where"], *identity["unless"]}))
-        files = map(Path, place["files"])
-        rows = [row for file in files for row in read_file(file, file.stat().st_mtime_ns, needed)]
+        rows = read_files(place["files"], needed, identity)
     for keyword, keep in (("where", True), ("unless", False)):
         for column, wanted in identity[keyword].items():
             if rows and column not in rows[0]:

@@ -1,8 +1,8 @@
 """Run one job by key, once: lease, do, commit. And the worker that does so for every key it is sent.
 
 A worker keeps torch and one encoder warm. Keys come in on stdin, one a line ("KEY" or "KEY again"); events go out on
-stdout, one JSON object a line. When stdin closes (the driver ended, however it ended) or SIGTERM comes, a training job
-saves a checkpoint and the worker exits; its lease dies with it.
+stdout, one JSON object a line; `channel` keeps both from everything else. When stdin closes (the driver ended, however it
+ended) or SIGTERM comes, a training job saves a checkpoint and the worker exits; its lease dies with it.
 """
 
 import json
@@ -19,6 +19,8 @@ from importlib import import_module
 from pathlib import Path
 
 from harness.errors import HarnessError, StoreError
+from harness.job import check
+from harness.jobs.channel import Channel, away
 from harness.jobs.context import Context, JobError, Stopped, environment
 from harness.signals import Interrupted, stop
 from harness.store import Lease, Store, disk_errors
@@ -40,6 +42,7 @@ def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], boo
     job = store.read_job(key)
     if committed(store, key, again):
         return "done"
+    check(key, job)
     await_inputs(store, job, stopping)
     lease = store.lease(key)
     if lease is None:
@@ -57,6 +60,7 @@ def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], boo
             ctx = Context(store, key, job, workdir, progress, ending, held=lease.held, **kept)
             with disk_errors(f"do {job['name']} in", workdir):
                 import_module(JOBS[job["kind"]]).run(ctx)
+            ctx.hold_inputs()
             facts = {"seconds": round(time.monotonic() - started, 3), **ctx.facts}
             meta = {"kind": job["kind"], "name": job["name"], "facts": facts, "environment": environment(job["kind"])}
             with stop.hold():  # what is computed is kept
@@ -95,9 +99,13 @@ def _nothing_said_of_a_lost(lease: Lease) -> Iterator[None]:
 
 
 def run_alone(store: Store, key: str) -> str:
-    """One job in this process, as a scheduler starts it: "done" or "busy". A signal saves a checkpoint and ends the process."""
+    """One job in this process, as a scheduler starts it: "done" or "busy". A signal saves a checkpoint and ends the process.
+
+    Whatever is printed meanwhile goes to stderr.
+    """
     try:
-        return run_job(store, key, lambda done, total: None, lambda: stop.asked, again=True)
+        with away():
+            return run_job(store, key, lambda done, total: None, lambda: stop.asked, again=True)
     except Stopped:
         if stop.asked:
             raise Interrupted from None
@@ -113,17 +121,17 @@ def committed(store: Store, key: str, with_weights: bool) -> bool:
 
 
 class Worker:
-    """The loop over stdin. `python -m harness.jobs STORE [--checkpoint-seconds S]`."""
+    """The loop over the keys that come. `python -m harness.jobs STORE CHECKPOINT_SECONDS`."""
 
-    def __init__(self, store: Store, checkpoint_seconds: float | None):
-        self.store, self.checkpoint_seconds = store, checkpoint_seconds
+    def __init__(self, store: Store, checkpoint_seconds: float | None, channel: Channel):
+        self.store, self.checkpoint_seconds, self.channel = store, checkpoint_seconds, channel
         self.encoders: dict = {}
         self.keys: list[str | None] = []
         self.arrived = threading.Condition()
         self.last_progress = 0.0
 
     def serve(self) -> None:
-        """Run keys until stdin closes."""
+        """Run keys until no more can come."""
         threading.Thread(target=self._listen, daemon=True).start()
         while not stop.asked:
             with self.arrived:
@@ -133,7 +141,7 @@ class Worker:
             self._serve_one(key)
 
     def _listen(self) -> None:
-        for line in sys.stdin:
+        for line in self.channel.keys:
             with self.arrived:
                 self.keys.append(line.strip())
                 self.arrived.notify()
@@ -165,16 +173,16 @@ class Worker:
 
     def _say(self, **event) -> None:
         try:
-            sys.stdout.write(json.dumps(event) + "\n")
-            sys.stdout.flush()
+            self.channel.events.write(json.dumps(event) + "\n")
+            self.channel.events.flush()
         except (BrokenPipeError, ValueError):
             self._end()
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str], channel: Channel) -> None:
     """Entry point of a worker process."""
     store, seconds = Path(arguments[0]), float(arguments[1]) if arguments[1:] else None
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     stop.install(patience=math.inf, worker=True)  # the driver kills a worker that takes too long; without one there is time
     with stop.heard():
-        Worker(Store(store), seconds).serve()
+        Worker(Store(store), seconds, channel).serve()
