@@ -113,6 +113,16 @@ def test_a_second_signal_that_comes_with_the_first_is_no_second(rig, tmp_path, h
     stopped(run, how, tmp_path)
 
 
+def test_a_stream_that_was_closed_is_not_taken_for_signals(rig, tmp_path):
+    """What a process opens first gets the numbers of streams that it was started without."""
+    mark, path = slow(tmp_path, "harness.spec.catalog")
+    run = rig.start(["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", *rig.command("list", "tasks")], tmp_path, PYTHONPATH=path)
+    eventually(mark.exists, "the command's own work")
+    assert [os.readlink(f"/proc/{run.pid}/fd/{number}") for number in range(3)] == [os.devnull] * 3  # noqa: PTH115
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(PATIENCE) == 143
+
+
 @contextmanager
 def deaf_server():
     """A server that takes connections and says nothing; its URL, and a list that grows with each."""
