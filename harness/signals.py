@@ -6,6 +6,7 @@ seconds. Who has something to save says so: `hold` takes note of the signal and 
 A second signal ends at once.
 """
 
+import fcntl
 import os
 import select
 import signal
@@ -51,7 +52,7 @@ class Stop:
         self._numbers = (signal.SIGTERM,) if worker else (signal.SIGTERM, signal.SIGINT)
         self._patience = PATIENCE if patience is None else patience
         self._again, self._words = not worker, "" if worker else INTERRUPTED
-        reading, writing = os.pipe()
+        reading, writing = _pipe()
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         threading.Thread(target=self._watch, args=(reading,), name="signals", daemon=True).start()
@@ -158,6 +159,15 @@ class Stop:
     def _unraisablehook(self, what: "sys.UnraisableHookArgs") -> None:
         if not isinstance(what.exc_value, Interrupted):  # it hit a destructor: the watchdog goes on with it
             sys.__unraisablehook__(what)
+
+
+def _pipe() -> list[int]:
+    """A pipe whose numbers are none of the standard streams', which whoever started us may have closed."""
+    pair = os.pipe()
+    moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in pair]
+    for end in pair:
+        os.close(end)
+    return moved
 
 
 stop = Stop()

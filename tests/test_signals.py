@@ -113,6 +113,16 @@ def test_a_second_signal_that_comes_with_the_first_is_no_second(rig, tmp_path, h
     stopped(run, how, tmp_path)
 
 
+def test_a_stream_that_was_closed_is_not_taken_for_signals(rig, tmp_path):
+    """What a process opens first gets the numbers of streams that it was started without."""
+    mark, path = slow(tmp_path, "harness.spec.catalog")
+    run = rig.start(["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", *rig.command("list", "tasks")], tmp_path, PYTHONPATH=path)
+    eventually(mark.exists, "the command's own work")
+    assert [os.readlink(f"/proc/{run.pid}/fd/{number}") for number in range(3)] == [os.devnull] * 3  # noqa: PTH115
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(PATIENCE) == 143
+
+
 @contextmanager
 def deaf_server():
     """A server that takes connections and says nothing; its URL, and a list that grows with each."""
@@ -309,8 +319,7 @@ def test_a_worker_that_does_not_end_is_killed_and_nothing_before_is_lost(rig, tm
 # Single jobs ----------------------------------------------------------------------------------------
 
 
-@BOTH
-def test_job_run_saves_a_checkpoint_and_goes_on_from_there(rig, tmp_path, how):
+def test_job_run_saves_a_checkpoint_and_goes_on_from_there(rig, tmp_path):
     store = tmp_path / "store"
     where = ["--suite", "short", "--tasks", rig.specs, "--encoder-root", rig.encoders]
     written = rig.run(rig.command("plan", *where, "--write"), tmp_path)
@@ -320,7 +329,7 @@ def test_job_run_saves_a_checkpoint_and_goes_on_from_there(rig, tmp_path, how):
     slow_steps = at_start(tmp_path / "slow", SLOW_STEPS)
     run = rig.start(command, tmp_path, PYTHONPATH=slow_steps, MARK=str(tmp_path / "mark"))
     eventually(lambda: (tmp_path / "mark").exists() or run.poll() is not None, "the training")
-    stopped(run, how, tmp_path)
+    stopped(run, signal.SIGTERM, tmp_path)
     step = checkpoint(store)
     assert step > 0
     done = rig.run(command, tmp_path)
