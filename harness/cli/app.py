@@ -94,6 +94,19 @@ def catalog_of(user: list[Path]):
     return Catalog.load(([here] if here.is_dir() else []) + user)
 
 
+def store_to_read(folder: Path):
+    """The store, for a command that changes no result in it: one that may only be read will do, made if it can be made."""
+    from harness.store import Store
+
+    try:
+        return Store(folder)
+    except StoreError as error:
+        try:
+            return Store(folder, writable=False)
+        except StoreError:
+            raise error from None
+
+
 def console():
     columns = int(os.environ.get("COLUMNS", 0))  # a number, or `streams` has taken it out
     return streams.console(sys.stdout, None if sys.stdout.isatty() else max(160, columns))

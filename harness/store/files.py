@@ -160,7 +160,10 @@ class HashIndex:
         return sha
 
     def save(self) -> None:
-        """Write the index, whole or not at all. StoreError if it cannot be written."""
+        """Write the index, whole or not at all; not into a store that may only be read. StoreError if it cannot be written."""
+        folder = self.path.parent
+        if folder.is_dir() and not os.access(folder, os.W_OK):
+            return
         atomic_write(self.path, seal({"files": self._known}), sync=False)
 
 
