@@ -55,6 +55,9 @@ class Place(NamedTuple):
     codes: tuple[int, ...] = ()
 
 
+# Root may look into any folder, unless it gives that right away.
+WITHOUT = "setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-all"
+UNREADABLE = f'mkdir shut && cd shut && chmod 000 .; [ "$(id -u)" = 0 ] && as="{WITHOUT}"; $as bash -c "{{}}"'
 OWN = (0, 1, 2, 3, 4, 74)
 PLACES = {
     "no width": Place("{}", {"COLUMNS": "abc", "LINES": "x", "TERMINAL_WIDTH": "abc"}),
@@ -72,6 +75,7 @@ PLACES = {
     "closed, all": Place("{} <&- >&- 2>&-"),
     "closed, errors": Place("{} 2>&-"),
     "a folder that is gone": Place('mkdir gone && cd gone && rmdir "$PWD"; {}', codes=(74,)),
+    "a folder that nobody may look into": Place(UNREADABLE, codes=(74,)),
     "no home": Place("unset HOME; {}"),
     "a dumb terminal": Place("{}", {"TERM": "dumb"}),
 }
@@ -87,6 +91,7 @@ FEW = [
     ("closed", "plan"),
     ("closed, all", "list"),
     ("a folder that is gone", "list"),
+    ("a folder that nobody may look into", "list"),
     ("no home", "show mini"),
 ]
 ALL = list(itertools.product(PLACES, COMMANDS))

@@ -261,7 +261,7 @@ def test_what_is_no_file_is_a_line_and_never_waited_for(tmp_path):
         (tmp_path / "e.yaml").symlink_to("/dev/zero")
         (tmp_path / "f.yaml").symlink_to("nowhere")
         (tmp_path / ".#g.yaml").symlink_to("user@host:1")  # an editor's lock
-        (tmp_path / "h.yml").symlink_to("/dev/stdin" if os.name == "nt" else "/proc/self/mem")
+        (tmp_path / "h.yml").symlink_to("/proc/self/mem")
         said = lines_of(tmp_path)
     words = ["a pipe", "a socket", "a folder", "symbolic links", "a device", "No such file", "cannot be read|not UTF-8|NUL"]
     assert len(said) == len(words), said
@@ -287,9 +287,7 @@ def test_a_path_that_can_be_none_is_a_line(tmp_path, name):
 
 
 def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path, monkeypatch):
-    """As root nothing is unreadable, so the folder is one that the system lets nobody list."""
-    (line,) = lines_of(Path("/proc/1/task/1/fd")) if os.geteuid() else ["x:1:1: cannot be read: "]
-    assert ":1:1: cannot be read: " in line
+    """For root nothing is unreadable, so the system's answer is made up here."""
     monkeypatch.setattr(Path, "iterdir", lambda self: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
     with pytest.raises(SpecError, match=r":1:1: cannot be read: Permission denied"):
         Catalog.load([tmp_path])

@@ -1,5 +1,6 @@
 """What the commands share: the Typer apps, the types of their options, printing, and `main`."""
 
+import errno
 import json
 import os
 import sys
@@ -42,6 +43,7 @@ def options(
     """Does English intermediate-task training help zero-shot cross-lingual transfer? Trains, evaluates, keeps a leaderboard."""
     try:
         Path.cwd()
+        os.stat("./.")  # noqa: PTH116 - a Path drops the dot that asks for the right to look into it
     except OSError as error:  # every relative path, ./tasks and ./store among them, would mean nothing
         raise StoreError(f"the working directory cannot be read ({error.strerror}); go to one that exists") from None
 
@@ -135,6 +137,13 @@ def main() -> None:
         _main()
 
 
+# What a system refuses and a user can change, where no room has found better words for it; not a missing file, which is a bug.
+REFUSALS = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG),
+    *(errno.ELOOP, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOTDIR, errno.EISDIR),
+}
+
+
 def _main() -> None:
     try:
         app()
@@ -142,6 +151,11 @@ def _main() -> None:
         prefix = "refused: " if isinstance(error, RefusedError) else ""
         say(short(f"{prefix}{error}"))
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in REFUSALS or error.filename is None:
+            raise
+        say(short(f"{line(os.fspath(error.filename))}: {error.strerror}"))
+        sys.exit(StoreError.exit_code)
     except SystemExit as end:  # the parser turns Ctrl-C into an exit of its own
         if end.code == 130:
             say("interrupted; what was done is kept, the same command goes on from there")
