@@ -1,6 +1,7 @@
 """Every way in which a run can stop short of its goal, and the exit code that says so.
 
 Room code raises one of these; `cli` prints its message on stderr and exits with its code.
+A refusal of the system (permission, full disk) that no room has worded is one line too, with code 74 (`cli.app.REFUSALS`).
 Anything else that reaches the top is a bug of ours and keeps its traceback.
 
     0    done

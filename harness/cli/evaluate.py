@@ -27,6 +27,7 @@ from harness.cli.app import (
     console,
     job_app,
     say,
+    store_to_read,
 )
 
 
@@ -76,7 +77,7 @@ def evaluate(
     from harness.store import Store
 
     _first_line(suite, as_json)
-    catalog, opened = catalog_of(tasks or []), Store(store)
+    catalog, opened = catalog_of(tasks or []), store_to_read(store) if dry_run else Store(store)
     where = Where(data_root, encoder_root, offline, read_lock(lock))
     asked = catalog, suite, everything, limit, where, opened, left_out or []
     if dry_run:
@@ -134,7 +135,7 @@ def show_plan(
     from harness.store import Store
 
     _first_line(suite, as_json or write)
-    opened = Store(store)
+    opened = Store(store) if write else store_to_read(store)
     where = Where(data_root, encoder_root, offline, read_lock(lock))
     plan = runner.plan_suite(catalog_of(tasks or []), suite, everything, limit, where, opened, left_out or [])
     if write:

@@ -174,9 +174,10 @@ class HashIndex:
         return sha
 
     def save(self) -> None:
-        """Write the index, whole or not at all. StoreError if it cannot be written."""
-        if self.path is not None:
-            atomic_write(Path(self.path), seal({"files": self._known}), sync=False)
+        """Write the index, whole or not at all; not into a store that may only be read. StoreError if it cannot be written."""
+        if self.path is None or (self.path.parent.is_dir() and not os.access(self.path.parent, os.W_OK)):
+            return
+        atomic_write(self.path, seal({"files": self._known}), sync=False)
 
 
 def signature(path: Path) -> list[int]:
