@@ -167,7 +167,7 @@ def put(content: dict, sidecar: dict, shelf: release.Board, say: Callable[[str],
     """`publish`, of a content and a sidecar that are made."""
     path, new, repaired = shelve(shelf, content, sidecar)
     old = outdated(shelf)
-    if repaired or old:  # `leaderboard build` renders the same anew
+    if old:  # `leaderboard build` renders the same anew
         write_board(shelf, say)
     return Published(path, new, repaired, [] if new else old)
 
