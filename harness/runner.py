@@ -138,11 +138,20 @@ def _counts(by_language: dict[str, int]) -> str:
 
 
 class Published(NamedTuple):
-    """A release's file, whether its content is new, and of an old one the names of files beside it that were written again."""
+    """A release's file, whether its content is new, and what an old one lacked: its sidecar, files of the board that show it."""
 
     path: Path
     new: bool
-    repaired: list[str]
+    repaired: bool
+    rendered: list[str]
+
+    def __str__(self) -> str:
+        """What was done."""
+        if self.new:
+            return f"{self.path} (new)"
+        what = "its sidecar written again" if self.repaired else "nothing written"
+        shown = f"; rendered again: {', '.join(self.rendered)}" if self.rendered else ""
+        return f"{self.path} (the same content as before, {what}){shown}"
 
 
 def publish(content: dict, plan: Plan, store: Store, board: Path, command: str, say: Callable[[str], None]) -> Published:
@@ -157,10 +166,9 @@ def put(content: dict, sidecar: dict, shelf: release.Board, say: Callable[[str],
     """`publish`, of a content and a sidecar that are made."""
     path, new, repaired = shelve(shelf, content, sidecar)
     old = outdated(shelf)
-    if repaired or old:  # `leaderboard build` renders the same anew
+    if old:  # `leaderboard build` renders the same anew
         write_board(shelf, say)
-    lost = [release.beside(path).name] if repaired else []
-    return Published(path, new, [] if new else lost + old)
+    return Published(path, new, repaired, [] if new else old)
 
 
 def code() -> dict:

@@ -88,18 +88,16 @@ def evaluate(
     for line in runner.refusals(outcome):
         say(line)
     content = runner.content_of(plan, catalog, opened, outcome)
-    path, news, title = None, "", f"PARTIAL: at most {limit} test rows, no release"
+    done, title = None, f"PARTIAL: at most {limit} test rows, no release"
     if not limit:
         done = runner.publish(content, plan, opened, board, command(sys.argv[1:]), say)
-        path, title = done.path, Board(board).title(done.path)
-        what = f"written again: {', '.join(done.repaired)}" if done.repaired else "nothing written"
-        news = "new" if done.new else f"the same content as before, {what}"
+        title = Board(board).title(done.path)
     if as_json:
-        print(json.dumps({"release": str(path) if path else None, "content": content}, indent=1))
+        print(json.dumps({"release": str(done.path) if done else None, "content": content}, indent=1))
     else:
         print_release(content, title, console())
-    if path:
-        say(f"release {path} ({news}); table in {board / 'README.md'}")
+    if done:
+        say(f"release {done}; table in {board / 'README.md'}")
 
 
 def _first_line(suite: str, as_json: bool) -> None:
