@@ -4,14 +4,14 @@ One code path for all: the hub, and a folder in the hub's layout (`--data-root D
 differ only in the folder that is searched. What a result depends on is the content hash, never the path.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.data import mini
-from harness.errors import MissingError, SpecError
+from harness.data.labels import read_labels
+from harness.errors import MissingError
 from harness.hub import Where, snapshot
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
@@ -130,15 +130,7 @@ class Locator:
         """Class names in the order of the head's outputs: the spec's own, or those of its label file."""
         if not task.source.label_file:
             return task.label_names
-        file = self._file(task, task.source.label_file, task.source)
-        text = file.read_text(encoding="utf-8")
-        if file.suffix != ".json":
-            return [line.strip() for line in text.splitlines() if line.strip()]
-        try:
-            numbers = dict(json.loads(text))
-            return sorted(numbers, key=numbers.__getitem__)
-        except (ValueError, TypeError):
-            raise SpecError(f"{file}: no JSON map from label to number") from None
+        return read_labels(self._file(task, task.source.label_file, task.source))
 
     def _file(self, task: Task, name: str, source: Source) -> Path:
         """A file of a `files` source: beside the YAML, or in --data-root."""

@@ -74,6 +74,8 @@ class Progress:
                 self.note(f"FAILED {job.name}: {details['why']}")
             elif not self.bar:
                 self.note(f"[{self.finished}/{self.total}] {job.name} ({took:.1f} s)")
+        elif what == "unfit":
+            self.note(f"FAILED {job.name}: {details['why']}")
         elif what == "retry":
             self.note(f"again: {job.name} (its worker ended with code {details.get('code')})")
         if self.bar and self.bar.tasks:

@@ -28,7 +28,7 @@ from harness.leaderboard.schema_derived import (
 from harness.metrics import GOLD_SIDE, PREDICTION_SIDE
 from harness.spec.base import Strict
 from harness.spec.recipe import Cut, Recipe, Recipes, Setting
-from harness.spec.suite import Caps, Sampler, SplitRule, Subset
+from harness.spec.suite import Caps, Sampler, SplitRule, Subset, Waived
 from harness.spec.task import Difficulty
 
 Vector = Annotated[str, Field(pattern=r"^(\d*|(-?\d[\d.e+-]*,)+)$")]
@@ -48,7 +48,7 @@ class Suite(Strict):
     seeds: list[NonNegativeInt]
     protocol: str | None
     left_out: list[str]
-    waives: list[Literal["unlearned", "leak", "placeholder"]]
+    waives: list[Waived]
     split_rule: SplitRule
     pvi: bool
     caps: Caps
@@ -244,6 +244,8 @@ class Facts(Strict):
     unknown: float
     constant: bool
     placeholder: bool
+    empty_text: PositiveInt | None = None
+    misplaced: PositiveInt | None = None
     candidates: NonNegativeInt | None = None
     threshold: float | None = None
     dev_f1: float | None = None

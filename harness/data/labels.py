@@ -1,0 +1,81 @@
+"""A file of labels, for sets of hundreds of classes: one name a line, or a JSON map from name to number.
+
+The order is that of the head's outputs, and a whole number in the data is a place in it: so a file
+that can be read in two orders, or that has a name twice, is refused.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from harness.data.shapes import shown
+from harness.errors import SpecError
+
+
+def read_labels(path: Path) -> list[str]:
+    """Class names in the order of the head's outputs.
+
+    raises  SpecError: the file, the line or the name, and what is wrong there
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # a byte-order mark is no part of the first name
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
+    names = _numbered(path, text) if path.suffix == ".json" else _lines(path, text)
+    if not names:
+        raise SpecError(f"{path}: no labels; write one name a line")
+    return names
+
+
+def _lines(path: Path, text: str) -> list[str]:
+    lines = [line.strip() for line in text.rstrip().split("\n")] if text.strip() else []
+    first: dict[str, int] = {}
+    for number, name in enumerate(lines, 1):
+        at = f"{path}:{number}:1"
+        if not name:
+            raise SpecError(f"{at}: an empty line among the labels; remove it")
+        if not name.isprintable():
+            raise SpecError(f"{at}: {shown(name)} has characters that cannot be seen; write one name a line")
+        if name in first:
+            raise SpecError(f"{at}: label {shown(name)} is here a second time, the first is in line {first[name]}")
+        first[name] = number
+    return lines
+
+
+def _numbered(path: Path, text: str) -> list[str]:
+    """The names of a JSON map by their numbers, which must be all from 0 on."""
+    try:
+        pairs = json.loads(text, object_pairs_hook=_Pairs)
+    except (ValueError, RecursionError) as error:
+        raise SpecError(f"{path}: no JSON: {error}") from None
+    if not isinstance(pairs, _Pairs):
+        raise SpecError(f'{path}: no JSON map from label to number; write {{"O": 0, "B-LOC": 1, ...}}')
+    names: dict[int, str] = {}
+    for name, number in pairs:
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise SpecError(f"{path}: label {shown(name)} has the number {shown(number)}; a whole number is needed")
+        if not name.strip() or not name.isprintable():
+            raise SpecError(f"{path}: {shown(name)} is no name for label {shown(number)}; write one that can be seen")
+        if number in names:
+            raise SpecError(f"{path}: labels {shown(names[number])} and {shown(name)} have one number, {shown(number)}")
+        names[number] = name
+    _all_there(path, [name for name, _ in pairs], names)
+    return [names[number] for number in range(len(names))]
+
+
+def _all_there(path: Path, given: Iterable[str], names: dict[int, str]) -> None:
+    seen: set[str] = set()
+    for name in given:
+        if name in seen:
+            raise SpecError(f"{path}: label {shown(name)} is here twice")
+        seen.add(name)
+    if gap := next((number for number in range(len(names)) if number not in names), None):
+        what = f"{len(names)} labels have the numbers 0 to {len(names) - 1}, each once; none has {gap}"
+        raise SpecError(f"{path}: {what}")
+    if names and 0 not in names:
+        raise SpecError(f"{path}: no label has the number 0; they count from 0")
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """The pairs of a JSON object as they stand; a dict would keep the last of two alike."""
