@@ -550,7 +550,7 @@ def test_a_file_of_labels_gives_their_order(specs):
     task = catalog.task("listed")
     lacking = Locator(catalog, Where(offline=True), HashIndex(specs / "index")).rows(task, "train")
     assert "labels.txt" in lacking.missing
-    (specs / "labels.txt").write_text("yes\n\n no \n")
+    (specs / "labels.txt").write_text("yes\n no \n\n")
     locator = Locator(catalog, Where(offline=True), HashIndex(specs / "index"))
     assert locator.labels(task) == ["yes", "no"]
     dataset = locator.rows(task, "train")

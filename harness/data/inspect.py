@@ -104,7 +104,7 @@ def _unfit(dataset: dict, reader: Reader, phase: str, waived: set[str]) -> Harne
     except HarnessError as error:
         return error
     flags = [flag for flag in found.too_many if flag not in waived]
-    if not flags or found.hidden:
+    if not flags:
         return None
     hint = f"mend the rows, or write `waives: [{', '.join(flags)}]` into the suite"
     return RefusedError(f"{dataset['name']}: {found.words}; {hint}")

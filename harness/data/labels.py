@@ -48,7 +48,7 @@ def _numbered(path: Path, text: str) -> list[str]:
     try:
         pairs = json.loads(text, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError) as error:
-        raise SpecError(f"{path}: no JSON: {error}") from None
+        raise SpecError(f"{path}: no JSON map from label to number: {error}") from None
     if not isinstance(pairs, _Pairs):
         raise SpecError(f'{path}: no JSON map from label to number; write {{"O": 0, "B-LOC": 1, ...}}')
     names: dict[int, str] = {}
@@ -70,11 +70,10 @@ def _all_there(path: Path, given: Iterable[str], names: dict[int, str]) -> None:
         if name in seen:
             raise SpecError(f"{path}: label {shown(name)} is here twice")
         seen.add(name)
-    if gap := next((number for number in range(len(names)) if number not in names), None):
+    gap = next((number for number in range(len(names)) if number not in names), None)
+    if gap is not None:
         what = f"{len(names)} labels have the numbers 0 to {len(names) - 1}, each once; none has {gap}"
         raise SpecError(f"{path}: {what}")
-    if names and 0 not in names:
-        raise SpecError(f"{path}: no label has the number 0; they count from 0")
 
 
 class _Pairs(list[tuple[str, Any]]):

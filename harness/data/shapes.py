@@ -162,19 +162,19 @@ class Labels:
 
     def name(self, raw: Any, what: str = "label") -> str:
         """The name of a raw value. Whole numbers may come as floats: a column that once had gaps is one of floats."""
-        if isinstance(raw, float) and raw.is_integer():
-            raw = int(raw)
-        if isinstance(raw, bool) or not isinstance(raw, str | int):
-            found = "nothing" if raw is None else f"{shown(raw)}, {kind(raw)}"
+        key = int(raw) if isinstance(raw, float) and raw.is_integer() else raw
+        if isinstance(key, bool) or not isinstance(key, str | int):
+            found = "nothing" if key is None else f"{shown(key)}, {kind(key)}"
             raise Unfit(f"has {what} {found}; {self._known(None)}")
-        if self.ambiguous and isinstance(raw, int):
+        if self.ambiguous and isinstance(key, int):
+            maps = f"{self._map(str)} or {self._map(lambda name: self.names.index(name))}"
             raise Unfit(
                 f"has {what} {shown(raw)}, a whole number, and the names in `labels` are numbers too but not those of their "
-                f"places: write which number is which name, {self._map(str)} or {self._map(lambda name: self.names.index(name))}"
+                f"places: write which number is which name, {maps}"
             )
-        if raw not in self.of:
-            raise Unfit(f"has {what} {shown(raw)}; {self._known(raw)}")
-        return self.of[raw]
+        if key not in self.of:
+            raise Unfit(f"has {what} {shown(raw)}; {self._known(key)}")
+        return self.of[key]
 
     def _known(self, raw: str | int | None) -> str:
         if self.named:
