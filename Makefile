@@ -1,11 +1,12 @@
 # make eval   the smoke suite, end to end, with its table     make test    what CI runs
+# make stress the long forms of those tests that have one: kills, publishers, fuzzed specs and rows, corruptions
 # make small  real data: make small DATA=folder-in-hub-layout  make lock    refresh requirements.lock
 # make board  render the leaderboard anew, with the pictures of the page that the docs show (needs Chromium)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: eval small test lint bench board lock clean
+.PHONY: eval small test stress lint bench board lock clean
 .DEFAULT_GOAL := eval
 
 # One environment, from the lock file. torch is locked by version, so each platform takes its own build.
@@ -23,6 +24,9 @@ small: $(VENV)/ready
 
 test: $(VENV)/ready lint
 	$(BIN)/python -m pytest
+
+stress: $(VENV)/ready
+	XSTILTS_STRESS=1 $(BIN)/python -m pytest $$(grep -lE 'from (tests\.)?stress import' tests/test_*.py)
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -36,6 +36,7 @@ from harness.engines.drive import refusals
 from harness.errors import MissingError, SpecError, StoreError
 from harness.hub import Lock, Where
 from harness.leaderboard import collect
+from harness.leaderboard.neutral import ABSOLUTE
 from harness.leaderboard.release import content_bytes, is_listed
 from harness.leaderboard.verify import differences
 from harness.plan import WEIGHTS, Plan, make_plan
@@ -50,9 +51,8 @@ SHOWN = 10  # differences, or names, in a message
 Part = Callable[[], bytes]  # a file of the bundle, read when its turn comes
 # Fields of specs that name tasks or a protocol, or map their names.
 NAMING = {"task", "tasks", "targets", "protocol", "variant_of", "task_caps", "cuts", "settings", "changes"}
-# Of the command in a sidecar: values of options that are paths. Anywhere in it: absolute paths.
+# Of the command in a sidecar: values of options that are paths. Anywhere in it: absolute paths, which older sidecars have.
 _OPTION = re.compile(r"(?<!\S)(--(?:data-root|encoder-root|tasks|store|board|lock)|-t)[ =].*?(?= -|$)")
-_PATH = re.compile(r"(?<![\w./~:-])~?(?:/[^\s/:;,'\"]+)+/?")
 
 
 class Release(NamedTuple):
@@ -264,7 +264,7 @@ def _no_paths(value: Any) -> Any:
         return {name: _no_paths(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_no_paths(one) for one in value]
-    return _PATH.sub("PATH", _OPTION.sub(r"\1 PATH", value)) if isinstance(value, str) else value
+    return ABSOLUTE.sub("PATH", _OPTION.sub(r"\1 PATH", value)) if isinstance(value, str) else value
 
 
 # The archive

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from harness.data.lock import DEFAULT
 from harness.spec.catalog import Catalog
+from harness.text import markdown
 
 SUMS = "SHA256SUMS"
 PACKAGES = "requirements.lock"
@@ -96,7 +97,7 @@ def page(
     rescore = RESCORE.format(name=name, data="." if made else "DATA", tasks=tasks, run=run)
     return README.format(
         name=name,
-        about=content["suite"]["about"],
+        about=markdown(content["suite"]["about"]),
         cells=len(content["cells"]),
         jobs=len(content["jobs"]),
         version=code.get("version") or "of unknown version",
@@ -129,15 +130,15 @@ def _read(lock: dict) -> Iterator[str]:
     for section in ("datasets", "encoders", "tasks"):
         for name, entry in sorted(lock[section].items()):
             commit = "own rows, not in this bundle" if section == "tasks" else entry["revision"] or "not known"
-            yield f"| {section} | {name} | {commit} | {len(entry['files'])} |"
+            yield f"| {section} | {markdown(name)} | {markdown(commit)} | {len(entry['files'])} |"
 
 
 def _environments(sidecar: dict) -> Iterator[str]:
     for facts in sidecar.get("environments", []):
-        yield "- " + ", ".join(f"{name} {value}" for name, value in sorted(facts.items()))
+        yield "- " + ", ".join(markdown(f"{name} {value}") for name, value in sorted(facts.items()))
 
 
 def _licences(content: dict, catalog: Catalog) -> Iterator[str]:
     for name in sorted({facts["task"] for facts in content["targets"].values()}):
         about = catalog.task(name).about
-        yield f"- {name}: {about.licence or 'none in its YAML file'}" + (f" ({about.url})" if about.url else "")
+        yield "- " + markdown(f"{name}: {about.licence or 'none in its YAML file'}" + (f" ({about.url})" if about.url else ""))

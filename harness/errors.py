@@ -8,9 +8,10 @@ Anything else that reaches the top is a bug of ours and keeps its traceback.
     2    bad input: a spec, a name, an option
     3    something is not here: data or weights, with the command that fetches them
     4    refused: the numbers would mislead (a leak, placeholder labels, a partial run)
-    74   the store or the disk cannot be read or written
+    74   the store, the disk or standard output cannot be read or written
     75   (job run) another live process works on that job; ask again later
     130  interrupted; the same command resumes
+    141  nobody reads what we print any more (`| head`), as a shell says of a program that SIGPIPE ended
 """
 
 

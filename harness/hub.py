@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,13 +48,17 @@ class Lock:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A part of a hub repository that is not on this machine. `complete(folder)` says whether a snapshot holds it."""
+    """A part of a hub repository that is not on this machine. `complete(folder)` says whether a snapshot holds it.
+
+    `patterns`: where its files usually lie. `named(folder)`: where they do, once a data set's card is in the folder.
+    """
 
     repo: str
     kind: str
     revision: str | None
     patterns: tuple[str, ...]
     complete: Callable[[Path], bool] = field(compare=False)
+    named: Callable[[Path], tuple[str, ...]] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -121,11 +126,18 @@ def cached(repo: str, kind: str, revision: str | None, patterns: list[str]) -> P
 
 
 def snapshot(
-    repo: str, kind: str, revision: str | None, patterns: list[str], where: Where, complete: Callable[[Path], bool]
+    repo: str,
+    kind: str,
+    revision: str | None,
+    patterns: list[str],
+    where: Where,
+    complete: Callable[[Path], bool],
+    named: Callable[[Path], tuple[str, ...]] | None = None,
 ) -> Path | None:
     """The folder of a hub snapshot that is `complete`, from the cache: at the pinned commit, else the locked one.
 
-    `kind` is "dataset" or "model". None when it is not there, noted in `where.wanted`; the caller says how to get it.
+    `kind` is "dataset" or "model"; the rest as in `Wanted`. None when it is not there, noted in `where.wanted`; the caller
+    says how to get it.
     """
     at = where.revision(SECTIONS[kind], repo, revision)
     folder = cached(repo, kind, at, patterns)
@@ -133,7 +145,7 @@ def snapshot(
         if kind == "model":  # asked for in one format after the other: any is enough
             where.wanted[:] = [wanted for wanted in where.wanted if (wanted.repo, wanted.kind) != (repo, kind)]
         return folder
-    wanted = Wanted(repo, kind, at, tuple(patterns), complete)
+    wanted = Wanted(repo, kind, at, tuple(patterns), complete, named)
     if wanted not in where.wanted:
         where.wanted.append(wanted)
     return None
@@ -171,7 +183,11 @@ def _fetch_repo(repo: str, kind: str, revision: str | None, group: list[Wanted],
             if folder and wanted.complete(folder):
                 return []
         return [f"{repo}: the hub has no weights there that can be read"]
-    patterns = list(dict.fromkeys(pattern for wanted in group for pattern in wanted.patterns))
+    # The card first, which is small: it says where the files of each config and split lie.
+    asked = any(wanted.named for wanted in group)
+    card = _download(repo, kind, revision, ["README.md"], lambda line: None) if asked else None
+    each = [wanted.named(card) if card and wanted.named else wanted.patterns for wanted in group]
+    patterns = list(dict.fromkeys(pattern for some in each for pattern in some))
     folder = _download(repo, kind, revision, patterns, say)
     lacking = [wanted for wanted in group if not (folder and wanted.complete(folder))]
     return [f"{repo}: the hub has no complete {wanted.patterns[0]} there; check config and split" for wanted in lacking]
@@ -197,7 +213,18 @@ def _download(repo: str, kind: str, revision: str | None, patterns: list[str], s
     cache.mkdir(parents=True, exist_ok=True)
     if size > (free := shutil.disk_usage(cache).free):
         raise OSError(errno.ENOSPC, f"{size:,} bytes are to come, {free:,} are free", str(cache))
-    return Path(snapshot_download(repo, repo_type=kind, revision=revision, allow_patterns=patterns))
+    return Path(snapshot_download(repo, repo_type=kind, revision=revision, allow_patterns=patterns, tqdm_class=_bars()))
+
+
+def _bars() -> type:
+    """The library's progress bars, which draw over themselves, past the filter of what commands print."""
+    from huggingface_hub.utils import tqdm
+
+    class Bars(tqdm):
+        def __init__(self, *args, **how):
+            super().__init__(*args, **{"file": getattr(sys.stderr, "painted", sys.stderr)} | how)
+
+    return Bars
 
 
 def _reason(error: BaseException, repo: str, kind: str, revision: str | None) -> str:

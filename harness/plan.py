@@ -17,19 +17,16 @@ from harness.data.locate import ENGLISH, Dataset, Locator, as_text
 from harness.encoder import FoundEncoder, find
 from harness.errors import MissingError, SpecError
 from harness.hub import Where
-from harness.metrics import METRIC_VERSIONS
+from harness.job import described
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES, MLMOptions
 from harness.spec.recipe import Recipe
 from harness.spec.suite import Arm, Suite
 from harness.spec.task import Task
-from harness.store import HashIndex, Store, key_of
+from harness.store import HashIndex, Store
 
-# Raised when the code of that job moves a result; a golden test fails when results move and these do not.
-JOB_VERSIONS = {"train": 3, "select": 1, "pvi": 1, "evaluate": 3, "overlap": 3}
 WEIGHTS = "model.safetensors"
 HEAD_OPTIONS = {"head", "outside"}  # options of a family that decide the shape of its head
-WORLD_SIZE = 1  # processes that share one training job
 FOLDS = 2  # a row's PVI is measured by the model that trained on the other fold
 
 
@@ -329,25 +326,11 @@ class _Planner:
         self, kind: str, name: str, spec: dict, data: dict, encoder: str | None, needs: list[Job], rank: tuple, missing: list
     ) -> Job:
         found = self.plan.encoders[encoder] if encoder else None
-        tasks = list(spec["tasks"].values()) if "tasks" in spec else [spec["task"]] if "task" in spec else []
-        identity = {
-            "kind": kind,
-            "version": JOB_VERSIONS[kind],
-            "family": [FAMILIES[task["family"]].version for task in tasks],
-            "metric": [METRIC_VERSIONS[task["metric"]] for task in tasks],
-            "world_size": WORLD_SIZE,
-            "spec": spec,
-            "data": _identities(data),
-            "encoder": found.identity if found else None,
-        }
-        key = key_of(identity)
-        needed = [job.key for job in needs]
-        body = {"key": key, "kind": kind, "name": name, "identity": identity, "spec": spec, "needs": needed, **data}
+        body = described(kind, name, spec, data, found.to_json() if found else None)
         if found:
-            body["encoder"] = found.to_json()
             missing = [found.missing, *missing]
         blocked = dict.fromkeys([*filter(None, missing), *(reason for job in needs for reason in job.blocked)])
-        return self.plan.jobs.setdefault(key, Job(key, kind, name, needed, body, rank, tuple(blocked)))
+        return self.plan.jobs.setdefault(body["key"], Job(body["key"], kind, name, body["needs"], body, rank, tuple(blocked)))
 
     def _note(self, job: Job | None, what: str, beside: Job | None = None) -> None:
         """Say what a missing thing blocks; an encoder's own lack is said once, and an arm's is not said of its targets."""
@@ -380,10 +363,3 @@ class _Planner:
     def _languages(self, task: Task) -> list[str]:
         cut = self.suite.cuts.get(task.task)
         return cut.languages if cut and cut.languages else task.languages
-
-
-def _identities(data: object) -> object:
-    """Job data without names and locations: what the rows are, not where they lie."""
-    if isinstance(data, dict):
-        return data["identity"] if "identity" in data else {name: _identities(value) for name, value in data.items()}
-    return [_identities(value) for value in data] if isinstance(data, list) else data

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import runner, scoring
-from harness.errors import HarnessError, MissingError, SpecError
+from harness.errors import HarnessError, MissingError, SpecError, StoreError
 from harness.hub import Where
 from harness.leaderboard.collect import suite_facts
-from harness.leaderboard.release import WITH_EVIDENCE, Board
+from harness.leaderboard.release import WITH_EVIDENCE, Board, NewerError
 from harness.leaderboard.study import Study
 from harness.leaderboard.upgrade import upgraded
 from harness.leaderboard.verify import verify
@@ -116,7 +116,14 @@ def _release(suite: str, means: Means) -> tuple[dict, str]:
     """
     paths = means.releases or means.board.list()
     for path in reversed(paths):
-        content = means.board.load(path)
+        try:
+            content = means.board.load(path)
+        except StoreError as error:
+            # Only what was not asked for, and is of another suite or a later version, can be done without.
+            if means.releases or not (isinstance(error, NewerError) or path.stem.split("-", 1)[1] != suite):
+                raise
+            means.say(f"passed over: {error}")
+            continue
         if content["suite"]["name"] == suite:
             if content["schema"] < WITH_EVIDENCE:
                 raise HarnessError(f"{path.stem} holds no evidence, so nothing in it can be computed again")

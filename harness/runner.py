@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import harness
 from harness.data.inspect import unfit_jobs
@@ -19,14 +20,14 @@ from harness.engines.drive import Outcome, check, drive
 from harness.engines.progress import Progress
 from harness.errors import HarnessError, MissingError, RefusedError
 from harness.hub import Where, fetch
-from harness.leaderboard import collect, release, render
-from harness.leaderboard.upgrade import upgraded
+from harness.leaderboard import collect, release
+from harness.leaderboard.board_files import outdated, write_board
+from harness.leaderboard.shelve import shelve
 from harness.plan import Job, Plan, make_plan
 from harness.spec.catalog import Catalog
 from harness.spec.changes import with_limit, with_user_tasks, without
-from harness.store import HashIndex, Store, atomic_write
+from harness.store import HashIndex, Store
 
-BOARD_FILES = ("README.md", "index.html")
 CODE = ("harness", "tasks", "encoders", "suites", "protocols")  # of a checkout, what a score can depend on
 
 
@@ -161,14 +162,30 @@ def _counts(by_language: dict[str, int]) -> str:
     return ", ".join(f"{language} {count}" for language, count in by_language.items())
 
 
-def publish(content: dict, plan: Plan, store: Store, board: Path, command: str) -> tuple[Path, bool]:
-    """Write the release and the board that shows it: (path, whether the content is new)."""
-    shelf = release.Board(board)
-    sidecar = release.sidecar(plan, store, command, code())
-    path, new = shelf.add(content, sidecar)
-    if new or not all((board / name).exists() for name in BOARD_FILES):  # `leaderboard build` renders the same anew
-        write_board(shelf)
-    return path, new
+class Published(NamedTuple):
+    """A release's file, whether its content is new, and of an old one the names of files beside it that were written again."""
+
+    path: Path
+    new: bool
+    repaired: list[str]
+
+
+def publish(content: dict, plan: Plan, store: Store, board: Path, command: str, say: Callable[[str], None]) -> Published:
+    """Write the release and the board that shows it. Killed in between, the same call does what is missing.
+
+    `say` hears of releases of the board that cannot be shown.
+    """
+    return put(content, release.sidecar(plan, store, command, code()), release.Board(board), say)
+
+
+def put(content: dict, sidecar: dict, shelf: release.Board, say: Callable[[str], None]) -> Published:
+    """`publish`, of a content and a sidecar that are made."""
+    path, new, repaired = shelve(shelf, content, sidecar)
+    old = outdated(shelf)
+    if repaired or old:  # `leaderboard build` renders the same anew
+        write_board(shelf, say)
+    lost = [release.beside(path).name] if repaired else []
+    return Published(path, new, [] if new else lost + old)
 
 
 def code() -> dict:
@@ -187,17 +204,6 @@ def code() -> dict:
         return told | {"commit": git("rev-parse", "HEAD"), "changed": bool(files)}
     except (OSError, subprocess.CalledProcessError):  # no git here, or a checkout of somebody else's: it says nothing
         return told
-
-
-def write_board(shelf: release.Board) -> None:
-    """Render README.md and the page index.html from the releases."""
-    from harness.leaderboard.page import render as render_page
-
-    found = [(path, upgraded(shelf.load(path))) for path in shelf.list()]
-    readme = render.readme([(path, shelf.title(path), content) for path, content in found])
-    page = render_page([(path.stem, content) for path, content in found])
-    for name, text in zip(BOARD_FILES, (readme, page), strict=True):
-        atomic_write(shelf.folder / name, text.encode())
 
 
 def _refuse_odd(cell: dict, waived: list[str]) -> None:

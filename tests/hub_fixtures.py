@@ -99,7 +99,7 @@ def question_answering() -> Iterator[Table]:
 
 
 def inference() -> Iterator[Table]:
-    """GLUE's MNLI and QQP, SNLI, ANLI and the translated MNLI, from the cards of these repositories."""
+    """GLUE's MNLI, QQP, CoLA and SST-2, SNLI, ANLI and the translated MNLI, from the cards of these repositories."""
     # nyu-mll/glue: mnli/train-*, mnli/validation_matched-*, ...; idx int32
     for split in ("train", "validation_matched", "validation_mismatched"):
         rows = [(*pair, i) for i, pair in enumerate(three_pairs(f"mnli {split}"))]
@@ -108,6 +108,9 @@ def inference() -> Iterator[Table]:
     for split in ("train", "validation"):
         rows = [("How far is Ulm?", "What is the way to Ulm?", 1, 0), ("How far is Ulm?", "How old is Ulm?", 0, 1)]
         yield f"nyu-mll/glue/qqp/{split}-00000-of-00001.parquet", asked, rows
+        for config in ("cola", "sst2"):
+            rows = [(f"The {config} {split} sings.", 1, 0), (f"Sings {config} {split} the.", 0, 1)]
+            yield f"nyu-mll/glue/{config}/{split}-00000-of-00001.parquet", {"sentence": TEXT, "label": LABEL, "idx": NUMBER}, rows
     # stanfordnlp/snli: plain_text/train-*; -1 where no label was agreed on
     for split in ("train", "validation", "test"):
         first, *others = three_pairs(f"snli {split}")

@@ -135,6 +135,13 @@ def test_the_hubs_numbers_become_the_right_names(hub, index, task):
     assert CATALOG.task(task).label_names == ["contradiction", "entailment", "neutral"]
 
 
+@pytest.mark.parametrize(("task", "names"), [("cola", ["acceptable", "unacceptable"]), ("sst2", ["positive", "negative"])])
+def test_single_sentences_of_glue(hub, index, task, names):
+    """The cards: 1 is acceptable, 1 is positive."""
+    for split in ("train", "dev"):
+        assert [row["label"] for row in load(hub, index, task, split)] == names
+
+
 def test_mnli_selects_on_its_matched_dev_set(hub, index):
     assert {row["text"].split(":")[0] for row in load(hub, index, "mnli", "dev")} == {"mnli validation_matched"}
 

@@ -1,12 +1,15 @@
 """What a user gets: a new task from a folder, the same bytes however many workers, and no number that misleads."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import ROOT, Rig, boxes, copied, moods, releases, sentences, write_jsonl
 from hub_fixtures import write_hub
+
+from harness.leaderboard.neutral import neutral
 
 PLANETS = """
 task: planets
@@ -131,6 +134,20 @@ def test_a_release_holds_no_time_no_path_no_environment(undisturbed, rig):
     if environment["device"] == "cpu":
         assert environment["processor"].endswith(torch.backends.cpu.get_cpu_capability())
     assert not sidecar["mixed_environments"]
+    assert neutral(sidecar) == sidecar and socket.gethostname() not in json.dumps(sidecar)
+    assert sidecar["command"].startswith("xstilts-harness eval --suite tiny --tasks specs --encoder-root encoders --workers 2")
+
+
+def test_the_same_command_repairs_what_a_release_has_lost(undisturbed, rig, tmp_path):
+    board = copied(undisturbed, tmp_path) / "leaderboard"
+    before = {path.name: path.read_bytes() for path in board.rglob("*.*")}
+    (board / "releases" / "0001-tiny.env.json").unlink()
+    (board / "index.html").unlink()
+    done = rig.run(rig.eval("tiny"), tmp_path)
+    assert done.returncode == 0 and not done.jobs, done.stderr
+    assert "the same content as before, written again: 0001-tiny.env.json, index.html" in done.stderr
+    assert {path.name: path.read_bytes() for path in board.rglob("*.*")} == before
+    assert "the same content as before, nothing written" in rig.run(rig.eval("tiny"), tmp_path).stderr
 
 
 def test_the_papers_whole_suite_gives_a_release_that_verifies(rig, tmp_path):

@@ -16,6 +16,7 @@ from harness.data import rows as data_rows
 from harness.data.batching import epoch_batches, feature_length, micro_batches, stream_seed
 from harness.encoder import LoadedEncoder
 from harness.families import TRAINED, build
+from harness.job import described
 from harness.jobs import train
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
 from harness.jobs.part import Part
@@ -142,8 +143,7 @@ def make_job(tmp: Path, folder: Path, family: str, rows: int = 22, **recipe) -> 
     data = {phase: {"toy": rows} for phase, rows in sets.items()}
     files = {"model.safetensors": file_sha256(folder / "model.safetensors")}
     found = {"name": "tiny", "folder": str(folder), "identity": {"files": files, "max_length": 64}, "declared": {}}
-    job = {"kind": "train", "name": f"train toy {family}", "spec": spec, "needs": [], "encoder": found, **data}
-    return {"key": key_of({"spec": spec, "rows": rows}), **job}
+    return described("train", f"train toy {family}", spec, data, found)
 
 
 def context(tmp: Path, job: dict, stop_before: int | None = None, warm: dict | None = None, **kept) -> Context:
@@ -634,6 +634,7 @@ def test_training_rows_without_any_answer_are_an_error(tmp, folder, warm):
     for row in rows:
         row["answers"]["text"] = ["not in there"]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    job["train"]["toy"]["identity"]["parts"][0]["sha256"] = [file_sha256(path)]
     with pytest.raises(JobError, match="none of 22 rows of toy can be used"):
         train.run(context(tmp, job, warm=warm))
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.metrics import METRICS
+from harness.metrics import METRICS, main_from_totals, resampled
 from harness.metrics.scored import numbered
 
 quick = settings(max_examples=60, deadline=None)
@@ -44,6 +44,8 @@ def masked(draw):
 PAIRS = {
     "accuracy": st.tuples(labels, labels),
     "accuracy_f1": st.tuples(st.sampled_from("01"), st.sampled_from("01")),
+    "macro_f1": st.tuples(labels, labels),
+    "matthews": st.tuples(labels, labels),
     "span_f1": sentence(),
     "token_accuracy": sentence(),
     "squad": question(),
@@ -75,7 +77,8 @@ def score(name, pairs, language="en"):
 def test_everything_is_within_bounds(name, data):
     scored = score(name, data.draw(data_sets(name)))
     numbers = [*scored.metrics.values(), scored.main, scored.null, scored.stderr]
-    assert all(math.isfinite(x) and 0 <= x <= 100 for x in numbers)
+    least = -100 if name == "matthews" else 0
+    assert all(math.isfinite(x) and least <= x <= 100 for x in numbers)
     assert -100 <= scored.above_null <= 100
 
 
@@ -106,6 +109,8 @@ def test_the_gold_itself_scores_100(name, data):
         golds = [*golds, ["NOUN"]]  # without a span F1 is 0, as in the official scorer
     if name == "accuracy_f1":
         golds = [*golds, "1"]  # without a positive row F1 is 0
+    if name == "matthews":
+        golds = [*golds, "another"]  # of one class it is 0
     if name in ("squad", "mlqa"):
         golds = [{**gold, "answers": [*gold["answers"], "Nile"]} for gold in golds]  # an answer that is not only articles
         assert METRICS[name](golds, ["Nile"] * len(golds), "en").main == 100
@@ -146,6 +151,10 @@ def test_the_examples_carry_the_score(name, data):
     elif name == "retrieval_accuracy":
         right = [a == b for a, b in zip(scored.examples["gold"], scored.examples["predicted"], strict=True)]
         assert scored.main == pytest.approx(100 * sum(right) / n)
+    elif name in ("macro_f1", "matthews"):
+        columns = resampled(name, scored.examples)
+        totals = {key: math.fsum(values) for key, values in columns.items()} | {"n": n}
+        assert main_from_totals(name)(totals) == pytest.approx(scored.main)
     elif name == "accuracy":
         assert scored.main == pytest.approx(100 * total["correct"] / n)
     else:

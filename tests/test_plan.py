@@ -12,19 +12,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_loop import dataset, make_encoder, make_job, task_part
 
-from harness import plan as plan_room
+from harness import job as job_room
 from harness.errors import SpecError
 from harness.hub import Where
+from harness.job import JOB_VERSIONS, described
 from harness.jobs.run import run_job
 from harness.metrics import METRIC_VERSIONS
-from harness.plan import JOB_VERSIONS, Plan, make_plan, refused_leaks
+from harness.plan import Plan, make_plan, refused_leaks
 from harness.spec.catalog import Catalog
 from harness.spec.changes import with_limit, with_user_tasks
 from harness.spec.family import FAMILIES
 from harness.spec.recipe import Recipe
 from harness.spec.suite import Caps
 from harness.spec.task import Task
-from harness.store import HashIndex, Store, canonical_json, key_of
+from harness.store import HashIndex, Store, canonical_json, file_sha256, key_of
 
 GOLDEN = Path(__file__).parent / "golden"
 REWRITE = os.environ.get("XSTILTS_GOLDEN") == "1"  # write the golden files anew
@@ -403,19 +404,19 @@ def test_encoder_fields(world, field, value, kinds):
 
 def test_versions_of_code_are_in_keys(world, monkeypatch):
     before = world.plan()
-    monkeypatch.setitem(plan_room.JOB_VERSIONS, "train", JOB_VERSIONS["train"] + 1)
+    monkeypatch.setitem(job_room.JOB_VERSIONS, "train", JOB_VERSIONS["train"] + 1)
     after = world.plan()
     assert {job.kind for job in after.jobs.values() if job.key in before.jobs} == {"overlap", "evaluate"}
     assert {job.name for job in after.jobs.values() if job.key in before.jobs and job.kind == "evaluate"} == {
         "evaluate toyenc pairs arm none"
     }
     monkeypatch.undo()
-    monkeypatch.setitem(plan_room.METRIC_VERSIONS, "span_f1", METRIC_VERSIONS["span_f1"] + 1)
+    monkeypatch.setitem(job_room.METRIC_VERSIONS, "span_f1", METRIC_VERSIONS["span_f1"] + 1)
     gone = [before.jobs[key].name for key in set(before.jobs) - set(world.plan().jobs)]
     assert gone
     assert all("words" in name for name in gone)
     monkeypatch.undo()
-    monkeypatch.setitem(plan_room.FAMILIES, "tagging", FAMILIES["tagging"]._replace(version=99))
+    monkeypatch.setitem(job_room.FAMILIES, "tagging", FAMILIES["tagging"]._replace(version=99))
     gone = [before.jobs[key].name for key in set(before.jobs) - set(world.plan().jobs)]
     assert gone
     assert all("words" in name for name in gone)
@@ -606,32 +607,34 @@ def translations(tmp: Path, name: str, family: str, seed: int) -> dict:
         heaps["gold"] = [f"fr-{i}\ten-{i}" for i in range(0, len(pairs), 2)]
         for part, lines in heaps.items():
             (tmp / f"{name}.{part}").write_text("\n".join(lines) + "\n")
-        test["location"] = [{"files": [str(tmp / f"{name}.{part}") for part in heaps]}]
+        files = [tmp / f"{name}.{part}" for part in heaps]
+        test["location"] = [{"files": list(map(str, files))}]
     else:
         rows = [json.dumps({"source": source, "target": target}) + "\n" for source, target in pairs]
-        (tmp / f"{name}.jsonl").write_text("".join(rows))
+        files = [tmp / f"{name}.jsonl"]
+        files[0].write_text("".join(rows))
+    test["identity"]["parts"][0]["sha256"] = list(map(file_sha256, files))
     return test
 
 
 def results_of(tmp: Path, folder: Path, family: str) -> dict:
     """Five updates and an evaluation of a tiny random encoder: losses, scores and predictions."""
     store, tmp = Store(tmp / "store"), tmp
-    evaluate = {"kind": "evaluate", "name": f"evaluate {family}", "needs": []}
     if FAMILIES[family].trained:
         train = make_job(tmp, folder, family, rows=40, max_updates=5, warmup=0.2, weight_decay=0.01, learning_rate=2e-3)
         run(store, train)
         log = [json.loads(line) for line in store.path(train["key"], "metrics.jsonl").read_text().splitlines()]
-        evaluate |= {"spec": {"task": task_part(family), "model": train["key"]}, "encoder": train["encoder"]}
-        evaluate["tests"] = {"en": dataset(tmp / "test.jsonl", family, 60, seed=3)}
+        spec = {"task": task_part(family), "model": train["key"]}
+        data = {"tests": {"en": dataset(tmp / "test.jsonl", family, 60, seed=3)}}
     else:
         log, train = [], make_job(tmp, folder, "classification")
         options = FAMILIES[family].options(pooling="mean", layer=-1).model_dump()
         part = {"family": family, "labels": [], "max_length": 32, "options": options, "metric": METRIC[family]}
-        evaluate |= {"spec": {"task": part, "model": None}, "encoder": train["encoder"]}
-        evaluate["tests"] = {"en": translations(tmp, "test", family, seed=1)}
+        spec = {"task": part, "model": None}
+        data = {"tests": {"en": translations(tmp, "test", family, seed=1)}}
         if FAMILIES[family].tuned:
-            evaluate["devs"] = {"en": translations(tmp, "dev", family, seed=2)}
-    evaluate["key"] = key_of({"golden": family})
+            data["devs"] = {"en": translations(tmp, "dev", family, seed=2)}
+    evaluate = described("evaluate", f"evaluate {family}", spec, data, train["encoder"])
     run(store, evaluate)
     scores = store.read_json(evaluate["key"], "scores.json")["en"]
     predictions = store.path(evaluate["key"], "predictions/en.jsonl").read_text().splitlines()

@@ -20,7 +20,7 @@ from harness.data import rows as data_rows
 from harness.data.inspect import Reader, look, placeholder
 from harness.data.labels import read_labels
 from harness.data.overlap import fingerprints_of
-from harness.data.shapes import Labels, Odd, Unfit, odd, shown, too_many
+from harness.data.shapes import Labels, Odd, Raw, Shape, Unfit, odd, shown, too_many
 from harness.errors import HarnessError, SpecError
 from harness.estimate import _characters
 from harness.jobs.evaluate import score_language
@@ -33,7 +33,6 @@ NAN = float("nan")
 NO_TEXT = {
     "a number": 5,
     "a fraction": 0.5,
-    "NaN": NAN,
     "true": True,
     "a list": ["Fine", "day"],
     "no list": [],
@@ -95,7 +94,7 @@ REFUSED = [
     *(pytest.param(family, dict.fromkeys(GOOD[family], None), "has nothing in column") for family in GOOD),
     *(
         ("classification", {"label": value}, re.escape(f"has label {shown(value)}"))
-        for value in (2, -1, True, False, "No", "0", "no ", "", 0.5, NAN, 1e300, 10**30, [0], {"no": 0}, "\ud800")
+        for value in (2, -1, True, False, "No", "0", "no ", "", 0.5, 1e300, 10**30, [0], {"no": 0}, "\ud800")
     ),
     ("multiple_choice", {"choices": ["big"]}, "has 1 choices, but its task has 2 labels"),
     ("multiple_choice", {"choices": []}, "has 0 choices"),
@@ -108,7 +107,6 @@ REFUSED = [
     ("multiple_choice", {"label": 2}, "has label 2"),
     ("tagging", {"tokens": ["We", None, "x"]}, "has nothing as token 1"),
     ("tagging", {"tokens": ["We", 5, "x"]}, "has 5, a whole number, as token 1"),
-    ("tagging", {"tokens": ["We", NAN, "x"]}, "has nan, not a number, as token 1"),
     ("tagging", {"tokens": ["We", "\udc00", "x"]}, r"U\+DC00, half of a character, .* as token 1"),
     ("tagging", {"tokens": [], "tags": []}, "has no tokens"),
     ("tagging", {"tokens": ["We"]}, "has 1 tokens but 3 tags"),
@@ -135,13 +133,9 @@ REFUSED = [
     ("span_qa", answers(["Bob"], [None]), "has nothing as the start of answer 0"),
     ("span_qa", answers(["Bob"], ["8"]), "has '8', text, as the start of answer 0"),
     ("span_qa", answers(["Bob"], [8.5]), "has 8.5, a number, as the start"),
-    ("span_qa", answers(["Bob"], [NAN]), "has nan, not a number, as the start"),
     ("span_qa", answers(["Bob"], [True]), "has True, true or false, as the start"),
     ("span_qa", answers([], []), "has no answer, which its metric cannot score"),
-    *(
-        ("classification", {"id": value}, re.escape(f"the id {shown(value)}"))
-        for value in (True, NAN, float("inf"), ["a"], {"a": 1})
-    ),
+    *(("classification", {"id": value}, re.escape(f"the id {shown(value)}")) for value in (True, ["a"], {"a": 1})),
     ("classification", {"id": "\ud800"}, r"U\+D800"),
     ("classification", {"id": None}, "has nothing in column 'id'"),
 ]
@@ -221,6 +215,28 @@ def use(family: str, rows: list[dict]) -> None:
     task = {"family": family, "metric": METRIC[family]}
     facts, _ = score_language(task, rows, predictions, "en", {"truncated": 0, "unknown": 0.0})
     assert facts["n"] == len(rows)
+
+
+NO_NUMBER = [
+    ("classification", {"text": NAN}, "has nan, not a number, in column 'text'"),
+    ("classification", {"label": NAN}, "has label nan, not a number"),
+    ("classification", {"label": float("inf")}, "has label inf, a number"),
+    ("classification", {"id": NAN}, "the id nan, not a number"),
+    ("classification", {"id": -float("inf")}, "the id -inf, a number"),
+    ("tagging", {"tokens": ["We", NAN, "x"]}, "has nan, not a number, as token 1"),
+    ("tagging", {"tags": ["no", NAN, "no"]}, "has tag nan, not a number"),
+    ("span_qa", answers(["Bob"], [NAN]), "has nan, not a number, as the start"),
+    ("multiple_choice", {"choices": [NAN, "b"]}, "has nan, not a number, as choice 0"),
+]
+
+
+@pytest.mark.parametrize(("family", "planted", "why"), NO_NUMBER)
+def test_nan_is_no_text_no_label_and_no_place(family, planted, why):
+    """JSON has no NaN, parquet has."""
+    row = {**GOOD[family], **planted}
+    identity = {"family": family, "columns": {name: name for name in row}, "labels": ["no", "yes"]}
+    with pytest.raises(SpecError, match=re.escape(f"x.parquet: row 7 {why}" if why.startswith("has") else why)):
+        Shape(identity, "toy test en")(0, Raw("x.parquet", 7, row))
 
 
 # Types that only a parquet file has
@@ -362,7 +378,6 @@ about: {title: t}
         ("[true, false]", "10:10: expected text, got true; put it in quotes"),
         ("[0, 1]", "10:10: expected text, got 0; put it in quotes"),
         ('[a, ""]', "10:9: '' is no name of a label"),
-        ('["a\\u0007", b]', r"10:9: 'a\x07' is no name of a label"),
         ("{a: 0, a: 1}", "10:16: key 'a' is here a second time"),
     ],
 )
@@ -390,13 +405,13 @@ def test_labels_and_a_file_of_labels_are_one_too_many(tmp_path):
         ("l.txt", b"yes\nno\nyes\n", "l.txt:3:1: label 'yes' is here a second time, the first is in line 1"),
         ("l.txt", b"yes\nn\x07o\n", r"l.txt:2:1: 'n\x07o' has characters that cannot be seen"),
         ("l.txt", b" \n\n", "no labels"),
-        ("l.txt", b"caf\xe9\n", "byte 3 is not UTF-8"),
+        ("l.txt", b"caf\xe9\n", "l.txt:1:4: not UTF-8 text (byte 0xe9)"),
         ("l.json", b"{}", "no labels"),
         ("l.json", b"[1, 2]", "no JSON map from label to number"),
         ("l.json", b'["a"]', "no JSON map from label to number"),
         ("l.json", b'{"a": ', "no JSON map from label to number"),
         ("l.json", b"[" * 100_000, "no JSON map from label to number"),
-        ("l.json", b'{"a": 0, "a": 1}', "label 'a' is here twice"),
+        ("l.json", b'{"a": 0, "a": 1}', "no JSON map from label to number: the key 'a' stands twice in one object"),
         ("l.json", b'{"a": 0, "b": 0}', "labels 'a' and 'b' have one number, 0"),
         ("l.json", b'{"a": 1, "b": 2}', "none has 0"),
         ("l.json", b'{"a": 0, "b": 2}', "none has 1"),

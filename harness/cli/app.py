@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.errors import HarnessError, RefusedError
+from harness import streams
+from harness.errors import HarnessError, RefusedError, StoreError
+from harness.text import line, short
 
 app = typer.Typer(
     help="Does English intermediate-task training help zero-shot cross-lingual transfer? Trains, evaluates, keeps a leaderboard.",
@@ -38,6 +40,10 @@ def options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """Does English intermediate-task training help zero-shot cross-lingual transfer? Trains, evaluates, keeps a leaderboard."""
+    try:
+        Path.cwd()
+    except OSError as error:  # every relative path, ./tasks and ./store among them, would mean nothing
+        raise StoreError(f"the working directory cannot be read ({error.strerror}); go to one that exists") from None
 
 
 def names_of(kind: str):
@@ -81,17 +87,16 @@ Without = Annotated[
 Limit = Annotated[int | None, typer.Option("--limit", "-L", min=1, help="At most N test rows: partial, no release.")]
 
 
-def catalog_of(user: list[Path]):
+def catalog_of(user: list[Path], all_sound: bool = True):
     from harness.spec.catalog import Catalog
 
     here = Path("tasks")
-    return Catalog.load(([here] if here.is_dir() else []) + user)
+    return Catalog.load(([here] if here.is_dir() else []) + user, all_sound)
 
 
 def console():
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else max(160, int(os.environ.get("COLUMNS", 0))))
+    columns = int(os.environ.get("COLUMNS", 0))  # a number, or `streams` has taken it out
+    return streams.console(sys.stdout, None if sys.stdout.isatty() else max(160, columns))
 
 
 def say(text: str) -> None:
@@ -107,16 +112,22 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
         return
     from tabulate import tabulate
 
-    print(tabulate(rows, headers="keys", tablefmt="plain", disable_numparse=True))
+    shown = [{name: line(value) for name, value in row.items()} for row in rows]
+    print(tabulate(shown, headers="keys", tablefmt="plain", disable_numparse=True))
 
 
 def main() -> None:
     """The console script: turns errors a user can act on into one clear message and their exit code."""
+    with streams.terminal():
+        _main()
+
+
+def _main() -> None:
     try:
         app()
     except HarnessError as error:
         prefix = "refused: " if isinstance(error, RefusedError) else ""
-        say(f"{prefix}{error}")
+        say(short(f"{prefix}{error}"))
         sys.exit(error.exit_code)
     except SystemExit as end:  # the parser turns Ctrl-C into an exit of its own
         if end.code == 130:

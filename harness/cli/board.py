@@ -46,8 +46,7 @@ def leaderboard_show(
     from harness.leaderboard.upgrade import upgraded
 
     shelf = Board(board)
-    path = shelf.find(release)
-    content = shelf.load(path)
+    path, content = shelf.open(release, say)
     if as_json:
         print(json.dumps(content, indent=1, ensure_ascii=False))
     else:
@@ -56,14 +55,21 @@ def leaderboard_show(
 
 @leaderboard_app.command("build")
 def leaderboard_build(board: BoardDir = Path("leaderboard")) -> None:
-    """Render README.md and the page index.html from the releases."""
-    from harness.leaderboard.release import Board
-    from harness.runner import write_board
+    """Render README.md and the page index.html from the releases.
 
-    write_board(Board(board))
-    for name in ("README.md", "index.html"):
-        if (board / name).exists():
-            print(board / name)
+    One that was changed since it was released, or is none, is left out: exit code 1. So is one of a later version: exit code 0.
+    """
+    from harness.leaderboard.board_files import BOARD_FILES, write_board
+    from harness.leaderboard.release import Board
+
+    shelf = Board(board)
+    if not shelf.folder.is_dir():
+        shelf.find(None)  # says that there is none, and what makes one
+    damaged = write_board(shelf, say)
+    for name in BOARD_FILES:
+        print(board / name)
+    if damaged:
+        raise typer.Exit(1)
 
 
 @leaderboard_app.command("diff")
@@ -78,8 +84,8 @@ def leaderboard_diff(
     from harness.leaderboard.release import Board
 
     shelf = Board(board)
-    a, b = shelf.find(before), shelf.find(after)
-    found = diff(shelf.load(a), shelf.load(b), shelf.sidecar(a), shelf.sidecar(b))
+    (a, old), (b, new) = shelf.open(before, say), shelf.open(after, say)
+    found = diff(old, new, shelf.sidecar(a), shelf.sidecar(b))
     if as_json:
         print(json.dumps({"before": a.stem, "after": b.stem, **found}, indent=1, ensure_ascii=False))
     else:
@@ -109,9 +115,9 @@ def leaderboard_compare(
     from harness.leaderboard.release import Board
 
     shelf, points = Board(board), POINTS if tolerance is None else tolerance
-    a, b = shelf.find(before), shelf.find(after)
+    (a, old), (b, new) = shelf.open(before, say), shelf.open(after, say)
     same = a.read_bytes() == b.read_bytes()
-    found = None if same else compare(shelf.load(a), shelf.load(b), points)
+    found = None if same else compare(old, new, points)
     unlike = hardware(shelf.sidecar(a), shelf.sidecar(b)) if found else None
     if as_json:
         rest = {} if found is None else found._asdict()
@@ -147,16 +153,17 @@ def leaderboard_verify(
     Fails (exit code 1) on any number, language, split or seed that is not what the rest of the release says, whatever hashes
     stand beside it. --data needs the data, the store that holds the predictions, and torch.
     """
-    from harness.leaderboard.release import Board
-    from harness.leaderboard.verify import verify
+    from harness.leaderboard.release import Board, parsed
+    from harness.leaderboard.verify import summary, verify
 
     shelf, report = Board(board), []
     paths = [shelf.find(name) for name in releases] if releases and not everything else shelf.list()
     if not paths:
         shelf.find(None)  # says that there is none, and what makes one
     for path in paths:
-        problems = verify(path.read_bytes(), shelf.sidecar(path))
-        checked = _checked(path, problems)
+        read, problems = _read(path)
+        problems = problems or verify(read, shelf.sidecar(path))
+        checked = "not to be trusted as it stands" if problems else summary(parsed(read))
         if data and not problems:
             again, more, missing = _recheck(shelf.load(path), data, store, encoder_root, tasks, lock)
             checked, problems = f"{checked}; {again}", more + missing
@@ -172,10 +179,15 @@ def leaderboard_verify(
         raise typer.Exit(1)
 
 
-def _checked(path: Path, problems: list) -> str:
-    from harness.leaderboard.verify import summary
+def _read(path: Path) -> tuple[bytes, list]:
+    """A release's bytes, or why there are none, as a problem."""
+    from harness.leaderboard.complete import Problem
+    from harness.leaderboard.release import plain_bytes
 
-    return summary(json.loads(path.read_bytes())) if not problems else "not to be trusted as it stands"
+    try:
+        return plain_bytes(path), []
+    except OSError as error:
+        return b"", [Problem("the file", f"nothing that can be read ({error.strerror or error})", "a release")]
 
 
 def _recheck(content: dict, data: Path, store: Path, encoder_root: Path | None, tasks: list[Path] | None, lock: Path | None):
@@ -212,8 +224,8 @@ def leaderboard_export(
     from harness.leaderboard.release import Board
 
     shelf = Board(board)
-    path = shelf.find(release)
-    written, left_out = export(shelf.load(path), path.stem, form.value, out, catalog_of(tasks or []))
+    path, content = shelf.open(release, say)
+    written, left_out = export(content, path.stem, form.value, out, catalog_of(tasks or []))
     for why in left_out:
         say(f"left out: {why}")
     if as_json:
@@ -250,8 +262,8 @@ def bundle_release(
     from harness.store import Store
 
     shelf = Board(board)
-    path = shelf.find(release)
-    chosen = bundle.opened(path, shelf.load(path), shelf.sidecar(path))
+    path, content = shelf.open(release, say)
+    chosen = bundle.opened(path, content, shelf.sidecar(path))
     where = Where(data_root, encoder_root, True, read_lock(lock))
     opened = None if without_predictions else Store(store, writable=False)
     folder = f"{chosen.name}-bundle"

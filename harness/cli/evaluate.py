@@ -52,6 +52,7 @@ def evaluate(
     from harness import runner
     from harness.data.lock import read_lock
     from harness.hub import Where
+    from harness.leaderboard.neutral import command
     from harness.leaderboard.release import Board
     from harness.leaderboard.render import print_release
     from harness.store import Store
@@ -70,9 +71,10 @@ def evaluate(
     content = runner.content_of(plan, catalog, opened, outcome)
     path, news, title = None, "", f"PARTIAL: at most {limit} test rows, no release"
     if not limit:
-        path, new = runner.publish(content, plan, opened, board, "xstilts-harness " + " ".join(sys.argv[1:]))
-        title = Board(board).title(path)
-        news = "new" if new else "the same content as before, nothing written"
+        done = runner.publish(content, plan, opened, board, command(sys.argv[1:]), say)
+        path, title = done.path, Board(board).title(done.path)
+        what = f"written again: {', '.join(done.repaired)}" if done.repaired else "nothing written"
+        news = "new" if done.new else f"the same content as before, {what}"
     if as_json:
         print(json.dumps({"release": str(path) if path else None, "content": content}, indent=1))
     else:
@@ -147,8 +149,8 @@ def _print_plan(plan, store, as_json: bool) -> None:
         table.add_row(kind, *counts, f"{row['tokens']:,}{unknown}", f"{row['seconds'] / 3600:.2f}{unknown}")
     out = console()
     out.print(table)
-    out.print(graph.sharing_line(plan), highlight=False)
-    out.print(f"estimate: {summary['basis']}", highlight=False)
+    out.print(graph.sharing_line(plan), markup=False, highlight=False)
+    out.print(f"estimate: {summary['basis']}", markup=False, highlight=False)
     for line in graph.blocked_lines(plan):
         out.print(line, style="red", markup=False, highlight=False)
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +19,9 @@ from harness.cli.app import (
     catalog_of,
     names_of,
     print_rows,
+    say,
 )
+from harness.text import HIDDEN, short
 
 
 @app.command("list")
@@ -35,7 +37,11 @@ def list_specs(
 
     rows = [] if what == "releases" else listing(what, catalog_of(tasks or []))
     if what in ("releases", "all"):
-        rows += [{"kind": "release", "name": path.stem, "what": str(path), "from": ""} for path in Board(board).list()]
+        for one in Board(board).read_all():
+            if one.error:
+                say(f"left out: {one.error}")
+            else:
+                rows.append({"kind": "release", "name": one.path.stem, "what": str(one.path), "from": ""})
     print_rows(rows, as_json)
 
 
@@ -55,16 +61,28 @@ def show(
     from harness.hub import Where
     from harness.spec.describe import described
 
-    catalog = catalog_of(tasks or [])
+    catalog = catalog_of(tasks or [], all_sound=False)
     spec = described(name, catalog)
+    for line in catalog.broken:
+        say(f"beside it: {line}")
     if samples:
         spec["samples"] = samples_of(catalog, catalog.task(name), samples, Where(data_root, None, offline, read_lock(lock)))
     if as_json:
         print(json.dumps(spec, indent=1, ensure_ascii=False))
         return
+    print(as_yaml(spec), end="")
+
+
+def as_yaml(data: dict[str, Any]) -> str:
+    """The data as YAML; text with hidden characters in quotes, where the escapes that show them mean these characters."""
     import yaml
 
-    print(yaml.safe_dump(spec, sort_keys=False, allow_unicode=True, width=110), end="")
+    class Dumper(yaml.SafeDumper):
+        def represent_str(self, text: str):
+            return self.represent_scalar("tag:yaml.org,2002:str", text, style='"' if HIDDEN.search(text) else None)
+
+    Dumper.add_representer(str, Dumper.represent_str)
+    return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 @app.command("validate")
@@ -87,7 +105,7 @@ def validate(
     wanted = [name for kind, name in sorted(catalog.user) if kind == "task"] if paths else sorted(catalog.tasks)
     worst = 0
     for line in check_data(catalog, wanted, Where(data_root, None, offline, read_lock(lock))):
-        print(line.text, flush=True)
+        print(short(line.text), flush=True)
         worst = max(worst, line.exit_code)
     if worst:
         raise typer.Exit(worst)

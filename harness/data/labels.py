@@ -4,13 +4,13 @@ The order is that of the head's outputs, and a whole number in the data is a pla
 that can be read in two orders, or that has a name twice, is refused.
 """
 
-import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from harness.data.shapes import shown
+from harness.data.text import parse_json, read_lines, read_text
 from harness.errors import SpecError
+from harness.spec.formats import PACKED
 
 
 def read_labels(path: Path) -> list[str]:
@@ -18,18 +18,17 @@ def read_labels(path: Path) -> list[str]:
 
     raises  SpecError: the file, the line or the name, and what is wrong there
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # a byte-order mark is no part of the first name
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
-    names = _numbered(path, text) if path.suffix == ".json" else _lines(path, text)
+    numbered = path.name.removesuffix(PACKED).endswith(".json")
+    names = _numbered(path, read_text(path)) if numbered else _lines(path, read_lines(path))
     if not names:
         raise SpecError(f"{path}: no labels; write one name a line")
     return names
 
 
-def _lines(path: Path, text: str) -> list[str]:
-    lines = [line.strip() for line in text.rstrip().split("\n")] if text.strip() else []
+def _lines(path: Path, lines: list[str]) -> list[str]:
+    lines = [line.strip() for line in lines]
+    while lines and not lines[-1]:  # the end of a file is no label
+        lines.pop()
     first: dict[str, int] = {}
     for number, name in enumerate(lines, 1):
         at = f"{path}:{number}:1"
@@ -46,13 +45,13 @@ def _lines(path: Path, text: str) -> list[str]:
 def _numbered(path: Path, text: str) -> list[str]:
     """The names of a JSON map by their numbers, which must be all from 0 on."""
     try:
-        pairs = json.loads(text, object_pairs_hook=_Pairs)
-    except (ValueError, RecursionError) as error:
+        found: Any = parse_json(text)
+    except ValueError as error:
         raise SpecError(f"{path}: no JSON map from label to number: {error}") from None
-    if not isinstance(pairs, _Pairs):
+    if not isinstance(found, dict):
         raise SpecError(f'{path}: no JSON map from label to number; write {{"O": 0, "B-LOC": 1, ...}}')
     names: dict[int, str] = {}
-    for name, number in pairs:
+    for name, number in found.items():
         if isinstance(number, bool) or not isinstance(number, int):
             raise SpecError(f"{path}: label {shown(name)} has the number {shown(number)}; a whole number is needed")
         if not name.strip() or not name.isprintable():
@@ -60,21 +59,8 @@ def _numbered(path: Path, text: str) -> list[str]:
         if number in names:
             raise SpecError(f"{path}: labels {shown(names[number])} and {shown(name)} have one number, {shown(number)}")
         names[number] = name
-    _all_there(path, [name for name, _ in pairs], names)
-    return [names[number] for number in range(len(names))]
-
-
-def _all_there(path: Path, given: Iterable[str], names: dict[int, str]) -> None:
-    seen: set[str] = set()
-    for name in given:
-        if name in seen:
-            raise SpecError(f"{path}: label {shown(name)} is here twice")
-        seen.add(name)
     gap = next((number for number in range(len(names)) if number not in names), None)
     if gap is not None:
         what = f"{len(names)} labels have the numbers 0 to {len(names) - 1}, each once; none has {gap}"
         raise SpecError(f"{path}: {what}")
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """The pairs of a JSON object as they stand; a dict would keep the last of two alike."""
+    return [names[number] for number in range(len(names))]

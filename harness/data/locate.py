@@ -4,19 +4,21 @@ One code path for all: the hub, and a folder in the hub's layout (`--data-root D
 differ only in the folder that is searched. What a result depends on is the content hash, never the path.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.data import mini
+from harness.data.files import class_names, disagreement, named_files, split_files, usual_layouts
 from harness.data.labels import read_labels
-from harness.errors import MissingError
+from harness.data.read import how_read
+from harness.errors import MissingError, SpecError
 from harness.hub import Where, snapshot
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
 from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
+from harness.spec.template import fill
 from harness.store import HashIndex, key_of
 
 ENGLISH = "en"
@@ -37,6 +39,20 @@ class Dataset:
     def to_json(self) -> dict:
         """As a job's JSON carries it."""
         return {"name": self.name, "identity": self.identity, "location": self.location}
+
+
+def files_named(dataset: dict) -> dict[Path, str]:
+    """The files of a dataset as a job's JSON describes it, each with the SHA-256 that its key names."""
+    identity, location = dataset["identity"], dataset["location"]
+    if "union" in identity:
+        members = zip(identity["union"], location, strict=True)
+        of_each = [files_named({"identity": one, "location": place}) for one, place in members]
+        return {file: sha for files in of_each for file, sha in files.items()}
+    named: dict[Path, str] = {}
+    for part, place in zip(identity["parts"], location, strict=True):
+        if "files" in place:
+            named |= zip(map(Path, place["files"]), part["sha256"], strict=True)
+    return named
 
 
 class Locator:
@@ -116,12 +132,13 @@ class Locator:
         identity = {
             "family": task.family,
             "parts": parts,
-            "where": {column: value.format(**_fill(source, language)) for column, value in source.where.items()},
+            "where": {column: fill(value, _fill(source, language)) for column, value in source.where.items()},
             "unless": source.unless,
             "columns": task.columns,
             "labels": self.labels(task) if source.label_file else task.labels,
             "cap": cap,
         }
+        identity |= how_read(source, task.family, location[0].get("files", []))
         if source.numbering:
             identity["numbering"] = {"rows": source.numbering.rows, "absent": source.numbering.absent.get(language, [])}
         return Dataset(name, identity, location)
@@ -144,19 +161,22 @@ class Locator:
         raise MissingError(f"{task.task}: no file {looked}; {hint}")
 
     def _find(self, source: Source, task: Task, split: str, language: str) -> tuple[list[str], dict]:
-        fill = _fill(source, language) | {"split": split}
+        values = _fill(source, language) | {"split": split}
         if source.generated:
-            config = source.generated.format(**fill)
+            config = fill(source.generated, values)
             return [self._generated_hash(config, language, split)], {"generated": [config, language, split]}
         if source.files:
-            parts = [language, "en", "gold"] if "{part}" in source.files else [None]
-            files = [self._file(task, source.files.format(**fill, part=part), source) for part in parts]
-            hashes = [self.index.sha256(file) for file in files]
+            parts = _parts(source, task.family, language)
+            files = [self._file(task, fill(source.files, values | {"part": part}), source) for part in parts]
+            hashes, folder, config = [self.index.sha256(file) for file in files], None, None
         else:
-            folder, files = self._hub_files(source, source.config.format(**fill), split)
+            config = fill(source.config, values)
+            folder, files = self._hub_files(source, config, split)
             hashes = [self.index.sha256(file) for file in files]
             names = (file.relative_to(folder).as_posix() for file in files)
             self.where.read("datasets", source.hub, folder, dict(zip(names, hashes, strict=True)))
+        for file in files:
+            _check_names(task, file, class_names(folder, config, file))
         return hashes, {"files": [str(file.absolute()) for file in files]}
 
     def _generated_hash(self, config: str, language: str, split: str) -> str:
@@ -166,23 +186,32 @@ class Locator:
         return self._generated[at]
 
     def _hub_files(self, source: Source, config: str, split: str) -> tuple[Path, list[Path]]:
-        root, first = self.where.data_root, source.first_files
-        if root and (files := _in_layout(root / source.hub, config, split, first)):
-            return root / source.hub, files
+        """(the data set's folder, the files of the split): under --data-root, else in the hub cache."""
+        first, looked = source.first_files, []
+
+        def complete(folder: Path) -> bool:
+            return bool(split_files(folder, config, split, first).files)
+
+        if root := self.where.data_root:
+            found = split_files(root / source.hub, config, split, first)
+            if found.files:
+                return root / source.hub, found.files
+            looked.append(f"under {root / source.hub} ({found.missing})")
         folder = snapshot(
             source.hub,
             "dataset",
             source.revision,
-            _layouts(config, split, first),
+            usual_layouts(config, split, first),
             self.where,
-            complete=lambda folder: bool(_in_layout(folder, config, split, first)),
+            complete,
+            named=lambda folder: named_files(folder, config, split, first),
         )
         if folder:
-            return folder, _in_layout(folder, config, split, first)
-        looked = f"under {root / source.hub} or " if root else ""
+            return folder, split_files(folder, config, split, first).files
+        looked.append("in the hub cache")
         revision = f" --revision {source.revision}" if source.revision else ""
         raise MissingError(
-            f"{source.hub}, config {config}, split {split}: not {looked}in the hub cache. "
+            f"{source.hub}, config {config}, split {split}: not {' or '.join(looked)}. "
             "Fetch it where there is a network: xstilts-harness data fetch, or "
             f"hf download {source.hub} --repo-type dataset{revision}; "
             f"or give --data-root DIR, a folder that holds {source.hub}/{config}/{split}-*.parquet"
@@ -209,23 +238,22 @@ def union(name: str, members: list[Dataset], cap: int | None) -> Dataset:
     return Dataset(name, identity, [member.location for member in members], missing)
 
 
+def _check_names(task: Task, file: Path, names: dict[str, list[str]]) -> None:
+    """SpecError if the file names the numbers of the label column, and the spec's labels name them otherwise."""
+    column = task.columns.get("label") or task.columns.get("tags")
+    if isinstance(column, str) and column in names and (wrong := disagreement(names[column], task.labels or [])):
+        raise SpecError(f"{task.task}: {file}, column {column}: {wrong}")
+
+
 def _fill(source: Source, language: str) -> dict[str, str]:
     """What {language} and {name} stand for in a source."""
     return {"language": language, "name": source.names.get(language, language)}
 
 
-def _layouts(config: str, split: str, first: int | None = None) -> list[str]:
-    """Where the hub's data sets keep a split's files, in the order in which we look; only the `first` of many if that is said."""
-    if first is None:
-        return [f"{config}/{split}-*.parquet", f"{config}/{split}/*.parquet", f"data/{split}-*.parquet"]
-    forms = [f"{config}/{split}-{{:05}}-of-*.parquet", f"{config}/{split}/{{:04}}.parquet", f"data/{split}-{{:05}}-of-*.parquet"]
-    return [form.format(i) for form in forms for i in range(first)]
-
-
-def _in_layout(folder: Path, config: str, split: str, first: int | None = None) -> list[Path]:
-    """The files of a split, at most the `first`; [] if one of them lacks, which `-of-00041` in their names tells."""
-    for pattern in _layouts(config, split):
-        if files := sorted(folder.glob(pattern))[:first]:
-            total = re.search(r"-of-(\d+)$", files[0].stem)
-            return files if not total or len(files) >= min(int(total[1]), first or int(total[1])) else []
-    return []
+def _parts(source: Source, family: str, language: str) -> list[str | None]:
+    """What {part} stands for, one after the other: sentences, their translations, and of heaps the pairs."""
+    if source.format != "parts":
+        return [None]
+    if family == "bitext_mining":
+        return [language, ENGLISH, "gold"]
+    return [source.names.get(one, one) for one in (language, ENGLISH)]

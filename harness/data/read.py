@@ -1,21 +1,76 @@
 """From files to raw rows, as the file has them: one reader a format. What a family makes of them is `rows`' business."""
 
-import csv
 import functools
 import json
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+from harness.data.conll import Columns, read_conll
+from harness.data.parts import heaps, pairs_of_lines
+from harness.data.squad import is_squad, questions
+from harness.data.tables import read_csv, read_tsv
+from harness.data.text import parse_json, read_lines, read_text
 from harness.errors import SpecError
+from harness.spec.formats import format_of
+from harness.spec.task import Source
+from harness.store import signature
+
+# Raised when a reader gives other rows for a file that it read before. It enters the keys of results from such files, and
+# of no others; a format that is not here is as it always was, or was never read before.
+READER_VERSIONS: dict[str, int] = {
+    "tsv": 2,  # quotation marks are text; a carriage return alone ends no row
+    "conll": 2,  # a byte-order mark is no part of the first token; blanks around a tag are no part of it
+    "parts": 2,  # a byte-order mark is no part of the first id
+}
+
+
+def how_read(source: Source, family: str, files: Sequence[str]) -> dict:
+    """What of a source, beside its bytes, decides its raw rows, as it stands in a dataset's identity; {} where nothing does.
+
+    files    the files of the split; those of a hub data set are of whatever format they are
+    reader   the version of the format's reader, where it is not the first
+    conll    which columns of a line are the token and its tag
+    aligned  two files, of which line i is one row
+    """
+    identity: dict = {}
+    kind = format_of(Path(files[0]).name) if source.hub and files else source.format
+    if kind in READER_VERSIONS:
+        identity["reader"] = READER_VERSIONS[kind]
+    if source.conll:
+        identity["conll"] = source.conll.model_dump(exclude_none=True)
+    if source.format == "parts" and family == "retrieval":
+        identity["aligned"] = True
+    return identity
+
+
+def read_files(files: Iterable[str], needed: tuple[str, ...], identity: dict) -> list[tuple[Path, list[dict]]]:
+    """Each file of one part of a split with its raw rows, as its dataset's `identity` says that they are read.
+
+    Of two aligned files the rows are those of the first.
+    """
+    paths = [Path(file) for file in files]
+    if identity.get("aligned"):
+        return [(paths[0], pairs_of_lines(*paths))]
+    columns = Columns(**identity["conll"]) if identity.get("conll") else None
+    return [(path, read_file(path, tuple(signature(path)), needed, columns)) for path in paths]
 
 
 @functools.lru_cache(maxsize=2)  # XNLI keeps all its languages in one file: read it once, not fifteen times
-def read_file(path: Path, changed: int, needed: tuple[str, ...]) -> list[dict]:
-    try:
-        rows = _read_parquet(path, needed) if path.suffix == ".parquet" else _FORMATS[path.suffix](path)
-    except (UnicodeDecodeError, ValueError, csv.Error) as error:  # pyarrow's errors are ValueErrors
-        raise SpecError(f"{path}: not readable as {path.suffix[1:]}: {error}") from None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise SpecError(f"{path}: rows must be objects with named columns, one row each")
+def read_file(path: Path, seen: tuple[int, ...], needed: tuple[str, ...], columns: Columns | None = None) -> list[dict]:
+    """All rows of one file.
+
+    seen     its `store.signature`, so that one that changed is read again
+    needed   the columns that will be asked for
+    columns  those of a file of tokens
+    raises  SpecError: a file that is not of its format, at file:line:column; a text file without rows
+    """
+    kind = format_of(path.name, conll=columns is not None)
+    if kind == "parquet":
+        return _read_parquet(path, needed)
+    rows = read_conll(path, columns) if kind == "conll" else _FORMATS[kind](path, needed)
+    if not rows:
+        raise SpecError(f"{path}: it has no rows")
     return rows
 
 
@@ -23,85 +78,76 @@ def _read_parquet(path: Path, needed: tuple[str, ...]) -> list[dict]:
     """Only the needed columns, since a shard may be large; all of them if one lacks, so that the error can name them."""
     import pyarrow.parquet as parquet
 
-    file = parquet.ParquetFile(path)
-    names = set(file.schema_arrow.names)
-    wanted = {column if column in names else column.split(".")[0] for column in needed}
-    return file.read(columns=sorted(wanted) if wanted and wanted <= names else None).to_pylist()
+    try:
+        file = parquet.ParquetFile(path)
+        names = file.schema_arrow.names
+        wanted = {column if column in names else column.split(".")[0] for column in needed}
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"the column {twice[0]!r} stands twice in it")
+        return file.read(columns=sorted(wanted) if wanted and wanted <= set(names) else None).to_pylist()
+    except (ValueError, OverflowError, OSError) as error:  # pyarrow's own errors are ValueErrors, and OSErrors without a number
+        if isinstance(error, OSError) and error.errno:
+            raise
+        said = " ".join(str(error).split())
+        raise SpecError(f"{path}: not readable as parquet: {said}") from None
 
 
-def _read_jsonl(path: Path) -> list[dict]:
+def _read_jsonl(path: Path, needed: tuple[str, ...]) -> list[dict]:
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if line.strip():
-            try:
-                rows.append(json.loads(line))
-            except ValueError as error:
-                raise SpecError(f"{path}:{number}:1: no JSON object: {error}") from None
+            row = _json(path, line, "one line is one object", number)
+            if not isinstance(row, dict):
+                raise SpecError(f"{path}:{number}:1: no JSON object but {_kind(row)}; a .jsonl has one object a line")
+            rows.append(row)
     return rows
 
 
-def _read_json(path: Path) -> list[dict]:
-    return json.loads(path.read_text(encoding="utf-8"))
+def _read_json(path: Path, needed: tuple[str, ...]) -> list[dict]:
+    """A list of objects; the same under "data"; SQuAD's own layout."""
+    found = _json(path, read_text(path), "a file of one object a line is a .jsonl")
+    if isinstance(found, dict) and isinstance(found.get("data"), list):
+        found = found["data"]
+    if not isinstance(found, list):
+        seen = f"an object with {', '.join(map(repr, list(found)[:5]))}" if isinstance(found, dict) else _kind(found)
+        raise SpecError(
+            f"{path}:1:1: {seen}; a .json is a list of objects, or has one under 'data',"
+            " or is of SQuAD's layout (data, paragraphs, qas)"
+        )
+    if is_squad(found):
+        return list(questions(path, found))
+    for i, row in enumerate(found):
+        if not isinstance(row, dict):
+            raise SpecError(f"{path}: row {i} is {_kind(row)}; rows must be objects with named columns, one row each")
+    return found
 
 
-def _read_table(path: Path) -> list[dict]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
+def _json(path: Path, text: str, hint: str, line: int | None = None) -> Any:
+    """The value of a whole file, or of one `line` of it. `hint`: what to say where there is more than one value."""
+    try:
+        return parse_json(text)
+    except json.JSONDecodeError as error:
+        at = f"{error.lineno if line is None else line}:{error.colno}"
+        more = f"; {hint}" if error.msg == "Extra data" else ""
+        raise SpecError(f"{path}:{at}: not readable as JSON: {error.msg}{more}") from None
+    except ValueError as error:
+        at = "" if line is None else f":{line}:1"
+        raise SpecError(f"{path}{at}: not readable as JSON: {error}") from None
 
 
-def _read_conll(path: Path) -> list[dict]:
-    """One `token TAB tag` a line, a blank line between sentences; columns are called tokens and tags."""
-    sentences: list[dict] = []
-    tokens: list[str] = []
-    tags: list[str] = []
-    for number, line in enumerate([*path.read_text(encoding="utf-8").split("\n"), ""], 1):
-        if line.strip():
-            token, tab, tag = line.rstrip("\r").partition("\t")
-            if not tab:
-                raise SpecError(f"{path}:{number}:1: no tab between token and tag")
-            tokens.append(token)
-            tags.append(tag)
-        elif tokens:
-            sentences.append({"tokens": tokens, "tags": tags})
-            tokens, tags = [], []
-    return sentences
+def _kind(value: object) -> str:
+    """What a JSON value is, in words."""
+    if value is None:
+        return "null"
+    names = {bool: "true or false", str: "a text", list: "a list", dict: "an object"}
+    return names.get(type(value), "a number")
 
 
-_FORMATS = {
-    ".jsonl": _read_jsonl,
-    ".json": _read_json,
-    ".csv": _read_table,
-    ".tsv": _read_table,
-    ".conll": _read_conll,
+_FORMATS: dict[str | None, Callable[[Path, tuple[str, ...]], list[dict]]] = {
+    "jsonl": _read_jsonl,
+    "json": _read_json,
+    "csv": read_csv,
+    "tsv": read_tsv,
 }
 
-
-def heaps(dataset: dict) -> list[dict]:
-    """Both heaps of a BUCC split: lines `id TAB text` of the source side, then of the English side; gold is `id TAB id`."""
-    rows: list[dict] = []
-    for part, place in zip(dataset["identity"]["parts"], dataset["location"], strict=True):
-        if part["start"] or part["stop"]:
-            raise SpecError(f"{dataset['name']}: a heap of sentences cannot be sliced; its pairs would be torn apart")
-        source, target, gold = map(Path, place["files"])
-        pairs: dict[str, list[str]] = {}
-        for left, right in _two_columns(gold):
-            pairs.setdefault(left, []).append(right)
-        rows += [{"id": i, "side": "source", "text": text, "pairs": pairs.pop(i, [])} for i, text in _two_columns(source)]
-        rows += [{"id": i, "side": "target", "text": text, "pairs": []} for i, text in _two_columns(target)]
-        known = {row["id"] for row in rows if row["side"] == "target"}
-        strangers = [i for row in rows for i in row["pairs"] if i not in known]
-        for names, file in ((list(pairs), source), (strangers, target)):
-            if names:
-                raise SpecError(f"{gold}: it names {names[0]!r}, which {file.name} does not have")
-    return rows
-
-
-def _two_columns(path: Path) -> list[tuple[str, str]]:
-    lines = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
-        left, tab, right = line.rstrip("\r").partition("\t")
-        if line and not tab:
-            raise SpecError(f"{path}:{number}:1: no tab between the two columns")
-        if line:
-            lines.append((left, right))
-    return lines
+__all__ = ["READER_VERSIONS", "heaps", "how_read", "read_file", "read_files"]

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from harness.data import mini
-from harness.data.read import heaps, read_file
+from harness.data.read import heaps, read_files
 from harness.data.shapes import Raw, Shape, listed, shown
 from harness.errors import SpecError
 from harness.spec.task import SplitPart
@@ -65,18 +65,18 @@ def _read(place: dict, identity: dict, name: str) -> list[Raw]:
     if "generated" in place:
         raw = [Raw("generated", number, row) for number, row in enumerate(mini.rows(*place["generated"]))]
     else:
-        raw = [row for file in map(Path, place["files"]) for row in _read_file(file, identity)]
+        named = [[columns] if isinstance(columns, str) else columns for columns in identity["columns"].values()]
+        needed = tuple(sorted({column for columns in named for column in columns} | {*identity["where"], *identity["unless"]}))
+        raw = [
+            Raw(at, number, row)
+            for file, rows in read_files(place["files"], needed, identity)
+            for at in [_place(file)]
+            for number, row in enumerate(rows)
+        ]
     for keyword, keep in (("where", True), ("unless", False)):
         for column, wanted in identity[keyword].items():
             raw = [row for row in raw if _matches(row, column, wanted, f"{name}: `{keyword}`") == keep]
     return raw
-
-
-def _read_file(file: Path, identity: dict) -> list[Raw]:
-    named = [[columns] if isinstance(columns, str) else columns for columns in identity["columns"].values()]
-    needed = tuple(sorted({column for columns in named for column in columns} | {*identity["where"], *identity["unless"]}))
-    place = _place(file)
-    return [Raw(place, number, row) for number, row in enumerate(read_file(file, file.stat().st_mtime_ns, needed))]
 
 
 def _place(file: Path) -> str:

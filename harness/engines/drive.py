@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from harness.plan import JOB_VERSIONS, WEIGHTS, Job, Plan, refused_leaks
+from harness.job import JOB_VERSIONS
+from harness.plan import WEIGHTS, Job, Plan, refused_leaks
 from harness.store import Store
 
 TRIES = 2  # a worker that dies (out of memory, a killed process) gets its job once more

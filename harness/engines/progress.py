@@ -4,6 +4,7 @@ import time
 from typing import TextIO
 
 from harness.plan import Job
+from harness.streams import console
 
 QUIET_SECONDS = 30.0  # in a log, a long job says how far it is this often
 
@@ -22,7 +23,6 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         if self.live:
-            from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
@@ -35,7 +35,7 @@ class Progress:
                 remaining,
                 TextColumn("{task.description}"),
             )
-            self.bar = Bar(*columns, console=Console(file=self.stream), transient=True)
+            self.bar = Bar(*columns, console=console(self.stream), transient=True)
             self.bar.start()
         return self
 

@@ -3,12 +3,16 @@
 import json
 import os
 import platform
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from harness.store import Store
+from harness.data import rows as data_rows
+from harness.data.locate import files_named
+from harness.errors import HarnessError
+from harness.store import Store, hold, unchanged
 
 THREADS = 1  # per job, whatever the worker count: the order of a sum on the CPU depends on it
 
@@ -34,6 +38,29 @@ class Context:
     encoders: dict = field(default_factory=dict)  # kept between jobs: a worker loads torch and an encoder once
     checkpoint_seconds: float = 60.0
     facts: dict = field(default_factory=dict)  # timings and counts for the manifest; never part of a result
+    inputs: dict[Path, str] = field(default_factory=dict)  # files that were read, each with the hash that the key names
+
+    def rows(self, dataset: dict, metric: str | None = None) -> list[dict]:
+        """The rows of one of the job's datasets, from the very bytes that its key names (`store.unchanged`).
+
+        `metric`: what will score them, as in `data.rows.load`.
+        """
+        files = files_named(dataset)
+        self.inputs |= files
+        with unchanged(files):
+            return data_rows.load(dataset, metric)
+
+    def hold_inputs(self) -> None:
+        """Look at everything that was read once more, before the result is committed.
+
+        A checkpoint that may come of other bytes goes with the result.
+        raises  SpecError, MissingError: as `store.hold`
+        """
+        try:
+            hold(self.inputs)
+        except HarnessError:
+            shutil.rmtree(self.store.checkpoint_dir(self.key), ignore_errors=True)
+            raise
 
     def encoder(self):
         """The job's encoder, loaded once per worker."""

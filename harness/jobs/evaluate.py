@@ -14,7 +14,6 @@ import json
 import numpy as np
 import torch
 
-from harness.data import rows as data_rows
 from harness.data.batching import feature_length, micro_batches
 from harness.data.inspect import placeholder
 from harness.data.shapes import odd
@@ -37,8 +36,8 @@ def run(ctx: Context) -> None:
     for done, (language, dataset) in enumerate(sorted(job["tests"].items())):
         if ctx.stopping():
             raise Stopped
-        rows = data_rows.load(dataset, task["metric"])
-        dev = data_rows.load(job["devs"][language]) if "devs" in job else None
+        rows = ctx.rows(dataset, task["metric"])
+        dev = ctx.rows(job["devs"][language]) if "devs" in job else None
         predictions, facts = predict(rows, dev)
         lines = [json.dumps({"id": r["id"], "prediction": p}, ensure_ascii=False) for r, p in zip(rows, predictions, strict=True)]
         (ctx.workdir / "predictions" / f"{language}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")

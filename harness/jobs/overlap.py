@@ -2,7 +2,6 @@
 
 import json
 
-from harness.data import rows as data_rows
 from harness.data.overlap import fingerprints_of, shared_rows
 from harness.jobs.context import Context
 
@@ -10,10 +9,10 @@ from harness.jobs.context import Context
 def run(ctx: Context) -> None:
     """Compare each training set of an arm's chain with the target's tests; writes overlap.json."""
     job = ctx.job
-    tests = {language: data_rows.load(dataset) for language, dataset in job["tests"].items()}
-    trained = {phase: [row for rows in sets for row in data_rows.load(rows)] for phase, sets in job["trained"].items()}
+    tests = {language: ctx.rows(dataset) for language, dataset in job["tests"].items()}
+    trained = {phase: [row for rows in sets for row in ctx.rows(rows)] for phase, sets in job["trained"].items()}
     # A parallel test set repeats an English leak under the same id in every language, also where English is not tested.
-    original = data_rows.load(job["english"]) if "english" in job else []
+    original = ctx.rows(job["english"]) if "english" in job else []
     known = {phase: fingerprints_of(rows) for phase, rows in trained.items()}
     leaks = {}
     for phase, marks in known.items():

@@ -22,7 +22,7 @@ class Part:
         if not self.features:
             raise JobError(f"{ctx.job['name']}: none of {len(rows)} rows of {name} can be used (no answer found in any context?)")
         self.lengths = np.array([feature_length(feature) for feature in self.features])
-        dev = data_rows.load(ctx.job["dev"][name], self.task["metric"]) if recipe["evaluations"] else []
+        dev = ctx.rows(ctx.job["dev"][name], self.task["metric"]) if recipe["evaluations"] else []
         self.dev = dev[: recipe["dev_rows"]]
         self.per_epoch = -(-len(self.features) // recipe["batch_size"])
         self._seed = lambda purpose: stream_seed(spec["seed"], spec["phase"], name, purpose)
@@ -50,7 +50,7 @@ class Part:
 
 def training_rows(ctx: Context, name: str) -> list[dict]:
     """The rows a training reads: all of its task's, a fold, or a subset that a select job chose; shuffled for a control."""
-    spec, rows = ctx.job["spec"], data_rows.load(ctx.job["train"][name])
+    spec, rows = ctx.job["spec"], ctx.rows(ctx.job["train"][name])
     part = spec["rows"] or {}
     if "fold" in part:
         rows = data_rows.fold(rows, *part["fold"])

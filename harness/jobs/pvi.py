@@ -7,7 +7,6 @@ model, g the label shares of its training rows (`families`, null_bits). Writes p
 
 import json
 
-from harness.data import rows as data_rows
 from harness.families import TRAINED
 from harness.jobs.bits import measured_bits
 from harness.jobs.context import Context, device, make_deterministic
@@ -20,10 +19,10 @@ def run(ctx: Context) -> None:
     make_deterministic(0)
     encoder, where, family = ctx.encoder(), device(), TRAINED[task["family"]]
     model = load_model(ctx, encoder, task, ctx.job["spec"]["model"], where)
-    dev = data_rows.load(ctx.job["dev"][name])[: ctx.job["spec"]["dev_rows"]]
+    dev = ctx.rows(ctx.job["dev"][name])[: ctx.job["spec"]["dev_rows"]]
     found = {
         "id": [row["id"] for row in dev],
         "bits": [round(bits, 4) for bits in measured_bits(model, family, encoder, task, dev, where)],
-        "null_bits": [round(bits, 4) for bits in family.null_bits(data_rows.load(ctx.job["train"][name]), dev, task)],
+        "null_bits": [round(bits, 4) for bits in family.null_bits(ctx.rows(ctx.job["train"][name]), dev, task)],
     }
     (ctx.workdir / "pvi.json").write_text(json.dumps(found))

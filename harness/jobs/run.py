@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.job import check
 from harness.jobs.context import Context, JobError, Stopped, environment
 from harness.store import Store, disk_errors
 
@@ -35,6 +36,7 @@ def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], boo
     job = store.read_job(key)
     if committed(store, key, again):
         return "done"
+    check(key, job)
     lease = store.lease(key)
     if lease is None:
         return "busy"
@@ -46,6 +48,7 @@ def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], boo
             ctx = Context(store, key, job, workdir, progress, stopping, **kept)
             with disk_errors(f"do {job['name']} in", workdir):
                 import_module(JOBS[job["kind"]]).run(ctx)
+            ctx.hold_inputs()
             facts = {"seconds": round(time.monotonic() - started, 3), **ctx.facts}
             meta = {"kind": job["kind"], "name": job["name"], "facts": facts, "environment": environment(job["kind"])}
             if not lease.held():

@@ -19,7 +19,7 @@ from harness.jobs.evaluate import load_model
 def run(ctx: Context) -> None:
     """Rank the rows of the job's one task and keep the share that its subset names."""
     spec, (name,) = ctx.job["spec"], ctx.job["train"]
-    rows, subset = data_rows.load(ctx.job["train"][name]), spec["subset"]
+    rows, subset = ctx.rows(ctx.job["train"][name]), spec["subset"]
     ranks = _by_pvi(ctx, rows) if subset["by"] == "pvi" else _by_dynamics(ctx, rows) if subset["by"] else {}
     ids = chosen(rows, ranks.get(subset["by"]), subset["keep"], subset["fraction"], spec["seed"], spec["cap"])
     kept = set(ids)

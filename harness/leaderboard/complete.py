@@ -164,8 +164,8 @@ def _language(path: str, said: dict, gold: dict, target: dict) -> Iterator[Probl
     yield from _possible(path, {name: vector for name, vector in (gold | said).items() if name not in ("facts", "unit", "group")})
     if rows != facts["n"]:
         yield Problem(f"{path}.facts.n", facts["n"], rows)
-    if target["metric"] == "retrieval_accuracy" and not _numbered([*unpack(gold["gold"]), *unpack(said["predicted"])]):
-        yield Problem(f"{path}.predicted", said["predicted"], "ids numbered as they first appear")
+    if "predicted" in said and not _numbered([*unpack(gold["gold"]), *unpack(said["predicted"])]):
+        yield Problem(f"{path}.predicted", said["predicted"], "numbered as they first appear")
 
 
 def _possible(path: str, vectors: dict[str, str]) -> Iterator[Problem]:

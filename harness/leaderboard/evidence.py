@@ -7,7 +7,8 @@ import numpy as np
 from harness.metrics import GOLD_SIDE, PREDICTION_SIDE, Scored, rescore
 from harness.metrics.vectors import unpack
 
-NULL_IS_MAIN = {"accuracy", "token_accuracy", "squad_v2", "masked_accuracy"}  # the null predictor is scored by `main` itself
+# The null predictor is scored by `main` itself.
+NULL_IS_MAIN = {"accuracy", "macro_f1", "matthews", "token_accuracy", "squad_v2", "masked_accuracy"}
 
 
 def mean(values) -> float | None:

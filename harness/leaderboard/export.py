@@ -167,8 +167,10 @@ def _notes(release: dict, title: str, arm: str, target: str, cells: list[dict]) 
     """What the one number is: metric, languages, seeds, intermediate; cuts and flags that qualify it."""
     facts, suite = release["targets"][target], release["suite"]
     intermediate, cut = release["arms"][arm]["intermediate"], release["arms"][arm]["cut"]
+    scale = "-100 to 100" if facts["metric"] == "matthews" else "0-100"
+    languages, seeds = len(facts["languages"]), len(cells)
     said = [
-        f"{facts['metric']}, 0-100, mean over {len(facts['languages'])} languages and {len(cells)} seed{'s' * (len(cells) > 1)}",
+        f"{facts['metric']}, {scale}, mean over {languages} languages and {seeds} seed{'s' * (seeds > 1)}",
         f"intermediate training on {release['arms'][arm]['shown']}" if intermediate else "no intermediate training",
         f"xstilts-harness release {title}, suite {suite['name']}",
     ]

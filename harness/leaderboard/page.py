@@ -16,6 +16,7 @@ from statistics import fmean
 from harness.leaderboard.charts import all_charts
 from harness.leaderboard.tables import MARKS, baseline_of, marks, trained_dev
 from harness.leaderboard.words import notes, verdict
+from harness.text import neutral_values
 
 PARTS = Path(__file__).parent
 SCRIPTS = ("page.js", "page_sections.js", "page_difficulty.js", "page_languages.js")
@@ -34,7 +35,7 @@ ARM = ("shown", "title", "kind", "of", "subset", "difficulty")
 
 def render(releases: list[tuple[str, dict]]) -> str:
     """The page of these releases: (title such as "0005-small", content of the present schema), newest last."""
-    views, older = _fit([(title, _json(view(title, release))) for title, release in releases])
+    views, older = _fit([(title, _json(neutral_values(view(title, release)))) for title, release in releases])
     data = f'{{"releases": [{",".join(views)}], "older": {_json(older)}, "marks": {_json(MARKS)}}}'
     library, script = _library(), _unclosed("\n".join(map(_part, SCRIPTS)))
     parts = {

@@ -3,11 +3,15 @@
 What is in the tables: `tables.py`, `explained.py`; in the sentences: `words.py`. Both renderings show the same.
 """
 
+from urllib.parse import quote
+
 from tabulate import tabulate
 
 from harness.leaderboard import explained
 from harness.leaderboard.tables import Table, details, fields, grid, languages
 from harness.leaderboard.words import notes, verdict
+from harness.text import line as one_line
+from harness.text import markdown as plain
 
 SMOKE = "SMOKE SUITE: its data are made up to prove the machine; no claim follows from these numbers."
 
@@ -26,26 +30,39 @@ def footnotes(release: dict, encoder: str) -> list[str]:
 
 def print_release(release: dict, title: str, console, full: bool = False) -> None:
     """The board in a terminal; `full`: with the slices by language too."""
-    from rich.table import Table as Drawn
-
     for encoder in release["encoders"]:
         header, rows = grid(release, encoder)
-        table = Drawn(title=f"{title} · {encoder}", title_justify="left", header_style="bold")
+        table = _drawn(f"{title} · {encoder}")
         for i, name in enumerate(header):
-            table.add_column(name, justify="left" if i < 2 else "right", overflow="fold")
+            table.add_column(_cell(name), justify="left" if i < 2 else "right", overflow="fold")
         for row in rows:
-            styled = [f"[green]{c}[/]" if c.startswith("+") else f"[red]{c}[/]" if c.startswith("-") else c for c in row]
+            styled = [_cell(c, "green" if c.startswith("+") else "red" if c.startswith("-") else "") for c in row]
             table.add_row(*styled, style="dim" if row is rows[0] else "")
         console.print(table)
         for line in lines(release, encoder):
             console.print(line, markup=False, highlight=False)
         for name, (header, rows) in _more(release, encoder, full):
-            table = Drawn(*header, title=name, title_justify="left", header_style="bold")
+            table = _drawn(name)
+            for heading in header:
+                table.add_column(_cell(heading))
             for row in rows:
-                table.add_row(*row)
+                table.add_row(*map(_cell, row))
             console.print(table)
         for line in footnotes(release, encoder):
             console.print(line, style="dim", markup=False, highlight=False)
+
+
+def _drawn(title: str):
+    from rich.table import Table as Drawn
+
+    return Drawn(title=_cell(title, "table.title"), title_justify="left", header_style="bold")
+
+
+def _cell(text: str, style: str = ""):
+    """Text for a terminal's table: brackets in it are no markup, a line's end makes no second line."""
+    from rich.text import Text
+
+    return Text(one_line(text), style)
 
 
 def _more(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
@@ -56,16 +73,22 @@ def _more(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
 
 def markdown(release: dict, title: str) -> str:
     """The board as Markdown."""
-    parts = [f"## {title}", "", release["suite"]["about"], ""]
+    parts = [f"## {plain(title)}", "", plain(release["suite"]["about"]), ""]
     for encoder in release["encoders"]:
         header, rows = grid(release, encoder)
         align = ("left", "left", *["right"] * (len(header) - 2))
-        parts += [f"### {encoder}", "", tabulate(rows, header, tablefmt="github", colalign=align, disable_numparse=True), ""]
-        parts += [f"- {line}" for line in lines(release, encoder)] + [""]
+        parts += [f"### {plain(encoder)}", "", _piped(header, rows, align), ""]
+        parts += [f"- {plain(line)}" for line in lines(release, encoder)] + [""]
         for name, (header, rows) in _more(release, encoder, full=True):
-            parts += [f"**{name}**", "", tabulate(rows, header, tablefmt="github", disable_numparse=True), ""]
-        parts += [f"- {line}" for line in footnotes(release, encoder)] + [""]
+            parts += [f"**{plain(name)}**", "", _piped(header, rows), ""]
+        parts += [f"- {plain(line)}" for line in footnotes(release, encoder)] + [""]
     return "\n".join(parts)
+
+
+def _piped(header: list[str], rows: list[list[str]], align: tuple[str, ...] | None = None) -> str:
+    """A table in Markdown."""
+    cells = [[plain(cell) for cell in row] for row in rows]
+    return tabulate(cells, [plain(name) for name in header], tablefmt="github", colalign=align, disable_numparse=True)
 
 
 def readme(releases: list[tuple]) -> str:
@@ -77,5 +100,6 @@ def readme(releases: list[tuple]) -> str:
     order = {suite: (content["suite"]["smoke"], not content["averages"], suite) for suite, (_, content) in latest.items()}
     for suite, (title, content) in sorted(latest.items(), key=lambda item: order[item[0]]):
         parts.append(markdown(content, f"Suite `{suite}`, {title}"))
-    parts += ["## All releases", ""] + [f"- [{path.stem}](releases/{path.name})" for path, _, _ in releases]
+    listed = [f"- [{plain(path.stem)}](releases/{quote(path.name)})" for path, _, _ in releases]
+    parts += ["## All releases", "", *listed]
     return "\n".join(parts) + "\n"

@@ -27,6 +27,7 @@ from harness.leaderboard.schema_derived import (
 )
 from harness.metrics import GOLD_SIDE, PREDICTION_SIDE
 from harness.spec.base import Strict
+from harness.spec.formats import Conll
 from harness.spec.recipe import Cut, Recipe, Recipes, Setting
 from harness.spec.suite import Caps, Sampler, SplitRule, Subset, Waived
 from harness.spec.task import Difficulty
@@ -207,6 +208,9 @@ class SplitRows(Strict):
     labels: list[str] | dict[str, str | int] | None
     cap: PositiveInt | None
     numbering: RowNumbers | None = None
+    reader: PositiveInt | None = None
+    conll: Conll | None = None
+    aligned: bool = False
     as_text: bool = False
 
 

@@ -19,7 +19,7 @@ from harness.leaderboard import derive as derivation
 from harness.leaderboard import verify_old
 from harness.leaderboard.complete import Problem, complete, label, length
 from harness.leaderboard.provenance import agreement
-from harness.leaderboard.release import SCHEMAS, WITH_EVIDENCE, content_bytes
+from harness.leaderboard.release import SCHEMAS, WITH_EVIDENCE, content_bytes, parsed
 from harness.leaderboard.rows_read import read
 from harness.leaderboard.schema import mismatches
 from harness.leaderboard.upgrade import as_of, lifted
@@ -40,18 +40,18 @@ def verify(data: bytes, sidecar: dict, derive: Derive = derivation.derive) -> li
 def problems(data: bytes, sidecar: dict, derive: Derive = derivation.derive) -> Iterator[Problem]:
     """The same, one by one, cheap checks first."""
     try:
-        content = json.loads(data)
-        schema = content["schema"]
-    except (ValueError, KeyError, TypeError) as error:
+        content = parsed(data)
+        schema, spelt, digest = content["schema"], content_bytes(content), key_of(content)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         yield Problem("the file", f"no release ({error!r})", "a JSON document with a schema version")
         return
     if schema not in SCHEMAS:
         yield Problem("schema", schema, f"one of {SCHEMAS}; a newer one needs a newer xstilts-harness")
         return
-    if data != content_bytes(content):
+    if data != spelt:
         yield Problem("the file", "JSON in another spelling, or with a name twice", "the bytes that the harness writes")
-    if sidecar.get("content_sha256") != key_of(content):
-        yield Problem("sidecar content_sha256", sidecar.get("content_sha256"), key_of(content))
+    if sidecar.get("content_sha256") != digest:
+        yield Problem("sidecar content_sha256", sidecar.get("content_sha256"), digest)
     if schema < WITH_EVIDENCE:
         yield from _guarded(verify_old.arithmetic, content)
         return

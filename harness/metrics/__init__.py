@@ -6,6 +6,8 @@ Adding one: both functions in the file of its family, a line each in `_TABLE` an
 
     accuracy            labels                   XNLI, PAWS-X and most intermediate tasks
     accuracy_f1         labels "0" and "1"       QQP
+    macro_f1            labels                   classes that are not equally frequent
+    matthews            labels                   CoLA
     span_f1             lists of tags            UD-POS, PAN-X
     token_accuracy      lists of tags            CCG
     squad               answers                  XQuAD, TyDiQA-GoldP, SQuAD 1.1
@@ -20,6 +22,7 @@ from collections.abc import Callable
 
 from harness.metrics.accuracy import accuracy, accuracy_f1, accuracy_f1_from, accuracy_from
 from harness.metrics.aggregate import TASK_GROUPS, language_mean, overall, task_score
+from harness.metrics.confusion import macro_f1, macro_f1_from, matthews, matthews_from
 from harness.metrics.masked import masked_accuracy, masked_accuracy_from
 from harness.metrics.mining import mining_f1, mining_f1_from
 from harness.metrics.qa import MLQA_LANGUAGES, mlqa, squad, squad_from, squad_v2, squad_v2_from
@@ -33,6 +36,8 @@ from harness.metrics.tagging import span_f1, span_f1_from, token_accuracy, token
 _TABLE: dict[str, tuple[Callable[[list, list, str], Scored], Callable[[dict[str, list]], Scored], int]] = {
     "accuracy": (accuracy, accuracy_from, 1),
     "accuracy_f1": (accuracy_f1, accuracy_f1_from, 1),
+    "macro_f1": (macro_f1, macro_f1_from, 1),
+    "matthews": (matthews, matthews_from, 1),
     "span_f1": (span_f1, span_f1_from, 1),
     "token_accuracy": (token_accuracy, token_accuracy_from, 1),
     "squad": (squad, squad_from, 1),
@@ -47,6 +52,8 @@ _TABLE: dict[str, tuple[Callable[[list, list, str], Scored], Callable[[dict[str,
 _VECTORS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "accuracy": (("null",), ("correct",)),
     "accuracy_f1": (("gold", "null"), ("correct", "tp", "pred")),
+    "macro_f1": (("gold",), ("predicted",)),
+    "matthews": (("gold",), ("predicted",)),
     "span_f1": (("gold", "tokens", "null"), ("tp", "pred", "right")),
     "token_accuracy": (("tokens", "null"), ("right",)),
     "squad": (("null", "group"), ("em", "f1")),

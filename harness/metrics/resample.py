@@ -9,6 +9,8 @@ An entry is a row, or a block of rows whose number is in the vector "n" (see `ha
 
 from collections.abc import Callable
 
+from harness.metrics.confusion import class_vectors, counts_of, macro_f1_of, matthews_of
+
 
 def resampled(metric: str, examples: dict[str, list]) -> dict[str, list]:
     """The vectors of which the metric's main score needs the sums, besides the number of rows.
@@ -17,12 +19,14 @@ def resampled(metric: str, examples: dict[str, list]) -> dict[str, list]:
     """
     if metric == "retrieval_accuracy":
         return {"correct": [int(a == b) for a, b in zip(examples["gold"], examples["predicted"], strict=True)]}
+    if metric in ("macro_f1", "matthews"):
+        return class_vectors(examples)
     names = [*_TABLE[metric][0], *(name for name in ("n",) if name in examples)]
     return {name: examples[name] for name in names}
 
 
 def main_from_totals(metric: str) -> Callable[[dict], float]:
-    """The function from totals to the metric's main score, 0-100.
+    """The function from totals to the metric's main score, 0-100 (of matthews -100 to 100).
 
     It takes {name: sum of each vector of `resampled`} and "n", the number of rows, all of them numbers or all of them
     numpy arrays of one shape, and gives the same. Where nothing is there the score is 0. Sums are not exact, so that it
@@ -56,6 +60,8 @@ def _em_f1(totals):
 _TABLE: dict[str, tuple[tuple[str, ...], Callable[[dict], float]]] = {
     "accuracy": (("correct",), _accuracy),
     "accuracy_f1": (("correct", "tp", "pred", "gold"), _accuracy_f1),
+    "macro_f1": ((), lambda totals: 100 * macro_f1_of(counts_of(totals))),
+    "matthews": ((), lambda totals: 100 * matthews_of(counts_of(totals))),
     "span_f1": (("tp", "pred", "gold"), _f1),
     "token_accuracy": (("right", "tokens"), lambda totals: 100 * _share(totals["right"], totals["tokens"])),
     "squad": (("em", "f1"), _em_f1),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 class Scored(NamedTuple):
     """The score of one model on one task in one language.
 
-    All numbers but `examples` are on the 0-100 scale and unrounded.
+    All numbers but `examples` are on the 0-100 scale and unrounded; Matthews correlation is -100 to 100.
 
     metrics     official names and values
     main        the one number that enters averages: accuracy; span F1; (EM + F1) / 2

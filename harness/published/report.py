@@ -4,6 +4,8 @@ import xml.etree.ElementTree as xml
 from collections.abc import Sequence
 
 from harness.published.verdict import Verdict
+from harness.text import markdown as plain
+from harness.text import neutral
 
 LEVELS = {1: "exact rerun", 2: "arithmetic", 3: "rerun at scale"}
 SIGNS = {"holds": "✓", "fails": "✗", "inconclusive": "?", "not run": "–"}
@@ -63,13 +65,13 @@ def markdown(verdicts: Sequence[Verdict], gaps: dict[str, list[str]]) -> str:
     """The page of a CI job: the table, then what differs, then what nobody has read yet."""
     lines = ["## Published numbers, checked", "", f"{tally(verdicts)}.", ""]
     lines += ["| " + " | ".join(HEAD) + " |", "|" + " --- |" * len(HEAD)]
-    lines += ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in rows(verdicts)]
+    lines += ["| " + " | ".join(map(plain, row)) + " |" for row in rows(verdicts)]
     for verdict in verdicts:
         if verdict.details:
-            lines += ["", f"**{verdict.check.name}**", "", *(f"- {detail}" for detail in verdict.details)]
+            lines += ["", f"**{plain(verdict.check.name)}**", "", *(f"- {plain(detail)}" for detail in verdict.details)]
     if gaps:
         lines += ["", "<details><summary>Numbers that were not read, so that nothing is checked against them</summary>", ""]
-        lines += [f"- {name}: {gap}" for name, found in gaps.items() for gap in found]
+        lines += [f"- {plain(name)}: {plain(gap)}" for name, found in gaps.items() for gap in found]
         lines += ["", "</details>"]
     return "\n".join(lines) + "\n"
 
@@ -96,5 +98,8 @@ def junit(verdicts: Sequence[Verdict], required: Sequence[str]) -> bytes:
                 xml.SubElement(case, "system-out").text = f"{verdict.check.says}: {verdict.says}"
         for name, count in counts.items():
             suite.set(name, str(count))
+    for element in root.iter():  # XML has no control characters at all, not even escaped
+        element.text = element.text and neutral(element.text)
+        element.attrib.update({name: neutral(value) for name, value in element.attrib.items()})
     xml.indent(root)
     return xml.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"

@@ -4,6 +4,8 @@ A file's first key (`task:`, `encoder:`, `suite:`, `protocol:`) says what it is;
 References between specs are checked here, so that a wrong name is an error before anything runs.
 """
 
+import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,12 +14,13 @@ from pydantic import ValidationError
 from harness.errors import SpecError
 from harness.spec.base import Strict
 from harness.spec.encoder import Encoder
-from harness.spec.explain import nearest
+from harness.spec.explain import nearest, show
 from harness.spec.family import FAMILIES
 from harness.spec.reader import Source, load, problems, validate
 from harness.spec.recipe import PHASES, Cut, Protocol, Setting
 from harness.spec.suite import Intermediate, Suite
 from harness.spec.task import Rows, Task
+from harness.text import line, short
 
 # A suite names its protocol, so `suite` is looked for first.
 KINDS: dict[str, type[Strict]] = {"task": Task, "encoder": Encoder, "suite": Suite, "protocol": Protocol}
@@ -46,8 +49,20 @@ def read_spec(path: Path) -> tuple[str, Strict, Source]:
     return kind, spec, source
 
 
-def _yaml_files(folder: Path) -> list[Path]:
-    return sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+def _yaml_files(place: Path) -> list[Path]:
+    """The YAML files of a folder, hidden ones left out (editors lock a file by a link `.#name.yaml`); a file is itself.
+
+    raises  SpecError: there is nothing, or a folder that we may not look into
+    """
+    try:
+        if not stat.S_ISDIR(place.stat().st_mode):
+            return [place]
+        inside = list(place.iterdir())
+    except (OSError, ValueError) as error:
+        gone = isinstance(error, FileNotFoundError)
+        why = "no such file or folder" if gone else f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise SpecError(f"{short(line(place))}:1:1: {why}") from None
+    return sorted(path for path in inside if path.suffix in (".yaml", ".yml") and not path.name.startswith("."))
 
 
 class Catalog:
@@ -60,29 +75,35 @@ class Catalog:
         self.protocols: dict[str, Protocol] = {}
         self.sources: dict[tuple[str, str], Source] = {}
         self.user: set[tuple[str, str]] = set()
+        self.broken: list[str] = []
 
     @classmethod
-    def load(cls, user: list[Path]) -> "Catalog":
-        """The built-in specs and the user's files and folders; raises SpecError listing every problem found."""
+    def load(cls, user: list[Path], all_sound: bool = True) -> "Catalog":
+        """The built-in specs and the user's files and folders; raises SpecError listing every problem found.
+
+        all_sound  false: specs beside a file that cannot be read are there all the same; `broken` says what is wrong with it
+        """
         catalog = cls()
         root = builtin_root()
-        lines: list[str] = []
-        for folder in [root / f"{kind}s" for kind in KINDS]:
-            lines += catalog._add(_yaml_files(folder), user=False)
-        for path in user:
-            if not path.exists():
-                lines.append(f"{path}:1:1: no such file or folder")
-            lines += catalog._add(_yaml_files(path) if path.is_dir() else [path], user=True)
-        lines = lines or list(catalog._broken_references())
-        if lines:
+        places = [(root / f"{kind}s", False) for kind in KINDS] + [(path, True) for path in user]
+        gone = False
+        for place, own in places:
+            try:
+                catalog.broken += catalog._add(_yaml_files(place), own)
+            except SpecError as error:
+                catalog.broken.append(str(error))
+                gone = True
+        # What a broken file would have brought is no fault of the others: references wait until all are sound.
+        lines = catalog.broken or list(catalog._broken_references())
+        if lines and (all_sound or gone or not catalog.broken):
             raise SpecError("\n".join(lines))
         return catalog
 
     def _add(self, files: list[Path], user: bool) -> list[str]:
         lines = []
-        known = {source.path.resolve() for source in self.sources.values()}
+        known = {os.path.realpath(source.path) for source in self.sources.values()}
         for path in files:
-            if path.resolve() in known or not path.exists():
+            if os.path.realpath(path) in known:
                 continue  # the user's folder may be the built-in one
             try:
                 kind, spec, source = read_spec(path)
@@ -92,7 +113,7 @@ class Catalog:
             name = getattr(spec, kind)
             if (kind, name) in self.sources:
                 other = self.sources[kind, name].at(kind)
-                lines.append(f"{source.at(kind)}: {kind} {name!r} is defined twice; the other one is at {other}")
+                lines.append(f"{source.at(kind)}: {kind} {show(name)} is defined twice; the other one is at {other}")
                 continue
             getattr(self, f"{kind}s")[name] = spec
             self.sources[kind, name] = source
@@ -117,7 +138,7 @@ class Catalog:
     def _get(self, kind: str, name: str):
         known = getattr(self, f"{kind}s")
         if name not in known:
-            raise SpecError(f"no {kind} is called {name!r}{nearest(name, known)}")
+            raise SpecError(f"no {kind} is called {show(name)}{nearest(name, known)}")
         return known[name]
 
     def _broken_references(self) -> Iterator[str]:
@@ -133,7 +154,7 @@ class Catalog:
     def _unknown(self, kind: str, wanted: str, at: str) -> Iterator[str]:
         known = getattr(self, f"{kind}s")
         if wanted not in known:
-            yield f"{at}: no {kind} is called {wanted!r}{nearest(wanted, known)}"
+            yield f"{at}: no {kind} is called {show(wanted)}{nearest(wanted, known)}"
 
     def _broken_task(self, name: str, task: Task) -> Iterator[str]:
         yield from self._broken_rows(task, task, self.sources["task", name])
@@ -164,7 +185,7 @@ class Catalog:
                 spoken = self.tasks[wanted].languages if wanted in self.tasks else []
                 for language in arm.intermediate.languages if spoken else []:
                     if language not in spoken:
-                        yield f"{source.at('arms', i)}: {wanted} has no rows in {language!r}{nearest(language, spoken)}"
+                        yield f"{source.at('arms', i)}: {wanted} has no rows in {show(language)}{nearest(language, spoken)}"
                 if wanted in self.tasks:
                     yield from self._broken_part(self.tasks[wanted], arm.intermediate, source.at("arms", i))
         for i, target in enumerate(suite.targets):
@@ -204,7 +225,7 @@ class Catalog:
         what = "family" if families else "task"
         for wanted in table:
             if wanted not in known:
-                yield f"{self.sources[kind, name].at(*loc, wanted)}: no {what} is called {wanted!r}{nearest(wanted, known)}"
+                yield f"{self.sources[kind, name].at(*loc, wanted)}: no {what} is called {show(wanted)}{nearest(wanted, known)}"
 
     def _broken_overrides(self, kind: str, name: str, settings: dict[str, Setting], cuts: dict[str, Cut]) -> Iterator[str]:
         source = self.sources[kind, name]
@@ -224,4 +245,4 @@ class Catalog:
             for i, language in enumerate(cut.languages or []):
                 if known and language not in known:
                     at = source.at("cuts", wanted, "languages", i)
-                    yield f"{at}: {wanted} has no {language!r}{nearest(language, known)}"
+                    yield f"{at}: {wanted} has no {show(language)}{nearest(language, known)}"

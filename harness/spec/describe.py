@@ -2,14 +2,14 @@
 
 from harness.errors import SpecError
 from harness.spec.catalog import KINDS, Catalog
-from harness.spec.explain import nearest
+from harness.spec.explain import nearest, show
 
 
 def listing(what: str, catalog: Catalog) -> list[dict]:
     """One row a spec: kind, name, what it is. `what`: tasks, encoders, suites, protocols or all."""
     words = [f"{kind}s" for kind in KINDS]
     if what not in ("all", *words):
-        raise SpecError(f"cannot list {what!r}{nearest(what, [*words, 'releases', 'all'])}")
+        raise SpecError(f"cannot list {show(what)}{nearest(what, [*words, 'releases', 'all'])}")
     rows = []
     for kind in KINDS:
         if what not in ("all", f"{kind}s"):
@@ -37,7 +37,8 @@ def described(name: str, catalog: Catalog) -> dict:
     found = [(kind, getattr(catalog, f"{kind}s")[name]) for kind in KINDS if name in getattr(catalog, f"{kind}s")]
     if not found:
         everything = [n for kind in KINDS for n in getattr(catalog, f"{kind}s")]
-        raise SpecError(f"no task, encoder, suite or protocol is called {name!r}{nearest(name, everything)}")
+        unknown = f"no task, encoder, suite or protocol is called {show(name)}{nearest(name, everything)}"
+        raise SpecError("\n".join([*catalog.broken, unknown]))
     kind, spec = found[0]
     data = spec.model_dump(exclude_none=True)
     if kind == "task":

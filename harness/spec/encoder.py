@@ -5,15 +5,16 @@ from typing import Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from harness.spec.base import Name, Strict
+from harness.spec.template import HubId, RelativePath, Revision
 
 
 class EncoderSource(Strict):
     """Where weights may come from; tried in the order: --encoder-root DIR/NAME, `package`, `hub`."""
 
-    hub: str | None = None
-    revision: str | None = None
-    package: str | None = Field(None, description="a Python package that carries the weights")
-    folder: str | None = Field(None, description="folder of the weights inside the package")
+    hub: HubId | None = None
+    revision: Revision | None = None
+    package: Name | None = Field(None, description="a Python package that carries the weights")
+    folder: RelativePath | None = Field(None, description="folder of the weights inside the package")
     hint: str | None = Field(None, description="for an encoder that only --encoder-root can give: how its folder is made")
 
     @model_validator(mode="after")

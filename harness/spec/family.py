@@ -106,7 +106,7 @@ FAMILIES: dict[str, FamilySpec] = {
         frozenset({"text_pair", "id"}),
         True,
         True,
-        ("accuracy", "accuracy_f1"),
+        ("accuracy", "accuracy_f1", "macro_f1", "matthews"),
         bits=True,
     ),
     "multiple_choice": FamilySpec(

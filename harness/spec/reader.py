@@ -7,19 +7,24 @@ Anchors, aliases, merge keys and tags are refused: nothing expands, no code runs
 We work on the parser's events, so that depth and anchors are checked before anything is built from them.
 """
 
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import SpecError
 from harness.spec.explain import FLOAT, MAX_SHOWN, Finding, close, finding, say, settle, show
+from harness.text import HIDDEN, line, short
 
-MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MAX_LINES = 1_000_000, 30, 100, 100
+MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MAX_LINES, MAX_TEXT = 1_000_000, 30, 100, 100, 10_000
+MAX_WHOLE = 2**63 - 1
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # only its parser is used, never its constructors
 PLAIN = {"true": True, "false": False, "null": None, "~": None, "": None}
 INTEGER = re.compile(r"[-+]?[0-9]+")
@@ -121,7 +126,7 @@ def problems(error: ValidationError, source: Source, model: type[BaseModel], pre
             continue  # a misspelt key that is also required is one mistake, not two
         if len(lines) == MAX_LINES:
             return [*lines, f"{_line(source.path, place)}: and more problems from here on"]
-        lines[f"{_line(source.path, place)}: {' '.join(say(f).splitlines())}"] = None
+        lines[short(f"{_line(source.path, place)}: {' '.join(say(f).splitlines())}")] = None
     return list(lines)
 
 
@@ -133,7 +138,7 @@ def _named(f: Finding) -> tuple[str, ...]:
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise Problem((1, 1), "the file is larger than 1 MB; a spec is a page or two, data belongs into other files")
@@ -143,11 +148,20 @@ def _text(path: Path) -> str:
         raise Problem(place, f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8") from None
     except (OSError, ValueError) as error:
         raise Problem((1, 1), f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if bad := REFUSED.search(text):
+    if bad := REFUSED.search(text) or HIDDEN.search(text.replace("\r", "\n")):
         name = {"\t": "a tab", "\0": "a NUL byte"}.get(bad[0], f"the invisible character U+{ord(bad[0]):04X}")
         fix = 'use spaces; in text write "\\t"' if bad[0] == "\t" else "remove it"
         raise Problem(_place_after(text[: bad.start()]), f"{name} is not allowed; {fix}")
     return text
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file, if it is one: a pipe that nobody writes to would keep us waiting for ever, a device never ends."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+        raise OSError(f"it is {next((kind for of, kind in kinds if of(mode)), 'a device')}, not a file")
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
 def _value(event: yaml.Event, events: Iterator, depth: int, key: tuple[int, int] | None = None) -> tuple[Any, Spot]:
@@ -187,14 +201,16 @@ def _value(event: yaml.Event, events: Iterator, depth: int, key: tuple[int, int]
 def _scalar(event: yaml.ScalarEvent) -> Any:
     """Text, unless it is unquoted and one of the few spellings named at the top of this file."""
     word, plain = event.value, event.implicit[0]
-    if bad := re.search("[\0\ud800-\udfff]", word):  # from an escape; no name, path or key of ours could hold it
-        raise Problem(_place(event), f"the character U+{ord(bad[0]):04X} is not allowed; remove it")
+    if bad := HIDDEN.search(word):  # from an escape; a name that holds it looks like another one
+        raise Problem(_place(event), f"the invisible character U+{ord(bad[0]):04X} is not allowed; remove it")
+    if len(word) > MAX_TEXT:
+        raise Problem(_place(event), f"the text {show(word)} has {len(word):,} characters; at most {MAX_TEXT:,} are read")
     if not plain or (word not in PLAIN and not FLOAT.fullmatch(word)):
         return word
     if word in PLAIN:
         return PLAIN[word]
     whole = INTEGER.fullmatch(word)
-    if len(word) > MAX_DIGITS or abs(float(word)) == float("inf"):
+    if len(word) > MAX_DIGITS or abs(float(word)) == float("inf") or (whole and abs(int(word)) > MAX_WHOLE):
         raise Problem(_place(event), f"the number {show(word)} is too long or too large; if it is text, put it in quotes")
     if whole and re.match("[-+]?0[0-9]", word):
         raise Problem(_place(event), f"{word} starts with 0, octal to some readers; write {int(word)}, or '{word}' as text")
@@ -211,6 +227,7 @@ def _place_after(text: str) -> tuple[int, int]:
 
 
 def _line(path: Path, place: tuple[int, int]) -> str:
-    here = Path.cwd()
-    full = here / path
-    return f"{full.relative_to(here) if full.is_relative_to(here) else path}:{place[0]}:{place[1]}"
+    with suppress(OSError):  # the working directory may be gone
+        here = Path.cwd()
+        path = (here / path).relative_to(here) if (here / path).is_relative_to(here) else path
+    return f"{line(path)}:{place[0]}:{place[1]}"

@@ -3,7 +3,7 @@
     task: xnli                       source: {hub: google/xtreme, config: XNLI, where: {language: "{language}"}}
     family: classification           columns: {text: sentence1, text_pair: sentence2, label: gold_label}
 
-`{language}` and `{name}` in a source are filled in per language (`names: {de: German}` gives `{name}`).
+`{language}` and `{name}` in a source are filled in per language (`names: {de: German}` gives `{name}`); how: `template.py`.
 """
 
 import re
@@ -12,22 +12,41 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PositiveInt, field_validator, model_validator
 
 from harness.spec.base import Name, Strict
-from harness.spec.explain import nearest
+from harness.spec.explain import MAX_SHOWN, nearest, show
 from harness.spec.family import FAMILIES
+from harness.spec.formats import PACKED, PART, SUFFIXES, Conll, format_of
 from harness.spec.languages import ISO_639_1, MLQA_LANGUAGES
+from harness.spec.template import (
+    ConfigTemplate,
+    FileTemplate,
+    Fixed,
+    GeneratedTemplate,
+    HubId,
+    RelativePath,
+    Revision,
+    Url,
+    ValueTemplate,
+    fill,
+    placeholders,
+    relative,
+)
+from harness.text import short
+
+_SUBTAGS = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}")  # as RFC 5646 writes them: zh-Hant, pt-BR
 
 
 def _known_language(code: str) -> str:
     base = code.split("-")[0]
-    if base in ISO_639_1 or re.fullmatch(r"[a-z]{3}", base):  # three letters: ISO 639-3, taken on trust
+    if _SUBTAGS.fullmatch(code) and (base in ISO_639_1 or len(base) == 3):  # three letters: ISO 639-3, taken on trust
         return code
-    raise ValueError(f"{code!r} is no language code{nearest(code, ISO_639_1)}")
+    raise ValueError(f"{show(code)} is no language code{nearest(code, ISO_639_1)}")
 
 
 Language = Annotated[str, AfterValidator(_known_language)]
 
 # 'validation', 'validation[:80%]', 'train[100:200]', 'dev_r1+dev_r2': the notation of the `datasets` library.
-_SPLIT_PART = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(\[(?P<from>\d+%?)?:(?P<to>\d+%?)?\])?$")
+_SPLIT_PART = re.compile(r"(?P<name>[A-Za-z0-9_.-]{1,80})(\[(?P<from>[0-9]{1,12}%?)?:(?P<to>[0-9]{1,12}%?)?\])?")
+_MAX_PARTS = 50
 
 
 class SplitPart(Strict):
@@ -52,41 +71,68 @@ def split_parts(expression: str) -> list[SplitPart]:
     """Parse a split expression; raises ValueError that shows the notation."""
     parts = []
     for text in expression.split("+"):
-        match = _SPLIT_PART.match(text.strip())
-        if not match:
-            raise ValueError(f"{expression!r} is no split; write 'train', 'train[:80%]', 'train[100:200]' or 'a+b'")
+        match = _SPLIT_PART.fullmatch(text.strip())
+        if not match or len(parts) == _MAX_PARTS:
+            raise ValueError(f"{show(expression)} is no split; write 'train', 'train[:80%]', 'train[100:200]' or 'a+b'")
         parts.append(SplitPart(name=match["name"], start=match["from"], stop=match["to"]))
+        _sound_bounds(text.strip(), match["from"] or "", match["to"] or "")
     return parts
+
+
+def _sound_bounds(text: str, start: str, stop: str) -> None:
+    """ValueError for a share above 100%, and for a range that holds no row however many there are."""
+    if any(bound.endswith("%") and int(bound[:-1]) > 100 for bound in (start, stop)):
+        raise ValueError(f"{show(text)}: a share of the rows is at most 100%")
+    first, last = (int(bound.rstrip("%") or 0) for bound in (start, stop))
+    if (stop and (last == 0 or (start.endswith("%") == stop.endswith("%") and first >= last))) or start == "100%":
+        raise ValueError(f"{show(text)} holds no rows: it ends where it starts, or before")
 
 
 class Numbering(Strict):
     """Row numbers of a parallel test set whose copies lack some rows, so that a row has one id in every language."""
 
-    rows: PositiveInt = Field(description="rows of the complete set")
+    rows: PositiveInt = Field(le=100_000_000, description="rows of the complete set")
     absent: dict[str, list[int]] = Field(description="language → numbers (0-based) that its copy lacks")
 
 
 class Source(Strict):
     """Where rows come from: exactly one of `hub`, `files`, `generated`."""
 
-    hub: str | None = Field(None, description="hub dataset id, e.g. google/xtreme")
-    revision: str | None = Field(None, description="commit of the hub dataset")
-    config: str | None = Field(None, description="hub config; may hold {language} or {name}")
-    files: str | None = Field(None, description="beside the YAML or in --data-root; may hold {language}, {name}, {split}, {part}")
-    generated: str | None = Field(None, description="a config of the built-in smoke data")
-    names: dict[str, str] = Field({}, description="language → {name}")
-    where: dict[str, str] = Field({}, description="keep rows whose column equals this; a trailing * matches any ending")
-    unless: dict[str, str] = Field({}, description="leave out rows whose column equals this (SNLI's label -1)")
-    first_files: PositiveInt | None = Field(None, description="read only the first N files of a split (a hub set of many shards)")
-    label_file: str | None = Field(None, description="file of the labels: one a line, or a JSON map from label to number")
+    hub: HubId | None = Field(None, description="hub dataset id, e.g. google/xtreme")
+    revision: Revision | None = Field(None, description="commit of the hub dataset")
+    config: ConfigTemplate | None = Field(None, description="hub config; may hold {language}, {name}, {split}")
+    conll: Conll | None = Field(None, description="files of one token a line: which columns are the token and its tag")
+    files: FileTemplate | None = Field(
+        None, description="beside the YAML or in --data-root; may hold {language}, {name}, {split}, {part}"
+    )
+    generated: GeneratedTemplate | None = Field(None, description="a config of the built-in smoke data")
+    names: dict[str, Fixed] = Field({}, description="language → {name}")
+    where: dict[str, ValueTemplate] = Field({}, description="keep rows whose column equals this; a trailing * matches any ending")
+    unless: dict[str, Fixed] = Field({}, description="leave out rows whose column equals this (SNLI's label -1)")
+    first_files: PositiveInt | None = Field(
+        None, le=100_000, description="read only the first N files of a split (a hub set of many shards)"
+    )
+    label_file: RelativePath | None = Field(None, description="the labels: one a line, or a JSON map from label to number")
     hint: str | None = Field(None, description="what to do when the files are not here: licence, download, layout")
     numbering: Numbering | None = None
 
     @property
     def speaks(self) -> bool:
         """Whether its rows differ by language."""
-        texts = [self.config or "", self.files or "", *self.where.values()]
-        return bool(self.generated) or any("{language}" in text or "{name}" in text for text in texts)
+        return bool(self.generated) or bool(self.filled & {"language", "name", "part"})
+
+    @property
+    def filled(self) -> set[str]:
+        """The placeholders that it has filled in."""
+        texts = [self.config or "", self.files or "", self.generated or "", *self.where.values()]
+        return set().union(*map(placeholders, texts))
+
+    @property
+    def format(self) -> str | None:
+        """How its files are read; None of generated rows. What the hub has is Parquet."""
+        if self.generated:
+            return None
+        return format_of(self.files, conll=self.conll is not None) if self.files else "parquet"
 
     @model_validator(mode="after")
     def _one_kind(self):
@@ -97,12 +143,34 @@ class Source(Strict):
             raise ValueError("a hub source needs a config (the hub's own name for the subset; often 'default')")
         return self
 
+    @model_validator(mode="after")
+    def _names_make_paths(self):
+        for template in filter(None, (self.files, self.config)):
+            for name in self.names.values():
+                try:
+                    relative(fill(template, dict.fromkeys(placeholders(template), "x") | {"name": name}))
+                except ValueError as error:
+                    raise ValueError(f"names: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _columns_of_one_file(self):
+        if self.conll and (not self.files or PART in self.files):
+            raise ValueError("conll: says which columns of one file are read, and this source has no such `files`")
+        return self
+
     @field_validator("files")
     @classmethod
-    def _known_suffix(cls, value):
-        if value is not None and not value.endswith((".jsonl", ".json", ".csv", ".tsv", ".parquet", ".conll", ".{part}")):
-            raise ValueError(f"{value!r}: files end in .parquet, .jsonl, .json, .csv, .tsv, .conll, or .{{part}} (bitext_mining)")
-        return value
+    def _known_format(cls, value, info):
+        # Where `conll` itself is wrong, that is what is said, and it is not among the data.
+        if value is None or "conll" not in info.data or format_of(value, conll=info.data["conll"] is not None):
+            return value
+        if value.removesuffix(PACKED).endswith(".conllu"):
+            raise ValueError(f"{show(value)} has ten columns; say which are read: conll: {{token: 2, tag: 4}} (4: UPOS, 5: XPOS)")
+        raise ValueError(
+            f"{show(value)}: files end in {', '.join(SUFFIXES)} (each but .parquet also with {PACKED}),"
+            f" or in .{PART} (bitext_mining, retrieval); with `conll:` they may end in anything"
+        )
 
 
 class Rows(Strict):
@@ -152,7 +220,7 @@ class About(Strict):
     title: str
     citation: str | None = None
     licence: str | None = None
-    url: str | None = None
+    url: Url | None = None
     note: str | None = None
 
 
@@ -184,18 +252,18 @@ class Task(Strict):
     @classmethod
     def _told_apart(cls, labels: list[str] | dict[str, str | int] | None):
         """Each name once, and each value of a map once: two names for one value, and which one a row has is a toss."""
-        first: dict[str, str] = {}
+        seen: set[str] = set()
         for name in labels or []:
-            if not name.strip() or not name.isprintable():
-                raise ValueError(f"{name!r} is no name of a label; write one that can be seen")
-        if isinstance(labels, list) and len(set(labels)) < len(labels):
-            twice = next(name for i, name in enumerate(labels) if name in labels[:i])
-            raise ValueError(f"label {twice!r} is there twice; each name stands for one class")
+            if not name.strip():
+                raise ValueError(f"{show(name)} is no name of a label; write one that can be seen")
+            if name in seen:
+                raise ValueError(f"label {show(name)} is there twice; each name stands for one class")
+            seen.add(name)
+        first: dict[str, str] = {}
         for name, value in labels.items() if isinstance(labels, dict) else ():
             if (other := first.setdefault(str(value), name)) != name:
-                raise ValueError(
-                    f"labels {other!r} and {name!r} have one value, {labels[other]!r} and {value!r}; give each its own"
-                )
+                values = f"{show(labels[other])} and {show(value)}"
+                raise ValueError(f"labels {show(other)} and {show(name)} have one value, {values}; give each its own")
         return labels
 
     @property
@@ -212,14 +280,15 @@ class Task(Strict):
     def _family_agrees(self):
         family = FAMILIES[self.family]
         if self.metric not in family.metrics:
-            raise ValueError(f"metric: {self.metric!r} does not score {self.family}{nearest(self.metric, family.metrics)}")
+            raise ValueError(f"metric: {show(self.metric)} does not score {self.family}{nearest(self.metric, family.metrics)}")
         missing = family.columns - set(self.columns)
         if missing:
             raise ValueError(f"columns: {self.family} needs {', '.join(sorted(missing))} too")
         unknown = set(self.columns) - family.columns - family.optional
         if unknown:
             known = ", ".join(sorted(family.columns | family.optional))
-            raise ValueError(f"columns: {self.family} does not use {', '.join(sorted(unknown))}; it knows {known}")
+            strange = ", ".join(short(name, MAX_SHOWN) for name in sorted(unknown))
+            raise ValueError(f"columns: {self.family} does not use {strange}; it knows {known}")
         if family.labelled and not self.labels and not self.source.label_file:
             raise ValueError(f"family: {self.family} needs labels")
         if self.labels and self.source.label_file:
@@ -236,6 +305,32 @@ class Task(Strict):
             raise ValueError("languages: one is listed twice")
         if len(self.languages) > 1 and not self.source.speaks:
             raise ValueError("source: several languages, but neither files, config nor where says {language} or {name}")
+        return self
+
+    @model_validator(mode="after")
+    def _placeholders_apply(self):
+        phases = {phase: getattr(self, phase) for phase in ("train", "dev", "test")}
+        sources = {"source": self.source} | {phase: rows.source for phase, rows in phases.items() if rows and rows.source}
+        spoken = {"en", *self.languages}
+        for rows in filter(None, phases.values()):
+            spoken |= {*rows.languages, rows.language or "en"}
+        for key, source in sources.items():
+            if strange := [language for language in source.names if language not in spoken]:
+                raise ValueError(f"{key}: names: the task has no {show(strange[0])}{nearest(strange[0], sorted(spoken))}")
+        return self
+
+    @model_validator(mode="after")
+    def _sources_fit(self):
+        """A format whose rows are those of one family only serves that one."""
+        given = [self.source, *(rows.source for rows in (self.train, self.dev, self.test) if rows and rows.source)]
+        for source in given:
+            parts = source.format == "parts"
+            if parts and self.family not in ("bitext_mining", "retrieval"):
+                raise ValueError(f"source: {PART} is for bitext_mining and retrieval, not for {self.family}")
+            if self.family == "bitext_mining" and not parts:
+                raise ValueError(f"source: bitext_mining reads three files a split; its `files` end in .{PART}")
+            if source.conll and self.family != "tagging":
+                raise ValueError(f"source: conll is for tagging, not for {self.family}")
         return self
 
     @model_validator(mode="after")

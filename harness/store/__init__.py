@@ -13,7 +13,8 @@ appears under results/ whole. Leases only save work: if two machines ever hold t
 network that stalls), both compute, the first commit stays, the second is thrown away. No flock: network disks lie.
 """
 
-from harness.store.files import DamagedError, HashIndex, atomic_write, canonical_json, disk_errors, file_sha256, key_of
+from harness.store.files import DamagedError, HashIndex, atomic_write, canonical_json, disk_errors, file_sha256, key_of, signature
+from harness.store.inputs import hold, unchanged
 from harness.store.lease import Lease
 from harness.store.results import Collected, Manifest, Store
 
@@ -28,5 +29,8 @@ __all__ = [
     "canonical_json",
     "disk_errors",
     "file_sha256",
+    "hold",
     "key_of",
+    "signature",
+    "unchanged",
 ]

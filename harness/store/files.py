@@ -136,24 +136,28 @@ def unseal(raw: bytes) -> dict:
 
 
 class HashIndex:
-    """SHA-256 of big files that seldom change, remembered. Only a cache: a garbled one is dropped."""
+    """SHA-256 of big files that seldom change, remembered. Only a cache: a garbled one is dropped.
 
-    def __init__(self, path: Path):
-        self.path, self._known = Path(path), {}
-        with suppress(OSError, ValueError):
-            self._known = unseal(self.path.read_bytes())["files"]
+    Without a path it lasts as long as the process, and is never written.
+    """
+
+    def __init__(self, path: Path | None = None):
+        self.path, self._known = path, {}
+        if path is not None:
+            with suppress(OSError, ValueError):
+                self._known = unseal(Path(path).read_bytes())["files"]
 
     def sha256(self, path: Path) -> str:
         """Of the file as it is now. A remembered hash counts only if size, mtime, ctime and inode are unchanged."""
         path = Path(path).absolute()
         with disk_errors("read", path):
-            now, before = time.time_ns(), _signature(path)
+            now, before = time.time_ns(), signature(path)
             known = self._known.get(str(path))
             if known and known[:-1] == before:
                 return known[-1]
             sha = file_sha256(path)
             # A file written within the clock's tick can change again and look the same: remember only what has settled.
-            if before == _signature(path) and before[1] < now - 2_000_000_000:
+            if before == signature(path) and before[1] < now - 2_000_000_000:
                 self._known[str(path)] = [*before, sha]
             else:
                 self._known.pop(str(path), None)
@@ -161,9 +165,11 @@ class HashIndex:
 
     def save(self) -> None:
         """Write the index, whole or not at all. StoreError if it cannot be written."""
-        atomic_write(self.path, seal({"files": self._known}), sync=False)
+        if self.path is not None:
+            atomic_write(Path(self.path), seal({"files": self._known}), sync=False)
 
 
-def _signature(path: Path) -> list[int]:
+def signature(path: Path) -> list[int]:
+    """What changes with a file's content: size, times of content and status, inode."""
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]

@@ -1,0 +1,281 @@
+"""What a board shows of what lies there: a changed digit, a later schema, a file that is no release."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from conftest import ROOT, copied
+
+from harness import reproduce, runner
+from harness.cli import main
+from harness.errors import StoreError
+from harness.hub import Where
+from harness.leaderboard.board_files import write_board
+from harness.leaderboard.release import NO_SIDECAR, SCHEMAS, Board, beside, content_bytes
+from harness.spec.catalog import Catalog
+from harness.store import Store, key_of
+
+GOLDEN = {number: ROOT / "tests" / "golden" / "releases" / f"schema-{number}.json" for number in SCHEMAS}
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch, capsys) -> Callable[..., Ran]:
+    """Runs a command in this process."""
+
+    def run(*words: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["xstilts-harness", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Ran(end.value.code or 0, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """A board of three: two suites, the first with two releases."""
+    made = Board(tmp_path_factory.mktemp("whole") / "board")
+    for suite, about in (("mine", "first"), ("mine", "second"), ("other", "third")):
+        content = json.loads(GOLDEN[SCHEMAS[-1]].read_bytes())
+        runner.put(content | {"suite": content["suite"] | {"name": suite, "about": about}}, {}, made, print)
+    return made.folder
+
+
+@pytest.fixture
+def shelf(whole, tmp_path) -> Board:
+    """A copy of it, to be maltreated."""
+    return Board(copied(whole, tmp_path / "board"))
+
+
+def changed(path: Path) -> None:
+    """One digit is another one."""
+    content = json.loads(path.read_bytes())
+    content["cells"][0]["score"] += 1.0
+    path.write_bytes(content_bytes(content))
+
+
+def newer(path: Path, schema: object = SCHEMAS[-1] + 1) -> None:
+    """As a later version would write it."""
+    content = json.loads(path.read_bytes()) | {"schema": schema}
+    path.write_bytes(content_bytes(content))
+    beside(path).write_bytes(content_bytes({"content_sha256": key_of(content)}))
+
+
+# A changed digit
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "2"),
+        ("show", "mine", "--json"),
+        ("show", "board/releases/0002-mine.json"),
+        ("diff", "1", "2"),
+        ("compare", "2", "1"),
+        ("export", "2"),
+        ("export", "2", "-f", "eval-results"),
+        ("bundle", "2"),
+    ],
+    ids=" ".join,
+)
+def test_a_changed_digit_is_not_shown(command, shelf, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    changed(shelf.releases / "0002-mine.json")
+    words = words if words[0] == "bundle" else ("leaderboard", *words)
+    done = command(*words, "--board", "board")
+    assert done.code == 74 and done.out == ""
+    (line,) = done.err.splitlines()
+    assert line.startswith("board/releases/0002-mine.json: changed since it was released")
+    assert "xstilts-harness leaderboard verify board/releases/0002-mine.json" in line
+    assert not (tmp_path / "export").exists()
+    assert command("leaderboard", "show", "1", "--board", "board").code == 0
+    assert command("leaderboard", "verify", "board/releases/0002-mine.json").code == 1  # what the line says to run
+
+
+def test_it_is_not_built_nor_listed_and_the_others_are(command, shelf):
+    changed(shelf.releases / "0002-mine.json")
+    done = command("leaderboard", "build", "--board", shelf.folder)
+    assert done.code == 1
+    (line,) = done.err.splitlines()
+    assert line.startswith("left out: ") and "0002-mine.json: changed since" in line
+    readme, page = ((shelf.folder / name).read_text() for name in ("README.md", "index.html"))
+    assert "0001-mine" in readme and "0003-other" in readme and "0002-mine" not in readme + page
+    done = command("list", "releases", "--board", shelf.folder)
+    assert (done.code, len(done.err.splitlines())) == (0, 1) and "0003-other" in done.out and "0002-mine" not in done.out
+
+
+def test_a_release_is_published_beside_a_changed_one_and_says_so(shelf):
+    changed(shelf.releases / "0002-mine.json")
+    content, said = json.loads(GOLDEN[SCHEMAS[-1]].read_bytes()), []
+    done = runner.put(content, {}, shelf, said.append)
+    assert done.new and done.path.name == "0004-golden.json"
+    (line,) = said
+    assert line.startswith("left out: ") and "0002-mine.json" in line
+
+
+# No sidecar: its numbers are shown, with a word
+
+
+@pytest.mark.parametrize("sidecar", [None, b"{", b"[]", b"{}"], ids=str)
+def test_a_release_without_a_sidecar_is_shown_with_a_word(command, shelf, sidecar):
+    path = shelf.releases / "0003-other.json"
+    beside(path).unlink() if sidecar is None else beside(path).write_bytes(sidecar)
+    done = command("leaderboard", "show", "--board", shelf.folder)
+    assert done.code == 0 and f"release 0003-other · {NO_SIDECAR}" in " ".join(done.out.split())
+    (line,) = done.err.splitlines()
+    assert line.startswith(f"{path}: {NO_SIDECAR}")
+    assert command("leaderboard", "build", "--board", shelf.folder).code == 0
+    assert f"Suite `other`, release 0003-other · {NO_SIDECAR}" in (shelf.folder / "README.md").read_text()
+    assert command("leaderboard", "verify", "--board", shelf.folder).code == 1
+
+
+@pytest.mark.parametrize("number", SCHEMAS)
+def test_so_is_one_of_any_schema(command, number, tmp_path):
+    assert command("leaderboard", "show", GOLDEN[number]).code == 0
+
+
+# A later schema
+
+
+def test_a_later_schema_ends_nothing_but_itself(command, shelf):
+    newer(shelf.releases / "0002-mine.json")
+    newer(shelf.releases / "0003-other.json")
+    board = ("--board", shelf.folder)
+    done = command("leaderboard", "show", *board)
+    assert done.code == 0 and "0001-mine" in done.out
+    assert [line[:12] for line in done.err.splitlines()] == ["passed over:"] * 2
+    done = command("leaderboard", "show", "mine", *board)
+    assert done.code == 0 and "0001-mine" in done.out and len(done.err.splitlines()) == 1
+    for name in ("2", "0002-mine", "0002-mine.json", "other", shelf.releases / "0003-other.json"):
+        done = command("leaderboard", "show", name, *board)
+        assert (done.code, done.out, len(done.err.splitlines())) == (74, "", 1) and "update xstilts-harness" in done.err
+    done = command("leaderboard", "build", *board)
+    assert done.code == 0 and len(done.err.splitlines()) == 2 and "update xstilts-harness" in done.err
+    assert "(releases/0001-mine.json)" in (shelf.folder / "README.md").read_text()
+    done = command("list", "releases", *board)
+    assert done.code == 0 and len(done.err.splitlines()) == 2 and "0001-mine" in done.out
+    done = command("leaderboard", "verify", *board)
+    assert done.code == 1 and "0001-mine: sound" in done.out and "a newer one needs a newer xstilts-harness" in done.err
+
+
+def test_a_later_schema_that_was_changed_is_a_changed_release(command, shelf):
+    path = shelf.releases / "0002-mine.json"
+    newer(path)
+    changed(path)
+    done = command("leaderboard", "build", "--board", shelf.folder)
+    assert done.code == 1 and "0002-mine.json: changed since" in done.err
+
+
+# No release at all
+
+
+def loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def text(written: str | bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(written if isinstance(written, bytes) else written.encode())
+
+
+def golden(number: int, **sections: object) -> bytes:
+    return content_bytes(json.loads(GOLDEN[number].read_bytes()) | sections)
+
+
+def schema(number: int, spelt: str) -> bytes:
+    """A release with something else where its schema stands."""
+    return GOLDEN[number].read_bytes().replace(f'"schema": {number}'.encode(), f'"schema": {spelt}'.encode())
+
+
+ODD: dict[str, Callable[[Path], object]] = {
+    "a directory": Path.mkdir,
+    "a pipe": os.mkfifo,
+    "a loop": loop,
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "nothing": text(""),
+    "cut": text(GOLDEN[5].read_bytes()[:999]),
+    "not text": text(b"\xff\xfe\x00"),
+    "a list": text("[]"),
+    "another document": text('{"name": "x"}'),
+    "no section": text('{"schema": 5}'),
+    "odd sections": text(golden(5, cells=[1])),
+    "odd old sections": text(golden(1, targets=[1])),
+    "no number": text(schema(5, "NaN")),
+    "too large a number": text(schema(5, '5, "x": 1e999')),
+    "half a letter": text(schema(5, '5, "x": "\\ud800"')),
+    "true": text(schema(1, "true")),
+    "deep": text('{"schema": 5, "x": ' + "[" * 100_000 + "]" * 100_000 + "}"),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_what_is_no_release_ends_nothing_but_itself(command, shelf, what):
+    path = shelf.releases / "0004-odd.json"
+    ODD[what](path)
+    board = ("--board", shelf.folder)
+    done = command("leaderboard", "show", "4", *board)
+    assert (done.code, done.out) == (74, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith(f"{path}: not a ") and "restore it from version control" in line
+    assert command("leaderboard", "show", "mine", *board).code == 0
+    said: list[str] = []
+    assert [one.path.name for one in write_board(shelf, said.append)] == ["0004-odd.json"]
+    assert len(said) == 1 and said[0].startswith(f"left out: {path}")
+    done = command("leaderboard", "verify", "4", "1", *board)
+    assert done.code == 1 and "0004-odd: sound" not in done.out and "0001-mine: sound" in done.out
+    assert runner.put(json.loads(GOLDEN[5].read_bytes()), {}, shelf, said.append).path.name == "0005-golden.json"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, loop], ids=["pipe", "directory", "loop"])
+def test_a_sidecar_that_is_no_file_is_none(command, shelf, make):
+    path = shelf.releases / "0003-other.json"
+    beside(path).unlink()
+    make(beside(path))
+    assert command("leaderboard", "show", "3", "--board", shelf.folder).code == 0
+
+
+def test_a_board_file_that_is_no_file(shelf, tmp_path):
+    page = shelf.folder / "index.html"
+    page.unlink()
+    os.mkfifo(page)
+    content = json.loads(shelf.list()[0].read_bytes())
+    assert runner.put(content, {}, shelf, print).repaired == ["index.html"]
+    assert page.is_file()
+
+
+def test_no_board(command, tmp_path):
+    done = command("leaderboard", "build", "--board", tmp_path / "none")
+    assert done.code == 2 and "eval --all" in done.err and not (tmp_path / "none").exists()
+
+
+# Claims
+
+
+def means(shelf: Board, tmp_path: Path, *names: str) -> tuple[reproduce.Means, list[str]]:
+    said: list[str] = []
+    made = reproduce.Means(Catalog.load([]), Store(tmp_path / "store"), Where(offline=True), shelf, said.append)
+    made.releases = [shelf.find(name) for name in names]
+    return made, said
+
+
+def test_a_claim_is_held_against_a_release_that_stands(shelf, tmp_path):
+    """What is of another suite, or of a later version, is passed over aloud; what is of this suite and was changed is not."""
+    changed(shelf.releases / "0003-other.json")
+    newer(shelf.releases / "0002-mine.json")
+    known, said = means(shelf, tmp_path)
+    assert reproduce._release("mine", known)[1] == "0001-mine"
+    assert [line.split(": ")[0] for line in said] == ["passed over"] * 2
+    with pytest.raises(StoreError, match="changed since it was released"):
+        reproduce._release("other", known)
+    for name, why in {"2": "update xstilts-harness", "3": "changed since"}.items():
+        with pytest.raises(StoreError, match=why):
+            reproduce._release("mine", means(shelf, tmp_path, name)[0])

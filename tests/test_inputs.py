@@ -1,0 +1,145 @@
+"""A result is that of the bytes its key names: files and job descriptions that change between plan and job."""
+
+import copy
+import json
+import os
+from pathlib import Path
+
+import pytest
+from conftest import Rig
+from test_loop import dataset, make_encoder, make_job
+
+from harness.errors import HarnessError, MissingError, SpecError, StoreError
+from harness.job import check
+from harness.jobs.run import run_job
+from harness.store import Store, file_sha256, hold, unchanged
+
+
+def run(store: Store, job: dict) -> str:
+    store.write_job(job["key"], job)
+    return run_job(store, job["key"], lambda done, total: None, lambda: False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return make_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture
+def job(tmp_path, folder) -> dict:
+    return make_job(tmp_path, folder, "classification", max_updates=2, evaluations=1)
+
+
+# Files
+
+
+def test_a_file_is_held_against_its_hash(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_text("one\n")
+    planned = {file: file_sha256(file)}
+    hold(planned)
+    stat = file.stat()
+    file.write_text("two\n")
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # same size, same time
+    with pytest.raises(SpecError, match=rf"{file} has changed.*{file_sha256(file)}.*{planned[file]}"):
+        hold(planned)
+    file.unlink()
+    with pytest.raises(MissingError, match="is gone"):
+        hold(planned)
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_text("one\n")
+    planned = {file: file_sha256(file)}
+    with pytest.raises(SpecError, match="has changed"), unchanged(planned):
+        file.write_text("two\n")
+    file.write_text("one\n")
+    with pytest.raises(SpecError, match="was written while it was read"), unchanged(planned):
+        file.write_text("two\n")
+        file.write_text("one\n")  # and back: what was read in between, nobody knows
+    with unchanged(planned):
+        pass
+
+
+@pytest.mark.parametrize("which", ["train.jsonl", "dev.jsonl"])
+def test_rows_that_changed_after_the_plan_are_not_trained_on(tmp_path, job, which):
+    (tmp_path / which).write_text((tmp_path / which).read_text().replace("row", "raw") + "\n")
+    store = Store(tmp_path / "store")
+    with pytest.raises(SpecError, match=f"{which} has changed since the job was planned"):
+        run(store, job)
+    assert store.manifest(job["key"]) is None
+
+
+def test_rows_that_change_during_a_training_are_not_committed(tmp_path, job):
+    """Somebody saves the file between the last update and the commit: result and checkpoints go."""
+    store, file = Store(tmp_path / "store"), tmp_path / "train.jsonl"
+    before = file.read_bytes()
+    store.write_job(job["key"], job)
+
+    def saved(done: int, total: int) -> None:
+        if done == total:
+            file.write_bytes(before + b"\n")
+
+    with pytest.raises(SpecError, match="has changed"):
+        run_job(store, job["key"], saved, lambda: False, checkpoint_seconds=0)
+    assert store.manifest(job["key"]) is None
+    assert not list((store.root / "checkpoints" / job["key"]).glob("*"))
+    file.write_bytes(before)
+    assert run(store, job) == "done"
+
+
+# Job descriptions
+
+
+def edits(job: dict) -> dict[str, dict]:
+    """The job with one thing changed, what a person or a program may do to the file."""
+    made = {
+        name: copy.deepcopy(job) for name in ("seed", "rate", "rows", "labels", "encoder", "kind", "needs", "identity", "more")
+    }
+    made["seed"]["spec"]["seed"] = 2
+    made["rate"]["spec"]["recipe"]["learning_rate"] = 0.5
+    made["rows"]["train"]["toy"]["identity"]["cap"] = 3
+    made["labels"]["train"]["toy"]["identity"]["labels"].reverse()
+    made["encoder"]["encoder"]["identity"]["max_length"] = 7
+    made["kind"]["kind"] = "evaluate"
+    made["needs"]["needs"] = ["a" * 64]
+    made["identity"]["identity"]["version"] = 99
+    made["more"]["english"] = made["more"]["train"]["toy"]
+    for name in ("spec", "encoder", "train", "identity"):
+        made[f"no {name}"] = {part: value for part, value in copy.deepcopy(job).items() if part != name}
+    return made | {"a list": [], "nothing": {}}
+
+
+def test_a_job_is_what_its_key_names(tmp_path, job):
+    check(job["key"], json.loads(json.dumps(job)))
+    for name, changed in edits(job).items():
+        with pytest.raises(StoreError, match="not the one that its key names"):
+            check(job["key"], changed)
+            pytest.fail(name)
+    with pytest.raises(StoreError, match=r"\(key\)"):
+        check("b" * 64, job)
+
+
+def test_a_worker_refuses_an_edited_job_and_the_next_plan_writes_it_again(rig: Rig, tmp_path):
+    """The file of a planned job is edited; `job run` refuses it, and `eval` puts it right."""
+    planned = rig.run(
+        rig.command("plan", "--suite", "long", "-t", rig.specs, "--encoder-root", rig.encoders, "--write"), tmp_path
+    )
+    key = next(line.split()[0] for line in planned.stdout.splitlines() if " train " in line)
+    file = tmp_path / "store" / "jobs" / f"{key}.json"
+    before = file.read_bytes()
+    file.write_bytes(before.replace(b'"seed":1', b'"seed":2'))
+    done = rig.run(rig.command("job", "run", key), tmp_path)
+    assert done.returncode == 74
+    assert done.lines == [line for line in done.lines if "its description is not the one that its key names" in line]
+    assert not (tmp_path / "store" / "results" / key).exists()
+    rig.run(rig.command("plan", "--suite", "long", "-t", rig.specs, "--encoder-root", rig.encoders, "--write"), tmp_path)
+    assert file.read_bytes() == before
+
+
+def test_an_input_error_is_one_line(tmp_path, folder):
+    test = dataset(tmp_path / "test.jsonl", "classification", 6)
+    with pytest.raises(HarnessError) as caught, unchanged({Path(test["location"][0]["files"][0]): "0" * 64}):
+        pass
+    assert "\n" not in str(caught.value)
