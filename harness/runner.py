@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import harness
+from harness.data.inspect import unfit_jobs
+from harness.data.shapes import ODD_SHARE, in_words, too_many
 from harness.engines import ENGINES
 from harness.engines.drive import Outcome, check, drive
 from harness.engines.progress import Progress
@@ -74,6 +76,7 @@ def run_plan(
 ) -> Outcome:
     """Run what is missing. Raises MissingError before anything runs if data or weights are not here.
 
+    Jobs whose rows cannot be used have failed before the first one starts, and nothing is trained for them alone.
     KeyboardInterrupt (by `signals` on Ctrl-C and SIGTERM) leaves once the workers have saved, or on a second one.
     HarnessError if jobs failed.
     """
@@ -87,7 +90,7 @@ def run_plan(
         engine = ENGINES["process"](store.root, workers, checkpoint_seconds)
         with stop.patient():
             try:
-                outcome = drive(plan, store, engine, progress.hear, keep_weights)
+                outcome = drive(plan, store, engine, progress.hear, keep_weights, unfit(plan, store))
             except KeyboardInterrupt:
                 progress.note("stopping: workers save a checkpoint ... (once more: stop at once)")
                 raise
@@ -99,8 +102,27 @@ def run_plan(
     return outcome
 
 
+def unfit(plan: Plan, store: Store) -> dict[str, dict]:
+    """Jobs to run whose rows cannot be used, as failed jobs are told: key → why, exit_code. Reads all their rows once."""
+    found = unfit_jobs((job.body for job in plan.todo(store)), plan.suite.waives)
+    return {key: {"why": str(error), "exit_code": error.exit_code, "rows": True} for key, error in found.items()}
+
+
+def refuse_unfit(plan: Plan, store: Store) -> None:
+    """Raise what `run_plan` would end with if rows of jobs to run cannot be used."""
+    if found := unfit(plan, store):
+        lines = dict.fromkeys(event["why"] for event in found.values())
+        error = HarnessError("\n".join(lines))
+        error.exit_code = max(event["exit_code"] for event in found.values())
+        raise error
+
+
 def write_jobs(plan: Plan, store: Store) -> list[Job]:
-    """Write the description of every job into the store, for schedulers; returns what is to run, inputs first."""
+    """Write the description of every job into the store, for schedulers; returns what is to run, inputs first.
+
+    Raises as `refuse_unfit`: schedulers would train for rows that cannot be scored.
+    """
+    refuse_unfit(plan, store)
     for key, job in plan.jobs.items():
         store.write_job(key, job.body)
     waiting, ordered = plan.todo(store), []
@@ -112,8 +134,10 @@ def write_jobs(plan: Plan, store: Store) -> list[Job]:
 
 
 def _failures(plan: Plan, outcome: Outcome) -> HarnessError:
-    lines = [f"{plan.jobs[key].name}: {event['why']}" for key, event in outcome.failed.items()]
-    lines.append(f"{len(lines)} jobs failed; what was done is kept, the same command tries the rest again")
+    named = ("" if event.get("rows") else f"{plan.jobs[key].name}: " for key, event in outcome.failed.items())
+    said = (f"{name}{event['why']}" for name, event in zip(named, outcome.failed.values(), strict=True))
+    lines = list(dict.fromkeys(said))  # what is wrong with rows is said once, however many jobs read them
+    lines.append(f"{len(outcome.failed)} jobs failed; what was done is kept, the same command tries the rest again")
     lines += [event["trace"] for event in outcome.failed.values() if event.get("trace")][:1]
     error = HarnessError("\n".join(lines))
     error.exit_code = max(event.get("exit_code", 1) for event in outcome.failed.values())
@@ -189,6 +213,16 @@ def code() -> dict:
         return told
 
 
+def _refuse_odd(cell: dict, waived: list[str]) -> None:
+    """Raise RefusedError if too many test rows of a language say nothing: jobs that a scheduler ran were not asked before."""
+    for language, said in cell["languages"].items():
+        if flags := set(too_many(said, said["n"])) - set(waived):
+            raise RefusedError(
+                f"{cell['target']} {language}: of {said['n']} test rows {in_words(said)}, more than {ODD_SHARE:.0%}; "
+                f"mend them, or write `waives: [{', '.join(sorted(flags))}]` into the suite"
+            )
+
+
 def content_of(plan: Plan, catalog: Catalog, store: Store, outcome: Outcome) -> dict:
     """The release document of a finished run.
 
@@ -201,6 +235,8 @@ def content_of(plan: Plan, catalog: Catalog, store: Store, outcome: Outcome) -> 
             f"{', '.join(hidden)}: test labels are placeholders (all empty or all the same), so nothing can be scored on them. "
             "Cut the task to rows with labels, drop those languages, or write `waives: [placeholder]` into the suite"
         )
+    for cell in content["cells"]:
+        _refuse_odd(cell, plan.suite.waives)
     if all(cell["score"] is None for cell in content["cells"]):
         flags = sorted({flag for cell in content["cells"] for flag in cell["flags"]})
         raise RefusedError(f"no cell of suite {plan.suite.suite} has a score ({', '.join(flags)}); there is nothing to release")

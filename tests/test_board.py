@@ -95,7 +95,8 @@ def test_most_languages_or_any(flag, having):
     flagged = FOUR | dict.fromkeys(sorted(FOUR)[:having], flag)
     needed = 3 if flag in ("floor", "unknown") else 1
     content = release(cell("none", "t", scores(**flagged)))
-    letter = {"floor": "f", "unknown": "v", "constant": "c", "below_majority": "m", "truncated": "t", "few_rows": "n"}[flag]
+    letter = {"floor": "f", "unknown": "v", "constant": "c", "below_majority": "m", "truncated": "t", "few_rows": "n"}
+    letter = (letter | {"empty_text": "e", "misplaced": "a"})[flag]
     assert grid(content, "enc")[1][0][2] == ("50.0" if having < needed else f"50.0 {letter}")
     legend = [line for line in render.footnotes(content, "enc") if line.startswith("Marks: ")]
     assert legend == ([] if having < needed else [f"Marks: {letter} = {MARKS[flag][1]}"])
@@ -110,7 +111,7 @@ def test_flags_of_a_cell(flag):
 
 def test_all_marks_in_one_order_with_letters_of_their_own():
     everything = cell("none", "t", scores(en=" ".join(MOST_MARKS | ANY_MARKS)), *CELL_MARKS)
-    assert grid(release(everything), "enc")[1][0][2] == "50.0 usLopfvcmtn"
+    assert grid(release(everything), "enc")[1][0][2] == "50.0 usLopfvcmtnea"
     assert len({letter for letter, _ in MARKS.values()}) == len(MARKS)
     assert set(COLUMNS) == set(MOST_MARKS | ANY_MARKS)
 

@@ -155,7 +155,7 @@ def test_every_format_gives_the_same_rows(tmp_path, suffix):
 def test_conll(tmp_path, newline):
     path = tmp_path / "rows.conll"
     path.write_text(newline.join(["", "The\tA", "house\tB", "", "", "a b\tA", "中\tB"]), encoding="utf-8", newline="")
-    tagging = described(path, columns={"tokens": "tokens", "tags": "tags"}, labels=["A", "B"])
+    tagging = described(path, family="tagging", columns={"tokens": "tokens", "tags": "tags"}, labels=["A", "B"])
     assert [(row["tokens"], row["tags"]) for row in data_rows.load(tagging)] == [
         (["The", "house"], ["A", "B"]),
         (["a b", "中"], ["A", "B"]),
@@ -166,7 +166,7 @@ def test_conll_without_a_tab_names_the_line(tmp_path):
     path = tmp_path / "rows.conll"
     path.write_text("The\tA\nhouse B\n")
     with pytest.raises(SpecError, match=r"rows\.conll:2:1: 2 columns between spaces, and no tab"):
-        data_rows.load(described(path, columns={"tokens": "tokens", "tags": "tags"}, labels=["A"]))
+        data_rows.load(described(path, family="tagging", columns={"tokens": "tokens", "tags": "tags"}, labels=["A"]))
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_unknown_labels_name_the_row(tmp_path, labels, raw):
 def test_tags_must_be_as_many_as_tokens(tmp_path):
     path = jsonl(tmp_path / "rows.jsonl", [{"tokens": ["a", "b"], "tags": [0]}])
     with pytest.raises(SpecError, match="row 0 has 2 tokens but 1 tags"):
-        data_rows.load(described(path, columns={"tokens": "tokens", "tags": "tags"}, labels=["A"]))
+        data_rows.load(described(path, family="tagging", columns={"tokens": "tokens", "tags": "tags"}, labels=["A"]))
 
 
 # Ids, caps, numbering
@@ -330,7 +330,7 @@ def test_a_copy_of_unknown_length_shares_no_id(tmp_path):
 
 
 def test_several_columns_are_one_text(tmp_path):
-    path = jsonl(tmp_path / "rows.jsonl", [{"context": "A b.", "question": "Who?", "n": 7, "label": 0}])
+    path = jsonl(tmp_path / "rows.jsonl", [{"context": "A b.", "question": "Who?", "n": "7", "label": 0}])
     (row,) = data_rows.load(described(path, columns={"text": ["context", "question", "n"], "label": "label"}))
     assert row == {"id": "0", "text": "A b. Who? 7", "label": "no"}
 
@@ -562,7 +562,7 @@ def test_a_file_of_labels_gives_their_order(specs):
     task = catalog.task("listed")
     lacking = Locator(catalog, Where(offline=True), HashIndex(specs / "index")).rows(task, "train")
     assert "labels.txt" in lacking.missing
-    (specs / "labels.txt").write_text("yes\n\n no \n")
+    (specs / "labels.txt").write_text("yes\n no \n\n")
     locator = Locator(catalog, Where(offline=True), HashIndex(specs / "index"))
     assert locator.labels(task) == ["yes", "no"]
     dataset = locator.rows(task, "train")

@@ -197,6 +197,20 @@ def test_a_placeholder_language_has_no_score_and_marks_the_cell():
     assert found["languages"]["sw"] == {"n": 20, "truncated": 0, "unknown": 0.0, "flags": ["few_rows", "placeholder"]}
 
 
+def test_rows_that_say_nothing_mark_a_language_and_move_no_score():
+    release = Release({}, {"t": target()})
+    release.cell("none", "t", {"en": right(60)})
+    plain = release.only("cells")
+    release = Release({}, {"t": target()})
+    release.cell("none", "t", {"en": right(60)}, facts={"en": {"empty_text": 2, "misplaced": 1}})
+    found = release.only("cells")
+    said = found["languages"]["en"]
+    assert said["flags"] == ["few_rows", "empty_text", "misplaced"] and plain["languages"]["en"]["flags"] == ["few_rows"]
+    assert (said.pop("empty_text"), said.pop("misplaced")) == (2, 1)
+    said["flags"] = plain["languages"]["en"]["flags"]
+    assert found == plain
+
+
 def test_refused_and_missing_cells_have_no_score():
     release = Release({}, {"t": target(), "u": target()})
     release.cell("none", "t", {"en": right(10)}, refused=True)

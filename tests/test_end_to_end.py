@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, Rig, copied, moods, releases, sentences, write_jsonl
+from conftest import ROOT, Rig, boxes, copied, moods, releases, sentences, write_jsonl
 from hub_fixtures import write_hub
 
 from harness.leaderboard.neutral import neutral
@@ -411,6 +411,52 @@ def test_a_release_without_any_score_is_refused(rig, bad, tmp_path):
     assert done.returncode == 4
     assert "refused: no cell of suite hopeless has a score (placeholder, unlearned); there is nothing to release" in done.stderr
     assert not board.exists()
+
+
+UNFIT = """
+task: {name}
+version: 1
+role: [target]
+family: span_qa
+languages: [en]
+source: {{files: "{name}.{{split}}.jsonl"}}
+train: {{split: train}}
+dev: {{split: dev}}
+test: {{split: test}}
+columns: {{context: context, question: question, answers: answers}}
+metric: squad
+max_length: 96
+about: {{title: what is in the box}}
+"""
+
+
+def test_nothing_is_trained_for_rows_that_cannot_be_used_and_the_rest_goes_on(rig, tmp_path):
+    """A test question without an answer, a test set whose answers are elsewhere; what is wrong is said once, for two seeds."""
+    known = boxes("en")
+    none, elsewhere = ({"text": [], "answer_start": []}, {"text": ["key"], "answer_start": [0]})
+    for name, changed, count in (("unanswered", none, 1), ("elsewhere", elsewhere, 9)):
+        (tmp_path / f"{name}.yaml").write_text(UNFIT.format(name=name).lstrip())
+        for split, rows in known.items():
+            planted = [{**row, "answers": changed} for row in rows[:count]] if split == "test" else rows[:count]
+            write_jsonl(tmp_path / f"{name}.{split}.jsonl", planted + rows[count:])
+    suite = BAD.replace("[none, leaking, sharing]", "[none]").replace("[1]", "[1, 2]")
+    suite = suite.replace("[tiny_mood, hidden]", "[unanswered, elsewhere, tiny_mood]")
+    (tmp_path / "bad.yaml").write_text(suite.lstrip())
+    done = rig.run(rig.eval("bad", "--tasks", tmp_path), tmp_path)
+    assert done.returncode == 4
+    why = done.stderr.splitlines()[-3:]
+    assert why[0].endswith("unanswered.test.jsonl: row 0 has no answer, which its metric cannot score; `metric: squad_v2` can")
+    assert why[1].startswith("elsewhere test en: 24 rows; 9 whose answer is not where it says: REFUSED, more than 20%")
+    assert why[1].endswith("or write `waives: [misplaced]` into the suite") and why[2].startswith("4 jobs failed")
+    assert sorted(name.split()[2] for name in done.jobs if name.startswith("evaluate")) == ["tiny_mood"] * 2
+    assert not any("unanswered" in name or "elsewhere" in name for name in done.jobs)
+    waived = suite.replace("[unlearned, placeholder]", "[unlearned, misplaced]").replace("[unanswered, ", "[")
+    (tmp_path / "bad.yaml").write_text(waived.lstrip())
+    done = rig.run(rig.eval("bad", "--tasks", tmp_path), tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = cells(only_release(tmp_path))["none", "elsewhere"]["languages"]["en"]
+    assert said["misplaced"] == 9 and "misplaced" in said["flags"]
+    assert "a = answers that are not where the row says" in done.said
 
 
 def test_weights_go_even_where_a_cell_was_refused(bad):

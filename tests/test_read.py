@@ -124,7 +124,8 @@ def test_sentences_come_back(tmp_path, end, data):
 @given(pairs=st.lists(st.tuples(cell, cell), min_size=1, max_size=6))
 def test_lines_come_back_as_pairs(tmp_path, pairs):
     files = [written(tmp_path, f"x.{i}", "".join(pair[i] + "\n" for pair in pairs)) for i in (0, 1)]
-    rows = read_files(map(str, files), (), {"aligned": True})
+    ((first, rows),) = read_files(map(str, files), (), {"aligned": True})
+    assert first == files[0]
     assert rows == [{"source": one, "target": other} for one, other in pairs]
 
 

@@ -279,7 +279,7 @@ def test_flags_are_a_function_of_facts_and_score_in_one_order():
 
 def test_an_evaluation_says_what_is_fact_and_what_follows():
     task = {"family": "retrieval", "metric": "retrieval_accuracy"}
-    rows = [{"id": f"r{i}", "source": "", "target": ""} for i in range(4)]
+    rows = [{"id": f"r{i}", "source": "s", "target": "t"} for i in range(4)]
     facts = {"truncated": 0, "unknown": 0.0, "centred": ["r0", "r1", "r2", "r0"]}
     summary, examples = score_language(task, rows, ["r0", "r0", "r2", "r1"], "de", facts)
     assert facts["centred"] and (summary["main"], summary["centred"]) == (50.0, 75.0)

@@ -90,11 +90,11 @@ Without = Annotated[
 Limit = Annotated[int | None, typer.Option("--limit", "-L", min=1, help="At most N test rows: partial, no release.")]
 
 
-def catalog_of(user: list[Path]):
+def catalog_of(user: list[Path], all_sound: bool = True):
     from harness.spec.catalog import Catalog
 
     here = Path("tasks")
-    return Catalog.load(([here] if here.is_dir() else []) + user)
+    return Catalog.load(([here] if here.is_dir() else []) + user, all_sound)
 
 
 def store_to_read(folder: Path):

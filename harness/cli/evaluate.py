@@ -147,7 +147,9 @@ def _print_plan(plan, store, as_json: bool) -> None:
     from harness import graph
     from harness.engines.drive import refusals
     from harness.estimate import estimate
+    from harness.runner import refuse_unfit
 
+    refuse_unfit(plan, store)
     state = graph.states(plan, store, plan.todo(store, frozenset(refusals(plan, store))))
     summary = estimate(plan, store, state) | {"sharing": graph.sharing(plan)}
     if as_json:

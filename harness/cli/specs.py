@@ -61,8 +61,10 @@ def show(
     from harness.hub import Where
     from harness.spec.describe import described
 
-    catalog = catalog_of(tasks or [])
+    catalog = catalog_of(tasks or [], all_sound=False)
     spec = described(name, catalog)
+    for line in catalog.broken:
+        say(f"beside it: {line}")
     if samples:
         spec["samples"] = samples_of(catalog, catalog.task(name), samples, Where(data_root, None, offline, read_lock(lock)))
     if as_json:

@@ -10,13 +10,12 @@ from pathlib import Path
 
 from harness.data import mini
 from harness.data.files import class_names, disagreement, named_files, split_files, usual_layouts
+from harness.data.labels import read_labels
 from harness.data.read import how_read
-from harness.data.text import parse_json, read_lines, read_text
 from harness.errors import MissingError, SpecError
 from harness.hub import Where, snapshot
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
-from harness.spec.formats import PACKED
 from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
 from harness.spec.template import fill
@@ -148,17 +147,7 @@ class Locator:
         """Class names in the order of the head's outputs: the spec's own, or those of its label file."""
         if not task.source.label_file:
             return task.label_names
-        file = self._file(task, task.source.label_file, task.source)
-        if file.name.removesuffix(PACKED).endswith(".json"):
-            return self._numbered_labels(file)
-        return [line.strip() for line in read_lines(file) if line.strip()]
-
-    def _numbered_labels(self, file: Path) -> list[str]:
-        try:
-            numbers = dict(parse_json(read_text(file)))
-            return sorted(numbers, key=numbers.__getitem__)
-        except (ValueError, TypeError):
-            raise SpecError(f"{file}: no JSON map from label to number") from None
+        return read_labels(self._file(task, task.source.label_file, task.source))
 
     def _file(self, task: Task, name: str, source: Source) -> Path:
         """A file of a `files` source: beside the YAML, or in --data-root."""

@@ -44,22 +44,25 @@ def how_read(source: Source, family: str, files: Sequence[str]) -> dict:
     return identity
 
 
-def read_files(files: Iterable[str], needed: tuple[str, ...], identity: dict) -> list[dict]:
-    """The raw rows of one part of a split, as its dataset's `identity` says that they are read."""
+def read_files(files: Iterable[str], needed: tuple[str, ...], identity: dict) -> list[tuple[Path, list[dict]]]:
+    """Each file of one part of a split with its raw rows, as its dataset's `identity` says that they are read.
+
+    Of two aligned files the rows are those of the first.
+    """
     paths = [Path(file) for file in files]
     if identity.get("aligned"):
-        return pairs_of_lines(*paths)
+        return [(paths[0], pairs_of_lines(*paths))]
     columns = Columns(**identity["conll"]) if identity.get("conll") else None
-    return [row for path in paths for row in read_file(path, tuple(signature(path)), needed, columns)]
+    return [(path, read_file(path, tuple(signature(path)), needed, columns)) for path in paths]
 
 
 @functools.lru_cache(maxsize=2)  # XNLI keeps all its languages in one file: read it once, not fifteen times
 def read_file(path: Path, seen: tuple[int, ...], needed: tuple[str, ...], columns: Columns | None = None) -> list[dict]:
     """All rows of one file.
 
-    seen     its `store.signature`, so that a file that changed is read again
-    needed   the columns that will be asked for; `columns`: those of a file of tokens
-
+    seen     its `store.signature`, so that one that changed is read again
+    needed   the columns that will be asked for
+    columns  those of a file of tokens
     raises  SpecError: a file that is not of its format, at file:line:column; a text file without rows
     """
     kind = format_of(path.name, conll=columns is not None)

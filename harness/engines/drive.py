@@ -5,7 +5,7 @@ driver loses nothing but the time since the last checkpoint.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from harness.job import JOB_VERSIONS
@@ -51,20 +51,38 @@ def check(plan: Plan, store: Store) -> list[str]:
     return said
 
 
-def drive(plan: Plan, store: Store, engine, listen: Listener, keep_weights: bool = False) -> Outcome:
-    """Run all that is missing. First the overlap checks, so that no time is spent on a cell that would be refused."""
-    outcome = Outcome()
+def drive(
+    plan: Plan, store: Store, engine, listen: Listener, keep_weights: bool = False, unfit: Mapping[str, dict] | None = None
+) -> Outcome:
+    """Run all that is missing. First the overlap checks, so that no time is spent on a cell that would be refused.
+
+    unfit  jobs that would fail, by key: why, exit_code. They have failed; what serves nothing else is left out
+    """
+    outcome = Outcome(failed=dict(unfit or {}))
+    for key, event in outcome.failed.items():
+        listen("unfit", plan.jobs[key], event)
     for key, job in plan.jobs.items():
         store.write_job(key, job.body)
     for only in ({"overlap"}, set(JOB_VERSIONS)):
         outcome.refused = refusals(plan, store)
-        todo = [job for job in plan.todo(store, frozenset(outcome.refused)) if job.kind in only]
+        lost = _lost(plan, outcome)
+        todo = [job for job in plan.todo(store, lost | outcome.refused.keys()) if job.kind in only and job.key not in lost]
         if todo:
             _Run(plan, store, engine, listen, keep_weights, outcome, todo).until_done()
     outcome.refused = refusals(plan, store)
     if not keep_weights:
         _sweep(plan, store, outcome)
     return outcome
+
+
+def _lost(plan: Plan, outcome: Outcome) -> frozenset[str]:
+    """What need not run after some jobs failed: those, the evaluations of their cells, and checks of no other cell."""
+    failed = outcome.failed.keys()
+    gone = [cell for cell in plan.cells if failed & {cell.overlap, cell.intermediate, cell.trained, cell.evaluate}]
+    evaluations = {cell.evaluate for cell in gone}
+    checks = {cell.overlap for cell in gone if cell.overlap}
+    checks -= {cell.overlap for cell in plan.cells if cell.evaluate not in evaluations}
+    return frozenset(failed | evaluations | checks)
 
 
 def _sweep(plan: Plan, store: Store, outcome: Outcome) -> None:
@@ -87,6 +105,9 @@ class _Run:
         self.not_before: dict[str, float] = {}
 
     def until_done(self) -> None:
+        for job in list(self.waiting.values()):
+            if lost := next((key for key in job.needs if key in self.outcome.failed), None):
+                self._fail(job, {"why": f"needs {self.plan.jobs[lost].name}, which failed", "exit_code": 1})
         self.listen("todo", None, {"jobs": len(self.waiting)})
         self.engine.start()
         while self.waiting or self.running:

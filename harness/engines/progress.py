@@ -78,6 +78,8 @@ class Progress:
         elif what == "waiting" and self.waits.get(job.key) != details["holder"]:
             self.waits[job.key] = details["holder"]
             self.note(f"waiting for {job.name}: {details['holder']}")
+        elif what == "unfit":
+            self.note(f"FAILED {job.name}: {details['why']}")
         elif what == "retry":
             self.note(f"again: {job.name} (its worker ended with code {details.get('code')})")
         if self.bar and self.bar.tasks:

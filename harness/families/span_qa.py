@@ -14,6 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from harness.data.shapes import located
+
 NO_SPAN = "empty"
 MIN_CONTEXT = 16  # pieces of context in a window, however long the question
 MARKS = {"Mn", "Mc", "Me", "Cf"}
@@ -102,9 +104,9 @@ def answer_span(row: dict, unanswerable: bool) -> tuple[int, int] | None:
     texts, starts = row["answers"]["text"], row["answers"]["answer_start"]
     if not texts:
         return (-1, -1) if unanswerable else None
-    start, text = starts[0], texts[0]
-    if not text.strip() or row["context"][start : start + len(text)] != text:
+    if not located(row):
         return None
+    start, text = starts[0], texts[0]
     start += len(text) - len(text.lstrip())  # a space at either end stands in no piece
     return start, start + len(text.strip())
 

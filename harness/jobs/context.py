@@ -41,12 +41,15 @@ class Context:
     facts: dict = field(default_factory=dict)  # timings and counts for the manifest; never part of a result
     inputs: dict[Path, str] = field(default_factory=dict)  # files that were read, each with the hash that the key names
 
-    def rows(self, dataset: dict) -> list[dict]:
-        """The rows of one of the job's datasets, from the very bytes that its key names (`store.unchanged`)."""
+    def rows(self, dataset: dict, metric: str | None = None) -> list[dict]:
+        """The rows of one of the job's datasets, from the very bytes that its key names (`store.unchanged`).
+
+        `metric`: what will score them, as in `data.rows.load`.
+        """
         files = files_named(dataset)
         self.inputs |= files
         with unchanged(files):
-            return data_rows.load(dataset)
+            return data_rows.load(dataset, metric)
 
     def hold_inputs(self) -> None:
         """Look at everything that was read once more, before the result is committed.

@@ -2,7 +2,8 @@
 
 Writes, for each language:
     predictions/LANG.jsonl  {"id", "prediction"} a line, in row order
-    scores.json             facts: n, truncated, unknown, constant, placeholder, a family's own; what follows from them and from
+    scores.json             facts: n, truncated, unknown, constant, placeholder, odd rows where there are any (`shapes.Odd`), a
+                            family's own; what follows from them and from
                             the examples: flags, metrics, main, null, null_name, above_null, stderr; of retrieval, centred
     examples.json           id, and the metric's examples, from which `harness.metrics.rescore` gives the score again, without
                             a model or data; of retrieval, centred
@@ -15,6 +16,7 @@ import torch
 
 from harness.data.batching import feature_length, micro_batches
 from harness.data.inspect import placeholder
+from harness.data.shapes import odd
 from harness.families import EMBEDDED, FAMILIES, TRAINED, TaskModel, build
 from harness.jobs.context import Context, Stopped, device, make_deterministic
 from harness.metrics import METRICS, main_from_totals, resampled
@@ -34,7 +36,7 @@ def run(ctx: Context) -> None:
     for done, (language, dataset) in enumerate(sorted(job["tests"].items())):
         if ctx.stopping():
             raise Stopped
-        rows = ctx.rows(dataset)
+        rows = ctx.rows(dataset, task["metric"])
         dev = ctx.rows(job["devs"][language]) if "devs" in job else None
         predictions, facts = predict(rows, dev)
         lines = [json.dumps({"id": r["id"], "prediction": p}, ensure_ascii=False) for r, p in zip(rows, predictions, strict=True)]
@@ -53,7 +55,9 @@ def score_language(task: dict, rows: list[dict], predictions: list, language: st
     Hidden labels are not scored: then there are facts and flags alone.
     """
     metric, golds = METRICS[task["metric"]], [FAMILIES[task["family"]].gold(row) for row in rows]
-    facts = {"n": len(rows), **facts, "constant": _constant(predictions), "placeholder": placeholder(task["family"], rows)}
+    hidden = placeholder(task["family"], rows)
+    facts = {"n": len(rows), **facts, "constant": _constant(predictions), "placeholder": hidden}
+    facts |= odd(task["family"], rows, hidden).counts()
     centred = facts.pop("centred", None)
     if facts["placeholder"]:
         return facts | {"flags": language_flags(facts, None)}, {}

@@ -22,7 +22,8 @@ class Part:
         if not self.features:
             raise JobError(f"{ctx.job['name']}: none of {len(rows)} rows of {name} can be used (no answer found in any context?)")
         self.lengths = np.array([feature_length(feature) for feature in self.features])
-        self.dev = ctx.rows(ctx.job["dev"][name])[: recipe["dev_rows"]] if recipe["evaluations"] else []
+        dev = ctx.rows(ctx.job["dev"][name], self.task["metric"]) if recipe["evaluations"] else []
+        self.dev = dev[: recipe["dev_rows"]]
         self.per_epoch = -(-len(self.features) // recipe["batch_size"])
         self._seed = lambda purpose: stream_seed(spec["seed"], spec["phase"], name, purpose)
         self._drawn: tuple[int, list[np.ndarray]] = (-1, [])  # an epoch and its batches

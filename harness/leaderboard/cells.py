@@ -18,7 +18,7 @@ from statistics import fmean
 
 from harness.leaderboard.evidence import dev_of, mean, same_data, vectors
 from harness.metrics import Scored, rescore
-from harness.metrics.flags import language_flags
+from harness.metrics.flags import ODD, language_flags
 from harness.metrics.vectors import unpack
 from harness.plan import refused_leaks
 
@@ -109,7 +109,7 @@ def _language(packed: dict, gold: dict[str, list], metric: str) -> tuple[dict, S
     out = {"n": facts["n"]}
     if score is not None:
         out |= {name: getattr(score, name) for name in _SCORED}
-    out |= {name: facts[name] for name in MINING if name in facts}
+    out |= {name: facts[name] for name in (*MINING, *ODD) if name in facts}
     out |= {"truncated": facts["truncated"], "unknown": facts["unknown"], "flags": language_flags(facts, score)}
     if "predicted" in packed:  # which wrong answer was given moves no score: a sum, so that no answer can be changed unseen
         out["answers_sum"] = sum(unpack(packed["predicted"]))

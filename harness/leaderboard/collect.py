@@ -9,6 +9,7 @@ from harness.leaderboard.derive import derive
 from harness.leaderboard.evidence import hashes
 from harness.leaderboard.units import joint_units, of_blocks
 from harness.metrics import ADDITIVE, GOLD_SIDE
+from harness.metrics.flags import ODD
 from harness.metrics.vectors import pack
 from harness.plan import Cell, Plan
 from harness.spec.catalog import Catalog
@@ -28,7 +29,7 @@ GROUPS = {  # XTREME's groups of targets (Hu et al. 2020, table 1), by family
     "bitext_mining": "retrieval",
     "mlm": "masked-LM",
 }
-FACTS = ("n", "truncated", "unknown", "constant", "placeholder", "candidates", "threshold", "dev_f1")
+FACTS = ("n", "truncated", "unknown", "constant", "placeholder", *ODD, "candidates", "threshold", "dev_f1")
 
 
 def content(plan: Plan, catalog: Catalog, store: Store, refused: dict[str, dict]) -> dict:

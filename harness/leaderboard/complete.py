@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from harness.leaderboard.collect import GROUPS
 from harness.leaderboard.units import BLOCKS
 from harness.metrics import ADDITIVE, GOLD_SIDE, PREDICTION_SIDE
+from harness.metrics.flags import ODD
 from harness.metrics.vectors import unpack
 from harness.plan import refused_leaks
 from harness.spec.family import FAMILIES
@@ -150,6 +151,9 @@ def _language(path: str, said: dict, gold: dict, target: dict) -> Iterator[Probl
     wanted = {*PREDICTION_SIDE[target["metric"]], *(["centred"] if target["family"] == "retrieval" else [])}
     if said.keys() - {"facts"} != (set() if facts["placeholder"] else wanted):
         yield Problem(path, sorted(said), sorted(wanted))
+    for name in ODD:
+        if facts.get(name, 0) > facts["n"]:
+            yield Problem(f"{path}.facts.{name}", facts[name], f"no more than the {facts['n']} rows")
     if facts["placeholder"]:
         return
     entries = {name: length(vector) for name, vector in (gold | said).items() if name != "facts"}

@@ -29,7 +29,7 @@ from harness.metrics import GOLD_SIDE, PREDICTION_SIDE
 from harness.spec.base import Strict
 from harness.spec.formats import Conll
 from harness.spec.recipe import Cut, Recipe, Recipes, Setting
-from harness.spec.suite import Caps, Sampler, SplitRule, Subset
+from harness.spec.suite import Caps, Sampler, SplitRule, Subset, Waived
 from harness.spec.task import Difficulty
 
 Vector = Annotated[str, Field(pattern=r"^(\d*|(-?\d[\d.e+-]*,)+)$")]
@@ -49,7 +49,7 @@ class Suite(Strict):
     seeds: list[NonNegativeInt]
     protocol: str | None
     left_out: list[str]
-    waives: list[Literal["unlearned", "leak", "placeholder"]]
+    waives: list[Waived]
     split_rule: SplitRule
     pvi: bool
     caps: Caps
@@ -248,6 +248,8 @@ class Facts(Strict):
     unknown: float
     constant: bool
     placeholder: bool
+    empty_text: PositiveInt | None = None
+    misplaced: PositiveInt | None = None
     candidates: NonNegativeInt | None = None
     threshold: float | None = None
     dev_f1: float | None = None

@@ -30,6 +30,8 @@ class Scores(Strict):
     stderr: float | None = None
     truncated: NonNegativeInt
     unknown: float
+    empty_text: PositiveInt | None = None
+    misplaced: PositiveInt | None = None
     flags: list[str]
     centred: float | None = None
     answers_sum: NonNegativeInt | None = None

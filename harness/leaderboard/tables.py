@@ -31,6 +31,8 @@ ANY_MARKS = {
     "below_majority": ("m", "less accurate than always saying the most frequent tag, in some language"),
     "truncated": ("t", "over 1% of the rows lost text, in some language"),
     "few_rows": ("n", "under 50 test rows, in some language"),
+    "empty_text": ("e", "rows with an empty text, in some language"),
+    "misplaced": ("a", "answers that are not where the row says, in some language"),
 }
 MARKS = CELL_MARKS | MOST_MARKS | ANY_MARKS
 COLUMNS = {
@@ -40,6 +42,8 @@ COLUMNS = {
     "below_majority": "below majority tag",
     "truncated": "lost text",
     "few_rows": "under 50 rows",
+    "empty_text": "empty texts",
+    "misplaced": "misplaced answers",
 }
 SHOWN = 6  # languages in a list; the others are counted
 

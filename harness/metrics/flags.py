@@ -4,18 +4,22 @@ from harness.metrics.scored import Scored
 
 FEW_ROWS = 50
 TRUNCATED_SHARE = 0.01  # rows that lost text
+ODD = ("empty_text", "misplaced")  # facts that are there only where some rows say nothing: how many
 UNKNOWN_SHARE = 0.05  # pieces the vocabulary does not know: above it the encoder reads holes
 
 
 def language_flags(facts: dict, scored: Scored | None) -> list[str]:
     """The flags that hold, always in this order.
 
-    facts           n, rows; truncated, rows that lost text; unknown, share of pieces, 0-1; constant and placeholder, bools
+    facts           n, rows; truncated, rows that lost text; unknown, share of pieces, 0-1; constant and placeholder, bools;
+                    empty_text and misplaced, rows that say nothing, absent where there are none
     scored          None where there is no score: the gold labels are placeholders
 
     few_rows        fewer than FEW_ROWS
     truncated       more than TRUNCATED_SHARE of the rows
     unknown         more than UNKNOWN_SHARE of the pieces
+    empty_text      a row has an empty text
+    misplaced       an answer is not where the row says
     placeholder     the gold labels are hidden; no flag below is given then
     constant        every row got the same answer
     floor           not better than the null predictor
@@ -25,6 +29,7 @@ def language_flags(facts: dict, scored: Scored | None) -> list[str]:
         "few_rows": facts["n"] < FEW_ROWS,
         "truncated": facts["truncated"] > TRUNCATED_SHARE * facts["n"],
         "unknown": facts["unknown"] > UNKNOWN_SHARE,
+        **{name: bool(facts.get(name)) for name in ODD},
         "placeholder": facts["placeholder"],
     }
     if scored is not None:

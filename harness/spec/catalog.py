@@ -75,21 +75,27 @@ class Catalog:
         self.protocols: dict[str, Protocol] = {}
         self.sources: dict[tuple[str, str], Source] = {}
         self.user: set[tuple[str, str]] = set()
+        self.broken: list[str] = []
 
     @classmethod
-    def load(cls, user: list[Path]) -> "Catalog":
-        """The built-in specs and the user's files and folders; raises SpecError listing every problem found."""
+    def load(cls, user: list[Path], all_sound: bool = True) -> "Catalog":
+        """The built-in specs and the user's files and folders; raises SpecError listing every problem found.
+
+        all_sound  false: specs beside a file that cannot be read are there all the same; `broken` says what is wrong with it
+        """
         catalog = cls()
         root = builtin_root()
-        lines: list[str] = []
         places = [(root / f"{kind}s", False) for kind in KINDS] + [(path, True) for path in user]
+        gone = False
         for place, own in places:
             try:
-                lines += catalog._add(_yaml_files(place), own)
+                catalog.broken += catalog._add(_yaml_files(place), own)
             except SpecError as error:
-                lines.append(str(error))
-        lines = lines or list(catalog._broken_references())
-        if lines:
+                catalog.broken.append(str(error))
+                gone = True
+        # What a broken file would have brought is no fault of the others: references wait until all are sound.
+        lines = catalog.broken or list(catalog._broken_references())
+        if lines and (all_sound or gone or not catalog.broken):
             raise SpecError("\n".join(lines))
         return catalog
 

@@ -37,7 +37,8 @@ def described(name: str, catalog: Catalog) -> dict:
     found = [(kind, getattr(catalog, f"{kind}s")[name]) for kind in KINDS if name in getattr(catalog, f"{kind}s")]
     if not found:
         everything = [n for kind in KINDS for n in getattr(catalog, f"{kind}s")]
-        raise SpecError(f"no task, encoder, suite or protocol is called {show(name)}{nearest(name, everything)}")
+        unknown = f"no task, encoder, suite or protocol is called {show(name)}{nearest(name, everything)}"
+        raise SpecError("\n".join([*catalog.broken, unknown]))
     kind, spec = found[0]
     data = spec.model_dump(exclude_none=True)
     if kind == "task":

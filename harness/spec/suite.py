@@ -12,6 +12,10 @@ from harness.spec.task import Language, Task
 BASELINE = "none"
 
 
+# What a suite can let pass that is refused otherwise. The last two are rows that say nothing (`data.shapes.Odd`).
+Waived = Literal["unlearned", "leak", "placeholder", "empty_text", "misplaced"]
+
+
 class Sampler(Strict):
     """Which task of a mixture gives the next update's batch. Drawn per update, as jiant does (samplers of jiant 2.2).
 
@@ -199,9 +203,7 @@ class Suite(Strict):
     split_rule: SplitRule = SplitRule()
     pvi: bool = Field(False, description="measure every intermediate's PVI too; `split_rule: {by: pvi}` does so anyway")
     left_out: list[str] = Field([], description="tasks that a run did without (`eval --without NAME`), shown on the board")
-    waives: list[Literal["unlearned", "leak", "placeholder"]] = Field(
-        [], description="refusals this suite does without, shown on the board"
-    )
+    waives: list[Waived] = Field([], description="refusals this suite does without, shown on the board")
 
     @model_validator(mode="after")
     def _no_twins(self):

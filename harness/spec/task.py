@@ -250,6 +250,24 @@ class Task(Strict):
     about: About
     difficulty: Difficulty | None = None
 
+    @field_validator("labels")
+    @classmethod
+    def _told_apart(cls, labels: list[str] | dict[str, str | int] | None):
+        """Each name once, and each value of a map once: two names for one value, and which one a row has is a toss."""
+        seen: set[str] = set()
+        for name in labels or []:
+            if not name.strip():
+                raise ValueError(f"{show(name)} is no name of a label; write one that can be seen")
+            if name in seen:
+                raise ValueError(f"label {show(name)} is there twice; each name stands for one class")
+            seen.add(name)
+        first: dict[str, str] = {}
+        for name, value in labels.items() if isinstance(labels, dict) else ():
+            if (other := first.setdefault(str(value), name)) != name:
+                values = f"{show(labels[other])} and {show(value)}"
+                raise ValueError(f"labels {show(other)} and {show(name)} have one value, {values}; give each its own")
+        return labels
+
     @property
     def label_names(self) -> list[str]:
         """Class names in the order of the head's outputs."""
@@ -275,6 +293,8 @@ class Task(Strict):
             raise ValueError(f"columns: {self.family} does not use {strange}; it knows {known}")
         if family.labelled and not self.labels and not self.source.label_file:
             raise ValueError(f"family: {self.family} needs labels")
+        if self.labels and self.source.label_file:
+            raise ValueError("labels: the source names a label_file too; keep one of them, so that it is clear which counts")
         if self.metric == "mlqa" and (strange := [one for one in self.languages if one.split("-")[0] not in MLQA_LANGUAGES]):
             raise ValueError(
                 f"metric: mlqa normalises {', '.join(sorted(MLQA_LANGUAGES))} only, not {', '.join(strange)}; squad takes any"
