@@ -1,5 +1,6 @@
 """Folders that are no encoder: each is one line that names the file and what to do, before anything is trained."""
 
+import io
 import json
 import os
 import shutil
@@ -608,3 +609,25 @@ def test_every_file_that_is_opened_is_hashed(tiny):
         make()
     assert {"config.json", "tokenizer_config.json", "tokenizer.json"} <= opened
     assert opened - found.identity["files"].keys() <= {"chat_template.jinja"}  # no chat is had here
+
+
+# A sentencepiece model alone
+
+
+@pytest.fixture(scope="module")
+def sentencepiece_model() -> bytes:
+    trainer = pytest.importorskip("sentencepiece", reason="sentencepiece is not here").SentencePieceTrainer
+    pytest.importorskip("google.protobuf", reason="protobuf is not here")
+    made, texts = io.BytesIO(), ["the old man and the box of the day", "a red city is in the month of the name"] * 5
+    trainer.train(sentence_iterator=iter(texts), model_writer=made, vocab_size=40, hard_vocab_limit=False, minloglevel=2)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9, 0.999])
+def test_a_cut_sentencepiece_model_is_a_line(share, sentencepiece_model, tiny):
+    """A message of protobuf that ends between two fields parses: what stands at the end must be there too."""
+    without_tokenizer(spm__model=sentencepiece_model[: int(len(sentencepiece_model) * share)])(tiny)
+    edit("tokenizer_config.json", tokenizer_class="XLMRobertaTokenizer")(tiny)
+    with pytest.raises(SpecError) as raised:
+        load(tiny)
+    one_line(str(raised.value), Case(..., "spm.model", ""))
