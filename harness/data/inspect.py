@@ -144,12 +144,16 @@ def check_data(catalog: Catalog, names: list[str], where: Where) -> Iterator[Lin
         reader = Reader(task.family, task.metric, task.family_options.model_dump())
         for phase, language in splits(task):
             label = f"{name} {phase}" + (f" {language}" if language else "")
+            named = label
             try:
-                found = look(_described(locator, task, phase, language), reader, phase)
+                dataset = _described(locator, task, phase, language)
+                named = dataset["name"]
+                found = look(dataset, reader, phase)
             except MissingError as error:
                 yield Line(f"{label}: missing: {error}", error.exit_code)
             except HarnessError as error:
-                yield Line(f"{label}: {error}", error.exit_code)
+                said = str(error).removeprefix(f"{named}: ")  # the line begins with that already
+                yield Line(f"{label}: {said}", error.exit_code)
             else:
                 code = RefusedError.exit_code if found.too_many else 1 if found.hidden else 0
                 yield Line(f"{label}: {found.words}", code)

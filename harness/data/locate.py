@@ -19,7 +19,7 @@ from harness.spec.family import FAMILIES
 from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
 from harness.spec.template import fill
-from harness.store import HashIndex, key_of
+from harness.store import HashIndex, key_of, unchanged
 
 ENGLISH = "en"
 
@@ -61,6 +61,7 @@ class Locator:
     def __init__(self, catalog: Catalog, where: Where, index: HashIndex, suite: Suite | None = None):
         self.catalog, self.where, self.index, self.suite = catalog, where, index, suite
         self._generated: dict[tuple[str, str, str], str] = {}
+        self._labels: dict[str, list[str]] = {}
         self._known: dict[tuple, Dataset] = {}
 
     def own(self, task: Task, phase: str) -> Rows | None:
@@ -147,7 +148,11 @@ class Locator:
         """Class names in the order of the head's outputs: the spec's own, or those of its label file."""
         if not task.source.label_file:
             return task.label_names
-        return read_labels(self._file(task, task.source.label_file, task.source))
+        if task.task not in self._labels:  # once: rows and head of a plan have the labels of one reading
+            file = self._file(task, task.source.label_file, task.source)
+            with unchanged({file: self.index.sha256(file)}):
+                self._labels[task.task] = read_labels(file)
+        return self._labels[task.task]
 
     def _file(self, task: Task, name: str, source: Source) -> Path:
         """A file of a `files` source: beside the YAML, or in --data-root."""
@@ -176,8 +181,16 @@ class Locator:
             names = (file.relative_to(folder).as_posix() for file in files)
             self.where.read("datasets", source.hub, folder, dict(zip(names, hashes, strict=True)))
         for file in files:
-            _check_names(task, file, class_names(folder, config, file))
+            self._check_names(task, file, class_names(folder, config, file))
         return hashes, {"files": [str(file.absolute()) for file in files]}
+
+    def _check_names(self, task: Task, file: Path, names: dict[str, list[str]]) -> None:
+        """SpecError if the file names the numbers of the label column, and the spec's labels name them otherwise."""
+        column = task.columns.get("label") or task.columns.get("tags")
+        if not isinstance(column, str) or column not in names:
+            return
+        if wrong := disagreement(names[column], task.labels or self.labels(task)):
+            raise SpecError(f"{task.task}: {file}, column {column}: {wrong}")
 
     def _generated_hash(self, config: str, language: str, split: str) -> str:
         at = (config, language, split)
@@ -236,13 +249,6 @@ def union(name: str, members: list[Dataset], cap: int | None) -> Dataset:
     identity = {"union": [member.identity for member in members], "cap": cap}
     missing = next((member.missing for member in members if member.missing), None)
     return Dataset(name, identity, [member.location for member in members], missing)
-
-
-def _check_names(task: Task, file: Path, names: dict[str, list[str]]) -> None:
-    """SpecError if the file names the numbers of the label column, and the spec's labels name them otherwise."""
-    column = task.columns.get("label") or task.columns.get("tags")
-    if isinstance(column, str) and column in names and (wrong := disagreement(names[column], task.labels or [])):
-        raise SpecError(f"{task.task}: {file}, column {column}: {wrong}")
 
 
 def _fill(source: Source, language: str) -> dict[str, str]:

@@ -187,7 +187,8 @@ class _Run:
             self.tries[key] = self.tries.get(key, 0) + 1
             self.listen("retry", job, event)
         else:
-            why = event.get("why") or f"its worker ended with code {event.get('code')}; see {event.get('log')}"
+            why = (event.get("why") or "").removeprefix(f"{job.name}: ")  # whoever shows it names the job
+            why = why or f"its worker ended with code {event.get('code')}; see {event.get('log')}"
             self._fail(job, {**event, "why": why})
 
     def _fail(self, job: Job, event: dict) -> None:
