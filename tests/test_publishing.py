@@ -178,7 +178,10 @@ def test_pairs_of_publishers_while_others_read(publishers, tmp_path, pair):
 
 
 def test_numbers_do_not_rest_on_the_lease(publishers, tmp_path):
-    """Both take the board for their own, as after a sleep: still nothing is lost and no number is had twice."""
+    """Both take the board for their own, as after a sleep: still nothing is lost and no number is had twice.
+
+    One may clear away the draft of the other's README, which then ends with 74; the same command repairs.
+    """
     contents = [wanted(tmp_path, suite) for suite in "ab"]
     for i in range(times(6, 100)):
         shelf = board_of(tmp_path / f"board{i}", "old")
