@@ -15,12 +15,31 @@ BASE = 85_000_000  # weights of an encoder whose config.json is of no known form
 Size = tuple[int, int]  # rows, tokens
 
 
-def estimate(plan: Plan, store: Store, state: dict[str, str]) -> dict:
+class Sizes:
+    """Rows and tokens of datasets, each read at most once. `note` takes rows that somebody has read anyway."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Size] = {}
+
+    def note(self, dataset: dict, rows: list[dict]) -> None:
+        """The rows of a dataset, as a job's JSON describes it."""
+        self._known[key_of(dataset["identity"])] = _size(rows)
+
+    def of(self, dataset: dict) -> Size:
+        """Its rows and, about, its tokens."""
+        key = key_of(dataset["identity"])
+        if key not in self._known:
+            self._known[key] = _size(data_rows.load(dataset))
+        return self._known[key]
+
+
+def estimate(plan: Plan, store: Store, state: dict[str, str], sizes: Sizes | None = None) -> dict:
     """Per kind of job: how many in which state, tokens and seconds on one worker of those to run; what that rests on.
 
     `state`: key → state, of `graph.states`. Nobody knows the tokens of blocked jobs: they are in no sum.
+    `sizes`: of what was read before.
     """
-    sizes: dict[str, Size] = {}
+    sizes = sizes or Sizes()
     # Rows of finished trainings are read for their speed, and not for nothing.
     speed, basis = _speed(plan, store, sizes) if "to run" in state.values() else (CORE, "nothing is to run")
     kinds = {}
@@ -39,7 +58,7 @@ def estimate(plan: Plan, store: Store, state: dict[str, str]) -> dict:
     return {"kinds": kinds, "cells": len(plan.cells), "basis": basis, "blocked": plan.blocked}
 
 
-def _speed(plan: Plan, store: Store, sizes: dict[str, Size]) -> tuple[float, str]:
+def _speed(plan: Plan, store: Store, sizes: Sizes) -> tuple[float, str]:
     """Operations per second and worker, from finished trainings of this plan: what they were estimated at, by what they took."""
     seconds = operations = count = 0
     for job in plan.jobs.values():
@@ -59,16 +78,16 @@ def _weights(job: Job, plan: Plan) -> int:
     return plan.encoders[job.body["encoder"]["name"]].weights or BASE
 
 
-def _tokens(job: Job, plan: Plan, sizes: dict[str, Size]) -> int:
+def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
     """Tokens that a job reads; those of looks at dev count for as much as they take."""
     if job.kind in ("select", "pvi"):  # forward passes over the rows to rank, or over dev
         sets = job.body["train" if job.kind == "select" else "dev"].values()
-        return sum(_size(dataset, sizes)[1] for dataset in sets) if job.needs else 0
+        return sum(sizes.of(dataset)[1] for dataset in sets) if job.needs else 0
     if job.kind == "evaluate":
         sets = [*job.body["tests"].values(), *job.body.get("devs", {}).values()]
-        return sum(_size(dataset, sizes)[1] for dataset in sets)
+        return sum(sizes.of(dataset)[1] for dataset in sets)
     spec, recipe = job.body["spec"], job.body["spec"]["recipe"]
-    train = {task: _size(dataset, sizes) for task, dataset in job.body["train"].items()}
+    train = {task: sizes.of(dataset) for task, dataset in job.body["train"].items()}
     if part := spec["rows"]:  # a fold of the rows, or a subset of them: an arm's fraction is its select job's to say
         share = 1 / part["fold"][1] if "fold" in part else plan.jobs[part["subset"]].body["spec"]["subset"]["fraction"]
         train = {task: (max(1, int(share * count)), max(1, int(share * tokens))) for task, (count, tokens) in train.items()}
@@ -81,19 +100,14 @@ def _tokens(job: Job, plan: Plan, sizes: dict[str, Size]) -> int:
     if looks and recipe["evaluate_every"]:
         looks = drawn / recipe["batch_size"] / recipe["evaluate_every"] + 1
     dev = 0.0
-    for count, tokens in (_size(dataset, sizes) for dataset in job.body["dev"].values() if looks):
+    for count, tokens in (sizes.of(dataset) for dataset in job.body["dev"].values() if looks):
         dev += tokens * min(count, recipe["dev_rows"] or count) / count
     watched = recipe["epochs"] * sum(tokens for _, tokens in train.values()) if spec["watch"] else 0
     return int(read + (looks * dev + watched) * FORWARD / TRAINING)
 
 
-def _size(dataset: dict, sizes: dict[str, Size]) -> Size:
-    """(rows, tokens) of a dataset, the latter about."""
-    key = key_of(dataset["identity"])
-    if key not in sizes:
-        rows = data_rows.load(dataset)
-        sizes[key] = len(rows), int(sum(map(_characters, rows)) / CHARACTERS_PER_TOKEN) + 3 * len(rows)
-    return sizes[key]
+def _size(rows: list[dict]) -> Size:
+    return len(rows), int(sum(map(_characters, rows)) / CHARACTERS_PER_TOKEN) + 3 * len(rows)
 
 
 def _characters(row: dict) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import harness
-from harness.data.inspect import unfit_jobs
+from harness.data.inspect import Hear, unfit_jobs
 from harness.data.shapes import ODD_SHARE, in_words, too_many
 from harness.engines import ENGINES
 from harness.engines.drive import Outcome, check, drive
@@ -102,15 +102,18 @@ def run_plan(
     return outcome
 
 
-def unfit(plan: Plan, store: Store) -> dict[str, dict]:
-    """Jobs to run whose rows cannot be used, as failed jobs are told: key → why, exit_code. Reads all their rows once."""
-    found = unfit_jobs((job.body for job in plan.todo(store)), plan.suite.waives)
+def unfit(plan: Plan, store: Store, hear: Hear | None = None) -> dict[str, dict]:
+    """Jobs to run whose rows cannot be used, as failed jobs are told: key → why, exit_code. Reads all their rows once.
+
+    `hear` is told of them.
+    """
+    found = unfit_jobs((job.body for job in plan.todo(store)), plan.suite.waives, hear)
     return {key: {"why": str(error), "exit_code": error.exit_code, "rows": True} for key, error in found.items()}
 
 
-def refuse_unfit(plan: Plan, store: Store) -> None:
-    """Raise what `run_plan` would end with if rows of jobs to run cannot be used."""
-    if found := unfit(plan, store):
+def refuse_unfit(plan: Plan, store: Store, hear: Hear | None = None) -> None:
+    """Raise what `run_plan` would end with if rows of jobs to run cannot be used. `hear` is told of all rows."""
+    if found := unfit(plan, store, hear):
         lines = dict.fromkeys(event["why"] for event in found.values())
         error = HarnessError("\n".join(lines))
         error.exit_code = max(event["exit_code"] for event in found.values())

@@ -121,14 +121,9 @@ class World:
             (folder / f"{i}.yaml").write_text(text(spec))
         catalog = Catalog.load([folder])
         where = Where(encoder_root=self.root / "encoders", offline=True)
-        return make_plan(catalog.suite("toy"), catalog, where, HashIndex(self.root / "index.json"))
-
-
-@pytest.fixture(autouse=True)
-def _any_bytes_are_an_encoder():
-    """Keys are made of hashes: the encoder's files here are a few fixed bytes, and those of no encoder."""
-    with patch("harness.encoder.check_files"):
-        yield
+        # Keys are made of hashes: the encoder's files here are a few fixed bytes, and those of no encoder.
+        with patch("harness.encoder.check_files"):
+            return make_plan(catalog.suite("toy"), catalog, where, HashIndex(self.root / "index.json"))
 
 
 @pytest.fixture

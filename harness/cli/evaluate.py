@@ -146,12 +146,13 @@ def show_plan(
 def _print_plan(plan, store, as_json: bool) -> None:
     from harness import graph
     from harness.engines.drive import refusals
-    from harness.estimate import estimate
+    from harness.estimate import Sizes, estimate
     from harness.runner import refuse_unfit
 
-    refuse_unfit(plan, store)
+    sizes = Sizes()
+    refuse_unfit(plan, store, sizes.note)
     state = graph.states(plan, store, plan.todo(store, frozenset(refusals(plan, store))))
-    summary = estimate(plan, store, state) | {"sharing": graph.sharing(plan)}
+    summary = estimate(plan, store, state, sizes) | {"sharing": graph.sharing(plan)}
     if as_json:
         print(json.dumps(summary | {"jobs": graph.jobs(plan, state)}, indent=1))
         return

@@ -3,7 +3,7 @@ those of the jobs that it will do, so that nothing is trained for a test set tha
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,12 +66,17 @@ class Looked(NamedTuple):
         return found
 
 
-def look(dataset: dict, reader: Reader, phase: str) -> Looked:
-    """Read all rows of a split (train, dev or test) as a job would.
+Hear = Callable[[dict, list[dict]], None]  # a dataset and its rows, for whoever wants to know more of them
+
+
+def look(dataset: dict, reader: Reader, phase: str, hear: Hear | None = None) -> Looked:
+    """Read all rows of a split (train, dev or test) as a job would. `hear` is told of them.
 
     raises  SpecError: a row has not its family's shape, its metric cannot score it, or dev sets no threshold
     """
     rows = data_rows.load(dataset, reader.metric if phase != "train" else None)
+    if hear:
+        hear(dataset, rows)
     hidden = placeholder(reader.family, rows)
     if phase == "dev" and reader.family == "bitext_mining" and hidden:
         raise SpecError(f"{dataset['name']}: none of {len(rows)} rows has a pair, so that they set no threshold")
@@ -79,11 +84,12 @@ def look(dataset: dict, reader: Reader, phase: str) -> Looked:
     return Looked(len(rows), hidden, odd(reader.family, rows, hidden, unanswerable).counts())
 
 
-def unfit_jobs(bodies: Iterable[dict], waived: Iterable[str] = ()) -> dict[str, HarnessError]:
+def unfit_jobs(bodies: Iterable[dict], waived: Iterable[str] = (), hear: Hear | None = None) -> dict[str, HarnessError]:
     """Read all rows that these jobs will train on or test, each set once: key → what is wrong with rows of that job.
 
     bodies  as workers take them
     waived  flags of odd rows that the suite lets pass, whatever their share
+    hear    is told of the rows of each set
     A SpecError: rows that cannot be used; a RefusedError: a split of which too many rows say nothing.
     """
     known: dict[str, HarnessError | None] = {}
@@ -92,15 +98,15 @@ def unfit_jobs(bodies: Iterable[dict], waived: Iterable[str] = ()) -> dict[str, 
         for phase, dataset, reader in _read_by(body):
             at = key_of([dataset["identity"], phase, *reader])
             if at not in known:
-                known[at] = _unfit(dataset, reader, phase, set(waived))
+                known[at] = _unfit(dataset, reader, phase, set(waived), hear)
             if (error := known[at]) is not None:
                 found.setdefault(body["key"], error)
     return found
 
 
-def _unfit(dataset: dict, reader: Reader, phase: str, waived: set[str]) -> HarnessError | None:
+def _unfit(dataset: dict, reader: Reader, phase: str, waived: set[str], hear: Hear | None) -> HarnessError | None:
     try:
-        found = look(dataset, reader, phase)
+        found = look(dataset, reader, phase, hear)
     except HarnessError as error:
         return error
     flags = [flag for flag in found.too_many if flag not in waived]

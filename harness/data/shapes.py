@@ -97,9 +97,12 @@ class Cells:
 
     def texts(self, ours: str, one: str) -> list[str]:
         """A column of lists of texts; `one` is what an entry is called."""
-        column = self.columns[ours]
-        entries = enumerate(self.entries(ours, one))
-        return [text(entry, column, f"as {one} {i} ") for i, entry in entries]
+        column, found = self.columns[ours], self.entries(ours, one)
+        try:
+            "".join(found).encode()  # all at once, since nearly all rows are sound and some have many entries
+        except (TypeError, UnicodeEncodeError):
+            return [text(entry, column, f"as {one} {i} ") for i, entry in enumerate(found)]
+        return list(found)
 
     def each(self, ours: str, one: str) -> list[str]:
         """The same, or several columns of texts, which are the entries."""
@@ -176,6 +179,15 @@ class Labels:
             raise Unfit(f"has {what} {shown(raw)}; {self._known(key)}")
         return self.of[key]
 
+    def each(self, values: list[Any], what: str) -> list[str]:
+        """The names of several raw values."""
+        kinds = set(map(type, values))
+        if kinds == {str} or (kinds == {int} and not self.ambiguous):  # all at once, as nearly always
+            names = list(map(self.of.get, values))
+            if None not in names:
+                return names
+        return [self.name(value, what) for value in values]
+
     def _known(self, raw: str | int | None) -> str:
         if self.named:
             known = f"the spec knows {listed(self.of)}"
@@ -229,7 +241,7 @@ def tagging(cells: Cells, labels: Labels) -> Row:
         raise Unfit(f"has {len(tokens)} tokens but {len(tags)} tags")
     if not tokens:
         raise Unfit("has no tokens; leave such rows out")
-    return {"tokens": tokens, "tags": [labels.name(tag, "tag") for tag in tags]}
+    return {"tokens": tokens, "tags": labels.each(tags, "tag")}
 
 
 def span_qa(cells: Cells, labels: Labels) -> Row:
