@@ -38,6 +38,7 @@ PATIENCE = 60  # seconds that a mutant may take beside three times what its test
 # Module → the names of its test files, quickest first. The first pattern that fits counts.
 TESTS = {
     "harness/metrics/mining.py": "metrics mining rescore",
+    "harness/metrics/confusion.py": "confusion metrics rescore",
     "harness/metrics/*.py": "metrics qa_cases metrics_more rescore metrics_properties",
     "harness/data/batching.py": "mixtures loop",
     "harness/data/lock.py": "lock",

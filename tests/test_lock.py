@@ -643,6 +643,14 @@ sources = st.dictionaries(
 )
 
 
+@pytest.mark.parametrize(("sha", "revision"), [("0" * 64, "a" * 40), ("1" * 64, None)])
+def test_files_of_no_known_commit_are_of_the_locked_one_only_if_they_are_its_files(sha, revision):
+    lock = Lock(Path("l"), {"datasets": {"x/y": {"revision": "a" * 40, "files": {"one": "0" * 64, "two": "2" * 64}}}})
+    made, changes = updated(lock, {"datasets": {"x/y": {"revision": None, "files": {"one": sha}}}})
+    assert made.entry("datasets", "x/y") == {"revision": revision, "files": {"one": sha, "two": "2" * 64}}
+    assert bool(changes) == (revision is None)
+
+
 @settings(deadline=None)
 @given(before=sources, read=sources)
 def test_an_update_locks_what_was_read_and_keeps_the_rest(before, read):
