@@ -398,8 +398,8 @@ def test_a_sound_spec_can_be_shown_beside_a_broken_one(tmp_path):
     (tmp_path / "c.yaml").write_text(TASK)
     name = TASK.split("task: ")[1].split()[0]
     catalog = Catalog.load([tmp_path], all_sound=False)
-    assert catalog.task(name).task == name and len(catalog.broken) == 1 and "a.yaml:1:" in catalog.broken[0]
-    with pytest.raises(SpecError, match=r"a\.yaml:1:"):
+    assert catalog.task(name).task == name and len(catalog.broken) == 1 and "a.yaml:" in catalog.broken[0]
+    with pytest.raises(SpecError, match=r"a\.yaml:"):
         described("elsewhere", catalog)
     with pytest.raises(SpecError, match=r"none\.yaml:1:1: no such file"):
         Catalog.load([tmp_path, tmp_path / "none.yaml"], all_sound=False)
