@@ -1,12 +1,13 @@
 # make eval   the smoke suite, end to end, with its table     make test    what CI runs
 # make stress the long forms of those tests that have one: kills, publishers, fuzzed specs and rows, corruptions
 # make small  real data: make small DATA=folder-in-hub-layout  make lock    refresh requirements.lock
+# make mutants  faults that the tests do not notice, a sample (see tests/mutants.py)
 # make board  render the leaderboard anew, with the pictures of the page that the docs show (needs Chromium)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: eval small test stress lint bench board lock clean
+.PHONY: eval small test stress lint bench mutants board lock clean
 .DEFAULT_GOAL := eval
 
 # One environment, from the lock file. torch is locked by version, so each platform takes its own build.
@@ -34,6 +35,9 @@ lint: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pytest --benchmark-only --benchmark-disable-gc -o addopts= tests/bench.py
+
+mutants: $(VENV)/ready
+	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 board: $(VENV)/ready
 	$(BIN)/xstilts-harness leaderboard build

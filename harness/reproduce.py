@@ -141,7 +141,7 @@ def _run(suite: str, means: Means) -> tuple[dict, str]:
     means.say(f"running suite {suite}")
     try:
         plan = runner.plan_to_run(means.catalog, suite, False, None, means.where, means.store, [], means.say)
-        outcome = runner.run_plan(plan, means.store, means.workers, checkpoint_seconds=60.0, keep_weights=False)
+        outcome = runner.run_plan(plan, means.store, means.workers)
     except MissingError as why:
         raise MissingError(str(why).replace("\n", " ")) from None
     return runner.content_of(plan, means.catalog, means.store, outcome), "this run"

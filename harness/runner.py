@@ -5,7 +5,6 @@ The command line calls these and prints; everything they need is an argument.
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from harness.leaderboard import collect, release
 from harness.leaderboard.board_files import outdated, write_board
 from harness.leaderboard.shelve import shelve
 from harness.plan import Job, Plan, make_plan
+from harness.signals import stop
 from harness.spec.catalog import Catalog
 from harness.spec.changes import with_limit, with_user_tasks, without
 from harness.store import HashIndex, Store
@@ -71,11 +71,14 @@ def plan_to_run(
     return found
 
 
-def run_plan(plan: Plan, store: Store, workers: int | None, checkpoint_seconds: float, keep_weights: bool) -> Outcome:
+def run_plan(
+    plan: Plan, store: Store, workers: int | None, checkpoint_seconds: float | None = None, keep_weights: bool = False
+) -> Outcome:
     """Run what is missing. Raises MissingError before anything runs if data or weights are not here.
 
     Jobs whose rows cannot be used have failed before the first one starts, and nothing is trained for them alone.
-    KeyboardInterrupt (Ctrl-C, SIGTERM) leaves once the workers have saved; HarnessError if jobs failed.
+    KeyboardInterrupt (by `signals` on Ctrl-C and SIGTERM) leaves once the workers have saved, or on a second one.
+    HarnessError if jobs failed.
     """
     if plan.blocked:
         lines = [f"{reason}\n    blocks: {', '.join(dict.fromkeys(blocks))}" for reason, blocks in plan.blocked.items()]
@@ -85,15 +88,15 @@ def run_plan(plan: Plan, store: Store, workers: int | None, checkpoint_seconds: 
         for line in check(plan, store):
             progress.note(f"damaged: {line}")
         engine = ENGINES["process"](store.root, workers, checkpoint_seconds)
-        before = signal.signal(signal.SIGTERM, _interrupt)  # a cluster's way to say Ctrl-C
-        try:
-            outcome = drive(plan, store, engine, progress.hear, keep_weights, unfit(plan, store))
-        except KeyboardInterrupt:
-            progress.note("stopping: workers save a checkpoint ...")
-            raise
-        finally:
-            engine.stop()
-            signal.signal(signal.SIGTERM, before)
+        with stop.patient():
+            try:
+                outcome = drive(plan, store, engine, progress.hear, keep_weights, unfit(plan, store))
+            except KeyboardInterrupt:
+                progress.note("stopping: workers save a checkpoint ... (once more: stop at once)")
+                raise
+            finally:
+                if engine.stop():
+                    progress.note("a worker had to be killed; its training goes on from the checkpoint before")
     if outcome.failed:
         raise _failures(plan, outcome)
     return outcome
@@ -130,10 +133,6 @@ def write_jobs(plan: Plan, store: Store) -> list[Job]:
     return ordered
 
 
-def _interrupt(*_) -> None:
-    raise KeyboardInterrupt
-
-
 def _failures(plan: Plan, outcome: Outcome) -> HarnessError:
     named = ("" if event.get("rows") else f"{plan.jobs[key].name}: " for key, event in outcome.failed.items())
     said = (f"{name}{event['why']}" for name, event in zip(named, outcome.failed.values(), strict=True))
@@ -163,11 +162,20 @@ def _counts(by_language: dict[str, int]) -> str:
 
 
 class Published(NamedTuple):
-    """A release's file, whether its content is new, and of an old one the names of files beside it that were written again."""
+    """A release's file, whether its content is new, and what an old one lacked: its sidecar, files of the board that show it."""
 
     path: Path
     new: bool
-    repaired: list[str]
+    repaired: bool
+    rendered: list[str]
+
+    def __str__(self) -> str:
+        """What was done."""
+        if self.new:
+            return f"{self.path} (new)"
+        what = "its sidecar written again" if self.repaired else "nothing written"
+        shown = f"; rendered again: {', '.join(self.rendered)}" if self.rendered else ""
+        return f"{self.path} (the same content as before, {what}){shown}"
 
 
 def publish(content: dict, plan: Plan, store: Store, board: Path, command: str, say: Callable[[str], None]) -> Published:
@@ -182,10 +190,9 @@ def put(content: dict, sidecar: dict, shelf: release.Board, say: Callable[[str],
     """`publish`, of a content and a sidecar that are made."""
     path, new, repaired = shelve(shelf, content, sidecar)
     old = outdated(shelf)
-    if repaired or old:  # `leaderboard build` renders the same anew
+    if old:  # `leaderboard build` renders the same anew
         write_board(shelf, say)
-    lost = [release.beside(path).name] if repaired else []
-    return Published(path, new, [] if new else lost + old)
+    return Published(path, new, repaired, [] if new else old)
 
 
 def code() -> dict:

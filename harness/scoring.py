@@ -8,15 +8,18 @@ scored here and what is missing is listed; where it would compare lines that do 
 Source: google-research/xtreme, evaluate.py; Hu et al. 2020, arXiv 2003.11080.
 """
 
-import json
-from collections.abc import Callable
-from itertools import zip_longest
+from collections.abc import Iterable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from harness import slips
 from harness.errors import SpecError
 from harness.metrics import METRICS, language_mean, overall
 from harness.metrics.mining import pair_f1
+from harness.score_files import READERS, Known, read_lines
+from harness.slips import Files
+from harness.spec.explain import close, show
 from harness.store import disk_errors
 
 
@@ -60,6 +63,7 @@ XTREME: dict[str, Benchmark] = {
         "af ar bg bn de el es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr nl pt ru sw ta te th tl tr ur vi zh",
     ),
 }
+PACKED = {".gz", ".bz2", ".xz", ".zip", ".zst"}
 XTREME_R = {"mewslix", "lareqa", "xcopa"}  # tasks that only the successor has (Ruder et al. 2021, arXiv 2104.07412)
 OFFICIAL = {  # what evaluate.py reports; our metrics know more
     "classification": ("accuracy",),
@@ -79,18 +83,19 @@ def score(predictions: Path, labels: Path) -> dict[str, Any]:
     missing     task → languages without predictions
     not_scored  files and folders that are no part of XTREME → why
     unanswered  task → language → questions without an answer, which count 0
+    warnings    a line for each thing that looks like a slip, with its file; no number is changed by it
     raises      SpecError: a file that cannot be scored, at its line; no labels for it; nothing to score at all
     """
     report: dict[str, Any] = {"scores": {}, "averages": {}, "missing": {}, "not_scored": _strangers(predictions)}
-    unanswered: dict[str, dict[str, int]] = {}
+    report |= {"unanswered": {}, "warnings": []}
     for task, benchmark in XTREME.items():
         found: dict[str, dict[str, float]] = {}
-        for language in benchmark.languages:
-            file = predictions / task / benchmark.file(language)
-            if file.is_file():
-                found[language], silent = _score_file(benchmark, language, file, labels / task / file.name)
-                if silent:
-                    unanswered.setdefault(task, {})[language] = silent
+        known = cache(partial(_labels_of, labels / task, benchmark))
+        for language, files in _files(predictions / task, labels / task, benchmark).items():
+            found[language], silent, said = _score_file(benchmark, language, files, known)
+            report["warnings"] += said
+            if silent:
+                report["unanswered"].setdefault(task, {})[language] = silent
         if len(found) < len(benchmark.languages):
             report["missing"][task] = [language for language in benchmark.languages if language not in found]
         if found:
@@ -99,12 +104,29 @@ def score(predictions: Path, labels: Path) -> dict[str, Any]:
     if not report["scores"]:
         raise SpecError(
             f"{predictions}: nothing to score; it must hold folders such as xnli/ with files such as test-de.tsv"
-            f" (tasks: {', '.join(XTREME)})"
+            f" (tasks: {', '.join(XTREME)}){_seen(report['not_scored'])}"
         )
     complete = {task: average["metric"] for task, average in report["averages"].items() if task not in report["missing"]}
     groups = overall(complete)
     report["overall"] = groups.pop("all_task", None)
-    return report | {"groups": groups, "unanswered": unanswered}
+    return report | {"groups": groups}
+
+
+def _files(predictions: Path, labels: Path, benchmark: Benchmark) -> dict[str, Files]:
+    """Language → its two files, of the languages with predictions."""
+    found = {}
+    for language in benchmark.languages:
+        name = benchmark.file(language)
+        with disk_errors("read", predictions / name):
+            if not (predictions / name).is_file():
+                continue
+            if not (labels / name).is_file():
+                raise SpecError(
+                    f"{predictions / name}: there is no labels file {labels / name} to score it with;"
+                    " add it or take the predictions away"
+                )
+        found[language] = Files(predictions / name, labels / name)
+    return found
 
 
 def _strangers(predictions: Path) -> dict[str, str]:
@@ -114,16 +136,37 @@ def _strangers(predictions: Path) -> dict[str, str]:
         for folder in sorted(path for path in predictions.iterdir() if not path.name.startswith(".")):
             benchmark = XTREME.get(folder.name)
             if benchmark is None:
-                why[folder.name] = "a task of XTREME-R" if folder.name in XTREME_R else "no task of XTREME"
+                why[folder.name] = "a task of XTREME-R" if folder.name in XTREME_R else _unlike(folder.name, XTREME)
             elif not folder.is_dir():
                 why[folder.name] = "not a folder"
             else:
-                known = {benchmark.file(language) for language in benchmark.languages}
-                strange = [path for path in sorted(folder.iterdir()) if path.name not in known or not path.is_file()]
-                for path in strange:
-                    if not path.name.startswith("."):
-                        why[f"{folder.name}/{path.name}"] = f"no language file of {folder.name}, such as {min(known)}"
+                strange = {path.name: _stranger(path, benchmark) for path in sorted(folder.iterdir())}
+                why |= {f"{folder.name}/{name}": reason for name, reason in strange.items() if reason}
     return why
+
+
+def _stranger(path: Path, benchmark: Benchmark) -> str:
+    """Why a file is not scored; empty if it is one of the task's, or hidden."""
+    known = [benchmark.file(language) for language in benchmark.languages]
+    if path.name.startswith(".") or (path.name in known and path.is_file()):
+        return ""
+    if path.name in known:
+        return "not a file"
+    if path.suffix in PACKED:
+        return "packed; unpack it"
+    meant = close(path.name, known) or min(known)
+    return f"no language file of {path.parent.name}, such as {meant}"
+
+
+def _unlike(name: str, known: Iterable[str]) -> str:
+    meant = close(name, known)
+    return "no task of XTREME" + (f"; did you mean {meant}?" if meant else "")
+
+
+def _seen(strangers: dict[str, str]) -> str:
+    """What is there instead, for a message."""
+    first = "; ".join(f"{show(name)}: {why}" for name, why in list(strangers.items())[:3])
+    return f"; it holds {first}" if first else "; it is empty"
 
 
 def _average(benchmark: Benchmark, found: dict[str, dict[str, float]]) -> dict[str, float]:
@@ -133,128 +176,26 @@ def _average(benchmark: Benchmark, found: dict[str, dict[str, float]]) -> dict[s
     return average | {"metric": main, "languages": len(found), "of": len(benchmark.languages)}
 
 
-def _score_file(benchmark: Benchmark, language: str, file: Path, labels: Path) -> tuple[dict[str, float], int]:
-    """The official metrics of one language, and how many questions have no answer."""
-    if not labels.is_file():
-        raise SpecError(f"{file}: there is no labels file {labels} to score it with; add it or take the predictions away")
-    golds, guesses = _READERS[benchmark.family](labels, file)
-    if not golds:
-        raise SpecError(f"{labels}: nothing to score, the file is empty")
+def _score_file(benchmark: Benchmark, language: str, files: Files, known: Known) -> tuple[dict[str, float], int, list[str]]:
+    """The official metrics of one language, how many questions have no answer, and what looks like a slip."""
+    read = READERS[benchmark.family](files, known)
+    if not read.golds:
+        raise SpecError(f"{files.labels}: nothing to score, the file is empty")
     if benchmark.family == "bitext_mining":
-        numbers = pair_f1(golds, guesses)
+        numbers = pair_f1(read.golds, read.guesses)
     else:
         try:
-            numbers = METRICS[benchmark.metric](golds, guesses, language).metrics
-        except ValueError as error:  # a question without a gold answer, sentences without a tag
-            raise SpecError(f"{labels}: {error}") from None
-    silent = sum(guess is None for guess in guesses)
-    return {name: numbers[name] for name in OFFICIAL[benchmark.family]}, silent
+            numbers = METRICS[benchmark.metric](read.golds, read.guesses, language).metrics
+        except ValueError as error:  # sentences without a tag
+            raise SpecError(f"{files.labels}: {error}") from None
+    shown = {name: numbers[name] for name in OFFICIAL[benchmark.family]}
+    found = [*slips.of_bytes(files), *read.slips]
+    if not found and not any(shown.values()):
+        found.append(f"{files.predictions}: nothing is right, so the score is 0")
+    return shown, sum(guess is None for guess in read.guesses), found
 
 
-def _text(path: Path) -> str:
-    with disk_errors("read", path):
-        data = path.read_bytes()
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise SpecError(f"{path}:{line}: not UTF-8 text (byte {data[error.start]:#04x}); save it as UTF-8") from None
-
-
-def _lines(path: Path) -> list[str]:
-    """Stripped lines. Only a newline ends a line: `splitlines` would also cut at U+2028 and the like."""
-    lines = _text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if not lines[-1]:
-        lines.pop()
-    return [line.strip() for line in lines]
-
-
-def _label_files(labels: Path, file: Path) -> tuple[list[str], list[str]]:
-    golds, guesses = _lines(labels), _lines(file)
-    if len(golds) != len(guesses):
-        raise _unequal(labels, file, len(golds), len(guesses), min(len(golds), len(guesses)) + 1)
-    return golds, guesses
-
-
-def _unequal(labels: Path, file: Path, golds: int, guesses: int, line: int) -> SpecError:
-    return SpecError(
-        f"{file}:{line}: {guesses} lines, but {labels} has {golds}, and they part at line {line};"
-        " write one prediction a line, in the order of the labels, with no blank line too many"
-    )
-
-
-def _tag_files(labels: Path, file: Path) -> tuple[list[list[str]], list[list[str]]]:
-    """Sentences. seqeval strings all tags together, so a sentence of another length would shift what follows it."""
-    golds, guesses = (lines[:-1] if lines and not lines[-1] else lines for lines in (_lines(labels), _lines(file)))
-    for line, (gold, guess) in enumerate(zip_longest(golds, guesses), 1):
-        if gold is not None and guess is not None and bool(gold) == bool(guess):
-            continue
-        if len(golds) != len(guesses):
-            raise _unequal(labels, file, len(golds), len(guesses), line)
-        if gold:
-            raise SpecError(f"{file}:{line}: an empty tag, where {labels} has {gold!r}; a blank line ends a sentence")
-        raise SpecError(f"{file}:{line}: tag {guess!r}, where {labels} ends a sentence; leave that line blank")
-    return _sentences(golds), _sentences(guesses)
-
-
-def _sentences(lines: list[str]) -> list[list[str]]:
-    sentences: list[list[str]] = [[]]
-    for line in lines:
-        if line:
-            sentences[-1].append(line)
-        else:
-            sentences.append([])
-    return sentences
-
-
-def _pair_files(labels: Path, file: Path) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
-    def pairs(path: Path) -> set[tuple[str, ...]]:
-        found: set[tuple[str, ...]] = set()
-        for number, line in enumerate(_lines(path), 1):
-            pair = tuple(line.split("\t"))
-            if len(pair) != 2 or not all(pair):
-                raise SpecError(f"{path}:{number}: {line!r} is no pair; write SOURCE-ID TAB TARGET-ID")
-            found.add(pair)
-        return found
-
-    return pairs(labels), pairs(file)
-
-
-def _json(path: Path) -> Any:
-    text = _text(path)
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise SpecError(f"{path}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from None
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a thousand brackets
-        raise SpecError(f"{path}:1: not a file of answers: {error}") from None
-
-
-def _answer_files(labels: Path, file: Path) -> tuple[list[dict], list[str | None]]:
-    """Golds as `metrics.squad` takes them, in file order, and the answer to each or None. Other answers are not read."""
-    answers, questions = _json(file), _json(labels)
-    if not isinstance(answers, dict):
-        raise SpecError(f"{file}:1: must be one JSON object, question id → answer")
-    for id_, answer in answers.items():
-        if not isinstance(answer, str):
-            raise SpecError(f"{file}: the answer to {id_!r} must be a string, not {json.dumps(answer)[:40]}")
-    ids, golds = [], []
-    try:
-        for article in questions.get("data", questions) if isinstance(questions, dict) else questions:
-            for paragraph in article["paragraphs"]:
-                for question in paragraph["qas"]:
-                    ids.append(question["id"])
-                    texts = [str(answer["text"]) for answer in question["answers"]]
-                    golds.append({"answers": texts, "context": str(paragraph["context"]), "group": str(paragraph["context"])})
-        return golds, [answers.get(id_) for id_ in ids]
-    except (KeyError, TypeError, IndexError) as error:
-        raise SpecError(f"{labels}:1: not SQuAD's layout (data, paragraphs, qas, id, answers, text): {error!r}") from None
-
-
-_READERS: dict[str, Callable[[Path, Path], tuple[Any, Any]]] = {
-    "classification": _label_files,
-    "retrieval": _label_files,
-    "tagging": _tag_files,
-    "bitext_mining": _pair_files,
-    "span_qa": _answer_files,
-}
+def _labels_of(folder: Path, benchmark: Benchmark) -> set[str]:
+    """The labels, or tags, of all languages of a task."""
+    paths = [folder / benchmark.file(language) for language in benchmark.languages]
+    return set().union(*(read_lines(path) for path in paths if path.is_file()))

@@ -156,7 +156,7 @@ def _file(family: str, rows: list[dict], answers: list[Any], name: str) -> str:
 
 
 def _line(text: str, name: str) -> str:
-    if not text or text != text.strip() or "\n" in text or "\r" in text:
+    if not text or text != text.strip() or text.startswith("\ufeff") or {"\n", "\r", "\0"} & set(text):
         raise SpecError(
             f"{name}: {text!r} cannot stand on a line of its own; give the label another name in the task's `labels:`"
         )

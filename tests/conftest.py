@@ -14,9 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 300.0  # seconds until a test gives up waiting for something that must come, on the slowest machine
+
+# How long an example takes says nothing on a machine that others use too.
+settings.register_profile("patient", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 ENCODER = """
 encoder: tiny
@@ -57,6 +62,13 @@ recipes:
   intermediate: {learning_rate: 1e-3}
   target: {learning_rate: 1e-3, batch_size: 8, epochs: 40, max_updates: 160, evaluations: 2}
 waives: [unlearned]
+"""
+
+# The same, soon done; to be caught in the middle it needs a slow disk.
+SHORT = LONG.replace("suite: long", "suite: short").replace("max_updates: 160", "max_updates: 12").replace("many", "a few")
+SLOW_DISK = """
+import os, time
+os.fsync = lambda fd, sync=os.fsync: (time.sleep(0.2), sync(fd))
 """
 
 TASKS = {
@@ -214,7 +226,7 @@ def write_jsonl(path: Path, rows: list[dict]) -> None:
 
 def write_specs(folder: Path) -> None:
     """The user's folder: encoder, suites, four tasks in four file formats with their rows."""
-    specs = {"encoder": ENCODER, "suite": SUITE, "long": LONG, **TASKS}
+    specs = {"encoder": ENCODER, "suite": SUITE, "long": LONG, "short": SHORT, **TASKS}
     for name, text in specs.items():
         (folder / f"{name}.yaml").write_text(text.lstrip(), encoding="utf-8")
     for split, rows in moods().items():
@@ -305,7 +317,7 @@ class Rig:
     def command(self, *arguments: object) -> list[str]:
         """The console script beside this interpreter, else the same function."""
         script = Path(sys.executable).with_name("xstilts-harness")
-        start = [str(script)] if script.exists() else [sys.executable, "-c", "from harness.cli import main; main()"]
+        start = [str(script)] if script.exists() else [sys.executable, "-m", "harness"]
         return start + [str(argument) for argument in arguments]
 
     def eval(self, suite: str, *more: object) -> list[str]:
@@ -320,13 +332,14 @@ class Rig:
         done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=2 * PATIENCE, check=False)
         return Done(done.args, done.returncode, done.stdout, done.stderr)
 
-    def start(self, command: list[str], cwd: Path) -> subprocess.Popen:
+    def start(self, command: list[str], cwd: Path, **environment: str) -> subprocess.Popen:
         """Start, and leave running; what it says goes to `said` in `cwd`."""
         cwd.mkdir(parents=True, exist_ok=True)
         with (cwd / "said").open("ab") as said:
             # A shell starts background jobs deaf to Ctrl-C, and whatever runs these tests may be one.
             hear = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
-            return subprocess.Popen(command, cwd=cwd, env=self.environment(), stdout=said, stderr=said, preexec_fn=hear)
+            env = self.environment(**environment)
+            return subprocess.Popen(command, cwd=cwd, env=env, stdout=said, stderr=said, preexec_fn=hear)
 
 
 def eventually(what, why: str):

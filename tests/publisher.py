@@ -90,7 +90,7 @@ def _publish(order: Order, said: int) -> NoReturn:
     words, status = [], 0
     try:
         done = runner.put(content, sidecar, Board(Path(order.board)), words.append)
-        words = [done.path.name, "new" if done.new else "known", *done.repaired, *words]
+        words = [done.path.name, "new" if done.new else "known", *done.rendered, *words]
     except StoreError as error:
         words, status = [str(error)], error.exit_code
     os.write(said, "\n".join(words).encode())

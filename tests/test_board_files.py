@@ -248,7 +248,7 @@ def test_a_board_file_that_is_no_file(shelf, tmp_path):
     page.unlink()
     os.mkfifo(page)
     content = json.loads(shelf.list()[0].read_bytes())
-    assert runner.put(content, {}, shelf, print).repaired == ["index.html"]
+    assert runner.put(content, {}, shelf, print).rendered == ["index.html"]
     assert page.is_file()
 
 

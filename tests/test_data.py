@@ -1,6 +1,7 @@
 """From files to rows: split expressions, every file format, labels, ids, caps; and what training and test rows share."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -291,6 +292,17 @@ def test_caps_choose_the_same_ids_in_parallel_languages(count, cap, lost):
     assert len(english) == min(cap, count)
     assert [row["id"] for row in english] == sorted((row["id"] for row in english), key=int)
     assert {row["id"] for row in english} - set(map(str, lost)) <= {row["id"] for row in other}
+
+
+def test_a_cap_keeps_what_the_hash_of_the_id_says_whatever_the_order():
+    """The first rows of a file are no sample: corpora are sorted by source, topic or label."""
+    rows = [{"id": str(i)} for i in range(12)]
+    by_hash = sorted(map(str, range(12)), key=lambda id_: hashlib.sha256(id_.encode()).digest())
+    for cap in range(1, 12):
+        kept = sorted(by_hash[:cap], key=int)
+        assert [row["id"] for row in data_rows.capped(rows, cap)] == kept
+        assert [row["id"] for row in data_rows.capped(rows[::-1], cap)] == kept[::-1]
+    assert [row["id"] for row in data_rows.capped(rows, 4)] == ["4", "8", "9", "10"]
 
 
 @QUICK
@@ -664,6 +676,14 @@ def test_a_shared_paragraph_counts_and_a_long_shared_question_with_its_answer():
         qa("a question that means nothing alone", "Other.", "Who?", "Ann"),
     ]
     assert shared_rows(test, fingerprints_of(train)) == ["same paragraph", "same question and answer", "one of several answers"]
+
+
+@pytest.mark.parametrize(("words", "found"), [(7, []), (8, ["test"]), (9, ["test"])])
+def test_eight_words_make_a_question_mean_one_thing(words, found):
+    """Below that it may be asked about many paragraphs with the same answer, by chance."""
+    asked = " ".join(["who"] * words)
+    train, test = qa("train", "Paragraph one.", asked, "Ann"), qa("test", "Paragraph two.", asked, "Ann")
+    assert shared_rows([test], fingerprints_of([train])) == found
 
 
 def test_shared_rows_of_other_families():

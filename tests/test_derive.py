@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harness.leaderboard.bootstrap import REPLICATES
 from harness.leaderboard.derive import SECTIONS, derive
+from harness.leaderboard.gains import _correct
 from harness.metrics.vectors import pack
 
 ROWS = 20
@@ -313,6 +314,13 @@ def test_holm_is_over_all_gains_of_the_encoder():
     assert [gain["p"] for gain in gains] == [round(least, 4), round(least, 4), 1, round(least, 4)]
     assert [gain["p_corrected"] for gain in gains] == [round(4 * least, 4), round(4 * least, 4), 1, round(4 * least, 4)]
     assert [gain["significant"] for gain in gains] == [True, True, False, True]
+
+
+@pytest.mark.parametrize(("p", "corrected", "significant"), [(0.0499, 0.0499, True), (0.05, 0.05, False), (0.04996, 0.05, False)])
+def test_a_p_that_is_printed_as_the_level_is_not_below_it(p, corrected, significant):
+    gain = {"counted": True, "p": p}
+    _correct([gain])
+    assert (gain["p_corrected"], gain["significant"]) == (corrected, significant)
 
 
 def test_one_unit_tells_no_spread():
@@ -743,6 +751,13 @@ def test_a_claim_takes_four_tasks_on_each_side_and_real_data(each, smoke, claim)
     found = with_difficulty(devs, smoke=smoke, split_rule={"by": "threshold", "value": 0.3}).only("split")
     assert found["claim"] == claim and bool(found["why"]) != claim
     assert not found["sizes_differ"] and found["why"].count(".") <= 1
+
+
+@pytest.mark.parametrize(("easy", "hard"), [(4, 1), (1, 4), (4, 3), (3, 4)])
+def test_many_tasks_on_one_side_make_up_for_none_on_the_other(easy, hard):
+    devs = {chr(97 + i): 18 for i in range(easy)} | {chr(107 + i): 10 for i in range(hard)}
+    found = with_difficulty(devs, split_rule={"by": "threshold", "value": 0.3}).only("split")
+    assert not found["claim"] and f"{easy} easy and {hard} hard" in found["why"]
 
 
 def test_a_side_without_tasks():

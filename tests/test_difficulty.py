@@ -1,5 +1,6 @@
 """How hard a task and its rows are: PVI, training dynamics, subsets of equal size, and the controls beside them."""
 
+import hashlib
 import json
 import math
 from collections import Counter
@@ -274,6 +275,18 @@ def test_folds_share_no_row_and_lack_none(count, of):
     folds = [fold(rows, i, of) for i in range(of)]
     assert sorted(row["id"] for part in folds for row in part) == sorted(row["id"] for row in rows)
     assert max(map(len, folds)) - min(map(len, folds)) <= 1
+
+
+@QUICK
+@given(count=st.integers(0, 50), of=st.integers(2, 5))
+def test_folds_are_dealt_by_the_hash_of_the_id_whatever_the_order(count, of):
+    """A file is often sorted by label or topic, so that its n-th row or n-th part is no fair share."""
+    rows = [{"id": f"r{i}"} for i in range(count)]
+    by_hash = sorted((row["id"] for row in rows), key=lambda id_: hashlib.sha256(id_.encode()).digest())
+    for i in range(of):
+        dealt = set(by_hash[i::of])
+        assert [row["id"] for row in fold(rows, i, of)] == [row["id"] for row in rows if row["id"] in dealt]
+        assert fold(rows[::-1], i, of) == fold(rows, i, of)[::-1]
 
 
 def test_shuffled_labels_keep_their_counts_and_leave_the_texts():

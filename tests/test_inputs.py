@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from conftest import Rig
 from test_loop import dataset, make_encoder, make_job
 
 from harness.errors import HarnessError, MissingError, SpecError, StoreError
-from harness.job import check
+from harness.job import check, described
 from harness.jobs.run import run_job
 from harness.store import Store, file_sha256, hold, unchanged
 
@@ -87,6 +88,49 @@ def test_rows_that_change_during_a_training_are_not_committed(tmp_path, job):
     assert not list((store.root / "checkpoints" / job["key"]).glob("*"))
     file.write_bytes(before)
     assert run(store, job) == "done"
+
+
+# Encoders
+
+
+@pytest.fixture
+def copied(tmp_path, folder) -> Path:
+    """The encoder's folder, to be changed."""
+    return Path(shutil.copytree(folder, tmp_path / "encoder"))
+
+
+@pytest.mark.parametrize("which", ["model.safetensors", "tokenizer.json", "config.json"])
+def test_an_encoder_that_changed_after_the_plan_is_not_loaded(tmp_path, copied, which):
+    job = make_job(tmp_path, copied, "classification", max_updates=2, evaluations=1)
+    data = (copied / which).read_bytes()
+    (copied / which).write_bytes(data[:-1] + bytes([data[-1] ^ 1]) if which.endswith("tensors") else data + b"\n")
+    store = Store(tmp_path / "store")
+    with pytest.raises(SpecError, match=f"{which} has changed since the job was planned"):
+        run(store, job)
+    assert store.manifest(job["key"]) is None
+
+
+def test_a_file_that_came_after_the_plan_is_not_read(tmp_path, copied):
+    job = make_job(tmp_path, copied, "classification", max_updates=2, evaluations=1)
+    (copied / "added_tokens.json").write_text('{"<new>": 7}')
+    with pytest.raises(SpecError, match=r"added_tokens\.json was not there when the job was planned"):
+        run(Store(tmp_path / "store"), job)
+
+
+def test_a_warm_encoder_whose_weights_change_is_not_trained_from(tmp_path, copied):
+    """A worker keeps the encoder between jobs, and reads its weights anew for each."""
+    store, warm = Store(tmp_path / "store"), {}
+    first = make_job(tmp_path, copied, "classification", max_updates=2, evaluations=1)
+    store.write_job(first["key"], first)
+    assert run_job(store, first["key"], lambda *_: None, lambda: False, encoders=warm) == "done"
+    data = (copied / "model.safetensors").read_bytes()
+    (copied / "model.safetensors").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    rate = {**first["spec"]["recipe"], "learning_rate": 1e-4}
+    data = {side: first[side] for side in ("train", "dev")}
+    second = described("train", "again", first["spec"] | {"recipe": rate}, data, first["encoder"])
+    store.write_job(second["key"], second)
+    with pytest.raises(SpecError, match="has changed"):
+        run_job(store, second["key"], lambda *_: None, lambda: False, encoders=warm)
 
 
 # Job descriptions

@@ -1,6 +1,7 @@
 """The training loop: gradients, schedule, order of rows, and the same bytes after any interruption."""
 
 import json
+import os
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -12,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from harness import signals
 from harness.data import rows as data_rows
 from harness.data.batching import epoch_batches, feature_length, micro_batches, stream_seed
 from harness.encoder import LoadedEncoder
+from harness.encoder_files import DECISIVE
 from harness.families import TRAINED, build
 from harness.job import described
 from harness.jobs import train
@@ -141,7 +144,8 @@ def make_job(tmp: Path, folder: Path, family: str, rows: int = 22, **recipe) -> 
     spec |= {"sampler": None, "control": None, "rows": None, "watch": False, "init": None}
     sets = {"train": dataset(tmp / "train.jsonl", family, rows), "dev": dataset(tmp / "dev.jsonl", family, 12, seed=2)}
     data = {phase: {"toy": rows} for phase, rows in sets.items()}
-    files = {"model.safetensors": file_sha256(folder / "model.safetensors")}
+    read = [name for name in (*DECISIVE, "model.safetensors") if (folder / name).is_file()]
+    files = {name: file_sha256(folder / name) for name in read}
     found = {"name": "tiny", "folder": str(folder), "identity": {"files": files, "max_length": 64}, "declared": {}}
     return described("train", f"train toy {family}", spec, data, found)
 
@@ -452,6 +456,75 @@ def test_a_job_killed_after_a_checkpoint_loses_no_more_than_the_interval(tmp, fo
     train.run(ctx)
     assert ctx.facts["resumed_at"] == 4
     assert outputs(ctx) == expected
+
+
+@pytest.mark.parametrize("look", [1, 2, 3, 4])
+def test_a_signal_breaks_a_look_off_and_the_next_run_looks_again(tmp, folder, warm, monkeypatch, look):
+    """Looks at dev, which watching takes part in here, follow the third and the sixth update: a long one is not waited for."""
+    plain = make_job(tmp, folder, "classification")
+    job = {**plain, "spec": plain["spec"] | {"watch": True}, "key": key_of("watched")}
+    straight = context(tmp / "straight", job, warm=warm)
+    train.run(straight)
+    forwards = []
+
+    def signalled(*_) -> None:
+        forwards.append(signals.stop._holds)
+        if len(forwards) == look:
+            torch.rand(3)
+            raise signals.Interrupted
+
+    for name in ("score_dev", "Part.gold_bits"):
+        room, _, attribute = name.rpartition(".")
+        where = getattr(train, room) if room else train
+        real = getattr(where, attribute)
+        monkeypatch.setattr(where, attribute, lambda *args, real=real: (signalled(), real(*args))[1])
+    broken = context(tmp / "broken", job, warm=warm)
+    with pytest.raises(Stopped):
+        train.run(broken)
+    monkeypatch.undo()
+    assert forwards == [0] * look  # a signal raises there
+    ctx = context(tmp / "broken", job, warm=warm)
+    train.run(ctx)
+    assert ctx.facts["resumed_at"] == (3 if look <= 2 else 6)
+    assert outputs(ctx) == outputs(straight)
+    assert (ctx.workdir / "dynamics.json").read_bytes() == (straight.workdir / "dynamics.json").read_bytes()
+
+
+def test_a_checkpoint_is_on_the_disk_before_anything_names_it(tmp, folder, warm, monkeypatch):
+    steps, fsync, replace = [], os.fsync, Path.replace
+
+    def name(path) -> str:
+        return "pointer" if "latest" in path.name else path.name.strip(".").split(".")[0]
+
+    def note_flush(fd: int) -> None:
+        steps.append(f"flush {name(Path(f'/proc/self/fd/{fd}').readlink())}")
+        fsync(fd)
+
+    def note_name(path: Path, to: Path) -> Path:
+        steps.append(f"name {name(to)}")
+        return replace(path, to)
+
+    monkeypatch.setattr(os, "fsync", note_flush)
+    monkeypatch.setattr(Path, "replace", note_name)
+    loop = loop_of(tmp, make_job(tmp, folder, "classification"), warm)
+    loop.checkpoint()
+    assert steps[:4] == ["flush update-0", "name update-0", "flush pointer", "name pointer"]
+
+
+def test_who_lost_the_lease_writes_no_checkpoint(tmp, folder, warm):
+    loop = loop_of(tmp, make_job(tmp, folder, "classification"), warm)
+    loop.checkpoint()
+    kept = loop.ctx.store.checkpoint_dir(loop.ctx.key)
+    before = {path: path.read_bytes() for path in kept.iterdir()}
+    loop.step, loop.ctx.held = 1, lambda: False
+    with pytest.raises(Stopped):
+        loop.checkpoint()
+    assert before == {path: path.read_bytes() for path in kept.iterdir()}
+
+
+def test_checkpoints_come_as_asked_else_for_a_twentieth_of_the_time():
+    assert [train.interval(asked, took) for asked in (0.0, 5.0, 600.0) for took in (0.1, 30.0)] == [0, 0, 5, 5, 600, 600]
+    assert [train.interval(None, took) for took in (0.0, 2.9, 30.0)] == [60, 60, 600]
 
 
 @pytest.mark.parametrize("damage", ["torn", "pointer", "gone"])

@@ -55,6 +55,9 @@ class Place(NamedTuple):
     codes: tuple[int, ...] = ()
 
 
+# Root may look into any folder, unless it gives that right away.
+WITHOUT = "setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-all"
+UNREADABLE = f'mkdir shut && cd shut && chmod 000 .; [ "$(id -u)" = 0 ] && as="{WITHOUT}"; $as bash -c "{{}}"'
 OWN = (0, 1, 2, 3, 4, 74)
 PLACES = {
     "no width": Place("{}", {"COLUMNS": "abc", "LINES": "x", "TERMINAL_WIDTH": "abc"}),
@@ -72,6 +75,7 @@ PLACES = {
     "closed, all": Place("{} <&- >&- 2>&-"),
     "closed, errors": Place("{} 2>&-"),
     "a folder that is gone": Place('mkdir gone && cd gone && rmdir "$PWD"; {}', codes=(74,)),
+    "a folder that nobody may look into": Place(UNREADABLE, codes=(74,)),
     "no home": Place("unset HOME; {}"),
     "a dumb terminal": Place("{}", {"TERM": "dumb"}),
 }
@@ -87,6 +91,7 @@ FEW = [
     ("closed", "plan"),
     ("closed, all", "list"),
     ("a folder that is gone", "list"),
+    ("a folder that nobody may look into", "list"),
     ("no home", "show mini"),
 ]
 ALL = list(itertools.product(PLACES, COMMANDS))
@@ -128,3 +133,16 @@ def test_a_closed_output_is_no_place_for_a_result(rig, tmp_path):
     assert code == 0
     jobs = list((tmp_path / "store" / "jobs").iterdir())
     assert jobs and all(job.read_bytes().startswith(b"{") and job.read_bytes().endswith((b"}", b"}\n")) for job in jobs)
+
+
+def test_a_store_that_may_only_be_read(rig, undisturbed, tmp_path):
+    """Mounted so, as a colleague's share is; root would get past permissions."""
+    copied(undisturbed, tmp_path)
+    able = subprocess.run(["unshare", "-m", "true"], capture_output=True)
+    if able.returncode:
+        pytest.skip(f"no mounts of our own here: {able.stderr.decode().strip()}")
+    readable = "mount --bind store store && mount -o remount,ro,bind store && {} && ! touch store/x"
+    for words in (f"plan --suite tiny -t {rig.specs} --encoder-root {rig.encoders}", "cache verify"):
+        command = readable.format(" ".join(map(str, rig.command(*words.split()))))
+        done = subprocess.run(["unshare", "-m", "bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0 and "Read-only file system" in done.stderr, done.stderr

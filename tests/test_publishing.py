@@ -15,7 +15,7 @@ from stress import times
 
 from harness import runner
 from harness.errors import SpecError, StoreError
-from harness.leaderboard import shelve
+from harness.leaderboard import board_files, shelve
 from harness.leaderboard.board_files import BOARD_FILES, outdated, write_board
 from harness.leaderboard.release import SCHEMAS, Board, content_bytes
 from harness.leaderboard.shelve import leftovers
@@ -110,11 +110,12 @@ def test_killed_before_any_access_to_a_file_of_the_board(publishers, tmp_path):
 
 def test_killed_at_any_moment(publishers, tmp_path):
     """The same command repairs; the one after it does nothing."""
-    new, chance = wanted(tmp_path, "new"), random.Random(14)
-    started = time.monotonic()
-    publishers.run(Order(str(tmp_path / "first"), new))
-    whole, died = time.monotonic() - started, 0
-    for i in range(times(10, 200)):
+    new, chance, whole, died = wanted(tmp_path, "new"), random.Random(14), 0.0, 0
+    for name in ("warm", "measured"):
+        started = time.monotonic()
+        publishers.run(Order(str(tmp_path / name), new))
+        whole = time.monotonic() - started
+    for i in count():
         shelf = board_of(tmp_path / f"board{i}", "old")
         before = held(shelf)
         pid = publishers.start(Order(str(shelf.folder), new))
@@ -126,8 +127,9 @@ def test_killed_at_any_moment(publishers, tmp_path):
         sound(shelf, "old", "new")
         assert held(shelf).items() >= before.items()
         assert publishers.run(Order(str(shelf.folder), new)) == (0, "0002-new.json\nknown")
-    print(f"killed {died} within {whole:.3f} s each")
-    assert died > 0
+        if died == times(8, 200):
+            break
+    print(f"killed {died} of {i + 1}, within {whole:.3f} s each")
 
 
 def test_one_of_two_is_killed(publishers, tmp_path):
@@ -183,9 +185,9 @@ def test_numbers_do_not_rest_on_the_lease(publishers, tmp_path):
         at = time.monotonic() + 0.02
         both = [publishers.start(Order(str(shelf.folder), one, at, alone=True)) for one in contents]
         said = [publishers.wait(pid) for pid in both]
-        assert [status for status, _ in said] == [0, 0], said
-        assert sorted(name.split("-")[1] for name in seen(shelf)) == ["a", "b", "old"]
-        assert publishers.run(Order(str(shelf.folder), contents[0]))[0] == 0
+        assert {status for status, _ in said} <= {0, 74}, said  # one may clear away a draft of the other, who then says so
+        seen(shelf)
+        assert [publishers.run(Order(str(shelf.folder), one))[0] for one in contents] == [0, 0]
         sound(shelf, "old", "a", "b")
 
 
@@ -199,6 +201,36 @@ def test_no_release_is_written_over_another_runs(monkeypatch, tmp_path):
     assert shelf.add(made("mine", "a third"), SIDECAR)[0].name == "0004-mine.json"
     assert not (shelf.releases / "0003-mine.env.json").exists()
     assert held(shelf).items() >= before.items()
+
+
+def test_a_number_taken_between_looking_and_claiming_is_another_suites(monkeypatch, tmp_path):
+    shelf, meanwhile = board_of(tmp_path / "board", "old"), board_of(tmp_path / "elsewhere", "x", "quick")
+
+    class Late(shelve.Lease):
+        def create(self) -> bool:
+            for path in meanwhile.releases.glob("0002*"):
+                (shelf.releases / path.name).write_bytes(path.read_bytes())
+            return super().create()
+
+    monkeypatch.setattr(shelve, "Lease", Late)
+    assert shelf.add(made("slow"), SIDECAR)[0].name == "0003-slow.json"
+    write_board(shelf, print)
+    sound(shelf, "old", "quick", "slow")
+
+
+def test_what_is_published_while_the_board_is_rendered_is_on_it(monkeypatch, tmp_path):
+    """By somebody who did not wait: a pull, an older version."""
+    shelf, other = board_of(tmp_path / "board", "old"), board_of(tmp_path / "elsewhere", "x", "pulled")
+    render = board_files._write
+
+    def slow(*of) -> None:
+        render(*of)
+        for path in other.releases.glob("0002*"):
+            (shelf.releases / path.name).write_bytes(path.read_bytes())
+
+    monkeypatch.setattr(board_files, "_write", slow)
+    write_board(shelf, print)
+    sound(shelf, "old", "pulled")
 
 
 def test_a_disk_without_links(monkeypatch, tmp_path):
@@ -273,12 +305,12 @@ def test_the_same_command_writes_what_is_lacking(tmp_path):
         done = runner.put(content, SIDECAR, shelf, print)
         assert (done.path.name, done.new) == ("0002-new.json", False) and held(shelf) == whole
         sound(shelf, "old", "new")
-        return done.repaired
+        return ["sidecar"] * done.repaired + done.rendered
 
     assert again() == []
     for harm in (beside.unlink, lambda: beside.write_text("{}"), lambda: beside.write_text("{"), lambda: beside.write_text("[]")):
         harm()
-        assert again() == ["0002-new.env.json"]
+        assert again() == ["sidecar"]
     for name in BOARD_FILES:
         (shelf.folder / name).unlink()
         assert again() == [name]
@@ -303,7 +335,7 @@ def test_a_board_that_has_it_all_is_only_read(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "board").rglob("*")}
     (shelf.folder.chmod(0o555), shelf.releases.chmod(0o555))
     try:
-        assert runner.put(made("old", "from before"), SIDECAR, shelf, print).repaired == []
+        assert runner.put(made("old", "from before"), SIDECAR, shelf, print)[2:] == (False, [])
     finally:
         (shelf.folder.chmod(0o755), shelf.releases.chmod(0o755))
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "board").rglob("*")} == before

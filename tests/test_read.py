@@ -168,7 +168,10 @@ def test_a_cut_archive_is_refused(tmp_path, suffix, size):
         ("text,label\na,no\n".encode("utf-16"), r"rows\.csv:1:1: not UTF-8 text but UTF-16"),
         ("text,label\na,no\n".encode("utf-16-be"), r"rows\.csv:1:1: a NUL byte"),
         (b"\xff\xfe\x00\x00", r"rows\.csv:1:1: not UTF-8 text but UTF-32"),
-        (gzip.compress(b"text,label\na,no\n"), r"rows\.csv: no text: it is packed with gzip; let its name end in \.gz"),
+        (
+            gzip.compress(b"text,label\na,no\n"),
+            r"rows\.csv: no text: it is packed with gzip; unpack it, or let its name end in \.gz",
+        ),
         (b"PK\x03\x04...", r"rows\.csv: no text: it is a zip archive or an Excel file"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", r"a pointer of Git LFS, .* git lfs pull"),
     ],

@@ -220,7 +220,12 @@ def test_absent_results(store):
     assert store.manifest(KEY) is None and store.verify(KEY) == []
     with pytest.raises(StoreError, match="no result"):
         store.path(KEY, "metrics.json")
-    (store.root / "results" / KEY).mkdir()
+    (store.root / "results" / KEY).mkdir()  # as a killed `look_again` leaves it
+    assert store.manifest(KEY) is None and store.verify(KEY) == [] and store.keys(complete=False) == []
+    assert store.set_aside(KEY, "nothing there") is None
+    with pytest.raises(StoreError, match="no result"):
+        store.path(KEY, "metrics.json")
+    (store.root / "results" / KEY / "half").write_bytes(b"x")
     assert store.manifest(KEY) is None and store.verify(KEY) == ["manifest.json: No such file or directory"]
     assert store.set_aside(KEY, "an orphan") is not None
     commit(store)
@@ -577,6 +582,38 @@ def test_jobs(store):
     assert store.read_job(KEY) == {"a": 1}
 
 
+# Looking again
+
+
+def test_looking_again(store):
+    assert not store.look_again(KEY) and not list((store.root / "results").iterdir())
+    commit(store)
+    assert store.look_again(KEY) and store.verify(KEY) == []
+    store.root.joinpath("results", KEY, "metrics.json").write_bytes(b"?")
+    assert store.look_again(KEY)  # there, if not sound
+    (store.root / "results" / OTHER).touch()
+    assert store.look_again(OTHER)
+
+
+def test_killed_at_every_step_of_looking_again(tmp_path):
+    left = []
+
+    def check(store):
+        folder = store.root / "results" / KEY
+        left.append(folder.exists())
+        assert store.keys(complete=False) == [] and store.verify(KEY) == [] and store.manifest(KEY) is None
+        if folder.exists():
+            assert store.collect().removed == []  # whoever looks may be at work
+            os.utime(folder, (1, 1))
+            assert [name for name, _ in store.collect(dry_run=True).removed] == [f"results/{KEY}"]
+        assert not store.look_again(KEY) and (not left[-1] or folder.exists())
+        commit(store)
+        assert store.verify(KEY) == [] and not list((store.root / "damaged").iterdir())
+
+    every_kill(lambda n: Store(tmp_path / str(n)), lambda store: store.look_again(KEY) and 1, check)
+    assert set(left) == {True, False}
+
+
 # Dropping
 
 
@@ -754,21 +791,28 @@ def test_eight_processes_one_key(store, tmp_path):
     assert not leases(store)
 
 
-def test_eight_processes_take_over_one_dead_lease(store, tmp_path):
+def test_eight_processes_take_over_one_dead_lease(store):
     for turn in range(15):
         forge(store, age=lease_room.STALE_SECONDS * 2, token=f"{turn:032}")
-        go = tmp_path / f"go{turn}"
+        (ready, asked), (waiting, go), (left, end) = os.pipe(), os.pipe(), os.pipe()
 
-        def child(go=go):
-            while not go.exists():
-                pass
+        def child(asked=asked, waiting=waiting, left=left, go=go, end=end):
+            os.close(go)
+            os.close(end)
+            os.read(waiting, 1)
             lease = store.lease(KEY)
-            time.sleep(0.05)
+            os.write(asked, b"1")
+            os.read(left, 1)  # whoever ended before all had asked would be dead again, and its lease free
             return 1 if lease and lease.held() else 2 if lease else 0
 
         pids = [fork(child) for _ in range(8)]
-        go.touch()
+        os.close(go)
+        for _ in pids:
+            assert os.read(ready, 1)
+        os.close(end)
         codes = [wait(pid) for pid in pids]
+        for fd in (ready, asked, waiting, left):
+            os.close(fd)
         assert sorted(codes) == [0] * 7 + [1], codes
 
 

@@ -21,7 +21,9 @@ from harness.errors import SpecError
 from harness.hub import Where
 from harness.metrics import METRICS, TASK_GROUPS
 from harness.plan import Plan, make_plan
-from harness.scoring import OFFICIAL, XTREME, _answer_files, _label_files, _pair_files, _tag_files, score
+from harness.score_files import answer_files, label_files, pair_files, tag_files
+from harness.scoring import OFFICIAL, XTREME, score
+from harness.slips import Files
 from harness.spec.catalog import Catalog
 from harness.store import HashIndex, Store
 
@@ -131,7 +133,7 @@ def test_part_of_the_mock_scores_as_it_does_in_the_whole(mock, tmp_path, command
 def check_schema(report: dict) -> None:
     """The JSON of `score`, key by key."""
     keys = {"scores": dict, "averages": dict, "groups": dict, "overall": (float, type(None)), "missing": dict}
-    keys |= {"not_scored": dict, "unanswered": dict}
+    keys |= {"not_scored": dict, "unanswered": dict, "warnings": list}
     assert {name: isinstance(report.get(name, 0), kind) for name, kind in keys.items()} == dict.fromkeys(report, True)
     assert set(report["averages"]) == set(report["scores"])
     for task, languages in report["scores"].items():
@@ -243,7 +245,11 @@ TRAPS = {  # what the prediction (or label) file holds → where the error point
     "a score with the pair": ("bucc2018/test-de.tsv", "de-1\ten-1\t0.9\n", "predictions/bucc2018/test-de.tsv:1: 'de-1\\ten"),
     "malformed JSON": ("xquad/test-de.json", '{"q1": "a",\n"q2" "b"}', "predictions/xquad/test-de.json:2:6: not valid JSON"),
     "a list of answers": ("mlqa/test-de.json", '["one"]', "predictions/mlqa/test-de.json:1: must be one JSON object"),
-    "an answer that is a number": ("mlqa/test-de.json", '{"q1": 2}', "predictions/mlqa/test-de.json: the answer to 'q1' must be"),
+    "an answer that is a number": (
+        "mlqa/test-de.json",
+        '{"q1": 2}',
+        "predictions/mlqa/test-de.json:1: the answer to 'q1' must be",
+    ),
     "JSON nested deep": ("tydiqa/test-en.json", DEEP, "predictions/tydiqa/test-en.json:1: not a file of answers"),
     "a number of 5,000 digits": ("tydiqa/test-en.json", LONG, "predictions/tydiqa/test-en.json:1: not a file of answers"),
     "not UTF-8": ("xnli/test-de.tsv", b"a\nb\n\xe4\nb\n", "predictions/xnli/test-de.tsv:3: not UTF-8"),
@@ -252,7 +258,11 @@ TRAPS = {  # what the prediction (or label) file holds → where the error point
     "malformed labels": ("labels/xquad/test-de.json", "{", "labels/xquad/test-de.json:1:2: not valid JSON"),
     "answers for labels": ("labels/xquad/test-de.json", RIGHT["span_qa"], "labels/xquad/test-de.json:1: not SQuAD's layout"),
     "a number for labels": ("labels/xquad/test-de.json", "7", "labels/xquad/test-de.json:1: not SQuAD's layout"),
-    "a question without gold": ("labels/mlqa/test-de.json", questions({"q1": []}), "labels/mlqa/test-de.json: question 0"),
+    "a question without gold": (
+        "labels/mlqa/test-de.json",
+        questions({"q1": []}),
+        "labels/mlqa/test-de.json:1: question 'q1': no gold",
+    ),
     "labels without a tag": ("labels/panx/test-de.tsv", "", "predictions/panx/test-de.tsv:1: 5 lines, but"),
 }
 
@@ -300,7 +310,7 @@ def test_tags_of_no_sentence(tmp_path):
 # --- what is written is read again, whatever it is ----------------------------------------------------------------
 
 # Whatever can stand on a line of its own; U+2028 and U+0085 end a line for `splitlines`, not for a file.
-lines = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\t"), min_size=1, max_size=6).filter(
+lines = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\t\0\ufeff"), min_size=1, max_size=6).filter(
     lambda text: text == text.strip()
 ) | st.sampled_from(["O", "B-PER", "a\u2028b", "a\x85b", "a\x1cb"])
 quick = settings(max_examples=60, deadline=None)
@@ -309,21 +319,21 @@ quick = settings(max_examples=60, deadline=None)
 def there_and_back(tmp_path_factory, family: str, rows: list[dict], answers: list, read) -> object:
     path = tmp_path_factory.mktemp("back") / "test-de.tsv"
     path.write_text(submission._file(family, rows, answers, "test-de.tsv"), encoding="utf-8", newline="\n")
-    return read(path, path)[1]
+    return read(Files(path, path), set).guesses
 
 
 @quick
 @given(st.lists(lines, min_size=1, max_size=8))
 def test_labels_come_back(tmp_path_factory, answers):
     rows = [{"id": str(i)} for i in range(len(answers))]
-    assert there_and_back(tmp_path_factory, "classification", rows, answers, _label_files) == answers
+    assert there_and_back(tmp_path_factory, "classification", rows, answers, label_files) == answers
 
 
 @quick
 @given(st.lists(st.lists(lines, max_size=4), min_size=1, max_size=6))
 def test_sentences_come_back_empty_ones_too(tmp_path_factory, answers):
     rows = [{"id": str(i)} for i in range(len(answers))]
-    assert there_and_back(tmp_path_factory, "tagging", rows, answers, _tag_files) == answers
+    assert there_and_back(tmp_path_factory, "tagging", rows, answers, tag_files) == answers
 
 
 @quick
@@ -331,7 +341,8 @@ def test_sentences_come_back_empty_ones_too(tmp_path_factory, answers):
 def test_pairs_come_back(tmp_path_factory, partners):
     rows = [{"id": id_} for id_ in partners]
     wanted = {(id_, partner) for id_, found in partners.items() for partner in found}
-    assert there_and_back(tmp_path_factory, "bitext_mining", rows, list(partners.values()), _pair_files) == wanted
+    found = there_and_back(tmp_path_factory, "bitext_mining", rows, list(partners.values()), pair_files)
+    assert set(found) == wanted
 
 
 @quick
@@ -348,12 +359,12 @@ def test_answers_come_back(tmp_path_factory, answers):
     }
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    golds, guesses = _answer_files(folder / "l.json", folder / "p.json")
+    golds, guesses, _ = answer_files(Files(folder / "p.json", folder / "l.json"), set)
     assert guesses == list(answers.values())
     assert golds == [{"answers": [text], "context": f"about {i}", "group": f"about {i}"} for i, text in answers.items()]
 
 
-@pytest.mark.parametrize("label", ["", " ", " a", "a ", "a\nb", "a\r"])
+@pytest.mark.parametrize("label", ["", " ", " a", "a ", "a\nb", "a\r", "\ufeffa", "a\0b"])
 def test_a_label_that_cannot_stand_on_a_line_is_refused(label):
     with pytest.raises(SpecError, match="cannot stand on a line"):
         submission._file("classification", [{"id": "0"}], [label], "xnli/test-de.tsv")

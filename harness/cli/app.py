@@ -1,5 +1,6 @@
 """What the commands share: the Typer apps, the types of their options, printing, and `main`."""
 
+import errno
 import json
 import os
 import sys
@@ -10,6 +11,7 @@ import typer
 
 from harness import streams
 from harness.errors import HarnessError, RefusedError, StoreError
+from harness.signals import stop
 from harness.text import line, short
 
 app = typer.Typer(
@@ -42,6 +44,7 @@ def options(
     """Does English intermediate-task training help zero-shot cross-lingual transfer? Trains, evaluates, keeps a leaderboard."""
     try:
         Path.cwd()
+        os.stat("./.")  # noqa: PTH116 - a Path drops the dot that asks for the right to look into it
     except OSError as error:  # every relative path, ./tasks and ./store among them, would mean nothing
         raise StoreError(f"the working directory cannot be read ({error.strerror}); go to one that exists") from None
 
@@ -94,6 +97,19 @@ def catalog_of(user: list[Path], all_sound: bool = True):
     return Catalog.load(([here] if here.is_dir() else []) + user, all_sound)
 
 
+def store_to_read(folder: Path):
+    """The store, for a command that changes no result in it: one that may only be read will do, made if it can be made."""
+    from harness.store import Store
+
+    try:
+        return Store(folder)
+    except StoreError as error:
+        try:
+            return Store(folder, writable=False)
+        except StoreError:
+            raise error from None
+
+
 def console():
     columns = int(os.environ.get("COLUMNS", 0))  # a number, or `streams` has taken it out
     return streams.console(sys.stdout, None if sys.stdout.isatty() else max(160, columns))
@@ -118,21 +134,28 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
 
 def main() -> None:
     """The console script: turns errors a user can act on into one clear message and their exit code."""
-    with streams.terminal():
+    with stop.heard(), streams.terminal():  # a signal ends it here, with 143 or 130
         _main()
+
+
+# What a system refuses and a user can change, where no room has found better words for it; not a missing file, which is a bug.
+REFUSALS = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG),
+    *(errno.ELOOP, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOTDIR, errno.EISDIR),
+}
 
 
 def _main() -> None:
     try:
         app()
     except HarnessError as error:
+        if stop.asked:
+            return  # what an interrupted call made of it
         prefix = "refused: " if isinstance(error, RefusedError) else ""
         say(short(f"{prefix}{error}"))
         sys.exit(error.exit_code)
-    except SystemExit as end:  # the parser turns Ctrl-C into an exit of its own
-        if end.code == 130:
-            say("interrupted; what was done is kept, the same command goes on from there")
-        raise
-    except KeyboardInterrupt:
-        say("interrupted; what was done is kept, the same command goes on from there")
-        sys.exit(130)
+    except OSError as error:
+        if error.errno not in REFUSALS or error.filename is None:
+            raise
+        say(short(f"{line(os.fspath(error.filename))}: {error.strerror}"))
+        sys.exit(StoreError.exit_code)

@@ -20,6 +20,7 @@ from harness.cli.app import (
     names_of,
     print_rows,
     say,
+    store_to_read,
 )
 
 data_app = typer.Typer(
@@ -146,9 +147,9 @@ def _chosen(catalog, names: list[str] | None, suites: list[str] | None, everythi
 def _survey(catalog, names: list[str], where, store: Path, left_out: list[str] | None = None) -> dict[str, list[str]]:
     """Look for everything that the named suites (less `left_out`), tasks and encoders read; what is missing → what needs it."""
     from harness import runner
-    from harness.store import HashIndex, Store
+    from harness.store import HashIndex
 
-    opened = Store(store)
+    opened = store_to_read(store)
     index = HashIndex(opened.root / "index" / "files.json")
     blocked: dict[str, list[str]] = {}
     for name in names:

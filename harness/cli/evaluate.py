@@ -1,6 +1,7 @@
 """eval, plan, job run: plan a suite, run it, publish."""
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +27,25 @@ from harness.cli.app import (
     console,
     job_app,
     say,
+    store_to_read,
 )
+
+
+def _seconds(value: float | None) -> float | None:
+    if value is not None and not 0 <= value < math.inf:
+        raise typer.BadParameter(f"{value} is no number of seconds; write 0 (after every update) or more")
+    return value
+
+
+CheckpointSeconds = Annotated[
+    float | None,
+    typer.Option(
+        callback=_seconds,
+        show_default="60, or 20 times what writing one takes if that is more",
+        help="From one checkpoint to the next; 0: after every update. A killed training loses no more than this, and the step "
+        "that it was in.",
+    ),
+]
 
 
 @app.command("eval")
@@ -43,7 +62,7 @@ def evaluate(
     limit: Limit = None,
     left_out: Without = None,
     keep_weights: Annotated[bool, typer.Option("--keep-weights", help="Keep every trained model in the store.")] = False,
-    checkpoint_seconds: Annotated[float, typer.Option(help="A killed training loses at most this much.")] = 60.0,
+    checkpoint_seconds: CheckpointSeconds = None,
     offline: Offline = False,
     lock: LockFile = None,
     as_json: Json = False,
@@ -58,7 +77,7 @@ def evaluate(
     from harness.store import Store
 
     _first_line(suite, as_json)
-    catalog, opened = catalog_of(tasks or []), Store(store)
+    catalog, opened = catalog_of(tasks or []), store_to_read(store) if dry_run else Store(store)
     where = Where(data_root, encoder_root, offline, read_lock(lock))
     asked = catalog, suite, everything, limit, where, opened, left_out or []
     if dry_run:
@@ -69,18 +88,16 @@ def evaluate(
     for line in runner.refusals(outcome):
         say(line)
     content = runner.content_of(plan, catalog, opened, outcome)
-    path, news, title = None, "", f"PARTIAL: at most {limit} test rows, no release"
+    done, title = None, f"PARTIAL: at most {limit} test rows, no release"
     if not limit:
         done = runner.publish(content, plan, opened, board, command(sys.argv[1:]), say)
-        path, title = done.path, Board(board).title(done.path)
-        what = f"written again: {', '.join(done.repaired)}" if done.repaired else "nothing written"
-        news = "new" if done.new else f"the same content as before, {what}"
+        title = Board(board).title(done.path)
     if as_json:
-        print(json.dumps({"release": str(path) if path else None, "content": content}, indent=1))
+        print(json.dumps({"release": str(done.path) if done else None, "content": content}, indent=1))
     else:
         print_release(content, title, console())
-    if path:
-        say(f"release {path} ({news}); table in {board / 'README.md'}")
+    if done:
+        say(f"release {done}; table in {board / 'README.md'}")
 
 
 def _first_line(suite: str, as_json: bool) -> None:
@@ -116,7 +133,7 @@ def show_plan(
     from harness.store import Store
 
     _first_line(suite, as_json or write)
-    opened = Store(store)
+    opened = Store(store) if write else store_to_read(store)
     where = Where(data_root, encoder_root, offline, read_lock(lock))
     plan = runner.plan_suite(catalog_of(tasks or []), suite, everything, limit, where, opened, left_out or [])
     if write:
@@ -163,7 +180,9 @@ def job_run(
     from harness.jobs.run import run_alone
     from harness.store import Store
 
-    outcome = run_alone(Store(store), key)
+    opened = Store(store)
+    outcome = run_alone(opened, key)
     print(f"{key}: {outcome}")
     if outcome == "busy":
+        say(f"another process works on it: {opened.holder(key) or 'it has just ended'}; ask again later")
         raise typer.Exit(75)

@@ -20,6 +20,7 @@ from harness.cli.app import (
     catalog_of,
     console,
     say,
+    store_to_read,
 )
 
 
@@ -64,13 +65,14 @@ def reproduce(
     from harness.leaderboard.release import Board
     from harness.published import report, spec
     from harness.reproduce import Means, chosen, judge_all
-    from harness.store import Store
 
     documents = spec.load(published or [spec.folder()])
     wanted = chosen(documents, names or [], levels or [])
     _known(required or [], [check for check, _ in wanted])
     shelf = Board(board)
-    means = Means(catalog_of(tasks or []), Store(store), Where(data_root, encoder_root, offline, read_lock(lock)), shelf, say)
+    means = Means(
+        catalog_of(tasks or []), store_to_read(store), Where(data_root, encoder_root, offline, read_lock(lock)), shelf, say
+    )
     means.releases, means.mock, means.workers = [shelf.find(name) for name in releases or []], mock, workers
     verdicts = judge_all(wanted, means)
     sound = report.sound(verdicts, required or [])

@@ -32,6 +32,8 @@ def score(
     for task, counts in report["unanswered"].items():
         shown = ", ".join(f"{language} {count}" for language, count in counts.items())
         say(f"questions without an answer, each counts 0: {task}: {shown}")
+    for line in report["warnings"]:
+        say(f"warning: {line}")
 
 
 def _print_scores(report: dict[str, Any]) -> None:

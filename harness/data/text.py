@@ -25,7 +25,7 @@ _OTHER_ENCODINGS = {
 }
 # What a file's first bytes say that it is, where its name says that it is text.
 _NO_TEXT = {
-    b"\x1f\x8b": "it is packed with gzip; let its name end in .gz",
+    b"\x1f\x8b": "it is packed with gzip; unpack it, or let its name end in .gz",
     b"PK\x03\x04": "it is a zip archive or an Excel file; unpack it, or save it as text",
     b"PAR1": "it is a Parquet file; let its name end in .parquet",
     LFS_POINTER: "it is a pointer of Git LFS, not the file itself; run git lfs pull where it was cloned",

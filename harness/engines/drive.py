@@ -181,6 +181,8 @@ class _Run:
         elif kind in ("busy", "stopped"):
             self.not_before[key] = time.monotonic() + BUSY_WAIT
             self.listen("busy", job, event)
+            if not self.running and not self._ready() and (holder := self.store.holder(key)):
+                self.listen("waiting", job, {"holder": holder})
         elif kind == "died" and self.tries.get(key, 0) + 1 < TRIES:
             self.tries[key] = self.tries.get(key, 0) + 1
             self.listen("retry", job, event)

@@ -5,6 +5,7 @@ import os
 import selectors
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,8 @@ KEEP_MEMORY = ":".join(
     f"glibc.malloc.{name}={value}"
     for name, value in {"mmap_threshold": 1 << 30, "trim_threshold": 1 << 29, "top_pad": 1 << 26}.items()
 )
+
+GRACE = 8.0  # seconds for the last checkpoint: `docker stop` kills all after 10
 
 
 def gpus() -> list[str]:
@@ -27,7 +30,7 @@ def gpus() -> list[str]:
 class ProcessEngine:
     """`workers` child processes. A worker that dies is reported as an event {"event": "died"} and can be restarted."""
 
-    def __init__(self, store: Path, workers: int | None = None, checkpoint_seconds: float = 60.0):
+    def __init__(self, store: Path, workers: int | None = None, checkpoint_seconds: float | None = None):
         self.store, self.checkpoint_seconds = store, checkpoint_seconds
         self.gpus = gpus()
         count = workers or len(self.gpus) or len(os.sched_getaffinity(0))
@@ -48,11 +51,11 @@ class ProcessEngine:
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self.gpus[self.slots.index(slot) % len(self.gpus)]
         environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-        logs = self.store / "logs"
-        logs.mkdir(exist_ok=True)
-        with (logs / f"{slot}.log").open("ab") as log:
+        seconds = [] if self.checkpoint_seconds is None else [str(self.checkpoint_seconds)]
+        self._log(slot).parent.mkdir(exist_ok=True)
+        with self._log(slot).open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "harness.jobs", str(self.store), str(self.checkpoint_seconds)],
+                [sys.executable, "-m", "harness.jobs", str(self.store), *seconds],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -71,31 +74,58 @@ class ProcessEngine:
 
     def poll(self, timeout: float) -> list[tuple[str, dict]]:
         """What workers said within `timeout` seconds, at once if there is something."""
+        # A child that a worker left behind may hold its end of the pipe open, so that the end of the worker does not show there.
+        ended = {slot for slot, process in self._process.items() if process.poll() is not None}
+        ready = [key for key, _ in self._selector.select(timeout)]
+        left = [key for key in self._selector.get_map().values() if key.data in ended and key not in ready]
+        return [event for key in [*ready, *left] for event in self._hear(key.data, key.fileobj, key.data in ended)]
+
+    def _hear(self, slot: str, stream, ended: bool) -> list[tuple[str, dict]]:
+        """What one worker has said and nobody has heard yet; its death, if it is dead."""
         events = []
-        for ready, _ in self._selector.select(timeout):
-            slot, stream = ready.data, ready.fileobj
-            data = stream.read()
-            if data:
-                *lines, self._buffer[slot] = (self._buffer[slot] + data).split(b"\n")
-                events += [(slot, json.loads(line)) for line in lines if line.strip()]
-            elif data == b"":
-                self._selector.unregister(stream)
-                code = self._process[slot].wait()
-                events.append((slot, {"event": "died", "code": code, "log": str(self.store / "logs" / f"{slot}.log")}))
+        while data := stream.read():
+            *lines, self._buffer[slot] = (self._buffer[slot] + data).split(b"\n")
+            events += [(slot, event) for line in lines if line.strip() and (event := self._event(slot, line))]
+        if data == b"" or ended:
+            self._selector.unregister(stream)
+            code = self._process[slot].wait()
+            events.append((slot, {"event": "died", "code": code, "log": str(self._log(slot))}))
         return events
 
-    def stop(self, grace: float = 30.0) -> None:
-        """Ask workers to save and end; kill what has not ended after `grace` seconds."""
-        for process in self._process.values():
-            if process.poll() is None:
-                process.terminate()
-                with suppress(BrokenPipeError):
-                    process.stdin.close()
-        for process in self._process.values():
-            try:
-                process.wait(grace)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            process.stdout.close()
-        self._selector.close()
+    def _event(self, slot: str, line: bytes) -> dict | None:
+        """The event in a line; None, and the line in the worker's log, if it is none."""
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            event = None
+        if isinstance(event, dict) and isinstance(event.get("event"), str):
+            return event
+        with self._log(slot).open("ab") as log:
+            log.write(b"on the channel of events, and none: " + line + b"\n")
+        return None
+
+    def _log(self, slot: str) -> Path:
+        return self.store / "logs" / f"{slot}.log"
+
+    def stop(self) -> int:
+        """Ask workers to save and end; kill what has not ended after GRACE seconds, or at once if this is interrupted.
+        Returns how many were killed."""
+        deadline, killed = time.monotonic() + GRACE, 0
+        try:
+            for process in self._process.values():
+                if process.poll() is None:
+                    process.terminate()
+                    with suppress(BrokenPipeError):
+                        process.stdin.close()
+            for process in self._process.values():
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(max(0.0, deadline - time.monotonic()))
+        finally:
+            for process in self._process.values():
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+                    killed += 1
+                process.stdout.close()
+            self._selector.close()
+        return killed

@@ -19,6 +19,7 @@ class Progress:
         self.partial: dict[str, float] = {}
         self.started: dict[str, float] = {}
         self.said: dict[str, float] = {}
+        self.waits: dict[str, object] = {}  # key → who works on it, as it was said
         self.bar = None
 
     def __enter__(self) -> "Progress":
@@ -74,6 +75,9 @@ class Progress:
                 self.note(f"FAILED {job.name}: {details['why']}")
             elif not self.bar:
                 self.note(f"[{self.finished}/{self.total}] {job.name} ({took:.1f} s)")
+        elif what == "waiting" and self.waits.get(job.key) != details["holder"]:
+            self.waits[job.key] = details["holder"]
+            self.note(f"waiting for {job.name}: {details['holder']}")
         elif what == "unfit":
             self.note(f"FAILED {job.name}: {details['why']}")
         elif what == "retry":

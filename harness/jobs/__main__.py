@@ -2,6 +2,10 @@
 
 import sys
 
-from harness.jobs.run import main
+from harness.jobs.channel import take
 
-main(sys.argv[1:])
+channel = take()  # first of all: what the imports print is for the log
+
+from harness.jobs.run import main  # noqa: E402
+
+main(sys.argv[1:], channel)

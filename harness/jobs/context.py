@@ -36,7 +36,8 @@ class Context:
     progress: Callable[[int, int], None]
     stopping: Callable[[], bool]
     encoders: dict = field(default_factory=dict)  # kept between jobs: a worker loads torch and an encoder once
-    checkpoint_seconds: float = 60.0
+    checkpoint_seconds: float | None = None  # None: `train` chooses
+    held: Callable[[], bool] = lambda: True  # whether this process still has the job's lease
     facts: dict = field(default_factory=dict)  # timings and counts for the manifest; never part of a result
     inputs: dict[Path, str] = field(default_factory=dict)  # files that were read, each with the hash that the key names
 
@@ -71,6 +72,7 @@ class Context:
         if known not in self.encoders:
             self.encoders.clear()  # one at a time: a worker's share of memory holds one encoder
             self.encoders[known] = LoadedEncoder(wanted["folder"], wanted["identity"], wanted["declared"])
+        self.inputs |= self.encoders[known].inputs
         return self.encoders[known]
 
 

@@ -1,27 +1,33 @@
 """Run one job by key, once: lease, do, commit. And the worker that does so for every key it is sent.
 
 A worker keeps torch and one encoder warm. Keys come in on stdin, one a line ("KEY" or "KEY again"); events go out on
-stdout, one JSON object a line. When stdin closes (the driver ended, however it ended) or SIGTERM comes, a training job
-saves a checkpoint and the worker exits; its lease dies with it.
+stdout, one JSON object a line; `channel` keeps both from everything else. When stdin closes (the driver ended, however it
+ended) or SIGTERM comes, a training job saves a checkpoint and the worker exits; its lease dies with it.
 """
 
 import json
+import math
 import os
 import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, StoreError
 from harness.job import check
+from harness.jobs.channel import Channel, away
 from harness.jobs.context import Context, JobError, Stopped, environment
-from harness.store import Store, disk_errors
+from harness.signals import Interrupted, stop
+from harness.store import Lease, Store, disk_errors
 
 JOBS = {kind: f"harness.jobs.{kind}" for kind in ("train", "select", "pvi", "evaluate", "overlap")}
+
+INPUT_SECONDS = 60.0  # how long a needed result may take to appear: disks remember an absent name for half a minute or more
 
 Report = Callable[[int, int], None]
 
@@ -37,34 +43,73 @@ def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], boo
     if committed(store, key, again):
         return "done"
     check(key, job)
+    await_inputs(store, job, stopping)
     lease = store.lease(key)
     if lease is None:
         return "busy"
-    with lease:
-        if committed(store, key, again):  # between our look and our lease
+    with lease, _nothing_said_of_a_lost(lease):
+        store.look_again(key)
+        if committed(store, key, again):  # between our look and our lease, or on a disk that remembers what was absent
             return "done"
         started = time.monotonic()
         with store.workdir(key) as workdir:
-            ctx = Context(store, key, job, workdir, progress, stopping, **kept)
+
+            def ending() -> bool:
+                return stopping() or lease.lost
+
+            ctx = Context(store, key, job, workdir, progress, ending, held=lease.held, **kept)
             with disk_errors(f"do {job['name']} in", workdir):
                 import_module(JOBS[job["kind"]]).run(ctx)
             ctx.hold_inputs()
             facts = {"seconds": round(time.monotonic() - started, 3), **ctx.facts}
             meta = {"kind": job["kind"], "name": job["name"], "facts": facts, "environment": environment(job["kind"])}
-            if not lease.held():
-                raise Stopped  # we were thought dead; whoever took over commits
-            store.commit(key, workdir, meta)
+            with stop.hold():  # what is computed is kept
+                if not lease.held():
+                    raise Stopped  # we were thought dead; whoever took over commits
+                store.commit(key, workdir, meta)
     return "done"
 
 
-def run_alone(store: Store, key: str) -> str:
-    """One job in this process, as a scheduler starts it; SIGTERM saves a checkpoint and raises KeyboardInterrupt."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+def await_inputs(store: Store, job: dict, stopping: Callable[[], bool]) -> None:
+    """Let results that the job needs appear: another machine may have committed them in this moment, on a shared disk that
+    shows them here only later. StoreError if one is not there after INPUT_SECONDS; Stopped."""
+    deadline = time.monotonic() + INPUT_SECONDS
+    for needed in job["needs"]:
+        said = False
+        while not store.look_again(needed):
+            if time.monotonic() > deadline:
+                raise StoreError(f"no result {needed[:12]} in {store.root}, which {job['name']} needs; run that job first")
+            if not said:
+                print(f"{job['name']} waits for result {needed[:12]}", file=sys.stderr, flush=True)
+                said = True
+            if stopping():
+                raise Stopped
+            time.sleep(min(1.0, INPUT_SECONDS / 20))
+
+
+@contextmanager
+def _nothing_said_of_a_lost(lease: Lease) -> Iterator[None]:
+    """A machine that slept may find its working directory collected and its inputs dropped by whoever took over."""
     try:
-        return run_job(store, key, lambda done, total: None, stop.is_set, again=True)
+        yield
+    except Exception:
+        if lease.held():
+            raise
+        raise Stopped from None
+
+
+def run_alone(store: Store, key: str) -> str:
+    """One job in this process, as a scheduler starts it: "done" or "busy". A signal saves a checkpoint and ends the process.
+
+    Whatever is printed meanwhile goes to stderr.
+    """
+    try:
+        with away():
+            return run_job(store, key, lambda done, total: None, lambda: stop.asked, again=True)
     except Stopped:
-        raise KeyboardInterrupt from None
+        if stop.asked:
+            raise Interrupted from None
+        return "busy"  # this machine slept, and another took over
     except JobError as error:
         raise HarnessError(str(error)) from None
 
@@ -76,36 +121,35 @@ def committed(store: Store, key: str, with_weights: bool) -> bool:
 
 
 class Worker:
-    """The loop over stdin. `python -m harness.jobs STORE [--checkpoint-seconds S]`."""
+    """The loop over the keys that come. `python -m harness.jobs STORE CHECKPOINT_SECONDS`."""
 
-    def __init__(self, store: Store, checkpoint_seconds: float):
-        self.store, self.checkpoint_seconds = store, checkpoint_seconds
+    def __init__(self, store: Store, checkpoint_seconds: float | None, channel: Channel):
+        self.store, self.checkpoint_seconds, self.channel = store, checkpoint_seconds, channel
         self.encoders: dict = {}
         self.keys: list[str | None] = []
-        self.stop, self.arrived = threading.Event(), threading.Condition()
+        self.arrived = threading.Condition()
         self.last_progress = 0.0
 
     def serve(self) -> None:
-        """Run keys until stdin closes."""
-        signal.signal(signal.SIGTERM, lambda *_: self.stop.set())
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle
+        """Run keys until no more can come."""
         threading.Thread(target=self._listen, daemon=True).start()
-        while not self.stop.is_set():
+        while not stop.asked:
             with self.arrived:
-                while not self.keys and not self.stop.is_set():
+                while not self.keys:
                     self.arrived.wait(0.5)
-                key = self.keys.pop(0) if self.keys else None
-            if key:
-                self._serve_one(key)
+                key = self.keys.pop(0)
+            self._serve_one(key)
 
     def _listen(self) -> None:
-        for line in sys.stdin:
+        for line in self.channel.keys:
             with self.arrived:
                 self.keys.append(line.strip())
                 self.arrived.notify()
-        self.stop.set()  # the driver is gone
-        with self.arrived:
-            self.arrived.notify()
+        self._end()  # the driver is gone
+
+    def _end(self) -> None:
+        """As the driver ends a worker."""
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _serve_one(self, line: str) -> None:
         key, _, again = line.partition(" ")
@@ -118,8 +162,8 @@ class Worker:
 
         try:
             kept = {"again": bool(again), "encoders": self.encoders, "checkpoint_seconds": self.checkpoint_seconds}
-            self._say(event=run_job(self.store, key, progress, self.stop.is_set, **kept), key=key)
-        except Stopped:
+            self._say(event=run_job(self.store, key, progress, lambda: stop.asked, **kept), key=key)
+        except (Stopped, Interrupted):
             self._say(event="stopped", key=key)
         except (JobError, HarnessError) as error:
             code = getattr(error, "exit_code", 1)
@@ -129,14 +173,16 @@ class Worker:
 
     def _say(self, **event) -> None:
         try:
-            sys.stdout.write(json.dumps(event) + "\n")
-            sys.stdout.flush()
+            self.channel.events.write(json.dumps(event) + "\n")
+            self.channel.events.flush()
         except (BrokenPipeError, ValueError):
-            self.stop.set()
+            self._end()
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str], channel: Channel) -> None:
     """Entry point of a worker process."""
-    store, seconds = Path(arguments[0]), float(arguments[1])
+    store, seconds = Path(arguments[0]), float(arguments[1]) if arguments[1:] else None
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    Worker(Store(store), seconds).serve()
+    stop.install(patience=math.inf, worker=True)  # the driver kills a worker that takes too long; without one there is time
+    with stop.heard():
+        Worker(Store(store), seconds, channel).serve()

@@ -13,6 +13,8 @@ import os
 import pickle
 import re
 import time
+import uuid
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -26,10 +28,13 @@ from harness.jobs.context import Context, JobError, Stopped, device, make_determ
 from harness.jobs.evaluate import score_dev
 from harness.jobs.part import Part
 from harness.jobs.vocabulary import clip, narrow
+from harness.signals import Interrupted, stop
 from harness.spec.suite import Sampler
 from harness.store import atomic_write, file_sha256
 
 WEIGHTS = "model.safetensors"
+CHECKPOINT_SECONDS = 60.0
+POSITION = ("step", "tokens", "loss", "log", "looked", "best", "watched")  # of a loop, what a checkpoint holds besides tensors
 LOG_POINTS = 200  # lines in metrics.jsonl, about
 
 
@@ -51,28 +56,36 @@ def run(ctx: Context) -> None:
 
     loop = _Loop(ctx, encoder, parts, updates)
     loop.resume()
-    dev_at = looks(recipe, updates)
+    with stop.hold():  # a signal is heard between updates, and in what `aside` does
+        _train(ctx, loop, turn, looks(recipe, updates))
+        loop.finish()
+
+
+def _train(ctx: Context, loop: "_Loop", turn: list[tuple[int, int]], dev_at: set[int]) -> None:
+    """Every update from where the loop stands to the end. Raises Stopped, after a checkpoint, if that is asked for."""
+    updates = len(turn)
     log_every = max(1, updates // LOG_POINTS)
     last_checkpoint, took = time.monotonic(), 0.0
-    while loop.step < updates:
-        # A checkpoint of a big model takes long: then they come further apart than asked, at 20 times what one took.
-        if ctx.stopping() or time.monotonic() - last_checkpoint > max(ctx.checkpoint_seconds, 20 * took - 10):
+    while not (looked := loop.look(dev_at)) or loop.step < updates:
+        stopping = not looked or ctx.stopping()
+        if stopping or time.monotonic() - last_checkpoint >= interval(ctx.checkpoint_seconds, took):
             started = time.monotonic()
             loop.checkpoint()
             last_checkpoint = time.monotonic()
             took = last_checkpoint - started
-        if ctx.stopping():
+        if stopping:
             raise Stopped
         part, number = turn[loop.step]
-        loop.update(part, parts[part].batch(number))
+        loop.update(part, loop.parts[part].batch(number))
         if loop.step % log_every == 0 or loop.step == updates:
             loop.write_log()
-        if loop.step in dev_at:
-            loop.look_at_dev()
-        if spec["watch"] and loop.step % parts[0].per_epoch == 0:
-            loop.watch()
         ctx.progress(loop.step, updates)
-    loop.finish()
+
+
+def interval(asked: float | None, took: float) -> float:
+    """Seconds from one checkpoint to the next: as asked. If nobody asked, so that checkpoints of a big model, of which the
+    last one took `took` seconds, take no more than a twentieth of the time."""
+    return max(CHECKPOINT_SECONDS, 20 * took) if asked is None else asked
 
 
 def looks(recipe: dict, updates: int) -> set[int]:
@@ -107,6 +120,7 @@ class _Loop:
 
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, factor)
         self.step, self.tokens, self.loss, self.log = 0, 0, [], []
+        self.looked = 0  # after which update English dev was looked at last
         self.best: dict | None = None
         self.watched: list[list[float]] = []  # per epoch, per training row
 
@@ -138,14 +152,27 @@ class _Loop:
         self.log.append({"update": self.step, "loss": float(np.mean(self.loss)), "learning_rate": rate, "tokens": self.tokens})
         self.loss = []
 
+    def look(self, dev_at: set[int]) -> bool:
+        """Do what is due after the last update; False if a signal broke it off. Then it is due when the run is resumed."""
+        try:
+            if self.step in dev_at and self.looked < self.step:
+                self.look_at_dev()
+            if self.ctx.job["spec"]["watch"] and len(self.watched) < self.step // self.parts[0].per_epoch:
+                self.watch()
+        except Interrupted:
+            return False
+        return True
+
     def look_at_dev(self) -> None:
         """Score English dev; keep the weights if they are the best so far (strictly better, so the first of equals).
 
         Of several tasks the plain mean of their main metrics counts (jiant's rule; here all are on one scale).
         """
-        rng = torch.get_rng_state()
-        scored = {part.name: score_dev(self.model, head, part, self.encoder, self.device) for head, part in enumerate(self.parts)}
-        torch.set_rng_state(rng)
+        with aside():
+            scored = {
+                part.name: score_dev(self.model, head, part, self.encoder, self.device) for head, part in enumerate(self.parts)
+            }
+        self.looked = self.step
         main = float(np.mean([one["main"] for one in scored.values()]))
         self.log.append({"update": self.step, "dev": {name: one["metrics"] for name, one in scored.items()}})
         if self.best is None or main > self.best["main"]:
@@ -154,14 +181,15 @@ class _Loop:
 
     def watch(self) -> None:
         """Note the probability of each training row's gold label (training dynamics, Swayamdipta et al. 2020, section 2)."""
-        rng = torch.get_rng_state()
-        self.watched.append([round(2.0**-bits, 6) for bits in self.parts[0].gold_bits(self.model, self.device)])
-        torch.set_rng_state(rng)
+        with aside():
+            measured = [round(2.0**-bits, 6) for bits in self.parts[0].gold_bits(self.model, self.device)]
+        self.watched.append(measured)
 
     def checkpoint(self) -> None:
-        """Save everything; the pointer with the file's hash is written last, so a torn file is never resumed from."""
+        """Save everything; the pointer with the file's hash is written last, so a torn file is never resumed from.
+        Raises Stopped, and nothing is changed, if the lease was lost: whoever took over keeps checkpoints there."""
         folder = self.ctx.store.checkpoint_dir(self.ctx.key)
-        file = folder / f"update-{self.step}.pt"
+        file, pointer = folder / f"update-{self.step}.pt", folder / "latest.json"
         state = {
             "model": self.model.state_dict(),
             "word_rows": self.word_rows,
@@ -169,17 +197,25 @@ class _Loop:
             "schedule": self.schedule.state_dict(),
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state_all() if self.device == "cuda" else [],
-            "position": {name: getattr(self, name) for name in ("step", "tokens", "loss", "log", "best", "watched")},
+            "position": {name: getattr(self, name) for name in POSITION},
         }
-        with _plain_disk_errors(), file.open("wb") as stream:
-            torch.save(state, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        pointer = {"file": file.name, "sha256": file_sha256(file)}
-        atomic_write(folder / "latest.json", json.dumps(pointer).encode())
-        for old in folder.glob("update-*.pt"):
-            if old != file:
-                old.unlink()
+        temp = folder / f".{file.name}.{uuid.uuid4().hex[:12]}.tmp"
+        try:
+            with _plain_disk_errors(), temp.open("wb") as stream:
+                torch.save(state, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            sha = file_sha256(temp)
+            if not self.ctx.held():  # this machine may have slept while it wrote
+                raise Stopped
+            temp.replace(file)
+        except BaseException:
+            temp.unlink(missing_ok=True)
+            raise
+        atomic_write(pointer, json.dumps({"file": file.name, "sha256": sha}).encode())
+        for old in folder.iterdir():
+            if old not in (file, pointer):
+                old.unlink(missing_ok=True)
 
     def resume(self) -> None:
         """Continue from the last sound checkpoint, if there is one."""
@@ -203,7 +239,7 @@ class _Loop:
         torch.set_rng_state(state["rng"].cpu())
         if state["cuda_rng"]:
             torch.cuda.set_rng_state_all([rng.cpu() for rng in state["cuda_rng"]])
-        for name, value in state["position"].items():
+        for name, value in {"looked": state["position"]["step"], **state["position"]}.items():
             setattr(self, name, value)
         self.ctx.facts["resumed_at"] = self.step
 
@@ -224,6 +260,18 @@ class _Loop:
         lines = [json.dumps(line) + "\n" for line in self.log]
         (self.ctx.workdir / "metrics.jsonl").write_text("".join(lines))
         self.ctx.facts["tokens"] = self.tokens
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """For what uses the model and is no part of its training: random numbers go on as if it had not been, and a signal
+    breaks it off, since it can be done again."""
+    rng = torch.get_rng_state()
+    try:
+        with stop.loose():
+            yield
+    finally:
+        torch.set_rng_state(rng)
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def search(queries: np.ndarray, index: np.ndarray) -> np.ndarray:
 
 def _unit_rows(vectors: np.ndarray, name: str) -> np.ndarray:
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-    if not np.isfinite(vectors).all():
-        raise ValueError(f"search: {name} hold NaN or infinite values")
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(norms).all():  # nor may a square overflow: the row would be all zeros, and as near to one as to another
+        raise ValueError(f"search: {name} hold NaN or infinite values, or some whose squares are")
     return vectors / np.where(norms == 0, 1, norms)

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from harness.spec.base import Name, Strict
-from harness.spec.template import HubId, RelativePath, Revision
+from harness.spec.template import HubId, InnerPath, Revision
 
 
 class EncoderSource(Strict):
@@ -14,7 +14,7 @@ class EncoderSource(Strict):
     hub: HubId | None = None
     revision: Revision | None = None
     package: Name | None = Field(None, description="a Python package that carries the weights")
-    folder: RelativePath | None = Field(None, description="folder of the weights inside the package")
+    folder: InnerPath | None = Field(None, description="folder of the weights inside the package")
     hint: str | None = Field(None, description="for an encoder that only --encoder-root can give: how its folder is made")
 
     @model_validator(mode="after")

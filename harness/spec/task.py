@@ -18,17 +18,18 @@ from harness.spec.formats import PACKED, PART, SUFFIXES, Conll, format_of
 from harness.spec.languages import ISO_639_1, MLQA_LANGUAGES
 from harness.spec.template import (
     ConfigTemplate,
+    FilePath,
     FileTemplate,
     Fixed,
     GeneratedTemplate,
     HubId,
-    RelativePath,
     Revision,
     Url,
     ValueTemplate,
     fill,
+    inside,
     placeholders,
-    relative,
+    possible,
 )
 from harness.text import short
 
@@ -112,7 +113,7 @@ class Source(Strict):
     first_files: PositiveInt | None = Field(
         None, le=100_000, description="read only the first N files of a split (a hub set of many shards)"
     )
-    label_file: RelativePath | None = Field(None, description="the labels: one a line, or a JSON map from label to number")
+    label_file: FilePath | None = Field(None, description="the labels: one a line, or a JSON map from label to number")
     hint: str | None = Field(None, description="what to do when the files are not here: licence, download, layout")
     numbering: Numbering | None = None
 
@@ -145,10 +146,11 @@ class Source(Strict):
 
     @model_validator(mode="after")
     def _names_make_paths(self):
+        """What is filled in leads no further than the template that somebody wrote as a path."""
         for template in filter(None, (self.files, self.config)):
             for name in self.names.values():
                 try:
-                    relative(fill(template, dict.fromkeys(placeholders(template), "x") | {"name": name}))
+                    possible(fill(template, dict.fromkeys(placeholders(template), "x") | {"name": inside(name)}))
                 except ValueError as error:
                     raise ValueError(f"names: {error}") from None
         return self

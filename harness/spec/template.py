@@ -53,30 +53,34 @@ def checked(template: str, known: Iterable[str]) -> str:
     return template
 
 
-def relative(path: str) -> str:
-    """The path itself. ValueError unless it stays in the folder that it is looked for in, and a file system can hold it."""
+def possible(path: str) -> str:
+    """The path itself. ValueError unless a file system can hold it, and it says what it seems to say."""
     parts = path.split("/")
     if not path or len(path) > MAX_TEXT or any(len(part.encode()) > MAX_PART for part in parts):
         raise ValueError(f"{show(path)} is no path: a name in it has at most {MAX_PART} bytes, all of it {MAX_TEXT}, at least 1")
-    if path.startswith(("/", "~")) or ".." in parts:
-        raise ValueError(
-            f"{show(path)} leads out of the folder; write a path inside the YAML's folder or --data-root, or link the data there"
-        )
+    if path.startswith("~"):
+        raise ValueError(f"{show(path)}: ~ is not looked up; write a path from the YAML's folder, or the whole path")
     if bad := next((char for char in path if char < " " or char in "\\\x7f"), None):
         raise ValueError(f"{show(path)}: {show(bad)} is not allowed in a path; write '/' between its parts")
     return path
 
 
-def _template(*known: str, path: bool = False) -> Callable[[str], str]:
+def inside(path: str) -> str:
+    """The path itself. ValueError unless it is possible and stays in the folder in which it is looked for."""
+    if path.startswith("/") or ".." in path.split("/"):
+        raise ValueError(f"{show(path)} leads out of the folder in which it is looked for")
+    return possible(path)
+
+
+def _template(*known: str, path: Callable[[str], str] = str) -> Callable[[str], str]:
     def check(text: str) -> str:
-        checked(text, known)
-        return relative(text) if path else text
+        return path(checked(text, known))
 
     return check
 
 
 def _config(text: str) -> str:
-    _template("language", "name", "split", path=True)(text)
+    inside(checked(text, ("language", "name", "split")))
     if bad := next((char for char in text if char in '*?[]<>:"|'), None):  # the hub has none of these in a config's name
         raise ValueError(f"{show(text)}: {show(bad)} is not in the name of a config")
     return text
@@ -107,11 +111,12 @@ def _url(text: str) -> str:
     return text
 
 
-FileTemplate = Annotated[str, AfterValidator(_template("language", "name", "split", "part", path=True))]
+FileTemplate = Annotated[str, AfterValidator(_template("language", "name", "split", "part", path=possible))]
 ConfigTemplate = Annotated[str, AfterValidator(_config)]
 ValueTemplate = Annotated[str, AfterValidator(_template("language", "name"))]
 GeneratedTemplate = Annotated[str, AfterValidator(_template("language", "name", "split"))]
-RelativePath = Annotated[str, AfterValidator(_template(path=True))]
+FilePath = Annotated[str, AfterValidator(_template(path=possible))]
+InnerPath = Annotated[str, AfterValidator(inside)]
 HubId = Annotated[str, AfterValidator(_hub_id)]
 Revision = Annotated[str, AfterValidator(_revision)]
 Fixed = Annotated[str, AfterValidator(_fixed)]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StoreError
+from harness.store.shared import asks_again
 
 _ADVICE = {
     errno.ENOSPC: "free space on that disk or choose another store, then run the same command again",
@@ -24,6 +25,7 @@ _ADVICE = {
     errno.EFBIG: "raise the limit on file size (ulimit -f) or choose another disk, then run the same command again",
     errno.ENOTDIR: "a file is in the way: move it, or choose another store",
     errno.EEXIST: "a file is in the way: move it, or choose another store",
+    errno.ESTALE: "the file server no longer knows it: look at the mount, then run the same command again",
     errno.EXDEV: "work in the directory that Store.workdir gives: it is on the store's own disk",
 }
 # What reading a damaged result gives; any other error (too many open files, permissions) says nothing about the result.
@@ -72,6 +74,7 @@ def key_of(obj: Any) -> str:
     return hashlib.sha256(canonical_json(obj)).hexdigest()
 
 
+@asks_again
 def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -82,6 +85,7 @@ def hash_of(path: Path) -> tuple[str, Path]:
     return file_sha256(path), path
 
 
+@asks_again
 def bytes_of(path: Path) -> tuple[str, bytes]:
     """The file's hash and the very bytes that were hashed."""
     data = path.read_bytes()
@@ -92,23 +96,29 @@ def atomic_write(path: Path, data: bytes, sync: bool = True) -> None:
     """Whoever reads `path`, now or after a crash, finds the old bytes or the new ones. StoreError, and the old bytes
     untouched, if it cannot be done. `sync=False` for what can be rebuilt: safe from a kill, not from a power cut."""
     path = Path(path)
-    temp = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     with disk_errors("write", path):
-        try:
-            with temp.open("xb") as file:  # not mkstemp: its mode 0600 would hide a shared store from the group
-                file.write(data)
-                file.flush()
-                if sync:
-                    os.fsync(file.fileno())
-            temp.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                temp.unlink()
-            raise
+        _replace(path, data, sync)
         if sync:
             flush(path.parent)
 
 
+@asks_again
+def _replace(path: Path, data: bytes, sync: bool) -> None:
+    temp = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        with temp.open("xb") as file:  # not mkstemp: its mode 0600 would hide a shared store from the group
+            file.write(data)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        temp.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temp.unlink()
+        raise
+
+
+@asks_again
 def flush(path: Path) -> None:
     """Flush a file or a directory to the disk."""
     fd = os.open(path, os.O_RDONLY)
@@ -164,9 +174,10 @@ class HashIndex:
         return sha
 
     def save(self) -> None:
-        """Write the index, whole or not at all. StoreError if it cannot be written."""
-        if self.path is not None:
-            atomic_write(Path(self.path), seal({"files": self._known}), sync=False)
+        """Write the index, whole or not at all; not into a store that may only be read. StoreError if it cannot be written."""
+        if self.path is None or (self.path.parent.is_dir() and not os.access(self.path.parent, os.W_OK)):
+            return
+        atomic_write(self.path, seal({"files": self._known}), sync=False)
 
 
 def signature(path: Path) -> list[int]:

@@ -15,13 +15,25 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from harness.errors import StoreError
 from harness.store.files import canonical_json, disk_errors, key_of
+from harness.store.shared import asks_again
 
 STALE_SECONDS = 60.0  # a lease of another machine without a heartbeat for this long is dead
 BEAT_SECONDS = 5.0
+
+
+class Holder(NamedTuple):
+    """A process that works on a key: its host's name, its id there, and since when (seconds, by its own clock)."""
+
+    host: str
+    pid: int
+    since: float
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}, since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(self.since))}"
 
 
 @functools.cache
@@ -70,6 +82,7 @@ def owner_of(path: Path) -> dict:
     return {"key": parts[1], "host": parts[2], "pid": int(parts[3]), "pid_start": parts[4]}
 
 
+@asks_again
 def read_lease(path: Path) -> dict | None:
     """Owner and mtime through one open file: opening makes NFS ask its server, a bare stat may be a minute old."""
     try:
@@ -80,8 +93,8 @@ def read_lease(path: Path) -> dict | None:
         return None
     try:
         owner = json.loads(raw)
-        owner = {name: owner[name] for name in ("host", "pid", "pid_start", "token")}
-        owner |= {"pid": int(owner["pid"]), "token": str(owner["token"])}
+        owner = {name: owner[name] for name in ("host", "pid", "pid_start", "token", "time")}
+        owner |= {"pid": int(owner["pid"]), "token": str(owner["token"]), "time": float(owner["time"])}
     except (ValueError, TypeError, KeyError):  # not yet written, or its owner died right there: only its age can tell
         owner = {"host": None, "token": f"bad-{mtime:x}"}
     return {**owner, "mtime": mtime / 1e9}
@@ -89,11 +102,11 @@ def read_lease(path: Path) -> dict | None:
 
 class Lease:
     """The right to work on one key. A context manager: a thread beats until the block ends, then the lease is gone.
-    Ask `held()` right before committing: a machine that slept may have lost its lease."""
+    Ask `held()` right before committing: a machine that slept may have lost its lease. `lost`: the thread saw that."""
 
     def __init__(self, path: Path):
         self.path, self.token = path, uuid.uuid4().hex
-        self._stop = threading.Event()
+        self._stop, self.lost = threading.Event(), False
 
     def create(self) -> bool:
         """False if there is a lease already. StoreError if none can be written."""
@@ -124,6 +137,7 @@ class Lease:
         while not self._stop.wait(BEAT_SECONDS):
             with suppress(OSError, StoreError):  # a disk that hiccups: the next beat may do
                 if not self.heartbeat():
+                    self.lost = not self._stop.is_set()
                     return
 
     def heartbeat(self) -> bool:
@@ -178,6 +192,7 @@ def is_stale(seen: dict, directory: Path) -> bool:
     return server_clock(directory) - seen["mtime"] > STALE_SECONDS if dead is None else dead
 
 
+@asks_again
 def server_clock(directory: Path) -> float:
     """The time by the file server's clock, which is the one that stamps leases."""
     path = directory / f".clock.{uuid.uuid4().hex[:12]}.tmp"

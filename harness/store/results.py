@@ -27,10 +27,22 @@ from harness.store.files import (
     seal,
     unseal,
 )
-from harness.store.lease import STALE_SECONDS, Lease, acquire, identity, is_dead, is_stale, owner_of, read_lease, server_clock
+from harness.store.lease import (
+    STALE_SECONDS,
+    Holder,
+    Lease,
+    acquire,
+    identity,
+    is_dead,
+    is_stale,
+    owner_of,
+    read_lease,
+    server_clock,
+)
+from harness.store.shared import absent, blank, insist, unmade
 
 SCHEMA = 1
-MANIFEST = "manifest.json"
+MANIFEST, NOTHING = "manifest.json", "no such result"
 ROOMS = ("jobs", "results", "tmp", "leases", "checkpoints", "damaged", "index")
 
 
@@ -96,7 +108,7 @@ class Store:
         path = self._at("jobs", key, ".json")
         try:
             with disk_errors("read the job", path):
-                return json.loads(path.read_bytes())
+                return json.loads(insist(bytes_of, path)[1])
         except ValueError as error:
             raise StoreError(f"cannot read the job {path}: {error}; plan the suite again, which rewrites it") from error
 
@@ -179,13 +191,14 @@ class Store:
             if theirs and not problems:
                 old = self._temp("old", ours.key)
                 final.rename(old)
-            elif os.path.lexists(final):
+            elif os.path.lexists(final) and not unmade(final):
                 self._move_aside(ours.key, "; ".join(problems))
             try:
                 directory.rename(final)
             except OSError as error:
-                if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                    continue  # someone came between after all: look again
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ESTALE):
+                    self.look_again(ours.key)
+                    continue  # someone came between after all
                 if self.manifest(ours.key) != ours:  # NFS can lose the answer to a rename that worked
                     if old is not None:
                         self._remove(old)  # puts it back
@@ -212,17 +225,23 @@ class Store:
         """The manifest, or None and what is wrong."""
         path = self._at("results", key) / MANIFEST
         try:
-            manifest = Manifest(**unseal(path.read_bytes()))
+            manifest = Manifest(**unseal(insist(bytes_of, path)[1]))
         except (ValueError, TypeError) as error:
             return None, f"garbled ({error})"
         except OSError as error:
-            if error.errno in DAMAGE:
-                return None, str(error.strerror) if os.path.lexists(path.parent) else "no such result"
-            with disk_errors("read", path):
-                raise
+            if error.errno not in DAMAGE:
+                with disk_errors("read", path):
+                    raise
+            return None, NOTHING if blank(path.parent) else str(error.strerror)
         if (manifest.schema, manifest.key) != (SCHEMA, key):
             return None, f"schema {manifest.schema}, key {manifest.key[:12]}; expected {SCHEMA} and {key[:12]}"
         return manifest, ""
+
+    def look_again(self, key: str) -> bool:
+        """Whether a result is there, sound or not, by the server's word: this machine may remember that there was none."""
+        path = self._at("results", key)
+        with disk_errors("look for", path):
+            return not blank(path) or not (absent(path) or blank(path))
 
     def manifest(self, key: str) -> Manifest | None:
         """None: no such result, or not a complete one. Cheap: hashes the manifest only."""
@@ -231,12 +250,12 @@ class Store:
     def _check(self, path: Path, entry: dict, read: Callable[[Path], tuple[str, Any]]) -> tuple[Any, str]:
         """What `read` makes of the file, and what is wrong with it."""
         try:
-            sha, value = read(path)
+            sha, value = insist(read, path)
         except OSError as error:
-            if error.errno in DAMAGE:
-                return None, str(error.strerror)
-            with disk_errors("read", path):
-                raise
+            if error.errno not in DAMAGE:
+                with disk_errors("read", path):
+                    raise
+            return None, str(error.strerror)
         good = entry["sha256"]
         return value, "" if sha == good else f"SHA-256 is {sha[:12]}, the manifest says {good[:12]}"
 
@@ -244,7 +263,7 @@ class Store:
         """Re-hash every file that was not dropped: a line per problem; none if all is sound or nothing is there."""
         manifest, why = self._load(key)
         if manifest is None:
-            return [f"{MANIFEST}: {why}"] if os.path.lexists(self._at("results", key)) else []
+            return [f"{MANIFEST}: {why}"] if why != NOTHING else []
         final = self._at("results", key)
         found = {name: self._check(final / name, entry, hash_of)[1] for name, entry in manifest.files.items()}
         return [f"{name}: {why}" for name, why in found.items() if why]
@@ -264,7 +283,7 @@ class Store:
                 break
             before = manifest, why
             time.sleep(0.02)  # a commit may be replacing the result under us: believe what is seen twice
-        if manifest is None and not self._at("results", key).exists():
+        if manifest is None and why == NOTHING:
             raise StoreError(f"no result {key[:12]} in {self.root}; run the job first")
         raise DamagedError(key, name if manifest else MANIFEST, why)
 
@@ -279,8 +298,7 @@ class Store:
     def set_aside(self, key: str, why: str) -> Path | None:
         """Move a damaged result to damaged/KEY.N. None if it is sound or gone: another process was faster."""
         with self._changing(key), disk_errors("set aside", self._at("results", key)):
-            gone = not os.path.lexists(self._at("results", key))
-            return None if gone or not self.verify(key) else self._move_aside(key, why)
+            return self._move_aside(key, why) if self.verify(key) else None
 
     def _move_aside(self, key: str, why: str) -> Path:
         n = 1
@@ -316,7 +334,7 @@ class Store:
         """The keys that have a result; with `complete=False` also those whose manifest is missing or garbled."""
         with disk_errors("list", self.root / "results"):
             names = sorted(path.name for path in (self.root / "results").iterdir() if _is_key(path.name))
-        return [key for key in names if not complete or self.manifest(key)]
+            return [key for key in names if (self.manifest(key) if complete else not blank(self._at("results", key)))]
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each complete result, dropped files not counted."""
@@ -328,6 +346,12 @@ class Store:
     def lease(self, key: str) -> Lease | None:
         """The right to work on `key`, or None while another owner lives. A dead one of this host is replaced."""
         return acquire(self._at("leases", key))
+
+    def holder(self, key: str) -> Holder | None:
+        """Who works on `key` now, as far as the lease says."""
+        with disk_errors("read the lease", path := self._at("leases", key)):
+            seen = read_lease(path)
+        return Holder(seen["host"].rpartition(".")[0], seen["pid"], seen["time"]) if seen and seen["host"] else None
 
     # Collecting what nobody needs
 
@@ -363,7 +387,8 @@ class Store:
             if path.name not in live and (committed or (keep is not None and path.name not in keep)):
                 yield path
         for path in rooms["results"]:
-            if keep is not None and path.name not in live | keep:
+            left = blank(path) and now - path.lstat().st_mtime > STALE_SECONDS
+            if path.name not in live and (left or (keep is not None and path.name not in keep)):
                 yield path
             elif _is_key(path.name) and (manifest := self.manifest(path.name)):
                 yield from (path / name for name in manifest.dropped if (path / name).exists())

@@ -1,0 +1,447 @@
+"""A store on a disk that several machines share: names remembered as absent, stale files, sleepers, a disk that goes.
+
+forgetful.c plays the client of such a disk, below the real code; `node` gives a process another machine's name.
+"""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SLOW_DISK, Rig, copied, eventually, releases, workers
+from stress import times
+
+from harness.engines.progress import Progress
+from harness.errors import StoreError
+from harness.jobs import run as run_room
+from harness.jobs.context import Stopped
+from harness.jobs.run import run_job
+from harness.plan import Job
+from harness.store import Store
+from harness.store import lease as lease_room
+from harness.store.lease import Holder
+
+KEY = "ab" * 32
+
+# Read by Python at its start: a machine's name, other constants, and a mark for each module of jobs that is imported, which
+# happens when one is computed.
+NODE = """
+import sys
+from pathlib import Path
+
+class Computing:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("harness.jobs.train", "harness.jobs.evaluate", "harness.jobs.overlap"):
+            Path({marks!r}, name).touch()
+
+sys.meta_path.insert(0, Computing())
+
+import harness.store.lease, harness.store.results
+harness.store.lease._host = lambda: {host!r} + ".00000000"
+harness.store.lease.BEAT_SECONDS = {stale} / 10
+harness.store.lease.STALE_SECONDS = harness.store.results.STALE_SECONDS = {stale}
+{more}
+"""
+
+
+@dataclass
+class Node:
+    """One machine of several."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def computed(self) -> list[str]:
+        """The kinds of jobs that it began to compute."""
+        return sorted(path.name.rpartition(".")[2] for path in (self.folder / "marks").iterdir())
+
+    def python(self, code: str, *arguments: object) -> subprocess.CompletedProcess:
+        """Run code there."""
+        env = {**os.environ, **self.environment}
+        env["PYTHONPATH"] = os.pathsep.join([env["PYTHONPATH"], str(ROOT)])
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+def node(folder: Path, host: str, stale: float = 60.0, more: str = "", **environment: str) -> Node:
+    """A machine of that name, which takes leases of others over after `stale` seconds."""
+    made = folder / host
+    (made / "marks").mkdir(parents=True)
+    code = NODE.format(marks=str(made / "marks"), host=host, stale=stale, more=more)
+    (made / "sitecustomize.py").write_text(code)
+    return Node(made, {"PYTHONPATH": str(made), **environment})
+
+
+@pytest.fixture(scope="session")
+def forgetful(tmp_path_factory) -> Path:
+    """The shared library."""
+    if shutil.which("gcc") is None:
+        pytest.skip("no C compiler here")
+    made = tmp_path_factory.mktemp("forgetful") / "forgetful.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", made, Path(__file__).with_name("forgetful.c"), "-ldl"], check=True)
+    return made
+
+
+@pytest.fixture
+def forgetting(forgetful, tmp_path):
+    """Makes machines that remember the absence of names in tmp_path/store."""
+
+    def make(host: str, seconds: float = 9999, more: str = "", **environment: str) -> Node:
+        cache = tmp_path / f"cache-{host}"
+        cache.mkdir()
+        disk = {"FORGETFUL_ROOT": str(tmp_path / "store"), "FORGETFUL_CACHE": str(cache), "FORGETFUL_SECONDS": str(seconds)}
+        return node(tmp_path, host, more=more, LD_PRELOAD=str(forgetful), **disk, **environment)
+
+    return make
+
+
+def plan(rig: Rig, suite: str, *more: object) -> list[str]:
+    """The command that looks at every result of a suite."""
+    return rig.command("plan", "--suite", suite, "--tasks", rig.specs, "--encoder-root", rig.encoders, *more)
+
+
+def keys_of(store: Path, kind: str) -> list[str]:
+    """Keys of the jobs of a kind."""
+    bodies = [json.loads(path.read_text()) for path in sorted((store / "jobs").glob("*.json"))]
+    return [body["key"] for body in bodies if body["kind"] == kind]
+
+
+def with_a_model(store: Path) -> tuple[str, str]:
+    """(an evaluation, the training whose model it reads)."""
+    for key in keys_of(store, "evaluate"):
+        body = json.loads((store / "jobs" / f"{key}.json").read_text())
+        if body["needs"]:
+            return key, body["needs"][0]
+    raise AssertionError
+
+
+# Names that were absent ----------------------------------------------------------------------------
+
+
+def test_the_client_is_as_forgetful_as_it_should_be(forgetting, tmp_path):
+    (tmp_path / "store").mkdir()
+    there, look = tmp_path / "store" / "there" / "file", "import os, sys; print(os.path.exists(sys.argv[1]))"
+    one, other = forgetting("one"), forgetting("other")
+    assert one.python(look, there).stdout == "False\n"
+    there.parent.mkdir()
+    there.write_text("x")
+    assert one.python(look, there).stdout == "False\n"
+    assert other.python(look, there).stdout == "True\n"
+    assert "FileExistsError" in one.python("import os, sys; os.mkdir(sys.argv[1])", there.parent).stderr
+    assert one.python(look, there).stdout == "True\n"
+
+
+def test_what_another_machine_committed_is_not_computed_again(rig, undisturbed, forgetting, tmp_path):
+    here = forgetting("here")
+    looked = rig.run(plan(rig, "tiny"), tmp_path, **here.environment)
+    assert looked.returncode == 0, looked.stderr
+    shutil.copytree(undisturbed / "store" / "results", tmp_path / "store" / "results", dirs_exist_ok=True)
+    done = rig.run(rig.eval("tiny"), tmp_path, **here.environment)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(keys_of(undisturbed / 'store', 'overlap'))} jobs to run" in done.stderr
+    assert here.computed() == []
+    assert releases(tmp_path) == releases(undisturbed)
+    assert sorted(path.name for path in (tmp_path / "store" / "results").iterdir()) == sorted(
+        path.name for path in (undisturbed / "store" / "results").iterdir()
+    )
+
+
+def test_two_forgetful_machines_share_the_work(rig, undisturbed, forgetting, tmp_path):
+    store, seen, over = tmp_path / "store", [], threading.Event()
+
+    def watch():  # every attempt at a job works in a directory of its own
+        while not over.wait(0.002):
+            with suppress(OSError):
+                seen.extend(path.name for path in (store / "tmp").iterdir() if path.name.startswith("work@"))
+
+    nodes = [forgetting(name, seconds=30) for name in ("one", "two")]
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        runs = [
+            rig.start(rig.eval("tiny", "--workers", 1, "--store", store), tmp_path / f"at-{one.folder.name}", **one.environment)
+            for one in nodes
+        ]
+        codes = [run.wait() for run in runs]
+    finally:
+        over.set()
+        watcher.join()
+    said = [(tmp_path / f"at-{one.folder.name}" / "said").read_text() for one in nodes]
+    assert codes == [0, 0], said
+    assert releases(tmp_path / "at-one") == releases(tmp_path / "at-two") == releases(undisturbed)
+    attempts = [name.split("@")[1] for name in set(seen)]
+    assert len(attempts) == len(set(attempts)), "a job was done twice"
+    assert all(one.computed() for one in nodes), "one machine did everything"
+
+
+@pytest.fixture
+def waiting(rig, kept, tmp_path) -> tuple[str, str, Path]:
+    """(an evaluation that was not done, the training that it needs, where that one's result lies: not in the store yet)."""
+    copied(kept, tmp_path)
+    key, needed = with_a_model(tmp_path / "store")
+    shutil.rmtree(tmp_path / "store" / "results" / key)
+    away = tmp_path / "away"
+    (tmp_path / "store" / "results" / needed).rename(away)
+    return key, needed, away
+
+
+def test_a_missing_input_is_waited_for(rig, waiting, forgetting, tmp_path):
+    key, needed, away = waiting
+    here = forgetting("here")
+    run = rig.start(rig.command("job", "run", key), tmp_path, **here.environment)
+    said = tmp_path / "said"
+    eventually(lambda: "waits for result" in said.read_text() or run.poll() is not None, "its patience")
+    assert here.computed() == [] and not list((tmp_path / "store" / "leases").iterdir())
+    away.rename(tmp_path / "store" / "results" / needed)
+    assert run.wait() == 0, said.read_text()
+    assert said.read_text().count("waits for result") == 1
+    assert Store(tmp_path / "store").verify(key) == []
+
+
+def test_an_input_that_never_comes_is_named(rig, waiting, tmp_path):
+    key, needed, _ = waiting
+    here = node(tmp_path, "here", more="import harness.jobs.run; harness.jobs.run.INPUT_SECONDS = 0.2")
+    done = rig.run(rig.command("job", "run", key), tmp_path, **here.environment)
+    assert done.returncode == 74
+    assert done.lines[-1].startswith(f"no result {needed[:12]} in {tmp_path / 'store'}, which evaluate tiny")
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "store" / "results" / needed).exists()
+
+
+def test_a_job_and_a_lease_that_were_absent_a_moment_ago(rig, kept, forgetting, tmp_path):
+    copied(kept, tmp_path)
+    here, store = forgetting("here"), Store(tmp_path / "store")
+    key, _ = with_a_model(store.root)
+    shutil.rmtree(store.root / "results" / key)
+    body = (store.root / "jobs" / f"{key}.json").rename(tmp_path / "body")
+    command = rig.command("job", "run", key)
+    early = rig.run(command, tmp_path, **here.environment)
+    assert early.returncode == 74 and "cannot read the job" in early.stderr
+    look = "import sys, harness.store.lease as room; from pathlib import Path; print(room.read_lease(Path(sys.argv[1])))"
+    assert here.python(look, store.root / "leases" / key).stdout == "None\n"
+    body.rename(store.root / "jobs" / f"{key}.json")
+    with store.lease(key):
+        busy = rig.run(command, tmp_path, **here.environment)
+        assert (busy.returncode, busy.stdout) == (75, f"{key}: busy\n"), busy.stderr
+        assert f"process {os.getpid()} on " in busy.stderr
+    done = rig.run(command, tmp_path, **here.environment)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stale_file_is_opened_anew(rig, kept, forgetting, tmp_path):
+    copied(kept, tmp_path)
+    here = forgetting("here", FORGETFUL_STALE="1")
+    key, _ = with_a_model(tmp_path / "store")
+    shutil.rmtree(tmp_path / "store" / "results" / key)
+    done = rig.run(rig.command("job", "run", key), tmp_path, **here.environment)
+    assert done.returncode == 0, done.stderr
+    sound = rig.run(rig.command("cache", "verify"), tmp_path, **here.environment)
+    assert sound.returncode == 0, sound.stderr
+    assert any(path.name.startswith("stale-") for path in (tmp_path / "cache-here").iterdir())
+
+
+def test_looking_again_while_another_commits(tmp_path):
+    """The directory that asks for a name is gone, or in the way, at any moment of a commit."""
+    store, over = Store(tmp_path / "store"), tmp_path / "over"
+    code = """
+import sys
+from pathlib import Path
+from harness.plan import Job
+from harness.store import Store
+store, key, over = Store(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3])
+while not over.exists():
+    store.look_again(key)
+"""
+    lookers = [subprocess.Popen([sys.executable, "-c", code, store.root, KEY, over], cwd=ROOT) for _ in range(2)]
+    try:
+        for turn in range(times(60, 2000)):
+            with store.workdir(KEY) as directory:
+                (directory / "turn").write_text(str(turn))
+                store.commit(KEY, directory, {})
+            assert store.path(KEY, "turn").read_text() == str(turn)
+            store.drop(KEY, ["turn"])  # so that the next one is committed over it
+            if turn % 2:
+                shutil.rmtree(store.root / "results" / KEY)
+    finally:
+        over.touch()
+        assert [looker.wait() for looker in lookers] == [0, 0]
+    assert not list((store.root / "damaged").iterdir()) and not list((store.root / "tmp").iterdir())
+
+
+# Leases of others ----------------------------------------------------------------------------------
+
+
+def training(store: Path) -> bool:
+    """Whether a training has a checkpoint."""
+    return any((store / "checkpoints").glob("*/latest.json"))
+
+
+@pytest.fixture
+def taken(rig, tmp_path):
+    """Two runs of suite `short` on two machines: the first one's worker sleeps, the second one's is in the middle of its job.
+    (runs, workers)."""
+    store = tmp_path / "store"
+    runs, found = [], []
+    for name in ("one", "two"):
+        at = node(tmp_path, name, stale=1.0, more=SLOW_DISK)
+        runs.append(rig.start(rig.eval("short", "--workers", 1, "--store", store), tmp_path / f"at-{name}", **at.environment))
+
+        def works(driver=runs[-1].pid) -> list[int]:
+            mine = workers(store, driver)
+            return mine if training(store) and {lease_pid(path) for path in (store / "leases").iterdir()} & {*mine} else []
+
+        found += eventually(works, f"the worker of {name}")
+        if name == "one":
+            os.kill(found[0], signal.SIGSTOP)
+    yield runs, found
+    for pid in found:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    for run in runs:
+        run.kill()
+        run.wait()
+
+
+def lease_pid(path: Path) -> int | None:
+    """Whose lease it is."""
+    return (lease_room.read_lease(path) or {}).get("pid")
+
+
+def test_a_worker_that_lost_its_lease_in_its_sleep_ends_quietly(taken, tmp_path):
+    """Its machine slept; another took over and finished; the first one finds the result and ends as if nothing had been."""
+    store, (runs, pids) = tmp_path / "store", taken
+    assert runs[1].wait() == 0
+    os.kill(pids[0], signal.SIGCONT)
+    assert runs[0].wait() == 0
+    logs = [tmp_path / "at-one" / "said", tmp_path / "at-two" / "said", *(store / "logs").iterdir()]
+    said = "".join(path.read_text() for path in logs)
+    assert "Traceback" not in said and "FAILED" not in said and "again:" not in said
+    assert releases(tmp_path / "at-one") == releases(tmp_path / "at-two") != {}
+    for room in ("tmp", "leases", "checkpoints", "damaged"):
+        assert not list((store / room).iterdir()), room
+
+
+def test_a_sleeper_leaves_the_checkpoints_of_whoever_took_over_alone(taken, tmp_path):
+    store, (runs, pids) = tmp_path / "store", taken
+    os.kill(pids[1], signal.SIGSTOP)  # within a second of its lease
+    folder = store / "checkpoints" / keys_of(store, "train")[0]
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    os.kill(pids[0], signal.SIGCONT)
+    time.sleep(0.5)
+    assert before == {path: path.read_bytes() for path in folder.iterdir()}
+    os.kill(pids[1], signal.SIGCONT)
+    assert [run.wait() for run in runs] == [0, 0]
+
+
+def test_a_run_that_waits_for_another_says_so_once(rig, tmp_path):
+    store = Store(tmp_path / "store")
+    assert rig.run(plan(rig, "short", "--write"), tmp_path).returncode == 0
+    (key,) = keys_of(store.root, "train")
+    host = lease_room.identity()["host"].rpartition(".")[0]
+    line = f"waiting for train tiny target tiny_mood seed 1: process {os.getpid()} on {host}, since 20"
+    more = f"""
+import harness.engines.drive, harness.store.results
+from pathlib import Path
+harness.engines.drive.BUSY_WAIT = 0.1
+
+def asked(store, key, lease=harness.store.results.Store.lease):
+    with Path({str(tmp_path / "asked")!r}).open("a") as file:
+        print(key, file=file)
+    return lease(store, key)
+
+harness.store.results.Store.lease = asked
+"""
+    here = node(tmp_path, "here", more=more)
+    with store.lease(key):
+        run = rig.start(rig.eval("short", "--workers", 1), tmp_path, **here.environment)
+        eventually(lambda: (tmp_path / "asked").exists(), "the first question")
+        eventually(lambda: (tmp_path / "asked").read_text().count(key) > 3 or run.poll() is not None, "more questions")
+    assert run.wait() == 0
+    assert (tmp_path / "said").read_text().count(line) == 1
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_waiting_is_said_on_a_terminal_too():
+    shown, holder = Terminal(), Holder("node7", 12, 0.0)
+    job = Job(KEY, "train", "train something", [], {})
+    with Progress(shown) as progress:
+        progress.hear("todo", None, {"jobs": 1})
+        for since in (0.0, 0.0, 9.0):
+            progress.hear("waiting", job, {"holder": holder._replace(since=since)})
+    assert shown.getvalue().count("waiting for train something: process 12 on node7, since 1970-") == 2
+
+
+JOB = {"key": KEY, "kind": "test", "name": "a test", "needs": []}
+
+
+def forge(store: Store) -> None:
+    """Another machine's lease on KEY."""
+    owner = {"host": "elsewhere", "pid": 1, "pid_start": "1", "token": "feed" * 8, "time": 0}
+    (store.root / "leases" / KEY).write_text(json.dumps(owner))
+
+
+@pytest.mark.parametrize("how", ["done", "failed"])
+def test_a_job_without_its_lease_commits_nothing_and_blames_nobody(tmp_path, monkeypatch, how):
+    store = Store(tmp_path / "store")
+    store.write_job(KEY, JOB)
+
+    class Job:
+        @staticmethod
+        def run(ctx):
+            (ctx.workdir / "result").write_text("mine")
+            forge(store)
+            assert not ctx.held()
+            if how == "failed":
+                raise StoreError("whoever took over dropped what this reads")
+
+    monkeypatch.setitem(run_room.JOBS, "test", "test")
+    monkeypatch.setattr(run_room, "import_module", lambda _: Job)
+    monkeypatch.setattr(run_room, "environment", lambda _: {})
+    with pytest.raises(Stopped):
+        run_job(store, KEY, lambda done, total: None, lambda: False)
+    assert not store.look_again(KEY) and not list((store.root / "tmp").iterdir())
+    assert json.loads((store.root / "leases" / KEY).read_text())["host"] == "elsewhere"
+
+
+# A disk that goes ----------------------------------------------------------------------------------
+
+
+def test_a_store_that_is_deleted_meanwhile(rig, tmp_path):
+    store = tmp_path / "store"
+    slow = node(tmp_path, "here", more=SLOW_DISK)
+    run = rig.start(rig.eval("short", "--workers", 1), tmp_path, **slow.environment)
+    eventually(lambda: training(store), "a checkpoint")
+    while store.exists():
+        shutil.rmtree(store, ignore_errors=True)
+    assert run.wait() == 74
+    said = (tmp_path / "said").read_text()
+    assert "Traceback" not in said
+    assert str(store) in said
+    eventually(lambda: not workers(store), "the workers' end")
+
+
+def test_a_store_that_becomes_read_only_meanwhile(rig, forgetting, tmp_path):
+    frozen = tmp_path / "frozen"
+    here = forgetting("here", more=SLOW_DISK, FORGETFUL_FROZEN=str(frozen))
+    run = rig.start(rig.eval("short", "--workers", 1), tmp_path, **here.environment)
+    eventually(lambda: training(tmp_path / "store"), "a checkpoint")
+    frozen.touch()
+    assert run.wait() == 74
+    said = (tmp_path / "said").read_text()
+    assert "Traceback" not in said
+    assert "Read-only file system; choose a store on a disk that can be written" in said
