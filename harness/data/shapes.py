@@ -163,30 +163,40 @@ class Labels:
             self.of = {name: name for name in labels} | dict(enumerate(labels))
         self.ambiguous = not self.named and any(_is_number(name) and float(name) != i for i, name in enumerate(self.names))
 
-    def name(self, raw: Any, what: str = "label") -> str:
-        """The name of a raw value. Whole numbers may come as floats: a column that once had gaps is one of floats."""
-        key = int(raw) if isinstance(raw, float) and raw.is_integer() else raw
-        if isinstance(key, bool) or not isinstance(key, str | int):
-            found = "nothing" if key is None else f"{shown(key)}, {kind(key)}"
-            raise Unfit(f"has {what} {found}; {self._known(None)}")
-        if self.ambiguous and isinstance(key, int):
-            maps = f"{self._map(str)} or {self._map(lambda name: self.names.index(name))}"
-            raise Unfit(
-                f"has {what} {shown(raw)}, a whole number, and the names in `labels` are numbers too but not those of their "
-                f"places: write which number is which name, {maps}"
-            )
-        if key not in self.of:
-            raise Unfit(f"has {what} {shown(raw)}; {self._known(key)}")
-        return self.of[key]
+    def name(self, raw: Any, tag: int | None = None) -> str:
+        """The name of a raw value, which may be that of a sentence's `tag`.
 
-    def each(self, values: list[Any], what: str) -> list[str]:
-        """The names of several raw values."""
+        Whole numbers may come as floats: a column that once had gaps is one of floats.
+        """
+        key = int(raw) if isinstance(raw, float) and raw.is_integer() else raw
+        means = str if self.ambiguous else (str, int)
+        if not isinstance(key, bool) and isinstance(key, means) and key in self.of:
+            return self.of[key]
+        where = "" if tag is None else f" as tag {tag}"
+        raise Unfit(f"has label {self._why(raw, key, where)}")
+
+    def _why(self, raw: Any, key: Any, where: str) -> str:
+        """What is wrong with a raw value that means no name, or not only one."""
+        if raw is None:
+            return f"nothing{where}; {self._known(None)}"
+        if isinstance(key, bool) or not isinstance(key, str | int):
+            return f"{shown(raw)}, {kind(raw)}{where}; {self._known(None)}"
+        if not self.ambiguous or isinstance(key, str):
+            return f"{shown(raw)}{where}; {self._known(key)}"
+        maps = f"{self._map(str)} or {self._map(lambda name: self.names.index(name))}"
+        return (
+            f"{shown(raw)}, a whole number,{where}; the names in `labels` are numbers too but not those of their places: "
+            f"write which number is which name, {maps}"
+        )
+
+    def tags(self, values: list[Any]) -> list[str]:
+        """The names of a sentence's raw values."""
         kinds = set(map(type, values))
         if kinds == {str} or (kinds == {int} and not self.ambiguous):  # all at once, as nearly always
             names = list(map(self.of.get, values))
             if None not in names:
                 return names
-        return [self.name(value, what) for value in values]
+        return [self.name(value, i) for i, value in enumerate(values)]
 
     def _known(self, raw: str | int | None) -> str:
         if self.named:
@@ -241,7 +251,7 @@ def tagging(cells: Cells, labels: Labels) -> Row:
         raise Unfit(f"has {len(tokens)} tokens but {len(tags)} tags")
     if not tokens:
         raise Unfit("has no tokens; leave such rows out")
-    return {"tokens": tokens, "tags": labels.each(tags, "tag")}
+    return {"tokens": tokens, "tags": labels.tags(tags)}
 
 
 def span_qa(cells: Cells, labels: Labels) -> Row:

@@ -18,7 +18,7 @@ from harness.data.batching import feature_length, micro_batches
 from harness.data.inspect import placeholder
 from harness.data.shapes import odd
 from harness.families import EMBEDDED, FAMILIES, TRAINED, TaskModel, build
-from harness.jobs.context import Context, Stopped, device, make_deterministic
+from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
 from harness.metrics import METRICS, main_from_totals, resampled
 from harness.metrics.flags import language_flags
 
@@ -101,6 +101,8 @@ def predict_rows(
 ) -> tuple[list, list[dict]]:
     """(one prediction a row, the features they were made from)."""
     features = family.encode(rows, encoder, task, training=False)
+    if not features:  # masked-LM, of texts in which nothing can be hidden
+        raise JobError(f"none of {len(rows)} rows to predict has a text of two pieces or more")
     model.eval()
     logits = forward(lambda batch: model(batch, head), encoder, features, where)
     return family.decode(logits, features, rows, task), features

@@ -24,6 +24,9 @@ class Part:
         self.lengths = np.array([feature_length(feature) for feature in self.features])
         dev = ctx.rows(ctx.job["dev"][name], self.task["metric"]) if recipe["evaluations"] else []
         self.dev = dev[: recipe["dev_rows"]]
+        may_be_short = hasattr(self.family, "corrupt") and self.dev  # masked-LM can hide nothing in a text of one piece
+        if may_be_short and not self.family.encode(self.dev, encoder, self.task, training=False):
+            raise JobError(f"{ctx.job['name']}: none of {len(self.dev)} dev rows of {name} has a text of two pieces or more")
         self.per_epoch = -(-len(self.features) // recipe["batch_size"])
         self._seed = lambda purpose: stream_seed(spec["seed"], spec["phase"], name, purpose)
         self._drawn: tuple[int, list[np.ndarray]] = (-1, [])  # an epoch and its batches
