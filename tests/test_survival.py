@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Rig, copied, eventually, kill, releases, workers
+from stress import times
 
 from harness.store import Store
 
@@ -70,8 +71,9 @@ def caught_training(rig: Rig, cwd: Path, least: int, *more: object) -> subproces
 KILLS = "worker driver worker everything worker driver worker everything worker driver".split()  # noqa: SIM905
 
 
-def test_ten_kills_at_random_times_change_no_byte(rig, undisturbed, tmp_path):
-    rng = random.Random(20)
+@pytest.mark.parametrize("seed", range(20, 20 + times(1, 6)))
+def test_ten_kills_at_random_times_change_no_byte(rig, undisturbed, tmp_path, seed):
+    rng = random.Random(seed)
     store, command = tmp_path / "store", rig.eval("tiny")
     total = committed(undisturbed / "store")
     # From the very start to the last few jobs, in order; the exact moment is random.
