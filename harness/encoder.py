@@ -26,6 +26,7 @@ from harness.encoder_files import (
     past_the_embedding,
     weight_files,
     weights_of,
+    weights_of_layers,
 )
 from harness.encoder_read import (
     TESTED,
@@ -97,7 +98,7 @@ def find(encoder: Encoder, where: Where, index: HashIndex) -> FoundEncoder:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     _check_config(config, declared, encoder.max_length)
     layers = config.get("num_hidden_layers")
-    return FoundEncoder(encoder.encoder, folder, identity, declared=declared, layers=layers, weights=_weights(config))
+    return FoundEncoder(encoder.encoder, folder, identity, declared=declared, layers=layers, weights=weights_of_layers(config))
 
 
 def _want(encoder: Encoder, folder: Path, where: Where) -> None:
@@ -108,15 +109,6 @@ def _want(encoder: Encoder, folder: Path, where: Where) -> None:
     wanted = Wanted(encoder.source.hub, "model", revision, DECISIVE, Path.is_dir)
     if wanted not in where.wanted:
         where.wanted.append(wanted)
-
-
-def _weights(config: dict) -> int | None:
-    """Weights of the layers' matrices: attention's four and the feed-forward part's two, or three if it is gated."""
-    sizes = [config.get(name) for name in ("num_hidden_layers", "hidden_size", "intermediate_size")]
-    if not all(isinstance(size, int) for size in sizes):
-        return None
-    layers, width, inner = sizes
-    return layers * width * (4 * width + (3 if config.get("model_type") == "modernbert" else 2) * inner)
 
 
 def _folder(encoder: Encoder, where: Where) -> Path:

@@ -155,6 +155,15 @@ def _no_shards(files: Files) -> HarnessError:
     return files.wrong(SHARDED, "names no files: it has no weight_map from tensors to files")
 
 
+def weights_of_layers(config: dict) -> int | None:
+    """Weights of the layers' matrices: attention's four and the feed-forward part's two, or three if it is gated."""
+    sizes = [config.get(name) for name in ("num_hidden_layers", "hidden_size", "intermediate_size")]
+    if not all(isinstance(size, int) for size in sizes):
+        return None
+    layers, width, inner = sizes
+    return layers * width * (4 * width + (3 if config.get("model_type") == "modernbert" else 2) * inner)
+
+
 def check_files(files: Files, weights: list[str]) -> None:
     """Refuse a folder in which a file that decides is not what its name says, or which lacks a tokenizer.
 
