@@ -36,7 +36,7 @@ from harness.engines.drive import refusals
 from harness.errors import MissingError, SpecError, StoreError
 from harness.hub import Lock, Where
 from harness.leaderboard import collect
-from harness.leaderboard.neutral import ABSOLUTE
+from harness.leaderboard.places import ABSOLUTE
 from harness.leaderboard.release import content_bytes, is_listed
 from harness.leaderboard.verify import differences
 from harness.plan import WEIGHTS, Plan, make_plan

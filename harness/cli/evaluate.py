@@ -71,7 +71,7 @@ def evaluate(
     from harness import runner
     from harness.data.lock import read_lock
     from harness.hub import Where
-    from harness.leaderboard.neutral import command
+    from harness.leaderboard.places import command
     from harness.leaderboard.release import Board
     from harness.leaderboard.render import print_release
     from harness.store import Store

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.errors import SpecError, StoreError
-from harness.leaderboard.neutral import neutral
+from harness.leaderboard.places import without_places
 from harness.store import key_of
 
 SCHEMAS = (1, 2, 3, 4, 5)  # all that were ever written; `load` reads them forever
@@ -240,4 +240,4 @@ def sidecar(plan, store, command: str, harness: dict) -> dict:
         "mixed_environments": len(environments) > 1,
         "jobs": jobs,
     }
-    return neutral(said)
+    return without_places(said)

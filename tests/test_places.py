@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.leaderboard.neutral import ABSOLUTE, command, neutral
+from harness.leaderboard.places import ABSOLUTE, command, without_places
 from harness.leaderboard.release import sidecar
 
 
@@ -62,11 +62,11 @@ def test_folders_inside_are_relative(here, tmp_path):
     ],
 )
 def test_a_text(text, clean):
-    assert neutral({"notes": [text]}) == {"notes": [clean]}
+    assert without_places({"notes": [text]}) == {"notes": [clean]}
 
 
 def test_a_text_about_the_working_directory(here):
-    assert neutral(f"{here}/store/x.json is gone; look into {here}") == "store/x.json is gone; look into ."
+    assert without_places(f"{here}/store/x.json is gone; look into {here}") == "store/x.json is gone; look into ."
 
 
 def test_without_a_working_directory_or_a_home(here, monkeypatch):

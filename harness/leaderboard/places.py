@@ -23,12 +23,12 @@ def command(arguments: Sequence[str]) -> str:
     return shlex.join(["xstilts-harness", *map(_argument, arguments)])
 
 
-def neutral(value: Any) -> Any:
+def without_places(value: Any) -> Any:
     """The same document, with each absolute path in a name or a text of it as `place` writes it."""
     if isinstance(value, dict):
         return _renamed(value)
     if isinstance(value, (list, tuple)):
-        return [neutral(one) for one in value]
+        return [without_places(one) for one in value]
     return _text(value) if isinstance(value, str) else value
 
 
@@ -86,8 +86,8 @@ def _renamed(value: dict) -> dict:
     """Two files of one name in two folders stay two."""
     made: dict[str, Any] = {}
     for name, one in value.items():
-        short = neutral(name)
+        short = without_places(name)
         while short in made:
             short += "+"
-        made[short] = neutral(one)
+        made[short] = without_places(one)
     return made
