@@ -19,9 +19,16 @@ WORLD_SIZE = 1  # processes that share one training job
 _NO_DATA = {"key", "kind", "name", "identity", "spec", "needs", "encoder"}
 
 
-def described(kind: str, name: str, spec: dict, data: dict, encoder: dict | None) -> dict:
-    """The JSON of a job. `encoder`: as `FoundEncoder.to_json` gives it."""
+def described(kind: str, name: str, spec: dict, data: dict, encoder: dict | None, order: dict | None = None) -> dict:
+    """The JSON of a job.
+
+    encoder   as `FoundEncoder.to_json` gives it
+    order     an identity in whose order the versions of several tasks stand: JSON sorts the tasks of a mixture by name
+    """
     identity = _identity(kind, spec, data, encoder)
+    for part in ("family", "metric"):
+        if order and sorted(order[part]) == sorted(identity[part]):
+            identity[part] = order[part]
     body = {"key": key_of(identity), "kind": kind, "name": name, "identity": identity, "spec": spec}
     body |= {"needs": needs_of(kind, spec), **data}
     return body | ({"encoder": encoder} if encoder else {})
@@ -44,7 +51,7 @@ def check(key: str, job: dict) -> None:
     """
     try:
         data = {name: value for name, value in job.items() if name not in _NO_DATA}
-        right = described(job["kind"], job["name"], job["spec"], data, job.get("encoder"))
+        right = described(job["kind"], job["name"], job["spec"], data, job.get("encoder"), order=job["identity"])
         wrong = _differences(job, right)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         wrong = [f"it has no sound {error}"]

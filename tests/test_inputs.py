@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from conftest import Rig
-from test_loop import dataset, make_encoder, make_job
+from test_loop import dataset, make_encoder, make_job, task_part
 
 from harness.errors import HarnessError, MissingError, SpecError, StoreError
 from harness.job import check, described
 from harness.jobs.run import run_job
-from harness.store import Store, file_sha256, hold, unchanged
+from harness.store import Store, canonical_json, file_sha256, hold, unchanged
 
 
 def run(store: Store, job: dict) -> str:
@@ -163,6 +163,20 @@ def test_a_job_is_what_its_key_names(tmp_path, job):
             pytest.fail(name)
     with pytest.raises(StoreError, match=r"\(key\)"):
         check("b" * 64, job)
+
+
+def test_the_tasks_of_a_mixture_may_stand_in_any_order(job):
+    """A key has the versions of families and metrics in the order of the suite; the file has the tasks by name."""
+    tasks = {"z": job["spec"]["tasks"]["toy"], "a": task_part("tagging")}
+    data = {side: dict.fromkeys(tasks, job[side]["toy"]) for side in ("train", "dev")}
+    mixture = described("train", "both", job["spec"] | {"tasks": tasks}, data, job["encoder"])
+    assert mixture["identity"]["family"] == [1, 2]
+    written = json.loads(canonical_json(mixture))
+    assert list(written["spec"]["tasks"]) == ["a", "z"]
+    check(mixture["key"], written)
+    written["identity"]["family"] = [1, 1]
+    with pytest.raises(StoreError, match=r"its key names \(family\)"):
+        check(mixture["key"], written)
 
 
 def test_a_worker_refuses_an_edited_job_and_the_next_plan_writes_it_again(rig: Rig, tmp_path):

@@ -556,12 +556,12 @@ def test_pairs_of_lines_reach_the_family(tmp_path):
         located(tmp_path, "retrieval", 'files: "x.{part}"', "de").identity,
         "toy",
     )
-    assert rows[0] == {"source": "Eins", "target": "One"}
+    assert rows[0].cells == {"source": "Eins", "target": "One"}
     assert len(rows) == 3
 
 
 def test_a_label_file_is_text_like_any_other(tmp_path):
-    written(tmp_path, "labels.txt", "\ufeffno\r\n\nyes\n")
+    written(tmp_path, "labels.txt", "\ufeffno\r\nyes\n\n")
     text = toy(tmp_path, "classification", "files: x.csv, label_file: labels.txt").replace("labels: [no, yes]\n", "")
     (tmp_path / "toy.yaml").write_text(text)
     catalog = Catalog.load([tmp_path])
