@@ -191,7 +191,7 @@ class Store:
             if theirs and not problems:
                 old = self._temp("old", ours.key)
                 final.rename(old)
-            elif os.path.lexists(final) and not unmade(final):
+            elif os.path.lexists(final) and not unmade(final) and not blank(final):  # of one that looks again, and gone
                 self._move_aside(ours.key, "; ".join(problems))
             try:
                 directory.rename(final)
