@@ -1,6 +1,6 @@
 """The console script: signals are heard before anything else is imported."""
 
-from harness.signals import stop
+from harness.common.signals import stop
 
 
 def main() -> None:

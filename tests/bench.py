@@ -15,22 +15,23 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from harness.data import mini
-from harness.data.batching import micro_batches
-from harness.encoder import LoadedEncoder, find
 from harness.engines.process import KEEP_MEMORY
-from harness.families import TRAINED, build
-from harness.hub import Where
-from harness.jobs.evaluate import forward
+from harness.jobs.predict import forward
 from harness.jobs.vocabulary import clip, narrow
-from harness.leaderboard import page
-from harness.leaderboard.collect import SCHEMA
-from harness.leaderboard.derive import derive
-from harness.leaderboard.release import Board
-from harness.leaderboard.verify import verify
 from harness.metrics import METRICS, search
-from harness.plan import make_plan
+from harness.models import TRAINED, build
+from harness.models.batching import micro_batches
+from harness.models.encoder import LoadedEncoder
+from harness.page import page
+from harness.plan.planner import make_plan
+from harness.release.collect import SCHEMA
+from harness.release.document import Board
+from harness.release.verify import verify
+from harness.sources import mini
+from harness.sources.encoders import find
+from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
+from harness.statistics.derive import derive
 from harness.store import HashIndex
 
 ROWS = 64

@@ -40,18 +40,18 @@ TESTS = {
     "harness/metrics/mining.py": "metrics mining rescore",
     "harness/metrics/confusion.py": "confusion metrics rescore",
     "harness/metrics/*.py": "metrics qa_cases metrics_more rescore metrics_properties",
-    "harness/data/batching.py": "mixtures loop",
-    "harness/data/lock.py": "lock",
-    "harness/data/files.py": "split_files read data",
-    "harness/data/locate.py": "data split_files",
-    "harness/data/mini*.py": "mini_data",
-    "harness/data/overlap.py": "data",
-    "harness/data/*.py": "read data",
+    "harness/models/batching.py": "mixtures loop",
+    "harness/sources/lock.py": "lock",
+    "harness/sources/split_files.py": "split_files read data",
+    "harness/sources/locate.py": "data split_files",
+    "harness/sources/mini*.py": "mini_data",
+    "harness/sources/overlap.py": "data",
+    "harness/sources/*.py": "read data",
     "harness/store/inputs.py": "inputs",
     "harness/store/*.py": "store",
 }
-_DERIVED = ("bootstrap", "statistics", "gains", "averages", "contrasts", "split", "difficulty")
-TESTS |= {f"harness/leaderboard/{name}.py": "statistics derive" for name in _DERIVED}
+_DERIVED = ("bootstrap", "intervals", "gains", "averages", "contrasts", "split", "difficulty")
+TESTS |= {f"harness/statistics/{name}.py": "statistics derive" for name in _DERIVED}
 
 
 def test_command(module: Path) -> str:

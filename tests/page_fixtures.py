@@ -8,7 +8,7 @@ import random
 from pathlib import Path
 from statistics import fmean
 
-from harness.leaderboard.upgrade import upgraded
+from harness.release.upgrade import upgraded
 
 RELEASES = Path(__file__).parents[1] / "leaderboard" / "releases"
 LANGUAGES = {

@@ -68,10 +68,10 @@ class Publishers:
 
 def _publish(order: Order, said: int) -> NoReturn:
     """In the new process: publish, say how it went, and end."""
-    from harness import runner
-    from harness.errors import StoreError
-    from harness.leaderboard import shelve
-    from harness.leaderboard.release import Board
+    from harness.common.errors import StoreError
+    from harness.release import shelve
+    from harness.release.document import Board
+    from harness.run import steps as runner
     from harness.store import lease
 
     if order.host:
@@ -111,8 +111,8 @@ def _die_at(step: int, board: str) -> None:
 
 
 def _serve() -> None:
-    from harness import runner  # noqa: F401, so that no publisher has to
-    from harness.leaderboard import page
+    from harness.page import page
+    from harness.run import steps as runner  # noqa: F401, so that no publisher has to
 
     page._library()
     pipes: dict[int, int] = {}

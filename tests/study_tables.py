@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.leaderboard.release import Board
-from harness.leaderboard.tables import between, signed
+from harness.common.text import signed
+from harness.page.tables import between
+from harness.release.document import Board
 
 BOARD = Board(Path(__file__).parents[1] / "leaderboard")
 NAMES = {

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.leaderboard import explained, render, tables
-from harness.leaderboard.tables import ANY_MARKS, CELL_MARKS, COLUMNS, MARKS, MOST_MARKS, grid, languages, marks
-from harness.leaderboard.upgrade import upgraded
+from harness.page import explained, render, tables
+from harness.page.tables import ANY_MARKS, CELL_MARKS, COLUMNS, MARKS, MOST_MARKS, grid, languages, marks
+from harness.release.upgrade import upgraded
 
 QUICK = settings(max_examples=200, deadline=None)
 OLD = sorted(path for path in (ROOT / "leaderboard" / "releases").glob("*.json") if ".env." not in path.name)

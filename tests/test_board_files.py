@@ -10,12 +10,14 @@ from typing import NamedTuple
 import pytest
 from conftest import ROOT, copied
 
-from harness import reproduce, runner
 from harness.cli import main
-from harness.errors import StoreError
-from harness.hub import Where
-from harness.leaderboard.board_files import write_board
-from harness.leaderboard.release import NO_SIDECAR, SCHEMAS, Board, beside, content_bytes
+from harness.common.errors import StoreError
+from harness.page.board_files import write_board
+from harness.published import reproduce
+from harness.release.document import NO_SIDECAR, Board, beside, content_bytes
+from harness.release.evidence import SCHEMAS
+from harness.run import steps as runner
+from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.store import Store, key_of
 

@@ -11,12 +11,13 @@ import pytest
 from conftest import ROOT, Rig, copied, write_jsonl
 
 import harness
-from harness import bundle, bundle_page, runner
-from harness.data.lock import read_lock
-from harness.errors import SpecError
-from harness.hub import Lock, Where
-from harness.leaderboard.collect import declared
-from harness.plan import make_plan
+from harness.common.errors import SpecError
+from harness.plan.planner import make_plan
+from harness.release.collect import declared
+from harness.review import bundle, bundle_page
+from harness.run import steps as runner
+from harness.sources.hub import Lock, Where
+from harness.sources.lock import read_lock
 from harness.spec.catalog import Catalog
 from harness.spec.changes import with_user_tasks, without
 from harness.store import HashIndex, Store

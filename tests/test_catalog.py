@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import SpecError
+from harness.common.errors import SpecError
 from harness.spec.catalog import KINDS, Catalog, builtin_root, read_spec
 from harness.spec.describe import described, listing
 from harness.spec.family import FAMILIES

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from hub_fixtures import PANX, XNLI, write_hub
 
-from harness.data import rows as data_rows
-from harness.data.inspect import check_data
-from harness.data.locate import Locator
-from harness.errors import MissingError, SpecError
-from harness.hub import Where
-from harness.plan import Plan, make_plan
+from harness.common.errors import MissingError, SpecError
+from harness.plan.planner import Plan, make_plan
+from harness.sources import rows as data_rows
+from harness.sources.hub import Where
+from harness.sources.inspect import check_data
+from harness.sources.locate import Locator
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
 from harness.spec.suite import Suite

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import PATIENCE, eventually, kill
 
-from harness import runner
 from harness.engines.process import ProcessEngine
-from harness.hub import Where
+from harness.run import steps as runner
+from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.store import Store
 
@@ -29,7 +29,7 @@ if "harness.jobs" in sys.orig_argv or "job" in sys.orig_argv:
 
     class Noisy:
         def find_spec(self, name, path=None, target=None):
-            if name == "harness.jobs.overlap":
+            if name == "harness.jobs.leaks":
                 make_noise()
 
     def make_noise():

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.leaderboard.evidence import NULL_IS_MAIN
 from harness.metrics import METRICS, main_from_totals, resampled, rescore
 from harness.metrics.confusion import _shuffled, _spread, class_counts, matthews_of
+from harness.release.evidence import NULL_IS_MAIN
 
 quick = settings(max_examples=50, deadline=None)
 both = pytest.mark.parametrize("name", ["macro_f1", "matthews"])

@@ -12,7 +12,7 @@ from pathlib import Path
 from conftest import copied, releases
 from stress import times
 
-from harness.errors import StoreError
+from harness.common.errors import StoreError
 from harness.store import Store
 
 Damage = Callable[[Path, random.Random, list[Path]], None]

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.data import rows as data_rows
-from harness.data.inspect import check_data, placeholder
-from harness.data.locate import Dataset, Locator, union
-from harness.data.overlap import fingerprints, fingerprints_of, normalise, shared_rows
-from harness.errors import MissingError, SpecError
-from harness.hub import Where
+from harness.common.errors import MissingError, SpecError
 from harness.jobs.run import run_job
-from harness.leaderboard.evidence import hashes
-from harness.plan import make_plan
+from harness.plan.planner import make_plan
+from harness.release.evidence import hashes
+from harness.sources import rows as data_rows
+from harness.sources.hub import Where
+from harness.sources.inspect import check_data, placeholder
+from harness.sources.locate import Dataset, Locator, union
+from harness.sources.overlap import fingerprints, fingerprints_of, normalise, shared_rows
 from harness.spec.catalog import Catalog
 from harness.spec.task import SplitPart, split_parts
 from harness.store import HashIndex, Store

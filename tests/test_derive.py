@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.leaderboard.bootstrap import REPLICATES
-from harness.leaderboard.derive import SECTIONS, derive
-from harness.leaderboard.gains import _correct
 from harness.metrics.vectors import pack
+from harness.statistics.bootstrap import REPLICATES
+from harness.statistics.derive import SECTIONS, derive
+from harness.statistics.gains import _correct
 
 ROWS = 20
 
@@ -865,7 +865,7 @@ def test_the_best_arm_is_chosen_without_a_look_at_the_test():
 
 def retrieval(halves: dict[str, tuple[int, int]]) -> Release:
     """arm → (1 if it is right on the selecting half, 1 if on the reported half)."""
-    from harness.leaderboard.contrasts import _coin
+    from harness.statistics.contrasts import _coin
 
     release = Release({name: arm(of=name) for name in halves if name != "none"}, {"t": target("retrieval", ("sw",))})
     coins = [_coin("t", "sw", unit) for unit in range(200)]

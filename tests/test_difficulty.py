@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.special import log_softmax
 
-from harness.data.rows import fold, text_of
-from harness.families import classification, multiple_choice, tagging
 from harness.jobs.part import shuffled_labels
 from harness.jobs.select import chosen
-from harness.leaderboard import explained
-from harness.leaderboard.complete import complete
+from harness.models import chooser as multiple_choice
+from harness.models import classifier as classification
+from harness.models import tagger as tagging
+from harness.page import explained
+from harness.release.complete import complete
+from harness.sources.rows import fold, text_of
 from harness.spec.suite import Intermediate, SplitRule, Subset
 from harness.store import Store
 

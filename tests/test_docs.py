@@ -11,7 +11,7 @@ import pytest
 import study_tables
 import yaml
 
-from harness.published import spec as published_spec
+from harness.published import numbers as published_spec
 from harness.spec.catalog import KINDS, Catalog, read_spec
 
 ROOT = Path(__file__).parents[1]

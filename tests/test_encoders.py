@@ -17,12 +17,15 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from harness.encoder import FoundEncoder, LoadedEncoder, find, pool
-from harness.errors import MissingError, SpecError
-from harness.families import TRAINED, mlm, tagging
-from harness.hub import Where
+from harness.common.errors import MissingError, SpecError
 from harness.jobs.vocabulary import clip, narrow
 from harness.metrics import METRICS
+from harness.models import TRAINED
+from harness.models import masked_lm as mlm
+from harness.models import tagger as tagging
+from harness.models.encoder import LoadedEncoder, pool
+from harness.sources.encoders import FoundEncoder, find
+from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.spec.encoder import Encoder
 from harness.spec.family import FAMILIES
@@ -534,7 +537,7 @@ def test_the_hub_is_asked_for_a_pickle_only_if_it_has_no_safetensors(built, tmp_
         folder = built("mmbert") if "pytorch_model.bin" in patterns else tmp_path
         return folder if complete(folder) else None
 
-    monkeypatch.setattr("harness.encoder.snapshot", snapshot)
+    monkeypatch.setattr("harness.sources.encoders.snapshot", snapshot)
     found = look_up(spec_of(), None)
     assert "pytorch_model.bin" in found.identity["files"]
     assert ["model.safetensors" in patterns for patterns in asked] == [True, False]

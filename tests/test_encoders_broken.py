@@ -16,11 +16,13 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from harness import cli, runner
-from harness.encoder import LoadedEncoder, find
-from harness.encoder_files import DECISIVE
-from harness.errors import HarnessError, MissingError, SpecError, StoreError
-from harness.hub import Where
+from harness import cli
+from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
+from harness.models.encoder import LoadedEncoder
+from harness.run import steps as runner
+from harness.sources.encoder_files import DECISIVE
+from harness.sources.encoders import find
+from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.spec.encoder import Encoder
 from harness.store import HashIndex, Store
@@ -524,7 +526,7 @@ def test_what_a_snapshot_lacks_is_asked_of_the_hub(tiny, monkeypatch):
     (tiny.parent / "snapshots").mkdir()
     snapshot = tiny.rename(tiny.parent / "snapshots" / ("ab" * 20))
     (snapshot / "tokenizer.json").unlink()
-    monkeypatch.setattr("harness.encoder.snapshot", lambda *_: snapshot)
+    monkeypatch.setattr("harness.sources.encoders.snapshot", lambda *_: snapshot)
     where = Where()
     for _ in range(2):
         with pytest.raises(MissingError, match=r"has no tokenizer: .*; fetch it again: hf download nobody/tiny --force-download"):

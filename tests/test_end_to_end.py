@@ -9,7 +9,7 @@ import torch
 from conftest import ROOT, Rig, boxes, copied, moods, releases, sentences, write_jsonl
 from hub_fixtures import write_hub
 
-from harness.leaderboard.places import without_places
+from harness.release.places import without_places
 
 PLANETS = """
 task: planets

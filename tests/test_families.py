@@ -15,13 +15,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.data import mini
-from harness.data import rows as data_rows
-from harness.data.locate import Locator
-from harness.encoder import LoadedEncoder, find, pool
-from harness.errors import MissingError
-from harness.families import TRAINED, classification, retrieval, span_qa, tagging
-from harness.hub import Where
+from harness.common.errors import MissingError
+from harness.models import TRAINED
+from harness.models import classifier as classification
+from harness.models import retriever as retrieval
+from harness.models import span_reader as span_qa
+from harness.models import tagger as tagging
+from harness.models.encoder import LoadedEncoder, pool
+from harness.sources import mini
+from harness.sources import rows as data_rows
+from harness.sources.encoders import find
+from harness.sources.hub import Where
+from harness.sources.locate import Locator
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
 from harness.store import HashIndex
@@ -655,8 +660,8 @@ def test_heads_have_the_shape_the_family_says(name, shape):
 
 
 def test_families_of_specs_and_of_code_are_the_same():
-    from harness.families import EMBEDDED
-    from harness.families import FAMILIES as CODE
+    from harness.models import EMBEDDED
+    from harness.models import FAMILIES as CODE
 
     assert set(CODE) == set(FAMILIES)
     assert {name for name, spec in FAMILIES.items() if spec.trained} == set(TRAINED)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import Rig, copied, moods, releases, sentences
 
-from harness.leaderboard.schema import mismatches
-from harness.leaderboard.verify import verify
+from harness.release.schema import mismatches
+from harness.release.verify import verify
 from harness.store import key_of
 
 SUITE = """

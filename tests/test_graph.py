@@ -8,10 +8,10 @@ from conftest import Rig, copied
 from test_loop import dataset
 from test_plan import SUITE, TASKS, World, commit
 
-from harness import graph
-from harness.data import rows as data_rows
-from harness.estimate import _characters, estimate
-from harness.plan import Plan
+from harness.plan import shown as graph
+from harness.plan.estimate import _characters, estimate
+from harness.plan.planner import Plan
+from harness.sources import rows as data_rows
 from harness.spec.recipe import Recipe
 from harness.store import Store
 

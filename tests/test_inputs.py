@@ -10,10 +10,10 @@ import pytest
 from conftest import Rig
 from test_loop import dataset, make_encoder, make_job, task_part
 
-from harness.errors import HarnessError, MissingError, SpecError, StoreError
-from harness.job import check, described
+from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
 from harness.jobs.run import run_job
 from harness.store import Store, canonical_json, file_sha256, hold, unchanged
+from harness.store.job import check, described
 
 
 def run(store: Store, job: dict) -> str:

@@ -18,12 +18,12 @@ from fake_hub import FakeHub
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import hub as hub_room
-from harness.data import rows as data_rows
-from harness.data.locate import Locator
-from harness.data.lock import read_lock, unchecked, updated, verify, write_lock
-from harness.errors import SpecError, StoreError
-from harness.hub import Lock, Where, fetch, snapshot
+from harness.common.errors import SpecError, StoreError
+from harness.sources import hub as hub_room
+from harness.sources import rows as data_rows
+from harness.sources.hub import Lock, Where, fetch, snapshot
+from harness.sources.locate import Locator
+from harness.sources.lock import read_lock, unchecked, updated, verify, write_lock
 from harness.spec.catalog import Catalog
 from harness.store import HashIndex, file_sha256
 

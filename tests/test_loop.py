@@ -13,19 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from harness import signals
-from harness.data import rows as data_rows
-from harness.data.batching import epoch_batches, feature_length, micro_batches, stream_seed
-from harness.encoder import LoadedEncoder
-from harness.encoder_files import DECISIVE
-from harness.families import TRAINED, build
-from harness.job import described
+from harness.common import signals
 from harness.jobs import train
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
 from harness.jobs.part import Part
+from harness.models import TRAINED, build
+from harness.models.batching import epoch_batches, feature_length, micro_batches, stream_seed
+from harness.models.encoder import LoadedEncoder
+from harness.sources import rows as data_rows
+from harness.sources.encoder_files import DECISIVE
 from harness.spec.family import FAMILIES
 from harness.spec.recipe import Recipe
 from harness.store import Store, file_sha256, key_of
+from harness.store.job import described
 
 QUICK = settings(max_examples=60, deadline=None)
 VOCABULARY = [

@@ -15,10 +15,10 @@ import pytest
 
 from harness.metrics import METRIC_VERSIONS, METRICS, TASK_GROUPS
 from harness.metrics.aggregate import language_mean, overall, task_score
+from harness.metrics.neighbours import search
 from harness.metrics.qa import normalise_mlqa, normalise_squad, null_answer
-from harness.metrics.retrieval import search
 from harness.metrics.scored import paired_difference
-from harness.metrics.tagging import spans
+from harness.metrics.spans import spans
 
 ORACLES = Path(__file__).parents[2] / "shared" / "oracles"
 parity = pytest.mark.skipif(not ORACLES.exists(), reason="the official scorers' answers are not on this machine")
@@ -392,7 +392,7 @@ def test_search_in_blocks_is_search_at_once(monkeypatch):
     at_once = search(queries, index)
     assert at_once.max() < 37
     assert search(index, index).tolist() == list(range(37)) * 3
-    monkeypatch.setattr("harness.metrics.retrieval._SCORES_AT_ONCE", 300)
+    monkeypatch.setattr("harness.metrics.neighbours._SCORES_AT_ONCE", 300)
     assert np.array_equal(search(queries, index), at_once)
 
 

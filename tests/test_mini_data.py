@@ -11,8 +11,8 @@ from pathlib import Path
 import babel
 import pytest
 
-from harness.data import mini
-from harness.data import mini_words as words
+from harness.sources import mini
+from harness.sources import mini_words as words
 
 ROOT = Path(__file__).parents[1]
 LOCKED_BABEL = "2.18.0"  # CLDR names move with it
@@ -154,7 +154,7 @@ def test_month_names_are_in_their_own_language_whatever_was_loaded_first():
     # Babel 2.18 shares the stand-alone alias between languages; `names` must not read through it.
     script = """if True:
         import babel
-        from harness.data import mini
+        from harness.sources import mini
         for first in ("zh", "ar", "ru"):
             list(babel.Locale.parse(first).months["stand-alone"]["wide"].values())
         print(ascii([mini.names(language)["month"][0] for language in mini.LANGUAGES]))"""
@@ -192,7 +192,7 @@ def run_python(script, **env):
 def test_rows_do_not_depend_on_the_hash_seed():
     script = """if True:
         import hashlib, json, sys
-        from harness.data import mini
+        from harness.sources import mini
         assert "babel" not in sys.modules  # importing the module stays light
         rows = [mini.rows(c, l, s) for c in mini.CONFIGS for s in mini.SPLITS[c] for l in mini.languages(c, s)]
         print(hashlib.sha256(json.dumps(rows).encode()).hexdigest())"""

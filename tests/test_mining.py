@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import SpecError
-from harness.families import bitext_mining
+from harness.common.errors import SpecError
 from harness.metrics import mining
 from harness.metrics.mining import knn, mine, mining_f1, normalise, pair_f1, threshold
+from harness.models import pair_miner as bitext_mining
 
 ORACLES = Path(__file__).parents[2] / "shared" / "oracles" / "retrieval"
 parity = pytest.mark.skipif(not ORACLES.exists(), reason="the official mining's answers are not on this machine")

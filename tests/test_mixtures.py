@@ -14,11 +14,11 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from test_loop import context, dataset, make_encoder, make_job, outputs, task_part
 
-from harness.data.batching import turns
-from harness.encoder import LoadedEncoder
 from harness.jobs import train
 from harness.jobs.context import Stopped
 from harness.jobs.part import Part
+from harness.models.batching import turns
+from harness.models.encoder import LoadedEncoder
 from harness.spec.suite import Arm, Intermediate, Sampler
 from harness.store import key_of
 
@@ -438,7 +438,7 @@ def test_a_named_arm_of_one_task_takes_the_tasks_recipe():
 
 
 def test_a_run_can_do_without_a_licensed_task():
-    from harness.errors import SpecError
+    from harness.common.errors import SpecError
     from harness.spec.catalog import Catalog
     from harness.spec.changes import without
 

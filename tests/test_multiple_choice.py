@@ -10,11 +10,13 @@ from conftest import write_jsonl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.encoder import LoadedEncoder, find
-from harness.errors import MissingError, SpecError
-from harness.families import classification, multiple_choice
-from harness.hub import Where
+from harness.common.errors import MissingError, SpecError
 from harness.metrics import METRICS
+from harness.models import chooser as multiple_choice
+from harness.models import classifier as classification
+from harness.models.encoder import LoadedEncoder
+from harness.sources.encoders import find
+from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
 from harness.store import HashIndex

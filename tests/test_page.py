@@ -10,10 +10,10 @@ import pytest
 from conftest import ROOT
 from screenshots import NAMES, browser
 
-from harness.leaderboard import page as pages
-from harness.leaderboard.page import render
-from harness.leaderboard.tables import signed
-from harness.leaderboard.words import verdict
+from harness.common.text import signed
+from harness.page import page as pages
+from harness.page.page import render
+from harness.page.words import verdict
 
 DASH = "–"
 SHOW = """(node) => [...node.querySelectorAll("tbody tr")].map((row) =>

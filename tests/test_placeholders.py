@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import SpecError
+from harness.common.errors import SpecError
 from harness.spec.catalog import Catalog, read_spec
 from harness.spec.task import split_parts
 from harness.spec.template import fill

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.leaderboard.places import ABSOLUTE, command, without_places
-from harness.leaderboard.release import sidecar
+from harness.release.document import sidecar
+from harness.release.places import ABSOLUTE, command, without_places
 
 
 @pytest.fixture(autouse=True)

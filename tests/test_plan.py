@@ -13,13 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_loop import dataset, make_encoder, make_job, task_part
 
-from harness import job as job_room
-from harness.errors import SpecError
-from harness.hub import Where
-from harness.job import JOB_VERSIONS, described
+from harness.common.errors import SpecError
 from harness.jobs.run import run_job
 from harness.metrics import METRIC_VERSIONS
-from harness.plan import Plan, make_plan, refused_leaks
+from harness.plan.planner import Plan, make_plan, refused_leaks
+from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.spec.changes import with_limit, with_user_tasks
 from harness.spec.family import FAMILIES
@@ -27,6 +25,8 @@ from harness.spec.recipe import Recipe
 from harness.spec.suite import Caps
 from harness.spec.task import Task
 from harness.store import HashIndex, Store, canonical_json, file_sha256, key_of
+from harness.store import job as job_room
+from harness.store.job import JOB_VERSIONS, described
 
 GOLDEN = Path(__file__).parent / "golden"
 REWRITE = os.environ.get("XSTILTS_GOLDEN") == "1"  # write the golden files anew
@@ -122,7 +122,7 @@ class World:
         catalog = Catalog.load([folder])
         where = Where(encoder_root=self.root / "encoders", offline=True)
         # Keys are made of hashes: the encoder's files here are a few fixed bytes, and those of no encoder.
-        with patch("harness.encoder.check_files"):
+        with patch("harness.sources.encoders.check_files"):
             return make_plan(catalog.suite("toy"), catalog, where, HashIndex(self.root / "index.json"))
 
 

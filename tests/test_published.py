@@ -15,17 +15,18 @@ from hypothesis import strategies as st
 from test_derive import Release, right, target
 from test_derive import arm as an_arm
 
-from harness.data.inspect import check_data
-from harness.errors import SpecError
-from harness.hub import Where
-from harness.leaderboard.study import Study
-from harness.published import arithmetic, claims, spec
-from harness.published.cells import rerun
+from harness.common.errors import SpecError
+from harness.published import arithmetic, claims
+from harness.published import numbers as spec
 from harness.published.claims import Committed
-from harness.published.spec import Check, Published
+from harness.published.numbers import Check, Published
+from harness.published.rerun import rerun
 from harness.published.verdict import Verdict
+from harness.sources.hub import Where
+from harness.sources.inspect import check_data
 from harness.spec.catalog import Catalog
 from harness.spec.reader import Source
+from harness.statistics.study import Study
 
 SHARED = ROOT.parent / "shared"
 FILES = {document.published: document for document in spec.load([spec.folder()])}

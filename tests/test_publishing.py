@@ -13,12 +13,14 @@ from conftest import ROOT
 from publisher import Order, Publishers
 from stress import times
 
-from harness import runner
-from harness.errors import SpecError, StoreError
-from harness.leaderboard import board_files, shelve
-from harness.leaderboard.board_files import BOARD_FILES, outdated, write_board
-from harness.leaderboard.release import SCHEMAS, Board, content_bytes
-from harness.leaderboard.shelve import leftovers
+from harness.common.errors import SpecError, StoreError
+from harness.page import board_files
+from harness.page.board_files import BOARD_FILES, outdated, write_board
+from harness.release import shelve
+from harness.release.document import Board, content_bytes
+from harness.release.evidence import SCHEMAS
+from harness.release.shelve import leftovers
+from harness.run import steps as runner
 from harness.store import key_of
 from harness.store.lease import identity
 
@@ -199,9 +201,9 @@ def test_no_release_is_written_over_another_runs(monkeypatch, tmp_path):
     shelf = board_of(tmp_path / "board", "mine")
     before = held(shelf)
     monkeypatch.setattr(shelve, "_numbers", lambda shelf: set())
-    assert shelf.add(made("mine", "another"), SIDECAR)[0].name == "0002-mine.json"
+    assert shelve.shelve(shelf, made("mine", "another"), SIDECAR)[0].name == "0002-mine.json"
     (shelf.releases / "0003-mine.json").write_bytes(b"somebody else's")
-    assert shelf.add(made("mine", "a third"), SIDECAR)[0].name == "0004-mine.json"
+    assert shelve.shelve(shelf, made("mine", "a third"), SIDECAR)[0].name == "0004-mine.json"
     assert not (shelf.releases / "0003-mine.env.json").exists()
     assert held(shelf).items() >= before.items()
 
@@ -216,7 +218,7 @@ def test_a_number_taken_between_looking_and_claiming_is_another_suites(monkeypat
             return super().create()
 
     monkeypatch.setattr(shelve, "Lease", Late)
-    assert shelf.add(made("slow"), SIDECAR)[0].name == "0003-slow.json"
+    assert shelve.shelve(shelf, made("slow"), SIDECAR)[0].name == "0003-slow.json"
     write_board(shelf, print)
     sound(shelf, "old", "quick", "slow")
 
@@ -261,7 +263,7 @@ def test_a_number_that_another_machine_has_claimed_is_left_to_it(tmp_path):
     path = claim(shelf, 2, age=600, host="elsewhere.0123abcd")
     half = shelf.releases / "0002-theirs.env.json"
     half.write_text("{}")
-    assert shelf.add(made("new"), SIDECAR)[0].name == "0003-new.json"
+    assert shelve.shelve(shelf, made("new"), SIDECAR)[0].name == "0003-new.json"
     assert path.exists() and half.exists()
     os.utime(path, (time.time() - 3 * 3600,) * 2)
     write_board(shelf, print)
@@ -275,7 +277,7 @@ def test_what_a_dead_publisher_left_goes_and_its_number_is_taken(tmp_path):
     (shelf.releases / ".0002-theirs.json.draft").write_text("{}")
     (shelf.releases / "0002-theirs.draft-17").write_text("{}")
     (shelf.folder / ".README.md.0123456789ab.tmp").write_text("{}")
-    assert shelf.add(made("new"), SIDECAR)[0].name == "0002-new.json"
+    assert shelve.shelve(shelf, made("new"), SIDECAR)[0].name == "0002-new.json"
     write_board(shelf, print)
     sound(shelf, "old", "new")
 
@@ -283,7 +285,7 @@ def test_what_a_dead_publisher_left_goes_and_its_number_is_taken(tmp_path):
 def test_the_sidecar_of_a_release_that_was_lost_stays_and_keeps_its_number(tmp_path):
     shelf = board_of(tmp_path / "board", "old", "lost")
     (shelf.releases / "0002-lost.json").unlink()
-    assert shelf.add(made("new"), SIDECAR)[0].name == "0003-new.json"
+    assert shelve.shelve(shelf, made("new"), SIDECAR)[0].name == "0003-new.json"
     assert (shelf.releases / "0002-lost.env.json").exists()
 
 
@@ -360,11 +362,11 @@ def test_a_suite_whose_release_would_be_no_release(tmp_path):
     shelf = board_of(tmp_path / "board", "a.env.b", "a")
     assert [path.name for path in shelf.list()] == ["0001-a.env.b.json", "0002-a.json"]
     with pytest.raises(SpecError, match="give the suite another name"):
-        shelf.add(made("a.env"), SIDECAR)
+        shelve.shelve(shelf, made("a.env"), SIDECAR)
 
 
 def test_a_file_in_the_way(tmp_path):
     (tmp_path / "board").mkdir()
     (tmp_path / "board" / "releases").write_text("")
     with pytest.raises(StoreError, match="choose another folder with --board"):
-        Board(tmp_path / "board").add(made("new"), SIDECAR)
+        shelve.shelve(Board(tmp_path / "board"), made("new"), SIDECAR)

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.families import span_qa
 from harness.metrics import METRICS
+from harness.models import span_reader as span_qa
 from harness.spec.family import FAMILIES
 
 QUICK = settings(max_examples=60, deadline=None)

@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from harness.data import rows as data_rows
-from harness.data.conll import Columns
-from harness.data.locate import Locator
-from harness.data.read import READER_VERSIONS, heaps, read_file, read_files
-from harness.data.text import read_lines, read_text
-from harness.errors import SpecError
-from harness.hub import Where
+from harness.common.errors import SpecError
+from harness.sources import rows as data_rows
+from harness.sources.conll import Columns
+from harness.sources.hub import Where
+from harness.sources.locate import Locator
+from harness.sources.read import READER_VERSIONS, heaps, read_file, read_files
+from harness.sources.text_files import read_lines, read_text
 from harness.spec.catalog import Catalog
 from harness.spec.formats import TEXT_SUFFIXES
 from harness.spec.task import Source

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from harness.errors import SpecError
+from harness.common.errors import SpecError
+from harness.common.text import HIDDEN
 from harness.spec.explain import nearest, show
 from harness.spec.reader import load, problems, read
-from harness.text import HIDDEN
 
 LINE = re.compile(r"^.+:\d+:\d+: .+")
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, releases
 
-from harness.errors import SpecError
-from harness.hub import Where
-from harness.leaderboard.collect import declared
-from harness.leaderboard.derive import SECTIONS, derive
-from harness.leaderboard.rebuild import MEAN, POINTS, SCORED, compare, hardware, lines
-from harness.leaderboard.rebuild import STATED as STATED_FIELDS
-from harness.leaderboard.release import Board, content_bytes
-from harness.leaderboard.upgrade import upgraded
-from harness.plan import Plan, make_plan
+from harness.common.errors import SpecError
+from harness.plan.planner import Plan, make_plan
+from harness.release.collect import declared
+from harness.release.document import Board, content_bytes
+from harness.release.rebuild import MEAN, POINTS, SCORED, compare, hardware, lines
+from harness.release.rebuild import STATED as STATED_FIELDS
+from harness.release.shelve import shelve
+from harness.release.upgrade import upgraded
+from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.spec.changes import without
+from harness.statistics.derive import SECTIONS, derive
 from harness.store import HashIndex
 
 BOARD = Board(ROOT / "leaderboard")
@@ -221,7 +222,7 @@ def test_an_old_release_has_no_answers_to_compare():
 def test_compare_from_the_command_line(rig, tmp_path):
     """By name on a board and by path; 0 and 1; every difference as `path: before, after`."""
     shelf = Board(tmp_path / "leaderboard")
-    shelf.add(golden(), {})
+    shelve(shelf, golden(), {})
     path = tmp_path / "other.json"
 
     def said(content: dict, *more: object):
@@ -254,15 +255,15 @@ def test_compare_says_which_hardware_computed(rig, tmp_path):
     for cpu in ("zen", "cpu"):
         assert "and on H100: a GPU draws dropout" in hardware(sidecars[cpu], sidecars["gpu"])
     shelf = Board(tmp_path / "leaderboard")
-    shelf.add(golden(), sidecars["zen"])
-    shelf.add(other_machine(1), sidecars["old"])
+    shelve(shelf, golden(), sidecars["zen"])
+    shelve(shelf, other_machine(1), sidecars["old"])
     done = rig.run(rig.command("leaderboard", "compare", "1", "2"), tmp_path)
     assert done.returncode == 1 and "sums round otherwise" in done.stdout.splitlines()[-1]
 
 
 def test_a_file_stands_for_a_release_wherever_one_is_named(rig, tmp_path):
     """No board is needed for what a colleague sent; a path that leads nowhere is looked up on the board, and not found."""
-    path, _ = Board(tmp_path / "sent").add(golden(), {})
+    path = shelve(Board(tmp_path / "sent"), golden(), {}).path
     for command in (["verify", path], ["diff", path, path], ["show", path, "--json"]):
         done = rig.run(rig.command("leaderboard", *command), tmp_path)
         assert done.returncode == 0, done.stderr

@@ -19,14 +19,16 @@ from conftest import ROOT, Rig, copied, write_jsonl
 from huggingface_hub import parse_eval_result_entries
 from rich.console import Console
 
-from harness.errors import StoreError
-from harness.leaderboard import derive as derivation
-from harness.leaderboard import render, schema
-from harness.leaderboard.diff import diff, lines
-from harness.leaderboard.provenance import identity
-from harness.leaderboard.release import SCHEMAS, WITH_EVIDENCE, Board, content_bytes
-from harness.leaderboard.upgrade import as_of, lifted, upgraded
-from harness.leaderboard.verify import problems, verify
+from harness.common.errors import StoreError
+from harness.page import render
+from harness.release import schema
+from harness.release.diff import diff, lines
+from harness.release.document import Board, content_bytes
+from harness.release.evidence import SCHEMAS, WITH_EVIDENCE
+from harness.release.provenance import identity
+from harness.release.upgrade import as_of, lifted, upgraded
+from harness.release.verify import problems, verify
+from harness.statistics import derive as derivation
 from harness.store import key_of
 
 GOLDEN = {number: ROOT / "tests" / "golden" / "releases" / f"schema-{number}.json" for number in SCHEMAS}
@@ -153,7 +155,7 @@ def test_a_release_of_any_schema_loads_upgrades_and_renders(number):
     render.print_release(new, "title", Console(file=out, width=300))
     assert "tiny_mood" in out.getvalue() if number in OF_EVIDENCE else "mini_tatoeba" in out.getvalue()
     assert "title" in render.markdown(new, "title")
-    page = pytest.importorskip("harness.leaderboard.page")
+    page = pytest.importorskip("harness.page.page")
     assert page.render([("title", new)]).startswith("<!")
 
 
@@ -257,7 +259,7 @@ def test_a_later_schema_says_what_to_do(tmp_path):
 
 def test_the_committed_json_schema_is_that_of_the_models():
     committed = (ROOT / "leaderboard" / "release.schema.json").read_text()
-    assert committed == schema.json_schema(), "run: python -m harness.leaderboard.schema > leaderboard/release.schema.json"
+    assert committed == schema.json_schema(), "run: python -m harness.release.schema > leaderboard/release.schema.json"
 
 
 @pytest.mark.parametrize("path", [GOLDEN[PRESENT], *COMMITTED], ids=lambda path: path.stem)

@@ -11,14 +11,14 @@ import pytest
 import yaml
 from conftest import ROOT, Rig
 
-from harness import reproduce
 from harness.cli.reproduce import _print_table
-from harness.hub import Where
-from harness.leaderboard.release import Board, content_bytes
-from harness.leaderboard.upgrade import upgraded
-from harness.published import claims, report, spec
-from harness.published.spec import Check, Claim
+from harness.published import claims, report, reproduce
+from harness.published import numbers as spec
+from harness.published.numbers import Check, Claim
 from harness.published.verdict import Verdict
+from harness.release.document import Board, content_bytes
+from harness.release.upgrade import upgraded
+from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.store import Store, key_of
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from harness.families import retrieval
 from harness.jobs.evaluate import score_language
 from harness.metrics import ADDITIVE, GOLD_SIDE, METRICS, PREDICTION_SIDE, main_from_totals, resampled, rescore
 from harness.metrics.flags import language_flags
 from harness.metrics.vectors import pack, unpack
+from harness.models import retriever as retrieval
 
 quick = settings(max_examples=60, deadline=None)
 every_metric = pytest.mark.parametrize("metric", METRICS)

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from stress import times
 from test_data import described, jsonl
 
-from harness.data import rows as data_rows
-from harness.data.inspect import Reader, look, placeholder
-from harness.data.labels import read_labels
-from harness.data.overlap import fingerprints_of
-from harness.data.shapes import Labels, Odd, Raw, Shape, Unfit, odd, shown, too_many
-from harness.errors import HarnessError, SpecError
-from harness.estimate import _characters
+from harness.common.errors import HarnessError, SpecError
 from harness.jobs.evaluate import score_language
 from harness.metrics.flags import ODD
+from harness.plan.estimate import _characters
+from harness.sources import rows as data_rows
+from harness.sources.inspect import Reader, look, placeholder
+from harness.sources.labels import read_labels
+from harness.sources.overlap import fingerprints_of
+from harness.sources.shapes import Labels, Odd, Raw, Shape, Unfit, odd, shown, too_many
 from harness.spec.catalog import read_spec
 from harness.spec.family import FAMILIES
 from harness.spec.suite import Waived

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from harness.cli import main
-from harness.scoring import XTREME, score
+from harness.xtreme.scoring import XTREME, score
 
 LABELS = "entailment\nneutral\ncontradiction\nneutral\n"
 TAGS = "B-PER\nI-PER\nO\n\nB-LOC\n"

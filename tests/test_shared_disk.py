@@ -20,12 +20,12 @@ import pytest
 from conftest import ROOT, SLOW_DISK, Rig, copied, eventually, releases, workers
 from stress import times
 
+from harness.common.errors import StoreError
 from harness.engines.progress import Progress
-from harness.errors import StoreError
 from harness.jobs import run as run_room
 from harness.jobs.context import Stopped
 from harness.jobs.run import run_job
-from harness.plan import Job
+from harness.plan.planner import Job
 from harness.store import Store
 from harness.store import lease as lease_room
 from harness.store.lease import Holder
@@ -40,7 +40,7 @@ from pathlib import Path
 
 class Computing:
     def find_spec(self, name, path=None, target=None):
-        if name in ("harness.jobs.train", "harness.jobs.evaluate", "harness.jobs.overlap"):
+        if name in ("harness.jobs.train", "harness.jobs.evaluate", "harness.jobs.leaks"):
             Path({marks!r}, name).touch()
 
 sys.meta_path.insert(0, Computing())
@@ -255,7 +255,7 @@ def test_looking_again_while_another_commits(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from harness.plan import Job
+from harness.plan.planner import Job
 from harness.store import Store
 store, key, over = Store(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3])
 while not over.exists():

@@ -79,17 +79,17 @@ COMMANDS = {
     "list tasks": ("harness.spec.catalog", []),
     "show xnli": ("harness.spec.catalog", []),
     "validate": ("harness.spec.reader", []),
-    "plan": ("harness.plan", []),
-    "score . .": ("harness.scoring", []),
-    "leaderboard show": ("harness.leaderboard.release", []),
-    "leaderboard build": ("harness.leaderboard.release", []),
-    "reproduce": ("harness.reproduce", []),
-    "bundle": ("harness.bundle", []),
+    "plan": ("harness.plan.planner", []),
+    "score . .": ("harness.xtreme.scoring", []),
+    "leaderboard show": ("harness.release.document", []),
+    "leaderboard build": ("harness.release.document", []),
+    "reproduce": ("harness.published.reproduce", []),
+    "bundle": ("harness.review.bundle", []),
     "cache verify": ("harness.store", []),
-    "data verify": ("harness.data.lock", []),
-    "doctor": ("harness.doctor", []),
+    "data verify": ("harness.sources.lock", []),
+    "doctor": ("harness.run.doctor", []),
     "job run " + 64 * "a": ("harness.jobs.run", []),
-    "eval": ("harness.runner", []),
+    "eval": ("harness.run.steps", []),
 }
 
 
@@ -287,9 +287,9 @@ def test_workers_that_still_import_end_with_the_driver(rig, tmp_path, how, modul
 def asleep(rig: Rig, cwd: Path, seconds: float) -> tuple[subprocess.Popen, int]:
     """A run whose driver gives its workers `seconds` to end, and its one worker, which trains and has been put to sleep."""
     code = f"""
-import harness.engines.process, harness.signals
+import harness.engines.process, harness.common.signals
 harness.engines.process.GRACE = {seconds}
-harness.signals.PATIENCE = 9999
+harness.common.signals.PATIENCE = 9999
 """
     run = rig.start(short(rig), cwd, PYTHONPATH=at_start(cwd / "site", SLOW_DISK + code))
     eventually(lambda: checkpoint(cwd / "store"), "a checkpoint")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from stress import times
 
-from harness.errors import HarnessError, SpecError
+from harness.common.errors import HarnessError, SpecError
 from harness.spec.catalog import KINDS, Catalog, builtin_root
 from harness.spec.template import fill, placeholders
 

@@ -8,8 +8,8 @@ import pyarrow.parquet
 import pytest
 from datasets import ClassLabel, Features, List, Value
 
-from harness.data.files import class_names, disagreement, named_files, split_files
-from harness.errors import SpecError
+from harness.common.errors import SpecError
+from harness.sources.split_files import class_names, disagreement, named_files, split_files
 
 CARD = """---
 configs:

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.leaderboard import bootstrap, statistics
-from harness.leaderboard.bootstrap import REPLICATES, draws, replicate_scores, stream
-from harness.leaderboard.statistics import holm, interval, limits, permutation_test, spearman, t_interval, two_sided
+from harness.statistics import bootstrap
+from harness.statistics import intervals as statistics
+from harness.statistics.bootstrap import REPLICATES, draws, replicate_scores, stream
+from harness.statistics.intervals import holm, interval, limits, permutation_test, spearman, t_interval, two_sided
 
 PS = st.floats(0, 1, allow_nan=False)
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import StoreError
+from harness.common.errors import StoreError
 from harness.store import (
     DamagedError,
     HashIndex,
@@ -371,7 +371,7 @@ def test_no_space_at_every_step(tmp_path, name):
 FILLER = """
 import os, sys
 from pathlib import Path
-from harness.errors import StoreError
+from harness.common.errors import StoreError
 from harness.store import Store, atomic_write
 store = Store(Path(sys.argv[1]))
 size = int(sys.argv[2])
@@ -462,7 +462,7 @@ def test_a_root_that_cannot_be_used(tmp_path):
 READER = """
 import sys
 from pathlib import Path
-from harness.errors import StoreError
+from harness.common.errors import StoreError
 from harness.store import Store
 root, key = Path(sys.argv[1]), "ab" * 32
 store = Store(root, writable=False)

@@ -14,18 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import submission
 from harness.cli import main
-from harness.data import rows as data_rows
-from harness.errors import SpecError
-from harness.hub import Where
+from harness.common.errors import SpecError
 from harness.metrics import METRICS, TASK_GROUPS
-from harness.plan import Plan, make_plan
-from harness.score_files import answer_files, label_files, pair_files, tag_files
-from harness.scoring import OFFICIAL, XTREME, score
-from harness.slips import Files
+from harness.plan.planner import Plan, make_plan
+from harness.sources import rows as data_rows
+from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.store import HashIndex, Store
+from harness.xtreme import submission
+from harness.xtreme.score_files import answer_files, label_files, pair_files, tag_files
+from harness.xtreme.scoring import OFFICIAL, XTREME, score
+from harness.xtreme.slips import Files
 
 ORACLES = Path(__file__).parents[2] / "shared" / "oracles"
 parity = pytest.mark.skipif(not ORACLES.exists(), reason="the official scorer's answers are not on this machine")

@@ -20,13 +20,13 @@ from markdown_it import MarkdownIt
 from stress import times
 
 from harness.cli.specs import as_yaml
-from harness.leaderboard.page import render
-from harness.leaderboard.release import Board
-from harness.leaderboard.render import markdown as board
-from harness.leaderboard.render import print_release
-from harness.leaderboard.upgrade import upgraded
-from harness.streams import console
-from harness.text import HIDDEN, line, markdown, neutral, neutral_values, short
+from harness.common.streams import console
+from harness.common.text import HIDDEN, line, markdown, neutral, neutral_values, short
+from harness.page.page import render
+from harness.page.render import markdown as board
+from harness.page.render import print_release
+from harness.release.document import Board
+from harness.release.upgrade import upgraded
 
 MANY = settings(max_examples=times(200, 5000), deadline=None)
 HOSTILE = [
@@ -217,7 +217,7 @@ def on_a_terminal(words: list, folder) -> str:
 
 def test_colours_of_our_own_survive_and_those_of_others_do_not(tmp_path):
     code = (
-        "from harness.streams import console, terminal\nimport sys\n"
+        "from harness.common.streams import console, terminal\nimport sys\n"
         "with terminal():\n"
         "    console().print('[green]own\\x1b[2Jtheirs\\u202e', style='bold', highlight=False)\n"
         "    print('\\x1b[2Jprinted'); print('\\x9b1mtold', file=sys.stderr)\n"

@@ -5,7 +5,9 @@ xstilts-harness eval --suite small --data-root DIR          real data from a fol
 xstilts-harness plan --suite small --data-root DIR          what that would do
 """
 
-from harness.cli import board, cache, data, evaluate, reproduce, scoring, specs  # noqa: F401 each registers its commands
+from harness.cli import board, cache, data, reproduce, specs  # noqa: F401 each registers its commands
+from harness.cli import eval as evaluate  # noqa: F401 each registers its commands
+from harness.cli import score as scoring  # noqa: F401 each registers its commands
 from harness.cli.app import app, main
 
 __all__ = ["app", "main"]

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from harness import streams
-from harness.errors import HarnessError, RefusedError, StoreError
-from harness.signals import stop
-from harness.text import line, short
+from harness.common import streams
+from harness.common.errors import HarnessError, RefusedError, StoreError
+from harness.common.signals import stop
+from harness.common.text import line, short
 
 app = typer.Typer(
     help="Does English intermediate-task training help zero-shot cross-lingual transfer? Trains, evaluates, keeps a leaderboard.",

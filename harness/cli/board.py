@@ -41,9 +41,9 @@ def leaderboard_show(
     as_json: Json = False,
 ) -> None:
     """Print a release."""
-    from harness.leaderboard.release import Board
-    from harness.leaderboard.render import print_release
-    from harness.leaderboard.upgrade import upgraded
+    from harness.page.render import print_release
+    from harness.release.document import Board
+    from harness.release.upgrade import upgraded
 
     shelf = Board(board)
     path, content = shelf.open(release, say)
@@ -59,8 +59,8 @@ def leaderboard_build(board: BoardDir = Path("leaderboard")) -> None:
 
     One that was changed since it was released, or is none, is left out: exit code 1. So is one of a later version: exit code 0.
     """
-    from harness.leaderboard.board_files import BOARD_FILES, write_board
-    from harness.leaderboard.release import Board
+    from harness.page.board_files import BOARD_FILES, write_board
+    from harness.release.document import Board
 
     shelf = Board(board)
     if not shelf.folder.is_dir():
@@ -80,8 +80,8 @@ def leaderboard_diff(
     as_json: Json = False,
 ) -> None:
     """What moved between two releases, by how much, and whether data, code, specs, environment or seeds changed."""
-    from harness.leaderboard.diff import diff, lines
-    from harness.leaderboard.release import Board
+    from harness.release.diff import diff, lines
+    from harness.release.document import Board
 
     shelf = Board(board)
     (a, old), (b, new) = shelf.open(before, say), shelf.open(after, say)
@@ -111,8 +111,8 @@ def leaderboard_compare(
     Fails (exit code 1) on anything else, with each difference as `path: before, after`. What differs because of a change that was
     meant is shown by `leaderboard diff`.
     """
-    from harness.leaderboard.rebuild import POINTS, compare, hardware, lines
-    from harness.leaderboard.release import Board
+    from harness.release.document import Board
+    from harness.release.rebuild import POINTS, compare, hardware, lines
 
     shelf, points = Board(board), POINTS if tolerance is None else tolerance
     (a, old), (b, new) = shelf.open(before, say), shelf.open(after, say)
@@ -153,8 +153,8 @@ def leaderboard_verify(
     Fails (exit code 1) on any number, language, split or seed that is not what the rest of the release says, whatever hashes
     stand beside it. --data needs the data, the store that holds the predictions, and torch.
     """
-    from harness.leaderboard.release import Board, parsed
-    from harness.leaderboard.verify import summary, verify
+    from harness.release.document import Board, parsed
+    from harness.release.verify import summary, verify
 
     shelf, report = Board(board), []
     paths = [shelf.find(name) for name in releases] if releases and not everything else shelf.list()
@@ -181,8 +181,8 @@ def leaderboard_verify(
 
 def _read(path: Path) -> tuple[bytes, list]:
     """A release's bytes, or why there are none, as a problem."""
-    from harness.leaderboard.complete import Problem
-    from harness.leaderboard.release import plain_bytes
+    from harness.release.complete import Problem
+    from harness.release.document import plain_bytes
 
     try:
         return plain_bytes(path), []
@@ -192,11 +192,11 @@ def _read(path: Path) -> tuple[bytes, list]:
 
 def _recheck(content: dict, data: Path, store: Path, encoder_root: Path | None, tasks: list[Path] | None, lock: Path | None):
     """(what was scored again, problems, what the store lacks as problems) of one release."""
-    from harness import bundle, recheck
-    from harness.data.lock import read_lock
-    from harness.errors import MissingError
-    from harness.hub import Where
-    from harness.leaderboard.release import WITH_EVIDENCE
+    from harness.common.errors import MissingError
+    from harness.release.evidence import WITH_EVIDENCE
+    from harness.review import bundle, recheck
+    from harness.sources.hub import Where
+    from harness.sources.lock import read_lock
     from harness.store import HashIndex, Store
 
     if content["schema"] < WITH_EVIDENCE:
@@ -220,8 +220,8 @@ def leaderboard_export(
     as_json: Json = False,
 ) -> None:
     """Write a release as CSV tables or as the Hub's evaluation results. Nothing is uploaded."""
-    from harness.leaderboard.export import export
-    from harness.leaderboard.release import Board
+    from harness.page.export import export
+    from harness.release.document import Board
 
     shelf = Board(board)
     path, content = shelf.open(release, say)
@@ -255,10 +255,10 @@ def bundle_release(
     Only what leads to the release goes in: specs and data here must give its keys (exit code 2 if not), the store must hold its
     results (3). Needs the data, to know the keys, and no torch.
     """
-    from harness import bundle
-    from harness.data.lock import read_lock
-    from harness.hub import Where
-    from harness.leaderboard.release import Board
+    from harness.release.document import Board
+    from harness.review import bundle
+    from harness.sources.hub import Where
+    from harness.sources.lock import read_lock
     from harness.store import Store
 
     shelf = Board(board)

@@ -50,9 +50,9 @@ def data_fetch(
     as_json: Json = False,
 ) -> None:
     """Download into the hub cache what is not here yet, and add it to the lock file. Exit code 3 if something cannot be had."""
-    from harness import hub
-    from harness.data.lock import read_lock, updated, write_lock
-    from harness.errors import MissingError, SpecError
+    from harness.common.errors import MissingError, SpecError
+    from harness.sources import hub
+    from harness.sources.lock import read_lock, updated, write_lock
 
     catalog = catalog_of(tasks or [])
     wanted = _chosen(catalog, names, suites, everything)
@@ -89,8 +89,8 @@ def data_lock(
     as_json: Json = False,
 ) -> None:
     """Write into the lock file what is on this machine, as it is now: of what is named, else of every task and encoder."""
-    from harness import hub
-    from harness.data.lock import read_lock, unchecked, updated, write_lock
+    from harness.sources import hub
+    from harness.sources.lock import read_lock, unchecked, updated, write_lock
 
     catalog = catalog_of(tasks or [])
     before = read_lock(lock, new=True)
@@ -116,8 +116,8 @@ def data_verify(
     lock: LockFile = None,
 ) -> None:
     """Read and hash every file that the lock file names. Exit code 1 if one differs or is gone, each is named."""
-    from harness.data.lock import DEFAULT, read_lock, verify
-    from harness.hub import Where
+    from harness.sources.hub import Where
+    from harness.sources.lock import DEFAULT, read_lock, verify
 
     locked = read_lock(lock or DEFAULT)
     count = bad = 0
@@ -133,7 +133,7 @@ def data_verify(
 
 def _chosen(catalog, names: list[str] | None, suites: list[str] | None, everything: bool) -> list[str]:
     """Names of suites, tasks and encoders that are asked for."""
-    from harness.errors import SpecError
+    from harness.common.errors import SpecError
 
     chosen = [*(names or []), *(suites or [])]
     if everything:
@@ -146,7 +146,7 @@ def _chosen(catalog, names: list[str] | None, suites: list[str] | None, everythi
 
 def _survey(catalog, names: list[str], where, store: Path, left_out: list[str] | None = None) -> dict[str, list[str]]:
     """Look for everything that the named suites (less `left_out`), tasks and encoders read; what is missing → what needs it."""
-    from harness import runner
+    from harness.run import steps as runner
     from harness.store import HashIndex
 
     opened = store_to_read(store)
@@ -165,9 +165,9 @@ def _survey(catalog, names: list[str], where, store: Path, left_out: list[str] |
 
 def _missing(catalog, name: str, where, index) -> list[str]:
     """What the encoder, or the task in all its splits and languages, lacks on this machine."""
-    from harness.data.locate import Locator, splits
-    from harness.encoder import find
-    from harness.errors import MissingError, SpecError
+    from harness.common.errors import MissingError, SpecError
+    from harness.sources.encoders import find
+    from harness.sources.locate import Locator, splits
     from harness.spec.explain import nearest
 
     missing: list[str | None] = []
@@ -188,7 +188,7 @@ def _missing(catalog, name: str, where, index) -> list[str]:
 
 def _read(where) -> list[dict]:
     """One row for each folder that is read: what, commit, files, bytes, where."""
-    from harness.hub import commit_of
+    from harness.sources.hub import commit_of
 
     rows = []
     for (section, name, folder), files in sorted(where.found.items()):

@@ -60,11 +60,12 @@ def reproduce(
     Exit code 0 only if at least one check ran, all that ran hold, and all that are required ran. What cannot run here is
     "not run", and says why.
     """
-    from harness.data.lock import read_lock
-    from harness.hub import Where
-    from harness.leaderboard.release import Board
-    from harness.published import report, spec
-    from harness.reproduce import Means, chosen, judge_all
+    from harness.published import numbers as spec
+    from harness.published import report
+    from harness.published.reproduce import Means, chosen, judge_all
+    from harness.release.document import Board
+    from harness.sources.hub import Where
+    from harness.sources.lock import read_lock
 
     documents = spec.load(published or [spec.folder()])
     wanted = chosen(documents, names or [], levels or [])
@@ -88,7 +89,7 @@ def reproduce(
 
 def _known(required: list[str], wanted: list) -> None:
     """SpecError for a requirement that no chosen check can meet: a slip of the name, or of what was chosen, would stay green."""
-    from harness.errors import SpecError
+    from harness.common.errors import SpecError
     from harness.spec.explain import nearest
 
     known = {name for check in wanted for name in (check.name, f"level-{check.level}")}

@@ -21,7 +21,7 @@ from harness.cli.app import (
     print_rows,
     say,
 )
-from harness.text import HIDDEN, short
+from harness.common.text import HIDDEN, short
 
 
 @app.command("list")
@@ -32,7 +32,7 @@ def list_specs(
     as_json: Json = False,
 ) -> None:
     """Name the tasks, encoders, suites, protocols and releases there are."""
-    from harness.leaderboard.release import Board
+    from harness.release.document import Board
     from harness.spec.describe import listing
 
     rows = [] if what == "releases" else listing(what, catalog_of(tasks or []))
@@ -56,9 +56,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Print one spec with its defaults filled in, and sample rows of a task."""
-    from harness.data.inspect import samples_of
-    from harness.data.lock import read_lock
-    from harness.hub import Where
+    from harness.sources.hub import Where
+    from harness.sources.inspect import samples_of
+    from harness.sources.lock import read_lock
     from harness.spec.describe import described
 
     catalog = catalog_of(tasks or [], all_sound=False)
@@ -94,9 +94,9 @@ def validate(
     lock: LockFile = None,
 ) -> None:
     """Check specs, and with --data the rows they name. Exit code 2 and one line per problem."""
-    from harness.data.inspect import check_data
-    from harness.data.lock import read_lock
-    from harness.hub import Where
+    from harness.sources.hub import Where
+    from harness.sources.inspect import check_data
+    from harness.sources.lock import read_lock
 
     catalog = catalog_of(paths or [])
     print(f"{len(catalog.tasks)} tasks, {len(catalog.encoders)} encoders, {len(catalog.suites)} suites: sound")
@@ -114,7 +114,7 @@ def validate(
 @app.command("doctor")
 def doctor(store: StoreDir = Path("store"), encoder_root: EncoderRoot = None, as_json: Json = False) -> None:
     """Check this machine: packages, GPU, cores, disk, encoders."""
-    from harness.doctor import checkup
+    from harness.run.doctor import checkup
 
     rows = checkup(store, encoder_root, catalog_of([]))
     print_rows(rows, as_json)

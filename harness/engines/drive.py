@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from harness.job import JOB_VERSIONS
-from harness.plan import WEIGHTS, Job, Plan, refused_leaks
+from harness.plan.planner import Job, Plan, refused_leaks
 from harness.store import Store
+from harness.store.job import JOB_VERSIONS, WEIGHTS
 
 TRIES = 2  # a worker that dies (out of memory, a killed process) gets its job once more
 BUSY_WAIT = 2.0  # seconds before asking again for a job that another run on this store holds

@@ -3,8 +3,8 @@
 import time
 from typing import TextIO
 
-from harness.plan import Job
-from harness.streams import console
+from harness.common.streams import console
+from harness.plan.planner import Job
 
 QUIET_SECONDS = 30.0  # in a log, a long job says how far it is this often
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from harness.data import rows as data_rows
-from harness.data.locate import files_named
-from harness.errors import HarnessError
+from harness.common.errors import HarnessError
+from harness.sources import rows as data_rows
+from harness.sources.locate import files_named
 from harness.store import Store, hold, unchanged
 
 THREADS = 1  # per job, whatever the worker count: the order of a sum on the CPU depends on it
@@ -65,7 +65,7 @@ class Context:
 
     def encoder(self):
         """The job's encoder, loaded once per worker."""
-        from harness.encoder import LoadedEncoder
+        from harness.models.encoder import LoadedEncoder
 
         wanted = self.job["encoder"]
         known = json.dumps(wanted["identity"], sort_keys=True)

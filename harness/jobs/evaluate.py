@@ -12,17 +12,16 @@ Writes, for each language:
 import json
 
 import numpy as np
-import torch
 
-from harness.data.batching import feature_length, micro_batches
-from harness.data.inspect import placeholder
-from harness.data.shapes import odd
-from harness.families import EMBEDDED, FAMILIES, TRAINED, TaskModel, build
-from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
+from harness.jobs.context import Context, Stopped, device, make_deterministic
+from harness.jobs.handed import hand_over, load_model
+from harness.jobs.predict import forward, predict_rows
 from harness.metrics import METRICS, main_from_totals, resampled
 from harness.metrics.flags import language_flags
-
-TOKENS_PER_FORWARD = {"cpu": 2048, "cuda": 16384}  # padded; not in keys
+from harness.models import EMBEDDED, FAMILIES, TRAINED
+from harness.sources.inspect import placeholder
+from harness.sources.shapes import odd
+from harness.store.job import WEIGHTS
 
 
 def run(ctx: Context) -> None:
@@ -76,61 +75,6 @@ def _constant(predictions: list) -> bool:
     return len(answers) <= 1 and len(predictions) > 1
 
 
-def text_facts(features: list[dict], encoder) -> dict:
-    """What became of the text: `truncated`, how many rows lost some; `unknown`, the share of pieces not in the vocabulary."""
-    unknown, pieces, special = encoder.tokenizer.unk_token_id, 0, set(encoder.tokenizer.all_special_ids)
-    holes = 0
-    for ids in (part["input_ids"] for feature in features for part in feature.get("parts", [feature])):
-        found = ids.count(unknown)
-        holes += found
-        pieces += found + sum(piece not in special for piece in ids)
-    cut = {feature.get("row", i) for i, feature in enumerate(features) if feature.get("truncated")}
-    return {"truncated": len(cut), "unknown": holes / max(1, pieces)}
-
-
-def score_dev(model: TaskModel, head: int, part, encoder, where: str) -> dict:
-    """One part of a training on its dev rows: its score, and under `examples` what that follows from."""
-    predictions, _ = predict_rows(model, part.family, encoder, part.task, part.dev, where, head)
-    scored = METRICS[part.task["metric"]]([part.family.gold(row) for row in part.dev], predictions, "en")
-    named = {name: getattr(scored, name) for name in ("metrics", "main", "null", "above_null", "stderr")}
-    return named | {"learned": bool(scored.learned), "dev_rows": len(part.dev), "examples": scored.examples}
-
-
-def predict_rows(
-    model: TaskModel, family, encoder, task: dict, rows: list[dict], where: str, head: int = 0
-) -> tuple[list, list[dict]]:
-    """(one prediction a row, the features they were made from)."""
-    features = family.encode(rows, encoder, task, training=False)
-    if not features:  # masked-LM, of texts in which nothing can be hidden
-        raise JobError(f"none of {len(rows)} rows to predict has a text of two pieces or more")
-    model.eval()
-    logits = forward(lambda batch: model(batch, head), encoder, features, where)
-    return family.decode(logits, features, rows, task), features
-
-
-def forward(compute, encoder, features: list[dict], where: str) -> list[np.ndarray]:
-    """`compute(batch)` over all features in batches of similar length; one float32 array a feature, padding cut off."""
-    lengths = np.array([feature_length(feature) for feature in features])
-    outputs: list[np.ndarray | None] = [None] * len(features)
-    with torch.inference_mode():
-        for group in micro_batches(np.arange(len(features)), lengths, TOKENS_PER_FORWARD[where]):
-            result = compute(encoder.pad([features[i] for i in group], where)).float().cpu().numpy()
-            for i, row in zip(group, result, strict=True):
-                outputs[i] = row[: lengths[i]] if row.ndim > 1 else row
-    return outputs
-
-
-def load_model(ctx: Context, encoder, task: dict, key: str, where: str) -> TaskModel:
-    """The model of one task that the train job `key` left."""
-    from safetensors.torch import load_file
-
-    from harness.jobs.train import WEIGHTS
-
-    model = build(encoder, {"": task}, 0.0, 0.0, seed=lambda name: 0)
-    model.load_state_dict(load_file(ctx.store.path(key, WEIGHTS)))
-    return model.to(where)
-
-
 def _trained(ctx: Context, encoder):
     task, where = ctx.job["spec"]["task"], device()
     family = TRAINED[task["family"]]
@@ -144,8 +88,7 @@ def _trained(ctx: Context, encoder):
 
 
 def _embedded(ctx: Context, encoder):
-    from harness.encoder import pool
-    from harness.jobs.train import WEIGHTS, hand_over
+    from harness.models.encoder import pool
 
     task, where = ctx.job["spec"]["task"], device()
     options = task["options"]
@@ -171,6 +114,18 @@ def _embedded(ctx: Context, encoder):
         return predictions, facts | text_facts(read, encoder)
 
     return predict
+
+
+def text_facts(features: list[dict], encoder) -> dict:
+    """What became of the text: `truncated`, how many rows lost some; `unknown`, the share of pieces not in the vocabulary."""
+    unknown, pieces, special = encoder.tokenizer.unk_token_id, 0, set(encoder.tokenizer.all_special_ids)
+    holes = 0
+    for ids in (part["input_ids"] for feature in features for part in feature.get("parts", [feature])):
+        found = ids.count(unknown)
+        holes += found
+        pieces += found + sum(piece not in special for piece in ids)
+    cut = {feature.get("row", i) for i, feature in enumerate(features) if feature.get("truncated")}
+    return {"truncated": len(cut), "unknown": holes / max(1, pieces)}
 
 
 def sentences(texts: list[str], encoder, limit: int) -> list[dict]:

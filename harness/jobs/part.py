@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from harness.data import rows as data_rows
-from harness.data.batching import epoch_batches, feature_length, stream_seed
-from harness.families import TRAINED
-from harness.jobs.bits import measured_bits
 from harness.jobs.context import Context, JobError
+from harness.jobs.predict import measured_bits
+from harness.models import TRAINED
+from harness.models.batching import epoch_batches, feature_length, stream_seed
+from harness.sources import rows as data_rows
 
 
 class Part:

@@ -7,10 +7,10 @@ model, g the label shares of its training rows (`families`, null_bits). Writes p
 
 import json
 
-from harness.families import TRAINED
-from harness.jobs.bits import measured_bits
 from harness.jobs.context import Context, device, make_deterministic
-from harness.jobs.evaluate import load_model
+from harness.jobs.handed import load_model
+from harness.jobs.predict import measured_bits
+from harness.models import TRAINED
 
 
 def run(ctx: Context) -> None:

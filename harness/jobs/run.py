@@ -18,12 +18,12 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from harness.errors import HarnessError, StoreError
-from harness.job import check
+from harness.common.errors import HarnessError, StoreError
+from harness.common.signals import Interrupted, stop
 from harness.jobs.channel import Channel, away
 from harness.jobs.context import Context, JobError, Stopped, environment
-from harness.signals import Interrupted, stop
 from harness.store import Lease, Store, disk_errors
+from harness.store.job import check
 
 JOBS = {kind: f"harness.jobs.{kind}" for kind in ("train", "select", "pvi", "evaluate", "overlap")}
 

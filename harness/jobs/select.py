@@ -9,11 +9,11 @@ import json
 from collections import Counter, defaultdict
 from statistics import fmean, pstdev
 
-from harness.data import rows as data_rows
-from harness.families import TRAINED
-from harness.jobs.bits import measured_bits
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
-from harness.jobs.evaluate import load_model
+from harness.jobs.handed import load_model
+from harness.jobs.predict import measured_bits
+from harness.models import TRAINED
+from harness.sources import rows as data_rows
 
 
 def run(ctx: Context) -> None:

@@ -20,19 +20,20 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from harness.data.batching import feature_length, micro_batches, stream_seed, turns
-from harness.families import TaskModel, build
+from harness.common.signals import Interrupted, stop
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
-from harness.jobs.evaluate import score_dev
+from harness.jobs.handed import hand_over
 from harness.jobs.part import Part
+from harness.jobs.predict import score_dev
 from harness.jobs.vocabulary import clip, narrow
-from harness.signals import Interrupted, stop
+from harness.models import TaskModel, build
+from harness.models.batching import feature_length, micro_batches, stream_seed, turns
 from harness.spec.suite import Sampler
 from harness.store import atomic_write, file_sha256
+from harness.store.job import WEIGHTS
 
-WEIGHTS = "model.safetensors"
 CHECKPOINT_SECONDS = 60.0
 POSITION = ("step", "tokens", "loss", "log", "looked", "best", "watched")  # of a loop, what a checkpoint holds besides tensors
 LOG_POINTS = 200  # lines in metrics.jsonl, about
@@ -298,12 +299,3 @@ def fresh_model(ctx: Context, encoder) -> TaskModel:
     if spec["init"]:
         hand_over(ctx.store.path(spec["init"], WEIGHTS), model.encoder, model.pooler)
     return model
-
-
-def hand_over(path, body: torch.nn.Module, pooler: torch.nn.Module | None = None) -> None:
-    """What an intermediate stage hands over: every weight of the encoder, its pooler if both have one, no head."""
-    weights = load_file(path)
-    for name, module in (("encoder.", body), ("pooler.", pooler)):
-        own = {key.removeprefix(name): tensor for key, tensor in weights.items() if key.startswith(name)}
-        if module is not None and own:
-            module.load_state_dict(own)

@@ -25,11 +25,11 @@ from harness.metrics.aggregate import TASK_GROUPS, language_mean, overall, task_
 from harness.metrics.confusion import macro_f1, macro_f1_from, matthews, matthews_from
 from harness.metrics.masked import masked_accuracy, masked_accuracy_from
 from harness.metrics.mining import mining_f1, mining_f1_from
+from harness.metrics.neighbours import retrieval_accuracy, retrieval_accuracy_from, search
 from harness.metrics.qa import MLQA_LANGUAGES, mlqa, squad, squad_from, squad_v2, squad_v2_from
 from harness.metrics.resample import main_from_totals, resampled
-from harness.metrics.retrieval import retrieval_accuracy, retrieval_accuracy_from, search
 from harness.metrics.scored import Scored
-from harness.metrics.tagging import span_f1, span_f1_from, token_accuracy, token_accuracy_from
+from harness.metrics.spans import span_f1, span_f1_from, token_accuracy, token_accuracy_from
 
 # name in YAML: (function, the same from its examples alone, result version).
 # Raise the version when a change moves any number: it is part of result keys.

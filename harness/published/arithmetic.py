@@ -7,7 +7,7 @@ interval follows exactly (Decimal, no floats). It agrees if it meets the interva
 
 from decimal import Decimal
 
-from harness.published.spec import Check, Formula, Published
+from harness.published.numbers import Check, Formula, Published
 from harness.published.verdict import Verdict
 
 Range = tuple[Decimal, Decimal]

@@ -13,13 +13,13 @@ import json
 from statistics import fmean
 from typing import NamedTuple
 
-from harness.leaderboard.bootstrap import replicate_scores
-from harness.leaderboard.gains import EXCLUDING, measure
-from harness.leaderboard.statistics import interval, t_interval
-from harness.leaderboard.study import Study, averaged
 from harness.published.arithmetic import bounds
-from harness.published.spec import Check, Claim, Published
+from harness.published.numbers import Check, Claim, Published
 from harness.published.verdict import Outcome, Verdict
+from harness.statistics.bootstrap import replicate_scores
+from harness.statistics.gains import EXCLUDING, measure
+from harness.statistics.intervals import interval, t_interval
+from harness.statistics.study import Study, averaged
 
 COUNTS_HERE = {"shared"}
 # Of a suite, what its numbers follow from.

@@ -3,9 +3,9 @@
 import xml.etree.ElementTree as xml
 from collections.abc import Sequence
 
+from harness.common.text import markdown as plain
+from harness.common.text import neutral
 from harness.published.verdict import Verdict
-from harness.text import markdown as plain
-from harness.text import neutral
 
 LEVELS = {1: "exact rerun", 2: "arithmetic", 3: "rerun at scale"}
 SIGNS = {"holds": "✓", "fails": "✗", "inconclusive": "?", "not run": "–"}

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from harness.published.spec import Check
+from harness.published.numbers import Check
 
 Outcome = Literal["holds", "fails", "inconclusive", "not run"]
 

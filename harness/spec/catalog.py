@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.errors import SpecError
+from harness.common.errors import SpecError
+from harness.common.text import line, short
 from harness.spec.base import Strict
 from harness.spec.encoder import Encoder
 from harness.spec.explain import nearest, show
@@ -20,7 +21,6 @@ from harness.spec.reader import Source, load, problems, validate
 from harness.spec.recipe import PHASES, Cut, Protocol, Setting
 from harness.spec.suite import Intermediate, Suite
 from harness.spec.task import Rows, Task
-from harness.text import line, short
 
 # A suite names its protocol, so `suite` is looked for first.
 KINDS: dict[str, type[Strict]] = {"task": Task, "encoder": Encoder, "suite": Suite, "protocol": Protocol}

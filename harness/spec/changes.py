@@ -1,6 +1,6 @@
 """What a command line changes in a suite: the user's own tasks join, test rows are limited, tasks are left out."""
 
-from harness.errors import SpecError
+from harness.common.errors import SpecError
 from harness.spec.catalog import Catalog
 from harness.spec.explain import nearest
 from harness.spec.suite import Arm, Caps, Intermediate, Suite

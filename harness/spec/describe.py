@@ -1,6 +1,6 @@
 """Specs as rows and plain data, for `list` and `show`."""
 
-from harness.errors import SpecError
+from harness.common.errors import SpecError
 from harness.spec.catalog import KINDS, Catalog
 from harness.spec.explain import nearest, show
 

@@ -1,7 +1,7 @@
 """Each family's own part of a task spec: what only that family needs to know.
 
 Families are code, tasks are data: this table says which families exist, which columns a task of each must map,
-and which `options:` it may set. The code is `harness/families/<family>.py`.
+and which `options:` it may set. The code is `harness/models/<family>.py`.
 Adding a family = its options and columns here, its file there, and one line in `families/__init__.py`.
 """
 

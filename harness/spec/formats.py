@@ -1,4 +1,4 @@
-"""Which files rows are read from: known by how a name ends, or by what `source` says of them. Code: `harness/data/read.py`."""
+"""Which files rows are read from: known by how a name ends, or by what `source` says of them. Code: `harness/sources/read.py`."""
 
 from pydantic import Field, PositiveInt, model_validator
 

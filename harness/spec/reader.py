@@ -19,9 +19,9 @@ from typing import Any, BinaryIO, NamedTuple
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from harness.errors import SpecError
+from harness.common.errors import SpecError
+from harness.common.text import HIDDEN, line, short
 from harness.spec.explain import FLOAT, MAX_SHOWN, Finding, close, finding, say, settle, show
-from harness.text import HIDDEN, line, short
 
 MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MAX_LINES, MAX_TEXT = 1_000_000, 30, 100, 100, 10_000
 MAX_WHOLE = 2**63 - 1

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PositiveInt, field_validator, model_validator
 
+from harness.common.text import short
 from harness.spec.base import Name, Strict
 from harness.spec.explain import MAX_SHOWN, nearest, show
 from harness.spec.family import FAMILIES
@@ -31,7 +32,6 @@ from harness.spec.template import (
     placeholders,
     possible,
 )
-from harness.text import short
 
 _SUBTAGS = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}")  # as RFC 5646 writes them: zh-Hant, pt-BR
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from harness.errors import StoreError
+from harness.common.errors import StoreError
 from harness.store.shared import asks_again
 
 _ADVICE = {

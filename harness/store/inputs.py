@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.errors import MissingError, SpecError
+from harness.common.errors import MissingError, SpecError
 from harness.store.files import HashIndex, signature
 
 _seen = HashIndex()  # of this process, never written

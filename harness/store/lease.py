@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from harness.errors import StoreError
+from harness.common.errors import StoreError
 from harness.store.files import canonical_json, disk_errors, key_of
 from harness.store.shared import asks_again
 

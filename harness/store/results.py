@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import StoreError
+from harness.common.errors import StoreError
 from harness.store.files import (
     DAMAGE,
     DamagedError,

@@ -1,0 +1,189 @@
+"""eval, plan, job run: plan a suite, run it, publish."""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.app import (
+    DEFAULT_SUITE,
+    All,
+    BoardDir,
+    DataRoot,
+    EncoderRoot,
+    Json,
+    Limit,
+    LockFile,
+    Offline,
+    StoreDir,
+    SuiteName,
+    Tasks,
+    Without,
+    app,
+    catalog_of,
+    console,
+    job_app,
+    say,
+    store_to_read,
+)
+
+
+def _seconds(value: float | None) -> float | None:
+    if value is not None and not 0 <= value < math.inf:
+        raise typer.BadParameter(f"{value} is no number of seconds; write 0 (after every update) or more")
+    return value
+
+
+CheckpointSeconds = Annotated[
+    float | None,
+    typer.Option(
+        callback=_seconds,
+        show_default="60, or 20 times what writing one takes if that is more",
+        help="From one checkpoint to the next; 0: after every update. A killed training loses no more than this, and the step "
+        "that it was in.",
+    ),
+]
+
+
+@app.command("eval")
+def evaluate(
+    suite: SuiteName = DEFAULT_SUITE,
+    everything: All = False,
+    data_root: DataRoot = None,
+    encoder_root: EncoderRoot = None,
+    tasks: Tasks = None,
+    store: StoreDir = Path("store"),
+    board: BoardDir = Path("leaderboard"),
+    workers: Annotated[int | None, typer.Option(min=1, help="Default: one per GPU, or per CPU core.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan and stop.")] = False,
+    limit: Limit = None,
+    left_out: Without = None,
+    keep_weights: Annotated[bool, typer.Option("--keep-weights", help="Keep every trained model in the store.")] = False,
+    checkpoint_seconds: CheckpointSeconds = None,
+    offline: Offline = False,
+    lock: LockFile = None,
+    as_json: Json = False,
+) -> None:
+    """Run a suite: train, evaluate, write a release. The same command resumes and does only what is missing."""
+    from harness.page.render import print_release
+    from harness.release.document import Board
+    from harness.release.places import command
+    from harness.run import steps as runner
+    from harness.sources.hub import Where
+    from harness.sources.lock import read_lock
+    from harness.store import Store
+
+    _first_line(suite, as_json)
+    catalog, opened = catalog_of(tasks or []), store_to_read(store) if dry_run else Store(store)
+    where = Where(data_root, encoder_root, offline, read_lock(lock))
+    asked = catalog, suite, everything, limit, where, opened, left_out or []
+    if dry_run:
+        _print_plan(runner.plan_suite(*asked), opened, as_json)
+        return
+    plan = runner.plan_to_run(*asked, say)
+    outcome = runner.run_plan(plan, opened, workers, checkpoint_seconds, keep_weights)
+    for line in runner.refusals(outcome):
+        say(line)
+    content = runner.content_of(plan, catalog, opened, outcome)
+    done, title = None, f"PARTIAL: at most {limit} test rows, no release"
+    if not limit:
+        done = runner.publish(content, plan, opened, board, command(sys.argv[1:]), say)
+        title = Board(board).title(done.path)
+    if as_json:
+        print(json.dumps({"release": str(done.path) if done else None, "content": content}, indent=1))
+    else:
+        print_release(content, title, console())
+    if done:
+        say(f"release {done}; table in {board / 'README.md'}")
+
+
+def _first_line(suite: str, as_json: bool) -> None:
+    """Which suite, why, and how to choose another; on stdout unless a program reads that."""
+    line = f"suite {suite} (you chose it with --suite)"
+    if suite == DEFAULT_SUITE:
+        line = (
+            f"suite {suite} (the default: made-up smoke data, runs anywhere); "
+            "choose another with --suite NAME, see `xstilts-harness list suites`"
+        )
+    print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
+
+
+@app.command("plan")
+def show_plan(
+    suite: SuiteName = DEFAULT_SUITE,
+    everything: All = False,
+    data_root: DataRoot = None,
+    encoder_root: EncoderRoot = None,
+    tasks: Tasks = None,
+    store: StoreDir = Path("store"),
+    limit: Limit = None,
+    left_out: Without = None,
+    write: Annotated[bool, typer.Option("--write", help="Write the jobs into the store; print keys in running order.")] = False,
+    offline: Offline = False,
+    lock: LockFile = None,
+    as_json: Json = False,
+) -> None:
+    """Print what eval would do: what is cached, to run, blocked, and an estimate."""
+    from harness.run import steps as runner
+    from harness.sources.hub import Where
+    from harness.sources.lock import read_lock
+    from harness.store import Store
+
+    _first_line(suite, as_json or write)
+    opened = Store(store) if write else store_to_read(store)
+    where = Where(data_root, encoder_root, offline, read_lock(lock))
+    plan = runner.plan_suite(catalog_of(tasks or []), suite, everything, limit, where, opened, left_out or [])
+    if write:
+        for job in runner.write_jobs(plan, opened):
+            print(job.key, job.name)
+    else:
+        _print_plan(plan, opened, as_json)
+
+
+def _print_plan(plan, store, as_json: bool) -> None:
+    from harness.engines.drive import refusals
+    from harness.plan import shown as graph
+    from harness.plan.estimate import Sizes, estimate
+    from harness.run.steps import refuse_unfit
+
+    sizes = Sizes()
+    refuse_unfit(plan, store, sizes.note)
+    state = graph.states(plan, store, plan.todo(store, frozenset(refusals(plan, store))))
+    summary = estimate(plan, store, state, sizes) | {"sharing": graph.sharing(plan)}
+    if as_json:
+        print(json.dumps(summary | {"jobs": graph.jobs(plan, state)}, indent=1))
+        return
+    from rich.table import Table
+
+    for line in graph.tree(plan, state):
+        print(line)
+    table = Table("job", "jobs", "cached", "to run", "blocked", "tokens to run", "hours (1 worker)")
+    for kind, row in summary["kinds"].items():
+        unknown = " + unknown" if row["blocked"] and kind != "overlap" else ""
+        counts = (f"{row[c]:,}" for c in ("jobs", "cached", "to_run", "blocked"))
+        table.add_row(kind, *counts, f"{row['tokens']:,}{unknown}", f"{row['seconds'] / 3600:.2f}{unknown}")
+    out = console()
+    out.print(table)
+    out.print(graph.sharing_line(plan), markup=False, highlight=False)
+    out.print(f"estimate: {summary['basis']}", markup=False, highlight=False)
+    for line in graph.blocked_lines(plan):
+        out.print(line, style="red", markup=False, highlight=False)
+
+
+@job_app.command("run")
+def job_run(
+    key: Annotated[str, typer.Argument(help="A key that a plan wrote into the store.")], store: StoreDir = Path("store")
+) -> None:
+    """Run one job of a plan in this process and commit its result (for schedulers; eval does this by itself)."""
+    from harness.jobs.run import run_alone
+    from harness.store import Store
+
+    opened = Store(store)
+    outcome = run_alone(opened, key)
+    print(f"{key}: {outcome}")
+    if outcome == "busy":
+        say(f"another process works on it: {opened.holder(key) or 'it has just ended'}; ask again later")
+        raise typer.Exit(75)

@@ -1,0 +1,102 @@
+"""score, submission: the benchmark's own file layout, read and written."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.cli.app import All, DataRoot, EncoderRoot, Json, LockFile, Offline, StoreDir, Tasks, app, catalog_of, names_of, say
+
+Folder = {"exists": True, "file_okay": False}
+
+
+@app.command("score")
+def score(
+    predictions: Annotated[Path, typer.Argument(**Folder, help="A submission: TASK/test-LANGUAGE.tsv or .json.")],
+    labels: Annotated[Path, typer.Argument(**Folder, help="The gold labels, in the same layout.")],
+    as_json: Json = False,
+) -> None:
+    """Score a submission folder as XTREME's evaluate.py does, whole or in part."""
+    from harness.xtreme import scoring
+
+    report = scoring.score(predictions, labels)
+    if as_json:
+        print(json.dumps(report, indent=1))
+    else:
+        _print_scores(report)
+    for task, languages in report["missing"].items():
+        say(f"missing: {task}: {', '.join(languages) if task in report['scores'] else 'every language'}")
+    for name, why in report["not_scored"].items():
+        say(f"not scored: {name}: {why}")
+    for task, counts in report["unanswered"].items():
+        shown = ", ".join(f"{language} {count}" for language, count in counts.items())
+        say(f"questions without an answer, each counts 0: {task}: {shown}")
+    for line in report["warnings"]:
+        say(f"warning: {line}")
+
+
+def _print_scores(report: dict[str, Any]) -> None:
+    from tabulate import tabulate
+
+    def print_table(rows: list[dict]) -> None:
+        print(tabulate(rows, headers="keys", tablefmt="plain", floatfmt=".2f"))
+
+    languages = [
+        {"task": task, "language": language} | numbers
+        for task, by_language in report["scores"].items()
+        for language, numbers in by_language.items()
+    ]
+    print_table(languages)
+    print()
+    averages = []
+    for task, average in report["averages"].items():
+        shown = {"task": task, "languages": f"{average['languages']} of {average['of']}", "score": average["metric"]}
+        averages.append(shown | {k: v for k, v in average.items() if k not in ("languages", "of", "metric")})
+    print_table(averages)
+    totals = report["groups"] | ({} if report["overall"] is None else {"overall, nine tasks": report["overall"]})
+    if totals:
+        print()
+        print_table([{"group": name, "score": value} for name, value in totals.items()])
+
+
+@app.command("submission")
+def submission(
+    run: Annotated[str, typer.Argument(help="The suite that was run.", autocompletion=names_of("suite"))],
+    out: Annotated[Path, typer.Argument(help="A new folder for the predictions.")],
+    encoder: Annotated[str | None, typer.Option(help="Default: the suite's only one.")] = None,
+    arm: Annotated[str | None, typer.Option(help="Default: the suite's only one.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Default: the suite's only one.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="A new folder for the gold labels of the same rows.")] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option("--as", metavar="TARGET=TASK", help="Submit a target as XTREME's task; repeatable.")
+    ] = None,
+    everything: All = False,
+    data_root: DataRoot = None,
+    encoder_root: EncoderRoot = None,
+    tasks: Tasks = None,
+    store: StoreDir = Path("store"),
+    offline: Offline = False,
+    lock: LockFile = None,
+) -> None:
+    """Write a run's predictions as a submission folder in XTREME's layout, from the store."""
+    from harness.run import steps as runner
+    from harness.sources.hub import Where
+    from harness.sources.lock import read_lock
+    from harness.store import Store
+    from harness.xtreme import submission as made
+
+    for folder in filter(None, (out, labels)):
+        made.empty_folder(folder)
+    opened = Store(store, writable=False)
+    where = Where(data_root, encoder_root, offline, read_lock(lock))
+    plan = runner.plan_suite(catalog_of(tasks or []), run, everything, None, where, opened)
+    cells = made.choose(plan, encoder, arm, seed)
+    found = made.collect(plan, opened, cells, made.renamed(plan, rename or []), labels is not None)
+    made.write(out, found.predictions)
+    print(f"{out}: {len(found.predictions)} files")
+    if labels:
+        made.write(labels, found.labels)
+        print(f"{labels}: {len(found.labels)} files")
+    for note in found.notes:
+        say(note)

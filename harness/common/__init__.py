@@ -1,0 +1,1 @@
+"""What every room may use: errors with their exit codes, text made harmless, output streams, signals."""

@@ -1,0 +1,177 @@
+"""Extractive question answering: SQuAD trains XQuAD and MLQA; TyDiQA-GoldP trains itself.
+
+A context is read in windows `doc_stride` pieces apart (the step between windows, not their overlap). An answer is a span
+of the original string, found through character offsets, so that Chinese and Thai answers are text and not whitespace
+words. Rules from XTREME's run_squad.py: first answer only in training, a window without it points at position 0,
+a start must stand in the window that shows most of its context, at most `max_answer_length` pieces, the literal
+"empty" when no span is left.
+"""
+
+import unicodedata
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from harness.sources.shapes import located
+
+NO_SPAN = "empty"
+MIN_CONTEXT = 16  # pieces of context in a window, however long the question
+MARKS = {"Mn", "Mc", "Me", "Cf"}
+
+
+def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
+    """One feature a window: `row`, `offsets` and `fullest` of its context pieces, `context_at` (their first position).
+
+    `truncated` marks a question that lost pieces; a context never does.
+    """
+    options = task["options"]
+    before, middle, after = encoder.template
+    questions = encoder.tokenizer([row["question"] for row in rows], add_special_tokens=False)["input_ids"]
+    contexts = encoder.tokenizer([row["context"] for row in rows], add_special_tokens=False, return_offsets_mapping=True)
+    room = min(task["max_length"], encoder.max_length) - len(before) - len(middle) - len(after)
+    features = []
+    for number, row in enumerate(rows):
+        if training and (span := answer_span(row, options["unanswerable"])) is None:
+            continue  # the answer's text is not in the context: nothing to learn from
+        question = questions[number][: max(0, min(options["max_query_length"], room - MIN_CONTEXT))]
+        pieces = contexts["input_ids"][number]
+        offsets = _of_text(contexts["offset_mapping"][number], row["context"])
+        answer = _pieces_of(span, offsets) if training else None
+        windows = _windows(len(pieces), room - len(question), options["doc_stride"])
+        for window in windows:
+            head_ids = [*before, *question, *middle]
+            feature = {
+                "row": number,
+                "input_ids": [*head_ids, *pieces[window.start : window.stop], *after],
+                "context_at": len(head_ids),
+                "offsets": offsets[window.start : window.stop],
+                "fullest": [_fullest(windows, i) is window for i in window],
+            }
+            if encoder.has_token_types:
+                second = len(window) + len(after)
+                feature["token_type_ids"] = [0] * len(head_ids) + [1] * second
+            if training:
+                shift = feature["context_at"] - window.start
+                all_there = answer and answer[0] in window and answer[1] in window
+                feature["span"] = (answer[0] + shift, answer[1] + shift) if all_there else (0, 0)
+            if len(question) < len(questions[number]):
+                feature["truncated"] = True
+            features.append(feature)
+    return features
+
+
+def _of_text(offsets: list[tuple[int, int]], text: str) -> list[tuple[int, int]]:
+    """Offsets without the space before a piece, and with the combining marks after it.
+
+    Sentencepiece counts the space as the piece's, and a piece that is only a space becomes empty. Uncased tokenizers drop
+    the marks, and answers end in them.
+    """
+    tidy = []
+    for i, (start, stop) in enumerate(offsets):
+        while start < stop and text[start].isspace():
+            start += 1
+        limit = offsets[i + 1][0] if i + 1 < len(offsets) else len(text)
+        while stop < limit and unicodedata.category(text[stop]) in MARKS:
+            stop += 1
+        tidy.append((start, stop))
+    return tidy
+
+
+def _windows(pieces: int, room: int, step: int) -> list[range]:
+    """Ranges of context pieces; the last one ends with the context."""
+    windows, start = [], 0
+    while True:
+        stop = min(start + room, pieces)
+        windows.append(range(start, stop))
+        if stop == pieces:
+            return windows
+        start += min(step, room)
+
+
+def _fullest(windows: list[range], piece: int) -> range:
+    """The window in which a piece has most context on its scarcer side; length breaks near-ties (run_squad.py)."""
+
+    def context(window: range) -> float:
+        return min(piece - window.start, window.stop - 1 - piece) + 0.01 * len(window)
+
+    return max((window for window in windows if piece in window), key=context)
+
+
+def answer_span(row: dict, unanswerable: bool) -> tuple[int, int] | None:
+    """(first, last+1) characters of the first answer; (-1, -1) if none is needed; None if its text cannot be found."""
+    texts, starts = row["answers"]["text"], row["answers"]["answer_start"]
+    if not texts:
+        return (-1, -1) if unanswerable else None
+    if not located(row):
+        return None
+    start, text = starts[0], texts[0]
+    start += len(text) - len(text.lstrip())  # a space at either end stands in no piece
+    return start, start + len(text.strip())
+
+
+def _pieces_of(span: tuple[int, int], offsets: list[tuple[int, int]]) -> tuple[int, int] | None:
+    """First and last piece that hold some of the span; None if no piece does, as where there is no answer."""
+    held = [i for i, (start, stop) in enumerate(offsets) if start < span[1] and span[0] < stop]
+    return (held[0], held[-1]) if held else None
+
+
+def head(encoder, body: nn.Module, task: dict, dropout: float) -> nn.Module:
+    """Logits of shape (rows, tokens, 2): start and end."""
+    return nn.Linear(encoder.config.hidden_size, 2)
+
+
+def terms(features: list[dict]) -> int:
+    """One term a window: the mean of its start and its end loss."""
+    return len(features)
+
+
+def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
+    """Summed over windows: (cross-entropy of start + of end) / 2. Padding cannot be chosen."""
+    lengths = torch.tensor([len(feature["input_ids"]) for feature in features], device=logits.device)
+    real = torch.arange(logits.shape[1], device=logits.device)[None, :] < lengths[:, None]
+    masked = logits.float().masked_fill(~real.unsqueeze(-1), float("-inf"))
+    spans = torch.tensor([feature["span"] for feature in features], device=logits.device)
+    start = functional.cross_entropy(masked[:, :, 0], spans[:, 0], reduction="sum")
+    end = functional.cross_entropy(masked[:, :, 1], spans[:, 1], reduction="sum")
+    return (start + end) / 2
+
+
+def decode(logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict) -> list[str]:
+    """The best span's text per row; "" where no answer scores better (only if `unanswerable`)."""
+    options = task["options"]
+    best: list[tuple[float, str]] = [(-np.inf, NO_SPAN)] * len(rows)
+    null = [np.inf] * len(rows)
+    for scores, feature in zip(logits, features, strict=True):
+        number = feature["row"]
+        null[number] = min(null[number], float(scores[0, 0] + scores[0, 1]))
+        found = _best_span(scores, feature, options)
+        if found and found[0] > best[number][0]:
+            start, stop = found[1]
+            best[number] = found[0], rows[number]["context"][start:stop].strip()
+    if options["unanswerable"]:
+        return ["" if null[i] - score > 0 else text for i, (score, text) in enumerate(best)]
+    return [text for _, text in best]
+
+
+def _best_span(scores: np.ndarray, feature: dict, options: dict) -> tuple[float, tuple[int, int]] | None:
+    """(score, characters) of a window's best allowed span among the n_best starts and ends."""
+    at, width = feature["context_at"], len(feature["offsets"])
+    starts, ends = (np.argsort(-scores[:, side], kind="stable")[: options["n_best"]] - at for side in (0, 1))
+    starts = [int(s) for s in starts if 0 <= s < width and feature["fullest"][s]]
+    ends = [int(e) for e in ends if 0 <= e < width]
+    found = None
+    for start in starts:
+        for end in ends:
+            first, last = feature["offsets"][start][0], feature["offsets"][end][1]
+            if start <= end < start + options["max_answer_length"] and first < last:  # a lone space is no answer
+                score = float(scores[at + start, 0] + scores[at + end, 1])
+                if found is None or score > found[0]:
+                    found = score, (first, last)
+    return found
+
+
+def gold(row: dict) -> dict:
+    """All accepted answers, the context (for the null predictor) and the paragraph (for clustering)."""
+    return {"answers": list(row["answers"]["text"]), "context": row["context"], "group": row["context"]}

@@ -1,0 +1,131 @@
+"""One tag a word: UDPOS, PAN-X. Words are tokenised one by one; the tag sits on a word's first piece.
+
+As XTREME's preprocessing does it (utils_preprocess.py): a word of no pieces, or of more than `max_word_pieces`, becomes
+one unknown token; a sentence of more than max_length - 3 pieces is split at a word boundary and its predictions are
+joined again. Nothing is truncated, in training or in evaluation. As its utils_tag.py does: the input of a RoBERTa-like
+encoder ends in two separators (`extra_separator`), and O is a class even where no tag is O (`outside`).
+"""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from harness.models import classifier as classification
+
+RESERVED = 3  # places XTREME leaves for special tokens, whatever the tokenizer adds
+IGNORE = -100
+
+
+def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
+    """Features carry `row` (which sentence) and `firsts` (position of each word's first piece)."""
+    pieces_of = _word_pieces({word for row in rows for word in row["tokens"]}, encoder, task)
+    budget = _budget(encoder, task)
+    before, middle, after = encoder.template
+    end = middle if task["options"]["extra_separator"] else after
+    index = {label: i for i, label in enumerate(_classes(task))}
+    features = []
+    for number, row in enumerate(rows):
+        for words in _split([pieces_of[word] for word in row["tokens"]], budget):
+            firsts, ids, labels = [], list(before), []
+            for i in words:
+                firsts.append(len(ids))
+                ids += pieces_of[row["tokens"][i]]
+                labels.append(index[row["tags"][i]])
+            feature = {"row": number, "firsts": firsts, "labels": labels, "input_ids": ids + list(end)}
+            if encoder.has_token_types:
+                feature["token_type_ids"] = [0] * len(feature["input_ids"])
+            features.append(feature)
+    return features
+
+
+def _classes(task: dict) -> list[str]:
+    """What a word may be, in head order. XTREME's get_labels puts O first if it is missing; it may then be predicted."""
+    labels = task["labels"]
+    return ["O", *labels] if task["options"]["outside"] and "O" not in labels else labels
+
+
+def _budget(encoder, task: dict) -> int:
+    return min(task["max_length"], encoder.max_length) - RESERVED
+
+
+def _word_pieces(words: set[str], encoder, task: dict) -> dict[str, list[int]]:
+    ordered = sorted(words) or [""]
+    texts = [encoder.word_prefix + word for word in ordered]
+    encoded = encoder.tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+    tokenizer = encoder.tokenizer  # a byte-level one may have no unknown token: then a mask stands for the word, or padding
+    unknown = [next(i for i in (tokenizer.unk_token_id, tokenizer.mask_token_id, tokenizer.pad_token_id) if i is not None)]
+    limit = min(task["options"]["max_word_pieces"], _budget(encoder, task))
+    return {word: ids if 0 < len(ids) <= limit else unknown for word, ids in zip(ordered, encoded, strict=True)}
+
+
+def _split(pieces: list[list[int]], budget: int) -> list[range]:
+    """Ranges of words, each of at most `budget` pieces, cut as late as possible."""
+    ranges, start, used = [], 0, 0
+    for i, word in enumerate(pieces):
+        if used + len(word) > budget and i > start:
+            ranges.append(range(start, i))
+            start, used = i, 0
+        used += len(word)
+    ranges.append(range(start, len(pieces)))
+    return ranges
+
+
+class _Head(nn.Module):
+    def __init__(self, width: int, labels: int, dropout: float):
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(width, labels)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return self.out(self.dropout(hidden))
+
+
+def head(encoder, body: nn.Module, task: dict, dropout: float) -> nn.Module:
+    """Logits of shape (rows, tokens, classes)."""
+    return _Head(encoder.config.hidden_size, len(_classes(task)), dropout)
+
+
+def terms(features: list[dict]) -> int:
+    """One term a word: the loss is a mean over the labelled positions of the batch."""
+    return sum(len(feature["labels"]) for feature in features)
+
+
+def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
+    """Summed cross-entropy over first pieces."""
+    labels = np.full(logits.shape[:2], IGNORE, dtype=np.int64)
+    for i, feature in enumerate(features):
+        labels[i, feature["firsts"]] = feature["labels"]
+    target = torch.from_numpy(labels).to(logits.device)
+    return functional.cross_entropy(logits.float().flatten(0, 1), target.flatten(), ignore_index=IGNORE, reduction="sum")
+
+
+def decode(logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict) -> list[list[str]]:
+    """The tags of each sentence, parts of a split sentence joined in order."""
+    tags: list[list[str]] = [[] for _ in rows]
+    classes = _classes(task)
+    for scores, feature in zip(logits, features, strict=True):
+        best = scores[feature["firsts"]].argmax(-1)
+        tags[feature["row"]] += [classes[int(i)] for i in best]
+    return tags
+
+
+def gold(row: dict) -> list[str]:
+    """The sentence's tags."""
+    return row["tags"]
+
+
+def bits(logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict) -> list[float]:
+    """Per sentence the mean over its words of −log2 of the probability of the gold tag."""
+    found: list[list[float]] = [[] for _ in rows]
+    for scores, feature in zip(logits, features, strict=True):
+        words = classification.code_lengths(scores[feature["firsts"]])
+        found[feature["row"]] += [float(words[i, label]) for i, label in enumerate(feature["labels"])]
+    return [sum(words) / max(1, len(words)) for words in found]
+
+
+def null_bits(training: list[dict], rows: list[dict], task: dict) -> list[float]:
+    """Per sentence the mean over its words of −log2 of the tag's share of the training words."""
+    known = [tag for row in training for tag in row["tags"]]
+    words = iter(classification.label_bits(known, [tag for row in rows for tag in row["tags"]], _classes(task)))
+    return [sum(next(words) for _ in row["tags"]) / max(1, len(row["tags"])) for row in rows]

@@ -1,0 +1,117 @@
+"""How much a plan's jobs cost, before they run: tokens from the rows' characters, hours from this store's own speed."""
+
+from harness.plan.planner import Job, Plan
+from harness.sources import rows as data_rows
+from harness.spec.suite import Sampler
+from harness.store import Store, key_of
+
+CHARACTERS_PER_TOKEN = 4.0
+# Floating-point operations of a token, per weight of the layers (Kaplan et al. 2020, arXiv 2001.08361, section 2.1): forward 2,
+# backward 4. Embeddings are looked up; what attention adds on long texts, and masked LM by its vocabulary, is left out.
+FORWARD, TRAINING = 2, 6
+CORE = 50e9  # operations per second and worker, until the store has timings of its own: about one core of a current CPU
+BASE = 85_000_000  # weights of an encoder whose config.json is of no known form
+
+Size = tuple[int, int]  # rows, tokens
+
+
+class Sizes:
+    """Rows and tokens of datasets, each read at most once. `note` takes rows that somebody has read anyway."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Size] = {}
+
+    def note(self, dataset: dict, rows: list[dict]) -> None:
+        """The rows of a dataset, as a job's JSON describes it."""
+        self._known[key_of(dataset["identity"])] = _size(rows)
+
+    def of(self, dataset: dict) -> Size:
+        """Its rows and, about, its tokens."""
+        key = key_of(dataset["identity"])
+        if key not in self._known:
+            self._known[key] = _size(data_rows.load(dataset))
+        return self._known[key]
+
+
+def estimate(plan: Plan, store: Store, state: dict[str, str], sizes: Sizes | None = None) -> dict:
+    """Per kind of job: how many in which state, tokens and seconds on one worker of those to run; what that rests on.
+
+    `state`: key → state, of `graph.states`. Nobody knows the tokens of blocked jobs: they are in no sum.
+    `sizes`: of what was read before.
+    """
+    sizes = sizes or Sizes()
+    # Rows of finished trainings are read for their speed, and not for nothing.
+    speed, basis = _speed(plan, store, sizes) if "to run" in state.values() else (CORE, "nothing is to run")
+    kinds = {}
+    for kind in dict.fromkeys(job.kind for job in plan.jobs.values()):
+        jobs = [job for job in plan.jobs.values() if job.kind == kind]
+        waiting = [job for job in jobs if state[job.key] == "to run"]
+        tokens = {job.key: _tokens(job, plan, sizes) if kind != "overlap" else 0 for job in waiting}
+        each = TRAINING if kind == "train" else FORWARD
+        operations = sum(each * _weights(job, plan) * tokens[job.key] for job in waiting if tokens[job.key])
+        kinds[kind] = {
+            "jobs": len(jobs),
+            **{name.replace(" ", "_"): sum(state[job.key] == name for job in jobs) for name in ("cached", "to run", "blocked")},
+            "tokens": sum(tokens.values()),
+            "seconds": operations / speed,
+        }
+    return {"kinds": kinds, "cells": len(plan.cells), "basis": basis, "blocked": plan.blocked}
+
+
+def _speed(plan: Plan, store: Store, sizes: Sizes) -> tuple[float, str]:
+    """Operations per second and worker, from finished trainings of this plan: what they were estimated at, by what they took."""
+    seconds = operations = count = 0
+    for job in plan.jobs.values():
+        manifest = store.manifest(job.key) if job.kind == "train" else None
+        if manifest and not job.blocked and "resumed_at" not in manifest.meta["facts"]:
+            count += 1
+            seconds += manifest.meta["facts"]["seconds"]
+            operations += TRAINING * _weights(job, plan) * _tokens(job, plan, sizes)
+    speed = operations / seconds if seconds else CORE
+    known = {name: found.weights for name, found in plan.encoders.items() if found.weights}
+    rates = [f"{name} {speed / TRAINING / n:,.0f} training, {speed / FORWARD / n:,.0f} evaluation" for name, n in known.items()]
+    source = f"{count} finished training{'s' * (count > 1)} in this store" if seconds else "assumed, as on one CPU core"
+    return speed, f"{speed / 1e9:,.0f} GFLOP/s a worker ({source}); in tokens/s: {'; '.join(rates) or 'unknown'}"
+
+
+def _weights(job: Job, plan: Plan) -> int:
+    return plan.encoders[job.body["encoder"]["name"]].weights or BASE
+
+
+def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
+    """Tokens that a job reads; those of looks at dev count for as much as they take."""
+    if job.kind in ("select", "pvi"):  # forward passes over the rows to rank, or over dev
+        sets = job.body["train" if job.kind == "select" else "dev"].values()
+        return sum(sizes.of(dataset)[1] for dataset in sets) if job.needs else 0
+    if job.kind == "evaluate":
+        sets = [*job.body["tests"].values(), *job.body.get("devs", {}).values()]
+        return sum(sizes.of(dataset)[1] for dataset in sets)
+    spec, recipe = job.body["spec"], job.body["spec"]["recipe"]
+    train = {task: sizes.of(dataset) for task, dataset in job.body["train"].items()}
+    if part := spec["rows"]:  # a fold of the rows, or a subset of them: an arm's fraction is its select job's to say
+        share = 1 / part["fold"][1] if "fold" in part else plan.jobs[part["subset"]].body["spec"]["subset"]["fraction"]
+        train = {task: (max(1, int(share * count)), max(1, int(share * tokens))) for task, (count, tokens) in train.items()}
+    rows = {task: count for task, (count, _) in train.items()}
+    drawn = min(sum(rows.values()) * recipe["epochs"], (recipe["max_updates"] or float("inf")) * recipe["batch_size"])
+    # Each update is one task's; over many, a task gives its share of the rows, each as long as its rows are.
+    shares = Sampler(**(spec["sampler"] or {})).shares(rows)
+    read = sum(drawn * shares[task] * tokens / count for task, (count, tokens) in train.items())
+    looks = recipe["evaluations"]
+    if looks and recipe["evaluate_every"]:
+        looks = drawn / recipe["batch_size"] / recipe["evaluate_every"] + 1
+    dev = 0.0
+    for count, tokens in (sizes.of(dataset) for dataset in job.body["dev"].values() if looks):
+        dev += tokens * min(count, recipe["dev_rows"] or count) / count
+    watched = recipe["epochs"] * sum(tokens for _, tokens in train.values()) if spec["watch"] else 0
+    return int(read + (looks * dev + watched) * FORWARD / TRAINING)
+
+
+def _size(rows: list[dict]) -> Size:
+    return len(rows), int(sum(map(_characters, rows)) / CHARACTERS_PER_TOKEN) + 3 * len(rows)
+
+
+def _characters(row: dict) -> int:
+    if "choices" in row:  # the text is read again with each choice
+        return sum(len(row["text"]) + len(choice) for choice in row["choices"])
+    texts = [row.get(name) or "" for name in ("text", "text_pair", "context", "question", "source", "target")]
+    return sum(map(len, texts)) + sum(len(token) + 2 for token in row.get("tokens", []))

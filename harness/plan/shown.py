@@ -1,0 +1,150 @@
+"""A plan as text: what is trained on what, for which test sets, and what of it is done.
+
+Seeds are folded, and arms whose targets stand alike share one list of them, so that thirteen arms by nine targets by
+three seeds fit on a screen:
+
+    xlm-roberta-base, seeds 1, 2, 3
+      none
+      train mnli (intermediate)                          to run
+        then, after each of these 2:
+          train squad → xquad, mlqa                      to run
+          evaluate tatoeba                               to run
+"""
+
+from collections import Counter
+
+from harness.plan.planner import Cell, Job, Plan
+from harness.store import Store
+
+# In the order in which they are said. `refused`: a leak was found, so that the job will not run.
+STATES = ("cached", "to run", "blocked", "refused")
+
+
+def states(plan: Plan, store: Store, todo: list[Job]) -> dict[str, str]:
+    """key → one of STATES, for every job of the plan. `todo`: what `plan.todo` returned."""
+    waiting = {job.key for job in todo}
+
+    def state(key: str) -> str:
+        if plan.jobs[key].blocked:
+            return "blocked"
+        return "to run" if key in waiting else "cached" if store.manifest(key) else "refused"
+
+    return {key: state(key) for key in plan.jobs}
+
+
+def jobs(plan: Plan, state: dict[str, str]) -> list[dict]:
+    """The graph for programs: key, kind, name, the keys a job needs, its state."""
+    return [
+        {"key": job.key, "kind": job.kind, "name": job.name, "needs": job.needs, "state": state[job.key]}
+        for job in plan.jobs.values()
+    ]
+
+
+def sharing(plan: Plan) -> dict[str, int]:
+    """How many cells and trainings, how many there would be if no two cells shared one, and how many only rank rows."""
+    trainings = {key for cell in plan.cells for key in (cell.intermediate, cell.trained) if key}
+    unshared = sum((cell.intermediate is not None) + (cell.trained is not None) for cell in plan.cells)
+    ranking = sum(job.kind == "train" and job.key not in trainings for job in plan.jobs.values())
+    return {"cells": len(plan.cells), "trainings": len(trainings), "unshared": unshared, "ranking": ranking}
+
+
+def sharing_line(plan: Plan) -> str:
+    """`sharing` in words."""
+    of = sharing(plan)
+    saved = of["unshared"] - of["trainings"]
+    ranking = f"; {of['ranking']} more trainings rank rows for subsets" if of["ranking"] else ""
+    return f"{of['cells']} cells; {of['trainings']} trainings do the work of {of['unshared']}: sharing saved {saved}{ranking}"
+
+
+def blocked_lines(plan: Plan) -> list[str]:
+    """What is missing and what that blocks; the many configs or files of one source are one line."""
+    alike: dict[tuple, list[str]] = {}
+    for reason, blocks in plan.blocked.items():
+        source = reason.partition(",")[0]  # a hub id; a missing file's whole message
+        alike.setdefault((source, *dict.fromkeys(blocks)), []).append(reason)
+    lines = []
+    for (source, *blocks), reasons in alike.items():
+        more = f"; and {len(reasons) - 1} more of {source} (--json lists them)" if len(reasons) > 1 else ""
+        lines.append(f"blocked: {', '.join(blocks)}: {reasons[0]}{more}")
+    return lines
+
+
+def tree(plan: Plan, state: dict[str, str]) -> list[str]:
+    """The whole graph as indented lines, each with its state."""
+    lines: list[tuple[str, str]] = []
+    for encoder in plan.encoders:
+        seeds = plan.suite.seeds
+        lines.append((f"{encoder}, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}", ""))
+        groups: dict[tuple, list] = {}
+        for arm in plan.suite.arms:
+            cells = [cell for cell in plan.cells if (cell.encoder, cell.arm) == (encoder, arm.name)]
+            groups.setdefault(tuple(_targets(plan, cells, state)), []).append((arm, cells))
+        for number, (part, arms) in enumerate(groups.items()):
+            lines += [(f"  {_first(arm)}", _folded({cell.intermediate for cell in cells}, state)) for arm, cells in arms]
+            lines += [(f"    {text}", of) for text, of in _then(part, len(arms), seen=number > 0)]
+    lines += _overlaps(plan, state)
+    width = max(len(text) for text, _ in lines)
+    return [f"{text:<{width}}  {of}".rstrip() for text, of in lines]
+
+
+def _first(arm) -> str:
+    """What an arm trains on first."""
+    if arm.is_baseline:
+        return arm.name
+    given, tasks = arm.intermediate, "+".join(arm.intermediate.tasks)
+    if given.subset:
+        tasks = f"the {given.subset.keep} {given.subset.fraction:.0%} of {tasks}"
+    tasks += f" with {given.control.replace('_', ' ')}" if given.control else ""
+    languages = f" in {', '.join(given.languages)}" if given.languages else ""
+    return f"train {tasks}{languages} (intermediate{'' if arm.name == tasks else f' of {arm.name}'})"
+
+
+def _then(part: tuple, arms: int, seen: bool) -> list[tuple[str, str]]:
+    """What follows the intermediates of `arms` arms; in one line if it is all in one state and the list was `seen`."""
+    after = "" if arms == 1 else f", after each of these {arms}"
+    common = {of for _, of in part}
+    if seen and len(common) == 1 and not any("(" in text for text, _ in part):
+        return [(f"then the same targets{after}", common.pop())]
+    return [(f"then{after}:", ""), *((f"  {text}", of) for text, of in part)]
+
+
+def _targets(plan: Plan, cells: list[Cell], state: dict[str, str]) -> list[tuple[str, str]]:
+    """An arm's target trainings, each with the targets it is evaluated on, then the targets that need none.
+
+    A target's state is said beside its name where it is not that of its training.
+    """
+    evaluations: dict[str, set[str]] = {}
+    trainings: dict[str, set[str | None]] = {}
+    for cell in cells:
+        evaluations.setdefault(cell.target, set()).add(cell.evaluate)
+        trainings.setdefault(cell.target, set()).add(cell.trained)
+    lines: dict[tuple, list[str]] = {}
+    for target, keys in trainings.items():
+        keys, done = frozenset(keys - {None}), _folded(evaluations[target], state)
+        own = _folded(keys, state) if keys else done
+        # Targets without a training share a line if they share a state.
+        lines.setdefault((keys, own), []).append(target if own == done else f"{target} ({done})")
+    found = []
+    for (keys, own), targets in sorted(lines.items(), key=lambda line: not line[0][0]):
+        names = sorted({"+".join(plan.jobs[key].body["spec"]["tasks"]) for key in keys})
+        found.append((f"train {', '.join(names)} → {', '.join(targets)}" if keys else f"evaluate {', '.join(targets)}", own))
+    return found
+
+
+def _overlaps(plan: Plan, state: dict[str, str]) -> list[tuple[str, str]]:
+    """The checks whether training rows stand in test sets: one line for the arms that have as many, in the same states."""
+    alike: dict[tuple[int, str], list[str]] = {}
+    for arm in plan.suite.arms:
+        keys = {cell.overlap for cell in plan.cells if cell.arm == arm.name and cell.overlap}
+        if keys:
+            alike.setdefault((len(keys), _folded(keys, state)), []).append(arm.name)
+    lines = [(f"  {', '.join(arms)}: {count} test sets{' each' * (len(arms) > 1)}", of) for (count, of), arms in alike.items()]
+    return [("overlap of training with test rows, once for all encoders and seeds", ""), *lines] if lines else []
+
+
+def _folded(keys, state: dict[str, str]) -> str:
+    """The one state of several jobs, or how many are in which; "" if there is no job."""
+    counts = Counter(state[key] for key in keys if key)
+    if len(counts) <= 1:
+        return next(iter(counts), "")
+    return "partly: " + ", ".join(f"{counts[of]} {of}" for of in STATES if counts[of])

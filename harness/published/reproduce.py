@@ -1,0 +1,161 @@
+"""`reproduce`: each published check gets what it needs (a run, a release, a scored folder, or nothing) and its verdict.
+
+What a check needs and this machine has not is no failure: it is "not run", with the reason, and never green.
+"""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
+from harness.published import arithmetic, claims
+from harness.published import rerun as cells
+from harness.published.claims import Committed
+from harness.published.numbers import Check, Published
+from harness.published.verdict import Verdict
+from harness.release.collect import suite_facts
+from harness.release.document import Board, NewerError
+from harness.release.evidence import WITH_EVIDENCE
+from harness.release.upgrade import upgraded
+from harness.release.verify import verify
+from harness.run import steps as runner
+from harness.sources.hub import Where
+from harness.spec.catalog import Catalog
+from harness.spec.explain import nearest
+from harness.statistics.study import Study
+from harness.store import Store
+from harness.xtreme import scoring
+
+
+@dataclass
+class Means:
+    """What checks may use. `releases`: of these and no others, in place of runs and of the board's latest."""
+
+    catalog: Catalog
+    store: Store
+    where: Where
+    board: Board
+    say: Callable[[str], None]
+    releases: list[Path] = field(default_factory=list)
+    mock: Path | None = None
+    workers: int | None = None
+    # (suite, whether from a release) → what was found, or why there is nothing: many checks ask for one
+    _contents: dict[tuple[str, bool], "Found | HarnessError"] = field(default_factory=dict)
+
+
+@dataclass
+class Found:
+    """A suite's content, what messages call it, and its encoders as claims measure them."""
+
+    content: dict
+    name: str
+    studies: dict[str, Study] = field(default_factory=dict)
+
+
+def chosen(documents: Sequence[Published], names: Sequence[str], levels: Sequence[int]) -> list[tuple[Check, Published]]:
+    """The checks asked for, by level, then in the files' order. SpecError: a name that no check has, or none of these levels."""
+    every = [(check, document) for document in documents for check in document.checks]
+    known = [check.name for check, _ in every]
+    for name in names:
+        if name not in known:
+            raise SpecError(f"no check is called {name!r}{nearest(name, known)}")
+        level = every[known.index(name)][0].level
+        if levels and level not in levels:
+            raise SpecError(f"check {name} is of level {level}, and --level leaves that out")
+    picked = [pair for pair in every if (not names or pair[0].name in names) and (not levels or pair[0].level in levels)]
+    return sorted(picked, key=lambda pair: pair[0].level)
+
+
+def judge(check: Check, document: Published, means: Means) -> Verdict:
+    """One check's verdict."""
+    if check.level == 2:
+        return arithmetic.checked(check, document)
+    if check.submission:
+        return _submission(check, document, means)
+    suite = check.rerun.suite if check.rerun else check.claim.suite
+    try:
+        found = _content(suite, bool(check.claim or means.releases), means)
+    except MissingError as why:
+        return Verdict(check, "not run", str(why))
+    if check.rerun:
+        return cells.rerun(check, document, found.content, found.name)
+    return claims.claimed(check, document, found.content, found.name, found.studies, _committed(suite, means.catalog))
+
+
+def _committed(suite: str, catalog: Catalog) -> Committed | None:
+    """What a release of the suite as its YAML has it shows; None where the catalog has no such suite."""
+    if suite not in catalog.suites:
+        return None
+    whole = catalog.suite(suite)
+    targets = {whole.shown_name(catalog.task(name)) for name in whole.targets}
+    return Committed(suite_facts(whole), {arm.name for arm in whole.arms}, targets)
+
+
+def _submission(check: Check, document: Published, means: Means) -> Verdict:
+    if means.mock is None:
+        return Verdict(check, "not run", "give --mock DIR, the folder mock_test_data of github.com/google-research/xtreme")
+    scored = scoring.score(means.mock / "predictions", means.mock / "labels")
+    return cells.submission(check, document, scored, str(means.mock.name))
+
+
+def _content(suite: str, stored: bool, means: Means) -> Found:
+    """A suite's content, of a release or computed now; made once."""
+    at = suite, stored
+    if at not in means._contents:
+        try:
+            means._contents[at] = Found(*(_release if stored else _run)(suite, means))
+        except HarnessError as error:
+            means._contents[at] = error
+    if isinstance(found := means._contents[at], HarnessError):
+        raise found
+    return found
+
+
+def _release(suite: str, means: Means) -> tuple[dict, str]:
+    """The newest release of a suite: of those given, else of the board. MissingError if there is none.
+
+    Its numbers are computed again from its own evidence first: HarnessError where they are not what it says, or it holds none.
+    """
+    paths = means.releases or means.board.list()
+    for path in reversed(paths):
+        try:
+            content = means.board.load(path)
+        except StoreError as error:
+            # Only what was not asked for, and is of another suite or a later version, can be done without.
+            if means.releases or not (isinstance(error, NewerError) or path.stem.split("-", 1)[1] != suite):
+                raise
+            means.say(f"passed over: {error}")
+            continue
+        if content["suite"]["name"] == suite:
+            if content["schema"] < WITH_EVIDENCE:
+                raise HarnessError(f"{path.stem} holds no evidence, so nothing in it can be computed again")
+            if problems := verify(path.read_bytes(), means.board.sidecar(path)):
+                raise HarnessError("\n".join([f"{path.stem} does not verify", *map(str, problems)]))
+            return upgraded(content), path.stem
+    where = "among those of --from" if means.releases else f"in {means.board.releases}"
+    raise MissingError(f"no release of suite {suite} {where}; `xstilts-harness eval --suite {suite}` makes one")
+
+
+def _run(suite: str, means: Means) -> tuple[dict, str]:
+    """The suite, computed here and now (what this store holds already is not computed again). MissingError if it cannot be."""
+    if importlib.util.find_spec("torch") is None:
+        raise MissingError("needs torch; --from RELEASE checks a release of it without")
+    means.say(f"running suite {suite}")
+    try:
+        plan = runner.plan_to_run(means.catalog, suite, False, None, means.where, means.store, [], means.say)
+        outcome = runner.run_plan(plan, means.store, means.workers)
+    except MissingError as why:
+        raise MissingError(str(why).replace("\n", " ")) from None
+    return runner.content_of(plan, means.catalog, means.store, outcome), "this run"
+
+
+def judge_all(wanted: Sequence[tuple[Check, Published]], means: Means) -> list[Verdict]:
+    """All verdicts, in order. A job that fails is a check that fails: the others still run."""
+    verdicts = []
+    for check, document in wanted:
+        try:
+            verdicts.append(judge(check, document, means))
+        except HarnessError as error:
+            verdicts.append(Verdict(check, "fails", str(error).splitlines()[0], tuple(str(error).splitlines()[1:])))
+    return verdicts

@@ -1,0 +1,1 @@
+"""The steps of `eval` in order, and what `doctor` looks at."""

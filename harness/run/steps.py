@@ -1,0 +1,247 @@
+"""The three steps of `eval`, in order: plan the suite, run what is missing, publish the release.
+
+The command line calls these and prints; everything they need is an argument.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import harness
+from harness.common.errors import HarnessError, MissingError, RefusedError
+from harness.common.signals import stop
+from harness.engines import ENGINES
+from harness.engines.drive import Outcome, check, drive
+from harness.engines.progress import Progress
+from harness.page.board_files import outdated, write_board
+from harness.plan.planner import Job, Plan, make_plan
+from harness.release import collect
+from harness.release import document as release
+from harness.release.shelve import shelve
+from harness.sources.hub import Where, fetch
+from harness.sources.inspect import Hear, unfit_jobs
+from harness.sources.shapes import ODD_SHARE, in_words, too_many
+from harness.spec.catalog import Catalog
+from harness.spec.changes import with_limit, with_user_tasks, without
+from harness.store import HashIndex, Store
+
+CODE = ("harness", "tasks", "encoders", "suites", "protocols")  # of a checkout, what a score can depend on
+
+
+def plan_suite(
+    catalog: Catalog, suite: str, everything: bool, limit: int | None, where: Where, store: Store, left_out: Sequence[str] = ()
+) -> Plan:
+    """The plan of a suite by name; `everything` adds the user's own tasks, `limit` caps test rows, `left_out` goes."""
+    chosen = catalog.suite(suite)
+    if left_out:
+        chosen = without(chosen, list(left_out))
+    if everything:
+        chosen = with_user_tasks(chosen, catalog)
+    if limit:
+        chosen = with_limit(chosen, limit)
+    return make_plan(chosen, catalog, where, HashIndex(store.root / "index" / "files.json"))
+
+
+def plan_to_run(
+    catalog: Catalog,
+    suite: str,
+    everything: bool,
+    limit: int | None,
+    where: Where,
+    store: Store,
+    left_out: Sequence[str],
+    say: Callable[[str], None],
+) -> Plan:
+    """`plan_suite`, after what is not here was downloaded if it may be; `say` hears of that, and of what failed.
+
+    raises  as `hub.fetch`
+    """
+
+    def plan() -> Plan:
+        return plan_suite(catalog, suite, everything, limit, where, store, left_out)
+
+    found = plan()
+    if where.wanted and where.may_fetch:
+        for line in fetch(where, say):
+            say(line)
+        found = plan()
+    return found
+
+
+def run_plan(
+    plan: Plan, store: Store, workers: int | None, checkpoint_seconds: float | None = None, keep_weights: bool = False
+) -> Outcome:
+    """Run what is missing. Raises MissingError before anything runs if data or weights are not here.
+
+    Jobs whose rows cannot be used have failed before the first one starts, and nothing is trained for them alone.
+    KeyboardInterrupt (by `signals` on Ctrl-C and SIGTERM) leaves once the workers have saved, or on a second one.
+    HarnessError if jobs failed.
+    """
+    if plan.blocked:
+        lines = [f"{reason}\n    blocks: {', '.join(dict.fromkeys(blocks))}" for reason, blocks in plan.blocked.items()]
+        raise MissingError("\n".join(lines))
+    store.clean_start()
+    with Progress(sys.stderr) as progress:
+        for line in check(plan, store):
+            progress.note(f"damaged: {line}")
+        engine = ENGINES["process"](store.root, workers, checkpoint_seconds)
+        with stop.patient():
+            try:
+                outcome = drive(plan, store, engine, progress.hear, keep_weights, unfit(plan, store))
+            except KeyboardInterrupt:
+                progress.note("stopping: workers save a checkpoint ... (once more: stop at once)")
+                raise
+            finally:
+                if engine.stop():
+                    progress.note("a worker had to be killed; its training goes on from the checkpoint before")
+    if outcome.failed:
+        raise _failures(plan, outcome)
+    return outcome
+
+
+def unfit(plan: Plan, store: Store, hear: Hear | None = None) -> dict[str, dict]:
+    """Jobs to run whose rows cannot be used, as failed jobs are told: key → why, exit_code. Reads all their rows once.
+
+    `hear` is told of them.
+    """
+    found = unfit_jobs((job.body for job in plan.todo(store)), plan.suite.waives, hear)
+    return {key: {"why": str(error), "exit_code": error.exit_code, "rows": True} for key, error in found.items()}
+
+
+def refuse_unfit(plan: Plan, store: Store, hear: Hear | None = None) -> None:
+    """Raise what `run_plan` would end with if rows of jobs to run cannot be used. `hear` is told of all rows."""
+    if found := unfit(plan, store, hear):
+        lines = dict.fromkeys(event["why"] for event in found.values())
+        error = HarnessError("\n".join(lines))
+        error.exit_code = max(event["exit_code"] for event in found.values())
+        raise error
+
+
+def write_jobs(plan: Plan, store: Store) -> list[Job]:
+    """Write the description of every job into the store, for schedulers; returns what is to run, inputs first.
+
+    Raises as `refuse_unfit`: schedulers would train for rows that cannot be scored.
+    """
+    refuse_unfit(plan, store)
+    for key, job in plan.jobs.items():
+        store.write_job(key, job.body)
+    waiting, ordered = plan.todo(store), []
+    while waiting:
+        ready = [job for job in waiting if not {other.key for other in waiting} & set(job.needs)]
+        ordered += ready
+        waiting = [job for job in waiting if job not in ready]
+    return ordered
+
+
+def _failures(plan: Plan, outcome: Outcome) -> HarnessError:
+    named = ("" if event.get("rows") else f"{plan.jobs[key].name}: " for key, event in outcome.failed.items())
+    said = (f"{name}{event['why']}" for name, event in zip(named, outcome.failed.values(), strict=True))
+    lines = list(dict.fromkeys(said))  # what is wrong with rows is said once, however many jobs read them
+    lines.append(f"{len(outcome.failed)} jobs failed; what was done is kept, the same command tries the rest again")
+    lines += [event["trace"] for event in outcome.failed.values() if event.get("trace")][:1]
+    error = HarnessError("\n".join(lines))
+    error.exit_code = max(event.get("exit_code", 1) for event in outcome.failed.values())
+    return error
+
+
+def refusals(outcome: Outcome) -> list[str]:
+    """What was refused and why: one line for the arms of a target that share the reason."""
+    arms: dict[tuple, list[str]] = {}
+    for refusal in outcome.refused.values():
+        named = arms.setdefault((refusal["target"], json.dumps(refusal["leaks"])), [])
+        named += [refusal["arm"]] if refusal["arm"] not in named else []
+    lines = []
+    for (target, leaks), names in arms.items():
+        counts = "; ".join(f"of the {phase} rows, in {_counts(by_language)}" for phase, by_language in json.loads(leaks).items())
+        lines.append(f"refused: arm {', '.join(names)} on {target}: training rows stand in its test set ({counts} test rows)")
+    return lines
+
+
+def _counts(by_language: dict[str, int]) -> str:
+    return ", ".join(f"{language} {count}" for language, count in by_language.items())
+
+
+class Published(NamedTuple):
+    """A release's file, whether its content is new, and what an old one lacked: its sidecar, files of the board that show it."""
+
+    path: Path
+    new: bool
+    repaired: bool
+    rendered: list[str]
+
+    def __str__(self) -> str:
+        """What was done."""
+        if self.new:
+            return f"{self.path} (new)"
+        what = "its sidecar written again" if self.repaired else "nothing written"
+        shown = f"; rendered again: {', '.join(self.rendered)}" if self.rendered else ""
+        return f"{self.path} (the same content as before, {what}){shown}"
+
+
+def publish(content: dict, plan: Plan, store: Store, board: Path, command: str, say: Callable[[str], None]) -> Published:
+    """Write the release and the board that shows it. Killed in between, the same call does what is missing.
+
+    `say` hears of releases of the board that cannot be shown.
+    """
+    return put(content, release.sidecar(plan, store, command, code()), release.Board(board), say)
+
+
+def put(content: dict, sidecar: dict, shelf: release.Board, say: Callable[[str], None]) -> Published:
+    """`publish`, of a content and a sidecar that are made."""
+    path, new, repaired = shelve(shelf, content, sidecar)
+    old = outdated(shelf)
+    if old:  # `leaderboard build` renders the same anew
+        write_board(shelf, say)
+    return Published(path, new, repaired, [] if new else old)
+
+
+def code() -> dict:
+    """{"version", "commit", "changed"} of this harness. A checkout knows its commit, and whether files differ from it; an image
+    is told (XSTILTS_COMMIT, set when it is built); a wheel does not know: null. `changed` is null where nobody can look."""
+    folder = Path(harness.__file__).resolve().parent
+    told = {"version": harness.__version__, "commit": os.environ.get("XSTILTS_COMMIT") or None, "changed": None}
+    if not (folder.parent / ".git").exists():  # another repository may hold the environment that this is installed in
+        return told
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", folder.parent, *words], check=True, capture_output=True, text=True).stdout.strip()
+
+    try:
+        files = git("status", "--porcelain", "--", *CODE)
+        return told | {"commit": git("rev-parse", "HEAD"), "changed": bool(files)}
+    except (OSError, subprocess.CalledProcessError):  # no git here, or a checkout of somebody else's: it says nothing
+        return told
+
+
+def _refuse_odd(cell: dict, waived: list[str]) -> None:
+    """Raise RefusedError if too many test rows of a language say nothing: jobs that a scheduler ran were not asked before."""
+    for language, said in cell["languages"].items():
+        if flags := set(too_many(said, said["n"])) - set(waived):
+            raise RefusedError(
+                f"{cell['target']} {language}: of {said['n']} test rows {in_words(said)}, more than {ODD_SHARE:.0%}; "
+                f"mend them, or write `waives: [{', '.join(sorted(flags))}]` into the suite"
+            )
+
+
+def content_of(plan: Plan, catalog: Catalog, store: Store, outcome: Outcome) -> dict:
+    """The release document of a finished run.
+
+    Raises RefusedError when test labels are placeholders (and the suite does not waive that), or no cell has a score.
+    """
+    content = collect.content(plan, catalog, store, outcome.refused)
+    hidden = sorted({cell["target"] for cell in content["cells"] if "placeholder" in cell["flags"]})
+    if hidden and "placeholder" not in plan.suite.waives:
+        raise RefusedError(
+            f"{', '.join(hidden)}: test labels are placeholders (all empty or all the same), so nothing can be scored on them. "
+            "Cut the task to rows with labels, drop those languages, or write `waives: [placeholder]` into the suite"
+        )
+    for cell in content["cells"]:
+        _refuse_odd(cell, plan.suite.waives)
+    if all(cell["score"] is None for cell in content["cells"]):
+        flags = sorted({flag for cell in content["cells"] for flag in cell["flags"]})
+        raise RefusedError(f"no cell of suite {plan.suite.suite} has a score ({', '.join(flags)}); there is nothing to release")
+    return content

@@ -1,0 +1,178 @@
+"""Look at the rows a spec names: samples for `show`, every split and language for `validate --data`, and before a run
+those of the jobs that it will do, so that nothing is trained for a test set that cannot be scored.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.common.errors import HarnessError, MissingError, RefusedError, SpecError
+from harness.sources import rows as data_rows
+from harness.sources.hub import Where
+from harness.sources.locate import Locator, splits
+from harness.sources.shapes import ODD_SHARE, in_words, odd, too_many
+from harness.spec.catalog import Catalog
+from harness.spec.task import Task
+from harness.store import HashIndex, key_of
+
+
+class Line(NamedTuple):
+    """One finding of `check_data`; the exit code it asks for (0: fine)."""
+
+    text: str
+    exit_code: int
+
+
+def _locator(catalog: Catalog, where: Where) -> Locator:
+    return Locator(catalog, where, HashIndex(Path(tempfile.gettempdir()) / "xstilts-harness-inspect.json"))
+
+
+class Reader(NamedTuple):
+    """What of a task decides which rows it can use; a job's JSON has the same under the same names."""
+
+    family: str
+    metric: str
+    options: dict
+
+    @classmethod
+    def of(cls, task: dict) -> "Reader":
+        """Of the task in a job's spec."""
+        return cls(task["family"], task["metric"], task["options"])
+
+
+class Looked(NamedTuple):
+    """What was seen in the rows of a split: how many, whether their labels are placeholders, how many say nothing."""
+
+    rows: int
+    hidden: bool
+    odd: dict[str, int]
+
+    @property
+    def too_many(self) -> list[str]:
+        """What is wrong with so many rows that the split is refused."""
+        return too_many(self.odd, self.rows)
+
+    @property
+    def words(self) -> str:
+        """In a line of `validate --data`."""
+        found = f"{self.rows} rows"
+        if self.odd:
+            found += f"; {in_words(self.odd)}"
+        if self.hidden:
+            found += "; PLACEHOLDER labels, cannot be scored"
+        if self.too_many:
+            found += f": REFUSED, more than {ODD_SHARE:.0%} say nothing"
+        return found
+
+
+Hear = Callable[[dict, list[dict]], None]  # a dataset and its rows, for whoever wants to know more of them
+
+
+def look(dataset: dict, reader: Reader, phase: str, hear: Hear | None = None) -> Looked:
+    """Read all rows of a split (train, dev or test) as a job would. `hear` is told of them.
+
+    raises  SpecError: a row has not its family's shape, its metric cannot score it, or dev sets no threshold
+    """
+    rows = data_rows.load(dataset, reader.metric if phase != "train" else None)
+    if hear:
+        hear(dataset, rows)
+    hidden = placeholder(reader.family, rows)
+    if phase == "dev" and reader.family == "bitext_mining" and hidden:
+        raise SpecError(f"{dataset['name']}: none of {len(rows)} rows has a pair, so that they set no threshold")
+    unanswerable = phase != "train" or reader.options.get("unanswerable", False)
+    return Looked(len(rows), hidden, odd(reader.family, rows, hidden, unanswerable).counts())
+
+
+def unfit_jobs(bodies: Iterable[dict], waived: Iterable[str] = (), hear: Hear | None = None) -> dict[str, HarnessError]:
+    """Read all rows that these jobs will train on or test, each set once: key → what is wrong with rows of that job.
+
+    bodies  as workers take them
+    waived  flags of odd rows that the suite lets pass, whatever their share
+    hear    is told of the rows of each set
+    A SpecError: rows that cannot be used; a RefusedError: a split of which too many rows say nothing.
+    """
+    known: dict[str, HarnessError | None] = {}
+    found = {}
+    for body in bodies:
+        for phase, dataset, reader in _read_by(body):
+            at = key_of([dataset["identity"], phase, *reader])
+            if at not in known:
+                known[at] = _unfit(dataset, reader, phase, set(waived), hear)
+            if (error := known[at]) is not None:
+                found.setdefault(body["key"], error)
+    return found
+
+
+def _unfit(dataset: dict, reader: Reader, phase: str, waived: set[str], hear: Hear | None) -> HarnessError | None:
+    try:
+        found = look(dataset, reader, phase, hear)
+    except HarnessError as error:
+        return error
+    flags = [flag for flag in found.too_many if flag not in waived]
+    if not flags:
+        return None
+    hint = f"mend the rows, or write `waives: [{', '.join(flags)}]` into the suite"
+    return RefusedError(f"{dataset['name']}: {found.words}; {hint}")
+
+
+def _read_by(body: dict) -> Iterator[tuple[str, dict, Reader]]:
+    """(phase, data set, who reads it) of a job. Masked-LM reads text of any kind, much of it, and its own job says so."""
+    if body["kind"] == "evaluate":
+        reader = Reader.of(body["spec"]["task"])
+        for phase, sets in (("test", body["tests"]), ("dev", body.get("devs", {}))):
+            yield from ((phase, dataset, reader) for dataset in sets.values())
+    elif body["kind"] == "train":
+        for name, task in body["spec"]["tasks"].items():
+            for phase in ("train", "dev") if task["family"] != "mlm" else ():
+                yield phase, body[phase][name], Reader.of(task)
+
+
+def _described(locator: Locator, task: Task, phase: str, language: str | None) -> dict:
+    dataset = locator.rows(task, phase, language)
+    if dataset.missing:
+        raise MissingError(dataset.missing)
+    return dataset.to_json()
+
+
+def samples_of(catalog: Catalog, task: Task, count: int, where: Where) -> list[dict]:
+    """The first `count` rows of the task's test (or training) rows in its first language."""
+    phase = "test" if task.test else "train"
+    language = task.languages[0] if phase == "test" else None
+    return data_rows.load(_described(_locator(catalog, where), task, phase, language))[:count]
+
+
+def check_data(catalog: Catalog, names: list[str], where: Where) -> Iterator[Line]:
+    """Reads every split and language of the tasks; one line each: rows, or what is wrong and where."""
+    locator = _locator(catalog, where)
+    for name in names:
+        task = catalog.task(name)
+        reader = Reader(task.family, task.metric, task.family_options.model_dump())
+        for phase, language in splits(task):
+            label = f"{name} {phase}" + (f" {language}" if language else "")
+            named = label
+            try:
+                dataset = _described(locator, task, phase, language)
+                named = dataset["name"]
+                found = look(dataset, reader, phase)
+            except MissingError as error:
+                yield Line(f"{label}: missing: {error}", error.exit_code)
+            except HarnessError as error:
+                said = str(error).removeprefix(f"{named}: ")  # the line begins with that already
+                yield Line(f"{label}: {said}", error.exit_code)
+            else:
+                code = RefusedError.exit_code if found.too_many else 1 if found.hidden else 0
+                yield Line(f"{label}: {found.words}", code)
+
+
+def placeholder(family: str, rows: list[dict]) -> bool:
+    """Whether the labels carry no information, as benchmark test sets with hidden labels do: all the same, or all empty."""
+    if family == "span_qa":
+        return not any(text.strip() for row in rows for text in row["answers"]["text"])
+    if family in ("classification", "multiple_choice"):
+        return len(rows) > 1 and len({row["label"] for row in rows}) == 1
+    if family == "tagging":
+        return sum(len(row["tags"]) for row in rows) > 1 and len({tag for row in rows for tag in row["tags"]}) == 1
+    if family == "bitext_mining":
+        return not any(row["pairs"] for row in rows)
+    return False

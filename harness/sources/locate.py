@@ -1,0 +1,265 @@
+"""From a task's `source:` to files on this machine and their hashes.
+
+One code path for all: the hub, and a folder in the hub's layout (`--data-root DIR`, DIR/google/xtreme/XNLI/...),
+differ only in the folder that is searched. What a result depends on is the content hash, never the path.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from harness.common.errors import MissingError, SpecError
+from harness.sources import mini
+from harness.sources.hub import Where, snapshot
+from harness.sources.labels import read_labels
+from harness.sources.read import how_read
+from harness.sources.split_files import class_names, disagreement, named_files, split_files, usual_layouts
+from harness.spec.catalog import Catalog
+from harness.spec.family import FAMILIES
+from harness.spec.suite import Suite
+from harness.spec.task import Rows, Source, Task, split_parts
+from harness.spec.template import fill
+from harness.store import HashIndex, key_of, unchanged
+
+ENGLISH = "en"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One split of one task in one language: what it is (`identity`, in keys) and where it lies (`location`, not).
+
+    `missing` says why it is not on this machine; a plan can be drawn with it, no job can read it.
+    """
+
+    name: str
+    identity: dict = field(hash=False)
+    location: list = field(hash=False)
+    missing: str | None = None
+
+    def to_json(self) -> dict:
+        """As a job's JSON carries it."""
+        return {"name": self.name, "identity": self.identity, "location": self.location}
+
+
+def files_named(dataset: dict) -> dict[Path, str]:
+    """The files of a dataset as a job's JSON describes it, each with the SHA-256 that its key names."""
+    identity, location = dataset["identity"], dataset["location"]
+    if "union" in identity:
+        members = zip(identity["union"], location, strict=True)
+        of_each = [files_named({"identity": one, "location": place}) for one, place in members]
+        return {file: sha for files in of_each for file, sha in files.items()}
+    named: dict[Path, str] = {}
+    for part, place in zip(identity["parts"], location, strict=True):
+        if "files" in place:
+            named |= zip(map(Path, place["files"]), part["sha256"], strict=True)
+    return named
+
+
+class Locator:
+    """Resolves specs to datasets, under a suite's cuts and caps if there is one; file hashes come from the store's index."""
+
+    def __init__(self, catalog: Catalog, where: Where, index: HashIndex, suite: Suite | None = None):
+        self.catalog, self.where, self.index, self.suite = catalog, where, index, suite
+        self._generated: dict[tuple[str, str, str], str] = {}
+        self._labels: dict[str, list[str]] = {}
+        self._known: dict[tuple, Dataset] = {}
+
+    def own(self, task: Task, phase: str) -> Rows | None:
+        """Which rows a task calls its own: the suite's cut before the spec."""
+        cut = self.suite.cuts.get(task.task) if self.suite else None
+        return (getattr(cut, phase) if cut else None) or getattr(task, phase)
+
+    def owner(self, task: Task, phase: str) -> Task:
+        """Whose rows a split is made of: XQuAD and MLQA train on SQuAD's."""
+        rows = self.own(task, phase)
+        return self.catalog.task(rows.task) if rows and rows.task else task
+
+    def rows(self, task: Task, phase: str, language: str | None = None, languages: tuple[str, ...] = ()) -> Dataset:
+        """The rows of a split: in `language`, or those of `languages` together; by default as the spec says, else English.
+
+        What is not on this machine comes back with `missing` set. MissingError only if the task has no such split at all.
+        """
+        cap, task = self.cap(task, phase), self.owner(task, phase)
+        at = (task.task, phase, language, languages, cap)
+        if at not in self._known:
+            self._known[at] = self._rows(task, phase, language, languages, cap)
+        return self._known[at]
+
+    def uncapped(self, task: Task, phase: str, languages: tuple[str, ...] = ()) -> Dataset:
+        """All rows of a split, whatever the suite caps."""
+        return self._rows(self.owner(task, phase), phase, None, languages, None)
+
+    def cap(self, task: Task, phase: str) -> int | None:
+        """The cap that the suite names for this task, else for the one whose rows it reads, else for all."""
+        if self.suite is None:
+            return None
+        named = self.suite.task_caps
+        caps = named.get(task.task) or named.get(self.owner(task, phase).task) or self.suite.caps
+        return getattr(caps, phase)
+
+    def _rows(self, task: Task, phase: str, language: str | None, languages: tuple[str, ...], cap: int | None) -> Dataset:
+        rows = self.own(task, phase)
+        if rows is None:
+            raise MissingError(f"task {task.task} has no {phase} rows")
+        if rows.tasks:
+            members = [self._rows(self.catalog.task(name), phase, language, languages, None) for name in rows.tasks]
+            return union(f"{task.task} {phase} {language or '+'.join(languages) or ENGLISH}", members, cap)
+        spoken = [language] if language else list(languages) or rows.languages
+        if len(spoken) > 1:
+            members = [self._one(task, rows, phase, one, None) for one in spoken]
+            return union(f"{task.task} {phase} {'+'.join(spoken)}", members, cap)
+        return self._one(task, rows, phase, spoken[0] if spoken else rows.language or ENGLISH, cap)
+
+    def _one(self, task: Task, rows: Rows, phase: str, language: str, cap: int | None) -> Dataset:
+        try:
+            return self.dataset(task, rows, phase, language, cap)
+        except MissingError as error:  # a plan shows the whole graph all the same
+            source = rows.source or task.source
+            what = {"source": source.model_dump(), "split": rows.split, "language": language, "cap": cap}
+            return Dataset(f"{task.task} {phase} {language}", {"missing": what}, [], str(error))
+
+    def dataset(self, task: Task, rows: Rows, phase: str, language: str, cap: int | None) -> Dataset:
+        """The `rows` of `task` for `phase` (train, dev, test) in one language, at most `cap` of them.
+
+        Raises MissingError naming the file or hub id that is not here.
+        """
+        source = rows.source or task.source
+        name = f"{task.task} {phase} {language}"
+        parts, location = [], []
+        for part in split_parts(rows.split or ""):
+            hashes, place = self._find(source, task, part.name, language)
+            parts.append({"sha256": hashes, "split": part.name, "start": part.start, "stop": part.stop})
+            location.append(place)
+        identity = {
+            "family": task.family,
+            "parts": parts,
+            "where": {column: fill(value, _fill(source, language)) for column, value in source.where.items()},
+            "unless": source.unless,
+            "columns": task.columns,
+            "labels": self.labels(task) if source.label_file else task.labels,
+            "cap": cap,
+        }
+        identity |= how_read(source, task.family, location[0].get("files", []))
+        if source.numbering:
+            identity["numbering"] = {"rows": source.numbering.rows, "absent": source.numbering.absent.get(language, [])}
+        return Dataset(name, identity, location)
+
+    def labels(self, task: Task) -> list[str]:
+        """Class names in the order of the head's outputs: the spec's own, or those of its label file."""
+        if not task.source.label_file:
+            return task.label_names
+        if task.task not in self._labels:  # once: rows and head of a plan have the labels of one reading
+            file = self._file(task, task.source.label_file, task.source)
+            with unchanged({file: self.index.sha256(file)}):
+                self._labels[task.task] = read_labels(file)
+        return self._labels[task.task]
+
+    def _file(self, task: Task, name: str, source: Source) -> Path:
+        """A file of a `files` source: beside the YAML, or in --data-root."""
+        places = [self.catalog.sources["task", task.task].path.parent, self.where.data_root]
+        for place in filter(None, places):
+            if (place / name).is_file():
+                self.where.read("tasks", task.task, place, {name: self.index.sha256(place / name)})
+                return place / name
+        looked = " or ".join(str(place / name) for place in filter(None, places))
+        hint = source.hint or ("put it there" + ("" if self.where.data_root else ", or give --data-root DIR"))
+        raise MissingError(f"{task.task}: no file {looked}; {hint}")
+
+    def _find(self, source: Source, task: Task, split: str, language: str) -> tuple[list[str], dict]:
+        values = _fill(source, language) | {"split": split}
+        if source.generated:
+            config = fill(source.generated, values)
+            return [self._generated_hash(config, language, split)], {"generated": [config, language, split]}
+        if source.files:
+            parts = _parts(source, task.family, language)
+            files = [self._file(task, fill(source.files, values | {"part": part}), source) for part in parts]
+            hashes, folder, config = [self.index.sha256(file) for file in files], None, None
+        else:
+            config = fill(source.config, values)
+            folder, files = self._hub_files(source, config, split)
+            hashes = [self.index.sha256(file) for file in files]
+            names = (file.relative_to(folder).as_posix() for file in files)
+            self.where.read("datasets", source.hub, folder, dict(zip(names, hashes, strict=True)))
+        for file in files:
+            self._check_names(task, file, class_names(folder, config, file))
+        return hashes, {"files": [str(file.absolute()) for file in files]}
+
+    def _check_names(self, task: Task, file: Path, names: dict[str, list[str]]) -> None:
+        """SpecError if the file names the numbers of the label column, and the spec's labels name them otherwise."""
+        column = task.columns.get("label") or task.columns.get("tags")
+        if not isinstance(column, str) or column not in names:
+            return
+        if wrong := disagreement(names[column], task.labels or self.labels(task)):
+            raise SpecError(f"{task.task}: {file}, column {column}: {wrong}")
+
+    def _generated_hash(self, config: str, language: str, split: str) -> str:
+        at = (config, language, split)
+        if at not in self._generated:
+            self._generated[at] = key_of(mini.rows(config, language, split))
+        return self._generated[at]
+
+    def _hub_files(self, source: Source, config: str, split: str) -> tuple[Path, list[Path]]:
+        """(the data set's folder, the files of the split): under --data-root, else in the hub cache."""
+        first, looked = source.first_files, []
+
+        def complete(folder: Path) -> bool:
+            return bool(split_files(folder, config, split, first).files)
+
+        if root := self.where.data_root:
+            found = split_files(root / source.hub, config, split, first)
+            if found.files:
+                return root / source.hub, found.files
+            looked.append(f"under {root / source.hub} ({found.missing})")
+        folder = snapshot(
+            source.hub,
+            "dataset",
+            source.revision,
+            usual_layouts(config, split, first),
+            self.where,
+            complete,
+            named=lambda folder: named_files(folder, config, split, first),
+        )
+        if folder:
+            return folder, split_files(folder, config, split, first).files
+        looked.append("in the hub cache")
+        revision = f" --revision {source.revision}" if source.revision else ""
+        raise MissingError(
+            f"{source.hub}, config {config}, split {split}: not {' or '.join(looked)}. "
+            "Fetch it where there is a network: xstilts-harness data fetch, or "
+            f"hf download {source.hub} --repo-type dataset{revision}; "
+            f"or give --data-root DIR, a folder that holds {source.hub}/{config}/{split}-*.parquet"
+        )
+
+
+def splits(task: Task) -> Iterator[tuple[str, str | None]]:
+    """(phase, language) of all rows a task reads; None: the language is the spec's to say."""
+    for phase in ("train", "dev", "test"):
+        if getattr(task, phase) is not None:
+            every = phase == "test" or (phase == "dev" and FAMILIES[task.family].tuned)
+            yield from ((phase, language) for language in (task.languages if every else [None]))
+
+
+def as_text(dataset: Dataset) -> Dataset:
+    """The same rows as plain text, for masked-LM."""
+    return replace(dataset, identity={**dataset.identity, "as_text": True})
+
+
+def union(name: str, members: list[Dataset], cap: int | None) -> Dataset:
+    """Several datasets as one: of tasks under one head, or of a task in several languages; at most `cap` rows of all."""
+    identity = {"union": [member.identity for member in members], "cap": cap}
+    missing = next((member.missing for member in members if member.missing), None)
+    return Dataset(name, identity, [member.location for member in members], missing)
+
+
+def _fill(source: Source, language: str) -> dict[str, str]:
+    """What {language} and {name} stand for in a source."""
+    return {"language": language, "name": source.names.get(language, language)}
+
+
+def _parts(source: Source, family: str, language: str) -> list[str | None]:
+    """What {part} stands for, one after the other: sentences, their translations, and of heaps the pairs."""
+    if source.format != "parts":
+        return [None]
+    if family == "bitext_mining":
+        return [language, ENGLISH, "gold"]
+    return [source.names.get(one, one) for one in (language, ENGLISH)]

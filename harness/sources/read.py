@@ -1,0 +1,153 @@
+"""From files to raw rows, as the file has them: one reader a format. What a family makes of them is `rows`' business."""
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.common.errors import SpecError
+from harness.sources.aligned import heaps, pairs_of_lines
+from harness.sources.conll import Columns, read_conll
+from harness.sources.squad import is_squad, questions
+from harness.sources.tables import read_csv, read_tsv
+from harness.sources.text_files import parse_json, read_lines, read_text
+from harness.spec.formats import format_of
+from harness.spec.task import Source
+from harness.store import signature
+
+# Raised when a reader gives other rows for a file that it read before. It enters the keys of results from such files, and
+# of no others; a format that is not here is as it always was, or was never read before.
+READER_VERSIONS: dict[str, int] = {
+    "tsv": 2,  # quotation marks are text; a carriage return alone ends no row
+    "conll": 2,  # a byte-order mark is no part of the first token; blanks around a tag are no part of it
+    "parts": 2,  # a byte-order mark is no part of the first id
+}
+
+
+def how_read(source: Source, family: str, files: Sequence[str]) -> dict:
+    """What of a source, beside its bytes, decides its raw rows, as it stands in a dataset's identity; {} where nothing does.
+
+    files    the files of the split; those of a hub data set are of whatever format they are
+    reader   the version of the format's reader, where it is not the first
+    conll    which columns of a line are the token and its tag
+    aligned  two files, of which line i is one row
+    """
+    identity: dict = {}
+    kind = format_of(Path(files[0]).name) if source.hub and files else source.format
+    if kind in READER_VERSIONS:
+        identity["reader"] = READER_VERSIONS[kind]
+    if source.conll:
+        identity["conll"] = source.conll.model_dump(exclude_none=True)
+    if source.format == "parts" and family == "retrieval":
+        identity["aligned"] = True
+    return identity
+
+
+def read_files(files: Iterable[str], needed: tuple[str, ...], identity: dict) -> list[tuple[Path, list[dict]]]:
+    """Each file of one part of a split with its raw rows, as its dataset's `identity` says that they are read.
+
+    Of two aligned files the rows are those of the first.
+    """
+    paths = [Path(file) for file in files]
+    if identity.get("aligned"):
+        return [(paths[0], pairs_of_lines(*paths))]
+    columns = Columns(**identity["conll"]) if identity.get("conll") else None
+    return [(path, read_file(path, tuple(signature(path)), needed, columns)) for path in paths]
+
+
+@functools.lru_cache(maxsize=2)  # XNLI keeps all its languages in one file: read it once, not fifteen times
+def read_file(path: Path, seen: tuple[int, ...], needed: tuple[str, ...], columns: Columns | None = None) -> list[dict]:
+    """All rows of one file.
+
+    seen     its `store.signature`, so that one that changed is read again
+    needed   the columns that will be asked for
+    columns  those of a file of tokens
+    raises  SpecError: a file that is not of its format, at file:line:column; a text file without rows
+    """
+    kind = format_of(path.name, conll=columns is not None)
+    if kind == "parquet":
+        return _read_parquet(path, needed)
+    rows = read_conll(path, columns) if kind == "conll" else _FORMATS[kind](path, needed)
+    if not rows:
+        raise SpecError(f"{path}: it has no rows")
+    return rows
+
+
+def _read_parquet(path: Path, needed: tuple[str, ...]) -> list[dict]:
+    """Only the needed columns, since a shard may be large; all of them if one lacks, so that the error can name them."""
+    import pyarrow.parquet as parquet
+
+    try:
+        file = parquet.ParquetFile(path)
+        names = file.schema_arrow.names
+        wanted = {column if column in names else column.split(".")[0] for column in needed}
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"the column {twice[0]!r} stands twice in it")
+        return file.read(columns=sorted(wanted) if wanted and wanted <= set(names) else None).to_pylist()
+    except (ValueError, OverflowError, OSError) as error:  # pyarrow's own errors are ValueErrors, and OSErrors without a number
+        if isinstance(error, OSError) and error.errno:
+            raise
+        said = " ".join(str(error).split())
+        raise SpecError(f"{path}: not readable as parquet: {said}") from None
+
+
+def _read_jsonl(path: Path, needed: tuple[str, ...]) -> list[dict]:
+    rows = []
+    for number, line in enumerate(read_lines(path), 1):
+        if line.strip():
+            row = _json(path, line, "one line is one object", number)
+            if not isinstance(row, dict):
+                raise SpecError(f"{path}:{number}:1: no JSON object but {_kind(row)}; a .jsonl has one object a line")
+            rows.append(row)
+    return rows
+
+
+def _read_json(path: Path, needed: tuple[str, ...]) -> list[dict]:
+    """A list of objects; the same under "data"; SQuAD's own layout."""
+    found = _json(path, read_text(path), "a file of one object a line is a .jsonl")
+    if isinstance(found, dict) and isinstance(found.get("data"), list):
+        found = found["data"]
+    if not isinstance(found, list):
+        seen = f"an object with {', '.join(map(repr, list(found)[:5]))}" if isinstance(found, dict) else _kind(found)
+        raise SpecError(
+            f"{path}:1:1: {seen}; a .json is a list of objects, or has one under 'data',"
+            " or is of SQuAD's layout (data, paragraphs, qas)"
+        )
+    if is_squad(found):
+        return list(questions(path, found))
+    for i, row in enumerate(found):
+        if not isinstance(row, dict):
+            raise SpecError(f"{path}: row {i} is {_kind(row)}; rows must be objects with named columns, one row each")
+    return found
+
+
+def _json(path: Path, text: str, hint: str, line: int | None = None) -> Any:
+    """The value of a whole file, or of one `line` of it. `hint`: what to say where there is more than one value."""
+    try:
+        return parse_json(text)
+    except json.JSONDecodeError as error:
+        at = f"{error.lineno if line is None else line}:{error.colno}"
+        more = f"; {hint}" if error.msg == "Extra data" else ""
+        raise SpecError(f"{path}:{at}: not readable as JSON: {error.msg}{more}") from None
+    except ValueError as error:
+        at = "" if line is None else f":{line}:1"
+        raise SpecError(f"{path}{at}: not readable as JSON: {error}") from None
+
+
+def _kind(value: object) -> str:
+    """What a JSON value is, in words."""
+    if value is None:
+        return "null"
+    names = {bool: "true or false", str: "a text", list: "a list", dict: "an object"}
+    return names.get(type(value), "a number")
+
+
+_FORMATS: dict[str | None, Callable[[Path, tuple[str, ...]], list[dict]]] = {
+    "jsonl": _read_jsonl,
+    "json": _read_json,
+    "csv": read_csv,
+    "tsv": read_tsv,
+}
+
+__all__ = ["READER_VERSIONS", "heaps", "how_read", "read_file", "read_files"]

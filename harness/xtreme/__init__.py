@@ -1,0 +1,1 @@
+"""XTREME's own folder layout: scored, and written."""
