@@ -1,3 +1,4 @@
-"""xstilts-harness: does English intermediate-task training help zero-shot cross-lingual transfer?"""
+"""xstilts-harness: does English intermediate-task training help zero-shot cross-lingual
+transfer?"""
 
 __version__ = "0.1.0"

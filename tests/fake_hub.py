@@ -1,4 +1,5 @@
-"""A small server that speaks what huggingface_hub asks of the Hub: repository info, tree listing, HEAD and GET of files.
+"""A small server that speaks what huggingface_hub asks of the Hub: repository info, tree listing,
+HEAD and GET of files.
 
 with FakeHub() as hub:
     first = hub.commit("dataset", "some/set", {"data/train-00000-of-00001.parquet": b"..."})
@@ -12,19 +13,25 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
-API = re.compile(r"^/api/(?P<kind>dataset|model)s/(?P<repo>[^/]+/[^/]+)(/(?P<what>revision|tree)/(?P<revision>[^/]+))?$")
-FILE = re.compile(r"^(?P<dataset>/datasets)?/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)$")
+API = re.compile(
+    r"^/api/(?P<kind>dataset|model)s/(?P<repo>[^/]+/[^/]+)(/(?P<what>revision|tree)/(?P<revision>[^/]+))?$"
+)
+FILE = re.compile(
+    r"^(?P<dataset>/datasets)?/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)$"
+)
 
 
 class FakeHub:
-    """Repositories in memory, each a history of commits; `asked` is what clients sent, `refuse` and `cut` are its moods."""
+    """Repositories in memory, each a history of commits; `asked` is what clients sent, `refuse` and
+    `cut` are its moods."""
 
     def __init__(self) -> None:
         self.commits: dict[tuple[str, str], dict[str, dict[str, bytes]]] = {}
         self.refs: dict[tuple[str, str, str], str] = {}
         self.asked: list[tuple[str, str, str | None]] = []  # method, path, Range
         self.refuse: dict[str, tuple[int, str]] = {}  # repo → status, X-Error-Code
-        self.cut: dict[str, int] = {}  # path of a file → after how many bytes the connection breaks, once
+        # path of a file → after how many bytes the connection breaks, once
+        self.cut: dict[str, int] = {}
         hub = self
 
         class Handler(_Handler):
@@ -36,7 +43,9 @@ class FakeHub:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def __enter__(self) -> "FakeHub":
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
         return self
 
     def __exit__(self, *_) -> None:
@@ -58,7 +67,11 @@ class FakeHub:
 
     def downloads(self) -> list[str]:
         """Paths of the files that clients downloaded, in order."""
-        return [match["path"] for method, path, _ in self.asked if method == "GET" and (match := FILE.match(path))]
+        return [
+            match["path"]
+            for method, path, _ in self.asked
+            if method == "GET" and (match := FILE.match(path))
+        ]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -101,15 +114,28 @@ class _Handler(BaseHTTPRequestHandler):
         found = self._find(match["kind"], match["repo"], match["revision"] or "main")
         if found and match["what"] == "tree":
             listing = [
-                {"type": "file", "path": path, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+                {
+                    "type": "file",
+                    "path": path,
+                    "size": len(data),
+                    "oid": hashlib.sha1(data).hexdigest(),
+                }
                 for path, data in sorted(found[1].items())
             ]
             self._json(listing)
         elif found:
-            self._json({"id": match["repo"], "sha": found[0], "siblings": [{"rfilename": path} for path in found[1]]})
+            self._json(
+                {
+                    "id": match["repo"],
+                    "sha": found[0],
+                    "siblings": [{"rfilename": path} for path in found[1]],
+                }
+            )
 
     def _file(self, match: re.Match) -> None:
-        found = self._find("dataset" if match["dataset"] else "model", match["repo"], match["revision"])
+        found = self._find(
+            "dataset" if match["dataset"] else "model", match["repo"], match["revision"]
+        )
         if not found:
             return
         sha, files = found
@@ -118,7 +144,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(404, "EntryNotFound")
             return
         data = files[path]
-        headers = {"ETag": f'"{hashlib.sha1(data).hexdigest()}"', "X-Repo-Commit": sha, "Accept-Ranges": "bytes"}
+        headers = {
+            "ETag": f'"{hashlib.sha1(data).hexdigest()}"',
+            "X-Repo-Commit": sha,
+            "Accept-Ranges": "bytes",
+        }
         start, status = 0, 200
         if asked := re.match(r"bytes=(\d+)-", self.headers.get("Range") or ""):
             start, status = int(asked[1]), 206
@@ -132,7 +162,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _error(self, status: int, code: str) -> None:
         self._send(status, b"{}", {"X-Error-Code": code} if code else {})
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str], cut: int | None = None) -> None:
+    def _send(
+        self, status: int, body: bytes, headers: dict[str, str], cut: int | None = None
+    ) -> None:
         self.send_response(status)
         for name, value in (headers | {"Content-Length": str(len(body))}).items():
             self.send_header(name, value)

@@ -1,14 +1,16 @@
-"""Put small faults into the code that makes numbers, one at a time, and see whether the tests notice.
+"""Put small faults into the code that makes numbers, one at a time, and see whether the tests
+notice.
 
     make mutants                                  a sample, ten minutes on two cores
     make mutants MUTANTS="--since main"           of the lines that changed since a commit
     make mutants MUTANTS="--seed 2 --seconds 3600 --only harness/metrics"
 
-The faults are cosmic-ray's: another operator, number, comparison or boolean, a loop that never runs, an exception that
-is not caught. Its own sessions take one test command for all modules and know no sample and no end, hence this driver:
-every mutant meets the tests of its module, quickest first, in a copy of the checkout, and one place in the code gives
-at most one mutant. What survives is printed as a diff. It may change nothing that matters (a message, a block size);
-where it could print a wrong number, a test is missing.
+The faults are cosmic-ray's: another operator, number, comparison or boolean, a loop that never
+runs, an exception that is not caught. Its own sessions take one test command for all modules and
+know no sample and no end, hence this driver: every mutant meets the tests of its module, quickest
+first, in a copy of the checkout, and one place in the code gives at most one mutant. What survives
+is printed as a diff. It may change nothing that matters (a message, a block size); where it could
+print a wrong number, a test is missing.
 """
 
 import argparse
@@ -33,7 +35,9 @@ from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkerOutcome, WorkResult
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 60  # seconds that a mutant may take beside three times what its tests take without it; beyond, it is killed
+# seconds that a mutant may take beside three times what its tests take without it; beyond, it is
+# killed
+PATIENCE = 60
 
 # Module → the names of its test files, quickest first. The first pattern that fits counts.
 TESTS = {
@@ -67,7 +71,8 @@ def modules(only: list[str]) -> list[Path]:
 
 
 def mutants(paths: list[Path], chance: random.Random) -> list[MutationSpec]:
-    """One mutant for each place in the code that has any, in random order; types are left alone, nothing reads them."""
+    """One mutant for each place in the code that has any, in random order; types are left alone,
+    nothing reads them."""
     places: dict[tuple, list[MutationSpec]] = {}
     with use_db(":memory:", WorkDB.Mode.create) as work:
         init([ROOT / path for path in paths], work, {})
@@ -92,14 +97,18 @@ def _annotations(path: Path) -> Iterator[tuple[tuple[int, int], tuple[int, int]]
 
 
 def git(*words: str) -> str:
-    return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        ["git", *words], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
 
 
 def changed_lines(commit: str, path: Path) -> set[int]:
     """The lines of a module that a commit does not have."""
     text = git("diff", "--unified=0", commit, "--", str(path))
     hunks = re.findall(r"^@@ [^+]*\+(\d+)(?:,(\d+))? @@", text, re.MULTILINE)
-    return {line for first, count in hunks for line in range(int(first), int(first) + int(count or 1))}
+    return {
+        line for first, count in hunks for line in range(int(first), int(first) + int(count or 1))
+    }
 
 
 def move_to_a_copy(folder: str) -> None:
@@ -126,10 +135,13 @@ def alone(command: str) -> tuple[float, str]:
     return time.monotonic() - start, "" if outcome == TestOutcome.SURVIVED else output
 
 
-def tried(pool: ProcessPoolExecutor, sample: list[MutationSpec], seconds: float) -> Iterator[tuple[MutationSpec, WorkResult]]:
+def tried(
+    pool: ProcessPoolExecutor, sample: list[MutationSpec], seconds: float
+) -> Iterator[tuple[MutationSpec, WorkResult]]:
     """Mutants with what became of them, as they finish, until the time is up.
 
-    Tests that fail by themselves would kill every mutant: their modules are named on stderr and left out.
+    Tests that fail by themselves would kill every mutant: their modules are named on stderr and
+    left out.
     """
     end = time.monotonic() + seconds
     commands = {mutant.module_path: test_command(mutant.module_path) for mutant in sample}
@@ -138,7 +150,11 @@ def tried(pool: ProcessPoolExecutor, sample: list[MutationSpec], seconds: float)
     for future in as_completed(sound):
         took, output = future.result()
         if output:
-            print(f"left out, fails without a fault: {sound[future]}\n{output[-1000:]}", file=sys.stderr, flush=True)
+            print(
+                f"left out, fails without a fault: {sound[future]}\n{output[-1000:]}",
+                file=sys.stderr,
+                flush=True,
+            )
         else:
             patience[sound[future]] = PATIENCE + 3 * took
     running: dict[Future, MutationSpec] = {}
@@ -175,11 +191,21 @@ def main() -> None:
                 raise RuntimeError(f"{mutant}: {result.output}")
             if result.test_outcome == TestOutcome.SURVIVED:
                 survived += 1
-                print(f"survived: {mutant.module_path}:{mutant.start_pos[0]} {mutant.definition_name or ''}")
-                print(*re.findall(r"^[+-](?![+-]).*$", result.diff, re.MULTILINE), sep="\n", flush=True)
+                print(
+                    f"survived: {mutant.module_path}:{mutant.start_pos[0]}"
+                    f" {mutant.definition_name or ''}"
+                )
+                print(
+                    *re.findall(r"^[+-](?![+-]).*$", result.diff, re.MULTILINE),
+                    sep="\n",
+                    flush=True,
+                )
             else:
                 killed += 1
-    print(f"{survived} of {killed + survived} mutants survived; {everything} places in {len(paths)} modules have one")
+    print(
+        f"{survived} of {killed + survived} mutants survived; {everything} places in {len(paths)}"
+        " modules have one"
+    )
 
 
 if __name__ == "__main__":

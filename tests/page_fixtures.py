@@ -1,6 +1,8 @@
-"""Releases for the page's tests: the committed ones in the present shape, and a large made-up one, every section filled.
+"""Releases for the page's tests: the committed ones in the present shape, and a large made-up one,
+every section filled.
 
-Intervals and the rest of what resampling gives are made up here from a seed; they test the page, not the statistics.
+Intervals and the rest of what resampling gives are made up here from a seed; they test the page,
+not the statistics.
 """
 
 import json
@@ -31,23 +33,34 @@ LANGUAGES = {
 
 
 def named(code: str) -> dict:
-    return dict(zip(("name", "family", "script"), LANGUAGES.get(code, (None, None, None)), strict=True))
+    return dict(
+        zip(("name", "family", "script"), LANGUAGES.get(code, (None, None, None)), strict=True)
+    )
 
 
 def plain(name: str) -> dict:
-    """A committed release in the shape of the present schema, with nothing that its schema did not know."""
+    """A committed release in the shape of the present schema, with nothing that its schema did not
+    know."""
     return upgraded(json.loads((RELEASES / f"{name}.json").read_bytes()))
 
 
 def around(dice: random.Random, value: float, width: float = 2.0) -> list[float]:
-    return [round(value - width * (0.6 + dice.random() / 2), 4), round(value + width * (0.6 + dice.random() / 2), 4)]
+    return [
+        round(value - width * (0.6 + dice.random() / 2), 4),
+        round(value + width * (0.6 + dice.random() / 2), 4),
+    ]
 
 
 def filled(name: str = "0003-small") -> dict:
-    """A committed release with made-up intervals and difficulties: what schema 1 and 2 lack, around real scores and gains."""
+    """A committed release with made-up intervals and difficulties: what schema 1 and 2 lack, around
+    real scores and gains."""
     release, dice = plain(name), random.Random(3)
     for gain in release["gains"]:
-        gain["interval"], gain["p"], gain["p_corrected"] = around(dice, gain["gain"]), round(dice.random(), 4), 1.0
+        gain["interval"], gain["p"], gain["p_corrected"] = (
+            around(dice, gain["gain"]),
+            round(dice.random(), 4),
+            1.0,
+        )
         gain["significant"] = gain["interval"][0] > 1 or gain["interval"][1] < -1
         for of in gain["per_language"].values():
             of["interval"] = around(dice, of["gain"], 4)
@@ -73,7 +86,11 @@ def filled(name: str = "0003-small") -> dict:
 
 
 def arm(kind: str, name: str, **facts) -> dict:
-    declared = {"declared": facts.pop("declared"), "why": "", "chance": None, "human": None} if "declared" in facts else None
+    declared = (
+        {"declared": facts.pop("declared"), "why": "", "chance": None, "human": None}
+        if "declared" in facts
+        else None
+    )
     return {
         "intermediate": [name],
         "kind": kind,
@@ -86,12 +103,23 @@ def arm(kind: str, name: str, **facts) -> dict:
 
 
 ARMS = {
-    "none": {"intermediate": None, "kind": "baseline", "shown": "none", "title": None, "difficulty": None},
-    **{t: arm("task", t, declared="hard") for t in ("anli_plus", "mnli", "qqp", "squad", "squad_v2", "hellaswag", "cosmos_qa")},
+    "none": {
+        "intermediate": None,
+        "kind": "baseline",
+        "shown": "none",
+        "title": None,
+        "difficulty": None,
+    },
+    **{
+        t: arm("task", t, declared="hard")
+        for t in ("anli_plus", "mnli", "qqp", "squad", "squad_v2", "hellaswag", "cosmos_qa")
+    },
     **{t: arm("task", t, declared="easy") for t in ("ccg", "commonsense_qa", "udpos")},
     "all-nine": {**arm("mixture", "all-nine"), "of": None},
     **{
-        f"mnli-{k}": arm("subset", f"mnli-{k}", of="mnli", subset={"by": "pvi", "keep": k, "fraction": 0.33})
+        f"mnli-{k}": arm(
+            "subset", f"mnli-{k}", of="mnli", subset={"by": "pvi", "keep": k, "fraction": 0.33}
+        )
         for k in ("easiest", "hardest", "random")
     },
     "mnli-shuffled": arm("control", "mnli-shuffled", of="mnli", control="shuffled_labels"),
@@ -108,11 +136,24 @@ TARGETS = {
     "bucc2018": "retrieval",
     "tatoeba": "retrieval",
 }
-UNKNOWN = {"te": 0.77, "th": 0.6, "zh": 0.31, "ja": 0.2, "bn": 0.08, "hi": 0.04, "ar": 0.02, "el": 0.015}
+UNKNOWN = {
+    "te": 0.77,
+    "th": 0.6,
+    "zh": 0.31,
+    "ja": 0.2,
+    "bn": 0.08,
+    "hi": 0.04,
+    "ar": 0.02,
+    "el": 0.015,
+}
 
 
-def large(encoders: tuple[str, ...] = ("xlm-roberta-large", "ModernBERT-base"), seeds: tuple[int, ...] = (1, 2, 3)) -> dict:
-    """The paper's size, made up: 16 arms, 9 targets, three seeds, subsets, controls, measured difficulty, two encoders."""
+def large(
+    encoders: tuple[str, ...] = ("xlm-roberta-large", "ModernBERT-base"),
+    seeds: tuple[int, ...] = (1, 2, 3),
+) -> dict:
+    """The paper's size, made up: 16 arms, 9 targets, three seeds, subsets, controls, measured
+    difficulty, two encoders."""
     dice = random.Random(5)
     arms = [name for name in ARMS if name != "none"]
     cells, gains = [], []
@@ -125,10 +166,20 @@ def large(encoders: tuple[str, ...] = ("xlm-roberta-large", "ModernBERT-base"), 
     release = {
         "schema": 4,
         "suite": suite(list(seeds)),
-        "encoders": {e: {"version": 1, "pretrained_on": "multilingual", "seen": ["CC-100"], "files": {}} for e in encoders},
+        "encoders": {
+            e: {"version": 1, "pretrained_on": "multilingual", "seen": ["CC-100"], "files": {}}
+            for e in encoders
+        },
         "arms": ARMS,
         "targets": {
-            t: {"task": t, "family": g, "metric": "accuracy", "title": f"the target {t}", "group": g} for t, g in TARGETS.items()
+            t: {
+                "task": t,
+                "family": g,
+                "metric": "accuracy",
+                "title": f"the target {t}",
+                "group": g,
+            }
+            for t, g in TARGETS.items()
         },
         "languages": {code: named(code) for code in LANGUAGES},
         "cells": cells,
@@ -152,9 +203,19 @@ def suite(seeds: list[int]) -> dict:
         "smoke": False,
         "seeds": seeds,
     }
-    facts |= {"protocol": "xstilts", "left_out": ["social_iqa"], "waives": [], "split_rule": {"by": "median", "value": None}}
+    facts |= {
+        "protocol": "xstilts",
+        "left_out": ["social_iqa"],
+        "waives": [],
+        "split_rule": {"by": "median", "value": None},
+    }
     cuts = {"panx": {"why": "tested on validation rows", "label": "small"}}
-    return facts | {"caps": {"train": 10000, "dev": None, "test": None}, "task_caps": {}, "cuts": cuts, "pvi": True}
+    return facts | {
+        "caps": {"train": 10000, "dev": None, "test": None},
+        "task_caps": {},
+        "cuts": cuts,
+        "pvi": True,
+    }
 
 
 def cell(dice: random.Random, encoder: str, name: str, target: str, seed: int, lift: float) -> dict:
@@ -169,7 +230,12 @@ def cell(dice: random.Random, encoder: str, name: str, target: str, seed: int, l
             "unknown": UNKNOWN.get(code, 0.001),
             "flags": [],
         }
-    shared = name != "none" and (name, target) in {("mnli", "xnli"), ("squad", "xquad"), ("squad", "mlqa"), ("udpos", "udpos")}
+    shared = name != "none" and (name, target) in {
+        ("mnli", "xnli"),
+        ("squad", "xquad"),
+        ("squad", "mlqa"),
+        ("udpos", "udpos"),
+    }
     facts = {
         "encoder": encoder,
         "arm": name,
@@ -191,13 +257,20 @@ def cell(dice: random.Random, encoder: str, name: str, target: str, seed: int, l
 
 
 def gain(dice: random.Random, encoder: str, name: str, target: str, cells: list[dict]) -> dict:
-    at = {(c["arm"], c["seed"]): c for c in cells if (c["encoder"], c["target"]) == (encoder, target)}
+    at = {
+        (c["arm"], c["seed"]): c for c in cells if (c["encoder"], c["target"]) == (encoder, target)
+    }
     seeds = sorted({seed for _, seed in at})
     each = {str(seed): at[name, seed]["score"] - at["none", seed]["score"] for seed in seeds}
     mean = fmean(each.values())
     spoken = {}
     for code in LANGUAGES:
-        per = {str(s): at[name, s]["languages"][code]["main"] - at["none", s]["languages"][code]["main"] for s in seeds}
+        per = {
+            str(s): (
+                at[name, s]["languages"][code]["main"] - at["none", s]["languages"][code]["main"]
+            )
+            for s in seeds
+        }
         value = fmean(per.values())
         spoken[code] = {"gain": value, "per_seed": per, "interval": around(dice, value)}
     flags = at[name, seeds[0]]["flags"]
@@ -233,7 +306,10 @@ def average(dice: random.Random, encoder: str, name: str, gains: list[dict]) -> 
     mean = fmean(mine[t] for t in common)
     rest = fmean(mine[t] for t in common if TARGETS[t] != "retrieval")
     groups = {
-        g: {"gain": fmean(mine[t] for t in common if TARGETS[t] == g), "targets": [t for t in common if TARGETS[t] == g]}
+        g: {
+            "gain": fmean(mine[t] for t in common if TARGETS[t] == g),
+            "targets": [t for t in common if TARGETS[t] == g],
+        }
         for g in ("pair", "tagging", "qa", "retrieval")
     }
     for of in groups.values():
@@ -261,7 +337,10 @@ def average(dice: random.Random, encoder: str, name: str, gains: list[dict]) -> 
 
 
 def slices(dice: random.Random, encoder: str, name: str) -> list[dict]:
-    values = [("family", f) for f in ("Indo-European", "Uralic", "Dravidian", "Sino-Tibetan", "Niger-Congo")]
+    values = [
+        ("family", f)
+        for f in ("Indo-European", "Uralic", "Dravidian", "Sino-Tibetan", "Niger-Congo")
+    ]
     values += [("script", s) for s in ("Latin", "Cyrillic", "Arabic", "Thai")] + [
         ("unknown", u) for u in ("under 1%", "1-5%", "5-25%", "over 25%")
     ]
@@ -308,7 +387,12 @@ def difficulties(dice: random.Random, encoder: str) -> list[dict]:
                 **pvi,
             }
         )
-        out[-1] |= {"learned": bucket != "unlearned", "bucket": bucket, "headroom_per_seed": {}, "dev_per_seed": {}}
+        out[-1] |= {
+            "learned": bucket != "unlearned",
+            "bucket": bucket,
+            "headroom_per_seed": {},
+            "dev_per_seed": {},
+        }
     return out
 
 
@@ -317,8 +401,17 @@ def split(encoder: str, gains: list[dict]) -> dict:
         {"ccg": 0.4, "mnli": 0.2, "qqp": -0.6, "anli_plus": 0.9},
         {"squad_v2": 1.1, "cosmos_qa": 0.8, "commonsense_qa": 1.9, "udpos": -0.2},
     )
-    sides = {side: {"arms": arms, "average_gain": fmean(arms.values())} for side, arms in (("easy", easy), ("hard", hard))}
-    correlation = {"measure": "headroom", "rho": 0.41, "interval": [-0.31, 0.83], "p": 0.21, "points": 9}
+    sides = {
+        side: {"arms": arms, "average_gain": fmean(arms.values())}
+        for side, arms in (("easy", easy), ("hard", hard))
+    }
+    correlation = {
+        "measure": "headroom",
+        "rho": 0.41,
+        "interval": [-0.31, 0.83],
+        "p": 0.21,
+        "points": 9,
+    }
     out = {
         "encoder": encoder,
         "by": "median",
@@ -337,7 +430,10 @@ def split(encoder: str, gains: list[dict]) -> dict:
         "sizes_differ": True,
         "correlation": correlation,
     }
-    return out | {"correlation_pvi": None, "without_retrieval": {"hard_minus_easy": 0.9, "interval": [0.2, 1.6]}}
+    return out | {
+        "correlation_pvi": None,
+        "without_retrieval": {"hard_minus_easy": 0.9, "interval": [0.2, 1.6]},
+    }
 
 
 def comparisons(dice: random.Random, encoder: str) -> dict:
@@ -349,7 +445,15 @@ def comparisons(dice: random.Random, encoder: str) -> dict:
         ("random", "mlm", 0.2),
     ]
     rows = [
-        {"a": a, "b": b, "difference": d, "interval": around(dice, d, 0.8), "p": 0.02, "p_corrected": 0.1} for a, b, d in pairs
+        {
+            "a": a,
+            "b": b,
+            "difference": d,
+            "interval": around(dice, d, 0.8),
+            "p": 0.02,
+            "p_corrected": 0.1,
+        }
+        for a, b, d in pairs
     ]
     arms = {
         "easiest": "mnli-easiest",
@@ -365,7 +469,8 @@ def bests(dice: random.Random, encoder: str, gains: list[dict]) -> list[dict]:
     rows = []
     for target in TARGETS:
         mine = max(
-            (g for g in gains if (g["encoder"], g["target"]) == (encoder, target) and g["counted"]), key=lambda g: g["gain"]
+            (g for g in gains if (g["encoder"], g["target"]) == (encoder, target) and g["counted"]),
+            key=lambda g: g["gain"],
         )
         on = "half of the test examples" if TARGETS[target] == "retrieval" else "English dev"
         rows.append(
@@ -381,12 +486,20 @@ def bests(dice: random.Random, encoder: str, gains: list[dict]) -> list[dict]:
     mean = fmean(row["gain"] for row in rows)
     return [
         *rows,
-        {"encoder": encoder, "target": None, "selected_on": None, "arm": None, "gain": mean, "interval": around(dice, mean, 0.5)},
+        {
+            "encoder": encoder,
+            "target": None,
+            "selected_on": None,
+            "arm": None,
+            "gain": mean,
+            "interval": around(dice, mean, 0.5),
+        },
     ]
 
 
 def releases() -> list[tuple[str, dict]]:
-    """What the tests and the screenshots show: old ones as they are, one smoke, one with intervals, a large one."""
+    """What the tests and the screenshots show: old ones as they are, one smoke, one with intervals,
+    a large one."""
     return [
         ("0001-mini", plain("0001-mini")),
         ("0003-small", filled()),

@@ -1,6 +1,8 @@
-"""Processes that publish a release that is made already, one each, to be killed or to run into one another.
+"""Processes that publish a release that is made already, one each, to be killed or to run into one
+another.
 
-`Publishers` starts this file once, which imports and renders all that takes seconds, and then forks a process for each order.
+`Publishers` starts this file once, which imports and renders all that takes seconds, and then forks
+a process for each order.
 """
 
 import json
@@ -23,7 +25,8 @@ class Order:
     """What a process is to do: publish the content of that file on that board.
 
     at        not before this moment of the monotonic clock
-    step      it kills itself just before its n-th access to a file of the board (Python's own audit events)
+    step      it kills itself just before its n-th access to a file of the board (Python's own audit
+              events)
     host      what it takes for its host, as if it were another machine
     alone     it sees nobody's lease on the board, as one who was taken for dead and woke up
     limit     bytes that a file of it may have: a disk that is full
@@ -39,10 +42,13 @@ class Order:
 
 
 class Publishers:
-    """The process that forks publishers. `start` gives a process id, `wait` how it ended: its exit status and what it said."""
+    """The process that forks publishers. `start` gives a process id, `wait` how it ended: its exit
+    status and what it said."""
 
     def __init__(self):
-        env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+        env = os.environ | {
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        }
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self._process = subprocess.Popen([sys.executable, __file__], env=env, text=True, **pipes)
 
@@ -102,7 +108,10 @@ def _die_at(step: int, board: str) -> None:
 
     def hear(event: str, arguments: tuple) -> None:
         nonlocal left
-        if any(isinstance(one, (str, os.PathLike)) and os.fspath(one).startswith(board) for one in arguments):
+        if any(
+            isinstance(one, (str, os.PathLike)) and os.fspath(one).startswith(board)
+            for one in arguments
+        ):
             left -= 1
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)

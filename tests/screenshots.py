@@ -1,7 +1,8 @@
-"""Pictures of the leaderboard's page, light and dark, wide and narrow, as printed, and of the study's charts.
+"""Pictures of the leaderboard's page, light and dark, wide and narrow, as printed, and of the
+study's charts.
 
-`python -m tests.screenshots OUT [PAGE]`; PAGE is leaderboard/index.html unless said. It is shown at the newest release of suite
-`study`, whose table the README has, or else at the newest.
+`python -m tests.screenshots OUT [PAGE]`; PAGE is leaderboard/index.html unless said. It is shown at
+the newest release of suite `study`, whose table the README has, or else at the newest.
 Needs Chromium and playwright; the tests of the page use the same browser.
 """
 
@@ -43,12 +44,17 @@ def browser() -> Iterator:
 
 
 def newest(page_file: Path, suite: str) -> str:
-    """The newest release of a suite on the page's board, as the page's address names it; nothing if there is none."""
-    return "".join(f"#{path.stem}" for path in sorted(page_file.parent.glob(f"releases/[0-9]*-{suite}.json"))[-1:])
+    """The newest release of a suite on the page's board, as the page's address names it; nothing if
+    there is none."""
+    return "".join(
+        f"#{path.stem}"
+        for path in sorted(page_file.parent.glob(f"releases/[0-9]*-{suite}.json"))[-1:]
+    )
 
 
 def take(page_file: Path, folder: Path, whole: bool = False, at: str = "") -> list[Path]:
-    """Write the pictures (`whole`: the full page, not only its top; `at`: a release) and the page as printed."""
+    """Write the pictures (`whole`: the full page, not only its top; `at`: a release) and the page
+    as printed."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     with browser() as opened:
@@ -67,21 +73,26 @@ def take(page_file: Path, folder: Path, whole: bool = False, at: str = "") -> li
 
 
 def charts(page_file: Path, folder: Path, suite: str) -> list[Path]:
-    """Write the charts of the newest release of a suite that docs/study.md shows, each as a picture of its own: over other tasks'
-    targets, and languages of Tatoeba after named entities."""
+    """Write the charts of the newest release of a suite that docs/study.md shows, each as a picture
+    of its own: over other tasks' targets, and languages of Tatoeba after named entities."""
     made = []
     with browser() as opened:
-        page = opened.new_page(viewport={"width": 1000, "height": 1500}, color_scheme="light", device_scale_factor=1.5)
+        page = opened.new_page(
+            viewport={"width": 1000, "height": 1500}, color_scheme="light", device_scale_factor=1.5
+        )
         for release in filter(None, [newest(page_file, suite)]):
             page.goto(page_file.resolve().as_uri() + release)
             page.wait_for_selector(".chart svg")
             for other in page.get_by_label("other tasks", exact=False).all():
                 other.check()
             page.locator("#languages").get_by_label("Target").select_option(f"tatoeba@{suite}")
-            page.locator("#languages").get_by_label("Intermediate in the chart").select_option("panx")
+            page.locator("#languages").get_by_label("Intermediate in the chart").select_option(
+                "panx"
+            )
             page.wait_for_timeout(500)
             for name in ("split", "comparisons", "unknown"):
-                if node := page.query_selector(f".chart[data-chart={name}]"):  # a suite without parts compares none
+                # a suite without parts compares none
+                if node := page.query_selector(f".chart[data-chart={name}]"):
                     made.append(folder / f"{suite}-{name}.png")
                     node.screenshot(path=made[-1])
     return made
@@ -90,5 +101,8 @@ def charts(page_file: Path, folder: Path, suite: str) -> list[Path]:
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    shown, out = Path(sys.argv[2] if len(sys.argv) == 3 else "leaderboard/index.html"), Path(sys.argv[1])
+    shown, out = (
+        Path(sys.argv[2] if len(sys.argv) == 3 else "leaderboard/index.html"),
+        Path(sys.argv[1]),
+    )
     print(*take(shown, out, at=newest(shown, "study")), *charts(shown, out, "study"), sep="\n")

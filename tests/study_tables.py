@@ -37,7 +37,15 @@ def rates(release: str, encoder: str, tasks: list[str], rates: list[str]) -> Ite
         cells = []
         for rate in rates:
             gain = gains.get(f"{task}_{rate}")
-            trained = [one["key"] for one in content["arms"][gain["arm"]]["trained"] if one["encoder"] == encoder] if gain else []
+            trained = (
+                [
+                    one["key"]
+                    for one in content["arms"][gain["arm"]]["trained"]
+                    if one["encoder"] == encoder
+                ]
+                if gain
+                else []
+            )
             cells += [f"{dev[key, encoder]:.1f}" for key in trained] or ["–"]
             cells.append(signed(gain["gain"]) + between(gain["interval"]) if gain else "–")
         yield row(NAMES[task], *cells)
@@ -51,8 +59,14 @@ def english_and_others(release: str, targets: dict[str, str], arms: list[str]) -
     for arm in arms:
         cells = []
         for target in targets:
-            (gain,) = (one for one in content["gains"] if (one["arm"], one["target"].split("@")[0]) == (arm, target))
-            others = [one["gain"] for language, one in gain["per_language"].items() if language != "en"]
+            (gain,) = (
+                one
+                for one in content["gains"]
+                if (one["arm"], one["target"].split("@")[0]) == (arm, target)
+            )
+            others = [
+                one["gain"] for language, one in gain["per_language"].items() if language != "en"
+            ]
             english = f"{signed(gain['english'])}, {signed(float(np.mean(others)))}"
             cells += [signed(gain["gain"]) + between(gain["interval"]), english]
         yield row(NAMES[arm], *cells)
@@ -64,12 +78,23 @@ def row(*cells: str) -> str:
 
 def tables() -> Iterator[list[str]]:
     qa = {"xquad": "XQuAD", "mlqa": "MLQA", "tydiqa": "TyDiQA"}
-    yield list(english_and_others("0013-study-e5-qa", qa, ["squad", "panx", "xnli", "nli_shuffled"]))
+    yield list(
+        english_and_others("0013-study-e5-qa", qa, ["squad", "panx", "xnli", "nli_shuffled"])
+    )
     for encoder in ("all-MiniLM-L6-v2", "multilingual-e5-small-q4"):
-        yield list(rates("0014-study-rates", encoder, ["xnli", "shuffled", "panx", "squad"], ["2e-4", "5e-5", "2e-5"]))
+        yield list(
+            rates(
+                "0014-study-rates",
+                encoder,
+                ["xnli", "shuffled", "panx", "squad"],
+                ["2e-4", "5e-5", "2e-5"],
+            )
+        )
         tasks = ["squad", "xnli", "cosmos_qa", "commonsense_qa", "panx", "udpos", "tydiqa"]
         yield list(rates("0015-study-tune", encoder, tasks, ["5e-5", "1e-4", "2e-4"]))
-    yield list(english_and_others("0017-study-tuned-e5", qa, ["squad", "panx", "xnli", "nli_shuffled"]))
+    yield list(
+        english_and_others("0017-study-tuned-e5", qa, ["squad", "panx", "xnli", "nli_shuffled"])
+    )
 
 
 if __name__ == "__main__":

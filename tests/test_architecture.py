@@ -10,8 +10,8 @@ import pytest
 HARNESS = Path(__file__).parents[1] / "harness"
 FILES = sorted(HARNESS.rglob("*.py"))
 
-# Room → the rooms it may import. Every room may import `common`; the command line, and the rooms that only it
-# opens, import anything but the command line.
+# Room → the rooms it may import. Every room may import `common`; the command line, and the rooms
+# that only it opens, import anything but the command line.
 ALLOWED = {
     "common": set(),
     "metrics": set(),
@@ -22,8 +22,9 @@ ALLOWED = {
     "engines": {"plan", "store"},
     "models": {"sources", "store", "spec", "metrics"},
     "jobs": {"models", "sources", "store", "spec", "metrics"},
-    # `release` stands below `statistics` with the document and its evidence, above it with what derives it again;
-    # that no file of the two imports itself in the end is what the test for circles says.
+    # `release` stands below `statistics` with the document and its evidence, above it with what
+    # derives it again; that no file of the two imports itself in the end is what the test for
+    # circles says.
     "release": {"statistics", "plan", "store", "spec", "metrics"},
     "statistics": {"release", "plan", "store", "spec", "metrics"},
     "page": {"statistics", "release", "store", "spec"},
@@ -43,14 +44,17 @@ def named(path: Path) -> str:
 
 
 def module(path: Path) -> str:
-    return ".".join(path.relative_to(HARNESS.parent).with_suffix("").parts).removesuffix(".__init__")
+    return ".".join(path.relative_to(HARNESS.parent).with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
 
 
 MODULES = {module(path) for path in FILES}
 
 
 def imports(tree: ast.AST, functions: bool = True) -> Iterator[tuple[int, str]]:
-    """(line, module) of each import, those for type checkers left out; `functions`: also those inside functions."""
+    """(line, module) of each import, those for type checkers left out; `functions`: also those
+    inside functions."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
@@ -64,7 +68,8 @@ def imports(tree: ast.AST, functions: bool = True) -> Iterator[tuple[int, str]]:
 
 
 def of_this_package(path: Path, functions: bool = True) -> Iterator[tuple[int, str]]:
-    """(line, module of this package) of each import; a name that is imported from a module counts as the module."""
+    """(line, module of this package) of each import; a name that is imported from a module counts
+    as the module."""
     for line, name in imports(ast.parse(path.read_text()), functions):
         if name.startswith("harness."):
             yield line, name if name in MODULES else name.rpartition(".")[0]
@@ -77,7 +82,9 @@ def rooms_imported(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def test_every_room_is_in_the_table():
-    assert {room(path) for path in FILES} - {"__init__"} == (set(ALLOWED) | OPENED_BY_THE_COMMAND_LINE | COMMAND_LINE)
+    assert {room(path) for path in FILES} - {"__init__"} == (
+        set(ALLOWED) | OPENED_BY_THE_COMMAND_LINE | COMMAND_LINE
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
@@ -86,32 +93,52 @@ def test_a_room_imports_only_what_the_design_allows(path):
     if here in COMMAND_LINE:
         return
     every = set(ALLOWED) | OPENED_BY_THE_COMMAND_LINE
-    allowed = every if here in OPENED_BY_THE_COMMAND_LINE else ALLOWED.get(here, set()) | {"common", here}
-    wrong = [f"{named(path)}:{line} imports {other}" for line, other in rooms_imported(path) if other not in allowed]
+    allowed = (
+        every if here in OPENED_BY_THE_COMMAND_LINE else ALLOWED.get(here, set()) | {"common", here}
+    )
+    wrong = [
+        f"{named(path)}:{line} imports {other}"
+        for line, other in rooms_imported(path)
+        if other not in allowed
+    ]
     assert wrong == []
 
 
 def test_no_file_imports_itself_in_the_end():
     """Circles, those that function bodies hide included."""
-    arrows = {module(path): {name for _, name in of_this_package(path)} - {module(path)} for path in FILES}
+    arrows = {
+        module(path): {name for _, name in of_this_package(path)} - {module(path)} for path in FILES
+    }
     try:
         TopologicalSorter(arrows).prepare()
     except CycleError as error:
         pytest.fail(" → ".join(error.args[1]))
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if room(path) not in WAKE_TORCH], ids=named)
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if room(path) not in WAKE_TORCH], ids=named
+)
 def test_torch_stays_asleep(path):
-    """Outside jobs and models nobody imports torch, and nobody imports those two before they are needed."""
+    """Outside jobs and models nobody imports torch, and nobody imports those two before they are
+    needed."""
     tree = ast.parse(path.read_text())
-    heavy = [f"{line} {name}" for line, name in imports(tree, functions=False) if name.split(".")[0] in HEAVY]
-    woken = [f"{line} {name}" for line, name in of_this_package(path, functions=False) if name.split(".")[1:2]]
+    heavy = [
+        f"{line} {name}"
+        for line, name in imports(tree, functions=False)
+        if name.split(".")[0] in HEAVY
+    ]
+    woken = [
+        f"{line} {name}"
+        for line, name in of_this_package(path, functions=False)
+        if name.split(".")[1:2]
+    ]
     woken = [found for found in woken if found.split(".")[1] in WAKE_TORCH]
     assert heavy + woken == []
 
 
 def test_no_package_lies_deeper_than_two():
-    assert max(len(path.relative_to(HARNESS.parent).parts) for path in FILES) <= 3  # harness/room/file.py
+    # harness/room/file.py
+    assert max(len(path.relative_to(HARNESS.parent).parts) for path in FILES) <= 3
 
 
 def test_no_protocol_is_asked_for_by_name():
@@ -119,5 +146,7 @@ def test_no_protocol_is_asked_for_by_name():
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Compare):
-                names = [ast.unparse(side).split(".")[-1] for side in (node.left, *node.comparators)]
+                names = [
+                    ast.unparse(side).split(".")[-1] for side in (node.left, *node.comparators)
+                ]
                 assert not any("protocol" in name for name in names), f"{named(path)}:{node.lineno}"

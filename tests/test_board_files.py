@@ -1,4 +1,5 @@
-"""What a board shows of what lies there: a changed digit, a later schema, a file that is no release."""
+"""What a board shows of what lies there: a changed digit, a later schema, a file that is no
+release."""
 
 import json
 import os
@@ -21,7 +22,9 @@ from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.store import Store, key_of
 
-GOLDEN = {number: ROOT / "tests" / "golden" / "releases" / f"schema-{number}.json" for number in SCHEMAS}
+GOLDEN = {
+    number: ROOT / "tests" / "golden" / "releases" / f"schema-{number}.json" for number in SCHEMAS
+}
 
 
 class Ran(NamedTuple):
@@ -49,7 +52,9 @@ def whole(tmp_path_factory) -> Path:
     made = Board(tmp_path_factory.mktemp("whole") / "board")
     for suite, about in (("mine", "first"), ("mine", "second"), ("other", "third")):
         content = json.loads(GOLDEN[SCHEMAS[-1]].read_bytes())
-        runner.put(content | {"suite": content["suite"] | {"name": suite, "about": about}}, {}, made, print)
+        runner.put(
+            content | {"suite": content["suite"] | {"name": suite, "about": about}}, {}, made, print
+        )
     return made.folder
 
 
@@ -101,7 +106,8 @@ def test_a_changed_digit_is_not_shown(command, shelf, tmp_path, monkeypatch, wor
     assert "xstilts-harness leaderboard verify board/releases/0002-mine.json" in line
     assert not (tmp_path / "export").exists()
     assert command("leaderboard", "show", "1", "--board", "board").code == 0
-    assert command("leaderboard", "verify", "board/releases/0002-mine.json").code == 1  # what the line says to run
+    # what the line says to run
+    assert command("leaderboard", "verify", "board/releases/0002-mine.json").code == 1
 
 
 def test_it_is_not_built_nor_listed_and_the_others_are(command, shelf):
@@ -113,7 +119,11 @@ def test_it_is_not_built_nor_listed_and_the_others_are(command, shelf):
     readme, page = ((shelf.folder / name).read_text() for name in ("README.md", "index.html"))
     assert "0001-mine" in readme and "0003-other" in readme and "0002-mine" not in readme + page
     done = command("list", "releases", "--board", shelf.folder)
-    assert (done.code, len(done.err.splitlines())) == (0, 1) and "0003-other" in done.out and "0002-mine" not in done.out
+    assert (
+        (done.code, len(done.err.splitlines())) == (0, 1)
+        and "0003-other" in done.out
+        and "0002-mine" not in done.out
+    )
 
 
 def test_a_release_is_published_beside_a_changed_one_and_says_so(shelf):
@@ -137,7 +147,10 @@ def test_a_release_without_a_sidecar_is_shown_with_a_word(command, shelf, sideca
     (line,) = done.err.splitlines()
     assert line.startswith(f"{path}: {NO_SIDECAR}")
     assert command("leaderboard", "build", "--board", shelf.folder).code == 0
-    assert f"Suite `other`, release 0003-other · {NO_SIDECAR}" in (shelf.folder / "README.md").read_text()
+    assert (
+        f"Suite `other`, release 0003-other · {NO_SIDECAR}"
+        in (shelf.folder / "README.md").read_text()
+    )
     assert command("leaderboard", "verify", "--board", shelf.folder).code == 1
 
 
@@ -160,14 +173,24 @@ def test_a_later_schema_ends_nothing_but_itself(command, shelf):
     assert done.code == 0 and "0001-mine" in done.out and len(done.err.splitlines()) == 1
     for name in ("2", "0002-mine", "0002-mine.json", "other", shelf.releases / "0003-other.json"):
         done = command("leaderboard", "show", name, *board)
-        assert (done.code, done.out, len(done.err.splitlines())) == (74, "", 1) and "update xstilts-harness" in done.err
+        assert (done.code, done.out, len(done.err.splitlines())) == (
+            74,
+            "",
+            1,
+        ) and "update xstilts-harness" in done.err
     done = command("leaderboard", "build", *board)
-    assert done.code == 0 and len(done.err.splitlines()) == 2 and "update xstilts-harness" in done.err
+    assert (
+        done.code == 0 and len(done.err.splitlines()) == 2 and "update xstilts-harness" in done.err
+    )
     assert "(releases/0001-mine.json)" in (shelf.folder / "README.md").read_text()
     done = command("list", "releases", *board)
     assert done.code == 0 and len(done.err.splitlines()) == 2 and "0001-mine" in done.out
     done = command("leaderboard", "verify", *board)
-    assert done.code == 1 and "0001-mine: sound" in done.out and "a newer one needs a newer xstilts-harness" in done.err
+    assert (
+        done.code == 1
+        and "0001-mine: sound" in done.out
+        and "a newer one needs a newer xstilts-harness" in done.err
+    )
 
 
 def test_a_later_schema_that_was_changed_is_a_changed_release(command, shelf):
@@ -186,7 +209,9 @@ def loop(path: Path) -> None:
 
 
 def text(written: str | bytes) -> Callable[[Path], object]:
-    return lambda path: path.write_bytes(written if isinstance(written, bytes) else written.encode())
+    return lambda path: path.write_bytes(
+        written if isinstance(written, bytes) else written.encode()
+    )
 
 
 def golden(number: int, **sections: object) -> bytes:
@@ -195,7 +220,11 @@ def golden(number: int, **sections: object) -> bytes:
 
 def schema(number: int, spelt: str) -> bytes:
     """A release with something else where its schema stands."""
-    return GOLDEN[number].read_bytes().replace(f'"schema": {number}'.encode(), f'"schema": {spelt}'.encode())
+    return (
+        GOLDEN[number]
+        .read_bytes()
+        .replace(f'"schema": {number}'.encode(), f'"schema": {spelt}'.encode())
+    )
 
 
 ODD: dict[str, Callable[[Path], object]] = {
@@ -234,7 +263,10 @@ def test_what_is_no_release_ends_nothing_but_itself(command, shelf, what):
     assert len(said) == 1 and said[0].startswith(f"left out: {path}")
     done = command("leaderboard", "verify", "4", "1", *board)
     assert done.code == 1 and "0004-odd: sound" not in done.out and "0001-mine: sound" in done.out
-    assert runner.put(json.loads(GOLDEN[5].read_bytes()), {}, shelf, said.append).path.name == "0005-golden.json"
+    assert (
+        runner.put(json.loads(GOLDEN[5].read_bytes()), {}, shelf, said.append).path.name
+        == "0005-golden.json"
+    )
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, loop], ids=["pipe", "directory", "loop"])
@@ -264,13 +296,16 @@ def test_no_board(command, tmp_path):
 
 def means(shelf: Board, tmp_path: Path, *names: str) -> tuple[reproduce.Means, list[str]]:
     said: list[str] = []
-    made = reproduce.Means(Catalog.load([]), Store(tmp_path / "store"), Where(offline=True), shelf, said.append)
+    made = reproduce.Means(
+        Catalog.load([]), Store(tmp_path / "store"), Where(offline=True), shelf, said.append
+    )
     made.releases = [shelf.find(name) for name in names]
     return made, said
 
 
 def test_a_claim_is_held_against_a_release_that_stands(shelf, tmp_path):
-    """What is of another suite, or of a later version, is passed over aloud; what is of this suite and was changed is not."""
+    """What is of another suite, or of a later version, is passed over aloud; what is of this suite
+    and was changed is not."""
     changed(shelf.releases / "0003-other.json")
     newer(shelf.releases / "0002-mine.json")
     known, said = means(shelf, tmp_path)

@@ -1,4 +1,5 @@
-"""A release in one file: what a reviewer unpacks checks, scores again and runs; what would not lead to it is not packed."""
+"""A release in one file: what a reviewer unpacks checks, scores again and runs; what would not lead
+to it is not packed."""
 
 import json
 import re
@@ -27,7 +28,12 @@ NAME = "0001-tiny-bundle"
 
 def packed(rig: Rig, folder: Path, *more: object, specs: Path | None = None):
     """`bundle` of the one release of a run's folder, into that folder."""
-    return rig.run(rig.command("bundle", "tiny", "-t", specs or rig.specs, "--encoder-root", rig.encoders, *more), folder)
+    return rig.run(
+        rig.command(
+            "bundle", "tiny", "-t", specs or rig.specs, "--encoder-root", rig.encoders, *more
+        ),
+        folder,
+    )
 
 
 def unpacked(file: Path, into: Path) -> Path:
@@ -56,7 +62,11 @@ def folder(made, tmp_path) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 @pytest.mark.parametrize(
@@ -67,9 +77,24 @@ def files(folder: Path) -> dict[str, bytes]:
             "xstilts-harness 1.2, the version named above, of commit\nabc",
         ),
         ({"version": "1.2", "commit": "abc", "changed": True}, "had changes that are in no commit"),
-        ({"version": "1.2", "commit": "abc", "changed": None}, "of commit\nabc, from where you got this bundle."),
-        ({"version": "1.2"}, "Install xstilts-harness 1.2, the version named above, from where you got this bundle: the release"),
-        ({}, "Install xstilts-harness, from where you got this bundle: the release says no more of its code than that."),
+        (
+            {"version": "1.2", "commit": "abc", "changed": None},
+            "of commit\nabc, from where you got this bundle.",
+        ),
+        (
+            {"version": "1.2"},
+            (
+                "Install xstilts-harness 1.2, the version named above, from where you got this"
+                " bundle: the release"
+            ),
+        ),
+        (
+            {},
+            (
+                "Install xstilts-harness, from where you got this bundle: the release says no more"
+                " of its code than that."
+            ),
+        ),
     ],
 )
 def test_what_to_install(code, said):
@@ -78,11 +103,14 @@ def test_what_to_install(code, said):
 
 
 def test_a_checkout_knows_its_commit_and_whether_it_was_changed(tmp_path, monkeypatch):
-    """What a release's sidecar says: of a real repository, of a wheel, of an image, of a wheel in another repository."""
+    """What a release's sidecar says: of a real repository, of a wheel, of an image, of a wheel in
+    another repository."""
 
     def git(*words: str) -> str:
         who = "-c", "user.name=a", "-c", "user.email=a@b.example"
-        return subprocess.run(["git", "-C", tmp_path, *who, *words], check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", tmp_path, *who, *words], check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     package = tmp_path / "harness"
     for folder in runner.CODE:
@@ -116,10 +144,17 @@ def test_a_checkout_knows_its_commit_and_whether_it_was_changed(tmp_path, monkey
 
 
 def test_the_page_says_what_works(rig, folder):
-    """Every command of README.md, in order. The rerun has its results before it starts: training is not the point here."""
+    """Every command of README.md, in order. The rerun has its results before it starts: training is
+    not the point here."""
     page = (folder / "README.md").read_text()
-    code = json.loads((folder / "leaderboard" / "releases" / "0001-tiny.env.json").read_bytes())["harness"]
-    assert f"\n{bundle_page._install(code)}\n" in page and code.keys() == {"version", "commit", "changed"}
+    code = json.loads((folder / "leaderboard" / "releases" / "0001-tiny.env.json").read_bytes())[
+        "harness"
+    ]
+    assert f"\n{bundle_page._install(code)}\n" in page and code.keys() == {
+        "version",
+        "commit",
+        "changed",
+    }
     assert "`pip install -r requirements.lock` gives the packages." in page
     commands = [line.strip() for line in page.splitlines() if line.startswith("    ")]
     assert [command.split()[1] for command in commands] == [
@@ -143,41 +178,59 @@ def test_the_page_says_what_works(rig, folder):
     assert sums.stdout.count(": OK\n") == len(sums.stdout.splitlines()) > 100
     assert "0001-tiny: sound" in verify.stdout
     assert "12 cells scored again from" in recheck.stdout
-    assert cached.jobs == rerun.jobs == [] and "the same content as before, nothing written" in cached.stderr
+    assert (
+        cached.jobs == rerun.jobs == []
+        and "the same content as before, nothing written" in cached.stderr
+    )
     assert compare.stdout.endswith(": byte-identical\n")
 
 
 def test_what_is_in_it(rig, folder, undisturbed):
     found = files(folder)
     releases = undisturbed / "leaderboard" / "releases"
-    assert found["leaderboard/releases/0001-tiny.json"] == (releases / "0001-tiny.json").read_bytes()
+    assert (
+        found["leaderboard/releases/0001-tiny.json"] == (releases / "0001-tiny.json").read_bytes()
+    )
     own = {name for name in found if name.startswith("specs/own/")}
     assert own == {
-        f"specs/own/{name}.yaml" for name in ("encoder", "suite", "tiny_colour", "tiny_mood", "tiny_tags", "tiny_boxes")
+        f"specs/own/{name}.yaml"
+        for name in ("encoder", "suite", "tiny_colour", "tiny_mood", "tiny_tags", "tiny_boxes")
     } | {
         "specs/own/tiny_quad.yaml",
         "specs/own/tiny_pairs.yaml",
     }
-    assert {name for name in found if name.startswith("specs/builtin/")} == {"specs/builtin/tasks/mini_topic.yaml"}
+    assert {name for name in found if name.startswith("specs/builtin/")} == {
+        "specs/builtin/tasks/mini_topic.yaml"
+    }
     assert found["specs/own/tiny_mood.yaml"] == (rig.specs / "tiny_mood.yaml").read_bytes()
     assert found["requirements.lock"] == (ROOT / "requirements.lock").read_bytes()
     lock = read_lock(folder / "xstilts.lock.json")
     assert lock.entries["tasks"]["tiny_mood"]["files"].keys() == {
         f"mood.{split}.jsonl" for split in ("de.test", "en.dev", "en.test", "en.train")
     }
-    assert lock.entries["encoders"]["nobody/no-such-encoder"]["files"].keys() > {"model.safetensors"}
+    assert lock.entries["encoders"]["nobody/no-such-encoder"]["files"].keys() > {
+        "model.safetensors"
+    }
     jobs = json.loads(found["leaderboard/releases/0001-tiny.json"])["jobs"]
     assert {name.split("/")[2] for name in found if name.startswith("store/")} == set(jobs)
     assert len([name for name in found if "/predictions/" in name]) == 3 * (2 + 2 + 2 + 1)
-    assert not [name for name in found if name.endswith((".safetensors", ".pt", ".jsonl")) and "store/" not in name]
+    assert not [
+        name
+        for name in found
+        if name.endswith((".safetensors", ".pt", ".jsonl")) and "store/" not in name
+    ]
 
 
 def test_no_path_of_the_machine_is_in_it(rig, made, folder, undisturbed):
-    places = [str(place) for place in (rig.specs, rig.encoders, rig.home, undisturbed, made.parent, ROOT)]
+    places = [
+        str(place) for place in (rig.specs, rig.encoders, rig.home, undisturbed, made.parent, ROOT)
+    ]
     for name, data in files(folder).items():
         assert not [place for place in places if place.encode() in data], name
     sidecar = json.loads((folder / "leaderboard" / "releases" / "0001-tiny.env.json").read_bytes())
-    assert sidecar["command"].startswith("xstilts-harness eval --suite tiny --tasks PATH --encoder-root PATH --workers 2")
+    assert sidecar["command"].startswith(
+        "xstilts-harness eval --suite tiny --tasks PATH --encoder-root PATH --workers 2"
+    )
 
 
 @pytest.mark.parametrize(
@@ -186,7 +239,10 @@ def test_no_path_of_the_machine_is_in_it(rig, made, folder, undisturbed):
         ("x eval --data-root /mnt/my data/x --workers 2", "x eval --data-root PATH --workers 2"),
         ("x eval -t tasks/mine.yaml --store=~/store", "x eval -t PATH --store PATH"),
         ("cannot read /home/me/store/x.pt: no space", "cannot read PATH: no space"),
-        ("sentence-transformers/all-MiniLM-L6-v2 and/or 3/4", "sentence-transformers/all-MiniLM-L6-v2 and/or 3/4"),
+        (
+            "sentence-transformers/all-MiniLM-L6-v2 and/or 3/4",
+            "sentence-transformers/all-MiniLM-L6-v2 and/or 3/4",
+        ),
         ("train tiny intermediate a+b seed 1", "train tiny intermediate a+b seed 1"),
     ],
 )
@@ -200,7 +256,9 @@ def test_paths_become_a_word(text, clean):
 def test_two_bundles_of_one_release_are_the_same_bytes(rig, made, undisturbed, tmp_path):
     """Wherever store, board and bundle lie."""
     copied(undisturbed, tmp_path / "elsewhere")
-    done = packed(rig, tmp_path / "elsewhere", "--out", tmp_path / "mine.tgz", "--store", "store", "--json")
+    done = packed(
+        rig, tmp_path / "elsewhere", "--out", tmp_path / "mine.tgz", "--store", "store", "--json"
+    )
     assert json.loads(done.stdout)["bytes"] == made.stat().st_size
     assert (tmp_path / "mine.tgz").read_bytes() == made.read_bytes()
 
@@ -213,7 +271,9 @@ def test_weights_stay_behind(rig, kept, tmp_path):
     store = Store(folder / "store", writable=False)
     keys = store.keys()
     trained = [store.manifest(key) for key in keys if "train.json" in store.manifest(key).files]
-    assert len(trained) == 11 and all("model.safetensors" in manifest.dropped for manifest in trained)
+    assert len(trained) == 11 and all(
+        "model.safetensors" in manifest.dropped for manifest in trained
+    )
     assert not [problem for key in keys for problem in store.verify(key)]
     assert not list(folder.rglob("*.safetensors"))
 
@@ -231,7 +291,11 @@ def refused(done, folder: Path, code: int, *words: str) -> None:
 
 def result_of(store: Path, name: str) -> Path:
     """The folder of a job's result."""
-    (found,) = (p.parent for p in store.glob("results/*/manifest.json") if json.loads(p.read_text())["meta"]["name"] == name)
+    (found,) = (
+        p.parent
+        for p in store.glob("results/*/manifest.json")
+        if json.loads(p.read_text())["meta"]["name"] == name
+    )
     return found
 
 
@@ -239,14 +303,22 @@ def test_a_result_that_the_store_lacks_is_named(rig, undisturbed, tmp_path):
     folder = copied(undisturbed, tmp_path / "run")
     shutil.rmtree(result_of(folder / "store", "evaluate tiny tiny_mood arm mini_topic"))
     done = packed(rig, folder)
-    refused(done, folder, 3, "lacks 1 of the", "  evaluate tiny tiny_mood arm mini_topic\n", "--without-predictions")
+    refused(
+        done,
+        folder,
+        3,
+        "lacks 1 of the",
+        "  evaluate tiny tiny_mood arm mini_topic\n",
+        "--without-predictions",
+    )
     done = packed(rig, folder, "--without-predictions")
     assert done.returncode == 0 and done.stdout.endswith("bytes, without predictions\n")
     made = unpacked(folder / f"{NAME}.tar.gz", tmp_path / "out")
     assert not (made / "store").exists()
     page = (made / "README.md").read_text()
-    assert "Not with this bundle: it was made `--without-predictions`." in page and "--store store" not in page.replace(
-        "rerun/store", ""
+    assert (
+        "Not with this bundle: it was made `--without-predictions`." in page
+        and "--store store" not in page.replace("rerun/store", "")
     )
     assert rig.run(["sha256sum", "-c", "SHA256SUMS"], made).returncode == 0
     shutil.rmtree(folder / "store")
@@ -257,7 +329,10 @@ def test_a_result_that_the_store_lacks_is_named(rig, undisturbed, tmp_path):
 def test_results_of_another_run_are_not_packed(rig, undisturbed, tmp_path):
     """The same keys, computed elsewhere: predictions that the release's scores do not come from."""
     folder = copied(undisturbed, tmp_path / "run")
-    store, result = Store(folder / "store"), result_of(folder / "store", "evaluate tiny tiny_mood arm none")
+    store, result = (
+        Store(folder / "store"),
+        result_of(folder / "store", "evaluate tiny tiny_mood arm none"),
+    )
     meta, key = store.manifest(result.name).meta, result.name
     with store.workdir(key) as work:
         shutil.copytree(result, work, dirs_exist_ok=True)
@@ -268,13 +343,21 @@ def test_results_of_another_run_are_not_packed(rig, undisturbed, tmp_path):
         store.commit(key, work, meta)
     done = packed(rig, folder)
     refused(
-        done, folder, 3, "but of another run", "evidence.cells[0].languages.de.correct", "tiny_mood@tiny · seed 1", "--store DIR"
+        done,
+        folder,
+        3,
+        "but of another run",
+        "evidence.cells[0].languages.de.correct",
+        "tiny_mood@tiny · seed 1",
+        "--store DIR",
     )
 
 
 def test_a_damaged_result_is_not_packed(rig, undisturbed, tmp_path):
     folder = copied(undisturbed, tmp_path / "run")
-    file = result_of(folder / "store", "evaluate tiny tiny_mood arm none") / "predictions" / "de.jsonl"
+    file = (
+        result_of(folder / "store", "evaluate tiny tiny_mood arm none") / "predictions" / "de.jsonl"
+    )
     file.write_bytes(file.read_bytes() + b"\n")
     refused(packed(rig, folder), folder, 74, "is damaged: predictions/de.jsonl")
 
@@ -282,25 +365,50 @@ def test_a_damaged_result_is_not_packed(rig, undisturbed, tmp_path):
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("suite.yaml", "target: {learning_rate: 1e-3", "target: {learning_rate: 2e-3", "suite.recipes.target.learning_rate"),
+        (
+            "suite.yaml",
+            "target: {learning_rate: 1e-3",
+            "target: {learning_rate: 2e-3",
+            "suite.recipes.target.learning_rate",
+        ),
         ("suite.yaml", "seeds: [1]", "seeds: [2]", "suite.seeds"),
-        ("tiny_mood.yaml", "title: glad or sad", "title: sad or glad", "targets.tiny_mood@tiny.title"),
+        (
+            "tiny_mood.yaml",
+            "title: glad or sad",
+            "title: sad or glad",
+            "targets.tiny_mood@tiny.title",
+        ),
         ("mood.de.test.jsonl", "glad", "sad", "data.tiny_mood test de"),
     ],
 )
-def test_specs_and_data_that_no_longer_lead_to_it_are_not_packed(rig, undisturbed, tmp_path, file, old, new, said):
+def test_specs_and_data_that_no_longer_lead_to_it_are_not_packed(
+    rig, undisturbed, tmp_path, file, old, new, said
+):
     folder, specs = copied(undisturbed, tmp_path / "run"), copied(rig.specs, tmp_path / "specs")
     text = (specs / file).read_text(encoding="utf-8")
     assert old in text
     (specs / file).write_text(text.replace(old, new, 1), encoding="utf-8")
     done = packed(rig, folder, specs=specs)
-    refused(done, folder, 2, "specs, data or code here no longer lead to release 0001-tiny", said, "make a new release")
+    refused(
+        done,
+        folder,
+        2,
+        "specs, data or code here no longer lead to release 0001-tiny",
+        said,
+        "make a new release",
+    )
 
 
 def test_what_is_not_here_is_named(rig, undisturbed, tmp_path):
     folder, specs = copied(undisturbed, tmp_path / "run"), copied(rig.specs, tmp_path / "specs")
     (specs / "mood.de.test.jsonl").unlink()
-    refused(packed(rig, folder, specs=specs), folder, 3, "mood.de.test.jsonl", "it cannot be told whether specs here lead to")
+    refused(
+        packed(rig, folder, specs=specs),
+        folder,
+        3,
+        "mood.de.test.jsonl",
+        "it cannot be told whether specs here lead to",
+    )
     refused(rig.run(rig.command("bundle"), folder), folder, 2, "no suite is called 'tiny'")
 
 
@@ -308,17 +416,32 @@ def test_a_spec_that_names_a_path_of_this_machine_is_not_packed(rig, undisturbed
     folder, specs = copied(undisturbed, tmp_path / "run"), copied(rig.specs, tmp_path / "specs")
     text = (specs / "tiny_colour.yaml").read_text()
     (specs / "tiny_colour.yaml").write_text(text.replace('"colour.', f'"{specs}/colour.'))
-    refused(packed(rig, folder, specs=specs), folder, 2, "tiny_colour.yaml: ", "is a path of this machine")
+    refused(
+        packed(rig, folder, specs=specs),
+        folder,
+        2,
+        "tiny_colour.yaml: ",
+        "is a path of this machine",
+    )
 
 
 def test_releases_that_lead_nowhere(rig, undisturbed, tmp_path):
     board = ["--board", ROOT / "leaderboard"]
     refused(
-        rig.run(rig.command("bundle", "3", *board), tmp_path), tmp_path, 2, "a release of schema 2, and", "make a new release"
+        rig.run(rig.command("bundle", "3", *board), tmp_path),
+        tmp_path,
+        2,
+        "a release of schema 2, and",
+        "make a new release",
     )
     folder = copied(undisturbed, tmp_path / "run")
     next((folder / "leaderboard" / "releases").glob("*.env.json")).unlink()
-    refused(packed(rig, folder), folder, 74, "its sidecar 0001-tiny.env.json is gone or of another content")
+    refused(
+        packed(rig, folder),
+        folder,
+        74,
+        "its sidecar 0001-tiny.env.json is gone or of another content",
+    )
 
 
 @pytest.mark.parametrize("name", ["mine.json", "0001 copy.json", "release-of-june.json"])
@@ -326,7 +449,10 @@ def test_a_release_by_its_file_has_a_name_that_a_board_lists(rig, undisturbed, t
     """Or the page's own commands would not find it."""
     folder = copied(undisturbed, tmp_path / "run")
     for suffix in (".json", ".env.json"):
-        shutil.move(folder / "leaderboard" / "releases" / f"0001-tiny{suffix}", tmp_path / name.replace(".json", suffix))
+        shutil.move(
+            folder / "leaderboard" / "releases" / f"0001-tiny{suffix}",
+            tmp_path / name.replace(".json", suffix),
+        )
     where = ["-t", rig.specs, "--encoder-root", rig.encoders, "--without-predictions"]
     done = rig.run(rig.command("bundle", tmp_path / name, *where), folder)
     assert done.returncode == 0, done.stderr
@@ -366,17 +492,31 @@ def test_the_users_tasks_that_joined_are_in_the_plan_and_no_others(rig, tmp_path
     """`eval --all --without tiny_tags` with a folder that has grown since."""
     (tmp_path / "planets.yaml").write_text(PLANETS.lstrip())
     for split in ("train", "dev"):
-        write_jsonl(tmp_path / f"planets.{split}.jsonl", [{"text": f"{split} {i}", "label": "mv"[i % 2]} for i in range(8)])
-    where, index = Where(encoder_root=rig.encoders, offline=True), HashIndex(tmp_path / "files.json")
+        write_jsonl(
+            tmp_path / f"planets.{split}.jsonl",
+            [{"text": f"{split} {i}", "label": "mv"[i % 2]} for i in range(8)],
+        )
+    where, index = (
+        Where(encoder_root=rig.encoders, offline=True),
+        HashIndex(tmp_path / "files.json"),
+    )
 
     def catalog(*more: Path) -> Catalog:
         found = Catalog.load([rig.specs, *more])
-        found.user -= {("task", name) for name in found.tasks if name.startswith("tiny_")}  # as if they were built in
+        # as if they were built in
+        found.user -= {("task", name) for name in found.tasks if name.startswith("tiny_")}
         return found
 
     known = catalog(tmp_path)
-    assert "tiny_tags" not in with_user_tasks(without(known.suite("tiny"), ["tiny_tags"]), Catalog.load([rig.specs])).targets
-    plan = make_plan(with_user_tasks(without(known.suite("tiny"), ["tiny_tags"]), known), known, where, index)
+    assert (
+        "tiny_tags"
+        not in with_user_tasks(
+            without(known.suite("tiny"), ["tiny_tags"]), Catalog.load([rig.specs])
+        ).targets
+    )
+    plan = make_plan(
+        with_user_tasks(without(known.suite("tiny"), ["tiny_tags"]), known), known, where, index
+    )
     content = json.loads(json.dumps(declared(plan, known)))
     assert "planets" in content["arms"] and content["suite"]["left_out"] == ["tiny_tags"]
     (tmp_path / "later.yaml").write_text(PLANETS.lstrip().replace("task: planets", "task: later"))
@@ -387,7 +527,9 @@ def test_the_users_tasks_that_joined_are_in_the_plan_and_no_others(rig, tmp_path
     assert any(
         name.endswith("/tiny_tags.yaml") for name in bundle._specs(content, catalog(tmp_path))
     )  # or the suite does not load
-    with pytest.raises(SpecError, match=r"the release has planets, .*give their folder with --tasks"):
+    with pytest.raises(
+        SpecError, match=r"the release has planets, .*give their folder with --tasks"
+    ):
         bundle.plan_of(content, catalog(), where, index)
 
 
@@ -396,7 +538,11 @@ def test_a_commit_that_the_run_could_not_know_comes_from_the_lock(tmp_path):
     sidecar = {"data": {"datasets": {"some/data": {"revision": None, "files": files}}}}
 
     def revision(locked: dict | None) -> str | None:
-        lock = Lock(tmp_path / "x", {"datasets": {"some/data": {"revision": commit, "files": locked}}}) if locked else None
+        lock = (
+            Lock(tmp_path / "x", {"datasets": {"some/data": {"revision": commit, "files": locked}}})
+            if locked
+            else None
+        )
         made = json.loads(bundle._lock(sidecar, Where(lock=lock), tmp_path / "xstilts.lock.json"))
         return made["datasets"]["some/data"]["revision"]
 

@@ -35,7 +35,15 @@ def test_a_file_is_called_what_it_defines(path):
 
 
 def test_the_nine_tasks_of_xtreme_are_there(catalog):
-    languages = {"xnli": 15, "pawsx": 7, "udpos": 33, "panx": 40, "xquad": 11, "mlqa": 7, "tydiqa": 9}
+    languages = {
+        "xnli": 15,
+        "pawsx": 7,
+        "udpos": 33,
+        "panx": 40,
+        "xquad": 11,
+        "mlqa": 7,
+        "tydiqa": 9,
+    }
     languages |= {"bucc2018": 4, "tatoeba": 36}
     assert {name: len(catalog.task(name).languages) for name in languages} == languages
     assert all("target" in catalog.task(name).role for name in languages)
@@ -45,10 +53,23 @@ def test_the_nine_tasks_of_xtreme_are_there(catalog):
 
 
 def test_the_nine_intermediates_of_xstilts_are_there(catalog):
-    names = ["anli_plus", "mnli", "qqp", "squad_v2", "squad", "hellaswag", "ccg", "cosmos_qa", "commonsense_qa"]
+    names = [
+        "anli_plus",
+        "mnli",
+        "qqp",
+        "squad_v2",
+        "squad",
+        "hellaswag",
+        "ccg",
+        "cosmos_qa",
+        "commonsense_qa",
+    ]
     assert all("intermediate" in catalog.task(name).role for name in names)
     assert catalog.task("anli_plus").train.tasks == ["snli", "mnli", "anli"]
-    heads = {tuple(catalog.task(name).label_names) for name in ("anli_plus", "snli", "mnli", "anli", "mnli_translated", "xnli")}
+    heads = {
+        tuple(catalog.task(name).label_names)
+        for name in ("anli_plus", "snli", "mnli", "anli", "mnli_translated", "xnli")
+    }
     assert heads == {("contradiction", "entailment", "neutral")}
 
 
@@ -64,7 +85,10 @@ def test_intermediates_say_their_difficulty_and_where_each_figure_was_read(catal
         assert len(task.difficulty.why) > 10
         for figure in (task.difficulty.chance, task.difficulty.human):
             assert figure is None or len(figure.source) > 10, task.task
-    assert {task.difficulty.declared for task in catalog.tasks.values() if task.difficulty} == {"easy", "hard"}
+    assert {task.difficulty.declared for task in catalog.tasks.values() if task.difficulty} == {
+        "easy",
+        "hard",
+    }
 
 
 def test_every_published_task_says_who_made_it(catalog):
@@ -75,25 +99,36 @@ def test_every_published_task_says_who_made_it(catalog):
 
 
 def test_encoders_say_what_they_have_seen_and_what_they_are(catalog):
-    """Weights that come in a package are pinned by their hash, the hub's by what their configuration must say."""
+    """Weights that come in a package are pinned by their hash, the hub's by what their
+    configuration must say."""
     for encoder in catalog.encoders.values():
-        assert encoder.sha256 or (encoder.architecture and not encoder.source.package), encoder.encoder
+        assert encoder.sha256 or (encoder.architecture and not encoder.source.package), (
+            encoder.encoder
+        )
         assert encoder.seen
 
 
-MULTILINGUAL = {"mlm_wikipedia", "mnli_translated"}  # the two variations of X-STILTs that leave English
+# the two variations of X-STILTs that leave English
+MULTILINGUAL = {"mlm_wikipedia", "mnli_translated"}
 
 
 def test_suites_train_english_only_and_name_a_baseline(catalog):
     """But for two arms of xstilts-2020, which are not zero-shot and are there to be compared."""
     for suite in map(catalog.suite, catalog.suites):
         assert [arm.name for arm in suite.arms if arm.is_baseline] == [BASELINE]
-        intermediates = {name for arm in suite.arms if arm.intermediate for name in arm.intermediate.tasks}
+        intermediates = {
+            name for arm in suite.arms if arm.intermediate for name in arm.intermediate.tasks
+        }
         assert suite.suite == "xstilts-2020" or not intermediates & MULTILINGUAL
         for name in intermediates - MULTILINGUAL | set(suite.targets):
             for phase in ("train", "dev"):
-                rows = getattr(suite.cuts.get(name), phase, None) or getattr(catalog.task(name), phase)
-                assert rows is None or (rows.language in (None, "en") and not rows.languages), (suite.suite, name)
+                rows = getattr(suite.cuts.get(name), phase, None) or getattr(
+                    catalog.task(name), phase
+                )
+                assert rows is None or (rows.language in (None, "en") and not rows.languages), (
+                    suite.suite,
+                    name,
+                )
 
 
 def test_cut_train_and_dev_rows_share_none(catalog):
@@ -107,11 +142,16 @@ def test_cut_train_and_dev_rows_share_none(catalog):
             assert not taken["train"] & taken["dev"], (suite.suite, name)
             test = cut.test or task.test
             if test and test.split and "en" in task.languages:
-                assert not rows_of(test.split) & (taken["train"] | taken["dev"]), (suite.suite, name)
+                assert not rows_of(test.split) & (taken["train"] | taken["dev"]), (
+                    suite.suite,
+                    name,
+                )
 
 
 def rows_of(expression: str) -> set[tuple[str, int]]:
-    return {(part.name, row) for part in split_parts(expression) for row in range(*part.bounds(1000))}
+    return {
+        (part.name, row) for part in split_parts(expression) for row in range(*part.bounds(1000))
+    }
 
 
 def test_list_and_show_know_everything(catalog):
@@ -164,11 +204,19 @@ seen: []
 """
 
 TASK_MISTAKES = {
-    "unknown key": ("version: 1", "version: 1\n‸langauges: [en]", "unknown key 'langauges'; did you mean 'languages'?"),
+    "unknown key": (
+        "version: 1",
+        "version: 1\n‸langauges: [en]",
+        "unknown key 'langauges'; did you mean 'languages'?",
+    ),
     "wrong type": ("version: 1", "version: ‸one", "expected a whole number, got 'one'"),
     "text for a number": ("version: 1", "version: ‸'1'", "remove the quotes"),
     "zero version": ("version: 1", "version: ‸0", "a number above 0"),
-    "unknown family": ("family: classification", "family: ‸clasification", "did you mean 'classification'?"),
+    "unknown family": (
+        "family: classification",
+        "family: ‸clasification",
+        "did you mean 'classification'?",
+    ),
     "unknown role": ("role: [target]", "role: [‸targets]", "did you mean 'target'?"),
     "no role": ("role: [target]", "role: ‸[]", "1 or more entries"),
     "bad language": ("[en, de]", "[en, ‸xx]", "'xx' is no language code"),
@@ -177,32 +225,87 @@ TASK_MISTAKES = {
     "no as a language": ("[en, de]", "[en, ‸false]", "expected text, got false"),
     "no title": ("{title: a task of my own}", "‸{}", "missing key 'title'"),
     "missing key": ("metric: accuracy\n", "", "missing key 'metric'"),
-    "missing column": ("columns: {text: text, label: label}", "columns: ‸{text: text}", "classification needs label too"),
+    "missing column": (
+        "columns: {text: text, label: label}",
+        "columns: ‸{text: text}",
+        "classification needs label too",
+    ),
     "unknown column": (
         "columns: {text: text, label: label}",
         "columns: ‸{text: text, label: label, tokens: tokens}",
         "classification does not use tokens",
     ),
-    "no labels": ("labels: [no, yes]\n", "", "classification needs labels", ("family: c", "family: ‸c")),
-    "wrong metric": ("metric: accuracy", "metric: ‸span_f1", "'span_f1' does not score classification; one of accuracy"),
+    "no labels": (
+        "labels: [no, yes]\n",
+        "",
+        "classification needs labels",
+        ("family: c", "family: ‸c"),
+    ),
+    "wrong metric": (
+        "metric: accuracy",
+        "metric: ‸span_f1",
+        "'span_f1' does not score classification; one of accuracy",
+    ),
     "bad split": ("{split: test}", "‸{split: 'test[80%]'}", "'test[80%]' is no split"),
     "split and task": ("{split: test}", "‸{split: test, task: xnli}", "give one of `task:`"),
     "no rows at all": ("{split: test}", "‸{language: en}", "give one of `task:`"),
-    "target without test": ("test: {split: test}\n", "", "a target needs test rows", ("role: [", "role: ‸[")),
-    "no dev": ("dev: {split: dev, language: en}\n", "", "it needs train and dev rows", ("family: c", "family: ‸c")),
-    "two sources": ('{files: "rows', '‸{hub: a/b, config: c, files: "rows', "exactly one of hub, files, generated"),
-    "hub without config": ('{files: "rows.{language}.{split}.jsonl"}', "‸{hub: a/b}", "a hub source needs a config"),
+    "target without test": (
+        "test: {split: test}\n",
+        "",
+        "a target needs test rows",
+        ("role: [", "role: ‸["),
+    ),
+    "no dev": (
+        "dev: {split: dev, language: en}\n",
+        "",
+        "it needs train and dev rows",
+        ("family: c", "family: ‸c"),
+    ),
+    "two sources": (
+        '{files: "rows',
+        '‸{hub: a/b, config: c, files: "rows',
+        "exactly one of hub, files, generated",
+    ),
+    "hub without config": (
+        '{files: "rows.{language}.{split}.jsonl"}',
+        "‸{hub: a/b}",
+        "a hub source needs a config",
+    ),
     "unknown suffix": ('"rows.{language}.{split}.jsonl"', '‸"rows.xml"', "files end in .parquet"),
-    "unknown option": ("metric: accuracy", "metric: accuracy\noptions: {‸stride: 3}", "unknown key 'stride'"),
-    "intermediate without difficulty": ("role: [target]", "role: ‸[target, intermediate]", "says its difficulty"),
+    "unknown option": (
+        "metric: accuracy",
+        "metric: accuracy\noptions: {‸stride: 3}",
+        "unknown key 'stride'",
+    ),
+    "intermediate without difficulty": (
+        "role: [target]",
+        "role: ‸[target, intermediate]",
+        "says its difficulty",
+    ),
     "anchor": ("[en, de]", "‸&all [en, de]", "anchor '&all' is not allowed"),
     "alias": ("version: 1", "version: 1\nabout: ‸*all", "alias '*all' is not allowed"),
     "tag": ("version: 1", "version: ‸!!python/object/apply:os.system [ls]", "is not allowed"),
-    "key twice": ("version: 1", "version: 1\n‸version: 2", "is here a second time, the first is at line 2, column 1"),
+    "key twice": (
+        "version: 1",
+        "version: 1\n‸version: 2",
+        "is here a second time, the first is at line 2, column 1",
+    ),
     "tab": ("role: [target]", "role:‸\t[target]", "a tab is not allowed"),
-    "unknown task": ("{split: train, language: en}", "{task: ‸mnlii}", "no task is called 'mnlii'; did you mean 'mnli'?"),
-    "wrong family": ("{split: train, language: en}", "{task: ‸squad}", "another family or other labels than mine"),
-    "wrong labels": ("{split: train, language: en}", "{task: ‸mnli}", "another family or other labels than mine"),
+    "unknown task": (
+        "{split: train, language: en}",
+        "{task: ‸mnlii}",
+        "no task is called 'mnlii'; did you mean 'mnli'?",
+    ),
+    "wrong family": (
+        "{split: train, language: en}",
+        "{task: ‸squad}",
+        "another family or other labels than mine",
+    ),
+    "wrong labels": (
+        "{split: train, language: en}",
+        "{task: ‸mnli}",
+        "another family or other labels than mine",
+    ),
     "phase that is not there": (
         "labels: [no, yes]",
         'labels: ["0", "1"]',
@@ -236,24 +339,48 @@ TASK_MISTAKES |= {
     "first of no files": ('{files: "rows', '{first_files: ‸0, files: "rows', "a number above 0"),
 }
 SUITE_MISTAKES = {
-    "unknown encoder": ("[all-MiniLM-L6-v2]", "[‸all-MiniLM-L6]", "no encoder is called 'all-MiniLM-L6'"),
+    "unknown encoder": (
+        "[all-MiniLM-L6-v2]",
+        "[‸all-MiniLM-L6]",
+        "no encoder is called 'all-MiniLM-L6'",
+    ),
     "unknown arm": ("[none, squad]", "[none, ‸squat]", "no task is called 'squat'"),
-    "unknown arm, long": ("[none, squad]", "[none, ‸{intermediate: squat, name: x}]", "no task is called 'squat'"),
+    "unknown arm, long": (
+        "[none, squad]",
+        "[none, ‸{intermediate: squat, name: x}]",
+        "no task is called 'squat'",
+    ),
     "no baseline": ("[none, squad]", "‸[squad]", "the baseline is missing; add `none`"),
     "arm twice": ("[none, squad]", "‸[none, squad, squad]", "two have one name"),
-    "arm that is no intermediate": ("[none, squad]", "[none, ‸xquad]", "task xquad is no intermediate (its role is target)"),
+    "arm that is no intermediate": (
+        "[none, squad]",
+        "[none, ‸xquad]",
+        "task xquad is no intermediate (its role is target)",
+    ),
     "unknown target": ("[xnli]", "[‸xnl]", "no task is called 'xnl'; did you mean 'xnli'?"),
     "target that is none": ("[xnli]", "[xnli, ‸mnli]", "task mnli is no target"),
     "seed twice": ("seeds: [1]", "seeds: ‸[1, 1]", "one is listed twice"),
     "negative seed": ("seeds: [1]", "seeds: [‸-1]", "0 or more"),
-    "rate as text": ("{learning_rate: 1e-5}, target", "{learning_rate: ‸fast}, target", "expected a number, got 'fast'"),
-    "rate of zero": ("{learning_rate: 1e-5}, target", "{learning_rate: ‸0}, target", "a number above 0"),
+    "rate as text": (
+        "{learning_rate: 1e-5}, target",
+        "{learning_rate: ‸fast}, target",
+        "expected a number, got 'fast'",
+    ),
+    "rate of zero": (
+        "{learning_rate: 1e-5}, target",
+        "{learning_rate: ‸0}, target",
+        "a number above 0",
+    ),
     "unknown recipe field": (
         "{learning_rate: 1e-5}, target",
         "{learning_rate: 1e-5, ‸epoch: 1}, target",
         "did you mean 'epochs'?",
     ),
-    "warm-up above one": ("{learning_rate: 1e-5}, target", "{learning_rate: 1e-5, warmup: ‸2}, target", "1.0 or less"),
+    "warm-up above one": (
+        "{learning_rate: 1e-5}, target",
+        "{learning_rate: 1e-5, warmup: ‸2}, target",
+        "1.0 or less",
+    ),
     "recipe of an unknown task": (
         "target: {learning_rate: 1e-5}}",
         "target: {learning_rate: 1e-5}, tasks: {squat: ‸{epochs: 1}}}",
@@ -264,17 +391,42 @@ SUITE_MISTAKES = {
         "seeds: [1]\ncuts: {xnl: ‸{why: w, test: {split: test}}}",
         "no task is called 'xnl'",
     ),
-    "cut of an unknown language": ("seeds: [1]", "seeds: [1]\ncuts: {xnli: {why: w, languages: [en, ‸ja]}}", "xnli has no 'ja'"),
-    "cut without a reason": ("seeds: [1]", "seeds: [1]\ncuts: {xnli: ‸{languages: [en]}}", "missing key 'why'"),
-    "caps of an unknown task": ("seeds: [1]", "seeds: [1]\ntask_caps: {xnl: ‸{test: 5}}", "no task is called 'xnl'"),
+    "cut of an unknown language": (
+        "seeds: [1]",
+        "seeds: [1]\ncuts: {xnli: {why: w, languages: [en, ‸ja]}}",
+        "xnli has no 'ja'",
+    ),
+    "cut without a reason": (
+        "seeds: [1]",
+        "seeds: [1]\ncuts: {xnli: ‸{languages: [en]}}",
+        "missing key 'why'",
+    ),
+    "caps of an unknown task": (
+        "seeds: [1]",
+        "seeds: [1]\ntask_caps: {xnl: ‸{test: 5}}",
+        "no task is called 'xnl'",
+    ),
     "cap of zero": ("seeds: [1]", "seeds: [1]\ncaps: {test: ‸0}", "a number above 0"),
     "unknown waiver": ("seeds: [1]", "seeds: [1]\nwaives: [‸leaks]", "did you mean 'leak'?"),
 }
 RECIPES = "recipes: {intermediate: {learning_rate: 1e-5}, target: {learning_rate: 1e-5}}\n"
 SUITE_MISTAKES |= {
-    "unknown protocol": (RECIPES, "protocol: ‸xtrem\n", "no protocol is called 'xtrem'; did you mean 'xtreme'?"),
-    "neither protocol nor recipes": (RECIPES, "", "give either `protocol:`", ("suite: ours", "‸suite: ours")),
-    "setting of an unknown task": ("seeds: [1]", "seeds: [1]\nsettings: {xnl: ‸{max_length: 64}}", "no task is called 'xnl'"),
+    "unknown protocol": (
+        RECIPES,
+        "protocol: ‸xtrem\n",
+        "no protocol is called 'xtrem'; did you mean 'xtreme'?",
+    ),
+    "neither protocol nor recipes": (
+        RECIPES,
+        "",
+        "give either `protocol:`",
+        ("suite: ours", "‸suite: ours"),
+    ),
+    "setting of an unknown task": (
+        "seeds: [1]",
+        "seeds: [1]\nsettings: {xnl: ‸{max_length: 64}}",
+        "no task is called 'xnl'",
+    ),
     "setting of an option that is none": (
         "seeds: [1]",
         "seeds: [1]\nsettings: {xnli: {options: {‸haed: plain}}}",
@@ -287,13 +439,24 @@ SUITE_MISTAKES |= {
     ),
     "weights of tasks that are not mixed": (
         "[none, squad]",
-        "[none, {name: both, intermediate: {tasks: [mnli, squad], sampler: ‸{by: weights, weights: {mnli: 1.0}}}}]",
+        (
+            "[none, {name: both, intermediate: {tasks: [mnli, squad], sampler: ‸{by: weights,"
+            " weights: {mnli: 1.0}}}}]"
+        ),
         "weights name each of the tasks",
     ),
 }
 ENCODER_MISTAKES = {
-    "nowhere to look": ("{hub: me/small}", "‸{revision: abc}", "name a hub id, a package, or a hint"),
-    "package without folder": ("{hub: me/small}", "‸{package: small}", "package and folder go together"),
+    "nowhere to look": (
+        "{hub: me/small}",
+        "‸{revision: abc}",
+        "name a hub id, a package, or a hint",
+    ),
+    "package without folder": (
+        "{hub: me/small}",
+        "‸{package: small}",
+        "package and folder go together",
+    ),
     "short hash": ("seen: []", "seen: []\nsha256: ‸abc", "text that matches"),
     "unknown pooling": ("seen: []", "seen: []\npooling: ‸max", "one of mean, cls"),
     "unknown language kind": ("english", "‸englisch", "did you mean 'english'?"),
@@ -310,16 +473,20 @@ MISTAKES = [
 
 
 def changed(base: str, *changes: tuple[str, str]) -> tuple[str, tuple[int, int]]:
-    """The text with its changes, and where ‸ stood in it, from 1; (1, 1), the whole file, if nowhere."""
+    """The text with its changes, and where ‸ stood in it, from 1; (1, 1), the whole file, if
+    nowhere."""
     for old, new in changes:
         assert base.count(old) == 1, old
         base = base.replace(old, new)
     before, mark, after = base.partition("‸")
-    return before + after, (before.count("\n") + 1, len(before) - before.rfind("\n")) if mark else (1, 1)
+    return before + after, (
+        (before.count("\n") + 1, len(before) - before.rfind("\n")) if mark else (1, 1)
+    )
 
 
 @pytest.mark.parametrize(
-    ("base", "old", "new", "says", "also"), [pytest.param(*p.values, *[None] * (5 - len(p.values)), id=p.id) for p in MISTAKES]
+    ("base", "old", "new", "says", "also"),
+    [pytest.param(*p.values, *[None] * (5 - len(p.values)), id=p.id) for p in MISTAKES],
 )
 def test_each_mistake_is_told_with_its_place(tmp_path, base, old, new, says, also):
     text, (line, column) = changed(base, *filter(None, [(old, new), also]))
@@ -328,7 +495,9 @@ def test_each_mistake_is_told_with_its_place(tmp_path, base, old, new, says, als
     with pytest.raises(SpecError) as caught:
         Catalog.load([path])
     found = str(caught.value).splitlines()
-    assert [told for told in found if told.startswith(f"{path}:{line}:{column}: ") and says in told], found
+    assert [
+        told for told in found if told.startswith(f"{path}:{line}:{column}: ") and says in told
+    ], found
     assert all(re.match(r".+:\d+:\d+: ", told) for told in found)
     assert len(found) == 1 or "key twice" in str(caught.value), found
 
@@ -338,7 +507,11 @@ def test_the_texts_without_mistakes_are_sound(tmp_path):
         (tmp_path / f"{name}.yml").write_text(text)
     catalog = Catalog.load([tmp_path])
     assert catalog.user == {("task", "mine"), ("suite", "ours"), ("encoder", "small")}
-    assert {row["name"] for row in listing("all", catalog) if row["from"] == "yours"} == {"mine", "ours", "small"}
+    assert {row["name"] for row in listing("all", catalog) if row["from"] == "yours"} == {
+        "mine",
+        "ours",
+        "small",
+    }
 
 
 def test_a_name_defined_twice_names_both_places(tmp_path):
@@ -346,13 +519,18 @@ def test_a_name_defined_twice_names_both_places(tmp_path):
     (tmp_path / "b.yaml").write_text("# mine\n" + TASK)
     with pytest.raises(SpecError) as caught:
         Catalog.load([tmp_path])
-    said = f"{tmp_path / 'b.yaml'}:2:7: task 'mine' is defined twice; the other one is at {tmp_path / 'a.yaml'}:1:7"
+    said = (
+        f"{tmp_path / 'b.yaml'}:2:7: task 'mine' is defined twice; the other one is at"
+        f" {tmp_path / 'a.yaml'}:1:7"
+    )
     assert str(caught.value) == said
 
 
 def test_a_builtin_name_cannot_be_taken(tmp_path):
     (tmp_path / "mine.yaml").write_text(TASK.replace("task: mine", "task: xnli"))
-    with pytest.raises(SpecError, match=r"task 'xnli' is defined twice; the other one is at .*xnli\.yaml:"):
+    with pytest.raises(
+        SpecError, match=r"task 'xnli' is defined twice; the other one is at .*xnli\.yaml:"
+    ):
         Catalog.load([tmp_path])
 
 
@@ -363,8 +541,16 @@ def test_all_broken_files_are_told_at_once(tmp_path):
     with pytest.raises(SpecError) as caught:
         Catalog.load([tmp_path, tmp_path / "none.yaml"])
     lines = str(caught.value).splitlines()
-    assert [Path(line.split(":")[0]).name for line in lines] == ["a.yaml", "b.yaml", "c.yaml", "none.yaml"]
-    assert "b.yaml:1:1: the file names no task, encoder, suite or protocol; did you mean 'task'?" in lines[1]
+    assert [Path(line.split(":")[0]).name for line in lines] == [
+        "a.yaml",
+        "b.yaml",
+        "c.yaml",
+        "none.yaml",
+    ]
+    assert (
+        "b.yaml:1:1: the file names no task, encoder, suite or protocol; did you mean 'task'?"
+        in lines[1]
+    )
     assert lines[3].endswith("none.yaml:1:1: no such file or folder")
 
 

@@ -1,7 +1,8 @@
-"""Every task of the catalogue reads its rows, and every protocol and suite comes out as the paper or the script has it.
+"""Every task of the catalogue reads its rows, and every protocol and suite comes out as the paper
+or the script has it.
 
-Two roots: `hub` holds made-up rows in the hub's exact schema (hub_fixtures.py), for every split of every task; the mirror holds
-real rows of most targets, and its tests skip where it is not.
+Two roots: `hub` holds made-up rows in the hub's exact schema (hub_fixtures.py), for every split of
+every task; the mirror holds real rows of most targets, and its tests skip where it is not.
 """
 
 import json
@@ -27,7 +28,9 @@ PHASES = ("train", "dev", "test")
 SPLITS = [(name, phase) for name in REAL for phase in PHASES if getattr(CATALOG.task(name), phase)]
 NINE = ["xnli", "pawsx", "udpos", "panx", "xquad", "mlqa", "tydiqa", "bucc2018", "tatoeba"]
 MIRROR = Path(__file__).parents[2] / "shared" / "mirror"
-mirrored = pytest.mark.skipif(not MIRROR.is_dir(), reason="the mirror of real data is not on this machine")
+mirrored = pytest.mark.skipif(
+    not MIRROR.is_dir(), reason="the mirror of real data is not on this machine"
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,13 @@ def index(tmp_path_factory) -> HashIndex:
 
 
 def load(
-    root: Path, index: HashIndex, task: str, phase: str, language: str | None = None, languages=(), suite=None
+    root: Path,
+    index: HashIndex,
+    task: str,
+    phase: str,
+    language: str | None = None,
+    languages=(),
+    suite=None,
 ) -> list[dict]:
     """The rows as a job reads them: located, written to the job's JSON, read back, loaded."""
     locator = Locator(CATALOG, Where(data_root=root, offline=True), index, suite)
@@ -59,9 +68,19 @@ def spoken(task: str, phase: str) -> list[str | None]:
 
 def under(protocol: str, arms: list = [], targets: list[str] = NINE) -> Suite:  # noqa: B006, never changed
     """A suite of one encoder under a protocol."""
-    given = {"suite": "ours", "version": 1, "about": "a suite", "encoders": ["all-MiniLM-L6-v2"], "seeds": [1]}
-    suite = Suite.model_validate({**given, "arms": ["none", *arms], "targets": targets, "protocol": protocol})
-    return suite.under(CATALOG.protocols[protocol], {task.task: task.family for task in CATALOG.tasks.values()})
+    given = {
+        "suite": "ours",
+        "version": 1,
+        "about": "a suite",
+        "encoders": ["all-MiniLM-L6-v2"],
+        "seeds": [1],
+    }
+    suite = Suite.model_validate(
+        {**given, "arms": ["none", *arms], "targets": targets, "protocol": protocol}
+    )
+    return suite.under(
+        CATALOG.protocols[protocol], {task.task: task.family for task in CATALOG.tasks.values()}
+    )
 
 
 def check_shape(task: str, rows: list[dict]) -> None:
@@ -130,12 +149,19 @@ def test_the_hubs_numbers_become_the_right_names(hub, index, task):
     if task == "qqp":
         assert [row["label"] for row in rows] == ["1", "0"]
         return
-    meant = {"A bird is in the water.": "entailment", "It is hungry.": "neutral", "The pond is empty.": "contradiction"}
+    meant = {
+        "A bird is in the water.": "entailment",
+        "It is hungry.": "neutral",
+        "The pond is empty.": "contradiction",
+    }
     assert {row["text_pair"]: row["label"] for row in rows} == meant
     assert CATALOG.task(task).label_names == ["contradiction", "entailment", "neutral"]
 
 
-@pytest.mark.parametrize(("task", "names"), [("cola", ["acceptable", "unacceptable"]), ("sst2", ["positive", "negative"])])
+@pytest.mark.parametrize(
+    ("task", "names"),
+    [("cola", ["acceptable", "unacceptable"]), ("sst2", ["positive", "negative"])],
+)
 def test_single_sentences_of_glue(hub, index, task, names):
     """The cards: 1 is acceptable, 1 is positive."""
     for split in ("train", "dev"):
@@ -143,7 +169,9 @@ def test_single_sentences_of_glue(hub, index, task, names):
 
 
 def test_mnli_selects_on_its_matched_dev_set(hub, index):
-    assert {row["text"].split(":")[0] for row in load(hub, index, "mnli", "dev")} == {"mnli validation_matched"}
+    assert {row["text"].split(":")[0] for row in load(hub, index, "mnli", "dev")} == {
+        "mnli validation_matched"
+    }
 
 
 @pytest.mark.parametrize("phase", ["train", "dev"])
@@ -168,13 +196,20 @@ def test_translated_mnli_is_fourteen_languages_or_those_an_arm_names(hub, index)
     some = load(hub, index, "mnli_translated", "train", languages=("de", "sw"))
     assert [row["id"] for row in some] == ["0:0", "0:1", "0:2", "1:0", "1:1", "1:2"]
     assert {row["text"].split()[0] for row in some} == {"de", "sw"}
-    assert {row["text"].split()[0] for row in load(hub, index, "mnli_translated", "dev")} == {"mnli"}
+    assert {row["text"].split()[0] for row in load(hub, index, "mnli_translated", "dev")} == {
+        "mnli"
+    }
 
 
 def test_hellaswag_joins_the_start_of_an_ending_and_the_ending(hub, index):
     first, second = load(hub, index, "hellaswag", "dev")
     assert first["text"] == "A boat comes."
-    assert first["choices"] == ["the crew waves.", "the crew melts.", "the crew is a tuba.", "the crew reads rain."]
+    assert first["choices"] == [
+        "the crew waves.",
+        "the crew melts.",
+        "the crew is a tuba.",
+        "the crew reads rain.",
+    ]
     assert first["label"] == "0"
     assert second["choices"] == ["waves.", "melts.", "is a tuba.", "reads rain."]
     assert second["label"] == "3"
@@ -208,7 +243,10 @@ def test_ccg_has_the_classes_of_its_label_file_in_their_order(hub, index, tmp_pa
 
 
 def test_wikipedia_takes_the_first_file_and_keeps_dev_apart_from_train(hub, index):
-    train, dev = load(hub, index, "mlm_wikipedia", "train"), load(hub, index, "mlm_wikipedia", "dev")
+    train, dev = (
+        load(hub, index, "mlm_wikipedia", "train"),
+        load(hub, index, "mlm_wikipedia", "dev"),
+    )
     assert {row["text"].split()[0] for row in train} == set(PANX)
     assert len(train) == 3 * 40  # the 503 articles of the first file but for the 500 of dev
     assert len(dev) == 500
@@ -223,10 +261,15 @@ def test_bucc_has_two_heaps_and_the_pairs_between_them(hub, index, language):
         assert [row["side"] for row in rows] == ["source"] * 4 + ["target"] * 3
         assert {row["text"].split()[0] for row in rows} == {split}
         pairs = {row["id"]: row["pairs"] for row in rows if row["pairs"]}
-        assert pairs == {f"{language}-000000001": ["en-000000002"], f"{language}-000000003": ["en-000000000"]}
+        assert pairs == {
+            f"{language}-000000001": ["en-000000002"],
+            f"{language}-000000003": ["en-000000000"],
+        }
 
 
-def test_pawsx_rows_have_one_number_in_every_language_but_for_a_copy_that_nobody_can_align(hub, index):
+def test_pawsx_rows_have_one_number_in_every_language_but_for_a_copy_that_nobody_can_align(
+    hub, index
+):
     ids = {
         language: [row["id"] for row in load(hub, index, "pawsx", "test", language)]
         for language in CATALOG.task("pawsx").languages
@@ -242,16 +285,26 @@ def test_pawsx_rows_have_one_number_in_every_language_but_for_a_copy_that_nobody
 def test_tydiqa_trains_on_english_only_and_is_selected_on_squad(hub, index):
     """jiant 2.2 trains on all nine languages, which is not zero-shot."""
     assert {row["id"].split("-")[0] for row in load(hub, index, "tydiqa", "train")} == {"english"}
-    assert {row["id"] for row in load(hub, index, "tydiqa", "dev")} == {"validation-1", "validation-2"}
-    assert {row["id"].split("-")[0] for row in load(hub, index, "tydiqa", "test", "sw")} == {"swahili"}
+    assert {row["id"] for row in load(hub, index, "tydiqa", "dev")} == {
+        "validation-1",
+        "validation-2",
+    }
+    assert {row["id"].split("-")[0] for row in load(hub, index, "tydiqa", "test", "sw")} == {
+        "swahili"
+    }
 
 
 def test_targets_that_train_on_another_tasks_rows(hub, index):
     assert load(hub, index, "xnli", "train") == load(hub, index, "mnli", "train")
-    assert load(hub, index, "xquad", "train") == load(hub, index, "mlqa", "train") == load(hub, index, "squad", "train")
+    assert (
+        load(hub, index, "xquad", "train")
+        == load(hub, index, "mlqa", "train")
+        == load(hub, index, "squad", "train")
+    )
 
 
-# Real rows, as far as the mirror has them: (task, split expression's phase, rows in all languages together)
+# Real rows, as far as the mirror has them: (task, split expression's phase, rows in all languages
+# together)
 
 
 @mirrored
@@ -291,11 +344,14 @@ def test_real_rows(index, task, phase, languages, rows):
 @mirrored
 @pytest.mark.parametrize(("task", "share"), [("xnli", 0.0), ("pawsx", 0.02)])
 def test_real_rows_of_one_number_are_translations_of_each_other(index, task, share):
-    """So their labels agree: all of XNLI's, and all but 22 of 2,000 of PAWS-X's; misaligned, half or two thirds would not."""
+    """So their labels agree: all of XNLI's, and all but 22 of 2,000 of PAWS-X's; misaligned, half
+    or two thirds would not."""
     english = {row["id"]: row["label"] for row in load(MIRROR, index, task, "test", "en")}
     for language in CATALOG.task(task).languages:
         rows = load(MIRROR, index, task, "test", language)
-        assert sum(row["label"] != english.get(row["id"], row["label"]) for row in rows) <= share * len(rows), language
+        assert sum(
+            row["label"] != english.get(row["id"], row["label"]) for row in rows
+        ) <= share * len(rows), language
 
 
 @mirrored
@@ -307,9 +363,12 @@ def test_real_questions_stand_after_their_context(index):
 
 @mirrored
 @pytest.mark.parametrize(
-    ("task", "languages", "rows"), [("xnli", 15, 37350), ("pawsx", 7, 14000), ("udpos", 29, 64363), ("mlqa", 7, None)]
+    ("task", "languages", "rows"),
+    [("xnli", 15, 37350), ("pawsx", 7, 14000), ("udpos", 29, 64363), ("mlqa", 7, None)],
 )
-def test_what_xstilts_reports_on_is_dev_in_every_language_that_has_one(index, task, languages, rows):
+def test_what_xstilts_reports_on_is_dev_in_every_language_that_has_one(
+    index, task, languages, rows
+):
     suite = under("xstilts")
     reported = suite.cuts[task].languages or CATALOG.task(task).languages
     found = [load(MIRROR, index, task, "test", language, suite=suite) for language in reported]
@@ -331,13 +390,25 @@ def trainings(plan: Plan) -> dict[tuple[str, str], dict]:
     found: dict[tuple[str, str], dict] = {}
     for job in plan.jobs.values():
         if job.kind == "train":
-            found.setdefault((job.body["spec"]["phase"], "+".join(job.body["spec"]["tasks"])), job.body["spec"])
+            found.setdefault(
+                (job.body["spec"]["phase"], "+".join(job.body["spec"]["tasks"])), job.body["spec"]
+            )
     return found
 
 
-FIELDS = ("learning_rate", "batch_size", "epochs", "warmup", "warmup_updates", "weight_decay", "evaluate_every", "dev_rows")
-# Of google-research/xtreme scripts/train_*.sh (large encoders), and of jiant's guides and configurator. The last column is the
-# length. XNLI trains as the task mnli does, XQuAD and MLQA as squad does.
+FIELDS = (
+    "learning_rate",
+    "batch_size",
+    "epochs",
+    "warmup",
+    "warmup_updates",
+    "weight_decay",
+    "evaluate_every",
+    "dev_rows",
+)
+# Of google-research/xtreme scripts/train_*.sh (large encoders), and of jiant's guides and
+# configurator. The last column is the length. XNLI trains as the task mnli does, XQuAD and MLQA as
+# squad does.
 STAGE_ONE = (1e-5, 32, 3, 0.1, None, 0.01, None, None)
 RECIPES = {
     ("xtreme", "target", "mnli"): (3e-5, 32, 5, 0.0, None, 0.0, 100, None, 128),
@@ -352,7 +423,8 @@ RECIPES = {
     ("xstilts", "target", "panx"): (1e-5, 32, 10, 0.1, None, 0.01, 1000, 500, 256),
     ("xstilts", "target", "squad"): (1e-5, 16, 2, 0.1, None, 0.01, 1000, 500, 384),
     ("xstilts", "target", "tydiqa"): (1e-5, 16, 2, 0.1, None, 0.01, 1000, 500, 384),
-    ("xtreme", "intermediate", "mnli"): (*STAGE_ONE, 128),  # one task with XNLI's training, so 128 and not 256
+    # one task with XNLI's training, so 128 and not 256
+    ("xtreme", "intermediate", "mnli"): (*STAGE_ONE, 128),
     ("xtreme", "intermediate", "squad"): (*STAGE_ONE, 384),
     ("xtreme", "intermediate", "hellaswag"): (*STAGE_ONE, 256),
     ("xtreme", "intermediate", "qqp"): (*STAGE_ONE, 256),
@@ -364,7 +436,17 @@ RECIPES = {
     ("xstilts", "intermediate", "ccg"): (*STAGE_ONE, 256),
     ("xstilts", "intermediate", "anli_plus"): (*STAGE_ONE, 256),
 }
-ARMS = ["anli_plus", "mnli", "qqp", "squad_v2", "squad", "hellaswag", "ccg", "cosmos_qa", "commonsense_qa"]
+ARMS = [
+    "anli_plus",
+    "mnli",
+    "qqp",
+    "squad_v2",
+    "squad",
+    "hellaswag",
+    "ccg",
+    "cosmos_qa",
+    "commonsense_qa",
+]
 
 
 @pytest.fixture(scope="module")
@@ -377,22 +459,52 @@ def test_protocols_train_as_their_source_does(plans, protocol, phase, task):
     spec = trainings(plans[protocol])[phase, task]
     found = (*(spec["recipe"][field] for field in FIELDS), spec["tasks"][task]["max_length"])
     assert found == RECIPES[protocol, phase, task]
-    keeps_the_last = phase == "intermediate" or (protocol == "xtreme" and task in ("squad", "tydiqa"))
-    assert (spec["recipe"]["evaluations"] == 1) == keeps_the_last or spec["recipe"]["evaluate_every"]
+    keeps_the_last = phase == "intermediate" or (
+        protocol == "xtreme" and task in ("squad", "tydiqa")
+    )
+    assert (spec["recipe"]["evaluations"] == 1) == keeps_the_last or spec["recipe"][
+        "evaluate_every"
+    ]
     assert spec["recipe"]["batching"] == "random"
-    assert (spec["recipe"]["adam_epsilon"], spec["recipe"]["max_grad_norm"], spec["recipe"]["precision"]) == (1e-8, 1.0, "fp32")
+    assert (
+        spec["recipe"]["adam_epsilon"],
+        spec["recipe"]["max_grad_norm"],
+        spec["recipe"]["precision"],
+    ) == (1e-8, 1.0, "fp32")
 
 
 OPTIONS = {
     ("xtreme", "xnli"): {"head": "plain"},
     ("xtreme", "udpos"): {"extra_separator": True, "outside": True, "max_word_pieces": 125},
-    ("xtreme", "xquad"): {"doc_stride": 128, "max_query_length": 64, "n_best": 20, "max_answer_length": 30},
-    ("xtreme", "bucc2018"): {"pooling": "cls", "layer": 20, "margin": "ratio", "neighbours": 4, "duplicates": "drop"},
+    ("xtreme", "xquad"): {
+        "doc_stride": 128,
+        "max_query_length": 64,
+        "n_best": 20,
+        "max_answer_length": 30,
+    },
+    ("xtreme", "bucc2018"): {
+        "pooling": "cls",
+        "layer": 20,
+        "margin": "ratio",
+        "neighbours": 4,
+        "duplicates": "drop",
+    },
     ("xtreme", "tatoeba"): {"pooling": "mean", "layer": 14, "direction": "english_to_foreign"},
     ("xstilts", "xnli"): {"head": "pooled"},
     ("xstilts", "udpos"): {"extra_separator": False, "outside": False, "max_word_pieces": 100},
-    ("xstilts", "xquad"): {"doc_stride": 128, "max_query_length": 64, "n_best": 20, "max_answer_length": 30},
-    ("xstilts", "bucc2018"): {"pooling": "mean", "layer": 14, "margin": "ratio", "neighbours": 4, "duplicates": "all"},
+    ("xstilts", "xquad"): {
+        "doc_stride": 128,
+        "max_query_length": 64,
+        "n_best": 20,
+        "max_answer_length": 30,
+    },
+    ("xstilts", "bucc2018"): {
+        "pooling": "mean",
+        "layer": 14,
+        "margin": "ratio",
+        "neighbours": 4,
+        "duplicates": "all",
+    },
     ("xstilts", "tatoeba"): {"pooling": "mean", "layer": 14, "direction": "english_to_foreign"},
 }
 
@@ -407,8 +519,12 @@ def test_protocols_set_the_options_of_their_source(protocol, task):
 
 
 def test_both_protocols_make_the_same_jobs(plans):
-    """A protocol is values: what is trained from what, and what is scored, is the same under each."""
-    shapes = [sorted((job.kind, job.name, len(job.needs)) for job in plan.jobs.values()) for plan in plans.values()]
+    """A protocol is values: what is trained from what, and what is scored, is the same under
+    each."""
+    shapes = [
+        sorted((job.kind, job.name, len(job.needs)) for job in plan.jobs.values())
+        for plan in plans.values()
+    ]
     assert shapes[0] == shapes[1]
     keys = [{cell.evaluate for cell in plan.cells if cell.trained} for plan in plans.values()]
     assert not keys[0] & keys[1]
@@ -417,18 +533,31 @@ def test_both_protocols_make_the_same_jobs(plans):
 
 def test_xstilts_scores_dev_and_xtreme_scores_test(plans):
     def splits(plan: Plan) -> dict[str, set[str]]:
-        tests = {cell.target: plan.jobs[cell.evaluate].body["tests"].values() for cell in plan.cells}
-        return {target: {part["split"] for of in sets for part in of["identity"]["parts"]} for target, sets in tests.items()}
+        tests = {
+            cell.target: plan.jobs[cell.evaluate].body["tests"].values() for cell in plan.cells
+        }
+        return {
+            target: {part["split"] for of in sets for part in of["identity"]["parts"]}
+            for target, sets in tests.items()
+        }
 
     public = {"xquad": {"validation"}, "tydiqa": {"validation"}, "tatoeba": {"validation"}}
     trained = ["xnli", "pawsx", "udpos", "panx", "mlqa"]
-    assert splits(plans["xtreme"]) == public | {task: {"test"} for task in trained} | {"bucc2018": {"training"}}
-    assert splits(plans["xstilts"]) == public | {task: {"validation"} for task in trained} | {"bucc2018": {"sample"}}
+    assert splits(plans["xtreme"]) == public | {task: {"test"} for task in trained} | {
+        "bucc2018": {"training"}
+    }
+    assert splits(plans["xstilts"]) == public | {task: {"validation"} for task in trained} | {
+        "bucc2018": {"sample"}
+    }
 
 
 def test_xnli_is_selected_on_mnli_by_xstilts_and_on_xnli_by_xtreme(plans):
     for protocol, split in (("xtreme", "validation"), ("xstilts", "validation_matched")):
-        job = next(job for job in plans[protocol].jobs.values() if job.kind == "train" and "target mnli" in job.name)
+        job = next(
+            job
+            for job in plans[protocol].jobs.values()
+            if job.kind == "train" and "target mnli" in job.name
+        )
         assert [part["split"] for part in job.body["dev"]["mnli"]["identity"]["parts"]] == [split]
 
 
@@ -452,17 +581,29 @@ def test_every_suite_resolves(name):
 
 
 def test_the_papers_suites_have_the_papers_arms_and_targets():
-    paper, english, baselines = (CATALOG.suite(name) for name in ("xstilts-2020", "xstilts-english", "xtreme-baselines"))
+    paper, english, baselines = (
+        CATALOG.suite(name) for name in ("xstilts-2020", "xstilts-english", "xtreme-baselines")
+    )
     test = CATALOG.suite("xstilts-xtreme")
     assert paper.targets == english.targets == baselines.targets == test.targets == NINE
     assert test.arms == paper.arms[: len(test.arms)] and test.arms[-1].name == "multitask"
     assert (test.seeds, test.protocol) == (baselines.seeds, baselines.protocol)
-    assert [arm.name for arm in paper.arms] == ["none", *ARMS, "multitask", "mnli_with_mlm", "mnli_translated"]
+    assert [arm.name for arm in paper.arms] == [
+        "none",
+        *ARMS,
+        "multitask",
+        "mnli_with_mlm",
+        "mnli_translated",
+    ]
     assert [arm.name for arm in english.arms] == ["none", *ARMS, "multitask"]
     assert [arm.name for arm in baselines.arms] == ["none"]
     multitask = next(arm.intermediate for arm in paper.arms if arm.name == "multitask")
     assert multitask.tasks == ARMS
     assert multitask.sampler.by == "proportional"
-    assert paper.recipes.of("intermediate", None, ["mnli_with_mlm"]).max_updates == 2 * 3 * -(-392702 // 32)
+    assert paper.recipes.of("intermediate", None, ["mnli_with_mlm"]).max_updates == 2 * 3 * -(
+        -392702 // 32
+    )
     assert {CATALOG.encoder(name).pretrained_on for name in english.encoders} == {"english"}
-    assert {CATALOG.encoder(name).pretrained_on for name in [*paper.encoders, *baselines.encoders]} == {"multilingual"}
+    assert {
+        CATALOG.encoder(name).pretrained_on for name in [*paper.encoders, *baselines.encoders]
+    } == {"multilingual"}

@@ -1,4 +1,5 @@
-"""The pipes between driver and worker, while everything else in the worker prints, asks, forks and dies."""
+"""The pipes between driver and worker, while everything else in the worker prints, asks, forks and
+dies."""
 
 import json
 import os
@@ -15,7 +16,8 @@ from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.store import Store
 
-# What a worker's process does beside its work, before it starts (a sitecustomize) and in the middle of a job.
+# What a worker's process does beside its work, before it starts (a sitecustomize) and in the middle
+# of a job.
 NOISE = """
 import ctypes, os, subprocess, sys, time
 if "harness.jobs" in sys.orig_argv or "job" in sys.orig_argv:
@@ -106,7 +108,8 @@ def test_nothing_that_is_printed_reaches_the_channel_and_no_key_is_lost(world):
     engine = ProcessEngine(store.root, workers=1)
     engine.start()
     for key in keys[:3]:
-        engine.submit("worker-0", key, again=False)  # the second and the third lie in the pipe while the first makes noise
+        # the second and the third lie in the pipe while the first makes noise
+        engine.submit("worker-0", key, again=False)
     for key in keys[:3]:
         assert heard(engine, "done") == {"event": "done", "key": key}
     engine.stop()
@@ -144,9 +147,12 @@ def test_a_worker_ends_when_its_driver_closes_the_pipe_though_a_child_lives(worl
 def test_a_job_alone_prints_its_line_and_no_more(rig, world, tmp_path):
     store, keys = world()
     environment = {"PYTHONPATH": str(tmp_path / "noisy")}
-    done = rig.run(rig.command("job", "run", keys[0], "--store", store.root), tmp_path, **environment)
+    done = rig.run(
+        rig.command("job", "run", keys[0], "--store", store.root), tmp_path, **environment
+    )
     assert done.returncode == 0, done.stderr
-    before, _, line = done.stdout.partition("begun, and not ended: ")  # what came before our first line of code
+    # what came before our first line of code
+    before, _, line = done.stdout.partition("begun, and not ended: ")
     assert before.startswith("noise at the start\n") and line == f"{keys[0]}: done\n"
     for noise in ("of Python", "of a system call", "of C", "of a child"):
         assert f"noise {noise}" in done.stderr

@@ -1,4 +1,5 @@
-"""The command line as a user meets it: help, messages and exit codes, JSON, a machine without torch, logs."""
+"""The command line as a user meets it: help, messages and exit codes, JSON, a machine without
+torch, logs."""
 
 import json
 import re
@@ -38,13 +39,15 @@ COMMANDS = [
     "job run",
 ]
 
-# Refuses to import what a machine without a GPU stack does not have; every process that has this folder on its path.
+# Refuses to import what a machine without a GPU stack does not have; every process that has this
+# folder on its path.
 ASLEEP = """
 import sys
 
 class Asleep:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "transformers", "tokenizers", "datasets", "safetensors"}:
+        heavy = {"torch", "transformers", "tokenizers", "datasets", "safetensors"}
+        if name.partition(".")[0] in heavy:
             raise ModuleNotFoundError(f"No module named {name!r} (a test took it away)", name=name)
 
 sys.meta_path.insert(0, Asleep())
@@ -62,7 +65,7 @@ print("WOKE", *(name for name in {HEAVY!r} if name in sys.modules), file=sys.std
 """
 
 
-# Help, and what it wakes ---------------------------------------------------------------------------
+# Help, and what it wakes --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -84,7 +87,16 @@ def test_every_command_is_in_the_help_test(rig, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", ["--help", "eval --help", "score --help", "list", "list tasks --json", "show mini", "leaderboard --help"]
+    "arguments",
+    [
+        "--help",
+        "eval --help",
+        "score --help",
+        "list",
+        "list tasks --json",
+        "show mini",
+        "leaderboard --help",
+    ],
 )
 def test_the_light_commands_wake_nothing_heavy(rig, tmp_path, arguments):
     done = rig.run([sys.executable, "-c", WHAT_WOKE, *arguments.split()], tmp_path)
@@ -135,7 +147,18 @@ def test_it_works_without_torch(rig, undisturbed, tmp_path, without_torch, argum
 
 def test_official_scores_need_no_torch(rig, undisturbed, tmp_path, without_torch):
     copied(undisturbed, tmp_path)
-    suite = ["tiny", "out", "--arm", "none", "-t", rig.specs, "--encoder-root", rig.encoders, "--as", "tiny_pairs=tatoeba"]
+    suite = [
+        "tiny",
+        "out",
+        "--arm",
+        "none",
+        "-t",
+        rig.specs,
+        "--encoder-root",
+        rig.encoders,
+        "--as",
+        "tiny_pairs=tatoeba",
+    ]
     for words in (["submission", *suite, "--labels", "gold"], ["score", "out", "gold", "--json"]):
         done = rig.run(rig.command(*words), tmp_path, PYTHONPATH=without_torch)
         assert done.returncode == 0, done.stderr
@@ -156,7 +179,7 @@ def test_list_says_all_that_it_lists(rig, tmp_path):
         assert "None" not in done.stdout  # an encoder that neither a hub nor a package has
 
 
-# Mistakes ------------------------------------------------------------------------------------------
+# Mistakes -----------------------------------------------------------------------------------------
 
 MOOD = TASKS["tiny_mood"].lstrip()
 SMALL_SUITE = """
@@ -171,7 +194,12 @@ recipes: {intermediate: {learning_rate: 1e-3}, target: {learning_rate: 1e-3}}
 """.lstrip()
 
 MISTAKES = {
-    "unknown suite": ("eval --suite minni", {}, 2, ["no suite is called 'minni'", "did you mean 'mini'?"]),
+    "unknown suite": (
+        "eval --suite minni",
+        {},
+        2,
+        ["no suite is called 'minni'", "did you mean 'mini'?"],
+    ),
     "unknown suite in plan": ("plan --suite tinny", {}, 2, ["no suite is called 'tinny'"]),
     "unknown name": ("show mini_xnl", {}, 2, ["mini_xnl", "did you mean 'mini_xnli'?"]),
     "unknown list": ("list planets", {}, 2, ["cannot list 'planets'"]),
@@ -202,7 +230,12 @@ MISTAKES = {
         2,
         ["tasks/mood.yaml:5:22: 'q' is no language code"],
     ),
-    "bad metric": ("validate", {"mood.yaml": MOOD.replace("accuracy", "span_f1")}, 2, ["'span_f1' does not score class"]),
+    "bad metric": (
+        "validate",
+        {"mood.yaml": MOOD.replace("accuracy", "span_f1")},
+        2,
+        ["'span_f1' does not score class"],
+    ),
     "bad option": (
         "validate",
         {"mood.yaml": MOOD + "options: {doc_strid: 3}\n"},
@@ -210,12 +243,20 @@ MISTAKES = {
         ["tasks/mood.yaml:15:11: unknown key 'doc_strid'"],
     ),
     "no yaml": ("validate", {"mood.yaml": "task: [\n"}, 2, ["tasks/mood.yaml:", "not valid YAML"]),
-    "code in yaml": ("validate", {"mood.yaml": "task: !!python/object:os.system ls\n"}, 2, ["mood.yaml:1:7:", "is not allowed"]),
+    "code in yaml": (
+        "validate",
+        {"mood.yaml": "task: !!python/object:os.system ls\n"},
+        2,
+        ["mood.yaml:1:7:", "is not allowed"],
+    ),
     "task twice": (
         "validate",
         {"a.yaml": MOOD, "b.yaml": MOOD},
         2,
-        ["tasks/b.yaml:1:7: task 'tiny_mood' is defined twice; the other one is at tasks/a.yaml:1:7"],
+        [
+            "tasks/b.yaml:1:7: task 'tiny_mood' is defined twice; the other one is at"
+            " tasks/a.yaml:1:7"
+        ],
     ),
     "built-in task again": (
         "validate",
@@ -233,7 +274,10 @@ MISTAKES = {
         "validate",
         {"mine.yaml": SMALL_SUITE.replace("all-MiniLM-L6-v2", "all-MiniLM-L6")},
         2,
-        ["tasks/mine.yaml:4:12: no encoder is called 'all-MiniLM-L6'", "did you mean 'all-MiniLM-L6-v2'?"],
+        [
+            "tasks/mine.yaml:4:12: no encoder is called 'all-MiniLM-L6'",
+            "did you mean 'all-MiniLM-L6-v2'?",
+        ],
     ),
     "target as arm": (
         "validate",
@@ -241,8 +285,14 @@ MISTAKES = {
         2,
         ["tasks/mine.yaml:5:14: task mini_xnli is no intermediate (its role is target)"],
     ),
-    "no baseline": ("validate", {"mine.yaml": SMALL_SUITE.replace("[none]", "[mini_topic]")}, 2, ["the baseline is missing"]),
-    "missing file": ("validate tasks --data", {"mood.yaml": MOOD}, 3, []),  # said on stdout, a line each
+    "no baseline": (
+        "validate",
+        {"mine.yaml": SMALL_SUITE.replace("[none]", "[mini_topic]")},
+        2,
+        ["the baseline is missing"],
+    ),
+    # said on stdout, a line each
+    "missing file": ("validate tasks --data", {"mood.yaml": MOOD}, 3, []),
 }
 
 
@@ -271,11 +321,14 @@ def test_a_wrong_label_is_named_with_its_row(rig, tmp_path):
         (tmp_path / "tasks" / f"mood.{language}.{split}.jsonl").write_text(lines)
     done = rig.run(rig.command("validate", "tasks", "--data"), tmp_path)
     assert done.returncode == 2
-    assert "tiny_mood dev: " in done.stdout and "row 1 has label 'angry'; the spec knows sad, glad" in done.stdout
+    assert (
+        "tiny_mood dev: " in done.stdout
+        and "row 1 has label 'angry'; the spec knows sad, glad" in done.stdout
+    )
     assert "tiny_mood train: 2 rows\n" in done.stdout
 
 
-# What programs read --------------------------------------------------------------------------------
+# What programs read -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -318,7 +371,7 @@ def test_samples_are_rows_of_the_task(rig, tmp_path):
     assert samples[0].keys() == {"id", "tokens", "tags"}
 
 
-# Terminals, logs, shells ---------------------------------------------------------------------------
+# Terminals, logs, shells --------------------------------------------------------------------------
 
 
 def test_a_log_gets_plain_lines(undisturbed):
@@ -326,7 +379,11 @@ def test_a_log_gets_plain_lines(undisturbed):
     assert not re.search(r"[\x1b\r\b]", said)
     lines = said.splitlines()
     assert any(re.fullmatch(r"\d+ jobs to run", line) for line in lines)
-    done = [line for line in lines if re.fullmatch(r"\[\d+/\d+\] (train|evaluate|overlap) .+ \(\d+\.\d s\)", line)]
+    done = [
+        line
+        for line in lines
+        if re.fullmatch(r"\[\d+/\d+\] (train|evaluate|overlap) .+ \(\d+\.\d s\)", line)
+    ]
     assert len(done) == len(list((undisturbed / "store" / "results").iterdir()))
     first, last = (line[1:].partition("]")[0].split("/") for line in (done[0], done[-1]))
     assert first[0] == "1" and last[0] == last[1]
@@ -343,7 +400,11 @@ def test_a_shell_can_complete(rig, tmp_path):
     script = rig.run(rig.command(), tmp_path, _XSTILTS_HARNESS_COMPLETE="source_bash")
     assert script.returncode == 0
     assert "complete" in script.stdout and "xstilts-harness" in script.stdout
-    words = {"COMP_WORDS": "xstilts-harness ev", "COMP_CWORD": "1", "_XSTILTS_HARNESS_COMPLETE": "complete_bash"}
+    words = {
+        "COMP_WORDS": "xstilts-harness ev",
+        "COMP_CWORD": "1",
+        "_XSTILTS_HARNESS_COMPLETE": "complete_bash",
+    }
     assert rig.run(rig.command(), tmp_path, **words).stdout.split() == ["eval"]
     words |= {"COMP_WORDS": "xstilts-harness eval --suite mi", "COMP_CWORD": "3"}
     assert rig.run(rig.command(), tmp_path, **words).stdout.split() == ["mini"]

@@ -1,4 +1,5 @@
-"""Macro-F1 and Matthews correlation: as scikit-learn has them, by hand, and what they say of whoever answers without looking."""
+"""Macro-F1 and Matthews correlation: as scikit-learn has them, by hand, and what they say of
+whoever answers without looking."""
 
 import math
 import random
@@ -45,19 +46,26 @@ def test_scikit_learn_has_the_same(name, pairs):
 @quick
 @given(pairs=answers, seed=st.integers(0, 99))
 def test_a_bootstrap_draw_is_scored_as_its_rows_would_be(name, pairs, seed):
-    """Also where the draw has lost a class: macro-F1 leaves it out, as it does in a test set that never had it."""
+    """Also where the draw has lost a class: macro-F1 leaves it out, as it does in a test set that
+    never had it."""
     vectors = resampled(name, score(name, pairs).examples)
     drawn = np.random.default_rng(seed).integers(0, len(pairs), len(pairs))
     weights = np.bincount(drawn, minlength=len(pairs)).astype(float)
-    totals = {vector: np.array([weights @ values, values.sum()]) for vector, values in vectors.items()}
+    totals = {
+        vector: np.array([weights @ values, values.sum()]) for vector, values in vectors.items()
+    }
     found = main_from_totals(name)(totals | {"n": np.array([len(pairs)] * 2)})
-    assert found == pytest.approx([sklearn_score(name, [pairs[i] for i in drawn]), score(name, pairs).main], abs=1e-9)
+    assert found == pytest.approx(
+        [sklearn_score(name, [pairs[i] for i in drawn]), score(name, pairs).main], abs=1e-9
+    )
 
 
 def test_by_hand():
     """Ten rows, two classes: tp 3, fp 2, fn 1, tn 4."""
     pairs = [("1", "1")] * 3 + [("0", "1")] * 2 + [("1", "0")] + [("0", "0")] * 4
-    assert score("matthews", pairs).main == pytest.approx(100 * (3 * 4 - 2 * 1) / math.sqrt(5 * 4 * 6 * 5))
+    assert score("matthews", pairs).main == pytest.approx(
+        100 * (3 * 4 - 2 * 1) / math.sqrt(5 * 4 * 6 * 5)
+    )
     macro = score("macro_f1", pairs)
     assert macro.main == pytest.approx(100 * (6 / 9 + 8 / 11) / 2)
     assert macro.metrics == {"macro_f1": macro.main, "accuracy": 70.0}
@@ -76,7 +84,8 @@ def test_opposite_answers_are_minus_100():
 
 def test_a_class_that_the_test_set_lacks_takes_nothing_from_macro_f1():
     assert score("macro_f1", [("yes", "yes"), ("no", "no")]).main == 100.0
-    assert score("macro_f1", [("yes", "yes"), ("no", "maybe")]).main == pytest.approx(100 / 3)  # answered, so it counts
+    # answered, so it counts
+    assert score("macro_f1", [("yes", "yes"), ("no", "maybe")]).main == pytest.approx(100 / 3)
 
 
 @both
@@ -96,11 +105,16 @@ def test_names_of_labels_do_not_matter(name, pairs, names):
 def test_a_changed_answer_changes_the_score(name):
     first = score(name, [("yes", "yes"), ("no", "no"), ("no", "yes"), ("yes", "yes")])
     for at in range(4):
-        examples = {**first.examples, "predicted": [1 - p if i == at else p for i, p in enumerate(first.examples["predicted"])]}
+        examples = {
+            **first.examples,
+            "predicted": [
+                1 - p if i == at else p for i, p in enumerate(first.examples["predicted"])
+            ],
+        }
         assert rescore(name, examples).main != first.main
 
 
-# --- who has learned nothing --------------------------------------------------------------------------------------
+# --- who has learned nothing ----------------------------------------------------------------------
 
 
 @both
@@ -148,10 +162,13 @@ def test_the_error_of_chance_is_that_of_all_orders_of_the_answers(name):
     every = [METRICS[name](golds, list(order), "en").main for order in set(permutations(guesses))]
     counts = class_counts(METRICS[name](golds, guesses, "en").examples)
     if name == "macro_f1":
-        weights = [2 / (pred + gold) / 3 for pred, gold in zip(counts.pred, counts.gold, strict=True)]
+        weights = [
+            2 / (pred + gold) / 3 for pred, gold in zip(counts.pred, counts.gold, strict=True)
+        ]
     else:
         weights = [counts.rows / _spread(counts)] * 3
-    assert 100 * _shuffled(counts, weights) == pytest.approx(pstdev(every))  # orders of equal answers are equally many
+    # orders of equal answers are equally many
+    assert 100 * _shuffled(counts, weights) == pytest.approx(pstdev(every))
 
 
 @both

@@ -1,6 +1,8 @@
-"""A finished store, damaged at random: whatever is read from it is what was committed, or an error that names it.
+"""A finished store, damaged at random: whatever is read from it is what was committed, or an error
+that names it.
 
-The long form (make stress) does it 500 times, and each tenth time runs the suite again on what is left.
+The long form (make stress) does it 500 times, and each tenth time runs the suite again on what is
+left.
 """
 
 import json
@@ -43,7 +45,9 @@ def gone(path: Path, draw: random.Random, _: list[Path]) -> None:
 
 def another(path: Path, draw: random.Random, files: list[Path]) -> None:
     """Another result's file of that name, whole and sound: a copy that went wrong."""
-    alike = [file for file in files if file.name == path.name and file.read_bytes() != path.read_bytes()]
+    alike = [
+        file for file in files if file.name == path.name and file.read_bytes() != path.read_bytes()
+    ]
     path.write_bytes((draw.choice(alike) if alike else draw.choice(files)).read_bytes())
 
 

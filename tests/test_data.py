@@ -1,4 +1,5 @@
-"""From files to rows: split expressions, every file format, labels, ids, caps; and what training and test rows share."""
+"""From files to rows: split expressions, every file format, labels, ids, caps; and what training
+and test rows share."""
 
 import csv
 import hashlib
@@ -37,7 +38,11 @@ def described(*files: Path, name: str = "toy test en", **identity) -> dict:
     parts = [{"sha256": [], "split": "x", "start": None, "stop": None} for _ in files]
     defaults = {"family": "classification", "parts": parts, "where": {}, "unless": {}, "cap": None}
     defaults |= {"columns": {"text": "text", "label": "label"}, "labels": ["no", "yes"]}
-    return {"name": name, "identity": defaults | identity, "location": [{"files": [str(file)]} for file in files]}
+    return {
+        "name": name,
+        "identity": defaults | identity,
+        "location": [{"files": [str(file)]} for file in files],
+    }
 
 
 def jsonl(path: Path, rows: list[dict]) -> Path:
@@ -93,7 +98,19 @@ def test_split_expressions(expression, parts):
 
 
 @pytest.mark.parametrize(
-    "expression", ["", "train[", "train[5]", "train[:-5]", "train[:80 %]", "a++b", "a b", "train[1:2]x", "../x", "a/b"]
+    "expression",
+    [
+        "",
+        "train[",
+        "train[5]",
+        "train[:-5]",
+        "train[:80 %]",
+        "a++b",
+        "a b",
+        "train[1:2]x",
+        "../x",
+        "a/b",
+    ],
 )
 def test_other_split_expressions_are_refused(expression):
     with pytest.raises(ValueError, match="is no split; write 'train'"):
@@ -101,7 +118,10 @@ def test_other_split_expressions_are_refused(expression):
 
 
 def test_a_sum_of_splits_is_numbered_through_and_a_single_one_keeps_its_numbers(tmp_path):
-    first, second = jsonl(tmp_path / "a.jsonl", texts("no", "yes", "no")), jsonl(tmp_path / "b.jsonl", texts("yes", "yes"))
+    first, second = (
+        jsonl(tmp_path / "a.jsonl", texts("no", "yes", "no")),
+        jsonl(tmp_path / "b.jsonl", texts("yes", "yes")),
+    )
     both = described(first, second)
     both["identity"]["parts"][0]["start"] = "1"
     assert [(row["id"], row["text"]) for row in data_rows.load(both)] == [
@@ -128,7 +148,10 @@ ROWS = [
 def write_as(folder: Path, suffix: str) -> Path:
     path = folder / f"rows{suffix}"
     if suffix == ".jsonl":
-        path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS) + "\n\n", encoding="utf-8")
+        path.write_text(
+            "\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS) + "\n\n",
+            encoding="utf-8",
+        )
     elif suffix == ".json":
         path.write_text(json.dumps(ROWS), encoding="utf-8")
     elif suffix == ".parquet":
@@ -145,7 +168,8 @@ def write_as(folder: Path, suffix: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".parquet"])  # a .tsv holds no line's end: test_read.py
+# a .tsv holds no line's end: test_read.py
+@pytest.mark.parametrize("suffix", [".jsonl", ".json", ".csv", ".parquet"])
 def test_every_format_gives_the_same_rows(tmp_path, suffix):
     loaded = data_rows.load(described(write_as(tmp_path, suffix)))
     assert loaded == [{**row, "id": str(i)} for i, row in enumerate(ROWS)]
@@ -154,8 +178,14 @@ def test_every_format_gives_the_same_rows(tmp_path, suffix):
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_conll(tmp_path, newline):
     path = tmp_path / "rows.conll"
-    path.write_text(newline.join(["", "The\tA", "house\tB", "", "", "a b\tA", "中\tB"]), encoding="utf-8", newline="")
-    tagging = described(path, family="tagging", columns={"tokens": "tokens", "tags": "tags"}, labels=["A", "B"])
+    path.write_text(
+        newline.join(["", "The\tA", "house\tB", "", "", "a b\tA", "中\tB"]),
+        encoding="utf-8",
+        newline="",
+    )
+    tagging = described(
+        path, family="tagging", columns={"tokens": "tokens", "tags": "tags"}, labels=["A", "B"]
+    )
     assert [(row["tokens"], row["tags"]) for row in data_rows.load(tagging)] == [
         (["The", "house"], ["A", "B"]),
         (["a b", "中"], ["A", "B"]),
@@ -166,7 +196,11 @@ def test_conll_without_a_tab_names_the_line(tmp_path):
     path = tmp_path / "rows.conll"
     path.write_text("The\tA\nhouse B\n")
     with pytest.raises(SpecError, match=r"rows\.conll:2:1: 2 columns between spaces, and no tab"):
-        data_rows.load(described(path, family="tagging", columns={"tokens": "tokens", "tags": "tags"}, labels=["A"]))
+        data_rows.load(
+            described(
+                path, family="tagging", columns={"tokens": "tokens", "tags": "tags"}, labels=["A"]
+            )
+        )
 
 
 @pytest.mark.parametrize(
@@ -193,7 +227,10 @@ def test_a_broken_parquet_file_is_named(tmp_path, content):
         data_rows.load(described(tmp_path / "rows.parquet"))
 
 
-@pytest.mark.parametrize(("name", "content"), [("rows.json", '{"rows": [{"text": "a", "label": "no"}]}'), ("rows.jsonl", "3\n")])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("rows.json", '{"rows": [{"text": "a", "label": "no"}]}'), ("rows.jsonl", "3\n")],
+)
 def test_json_that_is_no_list_of_rows_is_named(tmp_path, name, content):
     (tmp_path / name).write_text(content)
     with pytest.raises(SpecError, match=re.escape(name)):
@@ -212,10 +249,21 @@ def test_a_changed_file_is_read_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "kept"), [("en", ["0"]), ("e*", ["0", "2"]), ("*", ["0", "1", "2"]), ("en?", ["2"]), ("EN", None), ("xx", None)]
+    ("wanted", "kept"),
+    [
+        ("en", ["0"]),
+        ("e*", ["0", "2"]),
+        ("*", ["0", "1", "2"]),
+        ("en?", ["2"]),
+        ("EN", None),
+        ("xx", None),
+    ],
 )
 def test_where_keeps_rows_that_match(tmp_path, wanted, kept):
-    path = jsonl(tmp_path / "rows.jsonl", [{"text": "a", "label": 0, "lang": lang} for lang in ("en", "de", "en2")])
+    path = jsonl(
+        tmp_path / "rows.jsonl",
+        [{"text": "a", "label": 0, "lang": lang} for lang in ("en", "de", "en2")],
+    )
     dataset = described(path, where={"lang": wanted})
     if kept is None:
         with pytest.raises(SpecError, match="no rows; check its split and its where"):
@@ -223,7 +271,8 @@ def test_where_keeps_rows_that_match(tmp_path, wanted, kept):
     else:
         rows = data_rows.load(dataset)
         assert len(rows) == len(kept)
-        assert [row["id"] for row in rows] == [str(i) for i in range(len(kept))]  # numbered within what is kept
+        # numbered within what is kept
+        assert [row["id"] for row in rows] == [str(i) for i in range(len(kept))]
 
 
 def test_where_of_an_unknown_column_lists_the_columns(tmp_path):
@@ -232,8 +281,15 @@ def test_where_of_an_unknown_column_lists_the_columns(tmp_path):
 
 
 def test_a_missing_column_lists_the_columns(tmp_path):
-    with pytest.raises(SpecError, match=r"toy test en: no column 'sentence' in the data; they have text, label"):
-        data_rows.load(described(jsonl(tmp_path / "rows.jsonl", texts("no")), columns={"text": "sentence", "label": "label"}))
+    with pytest.raises(
+        SpecError, match=r"toy test en: no column 'sentence' in the data; they have text, label"
+    ):
+        data_rows.load(
+            described(
+                jsonl(tmp_path / "rows.jsonl", texts("no")),
+                columns={"text": "sentence", "label": "label"},
+            )
+        )
 
 
 @pytest.mark.parametrize(
@@ -252,7 +308,13 @@ def test_labels_by_name_number_and_map(tmp_path, labels, raw, expected):
 
 @pytest.mark.parametrize(
     ("labels", "raw"),
-    [(["no", "yes"], 2), (["no", "yes"], -1), (["no", "yes"], "No"), ({"no": 5}, "no"), (["no"], [0])],
+    [
+        (["no", "yes"], 2),
+        (["no", "yes"], -1),
+        (["no", "yes"], "No"),
+        ({"no": 5}, "no"),
+        (["no"], [0]),
+    ],
 )
 def test_unknown_labels_name_the_row(tmp_path, labels, raw):
     with pytest.raises(SpecError, match=r"row 1 has label .*; the spec knows "):
@@ -260,7 +322,13 @@ def test_unknown_labels_name_the_row(tmp_path, labels, raw):
             described(
                 jsonl(
                     tmp_path / "rows.jsonl",
-                    [{"text": "a", "label": next(iter(labels)) if isinstance(labels, list) else 5}, {"text": "b", "label": raw}],
+                    [
+                        {
+                            "text": "a",
+                            "label": next(iter(labels)) if isinstance(labels, list) else 5,
+                        },
+                        {"text": "b", "label": raw},
+                    ],
                 ),
                 labels=labels,
             )
@@ -270,20 +338,29 @@ def test_unknown_labels_name_the_row(tmp_path, labels, raw):
 def test_tags_must_be_as_many_as_tokens(tmp_path):
     path = jsonl(tmp_path / "rows.jsonl", [{"tokens": ["a", "b"], "tags": [0]}])
     with pytest.raises(SpecError, match="row 0 has 2 tokens but 1 tags"):
-        data_rows.load(described(path, family="tagging", columns={"tokens": "tokens", "tags": "tags"}, labels=["A"]))
+        data_rows.load(
+            described(
+                path, family="tagging", columns={"tokens": "tokens", "tags": "tags"}, labels=["A"]
+            )
+        )
 
 
 # Ids, caps, numbering
 
 
 def test_repeated_ids_get_a_number(tmp_path):
-    path = jsonl(tmp_path / "rows.jsonl", [{"k": key, "text": "t", "label": 0} for key in ["x", "y", "x", "x", 7, "7"]])
+    path = jsonl(
+        tmp_path / "rows.jsonl",
+        [{"k": key, "text": "t", "label": 0} for key in ["x", "y", "x", "x", 7, "7"]],
+    )
     rows = data_rows.load(described(path, columns={"id": "k", "text": "text", "label": "label"}))
     assert [row["id"] for row in rows] == ["x", "y", "x#2", "x#3", "7", "7#2"]
 
 
 @QUICK
-@given(count=st.integers(1, 60), cap=st.integers(1, 70), lost=st.sets(st.integers(0, 59), max_size=10))
+@given(
+    count=st.integers(1, 60), cap=st.integers(1, 70), lost=st.sets(st.integers(0, 59), max_size=10)
+)
 def test_caps_choose_the_same_ids_in_parallel_languages(count, cap, lost):
     def rows(missing: set[int]) -> list[dict]:
         return [{"id": str(i)} for i in range(count) if i not in missing]
@@ -311,7 +388,9 @@ def test_numbering_gives_a_row_the_number_it_has_everywhere(rows, absent):
     absent = sorted(number for number in absent if number < rows)
     spec = {"rows": rows, "absent": absent}
     assert data_rows._numbers(rows, spec) == list(range(rows))  # a complete copy
-    assert data_rows._numbers(rows - len(absent), spec) == [i for i in range(rows) if i not in absent]
+    assert data_rows._numbers(rows - len(absent), spec) == [
+        i for i in range(rows) if i not in absent
+    ]
     # Of another copy nobody knows which rows it lacks: its numbers are those of no other language.
     assert data_rows._numbers(rows + 1, spec) == [f"own-{i}" for i in range(rows + 1)]
 
@@ -321,7 +400,8 @@ def test_a_copy_of_unknown_length_shares_no_id(tmp_path):
     rows = data_rows.load(described(path, numbering={"rows": 12, "absent": [3, 5]}))
     assert [row["id"] for row in rows] == [f"own-{i}" for i in range(9)]
     assert rows[7]["id"] == "own-7"
-    assert [row["id"] for row in data_rows.load(described(path, numbering={"rows": 11, "absent": [3, 5]}))] == [
+    rows = data_rows.load(described(path, numbering={"rows": 11, "absent": [3, 5]}))
+    assert [row["id"] for row in rows] == [
         "0", "1", "2", "4", "6", "7", "8", "9", "10"
     ]  # fmt: skip
 
@@ -330,13 +410,25 @@ def test_a_copy_of_unknown_length_shares_no_id(tmp_path):
 
 
 def test_several_columns_are_one_text(tmp_path):
-    path = jsonl(tmp_path / "rows.jsonl", [{"context": "A b.", "question": "Who?", "n": "7", "label": 0}])
-    (row,) = data_rows.load(described(path, columns={"text": ["context", "question", "n"], "label": "label"}))
+    path = jsonl(
+        tmp_path / "rows.jsonl", [{"context": "A b.", "question": "Who?", "n": "7", "label": 0}]
+    )
+    (row,) = data_rows.load(
+        described(path, columns={"text": ["context", "question", "n"], "label": "label"})
+    )
     assert row == {"id": "0", "text": "A b. Who? 7", "label": "no"}
 
 
 def test_a_dotted_column_is_a_field_of_another(tmp_path):
-    rows = [{"choices": {"text": ["a", "b"], "label": ["A", "B"]}, "a.b": "own", "a": {"b": "inner"}, "q": "?", "key": "B"}]
+    rows = [
+        {
+            "choices": {"text": ["a", "b"], "label": ["A", "B"]},
+            "a.b": "own",
+            "a": {"b": "inner"},
+            "q": "?",
+            "key": "B",
+        }
+    ]
     choice = described(
         jsonl(tmp_path / "rows.jsonl", rows),
         family="multiple_choice",
@@ -344,23 +436,46 @@ def test_a_dotted_column_is_a_field_of_another(tmp_path):
         labels=["A", "B"],
     )
     (row,) = data_rows.load(choice)
-    assert row == {"id": "0", "text": "own", "choices": ["a", "b"], "label": "B"}  # a column of that very name comes first
+    # a column of that very name comes first
+    assert row == {"id": "0", "text": "own", "choices": ["a", "b"], "label": "B"}
     choice["identity"]["columns"]["choices"] = "choices.texts"
-    with pytest.raises(SpecError, match=r"no column 'choices\.texts' in the data; they have choices, a\.b, a, q, key"):
+    with pytest.raises(
+        SpecError,
+        match=r"no column 'choices\.texts' in the data; they have choices, a\.b, a, q, key",
+    ):
         data_rows.load(choice)
 
 
 @pytest.mark.parametrize("columns", [{"choices": ["e0", "e1"]}, {"choices": "endings"}])
 def test_choices_are_a_list_of_columns_or_a_column_of_lists(tmp_path, columns):
-    row = {"ctx": "He", "more": "then", "e0": "ran", "e1": "sat", "endings": ["ran", "sat"], "label": "1"}
+    row = {
+        "ctx": "He",
+        "more": "then",
+        "e0": "ran",
+        "e1": "sat",
+        "endings": ["ran", "sat"],
+        "label": "1",
+    }
     path = jsonl(tmp_path / "rows.jsonl", [row])
     columns = {"text": "ctx", "label": "label"} | columns
     plain = described(path, family="multiple_choice", columns=columns, labels=["0", "1"])
-    assert data_rows.load(plain) == [{"id": "0", "text": "He", "choices": ["ran", "sat"], "label": "1"}]
-    begun = described(path, family="multiple_choice", columns=columns | {"choice_prefix": "more"}, labels=["0", "1"])
+    assert data_rows.load(plain) == [
+        {"id": "0", "text": "He", "choices": ["ran", "sat"], "label": "1"}
+    ]
+    begun = described(
+        path,
+        family="multiple_choice",
+        columns=columns | {"choice_prefix": "more"},
+        labels=["0", "1"],
+    )
     assert data_rows.load(begun)[0]["choices"] == ["then ran", "then sat"]
     path = jsonl(tmp_path / "more.jsonl", [row | {"more": ""}])
-    begun = described(path, family="multiple_choice", columns=columns | {"choice_prefix": "more"}, labels=["0", "1"])
+    begun = described(
+        path,
+        family="multiple_choice",
+        columns=columns | {"choice_prefix": "more"},
+        labels=["0", "1"],
+    )
     assert data_rows.load(begun)[0]["choices"] == ["ran", "sat"]
 
 
@@ -376,7 +491,9 @@ def test_unless_leaves_rows_out(tmp_path):
 
 
 @QUICK
-@given(sizes=st.lists(st.integers(1, 30), min_size=2, max_size=4), cap=st.none() | st.integers(1, 80))
+@given(
+    sizes=st.lists(st.integers(1, 30), min_size=2, max_size=4), cap=st.none() | st.integers(1, 80)
+)
 def test_a_union_says_of_each_row_where_it_is_from(tmp_path_factory, sizes, cap):
     folder = tmp_path_factory.mktemp("union")
     members = []
@@ -386,12 +503,17 @@ def test_a_union_says_of_each_row_where_it_is_from(tmp_path_factory, sizes, cap)
     rows = data_rows.load(union("all train en", members, cap).to_json())
     everything = [f"{i}:{n}" for i, size in enumerate(sizes) for n in range(size)]
     assert len(rows) == min(cap or sum(sizes), sum(sizes))
-    assert [id_ for id_ in everything if id_ in {row["id"] for row in rows}] == [row["id"] for row in rows]
+    assert [id_ for id_ in everything if id_ in {row["id"] for row in rows}] == [
+        row["id"] for row in rows
+    ]
     assert cap is not None or rows[-1]["id"] == f"{len(sizes) - 1}:{sizes[-1] - 1}"
 
 
 def test_a_union_lacks_what_a_member_lacks():
-    here, gone = Dataset("a", {"parts": []}, [{"files": []}]), Dataset("b", {"missing": {}}, [], "no b here")
+    here, gone = (
+        Dataset("a", {"parts": []}, [{"files": []}]),
+        Dataset("b", {"missing": {}}, [], "no b here"),
+    )
     assert union("all", [here, here], None).missing is None
     assert union("all", [here, gone], None).missing == "no b here"
 
@@ -408,7 +530,12 @@ def bitext(folder: Path, source: str, target: str, gold: str, **identity) -> dic
 
 
 def test_bitext_heaps(tmp_path):
-    heaps = bitext(tmp_path, "fr-1\tUn\r\nfr-2\tdeux\ttrois\n\n", "en-1\tOne\nen-2\ttwo\n", "fr-1\ten-2\nfr-1\ten-1\n")
+    heaps = bitext(
+        tmp_path,
+        "fr-1\tUn\r\nfr-2\tdeux\ttrois\n\n",
+        "en-1\tOne\nen-2\ttwo\n",
+        "fr-1\ten-2\nfr-1\ten-1\n",
+    )
     assert data_rows.load(heaps) == [
         {"id": "fr-1", "side": "source", "text": "Un", "pairs": ["en-2", "en-1"]},
         {"id": "fr-2", "side": "source", "text": "deux\ttrois", "pairs": []},
@@ -420,13 +547,17 @@ def test_bitext_heaps(tmp_path):
 @pytest.mark.parametrize("cap", range(1, 41, 3))
 def test_acapped_heap_keeps_whole_pairs_first(tmp_path, cap):
     sides = {side: "".join(f"{side}-{i}\ttext {i}\n" for i in range(20)) for side in ("fr", "en")}
-    heaps = bitext(tmp_path, *sides.values(), "".join(f"fr-{i}\ten-{i}\n" for i in range(0, 20, 2)), cap=cap)
+    heaps = bitext(
+        tmp_path, *sides.values(), "".join(f"fr-{i}\ten-{i}\n" for i in range(0, 20, 2)), cap=cap
+    )
     rows = data_rows.load(heaps)
     for side in ("source", "target"):
         assert sum(row["side"] == side for row in rows) == min(cap, 20)
     known = {row["id"] for row in rows}
     pairs = {(row["id"], pair) for row in rows for pair in row["pairs"]}
-    assert pairs == {(f"fr-{i}", f"en-{i}") for i in range(0, 20, 2) if {f"fr-{i}", f"en-{i}"} <= known}
+    assert pairs == {
+        (f"fr-{i}", f"en-{i}") for i in range(0, 20, 2) if {f"fr-{i}", f"en-{i}"} <= known
+    }
     assert len(pairs) == min(cap, 10)
 
 
@@ -490,10 +621,15 @@ def test_files_beside_the_yaml_are_found_whatever_the_current_folder(tmp_path, m
 def test_a_missing_hub_data_set_says_how_to_fetch_it(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     catalog = Catalog.load([])
-    locator = Locator(catalog, Where(data_root=tmp_path, offline=True), HashIndex(tmp_path / "index"))
+    locator = Locator(
+        catalog, Where(data_root=tmp_path, offline=True), HashIndex(tmp_path / "index")
+    )
     task = catalog.task("qqp")
     with pytest.raises(
-        MissingError, match=r"nyu-mll/glue, config qqp, split train: .*hf download nyu-mll/glue --repo-type dataset"
+        MissingError,
+        match=(
+            r"nyu-mll/glue, config qqp, split train: .*hf download nyu-mll/glue --repo-type dataset"
+        ),
     ):
         locator.dataset(task, task.train, "train", "en", None)
 
@@ -501,23 +637,37 @@ def test_a_missing_hub_data_set_says_how_to_fetch_it(tmp_path, monkeypatch):
 SPECS = {
     "one": TASK.replace("task: toy", "task: one").replace("data/{name}", "data/one.{name}"),
     "two": TASK.replace("task: toy", "task: two").replace("data/{name}", "data/two.{name}"),
-    "both": TASK.replace("task: toy", "task: both").replace("train: {split: train, language: en}", "train: {tasks: [one, two]}"),
-    "spoken": TASK.replace("task: toy", "task: spoken").replace("language: en}\ndev", "languages: [de, en]}\ndev"),
-    "listed": TASK.replace("task: toy", "task: listed")
-    .replace("names: {de", "label_file: labels.txt, names: {de")
-    .replace("labels: [no, yes]\n", ""),
+    "both": (
+        TASK.replace("task: toy", "task: both").replace(
+            "train: {split: train, language: en}", "train: {tasks: [one, two]}"
+        )
+    ),
+    "spoken": (
+        TASK.replace("task: toy", "task: spoken").replace(
+            "language: en}\ndev", "languages: [de, en]}\ndev"
+        )
+    ),
+    "listed": (
+        TASK.replace("task: toy", "task: listed")
+        .replace("names: {de", "label_file: labels.txt, names: {de")
+        .replace("labels: [no, yes]\n", "")
+    ),
 }
 
 
 @pytest.fixture
 def specs(tmp_path) -> Path:
-    """A user's folder of tasks that take rows from several tasks, from several languages, and labels from a file."""
+    """A user's folder of tasks that take rows from several tasks, from several languages, and
+    labels from a file."""
     (tmp_path / "data").mkdir()
     for name, text in SPECS.items():
         (tmp_path / f"{name}.yaml").write_text(text)
     for i, of in enumerate(("one.en", "two.en", "en", "german")):
         for split in ("train", "test", "more"):
-            jsonl(tmp_path / "data" / f"{of}.{split}.jsonl", [{"text": f"{of} {n}", "label": "no"} for n in range(3 + i)])
+            jsonl(
+                tmp_path / "data" / f"{of}.{split}.jsonl",
+                [{"text": f"{of} {n}", "label": "no"} for n in range(3 + i)],
+            )
     return tmp_path
 
 
@@ -529,7 +679,15 @@ def located(folder: Path) -> tuple[Catalog, Locator]:
 def test_rows_of_several_tasks(specs):
     catalog, locator = located(specs)
     both = locator.rows(catalog.task("both"), "train")
-    assert [row["id"] for row in data_rows.load(both.to_json())] == ["0:0", "0:1", "0:2", "1:0", "1:1", "1:2", "1:3"]
+    assert [row["id"] for row in data_rows.load(both.to_json())] == [
+        "0:0",
+        "0:1",
+        "0:2",
+        "1:0",
+        "1:1",
+        "1:2",
+        "1:3",
+    ]
     assert len(hashes(both.identity)) == 2
     (specs / "data" / "two.en.train.jsonl").unlink()
     missing = located(specs)[1].rows(catalog.task("both"), "train")
@@ -540,11 +698,17 @@ def test_rows_of_several_languages_by_the_spec_or_by_an_arm(specs):
     catalog, locator = located(specs)
     spoken = locator.rows(catalog.task("spoken"), "train")
     rows = data_rows.load(spoken.to_json())
-    assert [row["id"] for row in rows] == [f"0:{i}" for i in range(6)] + [f"1:{i}" for i in range(5)]
+    assert [row["id"] for row in rows] == [f"0:{i}" for i in range(6)] + [
+        f"1:{i}" for i in range(5)
+    ]
     assert {row["text"].split()[0] for row in rows[:6]} == {"german"}
     english = locator.rows(catalog.task("spoken"), "train", languages=("en",))
-    assert [row["text"] for row in data_rows.load(english.to_json())] == [f"en {i}" for i in range(5)]
-    assert [row["id"] for row in data_rows.load(locator.rows(catalog.task("spoken"), "dev").to_json())] == list("01234")
+    assert [row["text"] for row in data_rows.load(english.to_json())] == [
+        f"en {i}" for i in range(5)
+    ]
+    assert [
+        row["id"] for row in data_rows.load(locator.rows(catalog.task("spoken"), "dev").to_json())
+    ] == list("01234")
 
 
 def test_rows_of_several_tasks_in_several_languages(specs):
@@ -571,7 +735,8 @@ def test_a_file_of_labels_gives_their_order(specs):
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"), [('{"b": 1, "a": 0, "c": 2}', ["a", "b", "c"]), ("[1, 2]", None), ('{"a": ', None)]
+    ("content", "expected"),
+    [('{"b": 1, "a": 0, "c": 2}', ["a", "b", "c"]), ("[1, 2]", None), ('{"a": ', None)],
 )
 def test_a_json_file_of_labels(specs, content, expected):
     spec = specs / "listed.yaml"
@@ -605,14 +770,20 @@ def test_only_the_first_files_of_many_shards(tmp_path, first):
     import pyarrow
     import pyarrow.parquet
 
-    (tmp_path / "shards.yaml").write_text(SHARDS.format(first=f", first_files: {first}" if first else ""))
+    (tmp_path / "shards.yaml").write_text(
+        SHARDS.format(first=f", first_files: {first}" if first else "")
+    )
     folder = tmp_path / "root" / "nobody" / "wiki" / "2023.en"
     folder.mkdir(parents=True)
     for shard in range(3):
         rows = [{"text": f"{shard} {i}"} for i in range(20)]
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), folder / f"train-{shard:05d}-of-00003.parquet")
+        pyarrow.parquet.write_table(
+            pyarrow.Table.from_pylist(rows), folder / f"train-{shard:05d}-of-00003.parquet"
+        )
     catalog = Catalog.load([tmp_path])
-    locator = Locator(catalog, Where(data_root=tmp_path / "root", offline=True), HashIndex(tmp_path / "index"))
+    locator = Locator(
+        catalog, Where(data_root=tmp_path / "root", offline=True), HashIndex(tmp_path / "index")
+    )
     train, dev = (locator.rows(catalog.task("shards"), phase) for phase in ("train", "dev"))
     files = min(first or 3, 3)
     assert len(hashes(train.identity)) == files
@@ -636,12 +807,16 @@ def test_placeholders_are_noticed_and_real_labels_are_not():
         ("tagging", [{"tags": ["X", "Y"]}], False),
         ("retrieval", [{"id": "0"}], False),
     ]
-    assert [(family, placeholder(family, rows)) for family, rows, _ in cases] == [(family, hidden) for family, _, hidden in cases]
+    assert [(family, placeholder(family, rows)) for family, rows, _ in cases] == [
+        (family, hidden) for family, _, hidden in cases
+    ]
 
 
 @needs_shared
 def test_the_mirrors_hidden_tydiqa_answers_are_noticed():
-    lines = [line for line in check_data(Catalog.load([]), ["tydiqa"], MIRROR) if " test " in line.text]
+    lines = [
+        line for line in check_data(Catalog.load([]), ["tydiqa"], MIRROR) if " test " in line.text
+    ]
     assert len(lines) == 9
     assert all(line.exit_code == 1 and "PLACEHOLDER" in line.text for line in lines)
 
@@ -652,17 +827,28 @@ LEAKED = 44
 
 
 def test_what_counts_as_the_same_text():
-    assert normalise("  The ﬁrst—CAFÉ, isn't it?  ") == normalise("the first cafe\u0301 isn t it") == "the first café isn t it"
+    assert (
+        normalise("  The ﬁrst—CAFÉ, isn't it?  ")
+        == normalise("the first cafe\u0301 isn t it")
+        == "the first café isn t it"
+    )
     assert normalise("中文。") == "中文"
     pair = {"text": "A b.", "text_pair": "C"}
     assert (
-        fingerprints(pair) == fingerprints({"text": "a B", "text_pair": "c!"}) != fingerprints({"text": "C", "text_pair": "A b."})
+        fingerprints(pair)
+        == fingerprints({"text": "a B", "text_pair": "c!"})
+        != fingerprints({"text": "C", "text_pair": "A b."})
     )
     assert fingerprints({"text": "a", "text_pair": None}) == {"text:a"}
 
 
 def qa(identity: str, context: str, question: str, *answers: str) -> dict:
-    return {"id": identity, "context": context, "question": question, "answers": {"text": list(answers)}}
+    return {
+        "id": identity,
+        "context": context,
+        "question": question,
+        "answers": {"text": list(answers)},
+    }
 
 
 def test_a_shared_paragraph_counts_and_a_long_shared_question_with_its_answer():
@@ -675,22 +861,34 @@ def test_a_shared_paragraph_counts_and_a_long_shared_question_with_its_answer():
         qa("one of several answers", "Other.", asked, "Bob", "Ann"),
         qa("a question that means nothing alone", "Other.", "Who?", "Ann"),
     ]
-    assert shared_rows(test, fingerprints_of(train)) == ["same paragraph", "same question and answer", "one of several answers"]
+    assert shared_rows(test, fingerprints_of(train)) == [
+        "same paragraph",
+        "same question and answer",
+        "one of several answers",
+    ]
 
 
 @pytest.mark.parametrize(("words", "found"), [(7, []), (8, ["test"]), (9, ["test"])])
 def test_eight_words_make_a_question_mean_one_thing(words, found):
     """Below that it may be asked about many paragraphs with the same answer, by chance."""
     asked = " ".join(["who"] * words)
-    train, test = qa("train", "Paragraph one.", asked, "Ann"), qa("test", "Paragraph two.", asked, "Ann")
+    train, test = (
+        qa("train", "Paragraph one.", asked, "Ann"),
+        qa("test", "Paragraph two.", asked, "Ann"),
+    )
     assert shared_rows([test], fingerprints_of([train])) == found
 
 
 def test_shared_rows_of_other_families():
     tags = [{"id": "0", "tokens": ["The", "house", "."]}, {"id": "1", "tokens": ["house"]}]
     assert shared_rows(tags, fingerprints_of([{"id": "x", "tokens": ["the", "HOUSE"]}])) == ["0"]
-    bitext = [{"id": "0", "source": "Haus", "target": "house"}, {"id": "1", "source": "Baum", "target": "tree"}]
-    assert shared_rows(bitext, fingerprints_of([{"id": "x", "text": "A tree?"}, {"id": "y", "text": "Tree!"}])) == ["1"]
+    bitext = [
+        {"id": "0", "source": "Haus", "target": "house"},
+        {"id": "1", "source": "Baum", "target": "tree"},
+    ]
+    assert shared_rows(
+        bitext, fingerprints_of([{"id": "x", "text": "A tree?"}, {"id": "y", "text": "Tree!"}])
+    ) == ["1"]
     assert shared_rows([], fingerprints_of(tags)) == []
 
 
@@ -733,8 +931,8 @@ def test_squads_training_rows_leak_into_neither_test_set(overlaps, target):
 
 
 def test_squad_v2_leaks_into_xquad_in_all_languages(overlaps):
-    """The mirror's squad_v2 train comes from SQuAD's dev articles, which XQuAD was translated from. It is found in
-    English, and the test being parallel, under the same ids in all 11 languages."""
+    """The mirror's squad_v2 train comes from SQuAD's dev articles, which XQuAD was translated from.
+    It is found in English, and the test being parallel, under the same ids in all 11 languages."""
     leaks = overlaps["squad_v2", "xquad"]["leaks"]
     assert set(leaks) == {"intermediate"}
     counts = leaks["intermediate"]
@@ -745,8 +943,9 @@ def test_squad_v2_leaks_into_xquad_in_all_languages(overlaps):
 
 @needs_shared
 def test_the_44_leaked_questions_are_those_with_a_shared_paragraph(tmp_path):
-    """The mirror's README counts 44 questions that stand verbatim in squad_v2's train. Ten paragraphs of XQuAD are in
-    it, with every question that XQuAD asks of them, so all ways of counting find the same 44 rows."""
+    """The mirror's README counts 44 questions that stand verbatim in squad_v2's train. Ten
+    paragraphs of XQuAD are in it, with every question that XQuAD asks of them, so all ways of
+    counting find the same 44 rows."""
     catalog = Catalog.load([])
     locator = Locator(catalog, MIRROR, HashIndex(tmp_path / "index"))
     train, test = catalog.task("squad_v2"), catalog.task("xquad")
@@ -765,7 +964,8 @@ def test_the_44_leaked_questions_are_those_with_a_shared_paragraph(tmp_path):
 
 @needs_shared
 def test_a_pawsx_row_has_one_id_and_one_label_in_every_language(tmp_path):
-    """Copies of XTREME's files lack some rows in some languages; unnumbered, all rows after them would be mispaired."""
+    """Copies of XTREME's files lack some rows in some languages; unnumbered, all rows after them
+    would be mispaired."""
     catalog = Catalog.load([])
     task = catalog.task("pawsx")
     locator = Locator(catalog, MIRROR, HashIndex(tmp_path / "index"))

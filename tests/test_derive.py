@@ -26,15 +26,41 @@ def training(correct: list[int] | None, rows: int = 100, task: str = "a task") -
     """A training whose dev rows are `correct`, against a null predictor that is never right."""
     dev = {} if correct is None else {"correct": pack(correct), "null": pack([0] * len(correct))}
     part = {"rows": rows, "features": rows, "metric": "accuracy", "dev_rows": len(correct or [])}
-    return {"encoder": "e", "phase": "x", "seed": 1, "updates": 1, "tokens": 1, "tasks": {task: part | dev}}
+    return {
+        "encoder": "e",
+        "phase": "x",
+        "seed": 1,
+        "updates": 1,
+        "tokens": 1,
+        "tasks": {task: part | dev},
+    }
 
 
-def target(group: str = "pair", languages: tuple = ("en", "sw"), parallel: bool = False, metric: str = "accuracy") -> dict:
-    return {"metric": metric, "group": group, "languages": list(languages), "parallel": parallel, "trained": group != "retrieval"}
+def target(
+    group: str = "pair",
+    languages: tuple = ("en", "sw"),
+    parallel: bool = False,
+    metric: str = "accuracy",
+) -> dict:
+    return {
+        "metric": metric,
+        "group": group,
+        "languages": list(languages),
+        "parallel": parallel,
+        "trained": group != "retrieval",
+    }
 
 
 def arm(kind: str = "task", of: str | None = None, **how) -> dict:
-    known = {"intermediate": [of], "kind": kind, "of": of, "control": None, "subset": None, "difficulty": None, "trained": []}
+    known = {
+        "intermediate": [of],
+        "kind": kind,
+        "of": of,
+        "control": None,
+        "subset": None,
+        "difficulty": None,
+        "trained": [],
+    }
     return known | how
 
 
@@ -59,9 +85,16 @@ class Release:
         }
 
     def cell(
-        self, arm: str, target: str, correct: dict[str, list[int]], seed: int = 1, dev: list[int] | None = None, **how
+        self,
+        arm: str,
+        target: str,
+        correct: dict[str, list[int]],
+        seed: int = 1,
+        dev: list[int] | None = None,
+        **how,
     ) -> dict:
-        """correct: language → 0 or 1 a row; facts by language in `facts`; anything else of the cell in `how`."""
+        """correct: language → 0 or 1 a row; facts by language in `facts`; anything else of the cell
+        in `how`."""
         evidence, facts = self.content["evidence"], how.pop("facts", {})
         key = f"{arm}-{target}-{seed}"
         if self.content["targets"][target]["trained"]:
@@ -73,28 +106,63 @@ class Release:
                 if self.content["targets"][target]["metric"] == "retrieval_accuracy":
                     gold["gold"] = pack([1] * len(answers))
                 evidence["units"][target][language] = gold
-            known = {"n": len(answers), "truncated": 0, "unknown": 0.0, "constant": False, "placeholder": False}
+            known = {
+                "n": len(answers),
+                "truncated": 0,
+                "unknown": 0.0,
+                "constant": False,
+                "placeholder": False,
+            }
             name = "predicted" if "gold" in evidence["units"][target][language] else "correct"
             languages[language] = {"facts": known | facts.get(language, {}), name: pack(answers)}
-        cell = {"encoder": "e", "arm": arm, "target": target, "seed": seed, "key": key, "intermediate": None}
+        cell = {
+            "encoder": "e",
+            "arm": arm,
+            "target": target,
+            "seed": seed,
+            "key": key,
+            "intermediate": None,
+        }
         cell["trained"] = key if key in evidence["trainings"] else None
-        overlap = {"leaks": {}, "shared": 0, "rows": {"target": 100}, "test_rows": dict.fromkeys(correct, ROWS)}
-        evidence["cells"].append(cell | {"overlap": overlap, "refused": False, "languages": languages} | how)
+        overlap = {
+            "leaks": {},
+            "shared": 0,
+            "rows": {"target": 100},
+            "test_rows": dict.fromkeys(correct, ROWS),
+        }
+        evidence["cells"].append(
+            cell | {"overlap": overlap, "refused": False, "languages": languages} | how
+        )
         return evidence["cells"][-1]
 
-    def learns(self, arm: str, *devs: list[int] | None, rows: int = 100, chance=None, human=None, **difficulty) -> None:
+    def learns(
+        self,
+        arm: str,
+        *devs: list[int] | None,
+        rows: int = 100,
+        chance=None,
+        human=None,
+        **difficulty,
+    ) -> None:
         """The arm's intermediate trainings, one a seed, and what is declared of its difficulty."""
         facts = self.content["arms"][arm]
-        facts["trained"] = [{"encoder": "e", "seed": i, "key": f"{arm}-{i}"} for i, _ in enumerate(devs, start=1)]
-        self.content["evidence"]["trainings"] |= {f"{arm}-{i}": training(dev, rows) for i, dev in enumerate(devs, start=1)}
+        facts["trained"] = [
+            {"encoder": "e", "seed": i, "key": f"{arm}-{i}"} for i, _ in enumerate(devs, start=1)
+        ]
+        self.content["evidence"]["trainings"] |= {
+            f"{arm}-{i}": training(dev, rows) for i, dev in enumerate(devs, start=1)
+        }
         figures = {"chance": chance and {"value": chance}, "human": human and {"value": human}}
         facts["difficulty"] = {"declared": "easy"} | figures | difficulty
 
     def reads(self, key: str, *files: str) -> str:
-        """A training's job, whose rows come from these files, half of them as a member of a union; gives its key."""
+        """A training's job, whose rows come from these files, half of them as a member of a union;
+        gives its key."""
         leaves = [{"parts": [{"sha256": [file]}]} for file in files]
         self.content["jobs"][key] = {"data": key}
-        self.content["rows"][key] = {"train": {"task": {"union": [leaves[0], {"union": leaves[1:]}]}, "more": leaves[-1]}}
+        self.content["rows"][key] = {
+            "train": {"task": {"union": [leaves[0], {"union": leaves[1:]}]}, "more": leaves[-1]}
+        }
         return key
 
     def derive(self) -> dict:
@@ -104,13 +172,18 @@ class Release:
 
     def only(self, section: str, **where) -> dict:
         """The one entry of a section that has these values."""
-        found = [e for e in self.derive()[section] if all(e[name] == value for name, value in where.items())]
+        found = [
+            e
+            for e in self.derive()[section]
+            if all(e[name] == value for name, value in where.items())
+        ]
         assert len(found) == 1, found
         return found[0]
 
 
 def grid(gains: dict[str, dict[str, int]], base: int = 10, **how) -> Release:
-    """arm → target → how many more of 20 rows are right than in the baseline, in each language. Targets by their group's name."""
+    """arm → target → how many more of 20 rows are right than in the baseline, in each language.
+    Targets by their group's name."""
     names = list(dict.fromkeys(name for of in gains.values() for name in of))
     targets = {name: target("retrieval" if name == "retrieval" else "pair") for name in names}
     release = Release({name: arm(of=name) for name in gains}, targets, **how)
@@ -118,7 +191,9 @@ def grid(gains: dict[str, dict[str, int]], base: int = 10, **how) -> Release:
         release.cell("none", name, {"en": right(base), "sw": right(base)})
         for one, of in gains.items():
             if name in of:
-                release.cell(one, name, {"en": right(base + of[name]), "sw": right(base + of[name])})
+                release.cell(
+                    one, name, {"en": right(base + of[name]), "sw": right(base + of[name])}
+                )
     return release
 
 
@@ -128,7 +203,13 @@ def grid(gains: dict[str, dict[str, int]], base: int = 10, **how) -> Release:
 def test_a_cell_is_scored_again_from_the_vectors():
     release = Release({}, {"xnli": target(languages=("en", "sw", "th"))})
     facts = {"sw": {"truncated": 5, "unknown": 0.25}, "th": {"constant": True}}
-    release.cell("none", "xnli", {"en": right(15), "sw": right(10), "th": right(1)}, facts=facts, dev=right(18))
+    release.cell(
+        "none",
+        "xnli",
+        {"en": right(15), "sw": right(10), "th": right(1)},
+        facts=facts,
+        dev=right(18),
+    )
     cell = release.only("cells")
     assert cell["languages"]["en"] == {
         "n": 20,
@@ -190,11 +271,18 @@ def test_overlap_flags(overlap, flags):
 
 def test_a_placeholder_language_has_no_score_and_marks_the_cell():
     release = Release({}, {"t": target()})
-    cell = release.cell("none", "t", {"en": right(10), "sw": right(10)}, facts={"sw": {"placeholder": True}})
+    cell = release.cell(
+        "none", "t", {"en": right(10), "sw": right(10)}, facts={"sw": {"placeholder": True}}
+    )
     del cell["languages"]["sw"]["correct"]
     found = release.only("cells")
     assert found["flags"] == ["placeholder"] and found["score"] == 50
-    assert found["languages"]["sw"] == {"n": 20, "truncated": 0, "unknown": 0.0, "flags": ["few_rows", "placeholder"]}
+    assert found["languages"]["sw"] == {
+        "n": 20,
+        "truncated": 0,
+        "unknown": 0.0,
+        "flags": ["few_rows", "placeholder"],
+    }
 
 
 def test_rows_that_say_nothing_mark_a_language_and_move_no_score():
@@ -205,7 +293,9 @@ def test_rows_that_say_nothing_mark_a_language_and_move_no_score():
     release.cell("none", "t", {"en": right(60)}, facts={"en": {"empty_text": 2, "misplaced": 1}})
     found = release.only("cells")
     said = found["languages"]["en"]
-    assert said["flags"] == ["few_rows", "empty_text", "misplaced"] and plain["languages"]["en"]["flags"] == ["few_rows"]
+    assert said["flags"] == ["few_rows", "empty_text", "misplaced"] and plain["languages"]["en"][
+        "flags"
+    ] == ["few_rows"]
     assert (said.pop("empty_text"), said.pop("misplaced")) == (2, 1)
     said["flags"] = plain["languages"]["en"]["flags"]
     assert found == plain
@@ -216,7 +306,13 @@ def test_refused_and_missing_cells_have_no_score():
     release.cell("none", "t", {"en": right(10)}, refused=True)
     release.cell("none", "u", {})
     for cell in release.derive()["cells"]:
-        assert (cell["languages"], cell["score"], cell["zero_shot"], cell["above_floor"], cell["flags"]) == (
+        assert (
+            cell["languages"],
+            cell["score"],
+            cell["zero_shot"],
+            cell["above_floor"],
+            cell["flags"],
+        ) == (
             {},
             None,
             None,
@@ -226,7 +322,10 @@ def test_refused_and_missing_cells_have_no_score():
 
 
 def test_retrieval_after_centring():
-    release = Release({"a": arm(of="a")}, {"tatoeba": target("retrieval", ("sw", "th"), metric="retrieval_accuracy")})
+    release = Release(
+        {"a": arm(of="a")},
+        {"tatoeba": target("retrieval", ("sw", "th"), metric="retrieval_accuracy")},
+    )
     for name, centred in (("none", 8), ("a", 13)):
         cell = release.cell(name, "tatoeba", {"sw": right(10), "th": right(10)})
         for language in cell["languages"].values():
@@ -249,10 +348,16 @@ def two_seeds() -> Release:
 
 def test_gains_are_paired_by_seed():
     gain = two_seeds().only("gains")
-    assert gain["per_seed"] == {"1": pytest.approx((10 + 15 + 30) / 3), "2": pytest.approx((-5 + 10 + 10) / 3)}
+    assert gain["per_seed"] == {
+        "1": pytest.approx((10 + 15 + 30) / 3),
+        "2": pytest.approx((-5 + 10 + 10) / 3),
+    }
     assert gain["gain"] == pytest.approx((55 / 3 + 5) / 2)
-    assert gain["english"] == pytest.approx(2.5) and gain["zero_shot"] == pytest.approx((22.5 + 10) / 2)
-    assert gain["above_floor"] == pytest.approx((10 + 15 - 5 + 10 + 10) / 5)  # Thai of seed 1 was at the floor before
+    assert gain["english"] == pytest.approx(2.5) and gain["zero_shot"] == pytest.approx(
+        (22.5 + 10) / 2
+    )
+    # Thai of seed 1 was at the floor before
+    assert gain["above_floor"] == pytest.approx((10 + 15 - 5 + 10 + 10) / 5)
     assert gain["per_language"]["sw"] == {
         "gain": pytest.approx(12.5),
         "per_seed": {"1": pytest.approx(15), "2": pytest.approx(10)},
@@ -273,7 +378,11 @@ def test_seed_intervals_need_three_seeds():
         pytest.approx(11.6667 - 4.3027 * 7.6376 / 3**0.5, abs=1e-3),
         pytest.approx(11.6667 + 4.3027 * 7.6376 / 3**0.5, abs=1e-3),
     ]
-    assert release.only("gains")["seed_interval"] == expected == release.only("averages")["seed_interval"]
+    assert (
+        release.only("gains")["seed_interval"]
+        == expected
+        == release.only("averages")["seed_interval"]
+    )
 
 
 def test_an_unknown_gain_has_nothing_but_its_name_and_flags():
@@ -283,7 +392,12 @@ def test_an_unknown_gain_has_nothing_but_its_name_and_flags():
     gain = release.only("gains")
     assert {name for name, value in gain.items() if value} == {"encoder", "arm", "target"}
     assert gain["gain"] is gain["interval"] is gain["p"] is gain["p_corrected"] is None
-    assert (gain["per_seed"], gain["per_language"], gain["counted"], gain["significant"]) == ({}, {}, False, False)
+    assert (gain["per_seed"], gain["per_language"], gain["counted"], gain["significant"]) == (
+        {},
+        {},
+        False,
+        False,
+    )
 
 
 def test_without_a_baseline_there_is_no_gain():
@@ -305,18 +419,32 @@ def test_flags_of_either_cell_keep_a_gain_out(waives):
 
 def test_a_gain_of_nothing_has_p_1():
     gain = grid({"a": {"xnli": 0}}).only("gains")
-    assert (gain["gain"], gain["interval"], gain["p"], gain["p_corrected"], gain["significant"]) == (0, [0, 0], 1, 1, False)
+    assert (
+        gain["gain"],
+        gain["interval"],
+        gain["p"],
+        gain["p_corrected"],
+        gain["significant"],
+    ) == (0, [0, 0], 1, 1, False)
 
 
 def test_holm_is_over_all_gains_of_the_encoder():
     gains = grid({"a": {"xnli": 10, "pawsx": 10}, "b": {"xnli": 0, "pawsx": 10}}).derive()["gains"]
     least = 2 / (REPLICATES + 1)
     assert [gain["p"] for gain in gains] == [round(least, 4), round(least, 4), 1, round(least, 4)]
-    assert [gain["p_corrected"] for gain in gains] == [round(4 * least, 4), round(4 * least, 4), 1, round(4 * least, 4)]
+    assert [gain["p_corrected"] for gain in gains] == [
+        round(4 * least, 4),
+        round(4 * least, 4),
+        1,
+        round(4 * least, 4),
+    ]
     assert [gain["significant"] for gain in gains] == [True, True, False, True]
 
 
-@pytest.mark.parametrize(("p", "corrected", "significant"), [(0.0499, 0.0499, True), (0.05, 0.05, False), (0.04996, 0.05, False)])
+@pytest.mark.parametrize(
+    ("p", "corrected", "significant"),
+    [(0.0499, 0.0499, True), (0.05, 0.05, False), (0.04996, 0.05, False)],
+)
 def test_a_p_that_is_printed_as_the_level_is_not_below_it(p, corrected, significant):
     gain = {"counted": True, "p": p}
     _correct([gain])
@@ -324,13 +452,21 @@ def test_a_p_that_is_printed_as_the_level_is_not_below_it(p, corrected, signific
 
 
 def test_one_unit_tells_no_spread():
-    release = Release({"a": arm(of="a")}, {"xnli": target(), "pawsx": target()}, waives=["unlearned"])
+    release = Release(
+        {"a": arm(of="a")}, {"xnli": target(), "pawsx": target()}, waives=["unlearned"]
+    )
     for name, answers in (("none", [0] * ROWS), ("a", [1] * ROWS)):
         release.cell(name, "xnli", {"en": answers, "sw": answers[:1]})
         release.cell(name, "pawsx", {"en": answers[:1]})
     one, other = release.derive()["gains"]
     assert one["interval"] is not None and one["per_language"]["sw"]["interval"] is None
-    assert (other["gain"], other["interval"], other["p"], other["p_corrected"], other["significant"]) == (
+    assert (
+        other["gain"],
+        other["interval"],
+        other["p"],
+        other["p_corrected"],
+        other["significant"],
+    ) == (
         100,
         None,
         None,
@@ -347,7 +483,11 @@ def test_parallel_languages_are_drawn_together():
         for name, n in (("none", 10), ("a", 14)):
             release.cell(name, "xnli", {"en": right(n), "sw": right(n)})
         gain = release.only("gains")
-        intervals[parallel] = gain["interval"], gain["per_language"]["en"]["interval"], gain["per_language"]["sw"]["interval"]
+        intervals[parallel] = (
+            gain["interval"],
+            gain["per_language"]["en"]["interval"],
+            gain["per_language"]["sw"]["interval"],
+        )
     assert intervals[True][0] == intervals[True][1] == intervals[True][2]
     width = {parallel: whole[1] - whole[0] for parallel, (whole, _, _) in intervals.items()}
     assert width[False] < 0.9 * width[True]
@@ -380,20 +520,26 @@ def test_rows_that_both_get_right_shrink_a_gain_and_change_no_sign(base, with_it
 NOTHING = {"gain": None, "interval": None, "seed_interval": None}
 
 
-def reading(gains: dict[str, dict[str, int]], files: dict[str, str], seeds: tuple = (1,), **how) -> Release:
-    """`grid`, in which every training reads a file of its own name, and arms those that `files` gives them. From the second seed
-    on each arm is one row better."""
+def reading(
+    gains: dict[str, dict[str, int]], files: dict[str, str], seeds: tuple = (1,), **how
+) -> Release:
+    """`grid`, in which every training reads a file of its own name, and arms those that `files`
+    gives them. From the second seed on each arm is one row better."""
     release = Release({name: arm(of=name) for name in gains}, {}, seeds=list(seeds), **how)
     for name in dict.fromkeys(name for of in gains.values() for name in of):
         release.content["targets"][name] = target("retrieval" if name == "retrieval" else "pair")
         for seed in seeds:
             more = {one: of[name] + seed - 1 for one, of in gains.items()}
             for one, n in ({"none": 0} | more).items():
-                cell = release.cell(one, name, {"en": right(10 + n), "sw": right(10 + n)}, seed=seed)
+                cell = release.cell(
+                    one, name, {"en": right(10 + n), "sw": right(10 + n)}, seed=seed
+                )
                 if cell["trained"]:
                     release.reads(cell["trained"], f"other {name}", name)
                 if one != "none":
-                    cell["intermediate"] = release.reads(f"{one}-{seed}", f"other {one}", files.get(one, one))
+                    cell["intermediate"] = release.reads(
+                        f"{one}-{seed}", f"other {one}", files.get(one, one)
+                    )
     return release
 
 
@@ -402,9 +548,15 @@ def flagged(found: dict, section: str) -> set[tuple[str, str]]:
 
 
 def test_same_is_a_file_that_intermediate_and_target_train_on():
-    gains = {"xnli": {"xnli": 1, "pawsx": 1, "retrieval": 1}, "qqp": {"xnli": 1, "pawsx": 1, "retrieval": 1}}
-    found = reading(gains, {"qqp": "other pawsx"}).derive()  # a name says nothing, and any file of a training counts
-    assert flagged(found, "cells") == flagged(found, "gains") == {("xnli", "xnli"), ("qqp", "pawsx")}
+    gains = {
+        "xnli": {"xnli": 1, "pawsx": 1, "retrieval": 1},
+        "qqp": {"xnli": 1, "pawsx": 1, "retrieval": 1},
+    }
+    # a name says nothing, and any file of a training counts
+    found = reading(gains, {"qqp": "other pawsx"}).derive()
+    assert (
+        flagged(found, "cells") == flagged(found, "gains") == {("xnli", "xnli"), ("qqp", "pawsx")}
+    )
     assert all(gain["counted"] for gain in found["gains"])
     assert found["averages"][0]["targets"] == ["pawsx", "retrieval", "xnli"]
 
@@ -432,30 +584,53 @@ def test_same_stands_beside_the_other_flags_and_takes_nothing_from_them():
     release.content["evidence"]["cells"][1]["overlap"]["shared"] = 50
     release.content["evidence"]["trainings"]["a-xnli-1"] = training(right(1))
     assert release.derive()["cells"][1]["flags"] == ["shared", "unlearned", "same"]
-    assert release.only("gains")["flags"] == ["same", "shared", "unlearned"] and not release.only("gains")["counted"]
+    assert (
+        release.only("gains")["flags"] == ["same", "shared", "unlearned"]
+        and not release.only("gains")["counted"]
+    )
 
 
 def test_other_tasks_leaves_out_the_targets_of_the_arms_own_data():
-    gains = {"a": {"xnli": 8, "pawsx": 2, "retrieval": -1}, "b": {"xnli": 1, "pawsx": 1, "retrieval": 1}}
+    gains = {
+        "a": {"xnli": 8, "pawsx": 2, "retrieval": -1},
+        "b": {"xnli": 1, "pawsx": 1, "retrieval": 1},
+    }
     found = reading(gains, {"a": "xnli"}).derive()
     a, b = found["averages"]
-    assert a["average_gain"] == pytest.approx(5 * (8 + 2 - 1) / 3) and a["targets"] == ["pawsx", "retrieval", "xnli"]
-    assert a["other_tasks"]["targets"] == ["pawsx", "retrieval"] and a["other_tasks"]["gain"] == pytest.approx(5 * (2 - 1) / 2)
-    assert a["other_tasks"]["interval"][0] < 2.5 < a["other_tasks"]["interval"][1] and a["other_tasks"]["seed_interval"] is None
-    assert b["other_tasks"] == {"gain": b["average_gain"]} | {name: b[name] for name in ("interval", "seed_interval", "targets")}
+    assert a["average_gain"] == pytest.approx(5 * (8 + 2 - 1) / 3) and a["targets"] == [
+        "pawsx",
+        "retrieval",
+        "xnli",
+    ]
+    assert a["other_tasks"]["targets"] == ["pawsx", "retrieval"] and a["other_tasks"][
+        "gain"
+    ] == pytest.approx(5 * (2 - 1) / 2)
+    assert (
+        a["other_tasks"]["interval"][0] < 2.5 < a["other_tasks"]["interval"][1]
+        and a["other_tasks"]["seed_interval"] is None
+    )
+    assert b["other_tasks"] == {"gain": b["average_gain"]} | {
+        name: b[name] for name in ("interval", "seed_interval", "targets")
+    }
     one = reading(gains, {"a": "xnli", "b": "retrieval"}).derive()["averages"][1]["other_tasks"]
-    assert one["targets"] == ["pawsx", "retrieval", "xnli"]  # nothing is trained there, so no rows can be its own
+    # nothing is trained there, so no rows can be its own
+    assert one["targets"] == ["pawsx", "retrieval", "xnli"]
 
 
 def test_a_target_that_does_not_count_in_its_own_arm_is_taken_from_no_other():
-    """Rows of a's own data are shared with its target, so the average that all arms have is without it; b keeps it elsewhere."""
+    """Rows of a's own data are shared with its target, so the average that all arms have is without
+    it; b keeps it elsewhere."""
     gains = {"a": {"xnli": 8, "pawsx": 2}, "b": {"xnli": 4, "pawsx": 2}}
     release = reading(gains, {"a": "xnli"})
-    (cell,) = [c for c in release.content["evidence"]["cells"] if (c["arm"], c["target"]) == ("a", "xnli")]
+    (cell,) = [
+        c for c in release.content["evidence"]["cells"] if (c["arm"], c["target"]) == ("a", "xnli")
+    ]
     cell["overlap"] = cell["overlap"] | {"shared": 50}
     a, b = release.derive()["averages"]
     assert a["targets"] == b["targets"] == a["other_tasks"]["targets"] == ["pawsx"]
-    assert b["other_tasks"]["targets"] == ["pawsx", "xnli"] and b["other_tasks"]["gain"] == pytest.approx(15)
+    assert b["other_tasks"]["targets"] == ["pawsx", "xnli"] and b["other_tasks"][
+        "gain"
+    ] == pytest.approx(15)
 
 
 def test_parts_are_compared_over_other_tasks_targets_too():
@@ -463,16 +638,26 @@ def test_parts_are_compared_over_other_tasks_targets_too():
     gains = {"easy": {"xnli": 8, "pawsx": 1}, "hard": {"xnli": 2, "pawsx": 3}}
     release = reading(gains, dict.fromkeys(gains, "xnli"), seeds=(1, 2, 3))
     for name in gains:
-        release.content["arms"][name] |= arm("subset", "nli", subset={"by": "pvi", "keep": name, "fraction": 0.3})
+        release.content["arms"][name] |= arm(
+            "subset", "nli", subset={"by": "pvi", "keep": name, "fraction": 0.3}
+        )
     found = release.only("subsets")
-    assert found["targets"] == ["pawsx", "xnli"] and found["comparisons"][0]["difference"] == pytest.approx(5 * (6 - 2) / 2)
+    assert found["targets"] == ["pawsx", "xnli"] and found["comparisons"][0][
+        "difference"
+    ] == pytest.approx(5 * (6 - 2) / 2)
     (other,) = found["other_tasks"]["comparisons"]
-    assert found["other_tasks"]["targets"] == ["pawsx"] and other["difference"] == pytest.approx(5 * -2)
-    assert (other["a"], other["b"]) == ("easy", "hard") and other["interval"][0] < -10 < other["interval"][1]
+    assert found["other_tasks"]["targets"] == ["pawsx"] and other["difference"] == pytest.approx(
+        5 * -2
+    )
+    assert (other["a"], other["b"]) == ("easy", "hard") and other["interval"][0] < -10 < other[
+        "interval"
+    ][1]
     assert other["seed_interval"] == [pytest.approx(-10, abs=1e-3)] * 2
     release = reading({name: {"xnli": 1} for name in gains}, dict.fromkeys(gains, "xnli"))
     for name in gains:
-        release.content["arms"][name] |= arm("subset", "nli", subset={"by": "pvi", "keep": name, "fraction": 0.3})
+        release.content["arms"][name] |= arm(
+            "subset", "nli", subset={"by": "pvi", "keep": name, "fraction": 0.3}
+        )
     assert release.only("subsets")["other_tasks"] == {"targets": [], "comparisons": []}
 
 
@@ -482,7 +667,10 @@ def test_a_flag_in_one_seed_is_enough():
     other = release.only("averages")["other_tasks"]
     assert other["targets"] == ["pawsx"] and other["gain"] == pytest.approx(15)
     half = 4.3027 * 5 / 3**0.5  # 10, 15, 20
-    assert other["seed_interval"] == [pytest.approx(15 - half, abs=1e-3), pytest.approx(15 + half, abs=1e-3)]
+    assert other["seed_interval"] == [
+        pytest.approx(15 - half, abs=1e-3),
+        pytest.approx(15 + half, abs=1e-3),
+    ]
 
 
 def test_an_arm_of_whose_data_every_target_is_has_no_other_tasks():
@@ -493,7 +681,8 @@ def test_an_arm_of_whose_data_every_target_is_has_no_other_tasks():
 
 
 def test_easy_and_hard_over_other_tasks_targets():
-    """b gains most on its own data: hard minus easy turns round without it. With all targets its own, it joins no side."""
+    """b gains most on its own data: hard minus easy turns round without it. With all targets its
+    own, it joins no side."""
     gains = {"a": {"xnli": 2, "pawsx": 2}, "b": {"xnli": 7, "pawsx": 1}}
     release = reading(gains, {"b": "xnli"}, seeds=(1, 2, 3))
     release.learns("a", *[right(18)] * 3)
@@ -502,30 +691,46 @@ def test_easy_and_hard_over_other_tasks_targets():
     assert found["hard_minus_easy"] == pytest.approx(5 * (4 - 2))
     assert found["other_tasks"]["hard_minus_easy"] == pytest.approx(5 * (1 - 2))
     assert found["other_tasks"]["interval"][0] < -5 < found["other_tasks"]["interval"][1]
-    assert found["other_tasks"]["seed_interval"] == [pytest.approx(-5, abs=1e-3)] * 2  # every seed says the same
+    # every seed says the same
+    assert found["other_tasks"]["seed_interval"] == [pytest.approx(-5, abs=1e-3)] * 2
     for seed in (1, 2, 3):
         release.reads(f"b-{seed}", "xnli", "pawsx")
-    assert release.only("split")["other_tasks"] == {"hard_minus_easy": None, "interval": None, "seed_interval": None}
+    assert release.only("split")["other_tasks"] == {
+        "hard_minus_easy": None,
+        "interval": None,
+        "seed_interval": None,
+    }
 
 
 def test_easy_and_hard_are_compared_within_a_target():
-    """Every arm gains the same on a target, so hard minus easy is 0, however much easier a target is that one arm has lost."""
+    """Every arm gains the same on a target, so hard minus easy is 0, however much easier a target
+    is that one arm has lost."""
     gains = {name: {"xnli": -2, "pawsx": 8, "udpos": 1} for name in "abc"}
     release = reading(gains, {"a": "xnli", "c": "pawsx"}, seeds=(1, 2, 3))
     for name, count in {"a": 19, "b": 12, "c": 18}.items():
         release.learns(name, *[right(count)] * 3)
     found = release.only("split")
-    assert found["other_tasks"] == {"hard_minus_easy": pytest.approx(0), "interval": [0, 0], "seed_interval": [0, 0]}
+    assert found["other_tasks"] == {
+        "hard_minus_easy": pytest.approx(0),
+        "interval": [0, 0],
+        "seed_interval": [0, 0],
+    }
     sides = {target: (of["easy"], of["hard"]) for target, of in found["by_target"].items()}
-    assert sides == {"pawsx": (["a"], ["b"]), "udpos": (["a"], ["b"])}  # c is the median one; on xnli there is no easy arm but a
+    # c is the median one; on xnli there is no easy arm but a
+    assert sides == {"pawsx": (["a"], ["b"]), "udpos": (["a"], ["b"])}
     for of in found["by_target"].values():
-        assert of["hard_minus_easy"] == pytest.approx(0) and of["interval"] == [0, 0] and of["seed_interval"] == [0, 0]
+        assert (
+            of["hard_minus_easy"] == pytest.approx(0)
+            and of["interval"] == [0, 0]
+            and of["seed_interval"] == [0, 0]
+        )
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_other_tasks_is_the_average_of_a_release_without_those_targets(data):
-    """Whatever the arms read: the arm's average, its interval and its seeds, as if its own targets had not been asked."""
+    """Whatever the arms read: the arm's average, its interval and its seeds, as if its own targets
+    had not been asked."""
     targets, arms = ["pawsx", "udpos", "xnli"], ["a", "b"]
     gains = {name: {t: data.draw(st.integers(-2, 8)) for t in targets} for name in arms}
     files = {name: data.draw(st.sampled_from([name, *targets])) for name in arms}
@@ -535,31 +740,50 @@ def test_other_tasks_is_the_average_of_a_release_without_those_targets(data):
         assert other["targets"] == [t for t in targets if t != files[name]]
         less = {one: {t: n for t, n in of.items() if t != files[name]} for one, of in gains.items()}
         (alone,) = [a for a in reading(less, {}).derive()["averages"] if a["arm"] == name]
-        assert [other[n] for n in ("gain", "interval")] == [alone["average_gain"], alone["interval"]]
-    assert (found["split"][0]["other_tasks"]["hard_minus_easy"] is None) == (found["split"][0]["hard_minus_easy"] is None)
+        assert [other[n] for n in ("gain", "interval")] == [
+            alone["average_gain"],
+            alone["interval"],
+        ]
+    assert (found["split"][0]["other_tasks"]["hard_minus_easy"] is None) == (
+        found["split"][0]["hard_minus_easy"] is None
+    )
 
 
 # --- averages, ties, slices
 
 
 def test_averages_are_over_the_targets_that_count_in_every_arm():
-    release = grid({"a": {"xnli": 2, "pawsx": 4, "retrieval": -1}, "b": {"xnli": 1, "retrieval": 1}, "c": {"pawsx": 1}})
+    release = grid(
+        {
+            "a": {"xnli": 2, "pawsx": 4, "retrieval": -1},
+            "b": {"xnli": 1, "retrieval": 1},
+            "c": {"pawsx": 1},
+        }
+    )
     for cell in release.content["evidence"]["cells"]:
         if cell["arm"] == "c":
-            cell["overlap"]["shared"] = 50  # nothing of c counts, and it takes no target from the others
+            # nothing of c counts, and it takes no target from the others
+            cell["overlap"]["shared"] = 50
     found = {average["arm"]: average for average in release.derive()["averages"]}
     a, b, c = (found[name] for name in "abc")
     assert a["targets"] == b["targets"] == c["targets"] == ["retrieval", "xnli"]
     assert (a["average_gain"], b["average_gain"]) == (pytest.approx((10 - 5) / 2), pytest.approx(5))
     assert (a["without_retrieval"], b["without_retrieval"]) == (pytest.approx(10), pytest.approx(5))
-    assert (a["average_gain_own"], a["own_targets"]) == (pytest.approx((10 + 20 - 5) / 3), ["pawsx", "retrieval", "xnli"])
+    assert (a["average_gain_own"], a["own_targets"]) == (
+        pytest.approx((10 + 20 - 5) / 3),
+        ["pawsx", "retrieval", "xnli"],
+    )
     assert {group: (g["gain"], g["targets"]) for group, g in a["groups"].items()} == {
         "pair": (pytest.approx(10), ["xnli"]),
         "retrieval": (pytest.approx(-5), ["retrieval"]),
     }
     assert a["interval"][0] < a["average_gain"] < a["interval"][1] and a["seed_interval"] is None
     assert c.pop("other_tasks") == NOTHING | {"targets": ["retrieval", "xnli"]}
-    assert {name: value for name, value in c.items() if value} == {"encoder": "e", "arm": "c", "targets": ["retrieval", "xnli"]}
+    assert {name: value for name, value in c.items() if value} == {
+        "encoder": "e",
+        "arm": "c",
+        "targets": ["retrieval", "xnli"],
+    }
 
 
 def test_parts_and_controls_take_no_target_from_the_tasks():
@@ -570,10 +794,14 @@ def test_parts_and_controls_take_no_target_from_the_tasks():
             cell["overlap"]["shared"] = 50
     a, control = release.derive()["averages"]
     assert a["targets"] == ["pawsx", "xnli"] and a["average_gain"] == pytest.approx(15)
-    assert control["average_gain"] is None and control["average_gain_own"] == pytest.approx(-10)  # not all of them count in it
+    # not all of them count in it
+    assert control["average_gain"] is None and control["average_gain_own"] == pytest.approx(-10)
     (group,) = release.derive()["subsets"]
-    assert group["targets"] == ["pawsx"] and group["comparisons"][0]["difference"] == pytest.approx(-30)
-    assert {row["arm"] for row in release.derive()["best"]} <= {"a", "none", None}  # nobody would choose a control
+    assert group["targets"] == ["pawsx"] and group["comparisons"][0]["difference"] == pytest.approx(
+        -30
+    )
+    # nobody would choose a control
+    assert {row["arm"] for row in release.derive()["best"]} <= {"a", "none", None}
 
 
 def test_zero_shot_averages_leave_english_out():
@@ -582,7 +810,10 @@ def test_zero_shot_averages_leave_english_out():
         release.cell(name, "xnli", {"en": right(en), "sw": right(sw)})
         release.cell(name, "english", {"en": right(en)})
     average = release.only("averages")
-    assert (average["average_gain"], average["zero_shot"]) == (pytest.approx((25 + 40) / 2), pytest.approx(10))
+    assert (average["average_gain"], average["zero_shot"]) == (
+        pytest.approx((25 + 40) / 2),
+        pytest.approx(10),
+    )
     gains = {gain["target"]: gain for gain in release.derive()["gains"]}
     assert average["zero_shot_interval"] == gains["xnli"]["per_language"]["sw"]["interval"]
 
@@ -594,7 +825,15 @@ def test_the_average_of_two_targets_is_surer_than_one():
 
 
 def test_tie_groups():
-    found = grid({"low": {"xnli": -3}, "best": {"xnli": 10}, "same": {"xnli": 10}, "near": {"xnli": 9}, "none_of_it": {}})
+    found = grid(
+        {
+            "low": {"xnli": -3},
+            "best": {"xnli": 10},
+            "same": {"xnli": 10},
+            "near": {"xnli": 9},
+            "none_of_it": {},
+        }
+    )
     release = found.derive()
     assert {average["arm"]: average["tie"] for average in release["averages"]} == {
         "best": "a",
@@ -606,23 +845,32 @@ def test_tie_groups():
 
 def test_a_tie_group_is_compared_with_its_first_arm_only():
     """b is near a, c near b: c differs from a, so it opens a group, whatever b is."""
-    ties = {a["arm"]: a["tie"] for a in grid({n: {"xnli": 10 - i} for i, n in enumerate("abcd")}).derive()["averages"]}
+    ties = {
+        a["arm"]: a["tie"]
+        for a in grid({n: {"xnli": 10 - i} for i, n in enumerate("abcd")}).derive()["averages"]
+    }
     assert ties == {"a": "a", "b": "a", "c": "b", "d": "b"}
 
 
 def test_slices():
-    release = Release({"a": arm(of="a")}, {"xnli": target(languages=("en", "sw", "th")), "pawsx": target()})
+    release = Release(
+        {"a": arm(of="a")}, {"xnli": target(languages=("en", "sw", "th")), "pawsx": target()}
+    )
     unknown = {"en": {"unknown": 0.0}, "sw": {"unknown": 0.01}, "th": {"unknown": 0.3}}
     after = {language: {"unknown": 0.1} for language in unknown}  # the baseline's share decides
     release.cell("none", "xnli", {"en": right(10), "sw": right(10), "th": right(10)}, facts=unknown)
     release.cell("a", "xnli", {"en": right(12), "sw": right(14), "th": right(9)}, facts=after)
     release.cell("none", "pawsx", {"en": right(10), "sw": right(10)}, facts=unknown)
     release.cell("a", "pawsx", {"en": right(10), "sw": right(13)}, facts=after)
-    found = {(s["by"], s["value"]): (s["gain"], s["languages"], s["points"]) for s in release.derive()["slices"]}
+    found = {
+        (s["by"], s["value"]): (s["gain"], s["languages"], s["points"])
+        for s in release.derive()["slices"]
+    }
     assert found == {
         ("family", "Kra-Dai"): (pytest.approx(-5), ["th"], 1),
         ("family", "Niger-Congo"): (pytest.approx(17.5), ["sw"], 2),
-        ("script", "Latin"): (pytest.approx(17.5), ["sw"], 2),  # not English: that is what the targets were trained in
+        # not English: that is what the targets were trained in
+        ("script", "Latin"): (pytest.approx(17.5), ["sw"], 2),
         ("script", "Thai"): (pytest.approx(-5), ["th"], 1),
         ("unknown", "1-5%"): (pytest.approx(17.5), ["sw"], 2),
         ("unknown", "over 25%"): (pytest.approx(-5), ["th"], 1),
@@ -638,8 +886,16 @@ def test_headroom_is_what_is_left_between_chance_and_people():
     release = grid({"a": {"xnli": 1}})
     release.learns("a", right(15), right(17), chance=25.0, human=95.0, rows=960)
     found = release.only("difficulty")
-    assert (found["dev"], found["dev_per_seed"], found["rows"], found["learned"]) == (80.0, {"1": 75.0, "2": 85.0}, 960, True)
-    assert found["headroom_per_seed"] == {"1": pytest.approx(1 - 50 / 70), "2": pytest.approx(1 - 60 / 70)}
+    assert (found["dev"], found["dev_per_seed"], found["rows"], found["learned"]) == (
+        80.0,
+        {"1": 75.0, "2": 85.0},
+        960,
+        True,
+    )
+    assert found["headroom_per_seed"] == {
+        "1": pytest.approx(1 - 50 / 70),
+        "2": pytest.approx(1 - 60 / 70),
+    }
     assert found["headroom"] == pytest.approx(1 - 55 / 70) and found["human_known"]
     assert found["pvi"] is found["pvi_share"] is None
 
@@ -656,15 +912,24 @@ def test_headroom_without_figures_and_above_people():
 def test_pvi_is_a_share_of_what_the_labels_alone_leave_open():
     release = grid({"a": {"xnli": 1}})
     release.learns("a", right(15), right(15))
-    runs = [{"bits": [0.5, 1.5], "null_bits": [1.0, 3.0]}, {"bits": [3.0, 2.0], "null_bits": [2.0, 2.0]}]
-    facts = [{"encoder": "e", "seed": i, "key": "k"} | {name: pack(v) for name, v in run.items()} for i, run in enumerate(runs)]
+    runs = [
+        {"bits": [0.5, 1.5], "null_bits": [1.0, 3.0]},
+        {"bits": [3.0, 2.0], "null_bits": [2.0, 2.0]},
+    ]
+    facts = [
+        {"encoder": "e", "seed": i, "key": "k"} | {name: pack(v) for name, v in run.items()}
+        for i, run in enumerate(runs)
+    ]
     release.content["evidence"]["pvi"]["a"] = [*facts, facts[0] | {"encoder": "another"}]
     found = release.only("difficulty")
-    assert found["pvi"] == pytest.approx((1.0 - 0.5) / 2) and found["pvi_share"] == pytest.approx((1.0 / 2.0 - 0.5 / 2.0) / 2)
+    assert found["pvi"] == pytest.approx((1.0 - 0.5) / 2) and found["pvi_share"] == pytest.approx(
+        (1.0 / 2.0 - 0.5 / 2.0) / 2
+    )
 
 
 def with_difficulty(devs: dict[str, int], **how) -> Release:
-    """Arms by name → how many of 20 dev rows are right; each gains as many rows as it has letters."""
+    """Arms by name → how many of 20 dev rows are right; each gains as many rows as it has
+    letters."""
     release = grid({name: {"xnli": len(name)} for name in devs}, **how)
     for name, n in devs.items():
         release.learns(name, right(n), declared="hard" if name > "c" else "easy")
@@ -674,16 +939,38 @@ def with_difficulty(devs: dict[str, int], **how) -> Release:
 @pytest.mark.parametrize(
     ("rule", "buckets", "line"),
     [
-        ({"by": "median", "value": None}, {"a": "easy", "b": "median", "c": "hard", "d": "unlearned"}, 0.25),
-        ({"by": "threshold", "value": 0.25}, {"a": "easy", "b": "easy", "c": "hard", "d": "unlearned"}, 0.25),
-        ({"by": "declared", "value": None}, {"a": "easy", "b": "easy", "c": "easy", "d": "unlearned"}, None),
-        ({"by": "pvi", "value": None}, {"a": "hard", "b": "median", "c": "easy", "d": "unlearned"}, 0.5),
+        (
+            {"by": "median", "value": None},
+            {"a": "easy", "b": "median", "c": "hard", "d": "unlearned"},
+            0.25,
+        ),
+        (
+            {"by": "threshold", "value": 0.25},
+            {"a": "easy", "b": "easy", "c": "hard", "d": "unlearned"},
+            0.25,
+        ),
+        (
+            {"by": "declared", "value": None},
+            {"a": "easy", "b": "easy", "c": "easy", "d": "unlearned"},
+            None,
+        ),
+        (
+            {"by": "pvi", "value": None},
+            {"a": "hard", "b": "median", "c": "easy", "d": "unlearned"},
+            0.5,
+        ),
     ],
 )
 def test_buckets(rule, buckets, line):
     release = with_difficulty({"a": 18, "b": 15, "c": 10, "d": 1}, split_rule=rule)
     for name, bits in (("a", 0.8), ("b", 0.5), ("c", 0.1), ("d", 0.0)):
-        run = {"encoder": "e", "seed": 1, "key": "k", "bits": pack([bits]), "null_bits": pack([1.0])}
+        run = {
+            "encoder": "e",
+            "seed": 1,
+            "key": "k",
+            "bits": pack([bits]),
+            "null_bits": pack([1.0]),
+        }
         release.content["evidence"]["pvi"][name] = [run]
     found = release.derive()
     assert {entry["arm"]: entry["bucket"] for entry in found["difficulty"]} == buckets
@@ -693,11 +980,26 @@ def test_buckets(rule, buckets, line):
 
 def test_an_even_number_of_tasks_has_no_median_one_and_one_seed_at_chance_is_unlearned():
     release = with_difficulty({"a": 18, "b": 15, "c": 12, "d": 10})
-    assert [entry["bucket"] for entry in release.derive()["difficulty"]] == ["easy", "easy", "hard", "hard"]
+    assert [entry["bucket"] for entry in release.derive()["difficulty"]] == [
+        "easy",
+        "easy",
+        "hard",
+        "hard",
+    ]
     release.learns("d", right(10), right(1))
-    assert [entry["bucket"] for entry in release.derive()["difficulty"]] == ["easy", "median", "hard", "unlearned"]
+    assert [entry["bucket"] for entry in release.derive()["difficulty"]] == [
+        "easy",
+        "median",
+        "hard",
+        "unlearned",
+    ]
     release.content["arms"]["d"]["trained"] = []  # not trained: not known
-    assert [entry["bucket"] for entry in release.derive()["difficulty"]] == ["easy", "median", "hard", None]
+    assert [entry["bucket"] for entry in release.derive()["difficulty"]] == [
+        "easy",
+        "median",
+        "hard",
+        None,
+    ]
 
 
 def test_only_whole_tasks_are_easy_or_hard():
@@ -712,19 +1014,33 @@ def test_the_split():
     release = with_difficulty({"a": 18, "b": 17, "ddd": 12, "eeee": 10})
     release.learns("a", right(18), rows=200)
     found = release.only("split")
-    assert found["easy"] == {"arms": {"a": pytest.approx(5), "b": pytest.approx(5)}, "average_gain": pytest.approx(5)}
-    assert found["hard"] == {"arms": {"ddd": pytest.approx(15), "eeee": pytest.approx(20)}, "average_gain": pytest.approx(17.5)}
+    assert found["easy"] == {
+        "arms": {"a": pytest.approx(5), "b": pytest.approx(5)},
+        "average_gain": pytest.approx(5),
+    }
+    assert found["hard"] == {
+        "arms": {"ddd": pytest.approx(15), "eeee": pytest.approx(20)},
+        "average_gain": pytest.approx(17.5),
+    }
     assert found["hard_minus_easy"] == pytest.approx(12.5)
     assert found["interval"][0] < 12.5 < found["interval"][1]
     assert (found["permutation_p"], found["permutations"]) == (round(2 / 6, 4), 6)
     assert found["sizes_differ"] and found["median"] == []
-    assert not found["claim"] and "at least 4 easy and 4 hard" in found["why"] and "2 easy and 2 hard" in found["why"]
-    # headroom and gain rank alike but for the two that gain as much: ranks 1, 2, 3, 4 against 1.5, 1.5, 3, 4
+    assert (
+        not found["claim"]
+        and "at least 4 easy and 4 hard" in found["why"]
+        and "2 easy and 2 hard" in found["why"]
+    )
+    # headroom and gain rank alike but for the two that gain as much: ranks 1, 2, 3, 4 against 1.5,
+    # 1.5, 3, 4
     correlation = found["correlation"]
     assert correlation["measure"] == "headroom" and correlation["points"] == 4
     assert correlation["rho"] == pytest.approx(4.5 / (5 * 4.5) ** 0.5)
     assert found["correlation_pvi"] is None
-    assert found["without_retrieval"] == {"hard_minus_easy": found["hard_minus_easy"], "interval": found["interval"]}
+    assert found["without_retrieval"] == {
+        "hard_minus_easy": found["hard_minus_easy"],
+        "interval": found["interval"],
+    }
 
 
 def test_a_task_that_was_not_learned_is_on_no_side():
@@ -745,10 +1061,14 @@ def test_the_split_without_retrieval():
     ] == pytest.approx(20)
 
 
-@pytest.mark.parametrize(("each", "smoke", "claim"), [(3, False, False), (4, False, True), (4, True, False)])
+@pytest.mark.parametrize(
+    ("each", "smoke", "claim"), [(3, False, False), (4, False, True), (4, True, False)]
+)
 def test_a_claim_takes_four_tasks_on_each_side_and_real_data(each, smoke, claim):
     devs = {chr(97 + i): 18 for i in range(each)} | {chr(107 + i): 10 for i in range(each)}
-    found = with_difficulty(devs, smoke=smoke, split_rule={"by": "threshold", "value": 0.3}).only("split")
+    found = with_difficulty(devs, smoke=smoke, split_rule={"by": "threshold", "value": 0.3}).only(
+        "split"
+    )
     assert found["claim"] == claim and bool(found["why"]) != claim
     assert not found["sizes_differ"] and found["why"].count(".") <= 1
 
@@ -762,7 +1082,12 @@ def test_many_tasks_on_one_side_make_up_for_none_on_the_other(easy, hard):
 
 def test_a_side_without_tasks():
     found = with_difficulty({"a": 18}).only("split")
-    assert (found["hard_minus_easy"], found["interval"], found["permutation_p"], found["permutations"]) == (None, None, None, 0)
+    assert (
+        found["hard_minus_easy"],
+        found["interval"],
+        found["permutation_p"],
+        found["permutations"],
+    ) == (None, None, None, 0)
     assert found["easy"] == {"arms": {}, "average_gain": None} and found["median"] == ["a"]
 
 
@@ -771,15 +1096,30 @@ def test_a_side_without_tasks():
 
 def test_parts_of_a_task_are_compared_two_by_two():
     release = grid(
-        {"mnli": {"xnli": 4}, "mnli_easy": {"xnli": 1}, "mnli_hard": {"xnli": 9}, "shuffled": {"xnli": -3}, "qqp": {"xnli": 0}}
+        {
+            "mnli": {"xnli": 4},
+            "mnli_easy": {"xnli": 1},
+            "mnli_hard": {"xnli": 9},
+            "shuffled": {"xnli": -3},
+            "qqp": {"xnli": 0},
+        }
     )
     arms = release.content["arms"]
-    arms["mnli_easy"] = arm("subset", "mnli", subset={"by": "pvi", "keep": "easiest", "fraction": 0.3})
-    arms["mnli_hard"] = arm("subset", "mnli", subset={"by": "pvi", "keep": "hardest", "fraction": 0.3})
+    arms["mnli_easy"] = arm(
+        "subset", "mnli", subset={"by": "pvi", "keep": "easiest", "fraction": 0.3}
+    )
+    arms["mnli_hard"] = arm(
+        "subset", "mnli", subset={"by": "pvi", "keep": "hardest", "fraction": 0.3}
+    )
     arms["shuffled"] = arm("control", "mnli", control="shuffled_labels")
     found = release.only("subsets")  # qqp has no parts
     assert found["of"] == "mnli"
-    assert found["arms"] == {"easiest": "mnli_easy", "hardest": "mnli_hard", "shuffled_labels": "shuffled", "all": "mnli"}
+    assert found["arms"] == {
+        "easiest": "mnli_easy",
+        "hardest": "mnli_hard",
+        "shuffled_labels": "shuffled",
+        "all": "mnli",
+    }
     assert [(c["a"], c["b"], c["difference"]) for c in found["comparisons"]] == [
         ("easiest", "hardest", pytest.approx(-40)),
         ("easiest", "shuffled_labels", pytest.approx(20)),
@@ -789,12 +1129,17 @@ def test_parts_of_a_task_are_compared_two_by_two():
         ("shuffled_labels", "all", pytest.approx(-35)),
     ]
     for c in found["comparisons"]:
-        assert c["interval"][0] <= c["difference"] <= c["interval"][1] and c["p"] <= c["p_corrected"] <= 1
+        assert (
+            c["interval"][0] <= c["difference"] <= c["interval"][1]
+            and c["p"] <= c["p_corrected"] <= 1
+        )
     assert found["comparisons"][3]["p_corrected"] == round(12 / (REPLICATES + 1), 4)
 
 
 def test_only_arms_that_trained_on_as_many_rows_are_compared():
-    release = grid({"mnli": {"xnli": 4}, "easy": {"xnli": 1}, "hard": {"xnli": 9}, "shuffled": {"xnli": -3}})
+    release = grid(
+        {"mnli": {"xnli": 4}, "easy": {"xnli": 1}, "hard": {"xnli": 9}, "shuffled": {"xnli": -3}}
+    )
     for name, rows in {"mnli": 300, "easy": 100, "hard": 100, "shuffled": 300}.items():
         release.learns(name, right(15), rows=rows)
     for name in ("easy", "hard"):
@@ -803,15 +1148,25 @@ def test_only_arms_that_trained_on_as_many_rows_are_compared():
             "of": "mnli",
             "subset": {"by": "pvi", "keep": {"easy": "easiest", "hard": "hardest"}[name]},
         }
-    release.content["arms"]["shuffled"] |= {"kind": "control", "of": "mnli", "control": "shuffled_labels"}
+    release.content["arms"]["shuffled"] |= {
+        "kind": "control",
+        "of": "mnli",
+        "control": "shuffled_labels",
+    }
     found = release.only("subsets")
     assert found["rows"] == {"easiest": 100, "hardest": 100, "shuffled_labels": 300, "all": 300}
-    assert [(c["a"], c["b"]) for c in found["comparisons"]] == [("easiest", "hardest"), ("shuffled_labels", "all")]
-    assert [c["p_corrected"] for c in found["comparisons"]] == [round(4 / (REPLICATES + 1), 4)] * 2  # two tests, not six
+    assert [(c["a"], c["b"]) for c in found["comparisons"]] == [
+        ("easiest", "hardest"),
+        ("shuffled_labels", "all"),
+    ]
+    # two tests, not six
+    assert [c["p_corrected"] for c in found["comparisons"]] == [round(4 / (REPLICATES + 1), 4)] * 2
 
 
 def test_seeds_say_how_sure_differences_are():
-    release = Release({name: arm(of=name) for name in ("easy", "hard")}, {"xnli": target()}, seeds=[1, 2, 3])
+    release = Release(
+        {name: arm(of=name) for name in ("easy", "hard")}, {"xnli": target()}, seeds=[1, 2, 3]
+    )
     for seed, (easy, hard) in enumerate([(1, 2), (2, 4), (1, 5)], start=1):
         for name, more in {"none": 0, "easy": easy, "hard": hard}.items():
             release.cell(name, "xnli", {"en": right(10 + more), "sw": right(10 + more)}, seed=seed)
@@ -826,17 +1181,25 @@ def test_seeds_say_how_sure_differences_are():
 def test_two_subsets_of_one_kind_keep_their_names():
     release = grid({"third": {"xnli": 1}, "half": {"xnli": 2}})
     for name, fraction in (("third", 0.33), ("half", 0.5)):
-        release.content["arms"][name] = arm("subset", "mnli", subset={"by": None, "keep": "random", "fraction": fraction})
+        release.content["arms"][name] = arm(
+            "subset", "mnli", subset={"by": None, "keep": "random", "fraction": fraction}
+        )
     assert release.only("subsets")["arms"] == {"random (half)": "half", "random (third)": "third"}
 
 
 def test_the_best_arm_is_chosen_on_dev():
-    release = Release({name: arm(of=name) for name in "abc"}, {"xnli": target(), "pawsx": target(), "udpos": target()})
-    more = {"none": (10, 10), "a": (12, 14), "b": (16, 11), "c": (20, 20)}  # test rows right, dev rows right
+    release = Release(
+        {name: arm(of=name) for name in "abc"},
+        {"xnli": target(), "pawsx": target(), "udpos": target()},
+    )
+    # test rows right, dev rows right
+    more = {"none": (10, 10), "a": (12, 14), "b": (16, 11), "c": (20, 20)}
     for name, (test, dev) in more.items():
         cell = release.cell(name, "xnli", {"en": right(test), "sw": right(test)}, dev=right(dev))
-        cell["overlap"]["shared"] = 50 if name == "c" else 0  # the best of all, but it does not count
-        release.cell(name, "pawsx", {"en": right(test)}, dev=right(20 - dev))  # the baseline has the best dev
+        # the best of all, but it does not count
+        cell["overlap"]["shared"] = 50 if name == "c" else 0
+        # the baseline has the best dev
+        release.cell(name, "pawsx", {"en": right(test)}, dev=right(20 - dev))
         release.cell(name, "udpos", {"en": right(test)})["overlap"]["shared"] = 50  # nothing counts
     gains = {(gain["arm"], gain["target"]): gain for gain in release.derive()["gains"]}
     xnli, pawsx, udpos, mean = release.derive()["best"]
@@ -850,11 +1213,14 @@ def test_the_best_arm_is_chosen_on_dev():
     assert pawsx == on_dev | {"target": "pawsx", "arm": "none", "gain": 0.0, "interval": [0.0, 0.0]}
     assert udpos == on_dev | {"target": "udpos", "arm": None, "gain": None, "interval": None}
     assert (mean["target"], mean["gain"]) == (None, gains["a", "xnli"]["gain"] / 2)
-    assert mean["interval"] == [pytest.approx(limit / 2, abs=1e-4) for limit in gains["a", "xnli"]["interval"]]
+    assert mean["interval"] == [
+        pytest.approx(limit / 2, abs=1e-4) for limit in gains["a", "xnli"]["interval"]
+    ]
 
 
 def test_the_best_arm_is_chosen_without_a_look_at_the_test():
-    """An arm that is at chance on English test, and not on dev, is a candidate all the same; one at chance on dev is none."""
+    """An arm that is at chance on English test, and not on dev, is a candidate all the same; one at
+    chance on dev is none."""
     release = Release({name: arm(of=name) for name in "ab"}, {"xnli": target()})
     release.cell("none", "xnli", {"en": right(10), "sw": right(10)}, dev=right(10))
     release.cell("a", "xnli", {"en": right(0), "sw": right(5)}, dev=right(14))
@@ -867,16 +1233,24 @@ def retrieval(halves: dict[str, tuple[int, int]]) -> Release:
     """arm → (1 if it is right on the selecting half, 1 if on the reported half)."""
     from harness.statistics.contrasts import _coin
 
-    release = Release({name: arm(of=name) for name in halves if name != "none"}, {"t": target("retrieval", ("sw",))})
+    release = Release(
+        {name: arm(of=name) for name in halves if name != "none"},
+        {"t": target("retrieval", ("sw",))},
+    )
     coins = [_coin("t", "sw", unit) for unit in range(200)]
     assert 80 < sum(coins) < 120
     for name, sides in halves.items():
-        release.cell(name, "t", {"sw": [int(sides[coin] and unit % 3 > 0) for unit, coin in enumerate(coins)]})
+        release.cell(
+            name,
+            "t",
+            {"sw": [int(sides[coin] and unit % 3 > 0) for unit, coin in enumerate(coins)]},
+        )
     return release
 
 
 def test_without_dev_one_half_selects_and_the_other_reports():
-    """`a` is good only where it is chosen, `b` only where it is measured: `a` is chosen, and gains nothing."""
+    """`a` is good only where it is chosen, `b` only where it is measured: `a` is chosen, and gains
+    nothing."""
     found = retrieval({"none": (0, 0), "a": (1, 0), "b": (0, 1)}).derive()["best"]
     assert found[0] == {
         "encoder": "e",
@@ -887,7 +1261,11 @@ def test_without_dev_one_half_selects_and_the_other_reports():
         "interval": [0, 0],
     }
     both = retrieval({"none": (0, 0), "a": (1, 1), "b": (0, 1)}).derive()["best"][0]
-    assert both["arm"] == "a" and 55 < both["gain"] < 75 and both["interval"][0] < both["gain"] < both["interval"][1]
+    assert (
+        both["arm"] == "a"
+        and 55 < both["gain"] < 75
+        and both["interval"][0] < both["gain"] < both["interval"][1]
+    )
     worse = retrieval({"none": (1, 0), "a": (0, 1)}).derive()["best"]
     assert (worse[0]["arm"], worse[0]["gain"], worse[1]["gain"]) == ("none", 0.0, 0.0)
 
@@ -897,7 +1275,10 @@ def test_without_dev_one_half_selects_and_the_other_reports():
 
 def big() -> Release:
     release = with_difficulty({"a": 18, "b": 17, "c": 16, "ddd": 12, "eeee": 10})
-    release.content["targets"] |= {"qa": target("qa", ("sw", "th"), True, "squad"), "tatoeba": target("retrieval", ("sw",))}
+    release.content["targets"] |= {
+        "qa": target("qa", ("sw", "th"), True, "squad"),
+        "tatoeba": target("retrieval", ("sw",)),
+    }
     rng = random.Random(5)
     release.content["evidence"]["units"]["qa"] = {
         language: {
@@ -912,9 +1293,15 @@ def big() -> Release:
         cell = release.cell(name, "qa", {"sw": right(15), "th": right(15)})
         for packed in cell["languages"].values():
             packed["correct"] = ""
-            packed |= {"em": pack([rng.randint(0, 1) for _ in range(30)]), "f1": pack([rng.random() for _ in range(30)])}
+            packed |= {
+                "em": pack([rng.randint(0, 1) for _ in range(30)]),
+                "f1": pack([rng.random() for _ in range(30)]),
+            }
     for cell in release.content["evidence"]["cells"][::7]:
-        cell["overlap"]["leaks"] = {"target": dict.fromkeys(cell["languages"], 1), "intermediate": {}}
+        cell["overlap"]["leaks"] = {
+            "target": dict.fromkeys(cell["languages"], 1),
+            "intermediate": {},
+        }
     return release
 
 
@@ -944,7 +1331,8 @@ def test_derived_sections_are_not_read():
 
 
 def test_resampled_numbers_are_frozen():
-    """They move with the streams, the order of sums or the metrics: then every release's intervals would."""
+    """They move with the streams, the order of sums or the metrics: then every release's intervals
+    would."""
     found = big().derive()
     assert {average["arm"]: average["interval"] for average in found["averages"]} == {
         "a": [-4.4435, 13.7593],
@@ -975,7 +1363,11 @@ def test_a_language_that_one_cell_lacks_is_left_out_of_the_gain():
     release.cell("none", "xnli", {"en": right(10), "sw": right(2)})
     release.cell("a", "xnli", {"en": right(12)})
     gain = release.only("gains")
-    assert gain["gain"] == pytest.approx(10) and list(gain["per_language"]) == ["en"] and gain["zero_shot"] is None
+    assert (
+        gain["gain"] == pytest.approx(10)
+        and list(gain["per_language"]) == ["en"]
+        and gain["zero_shot"] is None
+    )
 
 
 def test_encoders_do_not_mix():
@@ -984,9 +1376,12 @@ def test_encoders_do_not_mix():
     for cell in copy.deepcopy(release.content["evidence"]["cells"]):
         correct = cell["languages"]["en"]["correct"]
         other = cell["languages"] | {"en": cell["languages"]["en"] | {"correct": correct[::-1]}}
-        release.content["evidence"]["cells"].append(cell | {"encoder": "another", "languages": other})
+        release.content["evidence"]["cells"].append(
+            cell | {"encoder": "another", "languages": other}
+        )
     both = release.derive()
-    assert [average["encoder"] for average in both["averages"]] == ["e", "another"]  # in the order of the cells
+    # in the order of the cells
+    assert [average["encoder"] for average in both["averages"]] == ["e", "another"]
     for section in ("gains", "averages", "slices", "best"):
         assert [entry for entry in both[section] if entry["encoder"] == "e"] == alone[section]
         assert len(both[section]) > len(alone[section])

@@ -1,4 +1,5 @@
-"""How hard a task and its rows are: PVI, training dynamics, subsets of equal size, and the controls beside them."""
+"""How hard a task and its rows are: PVI, training dynamics, subsets of equal size, and the controls
+beside them."""
 
 import hashlib
 import json
@@ -36,10 +37,14 @@ encoders: [tiny]
 arms:
   - none
   - tiny_colour
-  - {name: easiest, intermediate: {task: tiny_colour, subset: {by: pvi, keep: easiest, fraction: 0.4}}}
-  - {name: hardest, intermediate: {task: tiny_colour, subset: {by: pvi, keep: hardest, fraction: 0.4}}}
-  - {name: sure, intermediate: {task: tiny_colour, subset: {by: confidence, keep: easiest, fraction: 0.4}}}
-  - {name: ambiguous, intermediate: {task: tiny_colour, subset: {by: variability, keep: ambiguous, fraction: 0.4}}}
+  - name: easiest
+    intermediate: {task: tiny_colour, subset: {by: pvi, keep: easiest, fraction: 0.4}}
+  - name: hardest
+    intermediate: {task: tiny_colour, subset: {by: pvi, keep: hardest, fraction: 0.4}}
+  - name: sure
+    intermediate: {task: tiny_colour, subset: {by: confidence, keep: easiest, fraction: 0.4}}
+  - name: ambiguous
+    intermediate: {task: tiny_colour, subset: {by: variability, keep: ambiguous, fraction: 0.4}}
   - {name: random, intermediate: {task: tiny_colour, subset: {keep: random, fraction: 0.4}}}
   - {name: shuffled, intermediate: {task: tiny_colour, control: shuffled_labels}}
   - {name: text, intermediate: {task: tiny_colour, control: masked_lm}}
@@ -84,7 +89,9 @@ def parts(rig: Rig, tmp_path_factory):
     (folder / "farbe.yaml").write_text(VARIANT)
     for rows in rig.specs.glob("colour.*.tsv"):
         copy(rows, folder)
-    done = rig.run(rig.eval("parts", "-t", folder / "parts.yaml", "-t", folder / "farbe.yaml"), folder)
+    done = rig.run(
+        rig.eval("parts", "-t", folder / "parts.yaml", "-t", folder / "farbe.yaml"), folder
+    )
     assert done.returncode == 0, done.stderr
     return folder, done
 
@@ -92,7 +99,9 @@ def parts(rig: Rig, tmp_path_factory):
 def jobs_of(folder, kind: str) -> dict[str, tuple[str, dict]]:
     """name and seed → (key, job) of all jobs of a kind."""
     store = Store(folder / "store", writable=False)
-    found = {path.stem: store.read_job(path.stem) for path in (folder / "store" / "jobs").glob("*.json")}
+    found = {
+        path.stem: store.read_job(path.stem) for path in (folder / "store" / "jobs").glob("*.json")
+    }
     return {job["name"]: (key, job) for key, job in found.items() if job["kind"] == kind}
 
 
@@ -108,7 +117,11 @@ def test_subsets_have_one_size_and_one_label_balance(parts):
     folder, _ = parts
     subsets = content(folder)["evidence"]["subsets"]
     assert set(subsets) == {"easiest", "hardest", "sure", "ambiguous", "random"}
-    sizes = {(one["pool"], one["rows"], json.dumps(one["labels"])) for of in subsets.values() for one in of}
+    sizes = {
+        (one["pool"], one["rows"], json.dumps(one["labels"]))
+        for of in subsets.values()
+        for one in of
+    }
     # Of an uncapped pool of 24 a colour; 40% would be 9 a colour, the cap of 24 rows makes it 8.
     assert sizes == {(72, 24, '{"blue": 8, "green": 8, "red": 8}')}
     for arm in subsets:
@@ -121,13 +134,19 @@ def test_what_was_chosen_is_what_was_trained_on(parts):
     folder, _ = parts
     trainings = content(folder)["evidence"]["trainings"]
     arms = content(folder)["arms"]
-    parts_of = {arm: [trainings[one["key"]]["tasks"] for one in arms[arm]["trained"]] for arm in arms}
-    rows = {arm: {part["rows"] for tasks in several for part in tasks.values()} for arm, several in parts_of.items()}
+    parts_of = {
+        arm: [trainings[one["key"]]["tasks"] for one in arms[arm]["trained"]] for arm in arms
+    }
+    rows = {
+        arm: {part["rows"] for tasks in several for part in tasks.values()}
+        for arm, several in parts_of.items()
+    }
     assert rows == {"none": set()} | {arm: {24} for arm in arms if arm != "none"}
 
 
 def test_a_row_is_ranked_by_a_model_that_did_not_train_on_it(parts):
-    """The models of a select job by PVI have trained on one fold each, and easy rows have more PVI than hard ones."""
+    """The models of a select job by PVI have trained on one fold each, and easy rows have more PVI
+    than hard ones."""
     folder, _ = parts
     store = Store(folder / "store", writable=False)
     key, job = jobs_of(folder, "select")["select tiny easiest tiny_colour by pvi seed 1"]
@@ -136,7 +155,9 @@ def test_a_row_is_ranked_by_a_model_that_did_not_train_on_it(parts):
     assert trained == [{"fold": [0, 2]}, {"fold": [1, 2]}]
     pvi = dict(zip(ranks["id"], ranks["pvi"], strict=True))
     kept = [pvi[i] for i in subset["ids"]]
-    hardest = store.read_json(jobs_of(folder, "select")["select tiny hardest tiny_colour by pvi seed 1"][0], "subset.json")
+    hardest = store.read_json(
+        jobs_of(folder, "select")["select tiny hardest tiny_colour by pvi seed 1"][0], "subset.json"
+    )
     assert np.mean(kept) > np.mean(list(pvi.values())) > np.mean([pvi[i] for i in hardest["ids"]])
 
 
@@ -159,7 +180,8 @@ def test_dynamics_are_one_probability_an_epoch(parts):
 def test_pvi_of_a_task_is_of_its_dev_rows(parts):
     folder, _ = parts
     said = content(folder)
-    assert set(said["evidence"]["pvi"]) == {"tiny_colour"}  # neither subsets nor controls have a difficulty of their own
+    # neither subsets nor controls have a difficulty of their own
+    assert set(said["evidence"]["pvi"]) == {"tiny_colour"}
     for one in said["difficulty"]:
         assert one["arm"] == "tiny_colour"
         assert one["pvi_share"] <= 1
@@ -167,7 +189,8 @@ def test_pvi_of_a_task_is_of_its_dev_rows(parts):
     key, _ = jobs_of(folder, "pvi")["pvi tiny tiny_colour seed 1"]
     pvi = store.read_json(key, "pvi.json")
     assert len(pvi["bits"]) == len(pvi["null_bits"]) == 18
-    counts = [27 / 2**bits - 1 for bits in pvi["null_bits"][:3]]  # red, blue, green: shares of 24 training rows and one each
+    # red, blue, green: shares of 24 training rows and one each
+    counts = [27 / 2**bits - 1 for bits in pvi["null_bits"][:3]]
     assert sum(counts) == pytest.approx(24, abs=0.01)
 
 
@@ -175,7 +198,10 @@ def test_shuffled_labels_and_masked_lm_train_as_long_on_the_same_rows(parts):
     folder, _ = parts
     said = content(folder)
     updates = {
-        arm: {said["evidence"]["trainings"][one["key"]]["updates"] for one in said["arms"][arm]["trained"]}
+        arm: {
+            said["evidence"]["trainings"][one["key"]]["updates"]
+            for one in said["arms"][arm]["trained"]
+        }
         for arm in ("tiny_colour", "shuffled", "text")
     }
     assert updates == {"tiny_colour": {9}, "shuffled": {9}, "text": {9}}
@@ -184,10 +210,14 @@ def test_shuffled_labels_and_masked_lm_train_as_long_on_the_same_rows(parts):
 
 
 def test_a_task_counts_once_however_many_arms_train_on_it(parts, rig):
-    """An arm with its own recipe, and the task under another name: compared with the task, no easy or hard task beside it."""
+    """An arm with its own recipe, and the task under another name: compared with the task, no easy
+    or hard task beside it."""
     folder, _ = parts
     said = content(folder)
-    facts = {arm: (said["arms"][arm]["kind"], said["arms"][arm]["of"]) for arm in ("tiny_colour", "slower", "tiny_farbe")}
+    facts = {
+        arm: (said["arms"][arm]["kind"], said["arms"][arm]["of"])
+        for arm in ("tiny_colour", "slower", "tiny_farbe")
+    }
     assert facts == {
         "tiny_colour": ("task", "tiny_colour"),
         "slower": ("control", "tiny_colour"),
@@ -195,30 +225,46 @@ def test_a_task_counts_once_however_many_arms_train_on_it(parts, rig):
     }
     assert {one["arm"] for one in said["difficulty"]} == {"tiny_colour"}
     (group,) = said["subsets"]
-    assert {group["arms"][label] for label in ("variant (slower)", "variant (tiny_farbe)", "all")} == {
+    assert {
+        group["arms"][label] for label in ("variant (slower)", "variant (tiny_farbe)", "all")
+    } == {
         "slower",
         "tiny_farbe",
         "tiny_colour",
     }
-    assert {"a": "variant (slower)", "b": "all"} in [{name: one[name] for name in "ab"} for one in group["comparisons"]]
+    assert {"a": "variant (slower)", "b": "all"} in [
+        {name: one[name] for name in "ab"} for one in group["comparisons"]
+    ]
     dev = {row["key"]: row["main"] for row in said["dev_scores"]}
-    reached = {arm: np.mean([dev[run["key"]] for run in said["arms"][arm]["trained"]]) for arm in group["arms"].values()}
+    reached = {
+        arm: np.mean([dev[run["key"]] for run in said["arms"][arm]["trained"]])
+        for arm in group["arms"].values()
+    }
     shown = {row[1]: row[3] for row in explained.parts(said, "tiny")[1]}
     assert shown.pop("masked_lm") == "–"  # another measure
-    assert shown == {label: f"{reached[arm]:.1f}" for label, arm in group["arms"].items() if label != "masked_lm"}
+    assert shown == {
+        label: f"{reached[arm]:.1f}" for label, arm in group["arms"].items() if label != "masked_lm"
+    }
     done = rig.run(rig.command("leaderboard", "verify"), folder)
     assert done.returncode == 0 and "sound" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
     ("arm", "change"),
-    [("slower", {"kind": "task", "control": None}), ("tiny_colour", {"kind": "control", "control": "variant"})],
+    [
+        ("slower", {"kind": "task", "control": None}),
+        ("tiny_colour", {"kind": "control", "control": "variant"}),
+    ],
 )
 def test_a_release_in_which_a_task_counts_twice_or_never_is_not_whole(parts, arm, change):
     folder, _ = parts
     said = content(folder)
     said["arms"][arm] |= change
-    assert [problem.path for problem in complete(said) if "is one" in str(problem) or "are variants" in str(problem)]
+    assert [
+        problem.path
+        for problem in complete(said)
+        if "is one" in str(problem) or "are variants" in str(problem)
+    ]
 
 
 def test_the_same_command_does_nothing_more(parts, rig, tmp_path):
@@ -237,8 +283,13 @@ def test_no_weights_are_left(parts):
 # Rows
 
 
-rows_of = st.lists(st.tuples(st.sampled_from("abc"), st.floats(-5, 5)), min_size=1, max_size=60).map(
-    lambda some: ([{"id": str(i), "label": label} for i, (label, _) in enumerate(some)], [value for _, value in some])
+rows_of = st.lists(
+    st.tuples(st.sampled_from("abc"), st.floats(-5, 5)), min_size=1, max_size=60
+).map(
+    lambda some: (
+        [{"id": str(i), "label": label} for i, (label, _) in enumerate(some)],
+        [value for _, value in some],
+    )
 )
 
 
@@ -253,15 +304,20 @@ def test_every_way_to_keep_takes_as_many_of_each_label(rows, fraction, seed):
         assert ids == [row["id"] for row in rows if row["id"] in set(ids)]
         counts.add(tuple(sorted(Counter(label[i] for i in ids).items())))
         few = chosen(rows, None if keep == "random" else values, keep, fraction, seed, cap=5)
-        assert set(few) <= set(ids) and len(few) <= 5 + len(set(label.values()))  # a cap takes of every label, one stays at least
+        # a cap takes of every label, one stays at least
+        assert set(few) <= set(ids) and len(few) <= 5 + len(set(label.values()))
     assert len(counts) == 1
     value = {row["id"]: v for row, v in zip(rows, values, strict=True)}
     for one in set(label.values()):
         mine = [i for i in label if label[i] == one]
         easy = [i for i in chosen(rows, values, "easiest", fraction, seed) if label[i] == one]
         hard = [i for i in chosen(rows, values, "hardest", fraction, seed) if label[i] == one]
-        assert min(value[i] for i in easy) >= max((value[i] for i in mine if i not in easy), default=-9)
-        assert max(value[i] for i in hard) <= min((value[i] for i in mine if i not in hard), default=9)
+        assert min(value[i] for i in easy) >= max(
+            (value[i] for i in mine if i not in easy), default=-9
+        )
+        assert max(value[i] for i in hard) <= min(
+            (value[i] for i in mine if i not in hard), default=9
+        )
 
 
 def test_another_seed_draws_other_random_rows():
@@ -282,12 +338,17 @@ def test_folds_share_no_row_and_lack_none(count, of):
 @QUICK
 @given(count=st.integers(0, 50), of=st.integers(2, 5))
 def test_folds_are_dealt_by_the_hash_of_the_id_whatever_the_order(count, of):
-    """A file is often sorted by label or topic, so that its n-th row or n-th part is no fair share."""
+    """A file is often sorted by label or topic, so that its n-th row or n-th part is no fair
+    share."""
     rows = [{"id": f"r{i}"} for i in range(count)]
-    by_hash = sorted((row["id"] for row in rows), key=lambda id_: hashlib.sha256(id_.encode()).digest())
+    by_hash = sorted(
+        (row["id"] for row in rows), key=lambda id_: hashlib.sha256(id_.encode()).digest()
+    )
     for i in range(of):
         dealt = set(by_hash[i::of])
-        assert [row["id"] for row in fold(rows, i, of)] == [row["id"] for row in rows if row["id"] in dealt]
+        assert [row["id"] for row in fold(rows, i, of)] == [
+            row["id"] for row in rows if row["id"] in dealt
+        ]
         assert fold(rows[::-1], i, of) == fold(rows, i, of)[::-1]
 
 
@@ -297,7 +358,10 @@ def test_shuffled_labels_keep_their_counts_and_leave_the_texts():
     assert [(row["id"], row["text"]) for row in new] == [(row["id"], row["text"]) for row in rows]
     assert Counter(row["label"] for row in new) == Counter(row["label"] for row in rows)
     assert new != rows and new == shuffled_labels(rows, 3) != shuffled_labels(rows, 4)
-    sentences = [{"id": "0", "tokens": list("xyz"), "tags": ["A", "B", "B"]}, {"id": "1", "tokens": ["w"], "tags": ["C"]}]
+    sentences = [
+        {"id": "0", "tokens": list("xyz"), "tags": ["A", "B", "B"]},
+        {"id": "1", "tokens": ["w"], "tags": ["C"]},
+    ]
     dealt = shuffled_labels(sentences, 1)
     assert [len(row["tags"]) for row in dealt] == [3, 1]
     assert Counter(tag for row in dealt for tag in row["tags"]) == {"A": 1, "B": 2, "C": 1}
@@ -307,18 +371,29 @@ def test_text_for_masked_lm_says_all_but_the_label():
     assert text_of({"id": "1", "text": "a b", "text_pair": "c", "label": "x"}) == "a b c"
     assert text_of({"id": "1", "text": "q", "choices": ["yes", "no"], "label": "A"}) == "q yes no"
     assert text_of({"id": "1", "tokens": ["a", "b"], "tags": ["X", "Y"]}) == "a b"
-    assert text_of({"id": "1", "context": "c", "question": "q", "answers": {"text": ["c"]}}) == "c q"
+    assert (
+        text_of({"id": "1", "context": "c", "question": "q", "answers": {"text": ["c"]}}) == "c q"
+    )
 
 
 # Bits
 
 
 @QUICK
-@given(st.lists(st.tuples(st.lists(st.floats(-30, 30), min_size=3, max_size=3), st.integers(0, 2)), min_size=1, max_size=8))
+@given(
+    st.lists(
+        st.tuples(st.lists(st.floats(-30, 30), min_size=3, max_size=3), st.integers(0, 2)),
+        min_size=1,
+        max_size=8,
+    )
+)
 def test_bits_are_the_code_length_of_the_gold_label(rows):
     logits = [np.array(row, dtype=np.float32) for row, _ in rows]
     found = classification.bits(logits, [{"label": label} for _, label in rows], [], {})
-    expected = [-log_softmax(row.astype(np.float64))[label] / math.log(2) for row, (_, label) in zip(logits, rows, strict=True)]
+    expected = [
+        -log_softmax(row.astype(np.float64))[label] / math.log(2)
+        for row, (_, label) in zip(logits, rows, strict=True)
+    ]
     np.testing.assert_allclose(found, expected, atol=1e-9)
     assert multiple_choice.bits is classification.bits
 
@@ -326,9 +401,16 @@ def test_bits_are_the_code_length_of_the_gold_label(rows):
 def test_bits_of_a_sentence_are_the_mean_over_its_words_wherever_it_is_split():
     task = {"labels": ["A", "B"], "options": {"outside": False}}
     rows = [{"tags": ["A", "B", "A"]}]
-    logits = np.array([[9.0, 9.0], [1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [9.0, 9.0]], dtype=np.float32)
-    whole = tagging.bits([logits], [{"row": 0, "firsts": [1, 2, 3], "labels": [0, 1, 0]}], rows, task)
-    split = [{"row": 0, "firsts": [1, 2], "labels": [0, 1]}, {"row": 0, "firsts": [3], "labels": [0]}]
+    logits = np.array(
+        [[9.0, 9.0], [1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [9.0, 9.0]], dtype=np.float32
+    )
+    whole = tagging.bits(
+        [logits], [{"row": 0, "firsts": [1, 2, 3], "labels": [0, 1, 0]}], rows, task
+    )
+    split = [
+        {"row": 0, "firsts": [1, 2], "labels": [0, 1]},
+        {"row": 0, "firsts": [3], "labels": [0]},
+    ]
     assert tagging.bits([logits, logits], split, rows, task) == pytest.approx(whole)
     expected = [math.log2(1 + math.exp(-gap)) for gap in (1, 2, 3)]
     assert whole == pytest.approx([sum(expected) / 3])
@@ -341,7 +423,9 @@ def test_without_input_only_label_shares_are_known():
     assert found == pytest.approx([math.log2(11 / 7), math.log2(11 / 3), math.log2(11 / 1)])
     assert multiple_choice.null_bits(known, [{}, {}], task) == [math.log2(3)] * 2
     tags = tagging.null_bits(
-        [{"tags": ["X", "X", "Y"]}], [{"tags": ["X", "Y"]}], {"labels": ["X", "Y"], "options": {"outside": False}}
+        [{"tags": ["X", "X", "Y"]}],
+        [{"tags": ["X", "Y"]}],
+        {"labels": ["X", "Y"], "options": {"outside": False}},
     )
     assert tags == pytest.approx([(math.log2(5 / 3) + math.log2(5 / 2)) / 2])
 
@@ -381,7 +465,9 @@ def test_a_threshold_needs_its_number():
 
 def test_dynamics_of_one_epoch_are_refused_by_name(rig, tmp_path):
     """Their variability would be 0 for every row, and `ambiguous` a silent `random`."""
-    (tmp_path / "parts.yaml").write_text(SUITE.replace("epochs: 3", "epochs: 1").replace("  - tiny_farbe\n", ""))
+    (tmp_path / "parts.yaml").write_text(
+        SUITE.replace("epochs: 3", "epochs: 1").replace("  - tiny_farbe\n", "")
+    )
     where = ["-t", rig.specs, "-t", tmp_path / "parts.yaml", "--encoder-root", rig.encoders]
     done = rig.run(rig.command("plan", "--suite", "parts", *where), tmp_path)
     assert done.returncode == 2

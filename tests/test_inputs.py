@@ -1,4 +1,5 @@
-"""A result is that of the bytes its key names: files and job descriptions that change between plan and job."""
+"""A result is that of the bytes its key names: files and job descriptions that change between plan
+and job."""
 
 import copy
 import json
@@ -42,7 +43,9 @@ def test_a_file_is_held_against_its_hash(tmp_path):
     stat = file.stat()
     file.write_text("two\n")
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # same size, same time
-    with pytest.raises(SpecError, match=rf"{file} has changed.*{file_sha256(file)}.*{planned[file]}"):
+    with pytest.raises(
+        SpecError, match=rf"{file} has changed.*{file_sha256(file)}.*{planned[file]}"
+    ):
         hold(planned)
     file.unlink()
     with pytest.raises(MissingError, match="is gone"):
@@ -103,7 +106,9 @@ def copied(tmp_path, folder) -> Path:
 def test_an_encoder_that_changed_after_the_plan_is_not_loaded(tmp_path, copied, which):
     job = make_job(tmp_path, copied, "classification", max_updates=2, evaluations=1)
     data = (copied / which).read_bytes()
-    (copied / which).write_bytes(data[:-1] + bytes([data[-1] ^ 1]) if which.endswith("tensors") else data + b"\n")
+    (copied / which).write_bytes(
+        data[:-1] + bytes([data[-1] ^ 1]) if which.endswith("tensors") else data + b"\n"
+    )
     store = Store(tmp_path / "store")
     with pytest.raises(SpecError, match=f"{which} has changed since the job was planned"):
         run(store, job)
@@ -113,7 +118,9 @@ def test_an_encoder_that_changed_after_the_plan_is_not_loaded(tmp_path, copied, 
 def test_a_file_that_came_after_the_plan_is_not_read(tmp_path, copied):
     job = make_job(tmp_path, copied, "classification", max_updates=2, evaluations=1)
     (copied / "added_tokens.json").write_text('{"<new>": 7}')
-    with pytest.raises(SpecError, match=r"added_tokens\.json was not there when the job was planned"):
+    with pytest.raises(
+        SpecError, match=r"added_tokens\.json was not there when the job was planned"
+    ):
         run(Store(tmp_path / "store"), job)
 
 
@@ -139,7 +146,18 @@ def test_a_warm_encoder_whose_weights_change_is_not_trained_from(tmp_path, copie
 def edits(job: dict) -> dict[str, dict]:
     """The job with one thing changed, what a person or a program may do to the file."""
     made = {
-        name: copy.deepcopy(job) for name in ("seed", "rate", "rows", "labels", "encoder", "kind", "needs", "identity", "more")
+        name: copy.deepcopy(job)
+        for name in (
+            "seed",
+            "rate",
+            "rows",
+            "labels",
+            "encoder",
+            "kind",
+            "needs",
+            "identity",
+            "more",
+        )
     }
     made["seed"]["spec"]["seed"] = 2
     made["rate"]["spec"]["recipe"]["learning_rate"] = 0.5
@@ -151,7 +169,9 @@ def edits(job: dict) -> dict[str, dict]:
     made["identity"]["identity"]["version"] = 99
     made["more"]["english"] = made["more"]["train"]["toy"]
     for name in ("spec", "encoder", "train", "identity"):
-        made[f"no {name}"] = {part: value for part, value in copy.deepcopy(job).items() if part != name}
+        made[f"no {name}"] = {
+            part: value for part, value in copy.deepcopy(job).items() if part != name
+        }
     return made | {"a list": [], "nothing": {}}
 
 
@@ -166,7 +186,8 @@ def test_a_job_is_what_its_key_names(tmp_path, job):
 
 
 def test_the_tasks_of_a_mixture_may_stand_in_any_order(job):
-    """A key has the versions of families and metrics in the order of the suite; the file has the tasks by name."""
+    """A key has the versions of families and metrics in the order of the suite; the file has the
+    tasks by name."""
     tasks = {"z": job["spec"]["tasks"]["toy"], "a": task_part("tagging")}
     data = {side: dict.fromkeys(tasks, job[side]["toy"]) for side in ("train", "dev")}
     mixture = described("train", "both", job["spec"] | {"tasks": tasks}, data, job["encoder"])
@@ -182,7 +203,10 @@ def test_the_tasks_of_a_mixture_may_stand_in_any_order(job):
 def test_a_worker_refuses_an_edited_job_and_the_next_plan_writes_it_again(rig: Rig, tmp_path):
     """The file of a planned job is edited; `job run` refuses it, and `eval` puts it right."""
     planned = rig.run(
-        rig.command("plan", "--suite", "long", "-t", rig.specs, "--encoder-root", rig.encoders, "--write"), tmp_path
+        rig.command(
+            "plan", "--suite", "long", "-t", rig.specs, "--encoder-root", rig.encoders, "--write"
+        ),
+        tmp_path,
     )
     key = next(line.split()[0] for line in planned.stdout.splitlines() if " train " in line)
     file = tmp_path / "store" / "jobs" / f"{key}.json"
@@ -190,14 +214,24 @@ def test_a_worker_refuses_an_edited_job_and_the_next_plan_writes_it_again(rig: R
     file.write_bytes(before.replace(b'"seed":1', b'"seed":2'))
     done = rig.run(rig.command("job", "run", key), tmp_path)
     assert done.returncode == 74
-    assert done.lines == [line for line in done.lines if "its description is not the one that its key names" in line]
+    assert done.lines == [
+        line for line in done.lines if "its description is not the one that its key names" in line
+    ]
     assert not (tmp_path / "store" / "results" / key).exists()
-    rig.run(rig.command("plan", "--suite", "long", "-t", rig.specs, "--encoder-root", rig.encoders, "--write"), tmp_path)
+    rig.run(
+        rig.command(
+            "plan", "--suite", "long", "-t", rig.specs, "--encoder-root", rig.encoders, "--write"
+        ),
+        tmp_path,
+    )
     assert file.read_bytes() == before
 
 
 def test_an_input_error_is_one_line(tmp_path, folder):
     test = dataset(tmp_path / "test.jsonl", "classification", 6)
-    with pytest.raises(HarnessError) as caught, unchanged({Path(test["location"][0]["files"][0]): "0" * 64}):
+    with (
+        pytest.raises(HarnessError) as caught,
+        unchanged({Path(test["location"][0]["files"][0]): "0" * 64}),
+    ):
         pass
     assert "\n" not in str(caught.value)

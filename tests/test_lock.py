@@ -1,4 +1,5 @@
-"""Exact data: what `data fetch` brings, what the lock file holds, what `data verify` notices. Against a hub of our own."""
+"""Exact data: what `data fetch` brings, what the lock file holds, what `data verify` notices.
+Against a hub of our own."""
 
 import dataclasses
 import errno
@@ -74,14 +75,17 @@ SPLITS = {"en": ("train", "validation", "test"), "de": ("test",)}
 
 def parquet(texts: list[str]) -> bytes:
     """A parquet file of `text` and `label`, half of the rows of either label."""
-    table = pyarrow.table({"text": texts, "label": ["sings" if i % 2 else "swims" for i in range(len(texts))]})
+    table = pyarrow.table(
+        {"text": texts, "label": ["sings" if i % 2 else "swims" for i in range(len(texts))]}
+    )
     file = io.BytesIO()
     pyarrow.parquet.write_table(table, file)
     return file.getvalue()
 
 
 def birds(word: str) -> dict[str, bytes]:
-    """The files of a commit; `word` stands in every row. A config that no spec names is not to be fetched."""
+    """The files of a commit; `word` stands in every row. A config that no spec names is not to be
+    fetched."""
     files = {"README.md": b"# Birds", "fr/test-00000-of-00001.parquet": parquet([f"{word} fr"])}
     for language, splits in SPLITS.items():
         for split in splits:
@@ -90,7 +94,11 @@ def birds(word: str) -> dict[str, bytes]:
     return files
 
 
-WANTED = sorted(f"{language}/{split}-00000-of-00001.parquet" for language, splits in SPLITS.items() for split in splits)
+WANTED = sorted(
+    f"{language}/{split}-00000-of-00001.parquet"
+    for language, splits in SPLITS.items()
+    for split in splits
+)
 
 
 @dataclass
@@ -105,8 +113,15 @@ class World:
 
     def run(self, *arguments: object, **environment: str) -> Done:
         """The command with the network allowed, the user's specs and this world's hub."""
-        online = {"HF_ENDPOINT": self.hub.url, "HF_HUB_OFFLINE": "0", "HF_HOME": str(self.home), "HF_TOKEN": ""}
-        return self.rig.run(self.rig.command(*arguments, "--tasks", self.specs), self.here, **online | environment)
+        online = {
+            "HF_ENDPOINT": self.hub.url,
+            "HF_HUB_OFFLINE": "0",
+            "HF_HOME": str(self.home),
+            "HF_TOKEN": "",
+        }
+        return self.rig.run(
+            self.rig.command(*arguments, "--tasks", self.specs), self.here, **online | environment
+        )
 
     @property
     def lock(self) -> Path:
@@ -136,7 +151,9 @@ def world(rig, hub, encoder_files, tmp_path) -> World:
     for name, text in {"birds": TASK, "tiny": ENCODER, "suite": SUITE}.items():
         (specs / f"{name}.yaml").write_text(text)
     hub.commit("dataset", BIRDS, birds("old"))
-    hub.commit("model", TINY, encoder_files | {"pytorch_model.bin": b"not wanted", "README.md": b"# Tiny"})
+    hub.commit(
+        "model", TINY, encoder_files | {"pytorch_model.bin": b"not wanted", "README.md": b"# Tiny"}
+    )
     return World(rig, specs, tmp_path / "home", tmp_path / "here", hub)
 
 
@@ -158,7 +175,7 @@ def copy(fetched, hub, tmp_path) -> World:
     return World(fetched.rig, folder / "specs", folder / "home", folder / "here", hub)
 
 
-# Fetch, then work without a network ----------------------------------------------------------------
+# Fetch, then work without a network ---------------------------------------------------------------
 
 
 def test_fetch_brings_what_is_read_and_names_it(world):
@@ -167,16 +184,22 @@ def test_fetch_brings_what_is_read_and_names_it(world):
     downloads = world.hub.downloads()
     assert sorted(path for path in downloads if path.endswith(".parquet")) == WANTED
     assert "model.safetensors" in downloads
-    assert downloads.count("README.md") == 1  # the data set's, which says where its files lie; not the encoder's
+    # the data set's, which says where its files lie; not the encoder's
+    assert downloads.count("README.md") == 1
     assert "pytorch_model.bin" not in downloads
     commit = world.hub.refs["dataset", BIRDS, "main"]
     size = sum(len(birds("old")[path]) for path in WANTED)
-    assert f"{BIRDS} at {commit[:12]}: 4 of 4 files to fetch, {size:,} bytes, to {world.home}" in done.stderr
+    assert (
+        f"{BIRDS} at {commit[:12]}: 4 of 4 files to fetch, {size:,} bytes, to {world.home}"
+        in done.stderr
+    )
     assert re.search(rf"datasets +{BIRDS} +{commit} +4 +{size} ", done.stdout)
     lock = json.loads(world.lock.read_text())
     assert lock["schema"] == 1
     assert lock["datasets"][BIRDS]["revision"] == commit
-    assert lock["datasets"][BIRDS]["files"] == {path: file_sha256(world.cached(path)) for path in WANTED}
+    assert lock["datasets"][BIRDS]["files"] == {
+        path: file_sha256(world.cached(path)) for path in WANTED
+    }
     before = world.lock.read_bytes()
     world.hub.asked.clear()
     again = world.run("data", "fetch", "birds", "tiny-hub")
@@ -228,15 +251,26 @@ paper: {title: t, url: "https://example.org"}
 sources: {me: nobody}
 tables:
   birds:
-    {title: t, split: test, protocol: p, decimals: 1, provenance: verbatim, source: me, cells: {en: {accuracy: 50.0}}}
+    {title: t, split: test, protocol: p, decimals: 1, provenance: verbatim, source: me,
+     cells: {en: {accuracy: 50.0}}}
 checks:
-  - {name: birds, says: s, why: w, rerun: {suite: birds_suite, encoder: tiny-hub, target: birds, table: birds, tolerance: 50.0}}
+  - name: birds
+    says: s
+    why: w
+    rerun: {suite: birds_suite, encoder: tiny-hub, target: birds, table: birds, tolerance: 50.0}
 """
 
 
 def test_reproduce_fetches_what_it_runs_as_eval_does(world):
     (world.specs.parent / "mine.yaml").write_text(PUBLISHED)
-    command = "reproduce", "birds", "--published", world.specs.parent / "mine.yaml", "--workers", "1"
+    command = (
+        "reproduce",
+        "birds",
+        "--published",
+        world.specs.parent / "mine.yaml",
+        "--workers",
+        "1",
+    )
     offline = world.run(*command, "--offline")
     assert offline.returncode == 1 and "not run: birds" in offline.stdout
     assert not world.hub.asked
@@ -251,7 +285,8 @@ def test_what_no_hub_has_is_said_plainly(world):
     assert done.returncode == 3
     assert "LDC2005T13" in done.stderr
     assert "bucc2018" in done.stderr
-    assert sorted(set(world.hub.downloads()) - {"README.md"}) == WANTED  # the rest comes all the same
+    # the rest comes all the same
+    assert sorted(set(world.hub.downloads()) - {"README.md"}) == WANTED
     assert BIRDS in json.loads(world.lock.read_text())["datasets"]
 
 
@@ -300,7 +335,7 @@ def read(path: Path) -> list[str]:
     return [row["text"] for row in pyarrow.parquet.read_table(path).to_pylist()]
 
 
-# The lock holds -------------------------------------------------------------------------------------
+# The lock holds -----------------------------------------------------------------------------------
 
 
 def test_a_locked_fetch_gets_the_first_commit_after_the_second(world):
@@ -349,7 +384,9 @@ def test_a_changed_byte_is_named_and_stops_plan_and_eval(copy):
     wrong = file_sha256(copy.cached(path))
     done = copy.run("data", "verify")
     assert done.returncode == 1
-    assert only_line(done.stderr, f"{BIRDS}: {path} differs").endswith(f"has SHA-256 {wrong}, locked is {right}")
+    assert only_line(done.stderr, f"{BIRDS}: {path} differs").endswith(
+        f"has SHA-256 {wrong}, locked is {right}"
+    )
     assert len(done.lines) == 1
     for command in ("plan", "eval"):
         stopped = copy.run(command, "--suite", "birds_suite")
@@ -368,7 +405,9 @@ def test_a_changed_byte_is_named_and_stops_plan_and_eval(copy):
 def test_a_changed_encoder_stops_the_plan(copy):
     (weights,) = copy.home.glob("hub/models--*/snapshots/*/model.safetensors")
     damage(weights)
-    assert copy.run("data", "verify").lines == [line for line in copy.run("data", "verify").lines if "model.safetensors" in line]
+    assert copy.run("data", "verify").lines == [
+        line for line in copy.run("data", "verify").lines if "model.safetensors" in line
+    ]
     assert copy.run("plan", "--suite", "birds_suite").returncode == 2
 
 
@@ -395,7 +434,12 @@ def test_verify_of_no_lock_and_of_no_lock_file_at_all(world):
     assert done.returncode == 2
     assert "xstilts.lock.json: no such lock file; `xstilts-harness data lock" in done.stderr
     assert world.run("plan", "--suite", "birds_suite", "--lock", "other.json").returncode == 2
-    for text in ("{", '{"schema": 2}', '{"schema": 1, "datasets": {"a/b": {"revision": "main", "files": {}}}}', "[]"):
+    for text in (
+        "{",
+        '{"schema": 2}',
+        '{"schema": 1, "datasets": {"a/b": {"revision": "main", "files": {}}}}',
+        "[]",
+    ):
         world.lock.write_text(text)
         done = world.run("plan", "--suite", "birds_suite")
         assert done.returncode == 2
@@ -409,14 +453,19 @@ def test_lock_of_a_data_root_and_of_a_tasks_own_files(world):
         (root / BIRDS / path).parent.mkdir(parents=True, exist_ok=True)
         (root / BIRDS / path).write_bytes(data)
     (world.specs / "own.yaml").write_text(
-        TASK.replace("birds", "own").replace('{hub: someone/own, config: "{language}"}', '{files: "own.{language}.{split}.tsv"}')
+        TASK.replace("birds", "own").replace(
+            '{hub: someone/own, config: "{language}"}', '{files: "own.{language}.{split}.tsv"}'
+        )
     )
     for name in ("en.train", "en.validation", "en.test", "de.test"):
         (world.specs / f"own.{name}.tsv").write_text("text\tlabel\nan owl\tsings\n")
     done = world.run("data", "lock", "birds", "own", "--data-root", root)
     assert done.returncode == 0, done.stderr
     lock = json.loads(world.lock.read_text())
-    assert lock["datasets"][BIRDS] == {"revision": None, "files": {path: file_sha256(root / BIRDS / path) for path in WANTED}}
+    assert lock["datasets"][BIRDS] == {
+        "revision": None,
+        "files": {path: file_sha256(root / BIRDS / path) for path in WANTED},
+    }
     assert sorted(lock["tasks"]["own"]["files"]) == [
         "own.de.test.tsv",
         *(f"own.en.{s}.tsv" for s in ("test", "train", "validation")),
@@ -444,22 +493,50 @@ def test_a_lock_changes_no_key(copy):
     assert keys() == locked
 
 
-# A hub in trouble -------------------------------------------------------------------------------------
+# A hub in trouble ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("status", "code", "said"),
     [
-        (404, "RepoNotFound", r"someone/birds is not to be had from http://\S+/datasets/someone/birds \(404\): check the id"),
+        (
+            404,
+            "RepoNotFound",
+            (
+                r"someone/birds is not to be had from http://\S+/datasets/someone/birds \(404\):"
+                r" check the id"
+            ),
+        ),
         (
             401,
             "",
-            r"someone/birds is not to be had .* \(401\): check the id; if it is private or gated, log in with `hf auth login`",
+            (
+                r"someone/birds is not to be had .* \(401\): check the id; if it is private or"
+                r" gated, log in with `hf auth login`"
+            ),
         ),
-        (401, "GatedRepo", r"someone/birds is gated: accept its terms at http://\S+/datasets/someone/birds, then log in"),
+        (
+            401,
+            "GatedRepo",
+            (
+                r"someone/birds is gated: accept its terms at http://\S+/datasets/someone/birds,"
+                r" then log in"
+            ),
+        ),
         (403, "GatedRepo", r"someone/birds is gated: accept its terms"),
-        (404, "RevisionNotFound", r"someone/birds has no revision main on the hub: check the spec's `revision:`"),
-        (429, "", r"someone/birds: the hub's rate limit is reached; run the same command again in some minutes"),
+        (
+            404,
+            "RevisionNotFound",
+            r"someone/birds has no revision main on the hub: check the spec's `revision:`",
+        ),
+        (
+            429,
+            "",
+            (
+                r"someone/birds: the hub's rate limit is reached; run the same command again in"
+                r" some minutes"
+            ),
+        ),
         (501, "", r"someone/birds: the hub answers 501; run the same command again later"),
     ],
 )
@@ -477,7 +554,9 @@ def test_no_way_to_the_hub(world):
     world.hub.stop()
     done = world.run("data", "fetch", "birds", "tiny-hub")
     assert done.returncode == 3
-    assert only_line(done.stderr, "no way to the hub at http://127.0.0.1").endswith("where there is a network")
+    assert only_line(done.stderr, "no way to the hub at http://127.0.0.1").endswith(
+        "where there is a network"
+    )
     assert "Traceback" not in done.stderr
     forbidden = world.run("data", "fetch", "birds", HF_HUB_OFFLINE="1")
     assert forbidden.returncode == 3
@@ -488,7 +567,10 @@ def test_a_wrong_id_and_a_config_that_is_not_there(world):
     (world.specs / "birds.yaml").write_text(TASK.replace("{language}", "no-{language}"))
     done = world.run("data", "fetch", "birds")
     assert done.returncode == 3
-    assert f"{BIRDS}: the hub has no complete no-en/train-*.parquet there; check config and split" in done.stderr
+    assert (
+        f"{BIRDS}: the hub has no complete no-en/train-*.parquet there; check config and split"
+        in done.stderr
+    )
     (world.specs / "birds.yaml").write_text(TASK.replace("someone/birds", "a/b/c"))
     done = world.run("plan", "--suite", "birds_suite")
     assert done.returncode == 2
@@ -518,7 +600,7 @@ def test_a_fetch_that_died_asks_only_for_the_rest(world):
     assert world.hub.downloads() == [path]
 
 
-# hub.py and lock.py themselves ------------------------------------------------------------------------
+# hub.py and lock.py themselves --------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -529,7 +611,11 @@ def client(hub, tmp_path, monkeypatch) -> FakeHub:
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", hub.url + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(
+        constants,
+        "HUGGINGFACE_CO_URL_TEMPLATE",
+        hub.url + "/{repo_id}/resolve/{revision}/{filename}",
+    )
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(hf_api.api, "endpoint", hub.url)
     hub.commit("dataset", BIRDS, birds("old"))
@@ -558,14 +644,17 @@ def test_snapshot_looks_and_notes_and_fetch_brings(client):
 
 
 def test_a_download_that_breaks_off_goes_on_where_it_stopped(client, monkeypatch):
-    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 10)  # of 10 MB: what is not a whole chunk is asked again
+    # of 10 MB: what is not a whole chunk is asked again
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 10)
     path, where = "en/test-00000-of-00001.parquet", Where()
     client.cut[path] = 100
     snapshot(BIRDS, "dataset", None, [path], where, there(path))
     assert fetch(where, lambda line: None) == []
     ranges = [asked for method, at, asked in client.asked if method == "GET" and at.endswith(path)]
     assert ranges == [None, "bytes=100-"]
-    assert (snapshot(BIRDS, "dataset", None, [path], where, there(path)) / path).read_bytes() == birds("old")[path]
+    assert (
+        snapshot(BIRDS, "dataset", None, [path], where, there(path)) / path
+    ).read_bytes() == birds("old")[path]
 
 
 def test_a_format_that_is_enough_takes_back_what_was_noted_before(client):
@@ -587,7 +676,9 @@ def test_a_full_disk_is_said_before_anything_comes(client, monkeypatch):
     monkeypatch.setattr(hub_room.shutil, "disk_usage", lambda path: usage)
     where = Where()
     snapshot(BIRDS, "dataset", None, ["en/*"], where, there("en/*"))
-    with pytest.raises(StoreError, match=r"cannot write the hub cache .*bytes are to come, 10 are free; free space"):
+    with pytest.raises(
+        StoreError, match=r"cannot write the hub cache .*bytes are to come, 10 are free; free space"
+    ):
         fetch(where, lambda line: None)
     assert not client.downloads()
 
@@ -627,7 +718,9 @@ def test_a_pinned_commit_wins_over_the_lock_and_the_lock_over_a_branch(pinned, l
 def test_two_commits_of_one_data_set_cannot_be_locked():
     where = Where()
     for commit in ("a", "b"):
-        where.read("datasets", "x/y", Path("/snapshots") / (commit * 40), {f"{commit}.parquet": "0" * 64})
+        where.read(
+            "datasets", "x/y", Path("/snapshots") / (commit * 40), {f"{commit}.parquet": "0" * 64}
+        )
     with pytest.raises(SpecError, match="x/y is read at two commits"):
         where.sources()
 
@@ -639,15 +732,22 @@ entries = st.builds(
     st.dictionaries(st.sampled_from(["one", "two", "three"]), hashes),
 )
 sources = st.dictionaries(
-    st.sampled_from(["datasets", "encoders", "tasks"]), st.dictionaries(st.sampled_from(["x/y", "z"]), entries)
+    st.sampled_from(["datasets", "encoders", "tasks"]),
+    st.dictionaries(st.sampled_from(["x/y", "z"]), entries),
 )
 
 
 @pytest.mark.parametrize(("sha", "revision"), [("0" * 64, "a" * 40), ("1" * 64, None)])
 def test_files_of_no_known_commit_are_of_the_locked_one_only_if_they_are_its_files(sha, revision):
-    lock = Lock(Path("l"), {"datasets": {"x/y": {"revision": "a" * 40, "files": {"one": "0" * 64, "two": "2" * 64}}}})
+    lock = Lock(
+        Path("l"),
+        {"datasets": {"x/y": {"revision": "a" * 40, "files": {"one": "0" * 64, "two": "2" * 64}}}},
+    )
     made, changes = updated(lock, {"datasets": {"x/y": {"revision": None, "files": {"one": sha}}}})
-    assert made.entry("datasets", "x/y") == {"revision": revision, "files": {"one": sha, "two": "2" * 64}}
+    assert made.entry("datasets", "x/y") == {
+        "revision": revision,
+        "files": {"one": sha, "two": "2" * 64},
+    }
     assert bool(changes) == (revision is None)
 
 
@@ -672,7 +772,10 @@ def test_an_update_locks_what_was_read_and_keeps_the_rest(before, read):
         name
         for section, names in read.items()
         for name, now in names.items()
-        if any(lock.entry(section, name)["files"].get(path, sha) != sha for path, sha in now["files"].items())
+        if any(
+            lock.entry(section, name)["files"].get(path, sha) != sha
+            for path, sha in now["files"].items()
+        )
     ]
     assert all(any(line.startswith(f"{name}: ") for line in changes) for name in moved)
 
@@ -689,14 +792,20 @@ def test_a_lock_is_read_as_it_was_written(tmp_path_factory, entries):
     assert {(s, n): e for s, names in read.entries.items() for n, e in names.items()} == {
         (s, n): e for s, names in entries.items() for n, e in names.items()
     }
-    assert not any(entry["files"] for names in unchecked(read).entries.values() for entry in names.values())
+    assert not any(
+        entry["files"] for names in unchecked(read).entries.values() for entry in names.values()
+    )
 
 
 @pytest.mark.skipif(not MIRROR.is_dir(), reason="the mirror of real data is not here")
 def test_the_mirror_as_a_hub_and_as_a_data_root_give_the_same_rows(client, tmp_path):
-    """Real files through the hub's way, a locked one at that, and through --data-root: the same identity, the same rows."""
+    """Real files through the hub's way, a locked one at that, and through --data-root: the same
+    identity, the same rows."""
     repo = "google/xtreme"
-    files = {path.relative_to(MIRROR / repo).as_posix(): path for path in sorted((MIRROR / repo).rglob("test-*.parquet"))}
+    files = {
+        path.relative_to(MIRROR / repo).as_posix(): path
+        for path in sorted((MIRROR / repo).rglob("test-*.parquet"))
+    }
     xnli = {path: file.read_bytes() for path, file in files.items() if path.startswith("XNLI/")}
     if not xnli:
         pytest.skip("the mirror has no XNLI")
@@ -707,8 +816,12 @@ def test_the_mirror_as_a_hub_and_as_a_data_root_give_the_same_rows(client, tmp_p
     assert Locator(catalog, where, index).rows(task, "test", "sw").missing
     assert fetch(where, lambda line: None) == []
     by_hub = Locator(catalog, where, index).rows(task, "test", "sw")
-    by_root = Locator(catalog, Where(data_root=MIRROR, offline=True), index).rows(task, "test", "sw")
+    by_root = Locator(catalog, Where(data_root=MIRROR, offline=True), index).rows(
+        task, "test", "sw"
+    )
     assert by_hub.identity == by_root.identity
     assert data_rows.load(by_hub.to_json()) == data_rows.load(by_root.to_json())
     lock, _ = updated(Lock(tmp_path / "lock.json"), where.sources())
-    assert [problem for _, problem in verify(lock, catalog, dataclasses.replace(where, lock=lock))] == [None]
+    assert [
+        problem for _, problem in verify(lock, catalog, dataclasses.replace(where, lock=lock))
+    ] == [None]

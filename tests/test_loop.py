@@ -1,4 +1,5 @@
-"""The training loop: gradients, schedule, order of rows, and the same bytes after any interruption."""
+"""The training loop: gradients, schedule, order of rows, and the same bytes after any
+interruption."""
 
 import json
 import os
@@ -40,19 +41,30 @@ VOCABULARY = [
 
 
 def make_encoder(folder: Path) -> Path:
-    """A BERT of two layers and a vocabulary of letters. Its weights come from numpy, the same on every machine."""
+    """A BERT of two layers and a vocabulary of letters. Its weights come from numpy, the same on
+    every machine."""
     from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors
     from tokenizers.models import WordPiece
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     fast = Tokenizer(WordPiece({piece: i for i, piece in enumerate(VOCABULARY)}, unk_token="[UNK]"))
-    fast.normalizer, fast.pre_tokenizer = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+    fast.normalizer, fast.pre_tokenizer = (
+        normalizers.BertNormalizer(lowercase=True),
+        pre_tokenizers.BertPreTokenizer(),
+    )
     fast.decoder = decoders.WordPiece()
     fast.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
     inputs = ["input_ids", "token_type_ids", "attention_mask"]
-    PreTrainedTokenizerFast(tokenizer_object=fast, model_input_names=inputs, **names).save_pretrained(folder)
-    size = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    PreTrainedTokenizerFast(
+        tokenizer_object=fast, model_input_names=inputs, **names
+    ).save_pretrained(folder)
+    size = {
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    }
     config = BertConfig(vocab_size=len(VOCABULARY), max_position_embeddings=64, **size)
     config.save_pretrained(folder)
     rng, weights = np.random.default_rng(1), {}
@@ -86,11 +98,20 @@ def raw_rows(family: str, count: int, seed: int = 1) -> list[dict]:
     for _ in range(count):
         tokens = words(rng, int(rng.integers(2, 9)))
         if family == "classification":
-            rows.append({"text": " ".join(tokens), "text_pair": tokens[0], "label": int(tokens[0] < "c")})
+            rows.append(
+                {"text": " ".join(tokens), "text_pair": tokens[0], "label": int(tokens[0] < "c")}
+            )
         elif family == "tagging":
             rows.append({"tokens": tokens, "tags": [int(token < "c") for token in tokens]})
         elif family == "multiple_choice":
-            rows.append({"text": " ".join(tokens), "one": tokens[0], "two": tokens[1], "label": int(tokens[0] > tokens[1])})
+            rows.append(
+                {
+                    "text": " ".join(tokens),
+                    "one": tokens[0],
+                    "two": tokens[1],
+                    "label": int(tokens[0] > tokens[1]),
+                }
+            )
         elif family == "mlm":
             rows.append({"text": " ".join(tokens)})
         else:
@@ -107,7 +128,11 @@ COLUMNS = {
     "mlm": {"text": "text"},
     "span_qa": {"context": "context", "question": "question", "answers": "answers"},
 }
-LABELS = {"classification": ["no", "yes"], "tagging": ["A", "B"], "multiple_choice": ["first", "second"]}
+LABELS = {
+    "classification": ["no", "yes"],
+    "tagging": ["A", "B"],
+    "multiple_choice": ["first", "second"],
+}
 METRIC = {
     "classification": "accuracy",
     "multiple_choice": "accuracy",
@@ -139,18 +164,39 @@ def task_part(family: str) -> dict:
 
 
 def make_job(tmp: Path, folder: Path, family: str, rows: int = 22, **recipe) -> dict:
-    recipe = {"learning_rate": 1e-3, "batch_size": 8, "epochs": 2, "micro_tokens": 64, "evaluations": 2} | recipe
-    spec = {"phase": "target", "seed": 1, "tasks": {"toy": task_part(family)}, "recipe": Recipe(**recipe).model_dump()}
+    recipe = {
+        "learning_rate": 1e-3,
+        "batch_size": 8,
+        "epochs": 2,
+        "micro_tokens": 64,
+        "evaluations": 2,
+    } | recipe
+    spec = {
+        "phase": "target",
+        "seed": 1,
+        "tasks": {"toy": task_part(family)},
+        "recipe": Recipe(**recipe).model_dump(),
+    }
     spec |= {"sampler": None, "control": None, "rows": None, "watch": False, "init": None}
-    sets = {"train": dataset(tmp / "train.jsonl", family, rows), "dev": dataset(tmp / "dev.jsonl", family, 12, seed=2)}
+    sets = {
+        "train": dataset(tmp / "train.jsonl", family, rows),
+        "dev": dataset(tmp / "dev.jsonl", family, 12, seed=2),
+    }
     data = {phase: {"toy": rows} for phase, rows in sets.items()}
     read = [name for name in (*DECISIVE, "model.safetensors") if (folder / name).is_file()]
     files = {name: file_sha256(folder / name) for name in read}
-    found = {"name": "tiny", "folder": str(folder), "identity": {"files": files, "max_length": 64}, "declared": {}}
+    found = {
+        "name": "tiny",
+        "folder": str(folder),
+        "identity": {"files": files, "max_length": 64},
+        "declared": {},
+    }
     return described("train", f"train toy {family}", spec, data, found)
 
 
-def context(tmp: Path, job: dict, stop_before: int | None = None, warm: dict | None = None, **kept) -> Context:
+def context(
+    tmp: Path, job: dict, stop_before: int | None = None, warm: dict | None = None, **kept
+) -> Context:
     """`stop_before`: the driver asks to stop when that many updates are done."""
     done, workdir = [], tmp / "work"
     workdir.mkdir(parents=True, exist_ok=True)
@@ -165,13 +211,23 @@ def context(tmp: Path, job: dict, stop_before: int | None = None, warm: dict | N
         return ctx.facts.get("resumed_at", 0)
 
     ctx = Context(
-        Store(tmp / "store"), job["key"], job, workdir, progress, stopping, encoders={} if warm is None else warm, **kept
+        Store(tmp / "store"),
+        job["key"],
+        job,
+        workdir,
+        progress,
+        stopping,
+        encoders={} if warm is None else warm,
+        **kept,
     )
     return ctx
 
 
 def outputs(ctx: Context) -> dict[str, bytes]:
-    return {name: (ctx.workdir / name).read_bytes() for name in ("model.safetensors", "metrics.jsonl", "train.json")}
+    return {
+        name: (ctx.workdir / name).read_bytes()
+        for name in ("model.safetensors", "metrics.jsonl", "train.json")
+    }
 
 
 @pytest.fixture
@@ -194,13 +250,17 @@ def trained(tmp: Path, job: dict, warm: dict, **kept) -> dict[str, bytes]:
 def loop_of(tmp: Path, job: dict, warm: dict) -> train._Loop:
     """The loop of a job before its first of ten updates."""
     ctx = context(tmp, job, warm=warm)
-    return train._Loop(ctx, ctx.encoder(), [Part(ctx, ctx.encoder(), name) for name in job["spec"]["tasks"]], 10)
+    return train._Loop(
+        ctx, ctx.encoder(), [Part(ctx, ctx.encoder(), name) for name in job["spec"]["tasks"]], 10
+    )
 
 
 # Gradients
 
 
-def gradients(encoder, family_name: str, groups: list[np.ndarray], features: list[dict]) -> tuple[float, list[torch.Tensor]]:
+def gradients(
+    encoder, family_name: str, groups: list[np.ndarray], features: list[dict]
+) -> tuple[float, list[torch.Tensor]]:
     """Loss and gradient of one batch, cut into `groups`, as the loop sums them."""
     family, task = TRAINED[family_name], task_part(family_name)
     model = build(encoder, {"toy": task}, 0.0, 0.0, seed=lambda name: 7).train()
@@ -218,7 +278,9 @@ def encoded(encoder, tmp: Path, family: str, count: int) -> list[dict]:
     rows = data_rows.load(dataset(tmp / "encoded.jsonl", family, count))
     features = TRAINED[family].encode(rows, encoder, task_part(family), training=True)
     if family == "mlm":
-        return TRAINED[family].corrupt(features, np.random.default_rng(1), encoder, task_part(family))
+        return TRAINED[family].corrupt(
+            features, np.random.default_rng(1), encoder, task_part(family)
+        )
     return features
 
 
@@ -239,13 +301,28 @@ def test_micro_batches_have_the_gradient_of_the_batch(encoder, tmp, family, budg
 
 @pytest.mark.parametrize("family", sorted(TRAINED))
 def test_an_update_moves_by_the_mean_over_its_own_rows(tmp, folder, encoder, warm, family):
-    """With clipping out of the way, the gradient that reaches the optimizer for a batch of 3 is the mean over those 3."""
+    """With clipping out of the way, the gradient that reaches the optimizer for a batch of 3 is the
+    mean over those 3."""
     features = encoded(encoder, tmp, family, 9)
-    job = make_job(tmp, folder, family, dropout=0.0, attention_dropout=0.0, max_grad_norm=1e9, learning_rate=1e-9)
+    job = make_job(
+        tmp,
+        folder,
+        family,
+        dropout=0.0,
+        attention_dropout=0.0,
+        max_grad_norm=1e9,
+        learning_rate=1e-9,
+    )
     loop, seen = loop_of(tmp, job, warm), {}
 
     def note(*_) -> None:
-        seen.update({name: p.grad.clone() for name, p in loop.model.named_parameters() if p.grad is not None})
+        seen.update(
+            {
+                name: p.grad.clone()
+                for name, p in loop.model.named_parameters()
+                if p.grad is not None
+            }
+        )
         if narrowed := loop.narrowed:
             seen["encoder.embeddings.word_embeddings.weight"] = narrowed.full_gradient()
 
@@ -264,7 +341,9 @@ def test_an_update_moves_by_the_mean_over_its_own_rows(tmp, folder, encoder, war
 
 def test_the_short_last_batch_is_trained_on(tmp, folder, warm):
     """9 rows in batches of 8: two updates an epoch, and every token of every row is counted."""
-    files = trained(tmp, make_job(tmp, folder, "classification", rows=9, epochs=3, evaluations=0), warm)
+    files = trained(
+        tmp, make_job(tmp, folder, "classification", rows=9, epochs=3, evaluations=0), warm
+    )
     summary = json.loads(files["train.json"])
     assert summary["updates"] == 6
     assert summary["tokens"] % 3 == 0
@@ -325,8 +404,14 @@ def test_weight_decay_spares_biases_and_layer_norms(tmp, folder, warm):
     loop = loop_of(tmp, job, warm)
     decayed, plain = loop.optimizer.param_groups
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.1, 0.0)
-    spared = {name for name, p in loop.model.named_parameters() if any(p is q for q in plain["params"])}
-    assert spared == {name for name, _ in loop.model.named_parameters() if name.endswith("bias") or "LayerNorm" in name}
+    spared = {
+        name for name, p in loop.model.named_parameters() if any(p is q for q in plain["params"])
+    }
+    assert spared == {
+        name
+        for name, _ in loop.model.named_parameters()
+        if name.endswith("bias") or "LayerNorm" in name
+    }
 
 
 # Order of rows
@@ -354,17 +439,26 @@ def test_an_epoch_holds_every_row_once(lengths, batch_size, seed, batching):
 @pytest.mark.parametrize("batching", ["random", "grouped"])
 def test_epochs_and_seeds_have_orders_of_their_own(batching):
     lengths = np.arange(64) % 7 + 1
-    orders = {tuple(np.concatenate(epoch_batches(lengths, 8, seed, epoch, batching))) for seed in (1, 2) for epoch in (0, 1, 2)}
+    orders = {
+        tuple(np.concatenate(epoch_batches(lengths, 8, seed, epoch, batching)))
+        for seed in (1, 2)
+        for epoch in (0, 1, 2)
+    }
     assert len(orders) == 6
 
 
 def test_the_order_does_not_look_at_lengths_unless_it_is_grouped():
     short, mixed = np.ones(64, dtype=int), np.arange(64)
-    random = [np.concatenate(epoch_batches(lengths, 8, 1, 0, "random")).tolist() for lengths in (short, mixed)]
+    random = [
+        np.concatenate(epoch_batches(lengths, 8, 1, 0, "random")).tolist()
+        for lengths in (short, mixed)
+    ]
     assert random[0] == random[1]
     grouped = epoch_batches(mixed, 8, 1, 0, "grouped")
     assert all(np.ptp(mixed[batch]) == 7 for batch in grouped)
-    assert [int(mixed[batch].min()) for batch in grouped] != sorted(int(mixed[batch].min()) for batch in grouped)
+    assert [int(mixed[batch].min()) for batch in grouped] != sorted(
+        int(mixed[batch].min()) for batch in grouped
+    )
 
 
 def test_streams_are_told_apart_by_each_part():
@@ -407,7 +501,8 @@ def test_two_runs_give_the_same_bytes(tmp, folder, warm, family):
 
 @pytest.mark.parametrize("stops", [[0], [1], [3], [5], [1, 2, 4]], ids=str)
 def test_a_stopped_run_resumes_to_the_same_bytes(tmp, folder, warm, stops):
-    """22 rows, batches of 8, two epochs: six updates, a look at dev after the third and the sixth. Dropout is on."""
+    """22 rows, batches of 8, two epochs: six updates, a look at dev after the third and the sixth.
+    Dropout is on."""
     job = make_job(tmp, folder, "classification")
     expected = trained(tmp / "straight", job, warm)
     for stop in stops:
@@ -434,11 +529,16 @@ def test_a_watched_run_resumes_to_the_same_dynamics(tmp, folder, warm, stops):
             train.run(context(tmp / "broken", job, stop_before=stop, warm=warm))
     ctx = context(tmp / "broken", job, warm=warm)
     train.run(ctx)
-    assert (ctx.workdir / "dynamics.json").read_bytes() == dynamics and outputs(ctx) == outputs(straight)
+    assert (ctx.workdir / "dynamics.json").read_bytes() == dynamics and outputs(ctx) == outputs(
+        straight
+    )
 
 
-def test_a_job_killed_after_a_checkpoint_loses_no_more_than_the_interval(tmp, folder, warm, monkeypatch):
-    """Checkpoints fall due all the time; the machine goes away in the middle of the fifth update."""
+def test_a_job_killed_after_a_checkpoint_loses_no_more_than_the_interval(
+    tmp, folder, warm, monkeypatch
+):
+    """Checkpoints fall due all the time; the machine goes away in the middle of the fifth
+    update."""
     job = make_job(tmp, folder, "classification")
     expected = trained(tmp / "straight", job, warm)
     update = train._Loop.update
@@ -459,8 +559,11 @@ def test_a_job_killed_after_a_checkpoint_loses_no_more_than_the_interval(tmp, fo
 
 
 @pytest.mark.parametrize("look", [1, 2, 3, 4])
-def test_a_signal_breaks_a_look_off_and_the_next_run_looks_again(tmp, folder, warm, monkeypatch, look):
-    """Looks at dev, which watching takes part in here, follow the third and the sixth update: a long one is not waited for."""
+def test_a_signal_breaks_a_look_off_and_the_next_run_looks_again(
+    tmp, folder, warm, monkeypatch, look
+):
+    """Looks at dev, which watching takes part in here, follow the third and the sixth update: a
+    long one is not waited for."""
     plain = make_job(tmp, folder, "classification")
     job = {**plain, "spec": plain["spec"] | {"watch": True}, "key": key_of("watched")}
     straight = context(tmp / "straight", job, warm=warm)
@@ -477,7 +580,9 @@ def test_a_signal_breaks_a_look_off_and_the_next_run_looks_again(tmp, folder, wa
         room, _, attribute = name.rpartition(".")
         where = getattr(train, room) if room else train
         real = getattr(where, attribute)
-        monkeypatch.setattr(where, attribute, lambda *args, real=real: (signalled(), real(*args))[1])
+        monkeypatch.setattr(
+            where, attribute, lambda *args, real=real: (signalled(), real(*args))[1]
+        )
     broken = context(tmp / "broken", job, warm=warm)
     with pytest.raises(Stopped):
         train.run(broken)
@@ -487,7 +592,9 @@ def test_a_signal_breaks_a_look_off_and_the_next_run_looks_again(tmp, folder, wa
     train.run(ctx)
     assert ctx.facts["resumed_at"] == (3 if look <= 2 else 6)
     assert outputs(ctx) == outputs(straight)
-    assert (ctx.workdir / "dynamics.json").read_bytes() == (straight.workdir / "dynamics.json").read_bytes()
+    assert (ctx.workdir / "dynamics.json").read_bytes() == (
+        straight.workdir / "dynamics.json"
+    ).read_bytes()
 
 
 def test_a_checkpoint_is_on_the_disk_before_anything_names_it(tmp, folder, warm, monkeypatch):
@@ -523,7 +630,14 @@ def test_who_lost_the_lease_writes_no_checkpoint(tmp, folder, warm):
 
 
 def test_checkpoints_come_as_asked_else_for_a_twentieth_of_the_time():
-    assert [train.interval(asked, took) for asked in (0.0, 5.0, 600.0) for took in (0.1, 30.0)] == [0, 0, 5, 5, 600, 600]
+    assert [train.interval(asked, took) for asked in (0.0, 5.0, 600.0) for took in (0.1, 30.0)] == [
+        0,
+        0,
+        5,
+        5,
+        600,
+        600,
+    ]
     assert [train.interval(None, took) for took in (0.0, 2.9, 30.0)] == [60, 60, 600]
 
 
@@ -549,7 +663,9 @@ def test_a_damaged_checkpoint_is_refused_aloud(tmp, folder, warm, damage):
     assert damage == "gone" or ctx.facts["checkpoint_refused"]
 
 
-def test_a_checkpoint_of_a_version_that_trained_other_rows_is_refused_aloud(tmp, folder, warm, monkeypatch):
+def test_a_checkpoint_of_a_version_that_trained_other_rows_is_refused_aloud(
+    tmp, folder, warm, monkeypatch
+):
     """Before `narrow` was, the moments of the full table were kept."""
     job = make_job(tmp, folder, "classification")
     with monkeypatch.context() as older:
@@ -570,8 +686,11 @@ NARROWED = sorted(set(TRAINED) - {"mlm"})
 
 @pytest.mark.parametrize("family", NARROWED)
 @pytest.mark.parametrize("most", [0.01, 1e9])
-def test_training_only_the_rows_that_occur_gives_the_same_bytes(tmp, folder, warm, family, most, monkeypatch):
-    """Clipped in every update or in none; dropout is on, dev holds pieces that training does not."""
+def test_training_only_the_rows_that_occur_gives_the_same_bytes(
+    tmp, folder, warm, family, most, monkeypatch
+):
+    """Clipped in every update or in none; dropout is on, dev holds pieces that training does
+    not."""
     job = make_job(tmp, folder, family, max_grad_norm=most)
     loop = loop_of(tmp, job, warm)
     assert 0 < loop.word_rows < len(VOCABULARY)
@@ -593,7 +712,11 @@ def test_the_rows_that_do_not_occur_are_the_encoders_own(tmp, folder, warm):
     assert moved <= {"[CLS]", "[SEP]", *"abcde", *(f"##{c}" for c in "abcde")}
 
 
-@pytest.mark.parametrize("family, recipe", [("mlm", {}), ("classification", {"weight_decay": 0.01})], ids=["mlm", "weight decay"])
+@pytest.mark.parametrize(
+    "family, recipe",
+    [("mlm", {}), ("classification", {"weight_decay": 0.01})],
+    ids=["mlm", "weight decay"],
+)
 def test_where_every_row_moves_all_are_trained(tmp, folder, warm, family, recipe):
     assert loop_of(tmp, make_job(tmp, folder, family, **recipe), warm).word_rows is None
 
@@ -609,8 +732,11 @@ def test_a_piece_that_was_not_announced_is_an_error_in_training_and_none_on_dev(
 
 @pytest.mark.parametrize("family", sorted(TRAINED))
 def test_the_loop_learns(tmp, folder, warm, family):
-    """Toy tasks whose answers are in the words; enough updates bring the loss down, or the loop is broken."""
-    job = make_job(tmp, folder, family, rows=64, epochs=8, learning_rate=1e-2, evaluations=1, warmup=0.1)
+    """Toy tasks whose answers are in the words; enough updates bring the loss down, or the loop is
+    broken."""
+    job = make_job(
+        tmp, folder, family, rows=64, epochs=8, learning_rate=1e-2, evaluations=1, warmup=0.1
+    )
     log = [json.loads(line) for line in trained(tmp, job, warm)["metrics.jsonl"].splitlines()]
     losses = [line["loss"] for line in log if "loss" in line]
     assert np.mean(losses[-4:]) < 0.8 * np.mean(losses[:4])
@@ -629,14 +755,21 @@ def fake_scores(monkeypatch, mains: list[float]) -> None:
     monkeypatch.setattr(train, "score_dev", score)
 
 
-@pytest.mark.parametrize(("mains", "best"), [([50, 70, 70, 60], 3), ([70, 60, 50, 40], 2), ([1, 2, 3, 4], 6), ([0, 0, 0, 0], 2)])
+@pytest.mark.parametrize(
+    ("mains", "best"),
+    [([50, 70, 70, 60], 3), ([70, 60, 50, 40], 2), ([1, 2, 3, 4], 6), ([0, 0, 0, 0], 2)],
+)
 def test_the_first_of_the_best_weights_is_kept(tmp, folder, warm, monkeypatch, mains, best):
     """Four looks at dev in six updates, after the 2nd, 3rd, 4th (round half to even) and 6th."""
     job = make_job(tmp, folder, "classification", evaluations=4)
     fake_scores(monkeypatch, mains)
     files = trained(tmp / "selected", job, warm)
     summary = json.loads(files["train.json"])
-    looks = [line["update"] for line in map(json.loads, files["metrics.jsonl"].splitlines()) if "dev" in line]
+    looks = [
+        line["update"]
+        for line in map(json.loads, files["metrics.jsonl"].splitlines())
+        if "dev" in line
+    ]
     assert looks == [2, 3, 4, 6]
     assert summary["best"]["update"] == best
     assert summary["best"]["main"] == max(mains)
@@ -647,7 +780,9 @@ def test_the_first_of_the_best_weights_is_kept(tmp, folder, warm, monkeypatch, m
     def remember(loop, *batch):
         update(loop, *batch)
         if loop.step == best:
-            weights.update({name: tensor.clone() for name, tensor in loop.model.state_dict().items()})
+            weights.update(
+                {name: tensor.clone() for name, tensor in loop.model.state_dict().items()}
+            )
 
     monkeypatch.setattr(train._Loop, "update", remember)
     monkeypatch.setattr(train._Loop, "look_at_dev", lambda *_: None)
@@ -659,7 +794,8 @@ def test_the_first_of_the_best_weights_is_kept(tmp, folder, warm, monkeypatch, m
 
 
 def test_a_look_at_dev_changes_no_training(tmp, folder, warm):
-    """Same recipe but for `evaluations`, last weights kept: the losses are the same to the last bit."""
+    """Same recipe but for `evaluations`, last weights kept: the losses are the same to the last
+    bit."""
     logs = []
     for evaluations in (0, 3):
         job = make_job(tmp, folder, "classification", evaluations=evaluations)
@@ -682,14 +818,22 @@ def test_an_intermediate_hands_over_its_encoder_and_no_head(tmp, folder, encoder
     weights = load_file(ctx.store.path(job["key"], "model.safetensors"))
     for name, tensor in model.encoder.state_dict().items():
         assert torch.equal(tensor, weights[f"encoder.{name}"])
-    plain = train.fresh_model(context(tmp, make_job(tmp, folder, "classification"), warm=warm), encoder)
+    plain = train.fresh_model(
+        context(tmp, make_job(tmp, folder, "classification"), warm=warm), encoder
+    )
     for name, tensor in plain.heads.state_dict().items():
-        assert torch.equal(tensor, model.heads.state_dict()[name])  # the same first head in every arm
-    assert not torch.equal(plain.encoder.embeddings.word_embeddings.weight, model.encoder.embeddings.word_embeddings.weight)
+        # the same first head in every arm
+        assert torch.equal(tensor, model.heads.state_dict()[name])
+    assert not torch.equal(
+        plain.encoder.embeddings.word_embeddings.weight,
+        model.encoder.embeddings.word_embeddings.weight,
+    )
 
 
 def test_a_loss_that_is_no_number_is_an_error_with_advice(tmp, folder, warm, monkeypatch):
-    monkeypatch.setattr(TRAINED["classification"], "loss", lambda logits, features: logits.sum() * float("nan"))
+    monkeypatch.setattr(
+        TRAINED["classification"], "loss", lambda logits, features: logits.sum() * float("nan")
+    )
     with pytest.raises(JobError, match=r"loss is nan at update 1; lower the learning rate"):
         train.run(context(tmp, make_job(tmp, folder, "classification"), warm=warm))
 
@@ -697,7 +841,9 @@ def test_a_loss_that_is_no_number_is_an_error_with_advice(tmp, folder, warm, mon
 @pytest.mark.skipif(device() != "cpu", reason="there is a GPU here, where bf16 works")
 def test_bf16_on_a_cpu_is_an_error(tmp, folder, warm):
     with pytest.raises(JobError, match="bf16"):
-        train.run(context(tmp, make_job(tmp, folder, "classification", precision="bf16"), warm=warm))
+        train.run(
+            context(tmp, make_job(tmp, folder, "classification", precision="bf16"), warm=warm)
+        )
 
 
 def test_training_rows_without_any_answer_are_an_error(tmp, folder, warm):
@@ -715,5 +861,9 @@ def test_training_rows_without_any_answer_are_an_error(tmp, folder, warm):
 def test_max_updates_ends_training_early_and_moves_the_schedule(tmp, folder, warm):
     files = trained(tmp, make_job(tmp, folder, "classification", max_updates=4), warm)
     assert json.loads(files["train.json"])["updates"] == 4
-    last = [json.loads(line) for line in files["metrics.jsonl"].splitlines() if "loss" in json.loads(line)][-1]
+    last = [
+        json.loads(line)
+        for line in files["metrics.jsonl"].splitlines()
+        if "loss" in json.loads(line)
+    ][-1]
     assert (last["update"], last["learning_rate"]) == (4, 0.0)

@@ -1,9 +1,10 @@
 """The scorers give the official numbers.
 
-Two kinds of cases: small ones worked by hand, which run anywhere, and the parity cases, which hold the scorers against
-what the official scripts answered (XTREME's evaluate.py with seqeval 0.0.12) and skip where those answers are not at
-hand. Per language the numbers are equal to the last bit; averages are within 1e-12, since ours do not depend on the
-order of languages and the official sum does.
+Two kinds of cases: small ones worked by hand, which run anywhere, and the parity cases, which hold
+the scorers against what the official scripts answered (XTREME's evaluate.py with seqeval 0.0.12)
+and skip where those answers are not at hand. Per language the numbers are equal to the last bit;
+averages are within 1e-12, since ours do not depend on the order of languages and the official sum
+does.
 """
 
 import json
@@ -21,13 +22,21 @@ from harness.metrics.scored import paired_difference
 from harness.metrics.spans import spans
 
 ORACLES = Path(__file__).parents[2] / "shared" / "oracles"
-parity = pytest.mark.skipif(not ORACLES.exists(), reason="the official scorers' answers are not on this machine")
+parity = pytest.mark.skipif(
+    not ORACLES.exists(), reason="the official scorers' answers are not on this machine"
+)
 
-METRIC_OF = {"xnli": "accuracy", "pawsx": "accuracy", "udpos": "span_f1", "panx": "span_f1", "xquad": "squad"}
+METRIC_OF = {
+    "xnli": "accuracy",
+    "pawsx": "accuracy",
+    "udpos": "span_f1",
+    "panx": "span_f1",
+    "xquad": "squad",
+}
 METRIC_OF |= {"tydiqa": "squad", "mlqa": "mlqa", "tatoeba": "retrieval_accuracy"}
 
 
-# --- parity with the official scripts -----------------------------------------------------------------------------
+# --- parity with the official scripts -------------------------------------------------------------
 
 
 def read_lines(path):
@@ -45,19 +54,27 @@ def read_questions(path):
         for paragraph in article["paragraphs"]:
             for question in paragraph["qas"]:
                 answers = [answer["text"] for answer in question["answers"]]
-                golds[question["id"]] = {"answers": answers, "context": paragraph["context"], "group": question["id"]}
+                golds[question["id"]] = {
+                    "answers": answers,
+                    "context": paragraph["context"],
+                    "group": question["id"],
+                }
     return golds
 
 
 def score_mock(task, language):
-    labels, predictions = (ORACLES / "xtreme_mock" / side / task for side in ("labels", "predictions"))
+    labels, predictions = (
+        ORACLES / "xtreme_mock" / side / task for side in ("labels", "predictions")
+    )
     metric = METRICS[METRIC_OF[task]]
     if METRIC_OF[task] in ("squad", "mlqa"):
         golds = read_questions(labels / f"test-{language}.json")
         answers = json.loads((predictions / f"test-{language}.json").read_text(encoding="utf-8"))
         return metric(list(golds.values()), [answers.get(id_) for id_ in golds], language)
     read = read_tags if METRIC_OF[task] == "span_f1" else read_lines
-    return metric(read(labels / f"test-{language}.tsv"), read(predictions / f"test-{language}.tsv"), language)
+    return metric(
+        read(labels / f"test-{language}.tsv"), read(predictions / f"test-{language}.tsv"), language
+    )
 
 
 def expected_scores():
@@ -84,10 +101,13 @@ def test_mock_submission_per_language_is_bit_equal(task):
 @parity
 def test_mock_submission_overall():
     expected = expected_scores()
-    scores = {"bucc2018": expected["bucc2018"]["avg_metric"]}  # mining is scored where pairs are mined, not here
+    # mining is scored where pairs are mined, not here
+    scores = {"bucc2018": expected["bucc2018"]["avg_metric"]}
     for task in METRIC_OF:
         languages = next(iter(expected[task].values()))
-        scores[task] = task_score({language: score_mock(task, language) for language in languages})["main"]
+        scores[task] = task_score({language: score_mock(task, language) for language in languages})[
+            "main"
+        ]
     ours = overall(scores)
     assert set(ours) == {*TASK_GROUPS, "all_task"}
     for name, value in ours.items():
@@ -104,7 +124,9 @@ def test_span_cases_of_the_official_scorer():
     cases = official_cases()["cases"]
     assert cases
     for name, case in cases.items():
-        assert METRICS["span_f1"](case["gold"], case["pred"], "en").metrics["f1"] == case["f1"] * 100, name
+        assert (
+            METRICS["span_f1"](case["gold"], case["pred"], "en").metrics["f1"] == case["f1"] * 100
+        ), name
 
 
 @parity
@@ -124,7 +146,10 @@ def test_answer_pairs_of_the_official_scripts():
         gold = {"answers": [row["gold"]], "context": "some words", "group": "p"}
         for metric in ("mlqa", "squad"):
             examples = METRICS[metric]([gold], [row["pred"]], row["lang"]).examples
-            assert (examples["em"], examples["f1"]) == ([int(row[f"{metric}_em"])], [row[f"{metric}_f1"]])
+            assert (examples["em"], examples["f1"]) == (
+                [int(row[f"{metric}_em"])],
+                [row[f"{metric}_f1"]],
+            )
 
 
 @parity
@@ -136,10 +161,12 @@ def test_search_finds_what_the_official_search_found(size):
     found = search(english, foreign)
     assert np.array_equal(found, arrays[f"tat_{size}_pred_norm1"][:, 0])
     scored = METRICS["retrieval_accuracy"](gold.tolist(), found.tolist(), "de")
-    assert scored.main == pytest.approx(100 * expected[f"tatoeba_{size}_acc_query_en_normalize=True"], abs=1e-12)
+    assert scored.main == pytest.approx(
+        100 * expected[f"tatoeba_{size}_acc_query_en_normalize=True"], abs=1e-12
+    )
 
 
-# --- worked by hand: every metric ---------------------------------------------------------------------------------
+# --- worked by hand: every metric -----------------------------------------------------------------
 
 
 def question(*answers, context="one two three four five six", group="p"):
@@ -180,7 +207,8 @@ def test_lengths_must_agree_and_something_must_be_there(name):
 @pytest.mark.parametrize("name", METRICS)
 def test_one_example_is_never_learned_and_scored_is_json(name):
     scored = METRICS[name]([A_GOLD[name]], [AN_ANSWER[name]], "en")
-    assert scored.main == (0 if name == "matthews" else 100)  # which is 0 where there is but one class
+    # which is 0 where there is but one class
+    assert scored.main == (0 if name == "matthews" else 100)
     assert not scored.learned
     assert json.loads(json.dumps(scored._asdict())) == scored._asdict()
     assert all(len(values) == 1 for values in scored.examples.values())
@@ -188,7 +216,10 @@ def test_one_example_is_never_learned_and_scored_is_json(name):
 
 def test_accuracy_strips_and_compares_with_the_majority():
     scored = METRICS["accuracy"](["a", "a ", "b", "a"], ["a", "a\n", "b", "c"], "en")
-    assert scored.metrics == {"accuracy": 75.0} and scored.examples == {"correct": [1, 1, 1, 0], "null": [1, 1, 0, 1]}
+    assert scored.metrics == {"accuracy": 75.0} and scored.examples == {
+        "correct": [1, 1, 1, 0],
+        "null": [1, 1, 0, 1],
+    }
     assert (scored.null, scored.above_null) == (75.0, 0.0)  # differences 0, 0, 1, -1
     assert scored.stderr == pytest.approx(100 * math.sqrt(2) / 4)
     assert not scored.learned
@@ -205,7 +236,7 @@ def test_paired_difference_by_hand():
     assert paired_difference([3, 0], sizes=[4, 0]) == (0.75, 1.0)  # one cluster only
 
 
-# --- worked by hand: tagging --------------------------------------------------------------------------------------
+# --- worked by hand: tagging ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -231,7 +262,13 @@ def test_span_f1_counts_runs_and_reports_accuracy_beside():
     scored = METRICS["span_f1"](golds, [["NOUN", "VERB", "VERB"], ["DET", "NOUN"]], "en")
     spans_ = {"tp": [0, 2], "pred": [2, 2], "gold": [2, 2]}
     assert scored.examples == {**spans_, "right": [2, 2], "tokens": [3, 2], "null": [2, 1]}
-    assert scored.metrics == {"f1": 50.0, "precision": 50.0, "recall": 50.0, "accuracy": 80.0, "majority": 60.0}
+    assert scored.metrics == {
+        "f1": 50.0,
+        "precision": 50.0,
+        "recall": 50.0,
+        "accuracy": 80.0,
+        "majority": 60.0,
+    }
     assert (scored.main, scored.null) == (50.0, 60.0)
     assert scored.above_null == pytest.approx(20.0)
     # differences 0 of 3 and 1 of 2; residuals -0.6 and 0.6
@@ -258,13 +295,22 @@ def test_bad_sentences_are_named():
         METRICS["span_f1"]([[], []], [[], []], "en")
 
 
-# --- worked by hand: question answering ---------------------------------------------------------------------------
+# --- worked by hand: question answering -----------------------------------------------------------
 
 
 def test_squad_takes_the_best_answer_for_each_number():
-    golds = [question("the Nile", "Nile river"), question("25", group="q"), question("x", group="r")]
+    golds = [
+        question("the Nile", "Nile river"),
+        question("25", group="q"),
+        question("x", group="r"),
+    ]
     scored = METRICS["squad"](golds, ["Nile!", "25 km", None], "en")
-    assert scored.examples == {"em": [1, 0, 0], "f1": [1.0, 2 / 3, 0.0], "null": [0, 0, 0], "group": [0, 1, 2]}
+    assert scored.examples == {
+        "em": [1, 0, 0],
+        "f1": [1.0, 2 / 3, 0.0],
+        "null": [0, 0, 0],
+        "group": [0, 1, 2],
+    }
     assert scored.metrics["exact_match"] == 100 * 1 / 3
     assert scored.metrics["f1"] == pytest.approx(100 * (5 / 3) / 3)
     assert scored.main == (scored.metrics["exact_match"] + scored.metrics["f1"]) / 2
@@ -285,7 +331,11 @@ def test_both_sides_empty_is_em_1_f1_0_in_squad_1_and_mlqa_but_f1_1_in_squad_2()
         ("vi", "của những cái nhà", "nhà"),
         ("ar", "\u0642\u0627\u0644", "\u0642"),  # the article goes inside a word as well
         ("hi", "राम।", "राम"),
-        ("zh", "北京 PKU，2020年", "北 京 pku2020 年"),  # punctuation goes first and leaves no space
+        (
+            "zh",
+            "北京 PKU，2020年",
+            "北 京 pku2020 年",
+        ),  # punctuation goes first and leaves no space
     ],
 )
 def test_mlqa_normalises_by_language(language, text, expected):
@@ -300,7 +350,12 @@ def test_mlqa_names_its_languages():
 def test_squad_v2_reports_answerable_and_unanswerable_rows():
     golds = [question("one"), question("two"), question(group="q"), question(group="q")]
     scored = METRICS["squad_v2"](golds, ["one", "", "", "six"], "en")
-    nulls = {"null": [0.0, 1.0, 0.0, 0.0], "no_answer": [0, 0, 1, 1], "has_answer": [1, 1, 0, 0], "group": [0, 0, 1, 1]}
+    nulls = {
+        "null": [0.0, 1.0, 0.0, 0.0],
+        "no_answer": [0, 0, 1, 1],
+        "has_answer": [1, 1, 0, 0],
+        "group": [0, 0, 1, 1],
+    }
     assert scored.examples == {"em": [1, 0, 1, 0], "f1": [1.0, 0.0, 1.0, 0.0], **nulls}
     halves = {"HasAns_exact": 50.0, "HasAns_f1": 50.0, "NoAns_exact": 50.0, "NoAns_f1": 50.0}
     assert scored.metrics == {"exact": 50.0, "f1": 50.0, **halves}
@@ -309,7 +364,9 @@ def test_squad_v2_reports_answerable_and_unanswerable_rows():
 
 
 def test_always_no_answer_is_not_learned_in_squad_v2():
-    golds = [question("one", group=f"p{i}") if i % 2 else question(group=f"p{i}") for i in range(80)]
+    golds = [
+        question("one", group=f"p{i}") if i % 2 else question(group=f"p{i}") for i in range(80)
+    ]
     scored = METRICS["squad_v2"](golds, [""] * 80, "en")
     assert (scored.main, scored.null, scored.above_null, scored.learned) == (50.0, 50.0, 0.0, False)
     assert "always answering" in scored.null_name
@@ -331,7 +388,8 @@ def test_null_answer_is_a_short_span_of_the_context():
     assert all(lengths.count(n) > 70 for n in (1, 2, 3)) and set(lengths) == {1, 2, 3}
     assert null_answer(question("x", context="word"), "en") == "word"
     assert null_answer(question("x", context=" "), "en") == ""
-    # The same draw on every machine, for ever: a change here changes results and raises the metric's version.
+    # The same draw on every machine, for ever: a change here changes results and raises the
+    # metric's version.
     assert null_answer(question("x"), "en") == "four"
 
 
@@ -347,11 +405,13 @@ def test_questions_about_one_paragraph_count_as_one_draw():
     golds = [question("zero", group=f"p{i // 10}") for i in range(40)]
     predictions = ["zero"] * 20 + ["none"] * 20
     alone = [{**gold, "group": f"q{i}"} for i, gold in enumerate(golds)]
-    clustered, independent = (METRICS["squad"](rows, predictions, "en").stderr for rows in (golds, alone))
+    clustered, independent = (
+        METRICS["squad"](rows, predictions, "en").stderr for rows in (golds, alone)
+    )
     assert clustered == pytest.approx(independent * math.sqrt(10))
 
 
-# --- worked by hand: retrieval and averages -----------------------------------------------------------------------
+# --- worked by hand: retrieval and averages -------------------------------------------------------
 
 
 def test_retrieval_accuracy_and_weighted_f1():
@@ -359,7 +419,11 @@ def test_retrieval_accuracy_and_weighted_f1():
     # F1 of ids 0..3: 2/3 (right once, predicted twice), 0, 1, 0
     assert scored.metrics == {"accuracy": 50.0, "f1": pytest.approx(100 * (2 / 3 + 1) / 4)}
     assert scored.null == 25.0
-    assert scored.examples == {"gold": [0, 1, 2, 3], "predicted": [0, 0, 2, 4], "null": [1, 0, 0, 0]}
+    assert scored.examples == {
+        "gold": [0, 1, 2, 3],
+        "predicted": [0, 0, 2, 4],
+        "null": [1, 0, 0, 0],
+    }
     repeated = METRICS["retrieval_accuracy"]([5, 5, 5, 6] * 25, [5] * 100, "de")
     assert repeated.main == repeated.null == 75.0 and not repeated.learned
 
@@ -371,12 +435,17 @@ def test_search_is_cosine_with_ties_to_the_lowest_row():
 
 
 def test_equal_rows_answer_with_the_first_of_them_however_the_product_rounds(monkeypatch):
-    """BLAS may round two equal rows apart, by where they lie in its blocks; which one is nearest is then chance."""
+    """BLAS may round two equal rows apart, by where they lie in its blocks; which one is nearest is
+    then chance."""
     random = np.random.default_rng(0)
     for width in range(8, 800, 8):
         index = np.tile(random.normal(size=(5, width)).astype(np.float32), (3, 1))
         assert search(index[:3] + np.float32(0.01), index).tolist() == [0, 1, 2]
-    monkeypatch.setattr(np, "argmax", lambda scores, axis: scores.shape[axis] - 1 - np.flip(scores, axis).argmax(axis))
+    monkeypatch.setattr(
+        np,
+        "argmax",
+        lambda scores, axis: scores.shape[axis] - 1 - np.flip(scores, axis).argmax(axis),
+    )
     assert search(index[:3], index).tolist() == [0, 1, 2]
 
 
@@ -387,7 +456,8 @@ def test_rows_that_are_equally_near_and_not_equal_go_to_the_lowest():
 
 def test_search_in_blocks_is_search_at_once(monkeypatch):
     random = np.random.default_rng(0)
-    index = np.tile(random.normal(size=(37, 8)).astype(np.float32), (3, 1))  # every row three times: the first must win
+    # every row three times: the first must win
+    index = np.tile(random.normal(size=(37, 8)).astype(np.float32), (3, 1))
     queries = random.normal(size=(101, 8)).astype(np.float32)
     at_once = search(queries, index)
     assert at_once.max() < 37
@@ -412,8 +482,14 @@ def test_averages():
         language_mean({})
     with pytest.raises(ValueError, match="language sw: the score is nan"):
         language_mean({"en": 1.0, "sw": math.nan})
-    assert overall({"xnli": 80.0, "pawsx": 90.0, "udpos": 70.0, "mine": 1.0}) == {"classification": 85.0}
-    nine = {task: 10.0 if group == "qa" else 40.0 for group, tasks in TASK_GROUPS.items() for task in tasks}
+    assert overall({"xnli": 80.0, "pawsx": 90.0, "udpos": 70.0, "mine": 1.0}) == {
+        "classification": 85.0
+    }
+    nine = {
+        task: 10.0 if group == "qa" else 40.0
+        for group, tasks in TASK_GROUPS.items()
+        for task in tasks
+    }
     assert overall(nine)["all_task"] == 30.0  # three of nine tasks, not one of four groups
 
 
@@ -421,6 +497,12 @@ def test_task_score_averages_metrics_that_all_languages_have():
     both = METRICS["squad_v2"]([question("one"), question()], ["one", "six"], "en")
     one = METRICS["squad_v2"]([question("one")], ["two"], "de")
     averages = task_score({"en": both, "de": one})
-    assert averages == {"exact": 25.0, "f1": 25.0, "HasAns_exact": 50.0, "HasAns_f1": 50.0, "main": 25.0}
+    assert averages == {
+        "exact": 25.0,
+        "f1": 25.0,
+        "HasAns_exact": 50.0,
+        "HasAns_f1": 50.0,
+        "main": 25.0,
+    }
     with pytest.raises(ValueError, match="no language"):
         task_score({})

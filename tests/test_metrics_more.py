@@ -1,4 +1,5 @@
-"""Metrics of intermediate tasks by hand and against scikit-learn, and what else must hold of every scorer."""
+"""Metrics of intermediate tasks by hand and against scikit-learn, and what else must hold of every
+scorer."""
 
 import math
 
@@ -19,27 +20,37 @@ phrases = st.lists(words, min_size=1, max_size=4).map(" ".join)
 @st.composite
 def tagged(draw, tags=categories):
     """Sentences of (gold, prediction) tags, none of them empty."""
-    return draw(st.lists(st.lists(st.tuples(tags, tags), min_size=1, max_size=8), min_size=1, max_size=8))
+    return draw(
+        st.lists(st.lists(st.tuples(tags, tags), min_size=1, max_size=8), min_size=1, max_size=8)
+    )
 
 
 def apart(sentences):
-    return [[gold for gold, _ in s] for s in sentences], [[guess for _, guess in s] for s in sentences]
+    return [[gold for gold, _ in s] for s in sentences], [
+        [guess for _, guess in s] for s in sentences
+    ]
 
 
 def but_null(scored):
-    """Examples that no name can move: of equally frequent golds the constant answer is the one with the smallest name."""
+    """Examples that no name can move: of equally frequent golds the constant answer is the one with
+    the smallest name."""
     return {name: values for name, values in scored.examples.items() if name != "null"}
 
 
 def questions(pairs):
-    golds = [{"answers": answers, "context": "w1 w2 w3 w4", "group": str(i)} for i, (answers, _) in enumerate(pairs)]
+    golds = [
+        {"answers": answers, "context": "w1 w2 w3 w4", "group": str(i)}
+        for i, (answers, _) in enumerate(pairs)
+    ]
     return golds, [guess for _, guess in pairs]
 
 
-asked = st.lists(st.tuples(st.lists(phrases, min_size=1, max_size=3), phrases), min_size=1, max_size=12)
+asked = st.lists(
+    st.tuples(st.lists(phrases, min_size=1, max_size=3), phrases), min_size=1, max_size=12
+)
 
 
-# --- accuracy and F1 of the positive label (QQP) ------------------------------------------------------------------
+# --- accuracy and F1 of the positive label (QQP) --------------------------------------------------
 
 
 def test_accuracy_f1_by_hand():
@@ -54,12 +65,17 @@ def test_accuracy_f1_by_hand():
         "pred": [1, 0, 1, 0, 0],
         "gold": [1, 1, 0, 0, 0],
     }
-    assert (scored.null, scored.null_name) == (60.0, "accuracy of always answering the most frequent gold label")
+    assert (scored.null, scored.null_name) == (
+        60.0,
+        "accuracy of always answering the most frequent gold label",
+    )
 
 
 def test_the_positive_label_is_1_whichever_is_rarer_or_first():
     golds = ["1", "1", "1", "0"]
-    always_1, always_0 = (METRICS["accuracy_f1"](golds, [label] * 4, "en").metrics for label in "10")
+    always_1, always_0 = (
+        METRICS["accuracy_f1"](golds, [label] * 4, "en").metrics for label in "10"
+    )
     assert always_1 == {"accuracy": 75.0, "f1": pytest.approx(600 / 7)}
     assert always_0 == {"accuracy": 25.0, "f1": 0.0}
     assert METRICS["accuracy_f1"](golds[::-1], ["1"] * 4, "en").metrics == always_1
@@ -67,12 +83,17 @@ def test_the_positive_label_is_1_whichever_is_rarer_or_first():
 
 def test_accuracy_f1_takes_no_other_labels():
     for golds, guesses in ((["0", "yes"], ["0", "1"]), (["0", "1"], ["0", "2"])):
-        with pytest.raises(ValueError, match=r"row 1: label '(yes|2)'; F1 needs the labels '0' and '1'"):
+        with pytest.raises(
+            ValueError, match=r"row 1: label '(yes|2)'; F1 needs the labels '0' and '1'"
+        ):
             METRICS["accuracy_f1"](golds, guesses, "en")
 
 
 def test_nothing_positive_is_f1_zero():
-    assert METRICS["accuracy_f1"](["0", "0"], ["0", "0"], "en").metrics == {"accuracy": 100.0, "f1": 0.0}
+    assert METRICS["accuracy_f1"](["0", "0"], ["0", "0"], "en").metrics == {
+        "accuracy": 100.0,
+        "f1": 0.0,
+    }
 
 
 @quick
@@ -82,7 +103,9 @@ def test_accuracy_f1_is_scikit_learns(pairs):
     golds, guesses = [g for g, _ in pairs], [p for _, p in pairs]
     scored = METRICS["accuracy_f1"](golds, guesses, "en")
     assert scored.metrics["accuracy"] == pytest.approx(100 * sklearn.accuracy_score(golds, guesses))
-    assert scored.metrics["f1"] == pytest.approx(100 * sklearn.f1_score(golds, guesses, pos_label="1", zero_division=0))
+    assert scored.metrics["f1"] == pytest.approx(
+        100 * sklearn.f1_score(golds, guesses, pos_label="1", zero_division=0)
+    )
     assert scored.main == (scored.metrics["accuracy"] + scored.metrics["f1"]) / 2
 
 
@@ -94,7 +117,7 @@ def test_accuracy_f1_is_learned_when_accuracy_is(pairs):
     assert (both.null, both.above_null, both.stderr) == (plain.null, plain.above_null, plain.stderr)
 
 
-# --- token accuracy (CCG) -----------------------------------------------------------------------------------------
+# --- token accuracy (CCG) -------------------------------------------------------------------------
 
 
 def test_token_accuracy_by_hand():
@@ -119,7 +142,9 @@ def test_token_accuracy_names_bad_sentences():
 def test_token_accuracy_is_scikit_learns_over_all_tokens(sentences):
     sklearn = pytest.importorskip("sklearn.metrics")
     golds, guesses = apart(sentences)
-    expected = sklearn.accuracy_score([t for s in golds for t in s], [t for s in guesses for t in s])
+    expected = sklearn.accuracy_score(
+        [t for s in golds for t in s], [t for s in guesses for t in s]
+    )
     assert METRICS["token_accuracy"](golds, guesses, "en").main == pytest.approx(100 * expected)
 
 
@@ -127,8 +152,13 @@ def test_token_accuracy_is_scikit_learns_over_all_tokens(sentences):
 @given(sentences=tagged())
 def test_sentence_borders_do_not_move_token_accuracy(sentences):
     golds, guesses = apart(sentences)
-    one_gold, one_guess = ([tag for sentence in side for tag in sentence] for side in (golds, guesses))
-    joined, split = METRICS["token_accuracy"]([one_gold], [one_guess], "en"), METRICS["token_accuracy"](golds, guesses, "en")
+    one_gold, one_guess = (
+        [tag for sentence in side for tag in sentence] for side in (golds, guesses)
+    )
+    joined, split = (
+        METRICS["token_accuracy"]([one_gold], [one_guess], "en"),
+        METRICS["token_accuracy"](golds, guesses, "en"),
+    )
     assert (joined.main, joined.null) == (split.main, split.null)
 
 
@@ -141,7 +171,7 @@ def test_renamed_tags_have_the_same_token_accuracy(sentences, names):
     assert (here.main, here.null, but_null(here)) == (there.main, there.null, but_null(there))
 
 
-# --- relations that hold between scores ---------------------------------------------------------------------------
+# --- relations that hold between scores -----------------------------------------------------------
 
 spans = st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG", "I-ORG"])
 
@@ -163,16 +193,25 @@ def test_renamed_entities_have_the_same_span_f1(sentences, names):
 @quick
 @given(sentences=tagged(spans))
 def test_span_f1_and_token_accuracy_count_tokens_alike(sentences):
-    spans_, tokens = (METRICS[name](*apart(sentences), "en") for name in ("span_f1", "token_accuracy"))
+    spans_, tokens = (
+        METRICS[name](*apart(sentences), "en") for name in ("span_f1", "token_accuracy")
+    )
     assert spans_.metrics["accuracy"] == tokens.main
-    assert (spans_.null, spans_.above_null, spans_.stderr) == (tokens.null, tokens.above_null, tokens.stderr)
+    assert (spans_.null, spans_.above_null, spans_.stderr) == (
+        tokens.null,
+        tokens.above_null,
+        tokens.stderr,
+    )
 
 
 @quick
 @given(sentences=tagged(spans))
 def test_swapping_gold_and_prediction_swaps_precision_and_recall(sentences):
     golds, guesses = apart(sentences)
-    here, there = METRICS["span_f1"](golds, guesses, "en").metrics, METRICS["span_f1"](guesses, golds, "en").metrics
+    here, there = (
+        METRICS["span_f1"](golds, guesses, "en").metrics,
+        METRICS["span_f1"](guesses, golds, "en").metrics,
+    )
     assert (here["precision"], here["recall"]) == (there["recall"], there["precision"])
     assert here["f1"] == pytest.approx(there["f1"])
 
@@ -180,7 +219,12 @@ def test_swapping_gold_and_prediction_swaps_precision_and_recall(sentences):
 @quick
 @given(pairs=asked, data=st.data())
 def test_case_punctuation_and_articles_do_not_matter_to_squad(pairs, data):
-    changes = [str.upper, lambda text: f"The {text}", lambda text: f"{text}.", lambda text: f'"{text}"!']
+    changes = [
+        str.upper,
+        lambda text: f"The {text}",
+        lambda text: f"{text}.",
+        lambda text: f'"{text}"!',
+    ]
     dressed = [(answers, data.draw(st.sampled_from(changes))(guess)) for answers, guess in pairs]
     for name in ("squad", "squad_v2", "mlqa"):
         here, there = (METRICS[name](*questions(rows), "en") for rows in (pairs, dressed))
@@ -195,28 +239,52 @@ def test_a_missing_answer_counts_zero_and_stays_in_the_denominator(pairs, lost):
     for name in ("squad", "mlqa", "squad_v2"):
         whole, part = METRICS[name](golds, guesses, "en"), METRICS[name](golds, partial, "en")
         for key in ("em", "f1"):
-            assert part.examples[key] == [0 if i in lost else value for i, value in enumerate(whole.examples[key])]
+            assert part.examples[key] == [
+                0 if i in lost else value for i, value in enumerate(whole.examples[key])
+            ]
 
 
 @quick
-@given(pairs=st.lists(st.tuples(st.lists(st.sampled_from(["Nile", "25 km", "North river"]), min_size=1), phrases), min_size=1))
+@given(
+    pairs=st.lists(
+        st.tuples(st.lists(st.sampled_from(["Nile", "25 km", "North river"]), min_size=1), phrases),
+        min_size=1,
+    )
+)
 def test_squad_v2_is_squad_where_every_question_has_an_answer(pairs):
-    pairs = [(answers, guess if guess.replace("the", "").strip() else "Nile") for answers, guess in pairs]
-    one, two = METRICS["squad"](*questions(pairs), "en"), METRICS["squad_v2"](*questions(pairs), "en")
-    assert (one.main, one.metrics["exact_match"], one.metrics["f1"]) == (two.main, two.metrics["exact"], two.metrics["f1"])
+    pairs = [
+        (answers, guess if guess.replace("the", "").strip() else "Nile") for answers, guess in pairs
+    ]
+    one, two = (
+        METRICS["squad"](*questions(pairs), "en"),
+        METRICS["squad_v2"](*questions(pairs), "en"),
+    )
+    assert (one.main, one.metrics["exact_match"], one.metrics["f1"]) == (
+        two.main,
+        two.metrics["exact"],
+        two.metrics["f1"],
+    )
 
 
 @quick
-@given(pairs=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1), shift=st.integers(1, 99))
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1),
+    shift=st.integers(1, 99),
+)
 def test_renumbered_rows_are_retrieved_as_well(pairs, shift):
     golds, guesses = [g for g, _ in pairs], [p for _, p in pairs]
     here = METRICS["retrieval_accuracy"](golds, guesses, "de")
-    there = METRICS["retrieval_accuracy"]([g + shift for g in golds], [f" {p + shift} " for p in guesses], "de")
+    there = METRICS["retrieval_accuracy"](
+        [g + shift for g in golds], [f" {p + shift} " for p in guesses], "de"
+    )
     assert here.metrics == pytest.approx(there.metrics)
     assert but_null(here) == but_null(there)
 
 
-heaps = st.lists(st.tuples(st.sets(st.integers(0, 5), max_size=2), st.sets(st.integers(0, 5), max_size=3)), min_size=1)
+heaps = st.lists(
+    st.tuples(st.sets(st.integers(0, 5), max_size=2), st.sets(st.integers(0, 5), max_size=3)),
+    min_size=1,
+)
 
 
 @quick
@@ -250,13 +318,21 @@ def test_one_error_mended_never_lowers_a_score_of_labels(pairs, data):
 def test_more_of_the_same_rows_score_the_same_with_a_smaller_error(pairs, copies):
     golds, guesses = [g for g, _ in pairs], [p for _, p in pairs]
     for name in ("accuracy", "accuracy_f1"):
-        once, often = METRICS[name](golds, guesses, "en"), METRICS[name](golds * copies, guesses * copies, "en")
+        once, often = (
+            METRICS[name](golds, guesses, "en"),
+            METRICS[name](golds * copies, guesses * copies, "en"),
+        )
         assert often.metrics == pytest.approx(once.metrics)
         assert often.stderr == pytest.approx(once.stderr / math.sqrt(copies))
 
 
 @quick
-@given(scores=st.dictionaries(st.sampled_from(["en", "de", "sw", "th", "zh"]), st.floats(0, 100), min_size=1), data=st.data())
+@given(
+    scores=st.dictionaries(
+        st.sampled_from(["en", "de", "sw", "th", "zh"]), st.floats(0, 100), min_size=1
+    ),
+    data=st.data(),
+)
 def test_a_mean_over_languages_lies_between_them_in_any_order(scores, data):
     shuffled = dict(data.draw(st.permutations(list(scores.items()))))
     assert language_mean(shuffled) == language_mean(scores)
@@ -266,6 +342,9 @@ def test_a_mean_over_languages_lies_between_them_in_any_order(scores, data):
 @quick
 @given(sets=st.lists(binary, min_size=1, max_size=4))
 def test_a_tasks_main_score_is_the_mean_of_its_languages_and_of_its_metrics(sets):
-    scored = {f"l{i}": METRICS["accuracy_f1"]([g for g, _ in s], [p for _, p in s], "") for i, s in enumerate(sets)}
+    scored = {
+        f"l{i}": METRICS["accuracy_f1"]([g for g, _ in s], [p for _, p in s], "")
+        for i, s in enumerate(sets)
+    }
     averages = task_score(scored)
     assert averages["main"] == pytest.approx((averages["accuracy"] + averages["f1"]) / 2)

@@ -1,4 +1,5 @@
-"""What holds for every input: bounds, symmetry, and that the stored counts carry the whole score."""
+"""What holds for every input: bounds, symmetry, and that the stored counts carry the whole
+score."""
 
 import math
 
@@ -12,7 +13,9 @@ from harness.metrics.scored import numbered
 quick = settings(max_examples=60, deadline=None)
 
 labels = st.sampled_from(["entailment", "neutral", "contradiction"])
-tags = st.sampled_from(["NOUN", "VERB", "SYM", "INTJ", "CCONJ", "SCONJ", "O", "B-PER", "I-PER", "B-LOC", "I-LOC"])
+tags = st.sampled_from(
+    ["NOUN", "VERB", "SYM", "INTJ", "CCONJ", "SCONJ", "O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+)
 words = st.sampled_from(["the", "Nile", "25", "km", "river", "a", "!", "North", ""])
 answers = st.lists(words, max_size=4).map(" ".join)
 ids = st.lists(st.sampled_from("uvwxyz"), max_size=3)
@@ -112,12 +115,21 @@ def test_the_gold_itself_scores_100(name, data):
     if name == "matthews":
         golds = [*golds, "another"]  # of one class it is 0
     if name in ("squad", "mlqa"):
-        golds = [{**gold, "answers": [*gold["answers"], "Nile"]} for gold in golds]  # an answer that is not only articles
+        # an answer that is not only articles
+        golds = [{**gold, "answers": [*gold["answers"], "Nile"]} for gold in golds]
         assert METRICS[name](golds, ["Nile"] * len(golds), "en").main == 100
     elif name == "squad_v2":
-        assert METRICS[name](golds, [next(filter(real, gold["answers"]), "") for gold in golds], "en").main == 100
+        assert (
+            METRICS[name](
+                golds, [next(filter(real, gold["answers"]), "") for gold in golds], "en"
+            ).main
+            == 100
+        )
     elif name == "masked_accuracy":  # its golds are ids; what was hidden is in the prediction
-        assert METRICS[name](golds, [{**row, "predicted": row["gold"]} for _, row in pairs], "en").main == 100
+        assert (
+            METRICS[name](golds, [{**row, "predicted": row["gold"]} for _, row in pairs], "en").main
+            == 100
+        )
     else:
         assert METRICS[name](golds, golds, "en").main == 100
 
@@ -149,7 +161,10 @@ def test_the_examples_carry_the_score(name, data):
         f1 = 200 * total["tp"] / positives if positives else 0
         assert scored.main == pytest.approx((100 * total["correct"] / n + f1) / 2)
     elif name == "retrieval_accuracy":
-        right = [a == b for a, b in zip(scored.examples["gold"], scored.examples["predicted"], strict=True)]
+        right = [
+            a == b
+            for a, b in zip(scored.examples["gold"], scored.examples["predicted"], strict=True)
+        ]
         assert scored.main == pytest.approx(100 * sum(right) / n)
     elif name in ("macro_f1", "matthews"):
         columns = resampled(name, scored.examples)
@@ -183,11 +198,21 @@ def test_a_constant_answer_is_never_learned(name, data):
 
 
 @quick
-@given(pairs=data_sets("accuracy"), names=st.permutations(["contradiction", "entailment", "neutral", "other"]))
+@given(
+    pairs=data_sets("accuracy"),
+    names=st.permutations(["contradiction", "entailment", "neutral", "other"]),
+)
 def test_renamed_labels_score_the_same(pairs, names):
     rename = dict(zip(["entailment", "neutral", "contradiction"], names, strict=False))
-    here, there = score("accuracy", pairs), score("accuracy", [(rename[g], rename[p]) for g, p in pairs])
-    assert (here.main, here.examples["correct"], here.null) == (there.main, there.examples["correct"], there.null)
+    here, there = (
+        score("accuracy", pairs),
+        score("accuracy", [(rename[g], rename[p]) for g, p in pairs]),
+    )
+    assert (here.main, here.examples["correct"], here.null) == (
+        there.main,
+        there.examples["correct"],
+        there.null,
+    )
 
 
 @pytest.mark.parametrize("name", ["squad", "mlqa"])

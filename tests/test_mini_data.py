@@ -1,4 +1,5 @@
-"""The smoke suite's own data: every slice loads, means the same in every language, leaks nothing."""
+"""The smoke suite's own data: every slice loads, means the same in every language, leaks
+nothing."""
 
 import hashlib
 import json
@@ -16,8 +17,13 @@ from harness.sources import mini_words as words
 
 ROOT = Path(__file__).parents[1]
 LOCKED_BABEL = "2.18.0"  # CLDR names move with it
-SLICES = [(c, lang, s) for c in mini.CONFIGS for s in mini.SPLITS[c] for lang in mini.languages(c, s)]
-SLICES_OF = {config: [(config, language, split) for c, language, split in SLICES if c == config] for config in mini.CONFIGS}
+SLICES = [
+    (c, lang, s) for c in mini.CONFIGS for s in mini.SPLITS[c] for lang in mini.languages(c, s)
+]
+SLICES_OF = {
+    config: [(config, language, split) for c, language, split in SLICES if c == config]
+    for config in mini.CONFIGS
+}
 SCHEMAS = {
     "xnli": {"language", "sentence1", "sentence2", "gold_label"},
     "pawsx": {"sentence1", "sentence2", "label"},
@@ -56,8 +62,13 @@ def strings(value):
 
 
 def normalised(config, row):
-    """What must not be in two splits: the context of a question, the whole text of any other row."""
-    text = [row["context"]] if config == "xquad" else [v for k, v in sorted(row.items()) if k not in ("language", "langs")]
+    """What must not be in two splits: the context of a question, the whole text of any other
+    row."""
+    text = (
+        [row["context"]]
+        if config == "xquad"
+        else [v for k, v in sorted(row.items()) if k not in ("language", "langs")]
+    )
     return "|".join(" ".join(s.lower().split()) for s in strings(text))
 
 
@@ -123,27 +134,44 @@ def test_test_rows_are_parallel(config):
 @pytest.mark.parametrize("config", mini.CONFIGS)
 def test_splits_share_no_text(config):
     language = mini.CONFIGS[config][0]
-    seen = {split: {normalised(config, row) for row in mini.rows(config, language, split)} for split in mini.SPLITS[config]}
+    seen = {
+        split: {normalised(config, row) for row in mini.rows(config, language, split)}
+        for split in mini.SPLITS[config]
+    }
     assert len(set().union(*seen.values())) == sum(len(texts) for texts in seen.values())
 
 
 @pytest.mark.parametrize("language", mini.CONFIGS["tatoeba"])
 def test_bitext_pairs_are_distinct_on_both_sides(language):
     rows = mini.rows("tatoeba", language, "validation")
-    assert len({row["source_sentence"] for row in rows}) == len({row["target_sentence"] for row in rows}) == 80
-    assert {(row["source_lang"], row["target_lang"]) for row in rows} == {(mini.ISO_639_3[language], "eng")}
+    assert (
+        len({row["source_sentence"] for row in rows})
+        == len({row["target_sentence"] for row in rows})
+        == 80
+    )
+    assert {(row["source_lang"], row["target_lang"]) for row in rows} == {
+        (mini.ISO_639_3[language], "eng")
+    }
 
 
 def test_order_labels_follow_the_calendar():
     months = mini.names("en")["month"]
     for row in mini.rows("order", "en", "train"):
-        first, second = (months.index(row[k].rstrip(".").split()[-1]) for k in ("text", "text_pair"))
+        first, second = (
+            months.index(row[k].rstrip(".").split()[-1]) for k in ("text", "text_pair")
+        )
         assert row["label"] == ("yes" if first < second else "no")
 
 
 def test_word_lists_are_parallel_and_names_distinct():
     for language in mini.LANGUAGES:
-        for table in (words.SUBJECTS, words.PREDICATES, words.PLACES, words.FRAMES, words.ORGANISATIONS):
+        for table in (
+            words.SUBJECTS,
+            words.PREDICATES,
+            words.PLACES,
+            words.FRAMES,
+            words.ORGANISATIONS,
+        ):
             assert len(table[language]) == len(table["en"])
         assert len(words.CITIES_OF[language].split()) == len(words.CITIES["en"].split())
         for kind, values in mini.names(language).items():
@@ -194,12 +222,14 @@ def test_rows_do_not_depend_on_the_hash_seed():
         import hashlib, json, sys
         from harness.sources import mini
         assert "babel" not in sys.modules  # importing the module stays light
-        rows = [mini.rows(c, l, s) for c in mini.CONFIGS for s in mini.SPLITS[c] for l in mini.languages(c, s)]
+        of = [(c, l, s) for c in mini.CONFIGS for s in mini.SPLITS[c] for l in mini.languages(c, s)]
+        rows = [mini.rows(*one) for one in of]
         print(hashlib.sha256(json.dumps(rows).encode()).hexdigest())"""
     assert run_python(script, PYTHONHASHSEED="1") == run_python(script, PYTHONHASHSEED="2")
 
 
-GOLDEN = {  # all rows of all splits and languages: a row that moves under the same key would be a wrong number
+# all rows of all splits and languages: a row that moves under the same key would be a wrong number
+GOLDEN = {
     "xnli": "f90f8eb1dd0eb88edd8fca0c68b13eaf8bc9e592e53a6ad5af23f6d417d02312",
     "pawsx": "364cf682c30fdf0630079e631cf68b8f03e2adfd30df69411ff4b7d919b4ce06",
     "udpos": "125f132ae4e5102c56683f4333297ffb6b20e2a3503eff6b5bcb806d9ff92828",
@@ -216,7 +246,9 @@ GOLDEN = {  # all rows of all splits and languages: a row that moves under the s
 def test_golden_rows(config):
     """Changed on purpose? Then raise `mini.VERSION` with the hash: results are keyed by it."""
     if babel.__version__ != LOCKED_BABEL:
-        pytest.skip(f"the golden rows hold CLDR names of Babel {LOCKED_BABEL}, here is {babel.__version__}")
+        pytest.skip(
+            f"the golden rows hold CLDR names of Babel {LOCKED_BABEL}, here is {babel.__version__}"
+        )
     assert mini.VERSION == 1
     slices = [mini.rows(*slice_) for slice_ in SLICES_OF[config]]
     assert digest(slices) == GOLDEN[config]

@@ -1,8 +1,9 @@
-"""Bitext mining finds what the official code finds, and its threshold knows nothing of the test set.
+"""Bitext mining finds what the official code finds, and its threshold knows nothing of the test
+set.
 
-The parity cases hold candidates, thresholds and scores against what XTREME's third_party/utils_retrieve.py (with faiss)
-and jiant answered on made-up sentences, and skip where those answers are not at hand. The rest runs anywhere, against
-rules written out naively here.
+The parity cases hold candidates, thresholds and scores against what XTREME's
+third_party/utils_retrieve.py (with faiss) and jiant answered on made-up sentences, and skip where
+those answers are not at hand. The rest runs anywhere, against rules written out naively here.
 """
 
 import json
@@ -21,7 +22,9 @@ from harness.metrics.mining import knn, mine, mining_f1, normalise, pair_f1, thr
 from harness.models import pair_miner as bitext_mining
 
 ORACLES = Path(__file__).parents[2] / "shared" / "oracles" / "retrieval"
-parity = pytest.mark.skipif(not ORACLES.exists(), reason="the official mining's answers are not on this machine")
+parity = pytest.mark.skipif(
+    not ORACLES.exists(), reason="the official mining's answers are not on this machine"
+)
 quick = settings(max_examples=60, deadline=None)
 
 OPTIONS = {"margin": "ratio", "retrieval": "max", "neighbours": 4, "duplicates": "drop"}
@@ -32,7 +35,7 @@ def task(**options):
     return {"options": OPTIONS | options}
 
 
-# --- parity with the official code --------------------------------------------------------------------------------
+# --- parity with the official code ----------------------------------------------------------------
 
 
 def table(name):
@@ -51,9 +54,12 @@ def corpus(split):
     rows, vectors = [], {}
     arrays = np.load(ORACLES / "arrays.npz")
     for side, name, array in (("source", "src", "x"), ("target", "tgt", "y")):
-        ids, texts = ([line for (line,) in table(f"{split}.{name}.{kind}")] for kind in ("id", "txt"))
+        ids, texts = (
+            [line for (line,) in table(f"{split}.{name}.{kind}")] for kind in ("id", "txt")
+        )
         rows += [
-            {"id": id_, "side": side, "text": text, "pairs": gold.get(id_, [])} for id_, text in zip(ids, texts, strict=True)
+            {"id": id_, "side": side, "text": text, "pairs": gold.get(id_, [])}
+            for id_, text in zip(ids, texts, strict=True)
         ]
         vectors |= dict(zip(texts, arrays[f"{split}_{array}"], strict=True))
     return rows, vectors
@@ -62,12 +68,15 @@ def corpus(split):
 def official(split, **options):
     """(rows, predictions, facts) of an oracle set, with the threshold from its dev set."""
     (dev, dev_vectors), (rows, vectors) = corpus("dev"), corpus(split)
-    predictions, facts = bitext_mining.predict(both_embed(rows, vectors, dev_vectors), rows, task(**options), dev)
+    predictions, facts = bitext_mining.predict(
+        both_embed(rows, vectors, dev_vectors), rows, task(**options), dev
+    )
     return rows, predictions, facts
 
 
 def both_embed(rows, vectors, dev_vectors):
-    """The two oracle sets use the same made-up texts for other vectors: the first two calls of predict are for dev."""
+    """The two oracle sets use the same made-up texts for other vectors: the first two calls of
+    predict are for dev."""
     calls = []
 
     def embed(texts):
@@ -83,12 +92,21 @@ def both_embed(rows, vectors, dev_vectors):
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_candidates_of_the_official_code(split, margin, retrieval):
     rows, vectors = corpus(split)
-    sides = [list(dict.fromkeys(row["text"] for row in rows if row["side"] == side)) for side in ("source", "target")]
+    sides = [
+        list(dict.fromkeys(row["text"] for row in rows if row["side"] == side))
+        for side in ("source", "target")
+    ]
     x, y = (normalise(np.stack([vectors[text] for text in texts])) for texts in sides)
     ours = mine(x, y, 4, margin, retrieval)
-    theirs = sorted(table(f"{split}.cand.{retrieval}.{margin}.tsv"), key=lambda line: -float(line[0]))
-    assert theirs and [(sides[0][i], sides[1][j]) for i, j, _ in ours] == [(source, target) for _, source, target in theirs]
-    assert [score for _, _, score in ours] == pytest.approx([float(score) for score, _, _ in theirs], rel=1e-6, abs=1e-6)
+    theirs = sorted(
+        table(f"{split}.cand.{retrieval}.{margin}.tsv"), key=lambda line: -float(line[0])
+    )
+    assert theirs and [(sides[0][i], sides[1][j]) for i, j, _ in ours] == [
+        (source, target) for _, source, target in theirs
+    ]
+    assert [score for _, _, score in ours] == pytest.approx(
+        [float(score) for score, _, _ in theirs], rel=1e-6, abs=1e-6
+    )
 
 
 @parity
@@ -101,22 +119,32 @@ def test_the_test_set_with_the_threshold_of_dev():
     assert facts["candidates"] == expected()["xtreme_test_n_candidates"]
     assert facts["dev_f1"] == expected()["xtreme_dev"]["F1"]
     scored = mining_f1([bitext_mining.gold(row) for row in rows], predictions)
-    assert scored.metrics == {name: truth[name if name != "f1" else "F1"] for name in ("f1", "precision", "recall")}
+    assert scored.metrics == {
+        name: truth[name if name != "f1" else "F1"] for name in ("f1", "precision", "recall")
+    }
 
 
 @parity
-@pytest.mark.parametrize(("duplicates", "who", "scale"), [("drop", "xtreme", 1), ("all", "jiant", 100)])
+@pytest.mark.parametrize(
+    ("duplicates", "who", "scale"), [("drop", "xtreme", 1), ("all", "jiant", 100)]
+)
 def test_the_dev_set_and_its_duplicates(duplicates, who, scale):
     rows, vectors = corpus("dev")
-    predictions, facts = bitext_mining.predict(both_embed(rows, vectors, vectors), rows, task(duplicates=duplicates), rows)
+    predictions, facts = bitext_mining.predict(
+        both_embed(rows, vectors, vectors), rows, task(duplicates=duplicates), rows
+    )
     truth = expected()[f"{who}_dev"]
     assert facts["threshold"] == pytest.approx(truth["best-threshold"], rel=1e-6)
     assert facts["candidates"] == expected()[f"{who}_dev_n_candidates"]
     metrics = mining_f1([bitext_mining.gold(row) for row in rows], predictions).metrics
-    assert metrics == pytest.approx({name: scale * truth[name if name != "f1" else "F1"] for name in metrics}, rel=1e-14)
+    assert metrics == pytest.approx(
+        {name: scale * truth[name if name != "f1" else "F1"] for name in metrics}, rel=1e-14
+    )
     assert facts["dev_f1"] == metrics["f1"]
     if duplicates == "drop":
-        found = [[row["id"], id_] for row, ids in zip(rows, predictions, strict=True) for id_ in ids]
+        found = [
+            [row["id"], id_] for row, ids in zip(rows, predictions, strict=True) for id_ in ids
+        ]
         assert sorted(found) == sorted(table("dev.pred.tsv"))
 
 
@@ -124,7 +152,9 @@ def test_the_dev_set_and_its_duplicates(duplicates, who, scale):
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_candidates_of_jiant(split):
     rows, vectors = corpus(split)
-    ours = bitext_mining._candidates(both_embed(rows, vectors, vectors), rows, OPTIONS | {"duplicates": "all"})
+    ours = bitext_mining._candidates(
+        both_embed(rows, vectors, vectors), rows, OPTIONS | {"duplicates": "all"}
+    )
     theirs = json.loads((ORACLES / f"{split}.jiant_candidates.json").read_text())
     assert sorted(pair[:2] for pair in ours) == sorted(tuple(pair[:2]) for pair in theirs)
     assert [score for *_, score in ours] == pytest.approx([score for *_, score in theirs], rel=1e-6)
@@ -138,11 +168,13 @@ def test_the_official_threshold_and_the_leak_it_makes_possible():
     rows, vectors = corpus("test")
     candidates = bitext_mining._candidates(both_embed(rows, vectors, vectors), rows, OPTIONS)
     leaked = threshold(candidates, {(row["id"], id_) for row in rows for id_ in row["pairs"]})
-    assert leaked == pytest.approx(expected()["xtreme_test_threshold_leaked_from_test_gold"]["best-threshold"], rel=1e-6)
+    assert leaked == pytest.approx(
+        expected()["xtreme_test_threshold_leaked_from_test_gold"]["best-threshold"], rel=1e-6
+    )
     assert official("test")[2]["threshold"] > leaked + 0.05  # ours is not that one
 
 
-# --- nearest neighbours -------------------------------------------------------------------------------------------
+# --- nearest neighbours ---------------------------------------------------------------------------
 
 
 def blocks_of(rows):
@@ -203,7 +235,9 @@ def budget(n, m, d, k, block):
     return 2 * 4 * block**2 + 2 * 4 * block * d + 2 * 12 * k * (n + m) + 250 * (n + m)
 
 
-@pytest.mark.parametrize(("rows", "width", "block"), [(5000, 256, None), (20_000, 8, 512), (3000, 1024, 128)])
+@pytest.mark.parametrize(
+    ("rows", "width", "block"), [(5000, 256, None), (20_000, 8, 512), (3000, 1024, 128)]
+)
 def test_memory_stays_within_its_arithmetic(rows, width, block):
     rng = np.random.default_rng(3)
     x, y = (rng.normal(size=(rows, width)).astype(np.float32) for _ in range(2))
@@ -239,13 +273,16 @@ def test_what_cannot_be_searched_is_refused():
 
 def test_normalise_works_in_place_where_it_may_and_leaves_zeros():
     vectors = np.array([[3, 4], [0, 0]], np.float32)
-    assert normalise(vectors) is vectors and vectors.tolist() == [[np.float32(0.6), np.float32(0.8)], [0, 0]]
+    assert normalise(vectors) is vectors and vectors.tolist() == [
+        [np.float32(0.6), np.float32(0.8)],
+        [0, 0],
+    ]
     frozen = np.array([[3, 4]], np.float32)
     frozen.flags.writeable = False
     assert normalise(frozen).tolist() != frozen.tolist() == [[3, 4]]
 
 
-# --- mining -------------------------------------------------------------------------------------------------------
+# --- mining ---------------------------------------------------------------------------------------
 
 
 def naive(x, y, k, margin, retrieval):
@@ -258,12 +295,21 @@ def naive(x, y, k, margin, retrieval):
 
     def score(i, j):
         about = (x_mean[i] + y_mean[j]) / 2
-        return {"ratio": cosines[i][j] / about, "distance": cosines[i][j] - about, "absolute": cosines[i][j]}[margin]
+        return {
+            "ratio": cosines[i][j] / about,
+            "distance": cosines[i][j] - about,
+            "absolute": cosines[i][j],
+        }[margin]
 
     forward = [(i, max(near, key=lambda j: score(i, j))) for i, near in enumerate(x_near)]
     backward = [(max(near, key=lambda i: score(i, j)), j) for j, near in enumerate(y_near)]
     both = [pair for pair in forward if pair in backward]
-    pairs = {"forward": forward, "backward": backward, "intersect": both, "max": forward + backward}[retrieval]
+    pairs = {
+        "forward": forward,
+        "backward": backward,
+        "intersect": both,
+        "max": forward + backward,
+    }[retrieval]
     pairs = sorted(((i, j, score(i, j)) for i, j in pairs), key=lambda pair: -pair[2])
     if retrieval == "max":
         taken, kept = set(), []
@@ -288,17 +334,31 @@ def translations(seed, n=30, m=40, width=12, noise=0.4):
 @pytest.mark.parametrize(("seed", "neighbours"), [(1, 4), (2, 1), (3, 100)])
 def test_mining_follows_the_rule(seed, neighbours, margin, retrieval):
     x, y = translations(seed)
-    ours, theirs = mine(x, y, neighbours, margin, retrieval), naive(x, y, neighbours, margin, retrieval)
-    if neighbours == 1 and margin != "absolute":  # then mutual neighbours score 1 (or 0) to the last bit or so: any order
-        ours, theirs = ({(i, j): s for i, j, s in pairs if abs(s - (margin == "ratio")) > 1e-5} for pairs in (ours, theirs))
+    ours, theirs = (
+        mine(x, y, neighbours, margin, retrieval),
+        naive(x, y, neighbours, margin, retrieval),
+    )
+    # then mutual neighbours score 1 (or 0) to the last bit or so: any order
+    if neighbours == 1 and margin != "absolute":
+        ours, theirs = (
+            {(i, j): s for i, j, s in pairs if abs(s - (margin == "ratio")) > 1e-5}
+            for pairs in (ours, theirs)
+        )
         assert ours == pytest.approx(theirs, abs=1e-5)
         return
     assert [pair[:2] for pair in ours] == [pair[:2] for pair in theirs]
-    assert [pair[2] for pair in ours] == pytest.approx([pair[2] for pair in theirs], rel=1e-4, abs=1e-6)
+    assert [pair[2] for pair in ours] == pytest.approx(
+        [pair[2] for pair in theirs], rel=1e-4, abs=1e-6
+    )
 
 
 @quick
-@given(x=small_vectors(), y=small_vectors(), margin=st.sampled_from(MARGINS), retrieval=st.sampled_from(RETRIEVALS))
+@given(
+    x=small_vectors(),
+    y=small_vectors(),
+    margin=st.sampled_from(MARGINS),
+    retrieval=st.sampled_from(RETRIEVALS),
+)
 def test_candidates_are_sorted_and_max_uses_a_sentence_once(x, y, margin, retrieval):
     pairs = mine(normalise(x), normalise(y), 4, margin, retrieval)
     scores = [score for _, _, score in pairs]
@@ -309,21 +369,33 @@ def test_candidates_are_sorted_and_max_uses_a_sentence_once(x, y, margin, retrie
 
 
 @quick
-@given(seed=st.integers(0, 5), shuffle=st.randoms(use_true_random=False), retrieval=st.sampled_from(RETRIEVALS))
+@given(
+    seed=st.integers(0, 5),
+    shuffle=st.randoms(use_true_random=False),
+    retrieval=st.sampled_from(RETRIEVALS),
+)
 def test_the_order_of_sentences_does_not_matter(seed, shuffle, retrieval):
     x, y = translations(seed)
     rows, columns = list(range(len(x))), list(range(len(y)))
     shuffle.shuffle(rows)
     shuffle.shuffle(columns)
     here = mine(x, y, retrieval=retrieval)
-    there = {(rows[i], columns[j]): score for i, j, score in mine(x[rows], y[columns], retrieval=retrieval)}
+    there = {
+        (rows[i], columns[j]): score
+        for i, j, score in mine(x[rows], y[columns], retrieval=retrieval)
+    }
     assert there == pytest.approx({(i, j): score for i, j, score in here}, rel=1e-5)
 
 
 @pytest.mark.parametrize("retrieval", RETRIEVALS)
 def test_an_empty_side_has_no_pairs(retrieval):
     some, none = np.ones((2, 3), np.float32), np.zeros((0, 3), np.float32)
-    assert mine(some, none, retrieval=retrieval) == mine(none, some, retrieval=retrieval) == mine(none, none) == []
+    assert (
+        mine(some, none, retrieval=retrieval)
+        == mine(none, some, retrieval=retrieval)
+        == mine(none, none)
+        == []
+    )
 
 
 def test_a_sentence_without_a_direction_has_ratio_zero():
@@ -333,7 +405,7 @@ def test_a_sentence_without_a_direction_has_ratio_zero():
         assert mine(zero, one, retrieval="max") == []
 
 
-# --- the threshold ------------------------------------------------------------------------------------------------
+# --- the threshold --------------------------------------------------------------------------------
 
 ABC = [("a", "b", 0.9), ("c", "d", 0.8), ("e", "f", 0.7)]
 
@@ -360,7 +432,9 @@ def test_threshold_where_nothing_is_right_is_zero():
 )
 def test_no_other_threshold_gives_a_better_f1(scores, right, missed):
     candidates = [("s", i, float(score)) for i, score in enumerate(scores)]
-    gold = {("s", i) for i in range(len(scores)) if right[i]} | {("missed", i) for i in range(missed)}
+    gold = {("s", i) for i in range(len(scores)) if right[i]} | {
+        ("missed", i) for i in range(missed)
+    }
 
     def f1(cut):
         return pair_f1(gold, [(s, t) for s, t, score in candidates if score >= cut])["f1"]
@@ -368,7 +442,7 @@ def test_no_other_threshold_gives_a_better_f1(scores, right, missed):
     assert f1(threshold(candidates, gold)) == max(map(f1, scores))
 
 
-# --- the family ---------------------------------------------------------------------------------------------------
+# --- the family -----------------------------------------------------------------------------------
 
 WIDTH = 16
 
@@ -379,17 +453,26 @@ def vector(meaning):
 
 def embed(texts):
     """'de 3 x' means 3, a little off; so does 'en 3'."""
-    return np.stack([vector(int(t.split()[1])) + 0.3 * vector(10_000 + sum(t.encode()) * len(t)) for t in texts])
+    return np.stack(
+        [vector(int(t.split()[1])) + 0.3 * vector(10_000 + sum(t.encode()) * len(t)) for t in texts]
+    )
 
 
 def heap(meanings_source, meanings_target, name=""):
     """Rows of both sides; equal meanings are gold pairs."""
     target = {meaning: f"{name}en{i}" for i, meaning in enumerate(meanings_target)}
     rows = [
-        {"id": f"{name}de{i}", "side": "source", "text": f"de {m}", "pairs": [target[m]] if m in target else []}
+        {
+            "id": f"{name}de{i}",
+            "side": "source",
+            "text": f"de {m}",
+            "pairs": [target[m]] if m in target else [],
+        }
         for i, m in enumerate(meanings_source)
     ]
-    return rows + [{"id": id_, "side": "target", "text": f"en {m}", "pairs": []} for m, id_ in target.items()]
+    return rows + [
+        {"id": id_, "side": "target", "text": f"en {m}", "pairs": []} for m, id_ in target.items()
+    ]
 
 
 DEV, TEST = heap(range(30), range(10, 45), "dev-"), heap(range(100, 140), range(125, 170))
@@ -451,12 +534,21 @@ def test_a_text_that_occurs_twice_is_dropped_or_gives_all_its_ids():
     dev = [row("a", "source", "de 4", "b"), row("b", "target", "en 4")]
     dropped, facts = bitext_mining.predict(embed, TWICE, task(margin="absolute"), dev)
     assert dropped == [[]] * 7 and facts["candidates"] == 0
-    every, facts = bitext_mining.predict(embed, TWICE, task(margin="absolute", duplicates="all"), dev)
+    every, facts = bitext_mining.predict(
+        embed, TWICE, task(margin="absolute", duplicates="all"), dev
+    )
     assert facts["candidates"] == 4
-    kept = bitext_mining._candidates(embed, TWICE, OPTIONS | {"margin": "absolute", "duplicates": "all"})
+    kept = bitext_mining._candidates(
+        embed, TWICE, OPTIONS | {"margin": "absolute", "duplicates": "all"}
+    )
     assert {pair[:2] for pair in kept} == {("s1", "t1"), ("s3", "t1"), ("s2", "t2"), ("s2", "t4")}
     assert [set(ids) for ids in every] == [
-        {target for source, target, score in kept if source == r["id"] and score >= facts["threshold"]} for r in TWICE
+        {
+            target
+            for source, target, score in kept
+            if source == r["id"] and score >= facts["threshold"]
+        }
+        for r in TWICE
     ]
 
 
@@ -468,8 +560,13 @@ def test_a_pair_that_is_found_twice_has_its_higher_score():
         row("t2", "target", "en 9"),
     ]
     texts = [["de 1", "de 1 "], ["en 1", "en 9"]]
-    scores = [score for *_, score in mine(*(normalise(embed(side)) for side in texts), retrieval="forward")]
-    kept = bitext_mining._candidates(embed, rows, OPTIONS | {"retrieval": "forward", "duplicates": "all"})
+    scores = [
+        score
+        for *_, score in mine(*(normalise(embed(side)) for side in texts), retrieval="forward")
+    ]
+    kept = bitext_mining._candidates(
+        embed, rows, OPTIONS | {"retrieval": "forward", "duplicates": "all"}
+    )
     assert kept == [("s1", "t1", scores[0]), ("s2", "t1", scores[0])] and scores[0] > scores[1]
 
 
@@ -480,7 +577,9 @@ def test_the_pair_at_the_threshold_is_kept():
 
 def test_equal_texts_are_embedded_once():
     asked = []
-    bitext_mining._candidates(lambda texts: asked.append(list(texts)) or embed(texts), TWICE, OPTIONS)
+    bitext_mining._candidates(
+        lambda texts: asked.append(list(texts)) or embed(texts), TWICE, OPTIONS
+    )
     assert asked == [["de 1", "de 2"], ["en 1", "en 2", "en 3", "en 2 "]]
 
 
@@ -497,13 +596,20 @@ def test_dev_without_a_pair_is_refused():
             bitext_mining.predict(embed, TEST, task(), dev)
 
 
-# --- the score ----------------------------------------------------------------------------------------------------
+# --- the score ------------------------------------------------------------------------------------
 
 
 def test_mining_f1_by_hand():
     scored = mining_f1([["a"], ["b"], ["c", "d"], [], []], [["a"], [], ["c", "x", "x"], ["y"], []])
-    assert scored.examples == {"tp": [1, 0, 1, 0, 0], "pred": [1, 0, 2, 1, 0], "gold": [1, 1, 2, 0, 0]}
-    assert scored.metrics == {"f1": 50, "precision": 50, "recall": 50} and scored.main == scored.above_null == 50
+    assert scored.examples == {
+        "tp": [1, 0, 1, 0, 0],
+        "pred": [1, 0, 2, 1, 0],
+        "gold": [1, 1, 2, 0, 0],
+    }
+    assert (
+        scored.metrics == {"f1": 50, "precision": 50, "recall": 50}
+        and scored.main == scored.above_null == 50
+    )
     # 2 tp - F1 (pred + gold) of each row: 2 - 1, 0 - 0.5, 2 - 2, 0 - 0.5, 0; over 8 pairs in all
     assert scored.stderr == pytest.approx(100 * (1 + 0.25 + 0 + 0.25) ** 0.5 / 8)
 
@@ -511,7 +617,10 @@ def test_mining_f1_by_hand():
 def test_predicting_nothing_is_the_null():
     golds = [[str(i)] for i in range(50)]
     nothing = mining_f1(golds, [[]] * 50)
-    assert nothing.main == nothing.null == nothing.above_null == nothing.stderr == 0 and not nothing.learned
+    assert (
+        nothing.main == nothing.null == nothing.above_null == nothing.stderr == 0
+        and not nothing.learned
+    )
     assert mining_f1(golds, golds).learned
     assert not mining_f1(golds, [["0"]] * 50).learned
     assert not mining_f1(golds, [golds[0], *[["wrong"]] * 49]).learned
@@ -525,7 +634,9 @@ def test_without_a_gold_pair_there_is_nothing_to_score():
 
 
 ids = st.lists(st.integers(0, 5), max_size=4)
-data_sets = st.lists(st.tuples(ids, ids), min_size=1, max_size=20).filter(lambda rows: any(gold for gold, _ in rows))
+data_sets = st.lists(st.tuples(ids, ids), min_size=1, max_size=20).filter(
+    lambda rows: any(gold for gold, _ in rows)
+)
 
 
 @quick
@@ -533,10 +644,14 @@ data_sets = st.lists(st.tuples(ids, ids), min_size=1, max_size=20).filter(lambda
 def test_the_score_is_bounded_and_blind_to_order(rows, shuffle):
     golds, guesses = zip(*rows, strict=True)
     scored = mining_f1(list(golds), list(guesses))
-    assert all(0 <= number <= 100 for number in (*scored.metrics.values(), scored.main, scored.stderr))
+    assert all(
+        0 <= number <= 100 for number in (*scored.metrics.values(), scored.main, scored.stderr)
+    )
     total = {name: sum(values) for name, values in scored.examples.items()}
     assert scored.main == pytest.approx(200 * total["tp"] / (total["pred"] + total["gold"]))
-    pairs = [{(i, id_) for i, side in enumerate(sides) for id_ in side} for sides in (golds, guesses)]
+    pairs = [
+        {(i, id_) for i, side in enumerate(sides) for id_ in side} for sides in (golds, guesses)
+    ]
     assert pair_f1(*pairs) == scored.metrics
     shuffled = list(rows)
     shuffle.shuffle(shuffled)

@@ -1,4 +1,5 @@
-"""Training on several tasks at once: who gives the next batch, and that a task does there what it does alone."""
+"""Training on several tasks at once: who gives the next batch, and that a task does there what it
+does alone."""
 
 import json
 import math
@@ -47,7 +48,12 @@ def warm() -> dict:
 samplers = st.one_of(
     st.builds(Sampler, by=st.just("proportional"), cap=st.none() | st.integers(1, 10**6)),
     st.builds(Sampler, by=st.just("uniform")),
-    st.builds(Sampler, by=st.just("temperature"), temperature=st.floats(0.5, 100), cap=st.none() | st.integers(1, 10**6)),
+    st.builds(
+        Sampler,
+        by=st.just("temperature"),
+        temperature=st.floats(0.5, 100),
+        cap=st.none() | st.integers(1, 10**6),
+    ),
 )
 
 
@@ -79,7 +85,9 @@ def test_temperature_lies_between_proportional_and_uniform(rows):
     assert Sampler(by="temperature").shares(rows) == pytest.approx(Sampler().shares(rows))
     hot = Sampler(by="temperature", temperature=1e9).shares(rows)
     assert hot == pytest.approx(Sampler(by="uniform").shares(rows))
-    assert Sampler(by="temperature", temperature=2).shares({"a": 900, "b": 100}) == pytest.approx({"a": 0.75, "b": 0.25})
+    assert Sampler(by="temperature", temperature=2).shares({"a": 900, "b": 100}) == pytest.approx(
+        {"a": 0.75, "b": 0.25}
+    )
 
 
 @QUICK
@@ -87,7 +95,9 @@ def test_temperature_lies_between_proportional_and_uniform(rows):
 def test_weights_do_not_look_at_rows(rows, data):
     weights = {task: data.draw(st.floats(0.1, 100)) for task in rows}
     shares = Sampler(by="weights", weights=weights).shares(rows)
-    assert shares == pytest.approx({task: weight / sum(weights.values()) for task, weight in weights.items()})
+    assert shares == pytest.approx(
+        {task: weight / sum(weights.values()) for task, weight in weights.items()}
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,7 +108,11 @@ def test_weights_do_not_look_at_rows(rows, data):
         (Sampler, {"cap": 0}, "greater than 0"),
         (Sampler, {"by": "weights", "weights": {"a": 0}}, "greater than 0"),
         (Intermediate, {"tasks": ["a", "a"]}, "one is listed twice"),
-        (Intermediate, {"tasks": ["a", "b"], "sampler": {"by": "weights", "weights": {"a": 1}}}, "name each of the tasks"),
+        (
+            Intermediate,
+            {"tasks": ["a", "b"], "sampler": {"by": "weights", "weights": {"a": 1}}},
+            "name each of the tasks",
+        ),
         (Intermediate, {"tasks": []}, "at least 1 item"),
         (Arm, {"intermediate": ["a", "b"]}, "name"),
     ],
@@ -109,9 +123,15 @@ def test_unsound_mixtures_are_refused(model, given, message):
 
 
 def test_short_forms():
-    assert Intermediate.model_validate(["a", "b"]) == Intermediate(tasks=["a", "b"], sampler=Sampler(by="proportional"))
-    assert Intermediate.model_validate({"task": "a", "languages": ["de"]}) == Intermediate(tasks=["a"], languages=["de"])
-    assert Intermediate.model_validate({"tasks": ["a", "b"], "sampler": "uniform"}).sampler == Sampler(by="uniform")
+    assert Intermediate.model_validate(["a", "b"]) == Intermediate(
+        tasks=["a", "b"], sampler=Sampler(by="proportional")
+    )
+    assert Intermediate.model_validate({"task": "a", "languages": ["de"]}) == Intermediate(
+        tasks=["a"], languages=["de"]
+    )
+    assert Intermediate.model_validate(
+        {"tasks": ["a", "b"], "sampler": "uniform"}
+    ).sampler == Sampler(by="uniform")
 
 
 # Turns
@@ -127,7 +147,9 @@ def test_turns_are_a_function_of_the_seed_and_number_each_tasks_batches(shares, 
     assert drawn == turns(list(shares), updates, seed)
     assert len(drawn) == updates
     for part in range(len(shares)):
-        assert [number for who, number in drawn if who == part] == list(range(sum(who == part for who, _ in drawn)))
+        assert [number for who, number in drawn if who == part] == list(
+            range(sum(who == part for who, _ in drawn))
+        )
 
 
 def test_turns_come_by_their_shares_and_seeds_differ():
@@ -143,7 +165,9 @@ def test_turns_come_by_their_shares_and_seeds_differ():
 FAMILIES = ("classification", "tagging", "span_qa", "multiple_choice", "mlm")
 
 
-def mixed(tmp: Path, folder: Path, families=FAMILIES, sampler: dict | None = None, **recipe) -> dict:
+def mixed(
+    tmp: Path, folder: Path, families=FAMILIES, sampler: dict | None = None, **recipe
+) -> dict:
     """A training on one toy task of each family; each is called by its family's name."""
     tmp.mkdir(parents=True, exist_ok=True)
     job = make_job(tmp, folder, families[0], **recipe)
@@ -151,7 +175,8 @@ def mixed(tmp: Path, folder: Path, families=FAMILIES, sampler: dict | None = Non
     job["spec"]["sampler"] = Sampler(**sampler or {}).model_dump() if len(families) > 1 else None
     for phase, rows, seed in (("train", 22, 1), ("dev", 12, 2)):
         job[phase] = {
-            family: dataset(tmp / f"{phase}.{family}.jsonl", family, rows + i, seed) for i, family in enumerate(families)
+            family: dataset(tmp / f"{phase}.{family}.jsonl", family, rows + i, seed)
+            for i, family in enumerate(families)
         }
     return job | {"key": key_of(job["spec"])}
 
@@ -173,25 +198,40 @@ def batches(loop_job: dict, tmp: Path, warm: dict, monkeypatch) -> dict[str, lis
 
 def test_a_task_gives_the_batches_it_gives_alone(tmp_path, folder, warm, monkeypatch):
     """Dynamic masks and the short last batch included, over several epochs."""
-    together = batches(mixed(tmp_path / "all", folder, epochs=3, evaluations=0), tmp_path / "all", warm, monkeypatch)
+    together = batches(
+        mixed(tmp_path / "all", folder, epochs=3, evaluations=0),
+        tmp_path / "all",
+        warm,
+        monkeypatch,
+    )
     for i, family in enumerate(FAMILIES):
         job = mixed(tmp_path / family, folder, (family,), epochs=9, evaluations=0)
-        job["train"] = {family: dataset(tmp_path / family / "again.jsonl", family, 22 + i)}  # as many rows as in the mixture
+        # as many rows as in the mixture
+        job["train"] = {family: dataset(tmp_path / family / "again.jsonl", family, 22 + i)}
         alone = batches(job, tmp_path / family, warm, monkeypatch)[family]
         mine = together[family]
         assert 1 <= len(mine) <= len(alone)
         for a, b in zip(mine, alone, strict=False):
-            assert [feature["input_ids"] if "input_ids" in feature else feature["parts"] for feature in a] == [
-                feature["input_ids"] if "input_ids" in feature else feature["parts"] for feature in b
+            assert [
+                feature["input_ids"] if "input_ids" in feature else feature["parts"]
+                for feature in a
+            ] == [
+                feature["input_ids"] if "input_ids" in feature else feature["parts"]
+                for feature in b
             ]
-    assert len({len(batch) for batch in together["classification"]}) == 2  # 8, and the 6 that are left of 22
+    # 8, and the 6 that are left of 22
+    assert len({len(batch) for batch in together["classification"]}) == 2
 
 
 def test_a_head_starts_as_it_starts_alone(tmp_path, folder, encoder, warm):
     together = train.fresh_model(context(tmp_path, mixed(tmp_path, folder), warm=warm), encoder)
     for i, family in enumerate(FAMILIES):
         job = mixed(tmp_path / family, folder, (family,))
-        alone = train.fresh_model(context(tmp_path / family, job, warm=warm), encoder).heads[0].state_dict()
+        alone = (
+            train.fresh_model(context(tmp_path / family, job, warm=warm), encoder)
+            .heads[0]
+            .state_dict()
+        )
         assert alone
         for name, tensor in alone.items():
             assert torch.equal(together.heads[i].state_dict()[name], tensor), (family, name)
@@ -200,7 +240,10 @@ def test_a_head_starts_as_it_starts_alone(tmp_path, folder, encoder, warm):
 def test_a_mixture_trains_every_head_and_one_encoder(tmp_path, folder, encoder, warm):
     job = mixed(tmp_path, folder, sampler={"by": "uniform"}, learning_rate=1e-2)
     ctx = context(tmp_path, job, warm=warm)
-    start = {name: tensor.clone() for name, tensor in train.fresh_model(ctx, encoder).state_dict().items()}
+    start = {
+        name: tensor.clone()
+        for name, tensor in train.fresh_model(ctx, encoder).state_dict().items()
+    }
     train.run(ctx)
     end = load_file(ctx.workdir / "model.safetensors")
     assert set(end) == set(start)
@@ -208,7 +251,9 @@ def test_a_mixture_trains_every_head_and_one_encoder(tmp_path, folder, encoder, 
         mine = [name for name in end if name.startswith(f"heads.{i}.")]
         assert any(not torch.equal(start[name], end[name]) for name in mine), FAMILIES[i]
     summary = json.loads((ctx.workdir / "train.json").read_text())
-    assert {name: part["rows"] for name, part in summary["tasks"].items()} == {f: 22 + i for i, f in enumerate(FAMILIES)}
+    assert {name: part["rows"] for name, part in summary["tasks"].items()} == {
+        f: 22 + i for i, f in enumerate(FAMILIES)
+    }
     best = summary["best"]
     assert set(best["tasks"]) == set(FAMILIES)
     assert best["main"] == pytest.approx(np.mean([part["main"] for part in best["tasks"].values()]))
@@ -219,12 +264,16 @@ def test_updates_are_the_epochs_of_all_together(tmp_path, folder, warm):
     job = mixed(tmp_path, folder, two, epochs=2, evaluations=0)
     ctx = context(tmp_path, job, warm=warm)
     train.run(ctx)
-    assert json.loads((ctx.workdir / "train.json").read_text())["updates"] == 2 * (3 + 3)  # 22 and 23 rows in batches of 8
+    # 22 and 23 rows in batches of 8
+    assert json.loads((ctx.workdir / "train.json").read_text())["updates"] == 2 * (3 + 3)
 
 
 def test_weights_decide_who_is_asked(tmp_path, folder, warm, monkeypatch):
     job = mixed(
-        tmp_path, folder, ("classification", "tagging"), {"by": "weights", "weights": {"classification": 1e-9, "tagging": 1}}
+        tmp_path,
+        folder,
+        ("classification", "tagging"),
+        {"by": "weights", "weights": {"classification": 1e-9, "tagging": 1}},
     )
     seen = batches(job, tmp_path, warm, monkeypatch)
     assert (len(seen["classification"]), len(seen["tagging"])) == (0, 12)
@@ -236,14 +285,18 @@ def test_a_stopped_mixture_resumes_to_the_same_bytes(tmp_path, folder, warm, sto
     train.run(expected)
     for stop in stops:
         with pytest.raises(Stopped):
-            train.run(context(tmp_path / "broken", mixed(tmp_path, folder), stop_before=stop, warm=warm))
+            train.run(
+                context(tmp_path / "broken", mixed(tmp_path, folder), stop_before=stop, warm=warm)
+            )
     ctx = context(tmp_path / "broken", mixed(tmp_path, folder), warm=warm)
     train.run(ctx)
     assert ctx.facts["resumed_at"] == stops[-1]
     assert outputs(ctx) == outputs(expected)
 
 
-def test_a_mixture_killed_in_an_update_ends_with_the_same_bytes(tmp_path, folder, warm, monkeypatch):
+def test_a_mixture_killed_in_an_update_ends_with_the_same_bytes(
+    tmp_path, folder, warm, monkeypatch
+):
     expected = context(tmp_path / "straight", mixed(tmp_path, folder), warm=warm)
     train.run(expected)
     update = train._Loop.update
@@ -255,7 +308,11 @@ def test_a_mixture_killed_in_an_update_ends_with_the_same_bytes(tmp_path, folder
 
     monkeypatch.setattr(train._Loop, "update", killed)
     with pytest.raises(KeyboardInterrupt):
-        train.run(context(tmp_path / "broken", mixed(tmp_path, folder), warm=warm, checkpoint_seconds=-1.0))
+        train.run(
+            context(
+                tmp_path / "broken", mixed(tmp_path, folder), warm=warm, checkpoint_seconds=-1.0
+            )
+        )
     monkeypatch.undo()
     ctx = context(tmp_path / "broken", mixed(tmp_path, folder), warm=warm)
     train.run(ctx)
@@ -279,7 +336,11 @@ def test_a_pooled_intermediate_hands_its_pooler_over(tmp_path, folder, encoder, 
     train.run(ctx)
     ctx.store.commit(first["key"], ctx.workdir, {})
     weights = load_file(ctx.store.path(first["key"], "model.safetensors"))
-    handed = {name.removeprefix("pooler."): tensor for name, tensor in weights.items() if name.startswith("pooler.")}
+    handed = {
+        name.removeprefix("pooler."): tensor
+        for name, tensor in weights.items()
+        if name.startswith("pooler.")
+    }
     assert set(handed) == {"dense.weight", "dense.bias"}
 
     def start(job: dict, after: bool) -> train.TaskModel:
@@ -291,7 +352,8 @@ def test_a_pooled_intermediate_hands_its_pooler_over(tmp_path, folder, encoder, 
     for name, tensor in after.pooler.state_dict().items():
         assert torch.equal(tensor, handed[name])
     assert not torch.equal(after.pooler.dense.weight, plain.pooler.dense.weight)
-    # A target without a pooler takes the encoder alone; an intermediate without one leaves the target's pooler new.
+    # A target without a pooler takes the encoder alone; an intermediate without one leaves the
+    # target's pooler new.
     assert start(mixed(tmp_path / "tags", folder, ("tagging",)), True).pooler is None
     unpooled = mixed(tmp_path / "unpooled", folder, (intermediate,))
     ctx = context(tmp_path / "unpooled", unpooled, warm=warm)
@@ -299,7 +361,8 @@ def test_a_pooled_intermediate_hands_its_pooler_over(tmp_path, folder, encoder, 
     ctx.store.commit(unpooled["key"], ctx.workdir, {})
     target["spec"]["init"] = unpooled["key"]
     fresh = train.fresh_model(context(tmp_path / "unpooled", target, warm=warm), encoder)
-    assert torch.equal(fresh.pooler.dense.weight, plain.pooler.dense.weight)  # the same new pooler in every arm
+    # the same new pooler in every arm
+    assert torch.equal(fresh.pooler.dense.weight, plain.pooler.dense.weight)
 
 
 def test_a_mixture_shares_one_pooler(tmp_path, folder, encoder, warm):
@@ -308,7 +371,9 @@ def test_a_mixture_shares_one_pooler(tmp_path, folder, encoder, warm):
         job["spec"]["tasks"][name]["options"]["head"] = "pooled"
     model = train.fresh_model(context(tmp_path, job, warm=warm), encoder)
     assert model.pooled == [True, True, False]
-    parts = [Part(context(tmp_path, job, warm=warm), encoder, name) for name in job["spec"]["tasks"]]
+    parts = [
+        Part(context(tmp_path, job, warm=warm), encoder, name) for name in job["spec"]["tasks"]
+    ]
     for i, part in enumerate(parts):
         features = part.batch(0)
         part.family.loss(model(encoder.pad(features, "cpu"), i), features).backward()
@@ -369,7 +434,9 @@ def run(rig: Rig, tmp_path_factory) -> tuple[Path, str]:
     (folder / "tasks" / "mood.yaml").write_text(TRANSLATED.lstrip())
     for language, word in (("en", "sentence"), ("de", "Satz")):
         for split, size in (("train", 30), ("dev", 10)):
-            rows = [{"text": f"{word} {split} {i}", "mood": ["sad", "glad"][i % 2]} for i in range(size)]
+            rows = [
+                {"text": f"{word} {split} {i}", "mood": ["sad", "glad"][i % 2]} for i in range(size)
+            ]
             write_jsonl(folder / "tasks" / f"mine.{language}.{split}.jsonl", rows)
     done = rig.run(rig.eval("mixed", "--keep-weights"), folder)
     assert done.returncode == 0, done.stderr
@@ -389,20 +456,28 @@ def test_arms_of_several_tasks_and_languages_run_to_a_board(run):
     board = printed.split("└")[0]  # the first table
     row = [part.strip() for part in only_line(board, "│ both ").strip("│ ").split("│")]
     assert row[:2] == ["both", ""]  # neither easy nor hard
-    assert {name for side in ("easy", "hard") for name in release["split"][0][side]["arms"]} <= {"german", "bilingual"}
+    assert {name for side in ("easy", "hard") for name in release["split"][0][side]["arms"]} <= {
+        "german",
+        "bilingual",
+    }
 
 
 def test_translated_rows_are_what_such_an_arm_reads(run):
     folder, _ = run
     jobs = [json.loads(path.read_text()) for path in (folder / "store" / "jobs").glob("*.json")]
-    read = {job["train"]["mood_translated"]["name"]: job for job in jobs if "mood_translated" in job.get("train", {})}
+    read = {
+        job["train"]["mood_translated"]["name"]: job
+        for job in jobs
+        if "mood_translated" in job.get("train", {})
+    }
     assert set(read) == {"mood_translated train de", "mood_translated train de+en"}
     for name, files in (("mood_translated train de", 1), ("mood_translated train de+en", 2)):
         job = read[name]
         assert str(job["train"]["mood_translated"]["location"]).count(".train.jsonl") == files
         assert job["dev"]["mood_translated"]["name"] == "mood_translated dev en"
         summary = json.loads((folder / "store" / "results" / job["key"] / "train.json").read_text())
-        assert summary["tasks"]["mood_translated"]["rows"] == 24  # the cap holds for all languages together
+        # the cap holds for all languages together
+        assert summary["tasks"]["mood_translated"]["rows"] == 24
 
 
 def test_a_suites_broader_value_beats_a_protocols_narrower_one():
@@ -432,7 +507,11 @@ def test_a_named_arm_of_one_task_takes_the_tasks_recipe():
     from harness.spec.recipe import Recipe, RecipeChange, Recipes
 
     base = Recipe(learning_rate=1e-5)
-    recipes = Recipes(intermediate=base, target=base, tasks={"mnli": RecipeChange(epochs=4), "nli": RecipeChange(batch_size=8)})
+    recipes = Recipes(
+        intermediate=base,
+        target=base,
+        tasks={"mnli": RecipeChange(epochs=4), "nli": RecipeChange(batch_size=8)},
+    )
     recipe = recipes.of("intermediate", None, ["mnli", "nli"])
     assert (recipe.epochs, recipe.batch_size) == (4, 8)
 
@@ -444,7 +523,9 @@ def test_a_run_can_do_without_a_licensed_task():
 
     paper = Catalog.load([]).suite("xstilts-2020")
     less = without(paper, ["ccg", "bucc2018"])
-    assert "ccg" not in {task for arm in less.arms if arm.intermediate for task in arm.intermediate.tasks}
+    assert "ccg" not in {
+        task for arm in less.arms if arm.intermediate for task in arm.intermediate.tasks
+    }
     assert "bucc2018" not in less.targets and less.left_out == ["bucc2018", "ccg"]
     assert len(less.arms) == len(paper.arms) - 1
     with pytest.raises(SpecError, match=r"mnly.*mnli"):

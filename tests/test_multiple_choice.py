@@ -1,4 +1,5 @@
-"""Multiple choice: which sequences a row becomes, what is cut, what is scored, and a real training that learns."""
+"""Multiple choice: which sequences a row becomes, what is cut, what is scored, and a real training
+that learns."""
 
 import json
 import random
@@ -40,18 +41,32 @@ class Spaced:
         from transformers import PreTrainedTokenizerFast
 
         names = ["<s>", "<pad>", "</s>", "<unk>", *"abcdefghij"]
-        fast = Tokenizer(models.WordLevel({name: i for i, name in enumerate(names)}, unk_token="<unk>"))
+        fast = Tokenizer(
+            models.WordLevel({name: i for i, name in enumerate(names)}, unk_token="<unk>")
+        )
         fast.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
         fast.post_processor = processors.TemplateProcessing(
-            single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+            single="<s> $A </s>",
+            pair="<s> $A </s> </s> $B </s>",
+            special_tokens=[("<s>", 0), ("</s>", 2)],
         )
-        self.tokenizer = PreTrainedTokenizerFast(tokenizer_object=fast, unk_token="<unk>", pad_token="<pad>")
+        self.tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=fast, unk_token="<unk>", pad_token="<pad>"
+        )
 
 
-def task_of(labels: str = "ABC", max_length: int = 64, family: str = "multiple_choice", **options) -> dict:
+def task_of(
+    labels: str = "ABC", max_length: int = 64, family: str = "multiple_choice", **options
+) -> dict:
     """The part of a task spec that a job carries."""
     filled = FAMILIES[family].options(**options).model_dump()
-    return {"family": family, "labels": list(labels), "max_length": max_length, "options": filled, "metric": "accuracy"}
+    return {
+        "family": family,
+        "labels": list(labels),
+        "max_length": max_length,
+        "options": filled,
+        "metric": "accuracy",
+    }
 
 
 def row(text: str, choices: list[str], label: str = "A", number: str = "7") -> dict:
@@ -63,7 +78,7 @@ def letters(count: int, first: int = 0) -> str:
     return " ".join("abcdefghijklmnopqrstuvwxyz"[(first + i) % 26] for i in range(count))
 
 
-# --- features -----------------------------------------------------------------------------------------------------
+# --- features -------------------------------------------------------------------------------------
 
 
 def test_a_row_is_one_pair_a_choice(tiny):
@@ -75,19 +90,28 @@ def test_a_row_is_one_pair_a_choice(tiny):
         ["[CLS]", "the", "city", "[SEP]", "is", "[SEP]"],
         ["[CLS]", "the", "city", "[SEP]", "in", "the", "box", "[SEP]"],
     ]
-    assert [part["token_type_ids"] for part in first["parts"]] == [[0] * 4 + [1] * n for n in (3, 2, 4)]
+    assert [part["token_type_ids"] for part in first["parts"]] == [
+        [0] * 4 + [1] * n for n in (3, 2, 4)
+    ]
     assert (first["label"], first["length"]) == (2, 3 * 8)
     assert (second["label"], second["length"]) == (0, 3 * 5)
     assert "truncated" not in first
 
 
 def test_an_encoder_without_segment_ids_gets_none():
-    (feature,) = multiple_choice.encode([row("a b", ["c", "d e"], "B")], Spaced(), task_of("AB"), training=True)
-    assert feature["parts"] == [{"input_ids": [0, 4, 5, 2, 2, 6, 2]}, {"input_ids": [0, 4, 5, 2, 2, 7, 8, 2]}]
+    (feature,) = multiple_choice.encode(
+        [row("a b", ["c", "d e"], "B")], Spaced(), task_of("AB"), training=True
+    )
+    assert feature["parts"] == [
+        {"input_ids": [0, 4, 5, 2, 2, 6, 2]},
+        {"input_ids": [0, 4, 5, 2, 2, 7, 8, 2]},
+    ]
 
 
 def test_an_empty_text_or_choice_is_still_a_pair(tiny):
-    (feature,) = multiple_choice.encode([row("", ["a", ""], "A")], tiny, task_of("AB"), training=False)
+    (feature,) = multiple_choice.encode(
+        [row("", ["a", ""], "A")], tiny, task_of("AB"), training=False
+    )
     cls, sep, a = (tiny.tokenizer.convert_tokens_to_ids(piece) for piece in ("[CLS]", "[SEP]", "a"))
     assert [part["input_ids"] for part in feature["parts"]] == [[cls, sep, a, sep], [cls, sep, sep]]
     assert feature["parts"] == [own_truncation(tiny, "", choice, 64) for choice in ("a", "")]
@@ -96,7 +120,9 @@ def test_an_empty_text_or_choice_is_still_a_pair(tiny):
 @pytest.mark.parametrize("choices", [["a", "b"], ["a", "b", "c", "d"], []])
 def test_a_row_with_another_number_of_choices_is_named(tiny, choices):
     rows = [row("text", ["a", "b", "c"], number="1"), row("text", choices, number="second")]
-    with pytest.raises(SpecError, match=rf"row 'second' has {len(choices)} choices, but its task has 3 labels"):
+    with pytest.raises(
+        SpecError, match=rf"row 'second' has {len(choices)} choices, but its task has 3 labels"
+    ):
         multiple_choice.encode(rows, tiny, task_of(), training=False)
 
 
@@ -110,7 +136,7 @@ def test_padding_puts_the_parts_of_all_rows_one_under_the_other(tiny):
         assert ids[mask.bool()].tolist() == part["input_ids"]
 
 
-# --- what is cut --------------------------------------------------------------------------------------------------
+# --- what is cut ----------------------------------------------------------------------------------
 
 
 def popped(first: list, second: list, room: int, end: str) -> tuple[list, list]:
@@ -123,13 +149,18 @@ def popped(first: list, second: list, room: int, end: str) -> tuple[list, list]:
 
 @QUICK
 @given(
-    first=st.integers(0, 60), choices=st.lists(st.integers(0, 60), min_size=2, max_size=4), end=st.sampled_from(["front", "end"])
+    first=st.integers(0, 60),
+    choices=st.lists(st.integers(0, 60), min_size=2, max_size=4),
+    end=st.sampled_from(["front", "end"]),
 )
 def test_what_is_too_long_loses_pieces_of_the_longer_text(tiny, first, choices, end):
     rows = [row(letters(first), [letters(n, 7) for n in choices])]
     task = task_of("ABCD"[: len(choices)], 32, truncate=end)
     (feature,) = multiple_choice.encode(rows, tiny, task, training=True)
-    whole = [tiny.tokenizer(text, add_special_tokens=False)["input_ids"] for text in (rows[0]["text"], *rows[0]["choices"])]
+    whole = [
+        tiny.tokenizer(text, add_special_tokens=False)["input_ids"]
+        for text in (rows[0]["text"], *rows[0]["choices"])
+    ]
     cls, sep = tiny.template[0], tiny.template[1]
     for part, choice in zip(feature["parts"], whole[1:], strict=True):
         a, b = popped(whole[0], choice, 32 - 3, end)
@@ -141,7 +172,8 @@ def test_what_is_too_long_loses_pieces_of_the_longer_text(tiny, first, choices, 
 
 @pytest.mark.parametrize(("first", "second"), [(12, 12), (20, 8), (8, 20)])
 def test_ties_fall_as_in_jiant(first, second):
-    """With room for 15 jiant keeps 7 + 8 each time; classification's rule, of fast tokenizers, would keep 8 + 7 of 20 + 8."""
+    """With room for 15 jiant keeps 7 + 8 each time; classification's rule, of fast tokenizers,
+    would keep 8 + 7 of 20 + 8."""
     for end in ("front", "end"):
         kept = multiple_choice._cut(list(range(first)), list(range(second)), 15, end)
         assert [len(side) for side in kept] == [7, 8]
@@ -159,11 +191,12 @@ def test_the_front_goes_unless_the_end_is_asked_for(tiny):
     assert shown["end"] == [letters(14), letters(15, 3)]
 
 
-# --- what classification cuts, by the same pieces -----------------------------------------------------------------
+# --- what classification cuts, by the same pieces -------------------------------------------------
 
 
 def own_truncation(encoder, text: str, pair: str | None, limit: int) -> dict:
-    """What the tokenizer itself makes of a text or pair, given as a batch (alone, it takes an empty pair for none)."""
+    """What the tokenizer itself makes of a text or pair, given as a batch (alone, it takes an empty
+    pair for none)."""
     encoded = encoder.tokenizer(
         [text],
         None if pair is None else [pair],
@@ -193,13 +226,18 @@ def test_classification_cuts_as_the_tokenizer_does(request, name, first, second,
 
 
 def test_classification_features_of_mixed_lengths_say_which_were_cut(tiny):
-    rows = [{"id": str(n), "text": letters(n), "text_pair": letters(5), "label": "B"} for n in (3, 60, 24, 25)]
-    features = classification.encode(rows, tiny, task_of("AB", 32, family="classification"), training=False)
+    rows = [
+        {"id": str(n), "text": letters(n), "text_pair": letters(5), "label": "B"}
+        for n in (3, 60, 24, 25)
+    ]
+    features = classification.encode(
+        rows, tiny, task_of("AB", 32, family="classification"), training=False
+    )
     assert [feature.get("truncated", False) for feature in features] == [False, True, False, True]
     assert [len(feature["input_ids"]) for feature in features] == [11, 32, 32, 32]
 
 
-# --- head, loss, answers ------------------------------------------------------------------------------------------
+# --- head, loss, answers --------------------------------------------------------------------------
 
 
 def test_the_head_gives_one_score_a_choice(tiny):
@@ -210,7 +248,8 @@ def test_the_head_gives_one_score_a_choice(tiny):
     assert logits.shape == (3, 4)
     alone = torch.stack([head.score(hidden[i : i + 1])[0, 0] for i in range(12)])
     assert torch.allclose(logits.flatten(), alone, atol=1e-6)
-    assert torch.equal(head(hidden[:, :1]), logits)  # a pooler gives one state a sequence, and only the first is read
+    # a pooler gives one state a sequence, and only the first is read
+    assert torch.equal(head(hidden[:, :1]), logits)
 
 
 def test_the_head_is_classifications_with_one_output(tiny):
@@ -219,19 +258,29 @@ def test_the_head_is_classifications_with_one_output(tiny):
     torch.manual_seed(1)
     other = classification.Head(32, 1, 0.1)
     assert [tuple(p.shape) for p in head.parameters()] == [(32, 32), (32,), (1, 32), (1,)]
-    assert all(torch.equal(a, b) for a, b in zip(head.parameters(), other.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(head.parameters(), other.parameters(), strict=True)
+    )
 
 
 @QUICK
 @given(data=st.data(), rows=st.integers(1, 5), choices=st.integers(2, 5))
 def test_the_loss_is_a_softmax_over_each_rows_choices(data, rows, choices):
     numbers = st.floats(-8, 8, width=32)
-    logits = np.array(data.draw(st.lists(st.lists(numbers, min_size=choices, max_size=choices), min_size=rows, max_size=rows)))
+    logits = np.array(
+        data.draw(
+            st.lists(
+                st.lists(numbers, min_size=choices, max_size=choices), min_size=rows, max_size=rows
+            )
+        )
+    )
     labels = data.draw(st.lists(st.integers(0, choices - 1), min_size=rows, max_size=rows))
     features = [{"label": label} for label in labels]
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     expected = -np.log(shares[np.arange(rows), labels]).sum()
-    assert multiple_choice.loss(torch.tensor(logits), features).item() == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    assert multiple_choice.loss(torch.tensor(logits), features).item() == pytest.approx(
+        expected, rel=1e-4, abs=1e-5
+    )
     assert multiple_choice.terms(features) == rows
 
 
@@ -255,24 +304,41 @@ def test_the_highest_choice_is_the_answer():
     answers = multiple_choice.decode(logits, [], rows, task_of())
     assert answers == ["C", "A", "C"]
     golds = [multiple_choice.gold(one) for one in rows]
-    assert METRICS["accuracy"](golds, answers, "en").examples == {"correct": [1, 1, 0], "null": [0, 1, 0]}
+    assert METRICS["accuracy"](golds, answers, "en").examples == {
+        "correct": [1, 1, 0],
+        "null": [0, 1, 0],
+    }
 
 
-# --- real weights and a real training -----------------------------------------------------------------------------
+# --- real weights and a real training -------------------------------------------------------------
 
 
 def test_minilm_reads_choices_as_pairs(tmp_path):
     try:
-        found = find(Catalog.load([]).encoder("all-MiniLM-L6-v2"), Where(offline=True), HashIndex(tmp_path / "files.json"))
+        found = find(
+            Catalog.load([]).encoder("all-MiniLM-L6-v2"),
+            Where(offline=True),
+            HashIndex(tmp_path / "files.json"),
+        )
     except MissingError as error:
         pytest.skip(str(error))
     minilm = LoadedEncoder(str(found.folder), found.identity)
-    rows = [row("A man sits at a piano.", ["He plays a song.", "He eats the piano.", "Unbelievably, it rains."], "A")]
+    rows = [
+        row(
+            "A man sits at a piano.",
+            ["He plays a song.", "He eats the piano.", "Unbelievably, it rains."],
+            "A",
+        )
+    ]
     (feature,) = multiple_choice.encode(rows, minilm, task_of(), training=False)
-    assert feature["parts"] == [own_truncation(minilm, rows[0]["text"], choice, 64) for choice in rows[0]["choices"]]
+    assert feature["parts"] == [
+        own_truncation(minilm, rows[0]["text"], choice, 64) for choice in rows[0]["choices"]
+    ]
     head = multiple_choice.head(minilm, None, task_of(), 0.0)
     with torch.no_grad():
-        logits = head(minilm.fresh(0.0, 0.0).eval()(**minilm.pad([feature], "cpu")).last_hidden_state)
+        logits = head(
+            minilm.fresh(0.0, 0.0).eval()(**minilm.pad([feature], "cpu")).last_hidden_state
+        )
     assert logits.shape == (1, 3) and len(set(logits[0].tolist())) == 3
 
 
@@ -317,7 +383,13 @@ def endings(language: str, count: int, seed: int) -> list[dict]:
     for number in range(count):
         ends = [f"is in {word} {number}" for word in draw.sample(["box", "month", "name"], 3)]
         answer = next(i for i, end in enumerate(ends) if "box" in end)
-        rows.append({"story": f"{draw.choice(STORIES[language])} {seed}", "endings": ends, "answer": str(answer)})
+        rows.append(
+            {
+                "story": f"{draw.choice(STORIES[language])} {seed}",
+                "endings": ends,
+                "answer": str(answer),
+            }
+        )
     return rows
 
 
@@ -331,7 +403,17 @@ def ends(rig, tmp_path_factory):
     for seed, (split, count) in enumerate({"train": 96, "dev": 24, "test": 60}.items()):
         for language in ("en", "de") if split == "test" else ("en",):
             write_jsonl(specs / f"end.{language}.{split}.jsonl", endings(language, count, seed))
-    command = rig.command("eval", "--suite", "ends", "--tasks", specs, "--encoder-root", rig.encoders, "--workers", "1")
+    command = rig.command(
+        "eval",
+        "--suite",
+        "ends",
+        "--tasks",
+        specs,
+        "--encoder-root",
+        rig.encoders,
+        "--workers",
+        "1",
+    )
     done = rig.run(command, run)
     assert done.returncode == 0, done.stderr
     return specs, run
@@ -357,6 +439,9 @@ def test_predictions_are_label_names_and_score_what_the_result_says(ends):
     for language in ("en", "de"):
         (path,) = run.rglob(f"{language}.jsonl")
         answers = [json.loads(line)["prediction"] for line in path.read_text().splitlines()]
-        golds = [json.loads(line)["answer"] for line in (specs / f"end.{language}.test.jsonl").read_text().splitlines()]
+        golds = [
+            json.loads(line)["answer"]
+            for line in (specs / f"end.{language}.test.jsonl").read_text().splitlines()
+        ]
         assert set(answers) <= {"0", "1", "2"} and len(set(answers)) == 3
         assert METRICS["accuracy"](golds, answers, language).main == scores[language]["main"]

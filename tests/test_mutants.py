@@ -1,4 +1,5 @@
-"""`make mutants` finds its modules, their tests and places to put a fault; the runs themselves are for people."""
+"""`make mutants` finds its modules, their tests and places to put a fault; the runs themselves are
+for people."""
 
 import random
 from pathlib import Path
@@ -30,6 +31,7 @@ def test_changed_lines_are_those_a_commit_lacks():
     empty = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git's empty tree
     lines = len((mutants.ROOT / path).read_text().splitlines())
     try:
-        assert mutants.changed_lines(empty, path) in (set(), set(range(1, lines + 1)))  # the former: not yet added
+        # the former: not yet added
+        assert mutants.changed_lines(empty, path) in (set(), set(range(1, lines + 1)))
     except (FileNotFoundError, mutants.subprocess.CalledProcessError):
         pytest.skip("not a checkout of git")

@@ -1,4 +1,5 @@
-"""The leaderboard's page in a real browser: opens from disk, asks for nothing, shows the JSON's numbers, works by keyboard."""
+"""The leaderboard's page in a real browser: opens from disk, asks for nothing, shows the JSON's
+numbers, works by keyboard."""
 
 import copy
 import json
@@ -26,10 +27,14 @@ CONTRASTS = """() => {
         return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
     };
     const linear = (c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
-    const light = (colour) => rgb(colour).reduce((sum, c, i) => sum + linear(c / 255) * [0.2126, 0.7152, 0.0722][i], 0.05);
+    const share = [0.2126, 0.7152, 0.0722];
+    const light = (colour) =>
+        rgb(colour).reduce((sum, c, i) => sum + linear(c / 255) * share[i], 0.05);
     return [...document.querySelectorAll("td.gain")].map((cell) => {
-        rgb(getComputedStyle(document.body).backgroundColor); // under a cell without a colour of its own
-        const look = getComputedStyle(cell), back = light(look.backgroundColor), front = light(look.color);
+        // Under a cell without a colour of its own.
+        rgb(getComputedStyle(document.body).backgroundColor);
+        const look = getComputedStyle(cell);
+        const back = light(look.backgroundColor), front = light(look.color);
         return Math.max(back, front) / Math.min(back, front);
     });
 }"""
@@ -55,7 +60,8 @@ def board(tmp_path_factory):
 
 @pytest.fixture
 def visit(chrome):
-    """Opens a file in a new tab that notes console messages, errors and requests; the test fails on any that should not be."""
+    """Opens a file in a new tab that notes console messages, errors and requests; the test fails on
+    any that should not be."""
     tabs, noise = [], []
 
     def opened(path, hash_="", width=1280, **look):
@@ -64,7 +70,14 @@ def visit(chrome):
         tabs.append(tab)
         tab.on("console", lambda message: noise.append(f"{message.type}: {message.text}"))
         tab.on("pageerror", lambda error: noise.append(f"error: {error}"))
-        tab.on("request", lambda request: noise.append(request.url) if not request.url.startswith(("file:", "data:")) else None)
+        tab.on(
+            "request",
+            lambda request: (
+                noise.append(request.url)
+                if not request.url.startswith(("file:", "data:"))
+                else None
+            ),
+        )
         tab.goto(path.as_uri() + hash_)
         return tab
 
@@ -109,23 +122,36 @@ def test_every_release_and_encoder_opens_quietly_with_the_gains_of_the_json(visi
         tab.select_option("#release", title)
         for encoder in release["encoders"]:
             tab.select_option("#encoder", encoder)
-            gains = {(g["arm"], g["target"]): signed(g["gain"]) for g in release["gains"] if g["encoder"] == encoder}
+            gains = {
+                (g["arm"], g["target"]): signed(g["gain"])
+                for g in release["gains"]
+                if g["encoder"] == encoder
+            }
             cells = tab.locator("td[data-arm]").evaluate_all(
-                "(all) => all.map((c) => [c.dataset.arm, c.dataset.target, c.firstChild.textContent])"
+                "(all) => all.map((c) => [c.dataset.arm, c.dataset.target,"
+                " c.firstChild.textContent])"
             )
             assert {(arm, target): text for arm, target, text in cells} == gains
-            averages = {a["arm"]: signed(a["average_gain"]) for a in release["averages"] if a["encoder"] == encoder}
+            averages = {
+                a["arm"]: signed(a["average_gain"])
+                for a in release["averages"]
+                if a["encoder"] == encoder
+            }
             shown = tab.locator("td[data-average]").evaluate_all(
                 "(all) => all.map((c) => [c.dataset.average, c.firstChild.textContent])"
             )
             assert dict(shown) == averages
             scores = {
                 target: [
-                    c["score"] for c in release["cells"] if (c["encoder"], c["arm"], c["target"]) == (encoder, "none", target)
+                    c["score"]
+                    for c in release["cells"]
+                    if (c["encoder"], c["arm"], c["target"]) == (encoder, "none", target)
                 ]
                 for target in release["targets"]
             }
-            base = tab.locator("td.base").evaluate_all("(all) => all.map((c) => [c.dataset.target, c.firstChild.textContent])")
+            base = tab.locator("td.base").evaluate_all(
+                "(all) => all.map((c) => [c.dataset.target, c.firstChild.textContent])"
+            )
             assert dict(base) == {target: one(fmean(known)) for target, known in scores.items()}
             tab.wait_for_selector(".chart svg")
 
@@ -136,16 +162,38 @@ def test_the_list_of_gains_and_the_averages_show_the_intervals_of_the_json(visit
     tab = visit(path, f"#0005-xstilts-like/{encoder}")
     assert tab.locator("#encoder").input_value() == encoder
     gains = [g for g in release["gains"] if g["encoder"] == encoder]
-    expected = [[g["arm"], g["target"], signed(g["gain"]), between(g["interval"]), between(g["seed_interval"])] for g in gains]
+    expected = [
+        [
+            g["arm"],
+            g["target"],
+            signed(g["gain"]),
+            between(g["interval"]),
+            between(g["seed_interval"]),
+        ]
+        for g in gains
+    ]
     assert [row[:5] for row in table(tab, "Gains with intervals")] == expected
     rows = {row[0]: row[1:4] for row in table(tab, "Average gains") if len(row) > 1}
     fields = "average_gain", "without_retrieval", "zero_shot"
-    assert rows == {a["arm"]: [signed(a[f]) for f in fields] for a in release["averages"] if a["encoder"] == encoder}
+    assert rows == {
+        a["arm"]: [signed(a[f]) for f in fields]
+        for a in release["averages"]
+        if a["encoder"] == encoder
+    }
     split = next(s for s in release["split"] if s["encoder"] == encoder)
     text = tab.locator("#split").inner_text()
-    assert signed(split["hard_minus_easy"]) in text and between(split["interval"]) in text and "0.257" in text
+    assert (
+        signed(split["hard_minus_easy"]) in text
+        and between(split["interval"]) in text
+        and "0.257" in text
+    )
     best = [
-        [b["target"] or "mean over the counted targets", b["arm"] or DASH, signed(b["gain"]), between(b["interval"])]
+        [
+            b["target"] or "mean over the counted targets",
+            b["arm"] or DASH,
+            signed(b["gain"]),
+            between(b["interval"]),
+        ]
         for b in release["best"]
         if b["encoder"] == encoder
     ]
@@ -155,7 +203,9 @@ def test_the_list_of_gains_and_the_averages_show_the_intervals_of_the_json(visit
     assert [row[1:3] for row in table(tab, "Comparisons within mnli")] == differences
 
 
-def test_averages_over_other_tasks_targets_stand_beside_the_first_where_they_are_fewer(visit, tmp_path):
+def test_averages_over_other_tasks_targets_stand_beside_the_first_where_they_are_fewer(
+    visit, tmp_path
+):
     release = made.large(encoders=("e",))
     for average in release["averages"]:
         few = average["arm"] == "mnli"
@@ -167,20 +217,39 @@ def test_averages_over_other_tasks_targets_stand_beside_the_first_where_they_are
             "targets": targets,
         }
     old, split = copy.deepcopy(release), release["split"][0]
-    split["other_tasks"] = {"hard_minus_easy": -0.25, "interval": [-1.5, 1.0], "seed_interval": [-3.5, 3.0]}
-    one = {"hard_minus_easy": -1.5, "interval": [-2.5, -0.5], "seed_interval": None, "easy": [], "hard": []}
+    split["other_tasks"] = {
+        "hard_minus_easy": -0.25,
+        "interval": [-1.5, 1.0],
+        "seed_interval": [-3.5, 3.0],
+    }
+    one = {
+        "hard_minus_easy": -1.5,
+        "interval": [-2.5, -0.5],
+        "seed_interval": None,
+        "easy": [],
+        "hard": [],
+    }
     split["by_target"] = {"tydiqa": one}
     (parts,) = release["subsets"]
     elsewhere = {"difference": -7.5, "interval": [-8.5, -6.5], "seed_interval": [-9.5, 0.5]}
-    parts["other_tasks"] = {"targets": ["tydiqa"], "comparisons": [c | elsewhere for c in parts["comparisons"]]}
+    parts["other_tasks"] = {
+        "targets": ["tydiqa"],
+        "comparisons": [c | elsewhere for c in parts["comparisons"]],
+    }
     for average in old["averages"]:
         average["other_tasks"] |= {"gain": average["average_gain"], "targets": average["targets"]}
     tab = visit(saved(tmp_path, ("0001-old", old), ("0002-new", release)))
     rows = {row[0]: row[1:3] for row in table(tab, "Average gains") if len(row) > 1}
-    fields = {a["arm"]: [signed(a["average_gain"]), signed(a["other_tasks"]["gain"])] for a in release["averages"]}
+    fields = {
+        a["arm"]: [signed(a["average_gain"]), signed(a["other_tasks"]["gain"])]
+        for a in release["averages"]
+    }
     assert rows == fields and rows["mnli"][0] != rows["mnli"][1]
-    assert tab.get_by_role("radio", name="other tasks’ targets").count() == 2  # of averages, and of parts of a task
-    assert [row[-3:] for row in table(tab, "Comparisons within mnli")] == [["-7.5", "[-8.5, -6.5]", "[-9.5, +0.5]"]] * 5
+    # of averages, and of parts of a task
+    assert tab.get_by_role("radio", name="other tasks’ targets").count() == 2
+    assert [row[-3:] for row in table(tab, "Comparisons within mnli")] == [
+        ["-7.5", "[-8.5, -6.5]", "[-9.5, +0.5]"]
+    ] * 5
     drawn = tab.locator("#subsets .chart")
     assert "-7.5" not in drawn.inner_html()
     tab.locator("#subsets").get_by_label("other tasks’ targets").check()
@@ -196,7 +265,10 @@ def test_averages_over_other_tasks_targets_stand_beside_the_first_where_they_are
 def test_what_parts_learned_stands_beside_their_sizes(visit, tmp_path):
     release = json.loads((ROOT / "leaderboard" / "releases" / "0011-study.json").read_text())
     text = visit(saved(tmp_path, ("0011-study", release))).locator("#subsets").inner_text()
-    reached = "easiest part 49.0, hardest part 31.9, random part 40.4, shuffled labels 32.9, whole task 44.2"
+    reached = (
+        "easiest part 49.0, hardest part 31.9, random part 40.4, shuffled labels 32.9, whole task"
+        " 44.2"
+    )
     assert f"Reached on English dev: {reached}." in text
 
 
@@ -206,7 +278,9 @@ def test_languages_of_a_target_show_the_numbers_of_the_json(visit, board):
     tab = visit(path, "#0003-small")
     tab.locator("#languages").get_by_label("Target").select_option("udpos@small")
     rows = table(tab, "Languages of udpos@small")
-    base = next(c for c in release["cells"] if (c["arm"], c["target"]) == ("none", "udpos@small"))["languages"]
+    base = next(c for c in release["cells"] if (c["arm"], c["target"]) == ("none", "udpos@small"))[
+        "languages"
+    ]
     order = [a["arm"] for a in sorted(release["averages"], key=lambda a: -a["average_gain"])]
     per = {g["arm"]: g["per_language"] for g in release["gains"] if g["target"] == "udpos@small"}
     names = {code: release["languages"][code]["name"] or code for code in base}
@@ -271,11 +345,18 @@ def test_headers_sort_missing_values_last_and_say_so(visit, board):
         assert numbers == sorted(numbers, reverse=down) and values[-2:] == [DASH, DASH]
     heat = tab.get_by_role("region", name="Gains by intermediate and target")
     heat.get_by_role("button", name="xnli").click()
-    tasks = [g for g in board[1]["0005-xstilts-like"]["gains"] if g["encoder"] == "xlm-roberta-large" and g["target"] == "xnli"]
+    tasks = [
+        g
+        for g in board[1]["0005-xstilts-like"]["gains"]
+        if g["encoder"] == "xlm-roberta-large" and g["target"] == "xnli"
+    ]
     kinds = {name: facts["kind"] for name, facts in made.ARMS.items()}
     best = sorted((g for g in tasks if kinds[g["arm"]] == "task"), key=lambda g: -g["gain"])
-    shown = heat.locator("td[data-target=xnli][data-arm]").evaluate_all("(all) => all.map((c) => c.dataset.arm)")
-    assert shown[: len(best)] == [g["arm"] for g in best]  # controls and subsets stay in their own groups
+    shown = heat.locator("td[data-target=xnli][data-arm]").evaluate_all(
+        "(all) => all.map((c) => c.dataset.arm)"
+    )
+    # controls and subsets stay in their own groups
+    assert shown[: len(best)] == [g["arm"] for g in best]
 
 
 def test_cells_filter_by_text_target_and_arm(visit, board):
@@ -288,7 +369,9 @@ def test_cells_filter_by_text_target_and_arm(visit, board):
     assert set(column(table(tab, "Every cell"), 0)) == {"squad_v2"}
     section.get_by_label("Target").select_option("panx")
     kept = [c for c in mine if (c["arm"], c["target"]) == ("squad_v2", "panx")]
-    assert [row[1:4] for row in table(tab, "Every cell")] == [["panx", str(c["seed"]), one(c["score"])] for c in kept]
+    assert [row[1:4] for row in table(tab, "Every cell")] == [
+        ["panx", str(c["seed"]), one(c["score"])] for c in kept
+    ]
     assert section.get_by_role("status").inner_text() == f"3 of {len(mine)} cells"
     section.get_by_label("Filter").fill("shared")
     assert table(tab, "Every cell") == []
@@ -306,7 +389,10 @@ def test_picking_a_release_and_an_encoder(visit, board):
     tab.select_option("#release", "0004-mini")
     assert "SMOKE SUITE: made-up data, no claim" in tab.locator(".smoke").inner_text()
     assert tab.locator("#encoder").input_value() == "all-MiniLM-L6-v2"
-    assert "one seed" in tab.locator(".badges").inner_text() and "waives" in tab.locator(".badges").inner_text()
+    assert (
+        "one seed" in tab.locator(".badges").inner_text()
+        and "waives" in tab.locator(".badges").inner_text()
+    )
     assert tab.locator("#files a").get_attribute("href") == "releases/0004-mini.json"
     assert "no intervals" in tab.locator(".verdict").inner_text()
     assert tab.title().startswith("0004-mini")
@@ -335,7 +421,10 @@ def test_the_keyboard_alone_is_enough(visit, board):
     )
     said = tab.locator("#tip").inner_text()
     assert (
-        at["target"] == "pawsx" and between(gain["interval"]) in said and "by seed 1:" in said and "15 languages: af ar" in said
+        at["target"] == "pawsx"
+        and between(gain["interval"]) in said
+        and "by seed 1:" in said
+        and "15 languages: af ar" in said
     )
     tab.keyboard.press("Escape")
     assert tab.locator("#tip").is_hidden()
@@ -361,11 +450,15 @@ def test_the_mouse_gets_tips_from_cells_and_charts(visit, board):
     )
     tab.wait_for_function("!document.getElementById('tip').hidden")
     assert (
-        f"{average['arm']}: {signed(average['average_gain'])} {between(average['interval'])}" in tab.locator("#tip").inner_text()
+        f"{average['arm']}: {signed(average['average_gain'])} {between(average['interval'])}"
+        in tab.locator("#tip").inner_text()
     )
     before = tab.locator("[data-chart=averages]").inner_html()
     tab.get_by_role("radio", name="without retrieval").check()
-    tab.wait_for_function("(old) => !['', old].includes(document.querySelector('[data-chart=averages]').innerHTML)", arg=before)
+    tab.wait_for_function(
+        "(old) => !['', old].includes(document.querySelector('[data-chart=averages]').innerHTML)",
+        arg=before,
+    )
 
 
 def test_every_chart_says_what_its_numbers_count(visit, board):
@@ -390,7 +483,11 @@ def test_light_dark_and_the_button(visit, board):
     for _ in range(3):
         tab.locator("#theme").click()
         seen.append((tab.locator("#theme").get_attribute("aria-label"), tab.evaluate(background)))
-    assert seen == [("Colours: light", light), ("Colours: dark", dark), ("Colours: as the system", dark)]
+    assert seen == [
+        ("Colours: light", light),
+        ("Colours: dark", dark),
+        ("Colours: as the system", dark),
+    ]
     assert visit(board[0], color_scheme="light").evaluate(background) == light
 
 
@@ -409,9 +506,15 @@ def test_nothing_scrolls_sideways_at_360_pixels_but_wide_tables_in_their_boxes(v
         tab.wait_for_selector(".chart svg")
         tab.wait_for_timeout(100)
         assert tab.evaluate("document.documentElement.scrollWidth") == 360, title
-        assert tab.evaluate("document.querySelector('.box.heat').scrollWidth > document.querySelector('.box.heat').clientWidth")
+        assert tab.evaluate(
+            "document.querySelector('.box.heat').scrollWidth >"
+            " document.querySelector('.box.heat').clientWidth"
+        )
     assert (
-        tab.locator(".chart svg").evaluate_all("(all) => Math.max(...all.map((svg) => svg.getBoundingClientRect().right))") <= 360
+        tab.locator(".chart svg").evaluate_all(
+            "(all) => Math.max(...all.map((svg) => svg.getBoundingClientRect().right))"
+        )
+        <= 360
     )
 
 
@@ -420,7 +523,10 @@ def test_print_is_light_and_whole(visit, board):
     tab.emulate_media(media="print")
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert tab.locator("nav").is_hidden() and tab.locator("#heat").is_visible()
-    assert tab.evaluate("[...document.querySelectorAll('.box')].every((box) => getComputedStyle(box).overflowX === 'visible')")
+    assert tab.evaluate(
+        "[...document.querySelectorAll('.box')].every((box) => getComputedStyle(box).overflowX ==="
+        " 'visible')"
+    )
     tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert tab.get_by_role("region", name="Gains with intervals").is_visible()
     tab.evaluate("dispatchEvent(new Event('afterprint'))")
@@ -443,7 +549,8 @@ def test_hostile_strings_are_text(visit, tmp_path):
     release = copy.deepcopy(made.large(encoders=("enc",), seeds=(1,)))
     for text, name in zip(HOSTILE, ("mnli", "qqp", "squad", "ccg", "hellaswag"), strict=True):
         release["arms"] = {
-            key: {**arm, "shown": text, "title": text} if key == name else arm for key, arm in release["arms"].items()
+            key: {**arm, "shown": text, "title": text} if key == name else arm
+            for key, arm in release["arms"].items()
         }
     release["suite"] |= {"about": HOSTILE[0], "left_out": [HOSTILE[1]], "protocol": HOSTILE[2]}
     release["targets"]["xnli"]["title"] = HOSTILE[0]
@@ -453,27 +560,64 @@ def test_hostile_strings_are_text(visit, tmp_path):
     tab = visit(saved(tmp_path, ("0001-</title><b>x", release)))
     tab.wait_for_selector("[data-chart=scatter] svg")
     assert tab.evaluate("window.bad") is None
-    assert tab.locator("img").count() == 0 and tab.locator("main script").count() == 0 and tab.locator("script").count() == 4
+    assert (
+        tab.locator("img").count() == 0
+        and tab.locator("main script").count() == 0
+        and tab.locator("script").count() == 4
+    )
     assert tab.locator(".about").inner_text() == HOSTILE[0]
-    assert HOSTILE[1] in column(table(tab, "Languages of xnli"), 0) and HOSTILE[3] in column(table(tab, "Average gains"), 0)
-    assert HOSTILE[0][:25] in tab.locator("[data-chart=averages] svg").text_content()  # long names are cut off
+    assert HOSTILE[1] in column(table(tab, "Languages of xnli"), 0) and HOSTILE[3] in column(
+        table(tab, "Average gains"), 0
+    )
+    # long names are cut off
+    assert HOSTILE[0][:25] in tab.locator("[data-chart=averages] svg").text_content()
 
 
 def test_no_release_and_releases_with_nothing_derived(visit, tmp_path):
     empty = visit(saved(tmp_path))
-    assert "no release yet" in empty.locator("main").inner_text() and empty.locator("#release").is_hidden()
+    assert (
+        "no release yet" in empty.locator("main").inner_text()
+        and empty.locator("#release").is_hidden()
+    )
     bare = made.plain("0003-small")
-    for section in ("cells", "gains", "averages", "split", "slices", "difficulty", "subsets", "best", "languages"):
+    for section in (
+        "cells",
+        "gains",
+        "averages",
+        "split",
+        "slices",
+        "difficulty",
+        "subsets",
+        "best",
+        "languages",
+    ):
         del bare[section]
     holes = made.large(encoders=("enc",), seeds=(1,))
     for gain in holes["gains"][::2]:
         gain |= dict.fromkeys(
-            ("gain", "per_seed", "interval", "english", "zero_shot", "above_floor", "p", "p_corrected", "significant")
+            (
+                "gain",
+                "per_seed",
+                "interval",
+                "english",
+                "zero_shot",
+                "above_floor",
+                "p",
+                "p_corrected",
+                "significant",
+            )
         )
         gain |= {"counted": False, "per_language": {}}
     for average in holes["averages"]:
         average |= dict.fromkeys(
-            ("average_gain", "interval", "without_retrieval", "without_retrieval_interval", "zero_shot", "tie")
+            (
+                "average_gain",
+                "interval",
+                "without_retrieval",
+                "without_retrieval_interval",
+                "zero_shot",
+                "tie",
+            )
         )
     for cell in holes["cells"][::2]:
         cell |= {"languages": {}, "score": None, "zero_shot": None, "above_floor": None}
@@ -514,7 +658,9 @@ def test_words_never_say_more_than_the_intervals():
     assert tone == "unsure" and "on these seeds alone" in words
     assert said(release, average=best | {"seed_interval": [0.5, 18.0]})["Which"][0] == "help"
     worse = {"average_gain": 9.0, "interval": [-17.0, -1.0]}  # the best of all, and below 0
-    assert "does harm." in said(release, average=worse | {"seed_interval": [-18.0, -0.5]})["Which"][1]
+    assert (
+        "does harm." in said(release, average=worse | {"seed_interval": [-18.0, -0.5]})["Which"][1]
+    )
     for seeds in (None, [-18.0, 0.5]):
         tone, words = said(release, average=worse | {"seed_interval": seeds})["Which"]
         assert tone == "unsure" and "does harm" not in words
@@ -523,18 +669,37 @@ def test_words_never_say_more_than_the_intervals():
     tone, words = said(release, average=best | {"interval": [-1.0, 19.0]})["Which"]
     assert tone == "unsure" and "contains 0" in words
     assert "no interval is known" in said(release, average=best | {"interval": None})["Which"][1]
-    facts = {"hard_minus_easy": 2.0, "interval": [1.0, 3.0], "permutation_p": 0.03, "claim": True, "why": ""}
+    facts = {
+        "hard_minus_easy": 2.0,
+        "interval": [1.0, 3.0],
+        "permutation_p": 0.03,
+        "claim": True,
+        "why": "",
+    }
     facts["seed_interval"] = [0.5, 3.5]
     tone, words = said(release, **facts)["Do"]
     assert tone == "help" and "Hard tasks helped more." in words
-    assert "Hard tasks helped more, on these seeds." in said(release, **facts | {"seed_interval": None})["Do"][1]
+    assert (
+        "Hard tasks helped more, on these seeds."
+        in said(release, **facts | {"seed_interval": None})["Do"][1]
+    )
     assert (
         "Easy tasks helped more"
-        in said(release, **facts | {"hard_minus_easy": -2.0, "interval": [-3.0, -1.0], "seed_interval": None})["Do"][1]
+        in said(
+            release,
+            **facts | {"hard_minus_easy": -2.0, "interval": [-3.0, -1.0], "seed_interval": None},
+        )["Do"][1]
     )
-    for weaker in ({"permutation_p": 0.2}, {"interval": [-1.0, 5.0]}, {"permutation_p": None}, {"seed_interval": [-1.0, 5.0]}):
+    for weaker in (
+        {"permutation_p": 0.2},
+        {"interval": [-1.0, 5.0]},
+        {"permutation_p": None},
+        {"seed_interval": [-1.0, 5.0]},
+    ):
         tone, words = said(release, **facts | weaker)["Do"]
         assert tone == "unsure" and "Not told apart" in words
-    tone, words = said(release, **facts | {"claim": False, "why": "No claim can be made: too few tasks."})["Do"]
+    tone, words = said(
+        release, **facts | {"claim": False, "why": "No claim can be made: too few tasks."}
+    )["Do"]
     assert tone == "unsure" and words.endswith("No claim can be made: too few tasks.")
     assert "not both easy and hard" in said(release, hard_minus_easy=None)["Do"][1]

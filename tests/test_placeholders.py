@@ -1,4 +1,5 @@
-"""What a source may hold between braces, where its paths may lead, and what in a tasks folder is no file."""
+"""What a source may hold between braces, where its paths may lead, and what in a tasks folder is no
+file."""
 
 import os
 import re
@@ -34,7 +35,8 @@ BLOCK = "source:\n  files: ‸PATH"
 
 
 def refusal(tmp_path: Path, old: str, new: str) -> str:
-    """The one line that refuses TASK with `new` for `old`; the mark ‸ in `new` is where it must point."""
+    """The one line that refuses TASK with `new` for `old`; the mark ‸ in `new` is where it must
+    point."""
     assert TASK.count(old) == 1
     text = TASK.replace(old, new)
     before, _, after = text.partition("‸")
@@ -89,7 +91,11 @@ def test_a_typo_between_braces_is_told_with_its_place_and_what_there_is(tmp_path
 def test_a_format_takes_no_memory(tmp_path):
     tracemalloc.start()
     refusal(tmp_path, FILES, '{files: ‸"{language:>3000000000}.jsonl"}')
-    refusal(tmp_path, FILES, HUB + ', names: {de: "{0:>3000000000}"}, where: {a: ‸"{name:>3000000000}"}}')
+    refusal(
+        tmp_path,
+        FILES,
+        HUB + ', names: {de: "{0:>3000000000}"}, where: {a: ‸"{name:>3000000000}"}}',
+    )
     assert tracemalloc.get_traced_memory()[1] < 20_000_000
     tracemalloc.stop()
 
@@ -97,12 +103,24 @@ def test_a_format_takes_no_memory(tmp_path):
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        (HUB + ', where: {a: ‸"{split}"}}', "'{split}' is no placeholder; here there are {language}, {name}"),
-        ('{hub: a/b, config: ‸"{part}"}', "'{part}' is no placeholder; here there are {language}, {name}, {split}"),
+        (
+            HUB + ', where: {a: ‸"{split}"}}',
+            "'{split}' is no placeholder; here there are {language}, {name}",
+        ),
+        (
+            '{hub: a/b, config: ‸"{part}"}',
+            "'{part}' is no placeholder; here there are {language}, {name}, {split}",
+        ),
         ('‸{files: "{language}.{part}"}', "{part} is for bitext_mining"),
-        (HUB + ', unless: {a: ‸"{language}"}}', "{language} is not filled in here, only in files, config, generated and where"),
+        (
+            HUB + ', unless: {a: ‸"{language}"}}',
+            "{language} is not filled in here, only in files, config, generated and where",
+        ),
         (HUB + ', names: {de: ‸"{language}"}}', "{language} is not filled in here"),
-        ('‸{files: "{name}.jsonl", names: {dde: German}}', "the task has no 'dde'; did you mean 'de'?"),
+        (
+            '‸{files: "{name}.jsonl", names: {dde: German}}',
+            "the task has no 'dde'; did you mean 'de'?",
+        ),
         ('{hub: ‸"a/{language}", config: x}', "'a/{language}' is no id of a repository on the hub"),
         (HUB + ', revision: ‸"{language}"}', "is no revision"),
         (
@@ -136,12 +154,15 @@ LONG = "x" * 10_000
 def test_a_path_can_be_one(tmp_path, path, says):
     assert says in refusal(tmp_path, FILES, f'{{files: ‸"{path}"}}')
     assert says in refusal(
-        tmp_path, FILES, f'{{files: "a.{{language}}.jsonl", label_file: ‸"{path.replace("{language}", "x")}"}}'
+        tmp_path,
+        FILES,
+        f'{{files: "a.{{language}}.jsonl", label_file: ‸"{path.replace("{language}", "x")}"}}',
     )
 
 
 def test_who_writes_a_path_may_lead_it_anywhere(tmp_path):
-    """The rows of one's own machine, beside the folder of specs or elsewhere; a bundle for others refuses whole paths."""
+    """The rows of one's own machine, beside the folder of specs or elsewhere; a bundle for others
+    refuses whole paths."""
     for path in ("/data/{language}.jsonl", "../data/{language}.jsonl"):
         (tmp_path / "spec.yaml").write_text(TASK.replace(FILES, f'{{files: "{path}"}}'))
         assert read_spec(tmp_path / "spec.yaml")[1].source.files == path
@@ -149,10 +170,16 @@ def test_who_writes_a_path_may_lead_it_anywhere(tmp_path):
 
 def test_what_is_filled_in_and_what_the_hub_has_leads_nowhere(tmp_path):
     for config in ("/etc/{language}", "../{language}", "a/../../{language}"):
-        assert "leads out of the folder" in refusal(tmp_path, FILES, f'{{hub: a/b, config: ‸"{config}"}}')
+        assert "leads out of the folder" in refusal(
+            tmp_path, FILES, f'{{hub: a/b, config: ‸"{config}"}}'
+        )
     for name in ("../../etc/passwd", "/etc/passwd", "a/../b", LONG[:300]):
-        assert "names: " in refusal(tmp_path, FILES, f'{{files: "x/{{name}}.jsonl", names: ‸{{de: "{name}"}}}}')
-        assert "names: " in refusal(tmp_path, FILES, f'{{hub: a/b, config: "{{name}}", names: ‸{{de: "{name}"}}}}')
+        assert "names: " in refusal(
+            tmp_path, FILES, f'{{files: "x/{{name}}.jsonl", names: ‸{{de: "{name}"}}}}'
+        )
+        assert "names: " in refusal(
+            tmp_path, FILES, f'{{hub: a/b, config: "{{name}}", names: ‸{{de: "{name}"}}}}'
+        )
 
 
 def test_a_language_is_a_code_and_no_path(tmp_path):
@@ -161,11 +188,16 @@ def test_a_language_is_a_code_and_no_path(tmp_path):
 
 
 def test_filling_in_takes_values_as_they_are():
-    assert fill("{{{language}}} {name}{{0}}", {"language": "{name}", "name": "{0:>9}"}) == "{{name}} {0:>9}{0}"
+    assert (
+        fill("{{{language}}} {name}{{0}}", {"language": "{name}", "name": "{0:>9}"})
+        == "{{name}} {0:>9}{0}"
+    )
 
 
 def test_braces_that_are_meant(tmp_path):
-    (tmp_path / "spec.yaml").write_text(TASK.replace(FILES, HUB + ', where: {a: "{{x}} {language}"}, unless: {b: "{x}"}}'))
+    (tmp_path / "spec.yaml").write_text(
+        TASK.replace(FILES, HUB + ', where: {a: "{{x}} {language}"}, unless: {b: "{x}"}}')
+    )
     _, task, _ = read_spec(tmp_path / "spec.yaml")
     assert fill(task.source.where["a"], {"language": "de", "name": "de"}) == "{x} de"
     assert task.source.speaks
@@ -198,28 +230,54 @@ def test_a_slice_that_holds_nothing_or_is_none(tmp_path, split):
 
 
 def test_slices_that_hold_something():
-    for split in ("train[:100%]", "train[20%:50%]", "train[99%:]", "train[3:]", "train[50%:100]", "train[5:90%]", "train[:]"):
+    for split in (
+        "train[:100%]",
+        "train[20%:50%]",
+        "train[99%:]",
+        "train[3:]",
+        "train[50%:100]",
+        "train[5:90%]",
+        "train[:]",
+    ):
         assert split_parts(split)
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "data:text/html,x", "vbscript:x", "//x", "https://a b", "https://a)<b>", ""]
+    "url",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "vbscript:x",
+        "//x",
+        "https://a b",
+        "https://a)<b>",
+        "",
+    ],
 )
 def test_an_address_is_one_of_the_web(tmp_path, url):
-    assert "is no address of a page" in refusal(tmp_path, "title: a task of my own", f'title: x, url: ‸"{url}"')
+    assert "is no address of a page" in refusal(
+        tmp_path, "title: a task of my own", f'title: x, url: ‸"{url}"'
+    )
 
 
-@pytest.mark.parametrize("char", "\u202e\u2066\u200b\u200e\ufeff\u00ad\u3164\u2060\U000e0041\x9b\u200d")
+@pytest.mark.parametrize(
+    "char", "\u202e\u2066\u200b\u200e\ufeff\u00ad\u3164\u2060\U000e0041\x9b\u200d"
+)
 def test_what_nobody_sees_is_refused_with_its_place(tmp_path, char):
     said = f"the invisible character U+{ord(char):04X} is not allowed; remove it"
     for escape in (char, "\\x1b" if char == "\x9b" else f"\\U{ord(char):08x}"):
         text = said.replace("009B", "001B") if escape == "\\x1b" else said
-        mark = ("", "‸") if escape == char else ("‸", "")  # of an escape the text is named that holds it
-        assert text in refusal(tmp_path, "labels: [no, yes]", f'labels: [no, {mark[0]}"y{mark[1]}{escape}es"]')
+        # of an escape the text is named that holds it
+        mark = ("", "‸") if escape == char else ("‸", "")
+        assert text in refusal(
+            tmp_path, "labels: [no, yes]", f'labels: [no, {mark[0]}"y{mark[1]}{escape}es"]'
+        )
 
 
 def test_joiners_are_letters_of_the_scripts_that_have_them(tmp_path):
-    (tmp_path / "spec.yaml").write_text(TASK.replace("a task of my own", "می‌خواهم क्‍ष"), encoding="utf-8")
+    (tmp_path / "spec.yaml").write_text(
+        TASK.replace("a task of my own", "می‌خواهم क्‍ष"), encoding="utf-8"
+    )
     assert read_spec(tmp_path / "spec.yaml")[1].about.title == "می‌خواهم क्‍ष"
 
 
@@ -243,7 +301,7 @@ def test_what_is_too_long_or_too_large_is_one_short_line(tmp_path, old, new):
     refusal(tmp_path, old, new)
 
 
-# What lies in a tasks folder -----------------------------------------------------------------------
+# What lies in a tasks folder ----------------------------------------------------------------------
 
 
 def lines_of(folder: Path) -> list[str]:
@@ -263,19 +321,40 @@ def test_what_is_no_file_is_a_line_and_never_waited_for(tmp_path):
         (tmp_path / ".#g.yaml").symlink_to("user@host:1")  # an editor's lock
         (tmp_path / "h.yml").symlink_to("/proc/self/mem")
         said = lines_of(tmp_path)
-    words = ["a pipe", "a socket", "a folder", "symbolic links", "a device", "No such file", "cannot be read|not UTF-8|NUL"]
+    words = [
+        "a pipe",
+        "a socket",
+        "a folder",
+        "symbolic links",
+        "a device",
+        "No such file",
+        "cannot be read|not UTF-8|NUL",
+    ]
     assert len(said) == len(words), said
-    for line, name, word in zip(said, [*(f"{c}.yaml" for c in "abcdef"), "h.yml"], words, strict=True):
+    for line, name, word in zip(
+        said, [*(f"{c}.yaml" for c in "abcdef"), "h.yml"], words, strict=True
+    ):
         assert line.startswith(f"{tmp_path / name}:1:1: ") and re.search(word, line), line
 
 
 def test_names_that_are_no_text_are_shown(tmp_path):
-    for name in (b"\xff.yaml", b"a\nb.yaml", b"\x1b[31m.yaml", "\u202eb.yaml".encode(), b"c" * 240 + b".yaml"):
+    for name in (
+        b"\xff.yaml",
+        b"a\nb.yaml",
+        b"\x1b[31m.yaml",
+        "\u202eb.yaml".encode(),
+        b"c" * 240 + b".yaml",
+    ):
         (tmp_path / os.fsdecode(name)).write_text("task: [")
     said = lines_of(tmp_path)
     assert len(said) == 5
     shown = "".join(said)
-    for text in ("\\udcff.yaml:2:1: ", "a\\nb.yaml:2:1: ", "\\u001b[31m.yaml:2:1: ", "\\u202eb.yaml:2:1: "):
+    for text in (
+        "\\udcff.yaml:2:1: ",
+        "a\\nb.yaml:2:1: ",
+        "\\u001b[31m.yaml:2:1: ",
+        "\\u202eb.yaml:2:1: ",
+    ):
         assert text in shown, shown
 
 
@@ -288,6 +367,10 @@ def test_a_path_that_can_be_none_is_a_line(tmp_path, name):
 
 def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path, monkeypatch):
     """For root nothing is unreadable, so the system's answer is made up here."""
-    monkeypatch.setattr(Path, "iterdir", lambda self: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+    monkeypatch.setattr(
+        Path,
+        "iterdir",
+        lambda self: (_ for _ in ()).throw(PermissionError(13, "Permission denied")),
+    )
     with pytest.raises(SpecError, match=r":1:1: cannot be read: Permission denied"):
         Catalog.load([tmp_path])

@@ -1,4 +1,5 @@
-"""Plans: what decides a key and what does not, what is shared, in which order; and results that do not move unseen."""
+"""Plans: what decides a key and what does not, what is shared, in which order; and results that do
+not move unseen."""
 
 import json
 import os
@@ -30,7 +31,9 @@ from harness.store.job import JOB_VERSIONS, described
 
 GOLDEN = Path(__file__).parent / "golden"
 REWRITE = os.environ.get("XSTILTS_GOLDEN") == "1"  # write the golden files anew
-SLOW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 ENCODER = {
     "encoder": "toyenc",
@@ -48,7 +51,12 @@ COLUMNS = {
     "retrieval": {"source": "source", "target": "target"},
     "bitext_mining": {},
 }
-METRIC = {"classification": "accuracy", "tagging": "span_f1", "span_qa": "squad", "retrieval": "retrieval_accuracy"}
+METRIC = {
+    "classification": "accuracy",
+    "tagging": "span_f1",
+    "span_qa": "squad",
+    "retrieval": "retrieval_accuracy",
+}
 METRIC |= {"multiple_choice": "accuracy", "mlm": "masked_accuracy", "bitext_mining": "mining_f1"}
 
 
@@ -95,7 +103,8 @@ SUITE = {
 
 
 class World:
-    """A user's folder: specs, data files and an encoder whose bytes are fixed, and which nobody loads."""
+    """A user's folder: specs, data files and an encoder whose bytes are fixed, and which nobody
+    loads."""
 
     def __init__(self, root: Path):
         self.root = root
@@ -110,7 +119,13 @@ class World:
         (folder / "model.safetensors").write_bytes(b"weights")
         (folder / "config.json").write_text("{}")
 
-    def plan(self, tasks: dict | None = None, suite: dict | None = None, encoder: dict | None = None, text=None) -> Plan:
+    def plan(
+        self,
+        tasks: dict | None = None,
+        suite: dict | None = None,
+        encoder: dict | None = None,
+        text=None,
+    ) -> Plan:
         """`text`: how a spec becomes YAML."""
         text = text or (lambda spec: yaml.safe_dump(spec, sort_keys=False))
         specs = [*(tasks or TASKS).values(), suite or SUITE, encoder or ENCODER]
@@ -121,9 +136,12 @@ class World:
             (folder / f"{i}.yaml").write_text(text(spec))
         catalog = Catalog.load([folder])
         where = Where(encoder_root=self.root / "encoders", offline=True)
-        # Keys are made of hashes: the encoder's files here are a few fixed bytes, and those of no encoder.
+        # Keys are made of hashes: the encoder's files here are a few fixed bytes, and those of no
+        # encoder.
         with patch("harness.sources.encoders.check_files"):
-            return make_plan(catalog.suite("toy"), catalog, where, HashIndex(self.root / "index.json"))
+            return make_plan(
+                catalog.suite("toy"), catalog, where, HashIndex(self.root / "index.json")
+            )
 
 
 @pytest.fixture
@@ -159,7 +177,9 @@ def test_jobs_form_a_graph_without_cycles(world):
     for key, job in plan.jobs.items():
         assert job.key == key == job.body["key"] == key_of(job.body["identity"])
         assert all(plan.jobs[need].kind == "train" for need in job.needs)
-        assert plan.dependants(key) == [other.key for other in plan.jobs.values() if key in other.needs]
+        assert plan.dependants(key) == [
+            other.key for other in plan.jobs.values() if key in other.needs
+        ]
         canonical_json(job.body)
 
 
@@ -168,7 +188,9 @@ def test_one_cell_for_each_arm_target_and_seed(world):
     cells = {(cell.arm, cell.target, cell.seed) for cell in plan.cells}
     assert len(cells) == len(plan.cells) == 3 * 5 * 2
     for cell in plan.cells:
-        assert {cell.evaluate, cell.overlap, cell.trained, cell.intermediate} - {None} <= set(plan.jobs)
+        assert {cell.evaluate, cell.overlap, cell.trained, cell.intermediate} - {None} <= set(
+            plan.jobs
+        )
         assert (cell.intermediate is None) == (cell.arm == "none")
         assert (cell.trained is None) == (cell.target == "pairs")
         assert (cell.overlap is None) == (cell.arm == "none" and cell.target == "pairs")
@@ -178,14 +200,19 @@ def test_targets_that_train_on_the_same_task_share_the_model(world):
     plan = world.plan()
     for arm in ("none", "reading", "mood"):
         for seed in (1, 2):
-            trained = {cell.target: cell.trained for cell in plan.cells if (cell.arm, cell.seed) == (arm, seed)}
+            trained = {
+                cell.target: cell.trained
+                for cell in plan.cells
+                if (cell.arm, cell.seed) == (arm, seed)
+            }
             assert trained["quiz"] == trained["exam"]
             assert len({*trained.values()} - {None}) == 3
     assert sum(job.kind == "train" for job in plan.jobs.values()) == 2 * (2 + 3 * 3)
 
 
 def test_xquad_and_mlqa_share_squads_training(tmp_path):
-    """On the real specs: what decides the training of either is the same, whatever machine has the data."""
+    """On the real specs: what decides the training of either is the same, whatever machine has the
+    data."""
     catalog = Catalog.load([])
     suite = catalog.suite("small").model_copy(update={"targets": ["xquad", "mlqa", "tydiqa"]})
     plan = make_plan(suite, catalog, Where(offline=True), HashIndex(tmp_path / "index.json"))
@@ -197,15 +224,28 @@ def test_xquad_and_mlqa_share_squads_training(tmp_path):
 
 def test_the_untrained_baseline_is_evaluated_once_for_all_seeds(world):
     plan = world.plan()
-    assert len({cell.evaluate for cell in plan.cells if (cell.arm, cell.target) == ("none", "pairs")}) == 1
-    assert len({cell.evaluate for cell in plan.cells if (cell.arm, cell.target) == ("mood", "pairs")}) == 2
+    assert (
+        len({cell.evaluate for cell in plan.cells if (cell.arm, cell.target) == ("none", "pairs")})
+        == 1
+    )
+    assert (
+        len({cell.evaluate for cell in plan.cells if (cell.arm, cell.target) == ("mood", "pairs")})
+        == 2
+    )
 
 
 def test_seeds_and_arms_differ_in_training_but_pair_in_streams(world):
     plan = world.plan()
-    target = [job for job in plan.jobs.values() if job.kind == "train" and set(job.body["spec"]["tasks"]) == {"words"}]
+    target = [
+        job
+        for job in plan.jobs.values()
+        if job.kind == "train" and set(job.body["spec"]["tasks"]) == {"words"}
+    ]
     assert len({job.key for job in target}) == 6
-    streams = {(spec["seed"], spec["phase"], *spec["tasks"]) for spec in (job.body["spec"] for job in target)}
+    streams = {
+        (spec["seed"], spec["phase"], *spec["tasks"])
+        for spec in (job.body["spec"] for job in target)
+    }
     assert len(streams) == 2  # one a seed, the same in every arm
 
 
@@ -231,17 +271,29 @@ def shuffled(spec, rng: random.Random):
 
 
 @SLOW
-@given(seed=st.integers(0, 10**6), width=st.sampled_from([20, 80, 1000]), indent=st.integers(2, 8), flow=st.booleans())
+@given(
+    seed=st.integers(0, 10**6),
+    width=st.sampled_from([20, 80, 1000]),
+    indent=st.integers(2, 8),
+    flow=st.booleans(),
+)
 def test_order_comments_and_white_space_change_no_key(tmp_path_factory, seed, width, indent, flow):
     rng = random.Random(seed)
 
     def text(spec):
-        lines = yaml.safe_dump(shuffled(spec, rng), sort_keys=False, width=width, indent=indent, default_flow_style=flow).split(
-            "\n"
-        )
+        lines = yaml.safe_dump(
+            shuffled(spec, rng),
+            sort_keys=False,
+            width=width,
+            indent=indent,
+            default_flow_style=flow,
+        ).split("\n")
         return (
             "# a comment\n"
-            + "\n".join(f"{line}   # {seed}" if rng.random() < 0.2 and line and not flow else line for line in lines)
+            + "\n".join(
+                f"{line}   # {seed}" if rng.random() < 0.2 and line and not flow else line
+                for line in lines
+            )
             + "\n\n"
         )
 
@@ -293,23 +345,33 @@ def test_every_recipe_field_is_tried_here():
 @pytest.mark.parametrize("field", sorted(Recipe.model_fields))
 def test_every_recipe_field_decides_the_key_of_its_phase(world, field):
     before = world.plan()
-    recipes = SUITE["recipes"] | {"target": SUITE["recipes"]["target"] | {field: OTHER_RECIPE[field]}}
+    recipes = SUITE["recipes"] | {
+        "target": SUITE["recipes"]["target"] | {field: OTHER_RECIPE[field]}
+    }
     after = world.plan(suite=SUITE | {"recipes": recipes})
     changed = {job.kind: set() for job in before.jobs.values()}
     for key in set(before.jobs) - set(after.jobs):
         job = before.jobs[key]
         changed[job.kind].add((job.body["spec"].get("phase"), job.name.split()[2]))
     assert {phase for phase, _ in changed["train"]} == {"target"}
-    assert len({key for key in before.jobs if before.jobs[key].kind == "train"} - set(after.jobs)) == 18
+    assert (
+        len({key for key in before.jobs if before.jobs[key].kind == "train"} - set(after.jobs))
+        == 18
+    )
     assert {target for _, target in changed["evaluate"]} == {"quiz", "exam", "mood", "words"}
     assert changed["overlap"] == set()
 
 
 def test_a_recipe_of_one_task_changes_that_task_only(world):
     before = world.plan()
-    after = world.plan(suite=SUITE | {"recipes": SUITE["recipes"] | {"tasks": {"words": {"epochs": 3}}}})
+    after = world.plan(
+        suite=SUITE | {"recipes": SUITE["recipes"] | {"tasks": {"words": {"epochs": 3}}}}
+    )
     gone = [before.jobs[key] for key in set(before.jobs) - set(after.jobs)]
-    assert {job.name.split()[2] if job.kind == "evaluate" else "+".join(job.body["spec"]["tasks"]) for job in gone} == {"words"}
+    assert {
+        job.name.split()[2] if job.kind == "evaluate" else "+".join(job.body["spec"]["tasks"])
+        for job in gone
+    } == {"words"}
 
 
 # field of the task `words` → another value; None: it decides nothing, with the reason
@@ -326,7 +388,9 @@ OTHER_TASK: dict[str, object] = {
     "options": {"max_word_pieces": 3},
 }
 EXCUSED = {
-    "task": "a name seeds the streams of training, but an evaluation under another name is the same",
+    "task": (
+        "a name seeds the streams of training, but an evaluation under another name is the same"
+    ),
     "role": "says where a task may be used",
     "family": "another family has other columns and metrics; tried with the versions below",
     "metric": "tagging has one metric",
@@ -350,7 +414,10 @@ def test_every_task_field_decides_a_key(world, field):
     assert all("words" in name for name in names)
 
 
-@pytest.mark.parametrize(("field", "value"), [("about", {"title": "other", "note": "n"}), ("role", ["target", "training"])])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("about", {"title": "other", "note": "n"}), ("role", ["target", "training"])],
+)
 def test_what_readers_see_decides_no_key(world, field, value):
     before = keys(world.plan())
     assert keys(world.plan(tasks=TASKS | {"words": TASKS["words"] | {field: value}})) == before
@@ -375,7 +442,10 @@ def test_what_readers_see_decides_no_key(world, field, value):
     ],
 )
 def test_suite_fields(world, field, value, kept):
-    before, after = set(keys(world.plan()).values()), set(keys(world.plan(suite=SUITE | {field: value})).values())
+    before, after = (
+        set(keys(world.plan()).values()),
+        set(keys(world.plan(suite=SUITE | {field: value})).values()),
+    )
     assert (before == after) is kept
 
 
@@ -394,7 +464,11 @@ def test_a_byte_of_data_or_weights_changes_what_reads_it(world):
 
 @pytest.mark.parametrize(
     ("field", "value", "kinds"),
-    [("max_length", 32, {"train", "evaluate"}), ("pooling", "cls", {"evaluate"}), ("layer", 1, {"evaluate"})],
+    [
+        ("max_length", 32, {"train", "evaluate"}),
+        ("pooling", "cls", {"evaluate"}),
+        ("layer", 1, {"evaluate"}),
+    ],
 )
 def test_encoder_fields(world, field, value, kinds):
     before = world.plan()
@@ -409,10 +483,13 @@ def test_versions_of_code_are_in_keys(world, monkeypatch):
     before = world.plan()
     monkeypatch.setitem(job_room.JOB_VERSIONS, "train", JOB_VERSIONS["train"] + 1)
     after = world.plan()
-    assert {job.kind for job in after.jobs.values() if job.key in before.jobs} == {"overlap", "evaluate"}
-    assert {job.name for job in after.jobs.values() if job.key in before.jobs and job.kind == "evaluate"} == {
-        "evaluate toyenc pairs arm none"
+    assert {job.kind for job in after.jobs.values() if job.key in before.jobs} == {
+        "overlap",
+        "evaluate",
     }
+    assert {
+        job.name for job in after.jobs.values() if job.key in before.jobs and job.kind == "evaluate"
+    } == {"evaluate toyenc pairs arm none"}
     monkeypatch.undo()
     monkeypatch.setitem(job_room.METRIC_VERSIONS, "span_f1", METRIC_VERSIONS["span_f1"] + 1)
     gone = [before.jobs[key].name for key in set(before.jobs) - set(world.plan().jobs)]
@@ -428,7 +505,9 @@ def test_versions_of_code_are_in_keys(world, monkeypatch):
 # What is left to do
 
 
-def commit(store: Store, plan: Plan, key: str, files: tuple[str, ...] = ("model.safetensors",)) -> None:
+def commit(
+    store: Store, plan: Plan, key: str, files: tuple[str, ...] = ("model.safetensors",)
+) -> None:
     with store.workdir(key) as workdir:
         for name in files:
             (workdir / name).write_bytes(b"x")
@@ -452,7 +531,9 @@ def test_dropped_weights_are_trained_again_only_if_somebody_reads_them(world, tm
     plan, store = world.plan(), Store(tmp_path / "store")
     for job in plan.todo(store):
         commit(store, plan, job.key)
-    cell = next(cell for cell in plan.cells if (cell.arm, cell.target, cell.seed) == ("mood", "words", 2))
+    cell = next(
+        cell for cell in plan.cells if (cell.arm, cell.target, cell.seed) == ("mood", "words", 2)
+    )
     for key in (cell.intermediate, cell.trained):
         store.drop(key, {"model.safetensors"})
     assert plan.todo(store) == []
@@ -464,7 +545,9 @@ def test_dropped_weights_are_trained_again_only_if_somebody_reads_them(world, tm
 
 def test_refused_evaluations_and_what_serves_only_them_are_left_out(world, tmp_path):
     plan, store = world.plan(), Store(tmp_path / "store")
-    refused = frozenset(cell.evaluate for cell in plan.cells if cell.arm == "mood" and cell.target != "pairs")
+    refused = frozenset(
+        cell.evaluate for cell in plan.cells if cell.arm == "mood" and cell.target != "pairs"
+    )
     todo = {job.key for job in plan.todo(store, refused)}
     assert not todo & refused
     for cell in plan.cells:
@@ -531,11 +614,15 @@ def test_what_is_missing_is_named_and_blocks_only_what_needs_it(world, tmp_path)
     for cell in plan.cells:
         lacks = {"quiz", "exam"} & {cell.target} or cell.arm == "reading"
         assert bool(plan.jobs[cell.evaluate].blocked) == bool(lacks or cell.target == "words")
-        assert cell.trained is None or bool(plan.jobs[cell.trained].blocked) == bool(lacks)  # words can be trained
-        assert cell.intermediate is None or bool(plan.jobs[cell.intermediate].blocked) == (cell.arm == "reading")
+        # words can be trained
+        assert cell.trained is None or bool(plan.jobs[cell.trained].blocked) == bool(lacks)
+        assert cell.intermediate is None or bool(plan.jobs[cell.intermediate].blocked) == (
+            cell.arm == "reading"
+        )
     todo = {job.key for job in plan.todo(store)}
     assert todo == {key for key, job in plan.jobs.items() if not job.blocked}
-    # A blocked job's key is a stand-in: it is none of those that the data give; what has all its data keeps its key.
+    # A blocked job's key is a stand-in: it is none of those that the data give; what has all its
+    # data keeps its key.
     assert not {key for key, job in plan.jobs.items() if job.blocked} & set(whole.jobs)
     assert {key for key, job in plan.jobs.items() if not job.blocked} < set(whole.jobs)
 
@@ -570,7 +657,8 @@ def write_golden(name: str, content: dict) -> None:
 
 
 def test_keys_did_not_move(world):
-    """A key that moves throws every finished result away. If it must, write the file anew: XSTILTS_GOLDEN=1."""
+    """A key that moves throws every finished result away. If it must, write the file anew:
+    XSTILTS_GOLDEN=1."""
     found = keys(world.plan())
     if REWRITE:
         write_golden("keys.json", found)
@@ -586,9 +674,12 @@ def rounded(value):
 
 
 def same(found, known) -> bool:
-    """Equal, numbers to four digits, give or take the last one: another processor adds in another order."""
+    """Equal, numbers to four digits, give or take the last one: another processor adds in another
+    order."""
     if isinstance(known, dict):
-        return found.keys() == known.keys() and all(same(found[name], known[name]) for name in known)
+        return found.keys() == known.keys() and all(
+            same(found[name], known[name]) for name in known
+        )
     if isinstance(known, list):
         return len(found) == len(known) and all(map(same, found, known))
     return abs(found - known) < 2e-4 if isinstance(known, float) else found == known
@@ -600,13 +691,19 @@ def run(store: Store, job: dict) -> None:
 
 
 def translations(tmp: Path, name: str, family: str, seed: int) -> dict:
-    """A data set of an embedded family: texts, and as their translations the same words the other way round."""
+    """A data set of an embedded family: texts, and as their translations the same words the other
+    way round."""
     test = dataset(tmp / f"{name}.jsonl", "classification", 22, seed)
-    texts = [row["text"] for row in map(json.loads, (tmp / f"{name}.jsonl").read_text().splitlines())]
+    texts = [
+        row["text"] for row in map(json.loads, (tmp / f"{name}.jsonl").read_text().splitlines())
+    ]
     pairs = [(" ".join(reversed(text.split())), text) for text in texts]
     test["identity"] |= {"family": family, "columns": COLUMNS[family], "labels": None}
     if family == "bitext_mining":
-        heaps = {part: [f"{part}-{i}\t{pair[side]}" for i, pair in enumerate(pairs)] for side, part in enumerate(("fr", "en"))}
+        heaps = {
+            part: [f"{part}-{i}\t{pair[side]}" for i, pair in enumerate(pairs)]
+            for side, part in enumerate(("fr", "en"))
+        }
         heaps["gold"] = [f"fr-{i}\ten-{i}" for i in range(0, len(pairs), 2)]
         for part, lines in heaps.items():
             (tmp / f"{name}.{part}").write_text("\n".join(lines) + "\n")
@@ -624,15 +721,33 @@ def results_of(tmp: Path, folder: Path, family: str) -> dict:
     """Five updates and an evaluation of a tiny random encoder: losses, scores and predictions."""
     store, tmp = Store(tmp / "store"), tmp
     if FAMILIES[family].trained:
-        train = make_job(tmp, folder, family, rows=40, max_updates=5, warmup=0.2, weight_decay=0.01, learning_rate=2e-3)
+        train = make_job(
+            tmp,
+            folder,
+            family,
+            rows=40,
+            max_updates=5,
+            warmup=0.2,
+            weight_decay=0.01,
+            learning_rate=2e-3,
+        )
         run(store, train)
-        log = [json.loads(line) for line in store.path(train["key"], "metrics.jsonl").read_text().splitlines()]
+        log = [
+            json.loads(line)
+            for line in store.path(train["key"], "metrics.jsonl").read_text().splitlines()
+        ]
         spec = {"task": task_part(family), "model": train["key"]}
         data = {"tests": {"en": dataset(tmp / "test.jsonl", family, 60, seed=3)}}
     else:
         log, train = [], make_job(tmp, folder, "classification")
         options = FAMILIES[family].options(pooling="mean", layer=-1).model_dump()
-        part = {"family": family, "labels": [], "max_length": 32, "options": options, "metric": METRIC[family]}
+        part = {
+            "family": family,
+            "labels": [],
+            "max_length": 32,
+            "options": options,
+            "metric": METRIC[family],
+        }
         spec = {"task": part, "model": None}
         data = {"tests": {"en": translations(tmp, "test", family, seed=1)}}
         if FAMILIES[family].tuned:
@@ -641,13 +756,20 @@ def results_of(tmp: Path, folder: Path, family: str) -> dict:
     run(store, evaluate)
     scores = store.read_json(evaluate["key"], "scores.json")["en"]
     predictions = store.path(evaluate["key"], "predictions/en.jsonl").read_text().splitlines()
-    return rounded({"log": log, "scores": scores, "predictions": [json.loads(line)["prediction"] for line in predictions][:10]})
+    return rounded(
+        {
+            "log": log,
+            "scores": scores,
+            "predictions": [json.loads(line)["prediction"] for line in predictions][:10],
+        }
+    )
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_results_did_not_move_without_a_version(tmp_path, family):
-    """Raise the version of what moved them (JOB_VERSIONS, the family's, the metric's), then write the file anew:
-    XSTILTS_GOLDEN=1. Without a new version, results under old keys would be taken for results of the new code."""
+    """Raise the version of what moved them (JOB_VERSIONS, the family's, the metric's), then write
+    the file anew: XSTILTS_GOLDEN=1. Without a new version, results under old keys would be taken
+    for results of the new code."""
     (tmp_path / "encoder").mkdir()
     found = results_of(tmp_path, make_encoder(tmp_path / "encoder"), family)
     kinds = ("train", "evaluate") if FAMILIES[family].trained else ("evaluate",)
@@ -663,5 +785,7 @@ def test_results_did_not_move_without_a_version(tmp_path, family):
         )
         write_golden("results.json", content | {family: {"versions": versions, "results": found}})
     assert known, "no golden results of this family; write them: XSTILTS_GOLDEN=1"
-    assert known["versions"] == versions, "a version was raised: write the file anew, XSTILTS_GOLDEN=1"
+    assert known["versions"] == versions, (
+        "a version was raised: write the file anew, XSTILTS_GOLDEN=1"
+    )
     assert same(found, known["results"]), f"results moved without a version: {found}"

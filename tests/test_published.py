@@ -1,4 +1,5 @@
-"""leaderboard/published/*.yaml say what their sources say, and the arithmetic and the claims over them can fail."""
+"""leaderboard/published/*.yaml say what their sources say, and the arithmetic and the claims over
+them can fail."""
 
 import json
 import subprocess
@@ -30,8 +31,15 @@ from harness.statistics.study import Study
 
 SHARED = ROOT.parent / "shared"
 FILES = {document.published: document for document in spec.load([spec.folder()])}
-ARITHMETIC = [(check, document) for document in FILES.values() for check in document.checks if check.level == 2]
-needs_sources = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared (the numbers as they were read) is not here")
+ARITHMETIC = [
+    (check, document)
+    for document in FILES.values()
+    for check in document.checks
+    if check.level == 2
+]
+needs_sources = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="../shared (the numbers as they were read) is not here"
+)
 
 
 def read(name: str) -> dict:
@@ -60,7 +68,9 @@ def test_mock_scores_are_those_of_the_official_scorer():
     for task in tasks:
         for language, numbers in document.tables[task].cells.items():
             assert numbers == {metric: scores[task][metric][language] for metric in numbers}
-        assert set(document.tables[task].cells) == set(next(of for of in scores[task].values() if isinstance(of, dict)))
+        assert set(document.tables[task].cells) == set(
+            next(of for of in scores[task].values() if isinstance(of, dict))
+        )
         main = constants[task].get("avg_f1", constants[task].get("avg_accuracy"))
         if "avg_exact_match" in constants[task]:
             main = (constants[task]["avg_exact_match"] + main) / 2
@@ -71,37 +81,65 @@ def test_mock_scores_are_those_of_the_official_scorer():
 @needs_sources
 def test_xtreme_cells_are_those_of_the_source():
     table, document = read("xtreme_2020.json")["main_table"], FILES["xtreme-2020"]
-    named = {"XNLI": "xnli", "PAWS-X": "pawsx", "POS_v3": "pos", "NER": "ner", "BUCC": "bucc", "Tatoeba": "tatoeba"}
+    named = {
+        "XNLI": "xnli",
+        "PAWS-X": "pawsx",
+        "POS_v3": "pos",
+        "NER": "ner",
+        "BUCC": "bucc",
+        "Tatoeba": "tatoeba",
+    }
     for encoder, cells in table.items():
         wanted = {named[task]: said["value"] for task, said in cells.items() if task in named}
         for task in ("XQuAD", "MLQA", "TyDiQA"):
             f1_only = "F1 only" in cells[task]["source"]
-            wanted |= {f"{task.lower()}_{m}": v for m, v in cells[task]["value"].items() if m == "f1" or not f1_only}
+            wanted |= {
+                f"{task.lower()}_{m}": v
+                for m, v in cells[task]["value"].items()
+                if m == "f1" or not f1_only
+            }
         assert document.tables["main"].cells[encoder] == wanted
-    assert document.tables["average"].cells["xlm-roberta-large"]["overall"] == table["xlm-roberta-large"]["Avg_v1"]["value"]
+    assert (
+        document.tables["average"].cells["xlm-roberta-large"]["overall"]
+        == table["xlm-roberta-large"]["Avg_v1"]["value"]
+    )
     human = read("xtreme_2020.json")["human"]["XQuAD"]["value"]
-    assert document.tables["human"].cells == {"human": {f"xquad_{metric}": value for metric, value in human.items()}}
+    assert document.tables["human"].cells == {
+        "human": {f"xquad_{metric}": value for metric, value in human.items()}
+    }
 
 
 @needs_sources
 def test_numbers_beside_the_main_table_are_those_of_the_source():
-    """What the source derived is not called verbatim, and no check holds it against what it was derived from."""
+    """What the source derived is not called verbatim, and no check holds it against what it was
+    derived from."""
     source, document = read("xstilts_2020.json"), FILES["xtreme-2020"]
     dev = source["baseline_dev_per_language"]
-    assert document.tables["retrieval-dev"].cells == {"bucc": dev["BUCC_f1"], "tatoeba": dev["Tatoeba_acc"]}
+    assert document.tables["retrieval-dev"].cells == {
+        "bucc": dev["BUCC_f1"],
+        "tatoeba": dev["Tatoeba_acc"],
+    }
     means, said = document.tables["retrieval-dev-means"], source["baseline_dev_retrieval_means"]
-    assert means.cells == {"means": {"bucc": round(said["BUCC_f1"], 1), "tatoeba": round(said["Tatoeba_acc"], 1)}}
+    assert means.cells == {
+        "means": {"bucc": round(said["BUCC_f1"], 1), "tatoeba": round(said["Tatoeba_acc"], 1)}
+    }
     assert means.provenance == said["provenance"] == "derived"
     groups = source["xtreme_test"]["groups_xlmr"]
     found = document.tables["rembert-groups"].cells["groups"]
-    assert found == {name: groups[name] for name in ("sentence_pair", "structured", "question_answering")}
+    assert found == {
+        name: groups[name] for name in ("sentence_pair", "structured", "question_answering")
+    }
     first = document.tables["first-version"]
     assert f"POS {first.cells['xlm-roberta-large']['pos']} (first arXiv version)" in groups["note"]
     assert first.provenance == "derived"
     derived = {name for name, table in document.tables.items() if table.provenance == "derived"}
-    used = {(check.name, path.split("/")[0]) for check in document.checks for path in spec._paths(check)}
+    used = {
+        (check.name, path.split("/")[0]) for check in document.checks for path in spec._paths(check)
+    }
     # XTREME's own 68.1, from which nothing was derived
-    assert {pair for pair in used if pair[1] in derived} == {("xtreme-xlmr-overall-first-version", "first-version")}
+    assert {pair for pair in used if pair[1] in derived} == {
+        ("xtreme-xlmr-overall-first-version", "first-version")
+    }
 
 
 @needs_sources
@@ -109,13 +147,22 @@ def test_xstilts_cells_are_those_of_the_source():
     source, document = read("xstilts_2020.json"), FILES["xstilts-2020"]
     for row, name in (("leaderboard_row", "xstilts"), ("baseline_row", "xlmr")):
         said = source["xtreme_test"][row]
-        wanted = {"xnli": said["XNLI"], "pawsx": said["PAWS-X"], "pos": said["POS"], "ner": said["NER"]}
+        wanted = {
+            "xnli": said["XNLI"],
+            "pawsx": said["PAWS-X"],
+            "pos": said["POS"],
+            "ner": said["NER"],
+        }
         for task in ("XQuAD", "MLQA", "TyDiQA"):
             wanted |= {f"{task.lower()}_{metric}": value for metric, value in said[task].items()}
         averages = {"seven_tasks": said["Avg_task_7"], "three_groups": said["Avg_3_categories"]}
         found = document.tables["row"].cells[name]
         assert {column: found[column] for column in wanted} == wanted
-        reprinted = FILES["xtreme-2020"].tables["rembert-row"].cells["averages"] if name == "xlmr" else found
+        reprinted = (
+            FILES["xtreme-2020"].tables["rembert-row"].cells["averages"]
+            if name == "xlmr"
+            else found
+        )
         assert {column: reprinted[column] for column in averages} == averages
     claimed = source["claims_average_gain"]
     wanted = [claimed[name] for name in ("SQuAD", "MNLI", "HellaSwag", "multi-task on all 9")]
@@ -123,10 +170,20 @@ def test_xstilts_cells_are_those_of_the_source():
     best = source["abstract_claims"]["v2"]["xtreme_gain_best_per_task"]["value"]
     assert document.tables["best-per-target"].cells["xtreme"]["gain"] == best
     other = source["xtreme_test"]["other_published_row"]
-    known = {name.lower().replace("-", ""): value for name, value in other.items() if isinstance(value, float)}
+    known = {
+        name.lower().replace("-", ""): value
+        for name, value in other.items()
+        if isinstance(value, float)
+    }
     assert document.tables["other-row"].cells == {"xstilts": known}
-    retrieval = source["xtreme_test"]["retrieval_xlmr"] | {"overall": source["xtreme_test"]["overall"]["xlmr"]}
-    wanted = {name.lower(): said["value"] for name, said in retrieval.items() if said["provenance"] == "verbatim"}
+    retrieval = source["xtreme_test"]["retrieval_xlmr"] | {
+        "overall": source["xtreme_test"]["overall"]["xlmr"]
+    }
+    wanted = {
+        name.lower(): said["value"]
+        for name, said in retrieval.items()
+        if said["provenance"] == "verbatim"
+    }
     assert document.tables["retrieval"].cells == {"xlmr": wanted}
     groups = source["xtreme_test"]["groups_xstilts"]
     assert document.tables["groups"].cells["xstilts"] == {
@@ -136,9 +193,14 @@ def test_xstilts_cells_are_those_of_the_source():
 
 @needs_sources
 def test_the_mirrors_rows_are_those_of_the_published_cells():
-    """1,000 pairs, fewer in the languages where Tatoeba has fewer; the count decides which accuracies are possible."""
+    """1,000 pairs, fewer in the languages where Tatoeba has fewer; the count decides which
+    accuracies are possible."""
     cells = FILES["mteb-tatoeba"].tables["all-MiniLM-L6-v2"].cells
-    lines = list(check_data(Catalog.load([]), ["tatoeba_mteb"], Where(data_root=SHARED / "mirror", offline=True)))
+    lines = list(
+        check_data(
+            Catalog.load([]), ["tatoeba_mteb"], Where(data_root=SHARED / "mirror", offline=True)
+        )
+    )
     assert [line.exit_code for line in lines] == [0] * 36
     rows = {line.text.split()[2].rstrip(":"): int(line.text.split()[3]) for line in lines}
     assert (rows.keys(), max(rows.values()), rows["jv"]) == (cells.keys(), 1000, 205)
@@ -153,7 +215,8 @@ def test_every_file_says_what_was_not_read():
 
 
 def test_no_claim_is_about_rows_that_its_suite_does_not_report():
-    """Protocol xtreme reports test, as XTREME does; `xstilts-2020` dev, by the paper's own protocol (docs/protocols.md)."""
+    """Protocol xtreme reports test, as XTREME does; `xstilts-2020` dev, by the paper's own protocol
+    (docs/protocols.md)."""
     reported = {"xtreme-baselines": "test", "xstilts-xtreme": "test", "xstilts-2020": "dev"}
     splits = {
         (check.claim.suite, document.tables[path.split("/")[0]].split)
@@ -185,7 +248,8 @@ about: a test
 paper: {title: t, url: u}
 sources: {here: my notes}
 tables:
-  t: {title: t, split: test, protocol: p, decimals: 1, provenance: verbatim, source: here, cells: {r: {a: 1.0, b: 2.5}}}
+  t: {title: t, split: test, protocol: p, decimals: 1, provenance: verbatim, source: here,
+      cells: {r: {a: 1.0, b: 2.5}}}
 checks:
   - {name: one, says: s, why: w, derive: {formula: {mean: [t/r/a, t/r/b]}, printed: t/r/b}}
 """
@@ -198,13 +262,25 @@ checks:
         ("b: 2.5", "b: 2.55", "2.55 has more than the 1 decimals that table t prints"),
         ("printed: t/r/b", "printed: t/r/c", "no cell 't/r/c'; write table/row/column"),
         ("printed: t/r/b", "printed: t", "no cell 't'; write table/row/column"),
-        ("{mean: [t/r/a, t/r/b]}", "{}", "a formula is a cell, or has one of mean, sum, minus, or times with of"),
+        (
+            "{mean: [t/r/a, t/r/b]}",
+            "{}",
+            "a formula is a cell, or has one of mean, sum, minus, or times with of",
+        ),
         ("{mean: [t/r/a, t/r/b]}", "{times: 2.0}", "a formula is a cell"),
-        ("derive: {formula: {mean: [t/r/a, t/r/b]}, printed: t/r/b}", "", "a check has exactly one of rerun"),
+        (
+            "derive: {formula: {mean: [t/r/a, t/r/b]}, printed: t/r/b}",
+            "",
+            "a check has exactly one of rerun",
+        ),
         ("provenance: verbatim", "provenance: memory", "provenance"),
         ("says: s,", "", "missing key 'says'"),
         ("cells: {r: {a: 1.0, b: 2.5}}", "cells: {}", ":8:99: expected 1 or more entries, got 0"),
-        ("cells: {r: {a: 1.0, b: 2.5}}", "cells: {r: {a: 1.0, b: 2.5}, s: {}}", ":8:124: expected 1 or more entries, got 0"),
+        (
+            "cells: {r: {a: 1.0, b: 2.5}}",
+            "cells: {r: {a: 1.0, b: 2.5}, s: {}}",
+            ":8:124: expected 1 or more entries, got 0",
+        ),
     ],
 )
 def test_a_bad_file(tmp_path, old, new, said):
@@ -217,7 +293,9 @@ def test_a_bad_file(tmp_path, old, new, said):
 
 @pytest.mark.parametrize("value", [84, 84.0, 80.0, 100.0, 0.0])
 def test_whole_numbers_have_no_decimals(tmp_path, value):
-    (tmp_path / "mine.yaml").write_text(GOOD.replace("decimals: 1", "decimals: 0").replace("a: 1.0, b: 2.5", f"a: {value}, b: 2"))
+    (tmp_path / "mine.yaml").write_text(
+        GOOD.replace("decimals: 1", "decimals: 0").replace("a: 1.0, b: 2.5", f"a: {value}, b: 2")
+    )
     assert spec.load([tmp_path])[0].tables["t"].cells["r"]["a"] == value
 
 
@@ -233,22 +311,32 @@ def test_a_name_twice(tmp_path):
 
 def test_the_example_of_the_docs_adds_up(tmp_path):
     page = (ROOT / "docs" / "reproducing.md").read_text()
-    (text,) = [block.split("```")[0] for block in page.split("```yaml\n") if block.startswith("# published/")]
+    (text,) = [
+        block.split("```")[0]
+        for block in page.split("```yaml\n")
+        if block.startswith("# published/")
+    ]
     (tmp_path / "mine.yaml").write_text(text)
     (mine,) = spec.load([tmp_path])
     assert mine.sources == {"paper": "my paper, camera ready"}
-    assert [arithmetic.checked(check, mine).outcome for check in mine.checks if check.level == 2] == ["holds"]
+    assert [
+        arithmetic.checked(check, mine).outcome for check in mine.checks if check.level == 2
+    ] == ["holds"]
 
 
 def test_the_docs_count_the_claims():
-    claims = Counter(check.claim.suite for document in FILES.values() for check in document.checks if check.claim)
+    claims = Counter(
+        check.claim.suite for document in FILES.values() for check in document.checks if check.claim
+    )
     gains = sum(check.claim.kind == "gain" for check in FILES["xstilts-2020"].checks if check.claim)
     assert (claims, gains) == ({"xstilts-2020": 9, "xstilts-xtreme": 1, "xtreme-baselines": 9}, 4)
     page = (ROOT / "docs" / "reproducing.md").read_text()
     assert "Nineteen claims: nine over a release of `xstilts-2020` (four average gains" in page
 
 
-@pytest.mark.parametrize(("check", "document"), ARITHMETIC, ids=[check.name for check, _ in ARITHMETIC])
+@pytest.mark.parametrize(
+    ("check", "document"), ARITHMETIC, ids=[check.name for check, _ in ARITHMETIC]
+)
 def test_arithmetic_comes_out_as_recorded(check, document):
     assert arithmetic.checked(check, document).outcome == "holds"
 
@@ -262,34 +350,59 @@ def changed(document: Published, path: str, by: float) -> Published:
     return Published.model_validate(said)
 
 
-@pytest.mark.parametrize(("check", "document"), ARITHMETIC, ids=[check.name for check, _ in ARITHMETIC])
+@pytest.mark.parametrize(
+    ("check", "document"), ARITHMETIC, ids=[check.name for check, _ in ARITHMETIC]
+)
 def test_another_printed_average_is_noticed(check, document):
     """An average moved by a point no longer is as recorded; of an order, its total by enough."""
     if check.derive:
         low, high = arithmetic.bounds(check.derive.formula, document)
         (path,) = check.derive.printed.cells
-        by = float((low + high) / 2 - document.cell(path)) if check.derive.found == "differs" else 1.0
+        by = (
+            float((low + high) / 2 - document.cell(path))
+            if check.derive.found == "differs"
+            else 1.0
+        )
     else:
         path, by = "best-per-target/xtreme/gain", -1.0
     assert arithmetic.checked(check, changed(document, path, by)).outcome == "fails"
 
 
-MINE = {"paper": {"title": "t", "url": "u"}, "sources": {"x": "y"}, "published": "p", "version": 1, "about": "a"}
+MINE = {
+    "paper": {"title": "t", "url": "u"},
+    "sources": {"x": "y"},
+    "published": "p",
+    "version": 1,
+    "about": "a",
+}
 
 
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=9), st.integers(0, 10))
 @settings(max_examples=200)
 def test_an_average_of_unrounded_numbers_always_agrees(thousandths, decimals):
-    """Whatever the true scores: rounded cells and the rounded mean of the true scores never contradict each other."""
+    """Whatever the true scores: rounded cells and the rounded mean of the true scores never
+    contradict each other."""
     decimals = decimals % 3
     true = [Decimal(t) / 10 for t in thousandths]
     unit = Decimal(1).scaleb(-decimals)
     cells = {str(i): float(value.quantize(unit)) for i, value in enumerate(true)}
     cells["mean"] = float((sum(true) / len(true)).quantize(unit))
-    facts = {"title": "t", "split": "s", "protocol": "p", "decimals": decimals, "provenance": "verbatim", "source": "x"}
+    facts = {
+        "title": "t",
+        "split": "s",
+        "protocol": "p",
+        "decimals": decimals,
+        "provenance": "verbatim",
+        "source": "x",
+    }
     tables = {"t": facts | {"cells": {"r": cells}}}
     formula = {"mean": [f"t/r/{i}" for i in range(len(true))]}
-    check = {"name": "c", "says": "s", "why": "w", "derive": {"formula": formula, "printed": "t/r/mean"}}
+    check = {
+        "name": "c",
+        "says": "s",
+        "why": "w",
+        "derive": {"formula": formula, "printed": "t/r/mean"},
+    }
     document = Published.model_validate(MINE | {"tables": tables, "checks": [check]})
     assert not spec._broken(document, Source(Path("p.yaml"), {}))
     assert arithmetic.checked(document.checks[0], document).outcome == "holds"
@@ -298,18 +411,36 @@ def test_an_average_of_unrounded_numbers_always_agrees(thousandths, decimals):
 # --- reruns
 
 
-def reseeded(*accuracies: float, cells: dict | None = None, printed: float = 50.0, **how) -> Verdict:
+def reseeded(
+    *accuracies: float, cells: dict | None = None, printed: float = 50.0, **how
+) -> Verdict:
     """A table that prints 50.0, against a release with these accuracies, one a seed."""
-    table = {"title": "t", "split": "s", "protocol": "p", "decimals": 1, "provenance": "verbatim", "source": "x"}
+    table = {
+        "title": "t",
+        "split": "s",
+        "protocol": "p",
+        "decimals": 1,
+        "provenance": "verbatim",
+        "source": "x",
+    }
     how = {"suite": "s", "encoder": "e", "target": "x", "table": "t"} | how
     known = {"tables": {"t": table | {"cells": {"en": {"accuracy": printed}}}}}
     known["checks"] = [{"name": "c", "says": "s", "why": "w", "rerun": how}]
     document = Published.model_validate(MINE | known)
-    made = {"arms": {"none": {"kind": "baseline"}}, "targets": {"x": {"task": "x"}, "y": {"task": "y"}}, "encoders": {"e": {}}}
+    made = {
+        "arms": {"none": {"kind": "baseline"}},
+        "targets": {"x": {"task": "x"}, "y": {"task": "y"}},
+        "encoders": {"e": {}},
+    }
     made["suite"] = {"left_out": ["z"]}
     cell = {"encoder": "e", "arm": "none", "target": "x"}
     found = [cell | {"languages": {"en": {"metrics": {"accuracy": value}}}} for value in accuracies]
-    return rerun(document.checks[0], document, made | {"cells": found + ([cell | cells] if cells else [])}, "a release")
+    return rerun(
+        document.checks[0],
+        document,
+        made | {"cells": found + ([cell | cells] if cells else [])},
+        "a release",
+    )
 
 
 def test_a_rerun_of_several_seeds_is_compared_by_their_mean():
@@ -320,7 +451,9 @@ def test_a_rerun_of_several_seeds_is_compared_by_their_mean():
     assert "not in a release" in reseeded(50.0, cells={"languages": {}}).details[0]
 
 
-@pytest.mark.parametrize(("computed", "outcome"), [(84.3, "holds"), (83.9, "holds"), (84.4, "fails"), (83.8, "fails")])
+@pytest.mark.parametrize(
+    ("computed", "outcome"), [(84.3, "holds"), (83.9, "holds"), (84.4, "fails"), (83.8, "fails")]
+)
 def test_a_cell_that_is_off_by_the_tolerance_is_within_it(computed, outcome):
     """84.3 - 84.1 is 0.20000000000000284 in binary."""
     assert reseeded(computed, printed=84.1, tolerance=0.2).outcome == outcome
@@ -331,7 +464,8 @@ def test_a_cell_that_is_off_by_the_tolerance_is_within_it(computed, outcome):
     [
         ({"target": "xx"}, "fails"),
         ({"encoder": "ee"}, "fails"),
-        ({"target": "y"}, "not run"),  # of the suite, but nothing was computed: its data are not here
+        # of the suite, but nothing was computed: its data are not here
+        ({"target": "y"}, "not run"),
         ({"target": "z"}, "not run"),
     ],
 )
@@ -345,19 +479,34 @@ ROWS = 400
 
 
 def claim(kind: str, printed: float | None = None, **how) -> tuple[Check, Published]:
-    facts = {"title": "t", "split": "s", "protocol": "p", "decimals": 1, "provenance": "verbatim", "source": "x"}
+    facts = {
+        "title": "t",
+        "split": "s",
+        "protocol": "p",
+        "decimals": 1,
+        "provenance": "verbatim",
+        "source": "x",
+    }
     tables = {"t": facts | {"cells": {"r": {"c": printed or 0.0}}}}
-    said = {"kind": kind, "suite": "s", "encoder": "e", **how} | ({"printed": "t/r/c"} if printed is not None else {})
+    said = {"kind": kind, "suite": "s", "encoder": "e", **how} | (
+        {"printed": "t/r/c"} if printed is not None else {}
+    )
     check = {"name": "c", "says": "s", "why": "w", "claim": said}
     document = Published.model_validate(MINE | {"tables": tables, "checks": [check]})
     return document.checks[0], document
 
 
 def release(gains: dict[str, dict[str, list[int]]], base: int = 100) -> dict:
-    """arm → target → how many more of 400 rows are right in each of the seeds, in both languages."""
+    """arm → target → how many more of 400 rows are right in each of the seeds, in both
+    languages."""
     names = list(dict.fromkeys(name for of in gains.values() for name in of))
     seeds = [1, 2, 3][: len(next(iter(next(iter(gains.values())).values())))]
-    made = Release({name: an_arm(of=name) for name in gains}, {name: target() for name in names}, seeds=seeds, left_out=[])
+    made = Release(
+        {name: an_arm(of=name) for name in gains},
+        {name: target() for name in names},
+        seeds=seeds,
+        left_out=[],
+    )
     for name in names:
         for i, seed in enumerate(seeds):
             made.cell("none", name, {"en": right(base, ROWS), "sw": right(base, ROWS)}, seed=seed)
@@ -380,15 +529,27 @@ def judged(content: dict, kind: str, **how) -> Verdict:
 
 def committed(content: dict) -> Committed:
     """What the suite's YAML says if the release is of it."""
-    return Committed(dict.fromkeys(claims.DECIDES) | content["suite"], set(content["arms"]), set(content["targets"]))
+    return Committed(
+        dict.fromkeys(claims.DECIDES) | content["suite"],
+        set(content["arms"]),
+        set(content["targets"]),
+    )
 
 
-STRONG = release({"a": {"x": [40, 41, 42], "y": [200, 201, 202]}, "b": {"x": [0, 1, 2], "y": [160, 161, 162]}})
+STRONG = release(
+    {"a": {"x": [40, 41, 42], "y": [200, 201, 202]}, "b": {"x": [0, 1, 2], "y": [160, 161, 162]}}
+)
 
 
 @pytest.mark.parametrize(
     ("printed", "margin", "outcome"),
-    [(30.3, 6.0, "holds"), (30.3, 0.1, "inconclusive"), (50.0, 6.0, "fails"), (10.0, 6.0, "fails"), (36.5, 6.0, "inconclusive")],
+    [
+        (30.3, 6.0, "holds"),
+        (30.3, 0.1, "inconclusive"),
+        (50.0, 6.0, "fails"),
+        (10.0, 6.0, "fails"),
+        (36.5, 6.0, "inconclusive"),
+    ],
 )
 def test_an_average_gain_is_equivalent_by_its_margin(printed, margin, outcome):
     """Arm a gains 10.25 and 50.25 points: 30.25 on average."""
@@ -403,7 +564,9 @@ def test_fewer_than_three_seeds_conclude_nothing():
 
 def flagged(flag: str) -> dict:
     """Arm a gains 10.25 and 50.25 points; its cells on y carry a flag."""
-    content = release({"a": {"x": [40, 41, 42], "y": [200, 201, 202]}, "b": {"x": [0, 1, 2], "y": [0, 1, 2]}})
+    content = release(
+        {"a": {"x": [40, 41, 42], "y": [200, 201, 202]}, "b": {"x": [0, 1, 2], "y": [0, 1, 2]}}
+    )
     for cell in content["cells"]:
         if (cell["arm"], cell["target"]) == ("a", "y"):
             cell["flags"].append(flag)
@@ -424,7 +587,8 @@ def test_an_average_that_leaves_a_target_out_is_not_the_papers():
         ([], {"targets": {"x@s", "y"}}, "without x@s; beyond it x"),
         ([], {"arms": {"none", "a"}}, "beyond it b"),
         ([], {"arms": {"none", "a", "b", "c"}}, "without c"),
-        ([], {"arms": {"none", "a", "b", "x"}}, "without x"),  # an arm that is called as a target is
+        # an arm that is called as a target is
+        ([], {"arms": {"none", "a", "b", "x"}}, "without x"),
         ([], {"suite": {"version": 2, "seeds": [1, 2]}}, "other version, seeds"),
         ([], {"suite": {"recipes": {"target": {"epochs": 9}}}}, "other recipes"),
         ([], None, "no suite is called s here"),
@@ -452,7 +616,8 @@ def test_a_part_of_the_papers_experiment_or_more_than_it_concludes_nothing(left_
     ],
 )
 def test_a_paper_counts_what_it_trained_on_shared_rows(kind, how, outcome):
-    """As X-STILTs does: MNLI before XNLI, whose training set is MNLI, and SQuAD before XQuAD and MLQA."""
+    """As X-STILTs does: MNLI before XNLI, whose training set is MNLI, and SQuAD before XQuAD and
+    MLQA."""
     assert verdict(flagged("shared"), kind, **how) == outcome
 
 
@@ -464,22 +629,32 @@ def test_targets_that_gain_most():
 
 
 def test_one_target_certainly_above_a_chosen_one_decides_most():
-    """The chosen x is close to v, whose seeds are all over the place, and far below y: the closest pair alone says nothing."""
+    """The chosen x is close to v, whose seeds are all over the place, and far below y: the closest
+    pair alone says nothing."""
     found = judged(
-        release({"a": {"x": [40, 41, 42], "y": [200, 201, 202], "v": [0, 100, 250]}}), "most", arms=["a"], targets=["x"]
+        release({"a": {"x": [40, 41, 42], "y": [200, 201, 202], "v": [0, 100, 250]}}),
+        "most",
+        arms=["a"],
+        targets=["x"],
     )
     assert (found.outcome, "a, y above x by +3" in found.says) == ("fails", True)
 
 
 def test_most_of_all_targets_says_nothing():
     found = judged(STRONG, "most", arms=["a"], targets=["x", "y"])
-    assert (found.outcome, "all targets of the release are named" in found.says) == ("inconclusive", True)
+    assert (found.outcome, "all targets of the release are named" in found.says) == (
+        "inconclusive",
+        True,
+    )
 
 
 def test_a_target_that_gains_always():
     assert verdict(STRONG, "consistent", arms=["a", "b"], targets=["y"]) == "holds"
     assert verdict(STRONG, "consistent", arms=["a", "b"], targets=["x"]) == "inconclusive"
-    assert verdict(release({"a": {"x": [-40, -41, -42]}}), "consistent", arms=["a"], targets=["x"]) == "fails"
+    assert (
+        verdict(release({"a": {"x": [-40, -41, -42]}}), "consistent", arms=["a"], targets=["x"])
+        == "fails"
+    )
 
 
 def test_a_target_that_does_not_gain():
@@ -501,7 +676,8 @@ def test_the_best_arm_of_each_target():
 
 
 def test_a_best_arms_seeds_spread_around_the_gain_that_is_reported():
-    """Arm a gains 30 on all rows of x, 20 on the half that did not choose it; on y the baseline is best."""
+    """Arm a gains 30 on all rows of x, 20 on the half that did not choose it; on y the baseline is
+    best."""
     per_seed = {"1": 29.0, "2": 30.0, "3": 31.0}
     content = {
         "suite": {"seeds": [1, 2, 3]},
@@ -518,7 +694,8 @@ def test_a_best_arms_seeds_spread_around_the_gain_that_is_reported():
     found = claims._best(check.claim, content)
     assert found.value == 10.0
     assert (found.low + found.high) / 2 == pytest.approx(10.0)
-    assert found.high - found.low == pytest.approx(4.303 * 0.5 / 3**0.5 * 2, rel=1e-3)  # Student's t, 2 degrees of freedom
+    # Student's t, 2 degrees of freedom
+    assert found.high - found.low == pytest.approx(4.303 * 0.5 / 3**0.5 * 2, rel=1e-3)
     del per_seed["2"]
     with pytest.raises(claims.Unknown, match="a on x has no gain with seed 2"):
         claims._best(check.claim, content)
@@ -530,8 +707,11 @@ def test_a_baselines_score():
 
 
 def width(languages: tuple[str, ...], parallel: bool) -> float:
-    """Of the interval of a baseline's score: 100 of 400 rows are right, the same ones in each language and seed."""
-    made = Release({}, {"x": target(languages=languages, parallel=parallel)}, seeds=[1, 2, 3], left_out=[])
+    """Of the interval of a baseline's score: 100 of 400 rows are right, the same ones in each
+    language and seed."""
+    made = Release(
+        {}, {"x": target(languages=languages, parallel=parallel)}, seeds=[1, 2, 3], left_out=[]
+    )
     for seed in (1, 2, 3):
         made.cell("none", "x", dict.fromkeys(languages, right(100, ROWS)), seed=seed)
     content = made.content | made.derive() | {"encoders": {"e": {}}}
@@ -543,7 +723,8 @@ def width(languages: tuple[str, ...], parallel: bool) -> float:
 
 
 def test_a_scores_interval_is_that_of_the_score():
-    """Binomial for one language; two that are translations of each other, answered alike, are no surer than one."""
+    """Binomial for one language; two that are translations of each other, answered alike, are no
+    surer than one."""
     one = width(("en",), parallel=True)
     assert one == pytest.approx(2 * 1.96 * 100 * (0.25 * 0.75 / ROWS) ** 0.5, rel=0.05)
     assert width(("en", "sw"), parallel=True) == one
@@ -555,7 +736,10 @@ def test_a_scores_interval_is_that_of_the_score():
     [
         ({"kind": "gain", "arm": "z", "printed": 1.0, "margin": 1.0}, "no arm z"),
         ({"kind": "consistent", "arms": ["a"], "targets": ["z"]}, "no target z"),
-        ({"kind": "gain", "arm": "a", "printed": 1.0, "margin": 1.0, "encoder": "f"}, "no encoder f"),
+        (
+            {"kind": "gain", "arm": "a", "printed": 1.0, "margin": 1.0, "encoder": "f"},
+            "no encoder f",
+        ),
     ],
 )
 def test_what_a_release_does_not_have_concludes_nothing(how, said):
@@ -565,7 +749,10 @@ def test_what_a_release_does_not_have_concludes_nothing(how, said):
 
 
 def test_a_claim_has_what_its_kind_needs(tmp_path):
-    text = GOOD.replace("derive: {formula: {mean: [t/r/a, t/r/b]}, printed: t/r/b}", "claim: {kind: gain, suite: s, encoder: e}")
+    text = GOOD.replace(
+        "derive: {formula: {mean: [t/r/a, t/r/b]}, printed: t/r/b}",
+        "claim: {kind: gain, suite: s, encoder: e}",
+    )
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(SpecError, match="kind gain goes with arm, margin, printed"):
         spec.load([tmp_path])

@@ -1,4 +1,5 @@
-"""Releases are published complete or absent, once, under a number of their own: killed anywhere, and many at a time."""
+"""Releases are published complete or absent, once, under a number of their own: killed anywhere,
+and many at a time."""
 
 import json
 import os
@@ -24,7 +25,9 @@ from harness.run import steps as runner
 from harness.store import key_of
 from harness.store.lease import identity
 
-GOLDEN = json.loads((ROOT / "tests" / "golden" / "releases" / f"schema-{SCHEMAS[-1]}.json").read_bytes())
+GOLDEN = json.loads(
+    (ROOT / "tests" / "golden" / "releases" / f"schema-{SCHEMAS[-1]}.json").read_bytes()
+)
 SIDECAR = {"command": "xstilts-harness eval", "environments": []}
 
 
@@ -54,30 +57,43 @@ def held(shelf: Board) -> dict[str, bytes]:
 
 
 def seen(shelf: Board) -> list[str]:
-    """What a reader meets now: names, each with a number of its own and a sidecar that fits, all of it whole."""
+    """What a reader meets now: names, each with a number of its own and a sidecar that fits, all of
+    it whole."""
     paths = shelf.list()
     for path in paths:
         assert shelf.content_hash(path) == key_of(json.loads(path.read_bytes())), path
     assert len({path.name[:4] for path in paths}) == len(paths), paths
     for name in BOARD_FILES:
         if (shelf.folder / name).exists():
-            assert (shelf.folder / name).read_text().rstrip().endswith("</html>" if name == "index.html" else ")"), name
+            assert (
+                (shelf.folder / name)
+                .read_text()
+                .rstrip()
+                .endswith("</html>" if name == "index.html" else ")")
+            ), name
     return [path.stem for path in paths]
 
 
 def sound(shelf: Board, *suites: str) -> None:
     """The board holds a release of each of these suites, shows all, and nothing else lies about."""
     assert sorted(name.split("-", 1)[1] for name in seen(shelf)) == sorted(suites)
-    # One who died between making the draft of a lease and writing its name there: only its age will tell, a minute later.
-    nameless = [path for path in leftovers(shelf) if path.suffix == ".tmp" and path.stat().st_size == 0]
+    # One who died between making the draft of a lease and writing its name there: only its age will
+    # tell, a minute later.
+    nameless = [
+        path for path in leftovers(shelf) if path.suffix == ".tmp" and path.stat().st_size == 0
+    ]
     for path in nameless:
         os.utime(path, (time.time() - 600,) * 2)
     assert outdated(shelf) == [] and leftovers(shelf) == nameless
     shown = [(shelf.folder / name).read_bytes() for name in BOARD_FILES]
     write_board(shelf, print)
-    assert [(shelf.folder / name).read_bytes() for name in BOARD_FILES] == shown and leftovers(shelf) == []
+    assert [(shelf.folder / name).read_bytes() for name in BOARD_FILES] == shown and leftovers(
+        shelf
+    ) == []
     there = {path.name for path in shelf.releases.iterdir()}
-    assert there == {path.name for path in shelf.list()} | {f"{path.stem}.env.json" for path in shelf.list()}
+    assert there == {path.name for path in shelf.list()} | {
+        f"{path.stem}.env.json" for path in shelf.list()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +156,9 @@ def test_one_of_two_is_killed(publishers, tmp_path):
     for i in range(times(3, 50)):
         shelf = Board(tmp_path / f"board{i}")
         at = time.monotonic() + 0.02
-        doomed, other = (publishers.start(Order(str(shelf.folder), content, at)) for content in orders)
+        doomed, other = (
+            publishers.start(Order(str(shelf.folder), content, at)) for content in orders
+        )
         time.sleep(0.02 + chance.uniform(0, 0.15))
         os.kill(doomed, 9)
         publishers.wait(doomed)
@@ -169,7 +187,10 @@ def test_pairs_of_publishers_while_others_read(publishers, tmp_path, pair):
     for i in range(times(4, 34)):
         shelf = board_of(tmp_path / f"board{i}", "old")
         at, hosts = time.monotonic() + 0.02, [None, "elsewhere.0123abcd" if i % 2 else None]
-        both = [publishers.start(Order(str(shelf.folder), one, at, host=host)) for one, host in zip(contents, hosts, strict=True)]
+        both = [
+            publishers.start(Order(str(shelf.folder), one, at, host=host))
+            for one, host in zip(contents, hosts, strict=True)
+        ]
         while time.monotonic() < at + 0.1:
             seen(shelf)
         said = [publishers.wait(pid) for pid in both]
@@ -180,9 +201,11 @@ def test_pairs_of_publishers_while_others_read(publishers, tmp_path, pair):
 
 
 def test_numbers_do_not_rest_on_the_lease(publishers, tmp_path):
-    """Both take the board for their own, as after a sleep: still nothing is lost and no number is had twice.
+    """Both take the board for their own, as after a sleep: still nothing is lost and no number is
+    had twice.
 
-    One may clear away the draft of the other's README, which then ends with 74; the same command repairs.
+    One may clear away the draft of the other's README, which then ends with 74; the same command
+    repairs.
     """
     contents = [wanted(tmp_path, suite) for suite in "ab"]
     for i in range(times(6, 100)):
@@ -190,7 +213,8 @@ def test_numbers_do_not_rest_on_the_lease(publishers, tmp_path):
         at = time.monotonic() + 0.02
         both = [publishers.start(Order(str(shelf.folder), one, at, alone=True)) for one in contents]
         said = [publishers.wait(pid) for pid in both]
-        assert {status for status, _ in said} <= {0, 74}, said  # one may clear away a draft of the other, who then says so
+        # one may clear away a draft of the other, who then says so
+        assert {status for status, _ in said} <= {0, 74}, said
         seen(shelf)
         assert [publishers.run(Order(str(shelf.folder), one))[0] for one in contents] == [0, 0]
         sound(shelf, "old", "a", "b")
@@ -209,7 +233,10 @@ def test_no_release_is_written_over_another_runs(monkeypatch, tmp_path):
 
 
 def test_a_number_taken_between_looking_and_claiming_is_another_suites(monkeypatch, tmp_path):
-    shelf, meanwhile = board_of(tmp_path / "board", "old"), board_of(tmp_path / "elsewhere", "x", "quick")
+    shelf, meanwhile = (
+        board_of(tmp_path / "board", "old"),
+        board_of(tmp_path / "elsewhere", "x", "quick"),
+    )
 
     class Late(shelve.Lease):
         def create(self) -> bool:
@@ -225,7 +252,10 @@ def test_a_number_taken_between_looking_and_claiming_is_another_suites(monkeypat
 
 def test_what_is_published_while_the_board_is_rendered_is_on_it(monkeypatch, tmp_path):
     """By somebody who did not wait: a pull, an older version."""
-    shelf, other = board_of(tmp_path / "board", "old"), board_of(tmp_path / "elsewhere", "x", "pulled")
+    shelf, other = (
+        board_of(tmp_path / "board", "old"),
+        board_of(tmp_path / "elsewhere", "x", "pulled"),
+    )
     render = board_files._write
 
     def slow(*of) -> None:
@@ -313,7 +343,12 @@ def test_the_same_command_writes_what_is_lacking(tmp_path):
         return ["sidecar"] * done.repaired + done.rendered
 
     assert again() == []
-    for harm in (beside.unlink, lambda: beside.write_text("{}"), lambda: beside.write_text("{"), lambda: beside.write_text("[]")):
+    for harm in (
+        beside.unlink,
+        lambda: beside.write_text("{}"),
+        lambda: beside.write_text("{"),
+        lambda: beside.write_text("[]"),
+    ):
         harm()
         assert again() == ["sidecar"]
     for name in BOARD_FILES:
@@ -332,7 +367,10 @@ def test_the_same_command_writes_what_is_lacking(tmp_path):
         path.write_bytes(data)
     assert again() == list(BOARD_FILES)
     (shelf.folder / "index.html").write_bytes(older[1])
-    assert again() == ["index.html"] and [(shelf.folder / name).read_bytes() for name in BOARD_FILES] == newer
+    assert (
+        again() == ["index.html"]
+        and [(shelf.folder / name).read_bytes() for name in BOARD_FILES] == newer
+    )
 
 
 def test_a_board_that_has_it_all_is_only_read(tmp_path):
@@ -353,7 +391,9 @@ def test_a_full_disk_leaves_nothing_half(publishers, tmp_path, limit, there):
     status, said = publishers.run(Order(str(shelf.folder), new, limit=limit))
     assert status == 74 and "\n" not in said and "limit on file size" in said
     assert seen(shelf) == ["0001-old", *there] and leftovers(shelf) == []
-    assert [path.name for path in shelf.releases.glob("0002*.env.json")] == [f"{name}.env.json" for name in there]
+    assert [path.name for path in shelf.releases.glob("0002*.env.json")] == [
+        f"{name}.env.json" for name in there
+    ]
     assert publishers.run(Order(str(shelf.folder), new))[0] == 0
     sound(shelf, "old", "new")
 

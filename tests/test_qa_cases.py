@@ -1,4 +1,5 @@
-"""The hard cases of extractive question answering, one by one; windows and features in general are in test_families.py."""
+"""The hard cases of extractive question answering, one by one; windows and features in general are
+in test_families.py."""
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 class TinyEncoder:
-    """A word-piece tokenizer of single characters in BERT's layout, which sets Chinese characters apart and drops marks."""
+    """A word-piece tokenizer of single characters in BERT's layout, which sets Chinese characters
+    apart and drops marks."""
 
     has_token_types, max_length, template = True, 512, ([2], [3], [3])
 
@@ -24,14 +26,19 @@ class TinyEncoder:
         from transformers import PreTrainedTokenizerFast
 
         pieces = [*SPECIAL, *characters, *(f"##{c}" for c in characters)]
-        fast = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
+        fast = Tokenizer(
+            models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]")
+        )
         fast.normalizer = normalizers.BertNormalizer(lowercase=True)
         fast.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        self.tokenizer = PreTrainedTokenizerFast(tokenizer_object=fast, unk_token="[UNK]", pad_token="[PAD]")
+        self.tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=fast, unk_token="[UNK]", pad_token="[PAD]"
+        )
 
 
 class SpacedEncoder(TinyEncoder):
-    """A sentencepiece-like tokenizer: a space belongs to the piece that follows it, and may be a piece of its own."""
+    """A sentencepiece-like tokenizer: a space belongs to the piece that follows it, and may be a
+    piece of its own."""
 
     has_token_types, template = False, ([0], [2, 2], [2])
 
@@ -40,16 +47,22 @@ class SpacedEncoder(TinyEncoder):
         from transformers import PreTrainedTokenizerFast
 
         special = ["<s>", "<pad>", "</s>", "<unk>"]
-        vocabulary = [(piece, 0.0) for piece in special] + [("▁", -2.0)] + [(word, -1.0) for word in words]
+        vocabulary = (
+            [(piece, 0.0) for piece in special] + [("▁", -2.0)] + [(word, -1.0) for word in words]
+        )
         fast = Tokenizer(models.Unigram(vocabulary, unk_id=3))
         fast.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
-        self.tokenizer = PreTrainedTokenizerFast(tokenizer_object=fast, unk_token="<unk>", pad_token="<pad>")
+        self.tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=fast, unk_token="<unk>", pad_token="<pad>"
+        )
 
 
 @pytest.fixture(scope="module")
 def tiny() -> TinyEncoder:
     return TinyEncoder(
-        "abcdefghijklmnopqrstuvwxyz0123456789.,?" + "กขคงจชซดตถทนบปผพมยรลวสหอเแโไาะ" + "电动势源供应能量的是北京年在月"
+        "abcdefghijklmnopqrstuvwxyz0123456789.,?"
+        + "กขคงจชซดตถทนบปผพมยรลวสหอเแโไาะ"
+        + "电动势源供应能量的是北京年在月"
     )
 
 
@@ -60,7 +73,11 @@ def task_of(max_length: int = 384, **options) -> dict:
 
 def row(context: str, answer: str | None, question: str = "q?", start: int | None = None) -> dict:
     found = context.find(answer) if start is None and answer is not None else start
-    answers = {"text": [], "answer_start": []} if answer is None else {"text": [answer], "answer_start": [found]}
+    answers = (
+        {"text": [], "answer_start": []}
+        if answer is None
+        else {"text": [answer], "answer_start": [found]}
+    )
     return {"id": "1", "question": question, "context": context, "answers": answers}
 
 
@@ -76,21 +93,32 @@ def points_at(features: list[dict], span: tuple[int, int], height: float = 9.0) 
     for feature in features:
         scores = np.zeros((len(feature["input_ids"]), 2), dtype=np.float32)
         for i, (start, stop) in enumerate(feature["offsets"]):
-            scores[feature["context_at"] + i] = (height * (start == span[0]), height * (stop == span[1]))
+            scores[feature["context_at"] + i] = (
+                height * (start == span[0]),
+                height * (stop == span[1]),
+            )
         logits.append(scores)
     return logits
 
 
 def both_ways(encoder, context: str, answer: str, **options) -> tuple[list[str], str]:
-    """(the texts that training features point at, the text decoded from logits that point at the answer)."""
+    """(the texts that training features point at, the text decoded from logits that point at the
+    answer)."""
     rows, task = [row(context, answer)], task_of(**options)
-    trained = [shown(f, context) for f in span_qa.encode(rows, encoder, task, training=True) if f["span"] != (0, 0)]
+    trained = [
+        shown(f, context)
+        for f in span_qa.encode(rows, encoder, task, training=True)
+        if f["span"] != (0, 0)
+    ]
     features = span_qa.encode(rows, encoder, task, training=False)
     at = context.find(answer)
-    return trained, span_qa.decode(points_at(features, (at, at + len(answer))), features, rows, task)[0]
+    return (
+        trained,
+        span_qa.decode(points_at(features, (at, at + len(answer))), features, rows, task)[0],
+    )
 
 
-# --- where words are not set apart by spaces ----------------------------------------------------------------------
+# --- where words are not set apart by spaces ------------------------------------------------------
 
 CHINESE = "电动势源供应的能量是电动势，北京在2008年8月。"
 THAI = "กรงเทพ เปนเมองหลวง ของไทย"
@@ -108,7 +136,8 @@ def test_a_thai_answer_is_the_span(tiny, answer):
 
 
 def test_a_thai_answer_keeps_the_marks_its_tokenizer_drops(tiny):
-    context = "ท\u0e35\u0e48น\u0e35\u0e48ม\u0e35น\u0e49"  # vowels above and tone marks are no pieces
+    # vowels above and tone marks are no pieces
+    context = "ท\u0e35\u0e48น\u0e35\u0e48ม\u0e35น\u0e49"
     assert both_ways(tiny, context, "น\u0e35\u0e48")[1] == "น\u0e35\u0e48"
     assert both_ways(tiny, context, "ม\u0e35")[0] == ["ม\u0e35"]
 
@@ -116,7 +145,8 @@ def test_a_thai_answer_keeps_the_marks_its_tokenizer_drops(tiny):
 @QUICK
 @given(data=st.data(), text=st.text(alphabet="电动势源 ab北京年12กขค", min_size=3, max_size=60))
 def test_every_span_of_the_context_can_be_an_answer(tiny, data, text):
-    """Of any characters that are pieces of their own, trained on and decoded as they stand in the string."""
+    """Of any characters that are pieces of their own, trained on and decoded as they stand in the
+    string."""
     words = [i for i, c in enumerate(text) if not c.isspace()]
     if not words:
         return
@@ -131,7 +161,7 @@ def test_every_span_of_the_context_can_be_an_answer(tiny, data, text):
     assert span_qa.decode(points_at(features, (first, last + 1)), features, rows, task) == [answer]
 
 
-# --- spaces -------------------------------------------------------------------------------------------------------
+# --- spaces ---------------------------------------------------------------------------------------
 
 
 def test_a_space_is_not_part_of_an_answer_nor_an_answer():
@@ -161,11 +191,12 @@ def test_an_answer_whose_first_character_is_no_piece_is_still_learned(tiny):
     assert shown(feature, rows[0]["context"]) == "def"
 
 
-# --- no answer (SQuAD 2.0) ----------------------------------------------------------------------------------------
+# --- no answer (SQuAD 2.0) ------------------------------------------------------------------------
 
 
 def null_case(tiny, nulls: list[float], spans: list[float], **options) -> str:
-    """Decode a two-window row: logit of start and of end at position 0, and at the window's best piece."""
+    """Decode a two-window row: logit of start and of end at position 0, and at the window's best
+    piece."""
     context = " ".join("abcdefghijklmnopqrstuvwxyz" * 3)
     rows, task = [row(context, None)], task_of(64, doc_stride=40, unanswerable=True, **options)
     features = span_qa.encode(rows, tiny, task, training=False)
@@ -179,16 +210,20 @@ def null_case(tiny, nulls: list[float], spans: list[float], **options) -> str:
 
 
 def test_the_windows_share_one_null_score_their_lowest(tiny):
-    """run_squad.py: a row is unanswerable only if every window says so more than any says otherwise."""
+    """run_squad.py: a row is unanswerable only if every window says so more than any says
+    otherwise."""
     assert null_case(tiny, [5.0, 5.0], [1.0, 4.0]) == ""
     assert null_case(tiny, [5.0, 3.5], [1.0, 4.0]) != ""
     assert null_case(tiny, [3.5, 5.0], [4.0, 1.0]) != ""
-    assert null_case(tiny, [4.0, 4.5], [1.0, 4.0]) != ""  # as good as the best answer: the answer stays
+    # as good as the best answer: the answer stays
+    assert null_case(tiny, [4.0, 4.5], [1.0, 4.0]) != ""
 
 
 def test_an_unanswerable_row_points_every_window_at_position_0(tiny):
     context = " ".join("abcdefghijklmnopqrstuvwxyz" * 3)
-    features = span_qa.encode([row(context, None)], tiny, task_of(64, doc_stride=20, unanswerable=True), training=True)
+    features = span_qa.encode(
+        [row(context, None)], tiny, task_of(64, doc_stride=20, unanswerable=True), training=True
+    )
     assert len(features) == 2
     assert all(feature["span"] == (0, 0) for feature in features)
     logits = torch.zeros(len(features), max(len(f["input_ids"]) for f in features), 2)
@@ -203,7 +238,7 @@ def test_an_unanswerable_row_is_right_when_nothing_is_answered(tiny):
     assert METRICS["squad_v2"](golds, ["abc", ""], "en").main == 0
 
 
-# --- windows ------------------------------------------------------------------------------------------------------
+# --- windows --------------------------------------------------------------------------------------
 
 
 def test_an_answer_past_the_first_window_is_learned_and_found_in_later_ones(tiny):
@@ -225,7 +260,8 @@ def test_an_answer_across_the_end_of_a_window_is_not_learned_there(tiny):
     context = " ".join("abcdefghijklmnopqrstuvwxyz" * 3)
     room = 64 - 3 - 2  # specials, and "q", "?"
     last = 2 * (room - 1)  # where the first window's last piece begins
-    rows = [row(context, context[last - 2 : last + 3], start=last - 2)]  # the two last pieces and one more
+    # the two last pieces and one more
+    rows = [row(context, context[last - 2 : last + 3], start=last - 2)]
     first, second = span_qa.encode(rows, tiny, task_of(64, doc_stride=40), training=True)
     assert first["span"] == (0, 0)
     assert shown(second, context) == context[last - 2 : last + 3]
@@ -244,14 +280,19 @@ def test_an_empty_context_has_one_window_and_no_answer(tiny, context):
     assert feature["span"] == (0, 0)
 
 
-@pytest.mark.parametrize(("pieces", "kept", "cut"), [(63, 63, False), (64, 64, False), (65, 64, True), (300, 64, True)])
+@pytest.mark.parametrize(
+    ("pieces", "kept", "cut"), [(63, 63, False), (64, 64, False), (65, 64, True), (300, 64, True)]
+)
 def test_a_question_keeps_its_first_64_pieces_and_says_so(tiny, pieces, kept, cut):
     question = " ".join("abcdefghijklmnopqrstuvwxyz"[i % 26] for i in range(pieces))
     rows = [row("abc def gh", "def", question), row("abc def gh", "def")]
     for training in (True, False):
         long, short = span_qa.encode(rows, tiny, task_of(), training)
         assert long["context_at"] == 1 + kept + 1
-        assert long["input_ids"][1 : 1 + kept] == tiny.tokenizer(question, add_special_tokens=False)["input_ids"][:kept]
+        assert (
+            long["input_ids"][1 : 1 + kept]
+            == tiny.tokenizer(question, add_special_tokens=False)["input_ids"][:kept]
+        )
         assert long.get("truncated", False) is cut
         assert "truncated" not in short
         assert not training or shown(long, "abc def gh") == "def"
@@ -263,7 +304,7 @@ def test_a_long_context_is_not_truncated(tiny):
     assert len(features) > 5 and not any("truncated" in feature for feature in features)
 
 
-# --- answers that cannot be given, or not be learned --------------------------------------------------------------
+# --- answers that cannot be given, or not be learned ----------------------------------------------
 
 
 @pytest.mark.parametrize(("pieces", "found"), [(29, True), (30, True), (31, False)])
@@ -276,7 +317,11 @@ def test_an_answer_of_31_pieces_is_learned_but_never_given(tiny, pieces, found):
 
 
 def test_an_answer_that_is_not_in_the_context_is_skipped_and_still_scored(tiny):
-    rows = [row("abc def gh", "xyz", start=0), row("abc def gh", "def", start=5), row("abc def gh", "gh")]
+    rows = [
+        row("abc def gh", "xyz", start=0),
+        row("abc def gh", "def", start=5),
+        row("abc def gh", "gh"),
+    ]
     for unanswerable in (False, True):
         task = task_of(unanswerable=unanswerable)
         assert [f["row"] for f in span_qa.encode(rows, tiny, task, training=True)] == [2]

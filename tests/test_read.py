@@ -1,4 +1,5 @@
-"""Every file format: rows that are written come back, what is no row is refused where it stands, and nothing else happens."""
+"""Every file format: rows that are written come back, what is no row is refused where it stands,
+and nothing else happens."""
 
 import csv
 import gzip
@@ -24,7 +25,9 @@ from harness.spec.formats import TEXT_SUFFIXES
 from harness.spec.task import Source
 from harness.store import HashIndex
 
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 NEEDED = ("text", "label")
 SQUAD = {
     "version": "v2.0",
@@ -35,8 +38,19 @@ SQUAD = {
                 {
                     "context": "Ann met Bob in Rome.",
                     "qas": [
-                        {"id": "1", "question": "Who?", "answers": [{"text": "Bob", "answer_start": 8}], "is_impossible": False},
-                        {"id": "2", "question": "When?", "answers": [], "plausible_answers": [], "is_impossible": True},
+                        {
+                            "id": "1",
+                            "question": "Who?",
+                            "answers": [{"text": "Bob", "answer_start": 8}],
+                            "is_impossible": False,
+                        },
+                        {
+                            "id": "2",
+                            "question": "When?",
+                            "answers": [],
+                            "plausible_answers": [],
+                            "is_impossible": True,
+                        },
                     ],
                 }
             ],
@@ -49,11 +63,15 @@ def written(folder: Path, name: str, content: str | bytes) -> Path:
     """A file of that content; packed if its name ends in .gz."""
     path = folder / name
     data = content if isinstance(content, bytes) else content.encode()
-    path.write_bytes(gzip.compress(data) if name.endswith(".gz") and isinstance(content, str) else data)
+    path.write_bytes(
+        gzip.compress(data) if name.endswith(".gz") and isinstance(content, str) else data
+    )
     return path
 
 
-def read(path: Path, needed: tuple[str, ...] = NEEDED, columns: Columns | None = None) -> list[dict]:
+def read(
+    path: Path, needed: tuple[str, ...] = NEEDED, columns: Columns | None = None
+) -> list[dict]:
     read_file.cache_clear()
     return read_file(path, 0, needed, columns)
 
@@ -66,13 +84,13 @@ def refused(path: Path, message: str, **how) -> str:
     return str(error.value)
 
 
-# --- rows that are written come back ------------------------------------------------------------------------------
+# --- rows that are written come back --------------------------------------------------------------
 
 # Any text, but for what no text file can hold: half a surrogate pair, and NUL.
 anything = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=12)
-cell = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0\t\n\r"), max_size=12).filter(
-    lambda text: '""' not in text
-)
+cell = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="\0\t\n\r"), max_size=12
+).filter(lambda text: '""' not in text)
 word = cell.filter(lambda text: text.strip(" ") == text != "" and text != "_")
 
 
@@ -85,14 +103,22 @@ def as_csv(rows: list[dict]) -> str:
 
 
 def as_tsv(rows: list[dict]) -> str:
-    return "".join("\t".join(line) + "\n" for line in [NEEDED, *([row[name] for name in NEEDED] for row in rows)])
+    return "".join(
+        "\t".join(line) + "\n"
+        for line in [NEEDED, *([row[name] for name in NEEDED] for row in rows)]
+    )
 
 
 def as_jsonl(rows: list[dict]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-WRITERS = {".csv": (as_csv, anything), ".tsv": (as_tsv, cell), ".jsonl": (as_jsonl, anything), ".json": (json.dumps, anything)}
+WRITERS = {
+    ".csv": (as_csv, anything),
+    ".tsv": (as_tsv, cell),
+    ".jsonl": (as_jsonl, anything),
+    ".json": (json.dumps, anything),
+}
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
@@ -102,7 +128,9 @@ WRITERS = {".csv": (as_csv, anything), ".tsv": (as_tsv, cell), ".jsonl": (as_jso
 @given(data=st.data())
 def test_rows_come_back(tmp_path, suffix, packed, mark, data):
     writer, text = WRITERS[suffix]
-    rows = data.draw(st.lists(st.fixed_dictionaries({"text": text, "label": text}), min_size=1, max_size=5))
+    rows = data.draw(
+        st.lists(st.fixed_dictionaries({"text": text, "label": text}), min_size=1, max_size=5)
+    )
     assert read(written(tmp_path, f"rows{suffix}{packed}", mark + writer(rows))) == rows
 
 
@@ -113,10 +141,15 @@ def test_sentences_come_back(tmp_path, end, data):
     sentence = st.lists(st.tuples(word.filter(str.strip), word), min_size=1, max_size=4)
     sentences = data.draw(st.lists(sentence, min_size=1, max_size=4))
     lines = [line for tokens in sentences for line in [*("\t".join(pair) for pair in tokens), ""]]
-    expected = [{"tokens": [t for t, _ in tokens], "tags": [t for _, t in tokens]} for tokens in sentences]
+    expected = [
+        {"tokens": [t for t, _ in tokens], "tags": [t for _, t in tokens]} for tokens in sentences
+    ]
     assert read(written(tmp_path, "rows.conll", "\ufeff" + end.join(lines))) == expected
     columns = Columns(token=2, tag=4, comment="# ")
-    wide = ["\t".join(["9", line.split("\t")[0], "x", line.split("\t")[1]]) if line else "" for line in lines]
+    wide = [
+        "\t".join(["9", line.split("\t")[0], "x", line.split("\t")[1]]) if line else ""
+        for line in lines
+    ]
     assert read(written(tmp_path, "rows.conllu", end.join(wide)), columns=columns) == expected
 
 
@@ -130,7 +163,9 @@ def test_lines_come_back_as_pairs(tmp_path, pairs):
 
 
 @pytest.mark.parametrize(
-    "name", [f"rows{suffix}{packed}" for suffix in TEXT_SUFFIXES for packed in ("", ".gz")] + ["rows.parquet"]
+    "name",
+    [f"rows{suffix}{packed}" for suffix in TEXT_SUFFIXES for packed in ("", ".gz")]
+    + ["rows.parquet"],
 )
 @settings(QUICK, max_examples=100)
 @given(
@@ -141,7 +176,9 @@ def test_lines_come_back_as_pairs(tmp_path, pairs):
 def test_any_bytes_are_rows_or_refused(tmp_path, name, content):
     path = tmp_path / name
     path.write_bytes(content)
-    for columns in (None, Columns(token=1, tag=2), Columns(token=2, tag=3)) if ".conll" in name else (None,):
+    for columns in (
+        (None, Columns(token=1, tag=2), Columns(token=2, tag=3)) if ".conll" in name else (None,)
+    ):
         try:
             rows = read(path, columns=columns)
         except SpecError as error:
@@ -153,17 +190,25 @@ def test_any_bytes_are_rows_or_refused(tmp_path, name, content):
 @pytest.mark.parametrize("size", [1, 20, -9, -1])
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_a_cut_archive_is_refused(tmp_path, suffix, size):
-    whole = gzip.compress(WRITERS[suffix][0]([{"text": f"t{i}", "label": "x"} for i in range(99)]).encode())
-    refused(written(tmp_path, f"rows{suffix}.gz", whole[:size]), "a gzip file that is cut or broken .*; fetch or pack it again")
+    whole = gzip.compress(
+        WRITERS[suffix][0]([{"text": f"t{i}", "label": "x"} for i in range(99)]).encode()
+    )
+    refused(
+        written(tmp_path, f"rows{suffix}.gz", whole[:size]),
+        "a gzip file that is cut or broken .*; fetch or pack it again",
+    )
 
 
-# --- what text is -------------------------------------------------------------------------------------------------
+# --- what text is ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"text,label\nab,no\ncaf\xe9,no\n", r"rows\.csv:3:4: not UTF-8 text \(byte 0xe9\); save it as UTF-8"),
+        (
+            b"text,label\nab,no\ncaf\xe9,no\n",
+            r"rows\.csv:3:4: not UTF-8 text \(byte 0xe9\); save it as UTF-8",
+        ),
         ("text,label\né\x00,no\n".encode(), r"rows\.csv:2:2: a NUL byte"),
         ("text,label\na,no\n".encode("utf-16"), r"rows\.csv:1:1: not UTF-8 text but UTF-16"),
         ("text,label\na,no\n".encode("utf-16-be"), r"rows\.csv:1:1: a NUL byte"),
@@ -173,7 +218,10 @@ def test_a_cut_archive_is_refused(tmp_path, suffix, size):
             r"rows\.csv: no text: it is packed with gzip; unpack it, or let its name end in \.gz",
         ),
         (b"PK\x03\x04...", r"rows\.csv: no text: it is a zip archive or an Excel file"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", r"a pointer of Git LFS, .* git lfs pull"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+            r"a pointer of Git LFS, .* git lfs pull",
+        ),
     ],
 )
 def test_what_is_no_text_is_refused_at_its_place(tmp_path, content, message):
@@ -191,11 +239,20 @@ def test_only_a_line_feed_ends_a_line(tmp_path):
         read_lines(written(tmp_path, "x.txt", "a\rb\r"))
 
 
-# --- tables -------------------------------------------------------------------------------------------------------
+# --- tables ---------------------------------------------------------------------------------------
 
 
 def test_quotation_marks_in_a_tsv_are_text(tmp_path):
-    lines = ['He said "no".\tx', '"" Foo ""\tx', '""\tx', '"a" and "b"\t"', '"A quote\tx', "B\tx", 'D"\tx', '"E"\t"x"']
+    lines = [
+        'He said "no".\tx',
+        '"" Foo ""\tx',
+        '""\tx',
+        '"a" and "b"\t"',
+        '"A quote\tx',
+        "B\tx",
+        'D"\tx',
+        '"E"\t"x"',
+    ]
     rows = read(written(tmp_path, "rows.tsv", "\n".join(["text\tlabel", *lines])))
     assert [f"{row['text']}\t{row['label']}" for row in rows] == lines
 
@@ -217,17 +274,41 @@ TABLES = [
         r":3:1: not readable as CSV: a quotation mark that begins here is never closed",
     ),
     ("rows.csv", 'text,label\n"a"b,no\n', r":2:1: not readable as CSV: "),
-    ("rows.csv", "text;label\na;no\n", r":1:1: a semicolon stands between its columns; in a \.csv it is a comma"),
-    ("rows.csv", "text\tlabel\na\tno\n", r":1:1: a tab stands between its columns; in a \.csv it is a comma"),
-    ("rows.tsv", "text,label\na,no\n", r":1:1: a comma stands between its columns; in a \.tsv it is a tab"),
-    ("rows.tsv.gz", "text|label\na|no\n", r":1:1: a vertical bar stands between its columns; in a \.tsv it is a tab"),
+    (
+        "rows.csv",
+        "text;label\na;no\n",
+        r":1:1: a semicolon stands between its columns; in a \.csv it is a comma",
+    ),
+    (
+        "rows.csv",
+        "text\tlabel\na\tno\n",
+        r":1:1: a tab stands between its columns; in a \.csv it is a comma",
+    ),
+    (
+        "rows.tsv",
+        "text,label\na,no\n",
+        r":1:1: a comma stands between its columns; in a \.tsv it is a tab",
+    ),
+    (
+        "rows.tsv.gz",
+        "text|label\na|no\n",
+        r":1:1: a vertical bar stands between its columns; in a \.tsv it is a tab",
+    ),
     ("rows.csv", "", r":1:1: the file is empty; the first line of a \.csv names the columns"),
     ("rows.tsv", "\ufeff", r":1:1: the file is empty"),
     ("rows.csv", "text,label\n", r":1:1: it names the columns text, label and has no rows"),
     ("rows.tsv", "text\tlabel\n\n", r":1:1: it names the columns text, label and has no rows"),
     ("rows.tsv", "text\tlabel\na\tno\tmore\n", r":2:1: 3 cells, but line 1 names 2 cells"),
-    ("rows.tsv", 'text\tlabel\n"two\nlines"\tno\n', r":2:1: 1 cell, .* one line is one row, .* quotation marks are text"),
-    ("rows.tsv", 'text\tlabel\na\tno\n"He said ""no""."\tno\n', r':3:1: the cell "He said ""no""\." is quoted as in CSV'),
+    (
+        "rows.tsv",
+        'text\tlabel\n"two\nlines"\tno\n',
+        r":2:1: 1 cell, .* one line is one row, .* quotation marks are text",
+    ),
+    (
+        "rows.tsv",
+        'text\tlabel\na\tno\n"He said ""no""."\tno\n',
+        r':3:1: the cell "He said ""no""\." is quoted as in CSV',
+    ),
     ("rows.tsv", "text\t\tlabel\na\tb\tno\n", r":1:1: column 2 has no name"),
     ("rows.tsv", "text\rlabel\ra\r", r":1:1: its lines end in a carriage return alone"),
 ]
@@ -254,27 +335,52 @@ def test_a_separator_within_the_only_column_is_text(tmp_path):
 
 
 def test_a_cell_may_be_long(tmp_path):
-    assert len(read(written(tmp_path, "rows.csv", "text,label\n" + "x" * 300_000 + ",no\n"))[0]["text"]) == 300_000
+    assert (
+        len(
+            read(written(tmp_path, "rows.csv", "text,label\n" + "x" * 300_000 + ",no\n"))[0]["text"]
+        )
+        == 300_000
+    )
 
 
-# --- JSON ---------------------------------------------------------------------------------------------------------
+# --- JSON -----------------------------------------------------------------------------------------
 
 JSONS = [
     ("rows.jsonl", '{"text": "a"}\n{"text": \n', r":2:10: not readable as JSON: Expecting value"),
-    ("rows.jsonl", '{"text": "a"}\n[{"text": "b"}]\n', r":2:1: no JSON object but a list; a \.jsonl has one object a line"),
+    (
+        "rows.jsonl",
+        '{"text": "a"}\n[{"text": "b"}]\n',
+        r":2:1: no JSON object but a list; a \.jsonl has one object a line",
+    ),
     ("rows.jsonl", "3\n", r":1:1: no JSON object but a number"),
     ("rows.jsonl", "null\n", r":1:1: no JSON object but null"),
-    ("rows.jsonl", '\n{"text": "a", "label": 1, "text": "b"}\n', r":2:1: not readable as JSON: the key 'text' stands twice"),
-    ("rows.jsonl", '{"a": {"b": 1, "b": 2}}\n', r":1:1: not readable as JSON: the key 'b' stands twice"),
+    (
+        "rows.jsonl",
+        '\n{"text": "a", "label": 1, "text": "b"}\n',
+        r":2:1: not readable as JSON: the key 'text' stands twice",
+    ),
+    (
+        "rows.jsonl",
+        '{"a": {"b": 1, "b": 2}}\n',
+        r":1:1: not readable as JSON: the key 'b' stands twice",
+    ),
     ("rows.jsonl", '{"text": NaN}\n', r":1:1: not readable as JSON: NaN is no number of JSON"),
     ("rows.jsonl", '{"text": -Infinity}\n', r":1:1: .*-Infinity is no number of JSON"),
     ("rows.jsonl", '{"text": 1e999}\n', r":1:1: .*1e999 is no number"),
     ("rows.jsonl", '{"a": ' + "9" * 5000 + "}\n", r":1:1: not readable as JSON: Exceeds the limit"),
     ("rows.jsonl", "[" * 100_000 + "\n", r":1:1: not readable as JSON: brackets in brackets"),
-    ("rows.jsonl", '{"a": 1} {"a": 2}\n', r":1:10: not readable as JSON: Extra data; one line is one object"),
+    (
+        "rows.jsonl",
+        '{"a": 1} {"a": 2}\n',
+        r":1:10: not readable as JSON: Extra data; one line is one object",
+    ),
     ("rows.jsonl.gz", "\n\n", r": it has no rows"),
     ("rows.json", "", r":1:1: not readable as JSON"),
-    ("rows.json", '{"text": "a"}\n{"text": "b"}\n', r":2:1: .*Extra data; a file of one object a line is a \.jsonl"),
+    (
+        "rows.json",
+        '{"text": "a"}\n{"text": "b"}\n',
+        r":2:1: .*Extra data; a file of one object a line is a \.jsonl",
+    ),
     (
         "rows.json",
         '{"text": ["a"], "label": [0]}',
@@ -304,7 +410,13 @@ def test_squads_own_layout_gives_the_hubs_rows(tmp_path, packed):
     base = {"title": "Rome", "context": "Ann met Bob in Rome."}
     some = {"text": ["Bob"], "answer_start": [8]}
     assert first == {**base, "id": "1", "question": "Who?", "answers": some, "is_impossible": False}
-    assert second == {**base, "id": "2", "question": "When?", "answers": {"text": [], "answer_start": []}, "is_impossible": True}
+    assert second == {
+        **base,
+        "id": "2",
+        "question": "When?",
+        "answers": {"text": [], "answer_start": []},
+        "is_impossible": True,
+    }
 
 
 def damaged(change) -> str:
@@ -321,8 +433,14 @@ def damaged(change) -> str:
         (lambda p: p.update(qas=3), r"data\[0\]\.paragraphs\[0\]\.qas must be a list"),
         (lambda p: p["qas"][0].pop("id"), r"qas\[0\] has no 'id'"),
         (lambda p: p["qas"][0].pop("answers"), r"qas\[0\] has no 'answers'"),
-        (lambda p: p["qas"][0]["answers"][0].pop("answer_start"), r"qas\[0\]\.answers\[0\] has no 'answer_start'"),
-        (lambda p: p["qas"][0].update(is_impossible=True), r"qas\[0\] has is_impossible and answers"),
+        (
+            lambda p: p["qas"][0]["answers"][0].pop("answer_start"),
+            r"qas\[0\]\.answers\[0\] has no 'answer_start'",
+        ),
+        (
+            lambda p: p["qas"][0].update(is_impossible=True),
+            r"qas\[0\] has is_impossible and answers",
+        ),
         (lambda p: p["qas"].append("?"), r"qas\[2\] has no 'id'"),
     ],
 )
@@ -330,14 +448,31 @@ def test_half_of_squads_layout_is_refused_with_its_place(tmp_path, change, messa
     refused(written(tmp_path, "rows.json", damaged(change)), message)
 
 
-# --- one token a line ---------------------------------------------------------------------------------------------
+# --- one token a line -----------------------------------------------------------------------------
 
-CONLL_2003 = "-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\nrejects VBZ B-VP O\n\n-DOCSTART- -X- O O\n\n# SYM B-NP O\n \n5 CD B-NP O\n"
+CONLL_2003 = (
+    "-DOCSTART- -X- O O\n"
+    "\n"
+    "EU NNP B-NP B-ORG\n"
+    "rejects VBZ B-VP O\n"
+    "\n"
+    "-DOCSTART- -X- O O\n"
+    "\n"
+    "# SYM B-NP O\n"
+    " \n"
+    "5 CD B-NP O\n"
+)
 CONLL_U = (
-    "# sent_id = 1\n# text = Don't go 10 000.\n1-2\tDon't\t_\t_\t_\t_\t_\t_\t_\t_\n1\tDo\tdo\tAUX\tVB\t_\t3\taux\t_\t_\n"
-    "2\tn't\tnot\tPART\tRB\t_\t3\tadvmod\t_\t_\n2.1\tnothing\t_\tX\t_\t_\t_\t_\t_\t_\n"
-    "3\t10 000\tgo\tNUM\tVB\t_\t0\troot\t_\t_\n\n"
-    "# sent_id = 2\n1\t#\t#\tSYM\t_\t_\t0\troot\t_\t_\n"
+    "# sent_id = 1\n"
+    "# text = Don't go 10 000.\n"
+    "1-2\tDon't\t_\t_\t_\t_\t_\t_\t_\t_\n"
+    "1\tDo\tdo\tAUX\tVB\t_\t3\taux\t_\t_\n"
+    "2\tn't\tnot\tPART\tRB\t_\t3\tadvmod\t_\t_\n"
+    "2.1\tnothing\t_\tX\t_\t_\t_\t_\t_\t_\n"
+    "3\t10 000\tgo\tNUM\tVB\t_\t0\troot\t_\t_\n"
+    "\n"
+    "# sent_id = 2\n"
+    "1\t#\t#\tSYM\t_\t_\t0\troot\t_\t_\n"
 )
 
 
@@ -360,7 +495,9 @@ def test_conllu(tmp_path, end):
 
 def test_comments_of_ones_own_stand_before_a_sentence(tmp_path):
     text = "# id 7 domain=en\n#one _ _ O\n# _ _ B\n\n# id 8\ntwo _ _ O\n"
-    rows = read(written(tmp_path, "dev.conll", text), columns=Columns(token=1, tag=4, comment="# id"))
+    rows = read(
+        written(tmp_path, "dev.conll", text), columns=Columns(token=1, tag=4, comment="# id")
+    )
     assert [row["tokens"] for row in rows] == [["#one", "#"], ["two"]]
 
 
@@ -371,17 +508,33 @@ TOKENS = [
         r":1:1: a comment, as in CoNLL-U \(#\), where a line is token TAB tag .*conll: \{token: 2",
     ),
     (None, "Do\tdo\tAUX\n", r":1:1: 3 columns between tabs, where a line is token TAB tag"),
-    (None, "a\tO\nEU NNP B-NP B-ORG\n", r":2:1: 4 columns between spaces, and no tab, where a line is token TAB tag"),
+    (
+        None,
+        "a\tO\nEU NNP B-NP B-ORG\n",
+        r":2:1: 4 columns between spaces, and no tab, where a line is token TAB tag",
+    ),
     (None, "a\tO\nEU\n", r":2:1: one column, and no tab"),
     (None, "a\t_\n", r":1:1: the tag '_', of the token 'a'"),
     (None, "a\tO\nb\t \n", r":2:1: an empty tag, of the token 'b'"),
     (None, " \tO\n", r":1:1: an empty token, with the tag 'O'"),
     (None, "\n \n", r": it has no rows"),
-    (Columns(1, 4), "EU NNP B-ORG\n", r":1:1: 3 columns between spaces, .* the spec reads the tag in column 4"),
-    (Columns(1, 2), "EU B-ORG\n\nNew York B-LOC\n", r":3:1: 3 columns between spaces, .* where the lines before have 2"),
+    (
+        Columns(1, 4),
+        "EU NNP B-ORG\n",
+        r":1:1: 3 columns between spaces, .* the spec reads the tag in column 4",
+    ),
+    (
+        Columns(1, 2),
+        "EU B-ORG\n\nNew York B-LOC\n",
+        r":3:1: 3 columns between spaces, .* where the lines before have 2",
+    ),
     (Columns(2, 4), "1\tDo\tdo\t_\n", r":1:1: the tag '_', of the token 'Do'"),
     (Columns(2, 4), "1\t\tdo\tX\n", r":1:1: an empty token"),
-    (Columns(2, 4), "1\t_\t_\tX\n2\t_\t_\tX\n", r": every word is '_': they are left out of this copy"),
+    (
+        Columns(2, 4),
+        "1\t_\t_\tX\n2\t_\t_\tX\n",
+        r": every word is '_': they are left out of this copy",
+    ),
 ]
 
 
@@ -391,35 +544,69 @@ def test_other_layouts_are_refused_at_their_line(tmp_path, columns, content, mes
 
 
 def test_what_two_columns_gave_they_give(tmp_path):
-    """-DOCSTART- and # are tokens like others where nothing is said of columns; blanks within a token stay."""
+    """-DOCSTART- and # are tokens like others where nothing is said of columns; blanks within a
+    token stay."""
     rows = read(written(tmp_path, "rows.conll", "-DOCSTART-\tO\n\n#\tO\na b\tO \n"))
-    assert rows == [{"tokens": ["-DOCSTART-"], "tags": ["O"]}, {"tokens": ["#", "a b"], "tags": ["O", "O"]}]
+    assert rows == [
+        {"tokens": ["-DOCSTART-"], "tags": ["O"]},
+        {"tokens": ["#", "a b"], "tags": ["O", "O"]},
+    ]
 
 
-# --- several files ------------------------------------------------------------------------------------------------
+# --- several files --------------------------------------------------------------------------------
 
 
 def heap(folder: Path, source: str, target: str, gold: str, packed: str = "") -> list[dict]:
     names = [f"h.{part}{packed}" for part in ("fr", "en", "gold")]
-    files = [str(written(folder, name, text)) for name, text in zip(names, (source, target, gold), strict=True)]
+    files = [
+        str(written(folder, name, text))
+        for name, text in zip(names, (source, target, gold), strict=True)
+    ]
     part = {"sha256": [], "split": "x", "start": None, "stop": None}
-    return heaps({"name": "toy test fr", "identity": {"parts": [part]}, "location": [{"files": files}]})
+    return heaps(
+        {"name": "toy test fr", "identity": {"parts": [part]}, "location": [{"files": files}]}
+    )
 
 
 @pytest.mark.parametrize("packed", ["", ".gz"])
 def test_a_byte_order_mark_is_no_part_of_an_id(tmp_path, packed):
-    rows = heap(tmp_path, "\ufefffr-1\tUn\n", "\ufeffen-1\tOne\r\n\r\n", "\ufefffr-1\ten-1\n", packed)
-    assert [(row["id"], row["text"], row["pairs"]) for row in rows] == [("fr-1", "Un", ["en-1"]), ("en-1", "One", [])]
+    rows = heap(
+        tmp_path, "\ufefffr-1\tUn\n", "\ufeffen-1\tOne\r\n\r\n", "\ufefffr-1\ten-1\n", packed
+    )
+    assert [(row["id"], row["text"], row["pairs"]) for row in rows] == [
+        ("fr-1", "Un", ["en-1"]),
+        ("en-1", "One", []),
+    ]
 
 
 @pytest.mark.parametrize(
     ("source", "target", "gold", "message"),
     [
-        ("a\tx\n\na\ty\n", "b\tz\n", "", r"h\.fr:3:1: the id 'a' stands twice; the first time in .*h\.fr:1"),
-        ("a\tx\n", "b\tz\nb\tz\n", "", r"h\.en:2:1: the id 'b' stands twice; the first time in .*h\.en:1"),
+        (
+            "a\tx\n\na\ty\n",
+            "b\tz\n",
+            "",
+            r"h\.fr:3:1: the id 'a' stands twice; the first time in .*h\.fr:1",
+        ),
+        (
+            "a\tx\n",
+            "b\tz\nb\tz\n",
+            "",
+            r"h\.en:2:1: the id 'b' stands twice; the first time in .*h\.en:1",
+        ),
         ("a\tx\n\tz\n", "b\tz\n", "", r"h\.fr:2:1: an empty id"),
-        ("a\tx\n", "b\tz\n", "a\tb\na\tb\n", r"h\.gold:2:1: the pair 'a' 'b' stands twice; the first time in .*h\.gold:1"),
-        ("a\tx\n", "b\tz\n", "a\tb\na\tc\n", r"h\.gold:2:1: it names 'c', which h\.en does not have"),
+        (
+            "a\tx\n",
+            "b\tz\n",
+            "a\tb\na\tb\n",
+            r"h\.gold:2:1: the pair 'a' 'b' stands twice; the first time in .*h\.gold:1",
+        ),
+        (
+            "a\tx\n",
+            "b\tz\n",
+            "a\tb\na\tc\n",
+            r"h\.gold:2:1: it names 'c', which h\.en does not have",
+        ),
         ("\n", "b\tz\n", "", r"h\.fr: it has no sentences"),
     ],
 )
@@ -436,18 +623,36 @@ def test_unequal_files_are_refused_with_both_counts(tmp_path):
         read_files([str(written(tmp_path, "x.de", ""))] * 2, (), {"aligned": True})
 
 
-# --- what a spec says of files, and what a key says of readers ----------------------------------------------------
+# --- what a spec says of files, and what a key says of readers ------------------------------------
 
 
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ({"files": "x.txt"}, r"'x\.txt': files end in \.parquet, \.jsonl, .* \.conll \(each but \.parquet also with \.gz\)"),
+        (
+            {"files": "x.txt"},
+            (
+                r"'x\.txt': files end in \.parquet, \.jsonl, .* \.conll \(each but \.parquet also"
+                r" with \.gz\)"
+            ),
+        ),
         ({"files": "x.parquet.gz"}, "files end in"),
-        ({"files": "x.conllu"}, r"has ten columns; say which are read: conll: \{token: 2, tag: 4\}"),
-        ({"files": "x.{part}.csv", "conll": {"token": 1, "tag": 2}}, "conll: says which columns of one file are read"),
-        ({"hub": "a/b", "config": "c", "conll": {"token": 1, "tag": 2}}, "conll: says which columns of one file are read"),
-        ({"files": "x.conll", "conll": {"token": 2, "tag": 2}}, "the token and its tag are two columns"),
+        (
+            {"files": "x.conllu"},
+            r"has ten columns; say which are read: conll: \{token: 2, tag: 4\}",
+        ),
+        (
+            {"files": "x.{part}.csv", "conll": {"token": 1, "tag": 2}},
+            "conll: says which columns of one file are read",
+        ),
+        (
+            {"hub": "a/b", "config": "c", "conll": {"token": 1, "tag": 2}},
+            "conll: says which columns of one file are read",
+        ),
+        (
+            {"files": "x.conll", "conll": {"token": 2, "tag": 2}},
+            "the token and its tag are two columns",
+        ),
         ({"files": "x.conll", "conll": {"token": 0, "tag": 2}}, "greater than 0"),
     ],
 )
@@ -482,7 +687,9 @@ def toy(folder: Path, family: str, source: str, language: str = "en") -> str:
     rows = "" if family == "retrieval" else "dev: {split: test}"
     if family in ("classification", "tagging"):
         rows += "\nlabels: [no, yes]\ntrain: {split: test}"
-    text = TASK.format(family=family, source=source, columns=columns, metric=metric, rows=rows, language=language)
+    text = TASK.format(
+        family=family, source=source, columns=columns, metric=metric, rows=rows, language=language
+    )
     (folder / "toy.yaml").write_text(text)
     return text
 
@@ -495,9 +702,17 @@ def toy(folder: Path, family: str, source: str, language: str = "en") -> str:
             'files: "x.{language}.{part}"',
             r"\{part\} is for bitext_mining and retrieval, not for classification",
         ),
-        ("bitext_mining", "files: x.tsv", r"bitext_mining reads three files a split; its `files` end in \.\{part\}"),
+        (
+            "bitext_mining",
+            "files: x.tsv",
+            r"bitext_mining reads three files a split; its `files` end in \.\{part\}",
+        ),
         ("bitext_mining", "hub: a/b, config: c", "bitext_mining reads three files a split"),
-        ("classification", "files: x.conll, conll: {token: 1, tag: 2}", "conll is for tagging, not for classification"),
+        (
+            "classification",
+            "files: x.conll, conll: {token: 1, tag: 2}",
+            "conll is for tagging, not for classification",
+        ),
     ],
 )
 def test_a_format_serves_its_families(tmp_path, family, source, message):
@@ -510,7 +725,9 @@ def located(folder: Path, family: str, source: str, language: str = "en"):
     toy(folder, family, source, language)
     catalog = Catalog.load([folder])
     task = catalog.task("toy")
-    return Locator(catalog, Where(offline=True), HashIndex(folder / "index")).dataset(task, task.test, "test", language, None)
+    return Locator(catalog, Where(offline=True), HashIndex(folder / "index")).dataset(
+        task, task.test, "test", language, None
+    )
 
 
 GOLDEN = {  # source: (files, what the key says of how they are read)
@@ -522,11 +739,20 @@ GOLDEN = {  # source: (files, what the key says of how they are read)
     ("classification", "files: x.tsv.gz"): (["x.tsv.gz"], {"reader": 2}),
     ("classification", "generated: xnli"): ([], {}),
     ("tagging", "files: x.conll"): (["x.conll"], {"reader": 2}),
-    ("tagging", "files: x.txt, conll: {token: 2, tag: 4}"): (["x.txt"], {"reader": 2, "conll": {"token": 2, "tag": 4}}),
+    ("tagging", "files: x.txt, conll: {token: 2, tag: 4}"): (
+        ["x.txt"],
+        {"reader": 2, "conll": {"token": 2, "tag": 4}},
+    ),
     ("tagging", "files: x.jsonl"): (["x.jsonl"], {}),
     ("bitext_mining", 'files: "x.{part}"'): (["x.de", "x.en", "x.gold"], {"reader": 2}),
-    ("retrieval", 'files: "x.{part}", names: {de: deu, en: eng}'): (["x.deu", "x.eng"], {"reader": 2, "aligned": True}),
-    ("retrieval", 'files: "{part}/x.txt.gz"'): (["de/x.txt.gz", "en/x.txt.gz"], {"reader": 2, "aligned": True}),
+    ("retrieval", 'files: "x.{part}", names: {de: deu, en: eng}'): (
+        ["x.deu", "x.eng"],
+        {"reader": 2, "aligned": True},
+    ),
+    ("retrieval", 'files: "{part}/x.txt.gz"'): (
+        ["de/x.txt.gz", "en/x.txt.gz"],
+        {"reader": 2, "aligned": True},
+    ),
 }
 
 
@@ -539,12 +765,19 @@ def test_a_reader_is_in_the_keys_of_its_format_only(tmp_path, kind):
     language = "de" if kind[0] in ("bitext_mining", "retrieval") else "en"
     dataset = located(tmp_path, *kind, language)
     shared = {"family", "parts", "where", "unless", "columns", "labels", "cap"}
-    assert {name: value for name, value in dataset.identity.items() if name not in shared} == expected
-    assert [Path(file).relative_to(tmp_path).as_posix() for place in dataset.location for file in place.get("files", [])] == files
+    assert {
+        name: value for name, value in dataset.identity.items() if name not in shared
+    } == expected
+    assert [
+        Path(file).relative_to(tmp_path).as_posix()
+        for place in dataset.location
+        for file in place.get("files", [])
+    ] == files
 
 
 def test_readers_that_changed():
-    """Raising one throws results away, so it is done on purpose; not raising one keeps numbers of other rows."""
+    """Raising one throws results away, so it is done on purpose; not raising one keeps numbers of
+    other rows."""
     assert READER_VERSIONS == {"tsv": 2, "conll": 2, "parts": 2}
 
 
@@ -562,7 +795,9 @@ def test_pairs_of_lines_reach_the_family(tmp_path):
 
 def test_a_label_file_is_text_like_any_other(tmp_path):
     written(tmp_path, "labels.txt", "\ufeffno\r\nyes\n\n")
-    text = toy(tmp_path, "classification", "files: x.csv, label_file: labels.txt").replace("labels: [no, yes]\n", "")
+    text = toy(tmp_path, "classification", "files: x.csv, label_file: labels.txt").replace(
+        "labels: [no, yes]\n", ""
+    )
     (tmp_path / "toy.yaml").write_text(text)
     catalog = Catalog.load([tmp_path])
     locator = Locator(catalog, Where(offline=True), HashIndex(tmp_path / "index"))

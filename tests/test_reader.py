@@ -1,4 +1,5 @@
-"""Every problem of a YAML file becomes one line with its place, and no bytes at all make the reader stumble."""
+"""Every problem of a YAML file becomes one line with its place, and no bytes at all make the reader
+stumble."""
 
 import enum
 import re
@@ -19,7 +20,9 @@ from harness.spec.explain import nearest, show
 from harness.spec.reader import load, problems, read
 
 LINE = re.compile(r"^.+:\d+:\d+: .+")
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 class Closed(BaseModel):
@@ -90,7 +93,9 @@ def lines_of(text: str | bytes, model: type[BaseModel] | None = None) -> list[st
     with pytest.raises(SpecError) as caught:
         read(path, model) if model else load(path)
     lines = str(caught.value).split("\n")
-    assert all(LINE.match(line) and "pydantic" not in line and "http" not in line for line in lines), lines
+    assert all(
+        LINE.match(line) and "pydantic" not in line and "http" not in line for line in lines
+    ), lines
     return lines
 
 
@@ -101,10 +106,18 @@ def data_of(text: str | bytes) -> dict:
 
 
 BROKEN = {
-    "duplicate": ("a: 1\nb:\n  c: 1\n  'c': 2\n", "4:3", "key 'c' is here a second time, the first is at line 3, column 3"),
+    "duplicate": (
+        "a: 1\nb:\n  c: 1\n  'c': 2\n",
+        "4:3",
+        "key 'c' is here a second time, the first is at line 3, column 3",
+    ),
     "anchor": ("a: &x 1\n", "1:4", "anchor '&x' is not allowed"),
     "anchor on a list": ("a: &x [1]\n", "1:4", "anchor '&x'"),
-    "alias": ("a: 1\nb: *x\n", "2:4", "alias '*x' is not allowed; write the value out in each place"),
+    "alias": (
+        "a: 1\nb: *x\n",
+        "2:4",
+        "alias '*x' is not allowed; write the value out in each place",
+    ),
     "merge": ("a:\n  <<: {b: 1}\n", "2:3", "merge key"),
     "python tag": (
         "a: !!python/object/apply:os.system ['touch hacked']\n",
@@ -185,7 +198,16 @@ def test_unreadable_files(tmp_path):
             "١",
         ]
     ]
-    + [("true", True), ("false", False), ("null", None), ("~", None), ("", None), ("12", 12), ("-3", -3), ("0", 0)]
+    + [
+        ("true", True),
+        ("false", False),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("12", 12),
+        ("-3", -3),
+        ("0", 0),
+    ]
     + [
         ("1e-5", 1e-5),
         ("1E5", 1e5),
@@ -256,7 +278,10 @@ def test_a_good_file():
 
 HEAD = "task: x\nfamily: tagging\n"
 WRONG = {
-    "unknown key": (HEAD + "langages: [en]\n", ["3:1: unknown key 'langages'; did you mean 'languages'?"]),
+    "unknown key": (
+        HEAD + "langages: [en]\n",
+        ["3:1: unknown key 'langages'; did you mean 'languages'?"],
+    ),
     "unknown key, nothing close": (
         "task: x\nfamily: tagging\nqqq: 1\n",
         ["3:1: unknown key 'qqq'; one of task, family, version, rate"],
@@ -265,16 +290,25 @@ WRONG = {
         "task: x\nfamly: tagging\n",
         ["2:1: unknown key 'famly'; did you mean 'family'?"],
     ),
-    "missing key": ("# x\ntask: x\n", ["2:1: missing key 'family'; one of classification, tagging, span_qa"]),
+    "missing key": (
+        "# x\ntask: x\n",
+        ["2:1: missing key 'family'; one of classification, tagging, span_qa"],
+    ),
     "wrong literal": (
         "task: x\nfamily: clasification\n",
-        ["2:9: 'clasification' is not a family; did you mean 'classification'? (one of classification, tagging, span_qa)"],
+        [
+            "2:9: 'clasification' is not a family; did you mean 'classification'? (one of"
+            " classification, tagging, span_qa)"
+        ],
     ),
     "literal in a list": (
         HEAD + "role: [target, intermediat]\n",
         ["3:16: 'intermediat' is not known in 'role'; did you mean 'intermediate'?"],
     ),
-    "literal as key": (HEAD + "sizes: {smal: 1}\n", ["3:9: 'smal' is not known in 'sizes'; did you mean 'small'?"]),
+    "literal as key": (
+        HEAD + "sizes: {smal: 1}\n",
+        ["3:9: 'smal' is not known in 'sizes'; did you mean 'small'?"],
+    ),
     "enum": (HEAD + "colour: blue\n", ["3:9: expected 'red', got 'blue'"]),
     "whole number": (HEAD + "version: abc\n", ["3:10: expected a whole number, got 'abc'"]),
     "fraction": (HEAD + "version: 1.5\n", ["3:10: expected a whole number, got 1.5"]),
@@ -282,7 +316,10 @@ WRONG = {
     "nothing": (HEAD + "rate:\n", ["3:6: expected a number, got nothing"]),
     "boolean": (HEAD + "cased: maybe\n", ["3:8: expected true or false, got 'maybe'"]),
     "text": ("task: 12\nfamily: tagging\n", ["1:7: expected text, got 12; put it in quotes"]),
-    "braces": ("task: {language}\nfamily: tagging\n", ["1:7: expected text, got a mapping; put it in quotes"]),
+    "braces": (
+        "task: {language}\nfamily: tagging\n",
+        ["1:7: expected text, got a mapping; put it in quotes"],
+    ),
     "list": (HEAD + "languages: en\n", ["3:12: expected a list, got 'en'"]),
     "mapping": (HEAD + "parts: [a]\n", ["3:8: expected a mapping, got a list"]),
     "mapping inside": (HEAD + "parts: {a: 1}\n", ["3:12: expected a mapping, got 1"]),
@@ -290,40 +327,82 @@ WRONG = {
     "bounds": (HEAD + "version: 0\n", ["3:10: expected 1 or more, got 0"]),
     "above": (HEAD + "version: 100\n", ["3:10: expected a number below 100, got 100"]),
     "too short": (HEAD + "languages: []\n", ["3:12: expected 1 or more entries, got 0"]),
-    "too long": ("task: abcdefghijklmn\nfamily: tagging\n", ["1:7: expected 12 or fewer characters, got 'abcdefghijklmn'"]),
-    "pattern": ("task: X Y\nfamily: tagging\n", ["1:7: expected text that matches ^[a-z]+$, got 'X Y'"]),
+    "too long": (
+        "task: abcdefghijklmn\nfamily: tagging\n",
+        ["1:7: expected 12 or fewer characters, got 'abcdefghijklmn'"],
+    ),
+    "pattern": (
+        "task: X Y\nfamily: tagging\n",
+        ["1:7: expected text that matches ^[a-z]+$, got 'X Y'"],
+    ),
     "validator": (HEAD + "languages: [en, en]\n", ["3:12: a language is listed twice"]),
     "validator of two lines": (
         HEAD + "source: {kind: hub, dataset: d, revision: main}\n",
         ["3:9: 'main' is no pinned revision; write a commit"],
     ),
-    "long value": (HEAD + f"rate: {'y' * 99}\n", ["3:7: expected a number, got '" + "y" * 57 + "...'"]),
-    "tagged union": (HEAD + "source:\n  kind: files\n  foldr: x\n", ["5:3: unknown key 'foldr'; did you mean 'folder'?"]),
+    "long value": (
+        HEAD + f"rate: {'y' * 99}\n",
+        ["3:7: expected a number, got '" + "y" * 57 + "...'"],
+    ),
+    "tagged union": (
+        HEAD + "source:\n  kind: files\n  foldr: x\n",
+        ["5:3: unknown key 'foldr'; did you mean 'folder'?"],
+    ),
     "wrong tag": (
         HEAD + "source:\n  kind: fils\n",
         ["4:9: 'fils' is not a kind; did you mean 'files'? (one of hub, files)"],
     ),
     "missing tag": (HEAD + "source:\n  folder: x\n", ["4:3: missing key 'kind'"]),
-    "misspelt tag": (HEAD + "source:\n  folder: x\n  knd: files\n", ["5:3: unknown key 'knd'; did you mean 'kind'?"]),
+    "misspelt tag": (
+        HEAD + "source:\n  folder: x\n  knd: files\n",
+        ["5:3: unknown key 'knd'; did you mean 'kind'?"],
+    ),
     "not even a mapping": (HEAD + "source: x\n", ["3:9: expected a mapping, got 'x'"]),
     "tagged union beside text": (
         HEAD + "mirror: {kind: files, foldr: x}\n",
         ["3:23: unknown key 'foldr'; did you mean 'folder'?"],
     ),
-    "wrong tag beside text": (HEAD + "mirror: {kind: fils}\n", ["3:16: 'fils' is not a kind; did you mean 'files'?"]),
-    "union takes the mapping": (HEAD + "train: {split: a, frst: 1}\n", ["3:19: unknown key 'frst'; did you mean 'first'?"]),
+    "wrong tag beside text": (
+        HEAD + "mirror: {kind: fils}\n",
+        ["3:16: 'fils' is not a kind; did you mean 'files'?"],
+    ),
+    "union takes the mapping": (
+        HEAD + "train: {split: a, frst: 1}\n",
+        ["3:19: unknown key 'frst'; did you mean 'first'?"],
+    ),
     "union refuses all": (HEAD + "train: [a]\n", ["3:8: expected a mapping or text, got a list"]),
-    "union of models": (HEAD + "plain: {kind: hub, dataset: 1}\n", ["3:29: expected text, got 1; put it in quotes"]),
-    "union with a literal": (HEAD + "epochs: atuo\n", ["3:9: 'atuo' is not an epochs; did you mean 'auto'?"]),
-    "union with a literal, number": (HEAD + "epochs: 1.5\n", ["3:9: expected a whole number or one of auto, got 1.5"]),
-    "union of list and mapping": (HEAD + "labels: [a, 2]\n", ["3:13: expected text, got 2; put it in quotes"]),
-    "union of list and mapping, neither": (HEAD + "labels: a\n", ["3:9: expected a list or a mapping, got 'a'"]),
-    "union, values of the mapping": (HEAD + "labels: {a: b}\n", ["3:13: expected a whole number, got 'b'"]),
+    "union of models": (
+        HEAD + "plain: {kind: hub, dataset: 1}\n",
+        ["3:29: expected text, got 1; put it in quotes"],
+    ),
+    "union with a literal": (
+        HEAD + "epochs: atuo\n",
+        ["3:9: 'atuo' is not an epochs; did you mean 'auto'?"],
+    ),
+    "union with a literal, number": (
+        HEAD + "epochs: 1.5\n",
+        ["3:9: expected a whole number or one of auto, got 1.5"],
+    ),
+    "union of list and mapping": (
+        HEAD + "labels: [a, 2]\n",
+        ["3:13: expected text, got 2; put it in quotes"],
+    ),
+    "union of list and mapping, neither": (
+        HEAD + "labels: a\n",
+        ["3:9: expected a list or a mapping, got 'a'"],
+    ),
+    "union, values of the mapping": (
+        HEAD + "labels: {a: b}\n",
+        ["3:13: expected a whole number, got 'b'"],
+    ),
     "inside a dict": (
         HEAD + "parts:\n  x: {split: a}\n  y: {splt: b}\n",
         ["5:7: unknown key 'splt'; did you mean 'split'?"],
     ),
-    "inside a tuple": (HEAD + "pair: [1, {splt: a}]\n", ["3:12: unknown key 'splt'; did you mean 'split'?"]),
+    "inside a tuple": (
+        HEAD + "pair: [1, {splt: a}]\n",
+        ["3:12: unknown key 'splt'; did you mean 'split'?"],
+    ),
     "all at once, in the file's order": (
         "zzz: 1\nversion: 0\ntask: ok\nrole: [x]\n",
         [
@@ -351,7 +430,9 @@ class Exact(BaseModel):
 
 
 def test_a_strict_model_says_to_remove_the_quotes():
-    assert lines_of("rows: '3'\n", Exact) == ["t.yaml:1:7: expected a whole number, got '3'; remove the quotes"]
+    assert lines_of("rows: '3'\n", Exact) == [
+        "t.yaml:1:7: expected a whole number, got '3'; remove the quotes"
+    ]
 
 
 def test_problems_of_a_part_of_the_file():
@@ -360,13 +441,22 @@ def test_problems_of_a_part_of_the_file():
     try:
         Exact.model_validate(data["options"])
     except ValueError as error:
-        assert problems(error, source, Exact, prefix=("options",)) == ["t.yaml:2:3: unknown key 'row'; did you mean 'rows'?"]
+        assert problems(error, source, Exact, prefix=("options",)) == [
+            "t.yaml:2:3: unknown key 'row'; did you mean 'rows'?"
+        ]
 
 
 def test_many_problems_are_cut():
     start = time.perf_counter()
-    lines = lines_of(HEAD + "role:\n" + "- targt\n" * 30_000 + "".join(f"key{i}: 1\n" for i in range(5_000)), Task)
-    assert len(lines) == 101 and lines[-1].startswith("t.yaml:104:3: and more") and time.perf_counter() - start < 8
+    lines = lines_of(
+        HEAD + "role:\n" + "- targt\n" * 30_000 + "".join(f"key{i}: 1\n" for i in range(5_000)),
+        Task,
+    )
+    assert (
+        len(lines) == 101
+        and lines[-1].startswith("t.yaml:104:3: and more")
+        and time.perf_counter() - start < 8
+    )
 
 
 def test_nearest():
@@ -390,7 +480,9 @@ def test_show():
 
 
 def test_a_billion_laughs_fail_at_once():
-    bomb = "a0: &a0 [lol, lol]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 30))
+    bomb = "a0: &a0 [lol, lol]\n" + "".join(
+        f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 30)
+    )
     tracemalloc.start()
     start = time.perf_counter()
     (line,) = lines_of(bomb)
@@ -400,7 +492,8 @@ def test_a_billion_laughs_fail_at_once():
 
 
 def result_of(raw: bytes, model: type[BaseModel] | None = None) -> Any:
-    """What the reader makes of these bytes: data, a model, or well-formed lines of complaint; never anything else."""
+    """What the reader makes of these bytes: data, a model, or well-formed lines of complaint; never
+    anything else."""
     path = Path("fuzz.yaml")
     path.write_bytes(raw)
     try:
@@ -466,7 +559,9 @@ class Quoting(yaml.SafeDumper):
 @QUICK
 @given(st.dictionaries(TEXTS, VALUES, max_size=5), st.booleans(), st.booleans())
 def test_what_is_dumped_is_read_back(data, flow, allow_unicode):
-    text = yaml.dump(data, Dumper=Quoting, default_flow_style=flow, allow_unicode=allow_unicode, sort_keys=False)
+    text = yaml.dump(
+        data, Dumper=Quoting, default_flow_style=flow, allow_unicode=allow_unicode, sort_keys=False
+    )
     assert repr(result_of(text.encode())) == repr(data)
 
 
@@ -477,5 +572,9 @@ def test_a_mutated_file_is_a_model_or_lines(data):
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
         end = start + data.draw(st.integers(0, 6))
-        text = text[:start] + data.draw(st.one_of(SNIPPETS, st.text(max_size=4), st.just(text[start - 9 : start]))) + text[end:]
+        text = (
+            text[:start]
+            + data.draw(st.one_of(SNIPPETS, st.text(max_size=4), st.just(text[start - 9 : start])))
+            + text[end:]
+        )
     assert isinstance(result_of(text.encode("utf-8", "surrogatepass"), Task), Task | None)

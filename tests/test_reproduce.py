@@ -1,4 +1,5 @@
-"""`reproduce` as a user and a CI server run it: real reruns, releases, changed digits, broken code, and what is written."""
+"""`reproduce` as a user and a CI server run it: real reruns, releases, changed digits, broken code,
+and what is written."""
 
 import json
 import os
@@ -24,7 +25,9 @@ from harness.store import Store, key_of
 
 SHARED = ROOT.parent / "shared"
 MOCK = SHARED / "oracles" / "xtreme_mock"
-needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared (real data, the official mock submission) is not here")
+needs_data = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="../shared (real data, the official mock submission) is not here"
+)
 
 SUITE = """
 suite: quick
@@ -62,7 +65,8 @@ def checks(done) -> dict[str, dict]:
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory) -> Path:
-    """A folder with a suite of two languages, and published numbers that ask for it: MTEB's own of those languages."""
+    """A folder with a suite of two languages, and published numbers that ask for it: MTEB's own of
+    those languages."""
     folder = tmp_path_factory.mktemp("quick")
     (folder / "quick.yaml").write_text(SUITE)
     mteb = yaml.safe_load((spec.folder() / "mteb-tatoeba.yaml").read_text())
@@ -76,8 +80,17 @@ def quick(tmp_path_factory) -> Path:
 
 
 def rerun(rig: Rig, quick: Path, cwd: Path, *more: object, **environment: str):
-    where = ["--published", quick / "published", "--tasks", quick / "quick.yaml", "--data-root", SHARED / "mirror"]
-    return rig.run(rig.command("reproduce", "--ci", "--require", "level-1", *where, *more), cwd, **environment)
+    where = [
+        "--published",
+        quick / "published",
+        "--tasks",
+        quick / "quick.yaml",
+        "--data-root",
+        SHARED / "mirror",
+    ]
+    return rig.run(
+        rig.command("reproduce", "--ci", "--require", "level-1", *where, *more), cwd, **environment
+    )
 
 
 @needs_data
@@ -88,7 +101,11 @@ def test_two_languages_are_computed_again_and_equal(rig, quick, tmp_path):
     assert "4 cells equal to every printed digit" in done.stdout
     assert (tmp_path / "store" / "results").is_dir()
     (case,) = xml.parse(tmp_path / "reproduce" / "reproduce.xml").getroot().iter("testcase")
-    assert (case.get("name"), case.find("failure"), case.find("skipped")) == ("mteb-tatoeba-minilm", None, None)
+    assert (case.get("name"), case.find("failure"), case.find("skipped")) == (
+        "mteb-tatoeba-minilm",
+        None,
+        None,
+    )
 
 
 @needs_data
@@ -99,7 +116,10 @@ def test_broken_pooling_fails(rig, quick, tmp_path):
     for name in ("harness", "tasks", "encoders", "suites", "protocols"):
         shutil.copytree(ROOT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
     file = code / "harness" / "encoder.py"
-    right, wrong = "weights = mask.unsqueeze(-1)", "weights = mask.new_ones(mask.shape).unsqueeze(-1)"
+    right, wrong = (
+        "weights = mask.unsqueeze(-1)",
+        "weights = mask.new_ones(mask.shape).unsqueeze(-1)",
+    )
     assert file.read_text().count(right) == 1
     file.write_text(file.read_text().replace(right, wrong))
     done = rerun(rig, quick, tmp_path / "run", PYTHONPATH=str(code))
@@ -114,8 +134,16 @@ def test_the_mock_submission_is_scored_again(rig, published, tmp_path):
     done = rig.run(rig.command("reproduce", "xtreme-mock", "--mock", MOCK, "--json"), tmp_path)
     assert done.returncode == 0
     assert checks(done)["xtreme-mock"]["found"] == "357 cells equal within 1e-10"
-    change(published, "xtreme-mock", "overall: {score: 62.17319850507246}", "overall: {score: 62.17329850507246}")
-    done = rig.run(rig.command("reproduce", "xtreme-mock", "--mock", MOCK, "--published", published, "--json"), tmp_path)
+    change(
+        published,
+        "xtreme-mock",
+        "overall: {score: 62.17319850507246}",
+        "overall: {score: 62.17329850507246}",
+    )
+    done = rig.run(
+        rig.command("reproduce", "xtreme-mock", "--mock", MOCK, "--published", published, "--json"),
+        tmp_path,
+    )
     assert done.returncode == 1
     assert checks(done)["xtreme-mock"]["found"] == "1 of 357 cells differ"
 
@@ -132,8 +160,19 @@ def torchless(tmp_path_factory) -> str:
     return str(folder)
 
 
-def from_release(rig: Rig, torchless: str, cwd: Path, *more: object, board: Path = ROOT / "leaderboard"):
-    asked = ["mteb-tatoeba-minilm", "--from", "mteb-tatoeba", "--board", board, "--require", "level-1", "--json"]
+def from_release(
+    rig: Rig, torchless: str, cwd: Path, *more: object, board: Path = ROOT / "leaderboard"
+):
+    asked = [
+        "mteb-tatoeba-minilm",
+        "--from",
+        "mteb-tatoeba",
+        "--board",
+        board,
+        "--require",
+        "level-1",
+        "--json",
+    ]
     return rig.run(rig.command("reproduce", *asked, *more), cwd, PYTHONPATH=torchless)
 
 
@@ -144,7 +183,12 @@ def test_the_committed_release_is_checked_without_torch(rig, torchless, tmp_path
 
 
 def test_a_changed_printed_digit_fails(rig, torchless, published, tmp_path):
-    change(published, "mteb-tatoeba", "af: {accuracy: 0.072, f1: 0.058934}", "af: {accuracy: 0.073, f1: 0.058934}")
+    change(
+        published,
+        "mteb-tatoeba",
+        "af: {accuracy: 0.072, f1: 0.058934}",
+        "af: {accuracy: 0.073, f1: 0.058934}",
+    )
     done = from_release(rig, torchless, tmp_path, "--published", published)
     assert done.returncode == 1
     found = checks(done)["mteb-tatoeba-minilm"]
@@ -153,13 +197,16 @@ def test_a_changed_printed_digit_fails(rig, torchless, published, tmp_path):
 
 
 def test_a_changed_digit_of_the_release_fails(rig, torchless, tmp_path):
-    """Its numbers are computed again from its evidence before they are compared; its file and sidecar are in order."""
+    """Its numbers are computed again from its evidence before they are compared; its file and
+    sidecar are in order."""
     board = tmp_path / "board"
     (board / "releases").mkdir(parents=True)
     release = sorted((ROOT / "leaderboard" / "releases").glob("*-mteb-tatoeba.json"))[-1]
     content = json.loads(release.read_text())
     content["cells"][0]["languages"]["af"]["metrics"]["accuracy"] += 0.1
-    sidecar = json.loads(release.with_suffix(".env.json").read_text()) | {"content_sha256": key_of(content)}
+    sidecar = json.loads(release.with_suffix(".env.json").read_text()) | {
+        "content_sha256": key_of(content)
+    }
     (board / "releases" / release.name).write_bytes(content_bytes(content))
     (board / "releases" / release.name).with_suffix(".env.json").write_bytes(content_bytes(sidecar))
     done = from_release(rig, torchless, tmp_path, board=board)
@@ -173,7 +220,9 @@ def test_a_changed_digit_of_the_release_fails(rig, torchless, tmp_path):
 def means(tmp_path: Path, *releases: str) -> reproduce.Means:
     """Of the committed board, these releases."""
     board = Board(ROOT / "leaderboard")
-    known = reproduce.Means(Catalog.load([]), Store(tmp_path / "store"), Where(offline=True), board, print)
+    known = reproduce.Means(
+        Catalog.load([]), Store(tmp_path / "store"), Where(offline=True), board, print
+    )
     known.releases = [board.find(name) for name in releases]
     return known
 
@@ -185,7 +234,13 @@ def test_a_release_without_evidence_fails(tmp_path, kind):
     encoder, target = next(iter(old["encoders"])), next(iter(old["targets"].values()))["task"]
     how = {
         "rerun": {"suite": "small", "encoder": encoder, "target": target, "table": "t"},
-        "claim": {"kind": "consistent", "suite": "small", "encoder": encoder, "arms": ["mnli"], "targets": [target]},
+        "claim": {
+            "kind": "consistent",
+            "suite": "small",
+            "encoder": encoder,
+            "arms": ["mnli"],
+            "targets": [target],
+        },
     }
     check = Check.model_validate({"name": "c", "says": "s", "why": "w", kind: how[kind]})
     document = next(iter(spec.load([spec.folder()])))
@@ -206,15 +261,22 @@ def test_targets_are_compared_as_a_release_shows_them(tmp_path):
 
 @pytest.mark.parametrize("release", ["0010-mteb-tatoeba", "0011-study"])
 def test_a_release_of_a_suite_is_that_suite_as_committed(tmp_path, release):
-    """Of a release in a file against the YAML it came from: nothing differs, and a claim over it may conclude."""
+    """Of a release in a file against the YAML it came from: nothing differs, and a claim over it
+    may conclude."""
     found, suite = means(tmp_path), release.partition("-")[2]
     content = upgraded(found.board.load(found.board.find(release)))
-    claims._as_committed(Claim(kind="consistent", suite=suite, encoder="e"), content, reproduce._committed(suite, found.catalog))
+    claims._as_committed(
+        Claim(kind="consistent", suite=suite, encoder="e"),
+        content,
+        reproduce._committed(suite, found.catalog),
+    )
 
 
 def test_a_release_of_another_suite_is_not_run(rig, torchless, tmp_path):
     done = rig.run(
-        rig.command("reproduce", "--level", "1", "--from", "0006-mini", "--board", ROOT / "leaderboard"),
+        rig.command(
+            "reproduce", "--level", "1", "--from", "0006-mini", "--board", ROOT / "leaderboard"
+        ),
         tmp_path,
         PYTHONPATH=torchless,
     )
@@ -247,10 +309,19 @@ def test_claims_alone_without_a_release_are_never_green(rig, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["mteb-tatoeba-minlm"], "no check is called 'mteb-tatoeba-minlm'; did you mean 'mteb-tatoeba-minilm'?"),
+        (
+            ["mteb-tatoeba-minlm"],
+            "no check is called 'mteb-tatoeba-minlm'; did you mean 'mteb-tatoeba-minilm'?",
+        ),
         (["--require", "level-9"], "--require level-9: no check among those chosen is called so"),
-        (["--level", "2", "--require", "level-1"], "--require level-1: no check among those chosen is called so"),
-        (["mteb-tatoeba-minilm", "--level", "2"], "check mteb-tatoeba-minilm is of level 1, and --level leaves that out"),
+        (
+            ["--level", "2", "--require", "level-1"],
+            "--require level-1: no check among those chosen is called so",
+        ),
+        (
+            ["mteb-tatoeba-minilm", "--level", "2"],
+            "check mteb-tatoeba-minilm is of level 1, and --level leaves that out",
+        ),
         (["--from", "0099"], "no release '0099'"),
         (["--published", "nowhere"], "nowhere"),
     ],
@@ -275,7 +346,10 @@ def test_brackets_in_a_claim_are_shown_as_they_are(capsys):
 
 def verdicts(*outcomes: str) -> list[Verdict]:
     check = {"says": "a | b", "why": "w", "derive": {"formula": "t/r/c", "printed": "t/r/c"}}
-    return [Verdict(Check.model_validate(check | {"name": f"c{i}"}), one, f"found {i}") for i, one in enumerate(outcomes)]
+    return [
+        Verdict(Check.model_validate(check | {"name": f"c{i}"}), one, f"found {i}")
+        for i, one in enumerate(outcomes)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -297,11 +371,19 @@ def test_green_is_what_ran_and_held(outcomes, required, sound):
 
 
 def test_junit_counts_and_kinds():
-    root = xml.fromstring(report.junit(verdicts("holds", "fails", "inconclusive", "not run", "not run"), ["c4"]))
+    root = xml.fromstring(
+        report.junit(verdicts("holds", "fails", "inconclusive", "not run", "not run"), ["c4"])
+    )
     (suite,) = root.iter("testsuite")
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("5", "3", "1")
     kinds = {case.get("name"): [part.tag for part in case] for case in root.iter("testcase")}
-    assert kinds == {"c0": ["system-out"], "c1": ["failure"], "c2": ["failure"], "c3": ["skipped"], "c4": ["failure"]}
+    assert kinds == {
+        "c0": ["system-out"],
+        "c1": ["failure"],
+        "c2": ["failure"],
+        "c3": ["skipped"],
+        "c4": ["failure"],
+    }
 
 
 def test_markdown_has_a_line_a_check_and_lists_gaps():
@@ -314,32 +396,60 @@ def test_markdown_has_a_line_a_check_and_lists_gaps():
 def test_the_summary_goes_to_githubs_page(rig, tmp_path):
     page = tmp_path / "summary.md"
     page.write_text("what was there\n")
-    done = rig.run(rig.command("reproduce", "--level", "2", "--ci", "-o", "out"), tmp_path, GITHUB_STEP_SUMMARY=str(page))
+    done = rig.run(
+        rig.command("reproduce", "--level", "2", "--ci", "-o", "out"),
+        tmp_path,
+        GITHUB_STEP_SUMMARY=str(page),
+    )
     assert done.returncode == 0
     assert page.read_text() == "what was there\n" + (tmp_path / "out" / "reproduce.md").read_text()
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["reproduce.md", "reproduce.xml"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "reproduce.md",
+        "reproduce.xml",
+    ]
 
 
-@pytest.mark.parametrize(("shared", "required"), [(True, "level-1"), (False, "mteb-tatoeba-minilm")])
+@pytest.mark.parametrize(
+    ("shared", "required"), [(True, "level-1"), (False, "mteb-tatoeba-minilm")]
+)
 def test_our_own_ci_requires_what_it_can_have(tmp_path, shared, required):
-    """.ci/run with commands that only say how they were called: without ../shared nothing brings the mock submission."""
+    """.ci/run with commands that only say how they were called: without ../shared nothing brings
+    the mock submission."""
     clone, bin = tmp_path / "clone", tmp_path / "bin"
-    for folder in (clone / ".ci", clone / ".venv" / "bin", bin, *([tmp_path / "shared"] if shared else [])):
+    for folder in (
+        clone / ".ci",
+        clone / ".venv" / "bin",
+        bin,
+        *([tmp_path / "shared"] if shared else []),
+    ):
         folder.mkdir(parents=True)
     shutil.copy(ROOT / ".ci" / "run", clone / ".ci" / "run")
     for file in (bin / "make", bin / "chromium", clone / ".venv" / "bin" / "xstilts-harness"):
         file.write_text(f'#!/bin/sh\necho "$@" mock=$XSTILTS_MOCK >>{tmp_path}/calls\n')
         file.chmod(0o755)
     environment = {"PATH": f"{bin}:{os.environ['PATH']}"}
-    done = subprocess.run([clone / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [clone / ".ci" / "run"], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    (call,) = [line for line in (tmp_path / "calls").read_text().splitlines() if line.startswith("reproduce")]
+    (call,) = [
+        line
+        for line in (tmp_path / "calls").read_text().splitlines()
+        if line.startswith("reproduce")
+    ]
     assert f"--ci --require {required} " in call
     assert call.endswith("mock=../shared/oracles/xtreme_mock" if shared else "mock=")
 
 
 def test_the_workflow_takes_the_commit_that_the_published_scores_are_of():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
-    (pinned,) = [step["with"]["ref"] for step in workflow["jobs"]["reproduce"]["steps"] if "repository" in step.get("with", {})]
+    (pinned,) = [
+        step["with"]["ref"]
+        for step in workflow["jobs"]["reproduce"]["steps"]
+        if "repository" in step.get("with", {})
+    ]
     published = yaml.safe_load((spec.folder() / "xtreme-mock.yaml").read_text())
-    assert all(f"google-research/xtreme at {pinned[:7]}," in source for source in published["sources"].values())
+    assert all(
+        f"google-research/xtreme at {pinned[:7]}," in source
+        for source in published["sources"].values()
+    )

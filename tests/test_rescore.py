@@ -1,4 +1,5 @@
-"""A score follows from its examples alone: to the last bit, through JSON and strings, from blocks of rows, from sums."""
+"""A score follows from its examples alone: to the last bit, through JSON and strings, from blocks
+of rows, from sums."""
 
 import json
 import math
@@ -10,7 +11,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from harness.jobs.evaluate import score_language
-from harness.metrics import ADDITIVE, GOLD_SIDE, METRICS, PREDICTION_SIDE, main_from_totals, resampled, rescore
+from harness.metrics import (
+    ADDITIVE,
+    GOLD_SIDE,
+    METRICS,
+    PREDICTION_SIDE,
+    main_from_totals,
+    resampled,
+    rescore,
+)
 from harness.metrics.flags import language_flags
 from harness.metrics.vectors import pack, unpack
 from harness.models import retriever as retrieval
@@ -29,13 +38,20 @@ phrases = st.lists(st.sampled_from(["the", "Nile", "25", "km", "a", "!"]), max_s
 
 
 def questions(min_answers):
-    answers, context = st.lists(phrases, min_size=min_answers, max_size=2), st.lists(phrases, max_size=4).map(" ".join)
-    return st.fixed_dictionaries({"answers": answers, "context": context, "group": st.sampled_from("pqr")})
+    answers, context = (
+        st.lists(phrases, min_size=min_answers, max_size=2),
+        st.lists(phrases, max_size=4).map(" ".join),
+    )
+    return st.fixed_dictionaries(
+        {"answers": answers, "context": context, "group": st.sampled_from("pqr")}
+    )
 
 
 def two_of(entries):
     """Two equally long lists."""
-    return st.lists(st.tuples(entries, entries), max_size=6).map(lambda pairs: ([a for a, _ in pairs], [b for _, b in pairs]))
+    return st.lists(st.tuples(entries, entries), max_size=6).map(
+        lambda pairs: ([a for a, _ in pairs], [b for _, b in pairs])
+    )
 
 
 guesses = st.none() | phrases
@@ -51,7 +67,9 @@ ROWS = {  # (gold, prediction)
     "squad_v2": st.tuples(questions(0), guesses),
     "retrieval_accuracy": st.tuples(st.integers(0, 5), st.integers(0, 9)),
     "mining_f1": st.tuples(ids, ids),
-    "masked_accuracy": two_of(st.integers(0, 3)).map(lambda two: ("row", {"gold": two[0], "predicted": two[1]})),
+    "masked_accuracy": (
+        two_of(st.integers(0, 3)).map(lambda two: ("row", {"gold": two[0], "predicted": two[1]}))
+    ),
 }
 
 
@@ -70,7 +88,7 @@ def scored(metric, min_size=1):
     return data_sets(metric, min_size).map(lambda two: METRICS[metric](*two, "en"))
 
 
-# --- a score from its examples ------------------------------------------------------------------------------------
+# --- a score from its examples --------------------------------------------------------------------
 
 
 @every_metric
@@ -88,7 +106,9 @@ def test_a_score_follows_from_its_examples_also_through_strings_and_json(metric,
 @every_metric
 @quick
 @given(data=st.data())
-def test_the_vectors_are_those_of_the_table_and_gold_sides_do_not_depend_on_predictions(metric, data):
+def test_the_vectors_are_those_of_the_table_and_gold_sides_do_not_depend_on_predictions(
+    metric, data
+):
     golds, answers = data.draw(data_sets(metric))
     first = METRICS[metric](golds, answers, "en").examples
     assert set(first) == {*GOLD_SIDE[metric], *PREDICTION_SIDE[metric]}
@@ -98,26 +118,34 @@ def test_the_vectors_are_those_of_the_table_and_gold_sides_do_not_depend_on_pred
         others = ["1"] * len(golds)
     if metric != "masked_accuracy":  # it has no gold side: what is hidden is in the prediction
         second = METRICS[metric](golds, others, "en").examples
-        assert [first[name] for name in GOLD_SIDE[metric]] == [second[name] for name in GOLD_SIDE[metric]]
+        assert [first[name] for name in GOLD_SIDE[metric]] == [
+            second[name] for name in GOLD_SIDE[metric]
+        ]
 
 
 def test_every_metric_has_its_vectors():
     assert set(GOLD_SIDE) == set(PREDICTION_SIDE) == set(METRICS) >= ADDITIVE
 
 
-@pytest.mark.parametrize("metric", sorted({*METRICS} - {"macro_f1", "matthews"}))  # theirs: test_confusion.py
+# theirs: test_confusion.py
+@pytest.mark.parametrize("metric", sorted({*METRICS} - {"macro_f1", "matthews"}))
 @quick
 @given(data=st.data())
 def test_a_changed_example_changes_the_score(metric, data):
     first = data.draw(scored(metric, min_size=2))
-    hidden = {"predicted", "group", "has_answer", "no_answer"}  # may change without a trace, as by one wrong id for another
+    # may change without a trace, as by one wrong id for another
+    hidden = {"predicted", "group", "has_answer", "no_answer"}
     if "tp" in first.examples and not sum(first.examples["tp"]):
         hidden |= {"tp", "pred", "gold"}  # 0 of however many
     if metric == "retrieval_accuracy":
         hidden.add("gold")
     if "always" in first.null_name and metric == "squad_v2":
         hidden.add("null")  # the other null predictor was better
-    name = data.draw(st.sampled_from(sorted(set(first.examples) - hidden)) if set(first.examples) - hidden else st.nothing())
+    name = data.draw(
+        st.sampled_from(sorted(set(first.examples) - hidden))
+        if set(first.examples) - hidden
+        else st.nothing()
+    )
     vector = list(first.examples[name])
     vector[data.draw(st.integers(0, len(vector) - 1))] += 1
     second = rescore(metric, {**first.examples, name: vector})
@@ -138,12 +166,18 @@ def four_questions():
 
 
 def test_squad_v2_names_the_better_null_again():
-    golds = [{"answers": answers, "context": "one", "group": "p"} for answers in (["one"], [], [], ["one"], ["the"])]
+    golds = [
+        {"answers": answers, "context": "one", "group": "p"}
+        for answers in (["one"], [], [], ["one"], ["the"])
+    ]
     for rows in (golds, golds[:1], golds[1:3], golds[:2]):
         first = METRICS["squad_v2"](rows, [""] * len(rows), "en")
         assert rescore("squad_v2", first.examples) == first
-    assert METRICS["squad_v2"](golds, [""] * 5, "en").examples["no_answer"] == [0, 1, 1, 0, 1]  # "the" is an empty answer
-    names = [METRICS["squad_v2"](rows, [""] * len(rows), "en").null_name for rows in (golds[:2], golds)]
+    # "the" is an empty answer
+    assert METRICS["squad_v2"](golds, [""] * 5, "en").examples["no_answer"] == [0, 1, 1, 0, 1]
+    names = [
+        METRICS["squad_v2"](rows, [""] * len(rows), "en").null_name for rows in (golds[:2], golds)
+    ]
     assert names == ["f1 of a random span of the context", 'f1 of always answering ""']
 
 
@@ -167,7 +201,7 @@ def test_an_unknown_metric_is_named():
         rescore("bleu", {})
 
 
-# --- blocks of rows -----------------------------------------------------------------------------------------------
+# --- blocks of rows -------------------------------------------------------------------------------
 
 
 @blocks_of_rows
@@ -176,23 +210,31 @@ def test_an_unknown_metric_is_named():
 def test_blocks_of_rows_have_the_score_of_the_rows(metric, data):
     first = data.draw(scored(metric))
     rows = len(next(iter(first.examples.values())))
-    assert rescore(metric, {**first.examples, "n": [1] * rows})._replace(examples={}) == first._replace(examples={})
+    assert rescore(metric, {**first.examples, "n": [1] * rows})._replace(
+        examples={}
+    ) == first._replace(examples={})
     cuts = sorted(data.draw(st.sets(st.integers(1, rows), max_size=5)) | {rows})
     parts = [slice(start, stop) for start, stop in zip([0, *cuts], cuts, strict=False)]
-    blocks = {name: [sum(vector[part]) for part in parts] for name, vector in first.examples.items()}
+    blocks = {
+        name: [sum(vector[part]) for part in parts] for name, vector in first.examples.items()
+    }
     blocks["n"] = [part.stop - part.start for part in parts]
     second = rescore(metric, blocks)
     assert second._replace(examples={}, stderr=0.0) == first._replace(examples={}, stderr=0.0)
-    assert main_from_totals(metric)({k: sum(v) for k, v in resampled(metric, blocks).items()}) == pytest.approx(first.main)
+    assert main_from_totals(metric)(
+        {k: sum(v) for k, v in resampled(metric, blocks).items()}
+    ) == pytest.approx(first.main)
 
 
 def test_a_block_counts_as_one_draw():
     rows = METRICS["accuracy"](["a", "b"] * 40, ["a", "a"] * 20 + ["a", "b"] * 20, "en")
-    blocks = {name: [sum(vector[:40]), sum(vector[40:])] for name, vector in rows.examples.items()} | {"n": [40, 40]}
+    blocks = {
+        name: [sum(vector[:40]), sum(vector[40:])] for name, vector in rows.examples.items()
+    } | {"n": [40, 40]}
     assert rescore("accuracy", blocks).stderr > rows.stderr
 
 
-# --- from sums ----------------------------------------------------------------------------------------------------
+# --- from sums ------------------------------------------------------------------------------------
 
 
 @every_metric
@@ -204,8 +246,11 @@ def test_the_main_score_follows_from_sums(metric, data):
     rows = len(next(iter(first.examples.values())))
     totals = {name: sum(vector) for name, vector in vectors.items()} | {"n": rows}
     assert abs(main_from_totals(metric)(totals) - first.main) < 1e-9
-    draws = np.random.default_rng(0).integers(0, rows, (3, rows))  # each metric's own answer to a resampled set
-    arrays = {name: np.array(vector)[draws].sum(axis=1) for name, vector in vectors.items()} | {"n": np.full(3, rows)}
+    # each metric's own answer to a resampled set
+    draws = np.random.default_rng(0).integers(0, rows, (3, rows))
+    arrays = {name: np.array(vector)[draws].sum(axis=1) for name, vector in vectors.items()} | {
+        "n": np.full(3, rows)
+    }
     mains = main_from_totals(metric)(arrays)
     for draw, main in zip(draws, mains, strict=True):
         chosen = {name: [vector[i] for i in draw] for name, vector in first.examples.items()}
@@ -219,17 +264,26 @@ def test_the_main_score_follows_from_sums(metric, data):
 @every_metric
 def test_nothing_is_0_without_a_warning(metric):
     main = main_from_totals(metric)
-    names = [*resampled(metric, {name: [1] for name in [*GOLD_SIDE[metric], *PREDICTION_SIDE[metric]]}), "n"]
+    names = [
+        *resampled(metric, {name: [1] for name in [*GOLD_SIDE[metric], *PREDICTION_SIDE[metric]]}),
+        "n",
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert main(dict.fromkeys(names, 0)) == 0
         assert main(dict.fromkeys(names, np.zeros(2, int))).tolist() == [0, 0]
-        assert main({name: np.array([[0.0, 4.0]]) for name in names}).tolist() == [[0, 0 if metric == "matthews" else 100]]
+        assert main({name: np.array([[0.0, 4.0]]) for name in names}).tolist() == [
+            [0, 0 if metric == "matthews" else 100]
+        ]
 
 
-# --- vectors as strings -------------------------------------------------------------------------------------------
+# --- vectors as strings ---------------------------------------------------------------------------
 
-numbers = st.integers(-(10**20), 10**20) | st.integers(0, 9) | st.floats(allow_nan=False, allow_infinity=False)
+numbers = (
+    st.integers(-(10**20), 10**20)
+    | st.integers(0, 9)
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -243,27 +297,54 @@ def test_a_vector_comes_back_with_its_types(values):
 
 
 def test_vectors_by_hand():
-    pairs = {"": [], "7": [7], "0110": [0, 1, 1, 0], "12,": [12], "12,0,0.5,": [12, 0, 0.5], "0.0,": [0.0], "-1,": [-1]}
+    pairs = {
+        "": [],
+        "7": [7],
+        "0110": [0, 1, 1, 0],
+        "12,": [12],
+        "12,0,0.5,": [12, 0, 0.5],
+        "0.0,": [0.0],
+        "-1,": [-1],
+    }
     assert {text: unpack(text) for text in pairs} == pairs
     assert {pack(values): values for values in pairs.values()} == pairs
 
 
-@pytest.mark.parametrize("values", [[True], [1, math.nan], [math.inf], ["1"], [np.int64(1)], [np.float64(0.5)], [None]])
+@pytest.mark.parametrize(
+    "values", [[True], [1, math.nan], [math.inf], ["1"], [np.int64(1)], [np.float64(0.5)], [None]]
+)
 def test_only_plain_numbers_are_packed(values):
     with pytest.raises(ValueError, match=f"value {len(values) - 1} of a vector is"):
         pack(values)
 
 
-BAD_TEXTS = [",", "1,2", "1,2,", "12,x,", "12,,", " 12,", "12 ,", "+12,", "012,", "1_2,", "0.50,", "nan,", "inf,", "1e999,"]
+BAD_TEXTS = [
+    ",",
+    "1,2",
+    "1,2,",
+    "12,x,",
+    "12,,",
+    " 12,",
+    "12 ,",
+    "+12,",
+    "012,",
+    "1_2,",
+    "0.50,",
+    "nan,",
+    "inf,",
+    "1e999,",
+]
 
 
-@pytest.mark.parametrize("text", [*BAD_TEXTS, "٣", "²", "²,", "0110,", "-", "01-1", None, 12, ["1"]])
+@pytest.mark.parametrize(
+    "text", [*BAD_TEXTS, "٣", "²", "²,", "0110,", "-", "01-1", None, 12, ["1"]]
+)
 def test_only_what_pack_makes_is_unpacked(text):
     with pytest.raises(ValueError, match="vector"):
         unpack(text)
 
 
-# --- facts and flags of an evaluation ----------------------------------------------------------------------------
+# --- facts and flags of an evaluation -------------------------------------------------------------
 
 
 def test_flags_are_a_function_of_facts_and_score_in_one_order():
@@ -272,9 +353,25 @@ def test_flags_are_a_function_of_facts_and_score_in_one_order():
     poor = METRICS["token_accuracy"]([["N", "N", "V"]] * 60, [["V", "V", "V"]] * 60, "en")
     assert language_flags(fine, good) == []
     bad = {"n": 49, "truncated": 1, "unknown": 0.06, "constant": True, "placeholder": False}
-    assert language_flags(bad, poor) == ["few_rows", "truncated", "unknown", "constant", "floor", "below_majority"]
-    assert language_flags(bad | {"placeholder": True}, None) == ["few_rows", "truncated", "unknown", "placeholder"]
-    assert language_flags(fine | {"truncated": 0.5}, good) == [] != language_flags(fine | {"truncated": 0.51}, good)
+    assert language_flags(bad, poor) == [
+        "few_rows",
+        "truncated",
+        "unknown",
+        "constant",
+        "floor",
+        "below_majority",
+    ]
+    assert language_flags(bad | {"placeholder": True}, None) == [
+        "few_rows",
+        "truncated",
+        "unknown",
+        "placeholder",
+    ]
+    assert (
+        language_flags(fine | {"truncated": 0.5}, good)
+        == []
+        != language_flags(fine | {"truncated": 0.51}, good)
+    )
 
 
 def test_an_evaluation_says_what_is_fact_and_what_follows():
@@ -295,15 +392,21 @@ def test_an_evaluation_says_what_is_fact_and_what_follows():
 def test_hidden_labels_are_facts_and_flags_alone():
     rows = [{"id": str(i), "label": "a"} for i in range(3)]
     task = {"family": "classification", "metric": "accuracy"}
-    summary, examples = score_language(task, rows, ["b"] * 3, "de", {"truncated": 0, "unknown": 0.0})
+    summary, examples = score_language(
+        task, rows, ["b"] * 3, "de", {"truncated": 0, "unknown": 0.0}
+    )
     facts = {"n": 3, "truncated": 0, "unknown": 0.0, "constant": True, "placeholder": True}
     assert (summary, examples) == (facts | {"flags": ["few_rows", "placeholder"]}, {})
 
 
 def test_centring_takes_away_what_a_side_has_in_common():
     rows = [{"id": str(i), "source": f"s{i}", "target": f"t{i}"} for i in range(5)]
-    far = np.eye(5, dtype=np.float32)[0] * 9  # each side's rows lie in one direction: its longest one is nearest to all
-    side = {"s": np.eye(5, dtype=np.float32) * np.arange(1, 6)[:, None] + far, "t": np.eye(5, dtype=np.float32) + far[::-1]}
+    # each side's rows lie in one direction: its longest one is nearest to all
+    far = np.eye(5, dtype=np.float32)[0] * 9
+    side = {
+        "s": np.eye(5, dtype=np.float32) * np.arange(1, 6)[:, None] + far,
+        "t": np.eye(5, dtype=np.float32) + far[::-1],
+    }
     task = {"options": {"direction": "english_to_foreign"}}
 
     def embed(texts):
@@ -314,4 +417,6 @@ def test_centring_takes_away_what_a_side_has_in_common():
     shifted = {name: values + np.float32(100) for name, values in side.items()}
     plain = {name: values - values.mean(axis=0) for name, values in side.items()}
     assert retrieval.predict(lambda texts: shifted[texts[0][0]], rows, task, None)[1] == facts
-    assert retrieval.predict(lambda texts: plain[texts[0][0]], rows, task, None)[0] == facts["centred"]
+    assert (
+        retrieval.predict(lambda texts: plain[texts[0][0]], rows, task, None)[0] == facts["centred"]
+    )

@@ -1,7 +1,9 @@
-"""What a row is: every kind of wrong value is read as it is written, or refused with file, row and value; nothing else happens.
+"""What a row is: every kind of wrong value is read as it is written, or refused with file, row and
+value; nothing else happens.
 
-The tables below plant one value among good rows, each in a real file. What is read is then held against all that jobs do with
-rows before a model sees them, and the fuzz does the same with whatever hypothesis makes up.
+The tables below plant one value among good rows, each in a real file. What is read is then held
+against all that jobs do with rows before a model sees them, and the fuzz does the same with
+whatever hypothesis makes up.
 """
 
 import datetime
@@ -58,7 +60,11 @@ GOOD = {
     "classification": {"text": "Fine", "label": "no"},
     "multiple_choice": {"text": "It is", "choices": ["big", "old"], "label": "no"},
     "tagging": {"tokens": ["We", "left", "Rome"], "tags": ["no", "no", "yes"]},
-    "span_qa": {"context": "Ann met Bob.", "question": "Who?", "answers": {"text": ["Bob"], "answer_start": [8]}},
+    "span_qa": {
+        "context": "Ann met Bob.",
+        "question": "Who?",
+        "answers": {"text": ["Bob"], "answer_start": [8]},
+    },
     "retrieval": {"source": "Hallo", "target": "Hello"},
     "mlm": {"text": "Fine day"},
 }
@@ -77,10 +83,15 @@ def answers(text, start) -> dict:
     return {"answers": {"text": text, "answer_start": start}}
 
 
-# (family, what stands there in place of the good row's cells, a part of the refusal that names the value)
+# (family, what stands there in place of the good row's cells, a part of the refusal that names the
+# value)
 REFUSED = [
     *(
-        pytest.param(family, {column: value}, re.escape(shown(value) if "\\ud" not in repr(value) else "half of a character"))
+        pytest.param(
+            family,
+            {column: value},
+            re.escape(shown(value) if "\\ud" not in repr(value) else "half of a character"),
+        )
         for family, columns in {
             "classification": ["text", "text_pair"],
             "multiple_choice": ["text"],
@@ -91,16 +102,42 @@ REFUSED = [
         for column in columns
         for value in NO_TEXT.values()
     ),
-    *(pytest.param(family, dict.fromkeys(GOOD[family], None), "has nothing in column") for family in GOOD),
+    *(
+        pytest.param(family, dict.fromkeys(GOOD[family], None), "has nothing in column")
+        for family in GOOD
+    ),
     *(
         ("classification", {"label": value}, re.escape(f"has label {shown(value)}"))
-        for value in (2, -1, True, False, "No", "0", "no ", "", 0.5, 1e300, 10**30, [0], {"no": 0}, "\ud800")
+        for value in (
+            2,
+            -1,
+            True,
+            False,
+            "No",
+            "0",
+            "no ",
+            "",
+            0.5,
+            1e300,
+            10**30,
+            [0],
+            {"no": 0},
+            "\ud800",
+        )
     ),
     ("multiple_choice", {"choices": ["big"]}, "has 1 choices, but its task has 2 labels"),
     ("multiple_choice", {"choices": []}, "has 0 choices"),
     ("multiple_choice", {"choices": ["a", "b", "c"]}, "has 3 choices"),
-    ("multiple_choice", {"choices": "big"}, "has 'big' in column 'choices', text; a list of choices is needed"),
-    ("multiple_choice", {"choices": {"text": ["a", "b"]}}, "a mapping; a list of choices is needed"),
+    (
+        "multiple_choice",
+        {"choices": "big"},
+        "has 'big' in column 'choices', text; a list of choices is needed",
+    ),
+    (
+        "multiple_choice",
+        {"choices": {"text": ["a", "b"]}},
+        "a mapping; a list of choices is needed",
+    ),
     ("multiple_choice", {"choices": ["x", None]}, "has nothing as choice 1"),
     ("multiple_choice", {"choices": [1, "y"]}, "has 1, a whole number, as choice 0"),
     ("multiple_choice", {"choices": [["x"], "y"]}, r"has \['x'\], a list, as choice 0"),
@@ -110,9 +147,17 @@ REFUSED = [
     ("tagging", {"tokens": ["We", "\udc00", "x"]}, r"U\+DC00, half of a character, .* as token 1"),
     ("tagging", {"tokens": [], "tags": []}, "has no tokens"),
     ("tagging", {"tokens": ["We"]}, "has 1 tokens but 3 tags"),
-    ("tagging", {"tokens": "We left Rome", "tags": "OOB"}, "has 'We left Rome' in column 'tokens', text; a list of tokens"),
+    (
+        "tagging",
+        {"tokens": "We left Rome", "tags": "OOB"},
+        "has 'We left Rome' in column 'tokens', text; a list of tokens",
+    ),
     ("tagging", {"tags": "no no yes"}, "has 'no no yes' in column 'tags', text; a list of tags"),
-    ("tagging", {"tags": ["no", "no", "B-LOC"]}, "has label 'B-LOC' as tag 2; the spec knows no, yes"),
+    (
+        "tagging",
+        {"tags": ["no", "no", "B-LOC"]},
+        "has label 'B-LOC' as tag 2; the spec knows no, yes",
+    ),
     ("tagging", {"tags": ["no", None, "no"]}, "has label nothing as tag 1"),
     ("tagging", {"tags": ["no", True, "no"]}, "has label True, true or false as tag 1"),
     ("tagging", {"tags": ["no", 2, "no"]}, "has label 2 as tag 1"),
@@ -135,7 +180,10 @@ REFUSED = [
     ("span_qa", answers(["Bob"], [8.5]), "has 8.5, a number, as the start"),
     ("span_qa", answers(["Bob"], [True]), "has True, true or false, as the start"),
     ("span_qa", answers([], []), "has no answer, which its metric cannot score"),
-    *(("classification", {"id": value}, re.escape(f"the id {shown(value)}")) for value in (True, ["a"], {"a": 1})),
+    *(
+        ("classification", {"id": value}, re.escape(f"the id {shown(value)}"))
+        for value in (True, ["a"], {"a": 1})
+    ),
     ("classification", {"id": "\ud800"}, r"U\+D800"),
     ("classification", {"id": None}, "has nothing in column 'id'"),
 ]
@@ -144,8 +192,14 @@ REFUSED = [
 READ = [
     *(("mlm", {"text": value}, {"text": value}) for value in TEXT.values()),
     *(("retrieval", {"target": value}, {"target": value}) for value in TEXT.values()),
-    *(("classification", {"label": raw}, {"label": name}) for raw, name in [(0, "no"), (1, "yes"), (1.0, "yes"), ("no", "no")]),
-    *(("classification", {"id": raw}, {"id": str(raw)}) for raw in (7, -7, 7.5, "x", "", "a b\n", "\u202ex", 10**40)),
+    *(
+        ("classification", {"label": raw}, {"label": name})
+        for raw, name in [(0, "no"), (1, "yes"), (1.0, "yes"), ("no", "no")]
+    ),
+    *(
+        ("classification", {"id": raw}, {"id": str(raw)})
+        for raw in (7, -7, 7.5, "x", "", "a b\n", "\u202ex", 10**40)
+    ),
     ("multiple_choice", {"choices": ["", ""]}, {"choices": ["", ""]}),
     ("multiple_choice", {"label": 1}, {"label": "yes"}),
     ("tagging", {"tokens": ["We", "", "x"]}, {"tokens": ["We", "", "x"]}),
@@ -169,7 +223,10 @@ def test_at_least_fifty_kinds_are_planted():
 def split_of(folder: Path, family: str, planted: dict, **identity) -> dict:
     """Two files of good rows, with one row of the second changed."""
     row = {**GOOD[family], **planted}
-    good = {name: row[name] if name not in GOOD[family] else value for name, value in {**row, **GOOD[family]}.items()}
+    good = {
+        name: row[name] if name not in GOOD[family] else value
+        for name, value in {**row, **GOOD[family]}.items()
+    }
     good |= {"id": "good"} if "id" in row else {}
     good |= {"text_pair": "Day"} if "text_pair" in row else {}
     files = [jsonl(folder / "a.jsonl", [good] * 8), jsonl(folder / "b.jsonl", [good, row, good])]
@@ -210,8 +267,15 @@ def use(family: str, rows: list[dict]) -> None:
     if family == "mlm":
         predictions = [{"gold": [1], "predicted": [1]} for _ in rows]
     else:
-        answer = {"classification": "no", "multiple_choice": "no", "span_qa": "Bob", "retrieval": rows[0]["id"]}
-        predictions = [["no"] * len(row["tokens"]) if family == "tagging" else answer[family] for row in rows]
+        answer = {
+            "classification": "no",
+            "multiple_choice": "no",
+            "span_qa": "Bob",
+            "retrieval": rows[0]["id"],
+        }
+        predictions = [
+            ["no"] * len(row["tokens"]) if family == "tagging" else answer[family] for row in rows
+        ]
     task = {"family": family, "metric": METRIC[family]}
     facts, _ = score_language(task, rows, predictions, "en", {"truncated": 0, "unknown": 0.0})
     assert facts["n"] == len(rows)
@@ -235,7 +299,9 @@ def test_nan_is_no_text_no_label_and_no_place(family, planted, why):
     """JSON has no NaN, parquet has."""
     row = {**GOOD[family], **planted}
     identity = {"family": family, "columns": {name: name for name in row}, "labels": ["no", "yes"]}
-    with pytest.raises(SpecError, match=re.escape(f"x.parquet: row 7 {why}" if why.startswith("has") else why)):
+    with pytest.raises(
+        SpecError, match=re.escape(f"x.parquet: row 7 {why}" if why.startswith("has") else why)
+    ):
         Shape(identity, "toy test en")(0, Raw("x.parquet", 7, row))
 
 
@@ -244,7 +310,10 @@ def test_nan_is_no_text_no_label_and_no_place(family, planted, why):
 
 PARQUET = [
     (b"a", "has b'a', of type bytes, in column 'text'"),
-    (datetime.datetime(2020, 1, 1), r"has datetime\.datetime\(2020, 1, 1, 0, 0\), of type datetime"),
+    (
+        datetime.datetime(2020, 1, 1),
+        r"has datetime\.datetime\(2020, 1, 1, 0, 0\), of type datetime",
+    ),
     (datetime.date(2020, 1, 1), "of type date"),
     (datetime.timedelta(1), "of type timedelta"),
     (decimal.Decimal("1.5"), "of type Decimal"),
@@ -274,7 +343,10 @@ def test_parquet_columns_that_are_text_and_whole_numbers(tmp_path):
     for text in (large, pyarrow.array(["a", "b"]).dictionary_encode()):
         for label in (pyarrow.array([0.0, 1.0]), pyarrow.array([0, 1], pyarrow.uint8())):
             pyarrow.parquet.write_table(pyarrow.table({"text": text, "label": label}), path)
-            assert [(row["text"], row["label"]) for row in data_rows.load(described(path))] == [("a", "no"), ("b", "yes")]
+            assert [(row["text"], row["label"]) for row in data_rows.load(described(path))] == [
+                ("a", "no"),
+                ("b", "yes"),
+            ]
     gaps = pyarrow.array([0.0, None])
     pyarrow.parquet.write_table(pyarrow.table({"text": large, "label": gaps}), path)
     with pytest.raises(SpecError, match="row 1 has nothing in column 'label'"):
@@ -293,14 +365,21 @@ def test_a_field_of_a_struct_and_a_struct_that_is_not_there(tmp_path):
 
 def test_a_column_that_only_some_rows_have(tmp_path):
     path = jsonl(tmp_path / "rows.jsonl", [{"text": "a", "label": 0, "lang": "en"}, {"label": 0}])
-    with pytest.raises(SpecError, match=r"no column 'text' in the data; they have label; looked at .*rows\.jsonl, row 1"):
+    with pytest.raises(
+        SpecError,
+        match=r"no column 'text' in the data; they have label; looked at .*rows\.jsonl, row 1",
+    ):
         data_rows.load(described(path))
-    with pytest.raises(SpecError, match=r"`where` names column 'lang', the data have label; looked at .*, row 1"):
+    with pytest.raises(
+        SpecError, match=r"`where` names column 'lang', the data have label; looked at .*, row 1"
+    ):
         data_rows.load(described(path, where={"lang": "en"}))
 
 
 def test_names_of_columns_cannot_paint_the_terminal(tmp_path):
-    path = jsonl(tmp_path / "rows.jsonl", [{"\x1b[31m": 1, "\u202eb": 2, **{f"c{i}": 0 for i in range(40)}}])
+    path = jsonl(
+        tmp_path / "rows.jsonl", [{"\x1b[31m": 1, "\u202eb": 2, **{f"c{i}": 0 for i in range(40)}}]
+    )
     with pytest.raises(SpecError) as refused:
         data_rows.load(described(path))
     assert str(refused.value).isprintable() and "and 30 more" in str(refused.value)
@@ -317,18 +396,34 @@ def test_the_row_that_a_message_names_is_that_of_the_file_whatever_was_left_out(
 
 
 def test_numbers_against_names_that_are_numbers_are_refused_unless_they_agree():
-    for names in (["1", "0"], ["1", "2", "3", "4", "5"], ["no", "0"], ["0", "2"], ["1.0", "0.0"], ["-1", "0", "1"]):
+    for names in (
+        ["1", "0"],
+        ["1", "2", "3", "4", "5"],
+        ["no", "0"],
+        ["0", "2"],
+        ["1.0", "0.0"],
+        ["-1", "0", "1"],
+    ):
         labels = Labels(names)
         for raw in (0, 1, 1.0):
             with pytest.raises(Unfit, match=r"write which number is which name, `labels: \{"):
                 labels.name(raw)
         assert [labels.name(name) for name in names] == names
-    for names in (["0", "1"], ["0", "1", "2", "3"], ["no", "1"], ["zero", "one"], ["0.0", "1.0"], ["A1", "B0"]):
+    for names in (
+        ["0", "1"],
+        ["0", "1", "2", "3"],
+        ["no", "1"],
+        ["zero", "one"],
+        ["0.0", "1.0"],
+        ["A1", "B0"],
+    ):
         assert [Labels(names).name(raw) for raw in (0, 1, 1.0)] == [names[0], names[1], names[1]]
 
 
 def test_the_map_that_a_refusal_shows_is_one_that_reads_the_data():
-    with pytest.raises(Unfit, match=re.escape('`labels: {"1": 1, "0": 0}` or `labels: {"1": 0, "0": 1}`')):
+    with pytest.raises(
+        Unfit, match=re.escape('`labels: {"1": 1, "0": 0}` or `labels: {"1": 0, "0": 1}`')
+    ):
         Labels(["1", "0"]).name(0)
     assert [Labels({"1": 1, "0": 0}).name(raw) for raw in (1, 0)] == ["1", "0"]
 
@@ -336,8 +431,19 @@ def test_the_map_that_a_refusal_shows_is_one_that_reads_the_data():
 @pytest.mark.parametrize(
     ("labels", "raw", "hint"),
     [
-        ({"one": 1, "two": 2}, "1", 'here it is text: write it in the map with quotes, "1", as in `labels: {one: "1", ...}`'),
-        ({"one": "1", "two": "2"}, 1, "the spec knows '1', '2'; the data hold numbers: in the map leave their quotes away"),
+        (
+            {"one": 1, "two": 2},
+            "1",
+            (
+                'here it is text: write it in the map with quotes, "1", as in `labels: {one: "1",'
+                " ...}`"
+            ),
+        ),
+        (
+            {"one": "1", "two": "2"},
+            1,
+            "the spec knows '1', '2'; the data hold numbers: in the map leave their quotes away",
+        ),
         (["zero", "one"], "0", '`labels: {zero: "0", ...}`'),
         (["no", "yes"], True, "has label True, true or false"),
         ({"no": 0, "yes": 1}, True, "has label True, true or false"),
@@ -402,7 +508,11 @@ def test_labels_and_a_file_of_labels_are_one_too_many(tmp_path):
         ("l.txt", "S\\NP\n(S/NP)\nñ b\n".encode(), ["S\\NP", "(S/NP)", "ñ b"]),
         ("l.json", b'\xef\xbb\xbf{"b": 1, "a": 0}', ["a", "b"]),
         ("l.txt", b"yes\n\nno\n", "l.txt:2:1: an empty line among the labels"),
-        ("l.txt", b"yes\nno\nyes\n", "l.txt:3:1: label 'yes' is here a second time, the first is in line 1"),
+        (
+            "l.txt",
+            b"yes\nno\nyes\n",
+            "l.txt:3:1: label 'yes' is here a second time, the first is in line 1",
+        ),
         ("l.txt", b"yes\nn\x07o\n", r"l.txt:2:1: 'n\x07o' has characters that cannot be seen"),
         ("l.txt", b" \n\n", "no labels"),
         ("l.txt", b"caf\xe9\n", "l.txt:1:4: not UTF-8 text (byte 0xe9)"),
@@ -411,7 +521,11 @@ def test_labels_and_a_file_of_labels_are_one_too_many(tmp_path):
         ("l.json", b'["a"]', "no JSON map from label to number"),
         ("l.json", b'{"a": ', "no JSON map from label to number"),
         ("l.json", b"[" * 100_000, "no JSON map from label to number"),
-        ("l.json", b'{"a": 0, "a": 1}', "no JSON map from label to number: the key 'a' stands twice in one object"),
+        (
+            "l.json",
+            b'{"a": 0, "a": 1}',
+            "no JSON map from label to number: the key 'a' stands twice in one object",
+        ),
         ("l.json", b'{"a": 0, "b": 0}', "labels 'a' and 'b' have one number, 0"),
         ("l.json", b'{"a": 1, "b": 2}', "none has 0"),
         ("l.json", b'{"a": 0, "b": 2}', "none has 1"),
@@ -436,8 +550,12 @@ def test_a_file_of_labels_has_one_order_or_is_refused(tmp_path, name, content, e
 # Rows that say nothing
 
 
-def seen(folder: Path, family: str, rows: list[dict], phase: str = "test", metric: str = "", **options):
-    dataset = described(jsonl(folder / "rows.jsonl", rows), family=family, columns={name: name for name in rows[0]})
+def seen(
+    folder: Path, family: str, rows: list[dict], phase: str = "test", metric: str = "", **options
+):
+    dataset = described(
+        jsonl(folder / "rows.jsonl", rows), family=family, columns={name: name for name in rows[0]}
+    )
     return look(dataset, Reader(family, metric or METRIC[family], options), phase)
 
 
@@ -454,7 +572,10 @@ def seen(folder: Path, family: str, rows: list[dict], phase: str = "test", metri
         ("mlm", {"text": ""}, {"empty_text": 1}),
         ("span_qa", {"question": ""}, {"empty_text": 1}),
         ("span_qa", {"context": ""}, {"empty_text": 1, "misplaced": 1}),
-        *(("span_qa", answers(["Bob"], [start]), {"misplaced": 1}) for start in (0, -1, -4, 9, 12, 999, 10**30)),
+        *(
+            ("span_qa", answers(["Bob"], [start]), {"misplaced": 1})
+            for start in (0, -1, -4, 9, 12, 999, 10**30)
+        ),
         ("span_qa", answers(["bob"], [8]), {"misplaced": 1}),
         ("span_qa", answers([""], [0]), {"misplaced": 1}),
         ("span_qa", answers(["Bob", "Ann"], [8, 8]), {}),
@@ -488,11 +609,15 @@ def test_a_question_without_an_answer_is_for_metrics_that_can_score_it(tmp_path)
     rows = [QA] * 9 + [{**QA, **answers([], [])}]
     for metric in ("squad", "mlqa"):
         for phase in ("test", "dev"):
-            with pytest.raises(SpecError, match="row 9 has no answer, which its metric cannot score"):
+            with pytest.raises(
+                SpecError, match="row 9 has no answer, which its metric cannot score"
+            ):
                 seen(tmp_path, "span_qa", rows, phase, metric)
     assert seen(tmp_path, "span_qa", rows, "test", "squad_v2").odd == {}
     assert seen(tmp_path, "span_qa", rows, "train", "squad_v2", unanswerable=True).odd == {}
-    assert seen(tmp_path, "span_qa", rows, "train", "squad", unanswerable=False).odd == {"misplaced": 1}
+    assert seen(tmp_path, "span_qa", rows, "train", "squad", unanswerable=False).odd == {
+        "misplaced": 1
+    }
 
 
 def test_a_language_with_odd_rows_says_so_and_one_without_says_no_more_than_before():
@@ -517,7 +642,10 @@ def test_flags_facts_and_waivers_of_odd_rows_have_the_same_names():
 # Ids
 
 
-@pytest.mark.parametrize("ids", [["x", "x", "x#2"], ["x#2", "x", "x"], ["x", "x#2", "x", "x#2"], ["x", "x", "x"], ["", ""]])
+@pytest.mark.parametrize(
+    "ids",
+    [["x", "x", "x#2"], ["x#2", "x", "x"], ["x", "x#2", "x", "x#2"], ["x", "x", "x"], ["", ""]],
+)
 def test_ids_are_told_apart_whatever_they_are_called(ids):
     rows = data_rows._unique_ids([{"id": one} for one in ids])
     assert len({row["id"] for row in rows}) == len(ids)
@@ -545,7 +673,9 @@ values = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(st.sampled_from(["text", "answer_start", "a"]), inner, max_size=3)
-        | st.fixed_dictionaries({"text": st.lists(inner, max_size=2), "answer_start": st.lists(inner, max_size=2)})
+        | st.fixed_dictionaries(
+            {"text": st.lists(inner, max_size=2), "answer_start": st.lists(inner, max_size=2)}
+        )
     ),
     max_leaves=6,
 )

@@ -1,7 +1,9 @@
-"""What `score` says beside the official number, and what it refuses: real files, one slip each, through the command.
+"""What `score` says beside the official number, and what it refuses: real files, one slip each,
+through the command.
 
-A slip never moves a number: each case names the score that the official evaluate.py gives for the same bytes (without
-the byte-order mark, which is no text), and the words on stderr. A refusal is one line, names file and line, and ends in 2.
+A slip never moves a number: each case names the score that the official evaluate.py gives for the
+same bytes (without the byte-order mark, which is no text), and the words on stderr. A refusal is
+one line, names file and line, and ends in 2.
 """
 
 import gzip
@@ -60,31 +62,91 @@ SAID = {
         XNLI,
         LABELS.replace("contradiction", "contradictory"),
         75,
-        ("predictions/xnli/test-de.tsv:3: 1 of 4 labels", "'contradictory' (did you mean 'contradiction'?)"),
+        (
+            "predictions/xnli/test-de.tsv:3: 1 of 4 labels",
+            "'contradictory' (did you mean 'contradiction'?)",
+        ),
     ),
-    "capitals": Case(XNLI, LABELS.upper(), 0, ("4 of 4", "'NEUTRAL' (2 times, written otherwise than 'neutral')")),
-    "quotes": Case(XNLI, each(LABELS, lambda _, x: f'"{x}"'), 0, ("written otherwise than 'neutral'",)),
-    "look-alikes": Case(XNLI, LABELS.replace("neu", "ne\u200bu"), 50, ("'ne\\u200butral' (2 times, written otherwise",)),
-    "numbers": Case(XNLI, "0\n1\n2\n1\n", 0, ("'1' (2 times, a number, where labels are names; one of",)),
+    "capitals": Case(
+        XNLI, LABELS.upper(), 0, ("4 of 4", "'NEUTRAL' (2 times, written otherwise than 'neutral')")
+    ),
+    "quotes": Case(
+        XNLI, each(LABELS, lambda _, x: f'"{x}"'), 0, ("written otherwise than 'neutral'",)
+    ),
+    "look-alikes": Case(
+        XNLI,
+        LABELS.replace("neu", "ne\u200bu"),
+        50,
+        ("'ne\\u200butral' (2 times, written otherwise",),
+    ),
+    "numbers": Case(
+        XNLI, "0\n1\n2\n1\n", 0, ("'1' (2 times, a number, where labels are names; one of",)
+    ),
     "fractions": Case(XNLI, "0.0\n1.0\n2.0\n1.0\n", 0, ("a number, where labels are names",)),
-    "a line number before": Case(XNLI, each(LABELS, lambda i, x: f"{i}\t{x}"), 0, ("a column too many beside 'neutral'",)),
-    "commas": Case(XNLI, each(LABELS, lambda i, x: f"{i},{x}"), 0, ("a column too many beside 'neutral'",)),
-    "a blank line inside": Case(XNLI, "entailment\n\ncontradiction\nneutral\n", 75, ("test-de.tsv:2: ", "'' (a blank line)")),
+    "a line number before": Case(
+        XNLI, each(LABELS, lambda i, x: f"{i}\t{x}"), 0, ("a column too many beside 'neutral'",)
+    ),
+    "commas": Case(
+        XNLI, each(LABELS, lambda i, x: f"{i},{x}"), 0, ("a column too many beside 'neutral'",)
+    ),
+    "a blank line inside": Case(
+        XNLI, "entailment\n\ncontradiction\nneutral\n", 75, ("test-de.tsv:2: ", "'' (a blank line)")
+    ),
     "blank lines only": Case(XNLI, "\n\n\n\n", 0, ("4 of 4 labels", "'' (4 times, a blank line)")),
-    "a header for a row": Case(XNLI, "label\nneutral\ncontradiction\nneutral\n", 75, ("'label' (one of contradiction",)),
+    "a header for a row": Case(
+        XNLI, "label\nneutral\ncontradiction\nneutral\n", 75, ("'label' (one of contradiction",)
+    ),
     "NaN": Case(XNLI, "nan\nneutral\ncontradiction\nneutral\n", 75, ("'nan' (one of",)),
-    "control characters": Case(XNLI, LABELS.replace("ent", "\x1b[31ment", 1), 75, (r"'\x1b[31mentailment' (did you",)),
-    "a label of 5 MB": Case(XNLI, "x" * 5_000_000 + "\nneutral\ncontradiction\nneutral\n", 75, ("xxx...' (one of",)),
-    "a byte-order mark": Case(XNLI, BOM + LABELS.encode(), 100, ("predictions/xnli/test-de.tsv:1: starts with a byte-order",)),
-    "a byte-order mark in labels": Case(XNLI, LABELS, 100, ("labels/xnli/test-de.tsv:1: starts",), BOM + LABELS.encode()),
-    "two byte-order marks": Case(XNLI, 2 * BOM + LABELS.encode(), 75, (r"'\ufeffentailment' (written otherwise",)),
-    "a byte-order mark inside": Case(XNLI, LABELS.replace("c", "\ufeffc", 1), 75, (r"test-de.tsv:3: ", r"'\ufeffcontra")),
-    "one label everywhere": Case(XNLI, "neutral\n" * 12, 50, ("test-de.tsv: every label is 'neutral'",), LABELS * 3),
-    "hidden labels": Case(XNLI, LABELS * 3, 50, ("labels/xnli/test-de.tsv: every label is 'neutral'",), "neutral\n" * 12),
-    "all wrong": Case(XNLI, "neutral\nentailment\nneutral\nentailment\n", 0, ("nothing is right, so the score is 0",)),
-    "a blank label": Case(XNLI, LABELS + "\n", 100, ("labels/xnli/test-de.tsv:5: 1 line without a label",), LABELS + "\n"),
+    "control characters": Case(
+        XNLI, LABELS.replace("ent", "\x1b[31ment", 1), 75, (r"'\x1b[31mentailment' (did you",)
+    ),
+    "a label of 5 MB": Case(
+        XNLI, "x" * 5_000_000 + "\nneutral\ncontradiction\nneutral\n", 75, ("xxx...' (one of",)
+    ),
+    "a byte-order mark": Case(
+        XNLI,
+        BOM + LABELS.encode(),
+        100,
+        ("predictions/xnli/test-de.tsv:1: starts with a byte-order",),
+    ),
+    "a byte-order mark in labels": Case(
+        XNLI, LABELS, 100, ("labels/xnli/test-de.tsv:1: starts",), BOM + LABELS.encode()
+    ),
+    "two byte-order marks": Case(
+        XNLI, 2 * BOM + LABELS.encode(), 75, (r"'\ufeffentailment' (written otherwise",)
+    ),
+    "a byte-order mark inside": Case(
+        XNLI, LABELS.replace("c", "\ufeffc", 1), 75, (r"test-de.tsv:3: ", r"'\ufeffcontra")
+    ),
+    "one label everywhere": Case(
+        XNLI, "neutral\n" * 12, 50, ("test-de.tsv: every label is 'neutral'",), LABELS * 3
+    ),
+    "hidden labels": Case(
+        XNLI,
+        LABELS * 3,
+        50,
+        ("labels/xnli/test-de.tsv: every label is 'neutral'",),
+        "neutral\n" * 12,
+    ),
+    "all wrong": Case(
+        XNLI,
+        "neutral\nentailment\nneutral\nentailment\n",
+        0,
+        ("nothing is right, so the score is 0",),
+    ),
+    "a blank label": Case(
+        XNLI,
+        LABELS + "\n",
+        100,
+        ("labels/xnli/test-de.tsv:5: 1 line without a label",),
+        LABELS + "\n",
+    ),
     "columns in labels": Case(
-        XNLI, LABELS, 0, ("labels/xnli/test-de.tsv:1: 4 lines with a tab",), each(LABELS, lambda _, x: f"{x}\ta")
+        XNLI,
+        LABELS,
+        0,
+        ("labels/xnli/test-de.tsv:1: 4 lines with a tab",),
+        each(LABELS, lambda _, x: f"{x}\ta"),
     ),
     "two spellings in labels": Case(
         XNLI,
@@ -94,36 +156,92 @@ SAID = {
         LABELS.replace("neutral", "Neutral", 1),
     ),
     "tags": Case(PANX, TAGS.replace("\n", "\r\n") + "\n", 100, ()),
-    "tags without B- and I-": Case(PANX, "PER\nPER\nO\n\nLOC\n", 100, ("3 of 4 tags occur in no labels", "'PER' (2 times, did")),
-    "words before tags": Case(PANX, "Ann\tB-PER\nX\tI-PER\nis\tO\n\nRom\tB-LOC\n", 80, ("4 of 4 tags", "beside 'B-PER'")),
+    "tags without B- and I-": Case(
+        PANX, "PER\nPER\nO\n\nLOC\n", 100, ("3 of 4 tags occur in no labels", "'PER' (2 times, did")
+    ),
+    "words before tags": Case(
+        PANX, "Ann\tB-PER\nX\tI-PER\nis\tO\n\nRom\tB-LOC\n", 80, ("4 of 4 tags", "beside 'B-PER'")
+    ),
     "small tags": Case(PANX, TAGS.lower(), 0, ("'b-per' (written otherwise than 'B-PER')",)),
     "numbers for tags": Case(PANX, "1\n2\n0\n\n3\n", 0, ("a number, where labels are names",)),
     "no span": Case(PANX, "O\nO\nO\n\nO\n", 0, ("nothing is right, so the score is 0",)),
     "rows from 1": Case(
-        TATOEBA, each(ROWS, lambda _, x: int(x) + 1), 0, ("above the last row, 19 (counted from 0): '20'", "20 would be if rows")
+        TATOEBA,
+        each(ROWS, lambda _, x: int(x) + 1),
+        0,
+        ("above the last row, 19 (counted from 0): '20'", "20 would be if rows"),
     ),
-    "labels from 1": Case(TATOEBA, ROWS, 0, ("20 would be if each number were one more",), each(ROWS, lambda _, x: int(x) + 1)),
-    "unsorted English": Case(TATOEBA, each(ROWS, lambda i, _: i), 0, ("20 would be if the English side were left unsorted",)),
-    "arrays": Case(TATOEBA, each(ROWS, lambda _, x: f"[{x}]"), 0, ("20 lines without a row number", "'[3]'")),
-    "zeros before": Case(TATOEBA, each(ROWS, lambda _, x: f"{int(x):03}"), 0, ("20 lines without a row number", "'003'")),
-    "fractions for rows": Case(TATOEBA, each(ROWS, lambda _, x: f"{x}.0"), 0, ("20 lines without a row number", "'3.0'")),
+    "labels from 1": Case(
+        TATOEBA,
+        ROWS,
+        0,
+        ("20 would be if each number were one more",),
+        each(ROWS, lambda _, x: int(x) + 1),
+    ),
+    "unsorted English": Case(
+        TATOEBA,
+        each(ROWS, lambda i, _: i),
+        0,
+        ("20 would be if the English side were left unsorted",),
+    ),
+    "arrays": Case(
+        TATOEBA, each(ROWS, lambda _, x: f"[{x}]"), 0, ("20 lines without a row number", "'[3]'")
+    ),
+    "zeros before": Case(
+        TATOEBA,
+        each(ROWS, lambda _, x: f"{int(x):03}"),
+        0,
+        ("20 lines without a row number", "'003'"),
+    ),
+    "fractions for rows": Case(
+        TATOEBA, each(ROWS, lambda _, x: f"{x}.0"), 0, ("20 lines without a row number", "'3.0'")
+    ),
     "one row everywhere": Case(TATOEBA, "3\n" * 20, 5, ("every row number is '3'",)),
-    "a number of 5,000 digits": Case(TATOEBA, "9" * 5000 + ROWS[1:], 95, ("test-de.tsv:1: 1 line without a row number",)),
-    "labels that are no rows": Case(TATOEBA, "a\n", 100, ("labels/tatoeba/test-de.tsv:1: 'a' is no row number",), "a\n"),
-    "swapped columns": Case(BUCC, "en-000001\tde-000001\n", 0, ("0 of 2 pairs are found, but 1 would be with the columns swap",)),
-    "ids without zeros": Case(BUCC, PAIRS.replace("00000", ""), 0, ("2 would be with ids written as in the labels",)),
-    "a blank beside an id": Case(BUCC, PAIRS.replace("\t", " \t"), 0, ("2 would be with ids written as in the labels",)),
-    "another language": Case(BUCC, PAIRS.replace("de", "fr"), 0, ("first id is of another kind", "'fr-000001', 'fr-000002'")),
-    "a header of pairs": Case(BUCC, "source\ttarget\n" + PAIRS, 80, ("test-de.tsv:1: 1 pair whose first id", "'source'")),
-    "pairs twice": Case(BUCC, PAIRS + PAIRS, 100, ("predictions/bucc2018/test-de.tsv:3: 2 lines with a pair",)),
-    "gold pairs twice": Case(BUCC, PAIRS, 100, ("labels/bucc2018/test-de.tsv:3: 2 lines with a pair",), PAIRS + PAIRS),
+    "a number of 5,000 digits": Case(
+        TATOEBA, "9" * 5000 + ROWS[1:], 95, ("test-de.tsv:1: 1 line without a row number",)
+    ),
+    "labels that are no rows": Case(
+        TATOEBA, "a\n", 100, ("labels/tatoeba/test-de.tsv:1: 'a' is no row number",), "a\n"
+    ),
+    "swapped columns": Case(
+        BUCC,
+        "en-000001\tde-000001\n",
+        0,
+        ("0 of 2 pairs are found, but 1 would be with the columns swap",),
+    ),
+    "ids without zeros": Case(
+        BUCC, PAIRS.replace("00000", ""), 0, ("2 would be with ids written as in the labels",)
+    ),
+    "a blank beside an id": Case(
+        BUCC, PAIRS.replace("\t", " \t"), 0, ("2 would be with ids written as in the labels",)
+    ),
+    "another language": Case(
+        BUCC,
+        PAIRS.replace("de", "fr"),
+        0,
+        ("first id is of another kind", "'fr-000001', 'fr-000002'"),
+    ),
+    "a header of pairs": Case(
+        BUCC, "source\ttarget\n" + PAIRS, 80, ("test-de.tsv:1: 1 pair whose first id", "'source'")
+    ),
+    "pairs twice": Case(
+        BUCC, PAIRS + PAIRS, 100, ("predictions/bucc2018/test-de.tsv:3: 2 lines with a pair",)
+    ),
+    "gold pairs twice": Case(
+        BUCC, PAIRS, 100, ("labels/bucc2018/test-de.tsv:3: 2 lines with a pair",), PAIRS + PAIRS
+    ),
     "no pair": Case(BUCC, "", 0, ("the file is empty; with no pair predicted the score is 0",)),
     "wrong pairs": Case(BUCC, "de-000001\ten-000002\n", 0, ("nothing is right",)),
     "pairs with a mark": Case(BUCC, BOM + PAIRS.encode(), 100, ("byte-order mark",)),
     "answers": Case(XQUAD, '{"q1": "Ann", "q2": "bob!"}', 100, ()),
-    "answers under data": Case(XQUAD, '{"data": {"q1": "Ann", "q2": "Bob"}}', 100, ()),  # as evaluate.py reads them
-    "answers with a mark": Case(XQUAD, BOM + b'{"q1": "Ann", "q2": "Bob"}', 100, ("byte-order mark",)),
-    "a key twice": Case(XQUAD, '{"q1": "Ann", "q1": "x", "q2": "Bob"}', 50, ("1 key twice in one object", "'q1'")),
+    # as evaluate.py reads them
+    "answers under data": Case(XQUAD, '{"data": {"q1": "Ann", "q2": "Bob"}}', 100, ()),
+    "answers with a mark": Case(
+        XQUAD, BOM + b'{"q1": "Ann", "q2": "Bob"}', 100, ("byte-order mark",)
+    ),
+    "a key twice": Case(
+        XQUAD, '{"q1": "Ann", "q1": "x", "q2": "Bob"}', 50, ("1 key twice in one object", "'q1'")
+    ),
     "a key of labels twice": Case(
         XQUAD,
         '{"q1": "Ann", "q2": "Bob"}',
@@ -132,13 +250,28 @@ SAID = {
         QUESTIONS.replace('"context"', '"context": "", "context"'),
     ),
     "a question twice": Case(
-        XQUAD, '{"q1": "Ann"}', 50, ("1 question id twice or more", "'q1'"), squad(("q1", texts("Ann")), ("q1", texts("Bob")))
+        XQUAD,
+        '{"q1": "Ann"}',
+        50,
+        ("1 question id twice or more", "'q1'"),
+        squad(("q1", texts("Ann")), ("q1", texts("Bob"))),
     ),
-    "an unasked answer": Case(XQUAD, '{"q1": "Ann", "q2": "Bob", "q3": "x"}', 100, ("1 answer to no question", "'q3'")),
-    "other ids": Case(XQUAD, '{"Q1": "Ann"}', 0, ("no answer is to a question of", "such as 'q1', here such as 'Q1'")),
-    "an answer missing": Case(XQUAD, '{"q1": "Ann"}', 50, ("without an answer, each counts 0: xquad: de 1",)),
+    "an unasked answer": Case(
+        XQUAD, '{"q1": "Ann", "q2": "Bob", "q3": "x"}', 100, ("1 answer to no question", "'q3'")
+    ),
+    "other ids": Case(
+        XQUAD,
+        '{"Q1": "Ann"}',
+        0,
+        ("no answer is to a question of", "such as 'q1', here such as 'Q1'"),
+    ),
+    "an answer missing": Case(
+        XQUAD, '{"q1": "Ann"}', 50, ("without an answer, each counts 0: xquad: de 1",)
+    ),
     "no answers": Case(XQUAD, "{}", 0, ("the file has no answer, so the score is 0",)),
-    "empty answers": Case(XQUAD, '{"q1": "", "q2": " "}', 0, ("2 of 2 answers are empty: 'q1', 'q2'",)),
+    "empty answers": Case(
+        XQUAD, '{"q1": "", "q2": " "}', 0, ("2 of 2 answers are empty: 'q1', 'q2'",)
+    ),
     "one answer everywhere": Case(
         XQUAD,
         json.dumps({f"q{i}": "empty" for i in range(12)}),
@@ -158,39 +291,71 @@ class Refusal(NamedTuple):
 
 REFUSED = {
     "UTF-16": Refusal(XNLI, LABELS.encode("utf-16"), "test-de.tsv:1:1: not UTF-8 text but UTF-16"),
-    "UTF-16 without its mark": Refusal(XNLI, LABELS.encode("utf-16-le"), "test-de.tsv:1:2: a NUL byte, which no text has"),
+    "UTF-16 without its mark": Refusal(
+        XNLI, LABELS.encode("utf-16-le"), "test-de.tsv:1:2: a NUL byte, which no text has"
+    ),
     "UTF-32": Refusal(XNLI, LABELS.encode("utf-32"), "test-de.tsv:1:1: not UTF-8 text but UTF-32"),
-    "Latin-1 after a mark": Refusal(XNLI, BOM + "a\n\xe4\n".encode("latin1"), "test-de.tsv:2:1: not UTF-8 text (byte 0xe4)"),
-    "gzip": Refusal(XNLI, gzip.compress(LABELS.encode()), "test-de.tsv: no text: it is packed with gzip; unpack it"),
-    "Git LFS": Refusal(XNLI, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"),
-    "labels in UTF-16": Refusal(XNLI, LABELS, "labels/xnli/test-de.tsv:1:1: not UTF-8", LABELS.encode("utf-16")),
+    "Latin-1 after a mark": Refusal(
+        XNLI, BOM + "a\n\xe4\n".encode("latin1"), "test-de.tsv:2:1: not UTF-8 text (byte 0xe4)"
+    ),
+    "gzip": Refusal(
+        XNLI,
+        gzip.compress(LABELS.encode()),
+        "test-de.tsv: no text: it is packed with gzip; unpack it",
+    ),
+    "Git LFS": Refusal(
+        XNLI, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"
+    ),
+    "labels in UTF-16": Refusal(
+        XNLI, LABELS, "labels/xnli/test-de.tsv:1:1: not UTF-8", LABELS.encode("utf-16")
+    ),
     "an empty file": Refusal(XNLI, "", "test-de.tsv:1: 0 lines, but"),
     "a header": Refusal(XNLI, "label\n" + LABELS, "line 1, 'label', looks like a header"),
     "a blank line more": Refusal(XNLI, LABELS.replace("\n", "\n\n", 1), "line 2 is blank"),
-    "line ends converted twice": Refusal(XNLI, LABELS.replace("\n", "\r\r\n"), "test-de.tsv:5: 8 lines, but"),
+    "line ends converted twice": Refusal(
+        XNLI, LABELS.replace("\n", "\r\r\n"), "test-de.tsv:5: 8 lines, but"
+    ),
     "JSON for labels": Refusal(XNLI, json.dumps(LABELS.split()), "test-de.tsv:2: 1 lines, but"),
     "both empty": Refusal(XNLI, "", "labels/xnli/test-de.tsv: nothing to score", ""),
     "no sentence ends": Refusal(PANX, TAGS.replace("\n\n", "\n"), "test-de.tsv:4: 4 lines, but"),
     "a blank line first": Refusal(PANX, "\n" + TAGS, "test-de.tsv:1: 6 lines, but"),
     "rows of nothing": Refusal(TATOEBA, "", "labels/tatoeba/test-de.tsv: nothing to score", ""),
-    "commas between ids": Refusal(BUCC, PAIRS.replace("\t", ","), "test-de.tsv:1: 'de-000001,en-000001' is no pair"),
+    "commas between ids": Refusal(
+        BUCC, PAIRS.replace("\t", ","), "test-de.tsv:1: 'de-000001,en-000001' is no pair"
+    ),
     "a blank line of pairs": Refusal(BUCC, PAIRS + "\n", "test-de.tsv:3: '' is no pair"),
     "no JSON at all": Refusal(XQUAD, "", "test-de.json:1:1: not valid JSON: the file is empty"),
-    "an answer of NaN": Refusal(XQUAD, '{"q1":\n NaN}', "test-de.json:1: the answer to 'q1' must be a string, not nan"),
-    "an answer of null": Refusal(XQUAD, '{"q2": "",\n "q1": null}', "test-de.json:2: the answer to 'q1' must be"),
-    "answers by language": Refusal(XQUAD, '{"de": {"q1": "Ann"}}', "the answer to 'de' must be a string, not a mapping"),
-    "an id with an accent": Refusal(XQUAD, '{"a": "",\n"\\u00e9": 1}', "test-de.json:2: the answer to 'é' must be"),
+    "an answer of NaN": Refusal(
+        XQUAD, '{"q1":\n NaN}', "test-de.json:1: the answer to 'q1' must be a string, not nan"
+    ),
+    "an answer of null": Refusal(
+        XQUAD, '{"q2": "",\n "q1": null}', "test-de.json:2: the answer to 'q1' must be"
+    ),
+    "answers by language": Refusal(
+        XQUAD, '{"de": {"q1": "Ann"}}', "the answer to 'de' must be a string, not a mapping"
+    ),
+    "an id with an accent": Refusal(
+        XQUAD, '{"a": "",\n"\\u00e9": 1}', "test-de.json:2: the answer to 'é' must be"
+    ),
     "a gold id that is a number": Refusal(
         XQUAD, '{"1": "x"}', "labels/xquad/test-de.json:1: question 1: its", squad((1, texts("x")))
     ),
-    "a gold id that is a list": Refusal(XQUAD, "{}", "question a list: its id must be", squad((["q"], texts("x")))),
+    "a gold id that is a list": Refusal(
+        XQUAD, "{}", "question a list: its id must be", squad((["q"], texts("x")))
+    ),
     "a gold answer that is null": Refusal(
         XQUAD, "{}", "'q1': an answer must be a string, not nothing", squad(("q1", texts(None)))
     ),
-    "a gold answer that is a number": Refusal(XQUAD, "{}", "must be a string, not 7", squad(("q1", texts(7)))),
+    "a gold answer that is a number": Refusal(
+        XQUAD, "{}", "must be a string, not 7", squad(("q1", texts(7)))
+    ),
     "no gold answer": Refusal(XQUAD, "{}", "question 'q1': no gold answer", squad(("q1", []))),
-    "gold of datasets' layout": Refusal(XQUAD, "{}", "not SQuAD's layout", squad(("q1", {"text": ["x"], "answer_start": [0]}))),
-    "a gold answer without its list": Refusal(XQUAD, "{}", "not SQuAD's layout", squad(("q1", "x"))),
+    "gold of datasets' layout": Refusal(
+        XQUAD, "{}", "not SQuAD's layout", squad(("q1", {"text": ["x"], "answer_start": [0]}))
+    ),
+    "a gold answer without its list": Refusal(
+        XQUAD, "{}", "not SQuAD's layout", squad(("q1", "x"))
+    ),
 }
 
 
@@ -198,8 +363,13 @@ REFUSED = {
 def scored(tmp_path, monkeypatch, capsys):
     """Score one predictions file: (exit code, stdout, stderr without what is missing)."""
 
-    def run(file: str, predictions: str | bytes, labels: str | bytes | None, *options: str) -> tuple[int, str, str]:
-        for side, content in (("predictions", predictions), ("labels", GOLD[file] if labels is None else labels)):
+    def run(
+        file: str, predictions: str | bytes, labels: str | bytes | None, *options: str
+    ) -> tuple[int, str, str]:
+        for side, content in (
+            ("predictions", predictions),
+            ("labels", GOLD[file] if labels is None else labels),
+        ):
             path = tmp_path / side / file
             path.parent.mkdir(parents=True)
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -209,7 +379,13 @@ def scored(tmp_path, monkeypatch, capsys):
 
 
 def command(monkeypatch, capsys, folder: Path, *options: str) -> tuple[int, str, str]:
-    words = ["xstilts-harness", "score", str(folder / "predictions"), str(folder / "labels"), *options]
+    words = [
+        "xstilts-harness",
+        "score",
+        str(folder / "predictions"),
+        str(folder / "labels"),
+        *options,
+    ]
     monkeypatch.setattr(sys, "argv", words)
     with pytest.raises(SystemExit) as end:
         main()
@@ -226,7 +402,9 @@ def test_the_number_stays_official_and_the_slip_is_said(scored, name):
     task = case.file.split("/")[0]
     numbers = report["scores"][task]["de"]
     assert code == 0
-    assert numbers.get("accuracy", numbers.get("exact_match", numbers.get("f1"))) == pytest.approx(case.score)
+    assert numbers.get("accuracy", numbers.get("exact_match", numbers.get("f1"))) == pytest.approx(
+        case.score
+    )
     for words in case.says:
         assert words in complained
     assert bool(complained) == bool(case.says)
@@ -246,7 +424,7 @@ def test_what_cannot_be_scored_is_refused_in_one_line(scored, name):
     assert complained.isprintable()
 
 
-# --- labels of other languages, and what lies about the files --------------------------------------------------------
+# --- labels of other languages, and what lies about the files -------------------------------------
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> Path:
@@ -257,12 +435,18 @@ def write(folder: Path, files: dict[str, str | bytes]) -> Path:
 
 
 def test_a_label_of_another_language_is_known(tmp_path):
-    """`evaluate.py`'s own mock labels have three rows a language: a label absent from one is no slip."""
+    """`evaluate.py`'s own mock labels have three rows a language: a label absent from one is no
+    slip."""
     predictions = write(tmp_path / "p", {"xnli/test-de.tsv": "entailment\nneutral\n"})
-    labels = write(tmp_path / "l", {"xnli/test-de.tsv": "neutral\nneutral\n", "xnli/test-fr.tsv": "entailment\n"})
+    labels = write(
+        tmp_path / "l",
+        {"xnli/test-de.tsv": "neutral\nneutral\n", "xnli/test-fr.tsv": "entailment\n"},
+    )
     assert score(predictions, labels)["warnings"] == []
     (labels / "xnli/test-fr.tsv").write_text("contradiction\n")
-    assert "'entailment' (one of contradiction, neutral)" in score(predictions, labels)["warnings"][0]
+    assert (
+        "'entailment' (one of contradiction, neutral)" in score(predictions, labels)["warnings"][0]
+    )
 
 
 def test_rows_of_a_part_of_tatoeba_have_no_last_one(tmp_path):
@@ -311,4 +495,6 @@ def test_a_folder_where_a_file_should_be(tmp_path, monkeypatch, capsys):
 
 
 def test_every_family_has_cases():
-    assert {XTREME[case.file.split("/")[0]].family for case in SAID.values()} == {task.family for task in XTREME.values()}
+    assert {XTREME[case.file.split("/")[0]].family for case in SAID.values()} == {
+        task.family for task in XTREME.values()
+    }

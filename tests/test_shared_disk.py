@@ -1,6 +1,8 @@
-"""A store on a disk that several machines share: names remembered as absent, stale files, sleepers, a disk that goes.
+"""A store on a disk that several machines share: names remembered as absent, stale files, sleepers,
+a disk that goes.
 
-forgetful.c plays the client of such a disk, below the real code; `node` gives a process another machine's name.
+forgetful.c plays the client of such a disk, below the real code; `node` gives a process another
+machine's name.
 """
 
 import io
@@ -32,8 +34,8 @@ from harness.store.lease import Holder
 
 KEY = "ab" * 32
 
-# Read by Python at its start: a machine's name, other constants, and a mark for each module of jobs that is imported, which
-# happens when one is computed.
+# Read by Python at its start: a machine's name, other constants, and a mark for each module of jobs
+# that is imported, which happens when one is computed.
 NODE = """
 import sys
 from pathlib import Path
@@ -87,7 +89,10 @@ def forgetful(tmp_path_factory) -> Path:
     if shutil.which("gcc") is None:
         pytest.skip("no C compiler here")
     made = tmp_path_factory.mktemp("forgetful") / "forgetful.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", made, Path(__file__).with_name("forgetful.c"), "-ldl"], check=True)
+    subprocess.run(
+        ["gcc", "-shared", "-fPIC", "-o", made, Path(__file__).with_name("forgetful.c"), "-ldl"],
+        check=True,
+    )
     return made
 
 
@@ -98,7 +103,11 @@ def forgetting(forgetful, tmp_path):
     def make(host: str, seconds: float = 9999, more: str = "", **environment: str) -> Node:
         cache = tmp_path / f"cache-{host}"
         cache.mkdir()
-        disk = {"FORGETFUL_ROOT": str(tmp_path / "store"), "FORGETFUL_CACHE": str(cache), "FORGETFUL_SECONDS": str(seconds)}
+        disk = {
+            "FORGETFUL_ROOT": str(tmp_path / "store"),
+            "FORGETFUL_CACHE": str(cache),
+            "FORGETFUL_SECONDS": str(seconds),
+        }
         return node(tmp_path, host, more=more, LD_PRELOAD=str(forgetful), **disk, **environment)
 
     return make
@@ -106,7 +115,9 @@ def forgetting(forgetful, tmp_path):
 
 def plan(rig: Rig, suite: str, *more: object) -> list[str]:
     """The command that looks at every result of a suite."""
-    return rig.command("plan", "--suite", suite, "--tasks", rig.specs, "--encoder-root", rig.encoders, *more)
+    return rig.command(
+        "plan", "--suite", suite, "--tasks", rig.specs, "--encoder-root", rig.encoders, *more
+    )
 
 
 def keys_of(store: Path, kind: str) -> list[str]:
@@ -124,27 +135,37 @@ def with_a_model(store: Path) -> tuple[str, str]:
     raise AssertionError
 
 
-# Names that were absent ----------------------------------------------------------------------------
+# Names that were absent ---------------------------------------------------------------------------
 
 
 def test_the_client_is_as_forgetful_as_it_should_be(forgetting, tmp_path):
     (tmp_path / "store").mkdir()
-    there, look = tmp_path / "store" / "there" / "file", "import os, sys; print(os.path.exists(sys.argv[1]))"
+    there, look = (
+        tmp_path / "store" / "there" / "file",
+        "import os, sys; print(os.path.exists(sys.argv[1]))",
+    )
     one, other = forgetting("one"), forgetting("other")
     assert one.python(look, there).stdout == "False\n"
     there.parent.mkdir()
     there.write_text("x")
     assert one.python(look, there).stdout == "False\n"
     assert other.python(look, there).stdout == "True\n"
-    assert "FileExistsError" in one.python("import os, sys; os.mkdir(sys.argv[1])", there.parent).stderr
+    assert (
+        "FileExistsError"
+        in one.python("import os, sys; os.mkdir(sys.argv[1])", there.parent).stderr
+    )
     assert one.python(look, there).stdout == "True\n"
 
 
-def test_what_another_machine_committed_is_not_computed_again(rig, undisturbed, forgetting, tmp_path):
+def test_what_another_machine_committed_is_not_computed_again(
+    rig, undisturbed, forgetting, tmp_path
+):
     here = forgetting("here")
     looked = rig.run(plan(rig, "tiny"), tmp_path, **here.environment)
     assert looked.returncode == 0, looked.stderr
-    shutil.copytree(undisturbed / "store" / "results", tmp_path / "store" / "results", dirs_exist_ok=True)
+    shutil.copytree(
+        undisturbed / "store" / "results", tmp_path / "store" / "results", dirs_exist_ok=True
+    )
     done = rig.run(rig.eval("tiny"), tmp_path, **here.environment)
     assert done.returncode == 0, done.stderr
     assert f"{len(keys_of(undisturbed / 'store', 'overlap'))} jobs to run" in done.stderr
@@ -161,14 +182,20 @@ def test_two_forgetful_machines_share_the_work(rig, undisturbed, forgetting, tmp
     def watch():  # every attempt at a job works in a directory of its own
         while not over.wait(0.002):
             with suppress(OSError):
-                seen.extend(path.name for path in (store / "tmp").iterdir() if path.name.startswith("work@"))
+                seen.extend(
+                    path.name for path in (store / "tmp").iterdir() if path.name.startswith("work@")
+                )
 
     nodes = [forgetting(name, seconds=30) for name in ("one", "two")]
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
         runs = [
-            rig.start(rig.eval("tiny", "--workers", 1, "--store", store), tmp_path / f"at-{one.folder.name}", **one.environment)
+            rig.start(
+                rig.eval("tiny", "--workers", 1, "--store", store),
+                tmp_path / f"at-{one.folder.name}",
+                **one.environment,
+            )
             for one in nodes
         ]
         codes = [run.wait() for run in runs]
@@ -185,7 +212,8 @@ def test_two_forgetful_machines_share_the_work(rig, undisturbed, forgetting, tmp
 
 @pytest.fixture
 def waiting(rig, kept, tmp_path) -> tuple[str, str, Path]:
-    """(an evaluation that was not done, the training that it needs, where that one's result lies: not in the store yet)."""
+    """(an evaluation that was not done, the training that it needs, where that one's result lies:
+    not in the store yet)."""
     copied(kept, tmp_path)
     key, needed = with_a_model(tmp_path / "store")
     shutil.rmtree(tmp_path / "store" / "results" / key)
@@ -199,7 +227,9 @@ def test_a_missing_input_is_waited_for(rig, waiting, forgetting, tmp_path):
     here = forgetting("here")
     run = rig.start(rig.command("job", "run", key), tmp_path, **here.environment)
     said = tmp_path / "said"
-    eventually(lambda: "waits for result" in said.read_text() or run.poll() is not None, "its patience")
+    eventually(
+        lambda: "waits for result" in said.read_text() or run.poll() is not None, "its patience"
+    )
     assert here.computed() == [] and not list((tmp_path / "store" / "leases").iterdir())
     away.rename(tmp_path / "store" / "results" / needed)
     assert run.wait() == 0, said.read_text()
@@ -209,10 +239,14 @@ def test_a_missing_input_is_waited_for(rig, waiting, forgetting, tmp_path):
 
 def test_an_input_that_never_comes_is_named(rig, waiting, tmp_path):
     key, needed, _ = waiting
-    here = node(tmp_path, "here", more="import harness.jobs.run; harness.jobs.run.INPUT_SECONDS = 0.2")
+    here = node(
+        tmp_path, "here", more="import harness.jobs.run; harness.jobs.run.INPUT_SECONDS = 0.2"
+    )
     done = rig.run(rig.command("job", "run", key), tmp_path, **here.environment)
     assert done.returncode == 74
-    assert done.lines[-1].startswith(f"no result {needed[:12]} in {tmp_path / 'store'}, which evaluate tiny")
+    assert done.lines[-1].startswith(
+        f"no result {needed[:12]} in {tmp_path / 'store'}, which evaluate tiny"
+    )
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "store" / "results" / needed).exists()
 
@@ -226,7 +260,10 @@ def test_a_job_and_a_lease_that_were_absent_a_moment_ago(rig, kept, forgetting, 
     command = rig.command("job", "run", key)
     early = rig.run(command, tmp_path, **here.environment)
     assert early.returncode == 74 and "cannot read the job" in early.stderr
-    look = "import sys, harness.store.lease as room; from pathlib import Path; print(room.read_lease(Path(sys.argv[1])))"
+    look = (
+        "import sys, harness.store.lease as room; from pathlib import Path;"
+        " print(room.read_lease(Path(sys.argv[1])))"
+    )
     assert here.python(look, store.root / "leases" / key).stdout == "None\n"
     body.rename(store.root / "jobs" / f"{key}.json")
     with store.lease(key):
@@ -261,7 +298,10 @@ store, key, over = Store(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3])
 while not over.exists():
     store.look_again(key)
 """
-    lookers = [subprocess.Popen([sys.executable, "-c", code, store.root, KEY, over], cwd=ROOT) for _ in range(2)]
+    lookers = [
+        subprocess.Popen([sys.executable, "-c", code, store.root, KEY, over], cwd=ROOT)
+        for _ in range(2)
+    ]
     try:
         for turn in range(times(60, 2000)):
             with store.workdir(KEY) as directory:
@@ -277,7 +317,7 @@ while not over.exists():
     assert not list((store.root / "damaged").iterdir()) and not list((store.root / "tmp").iterdir())
 
 
-# Leases of others ----------------------------------------------------------------------------------
+# Leases of others ---------------------------------------------------------------------------------
 
 
 def training(store: Path) -> bool:
@@ -287,17 +327,28 @@ def training(store: Path) -> bool:
 
 @pytest.fixture
 def taken(rig, tmp_path):
-    """Two runs of suite `short` on two machines: the first one's worker sleeps, the second one's is in the middle of its job.
-    (runs, workers)."""
+    """Two runs of suite `short` on two machines: the first one's worker sleeps, the second one's is
+    in the middle of its job. (runs, workers)."""
     store = tmp_path / "store"
     runs, found = [], []
     for name in ("one", "two"):
         at = node(tmp_path, name, stale=1.0, more=SLOW_DISK)
-        runs.append(rig.start(rig.eval("short", "--workers", 1, "--store", store), tmp_path / f"at-{name}", **at.environment))
+        runs.append(
+            rig.start(
+                rig.eval("short", "--workers", 1, "--store", store),
+                tmp_path / f"at-{name}",
+                **at.environment,
+            )
+        )
 
         def works(driver=runs[-1].pid) -> list[int]:
             mine = workers(store, driver)
-            return mine if training(store) and {lease_pid(path) for path in (store / "leases").iterdir()} & {*mine} else []
+            return (
+                mine
+                if training(store)
+                and {lease_pid(path) for path in (store / "leases").iterdir()} & {*mine}
+                else []
+            )
 
         found += eventually(works, f"the worker of {name}")
         if name == "one":
@@ -317,7 +368,8 @@ def lease_pid(path: Path) -> int | None:
 
 
 def test_a_worker_that_lost_its_lease_in_its_sleep_ends_quietly(taken, tmp_path):
-    """Its machine slept; another took over and finished; the first one finds the result and ends as if nothing had been."""
+    """Its machine slept; another took over and finished; the first one finds the result and ends as
+    if nothing had been."""
     store, (runs, pids) = tmp_path / "store", taken
     assert runs[1].wait() == 0
     os.kill(pids[0], signal.SIGCONT)
@@ -338,7 +390,8 @@ def test_a_sleeper_leaves_the_checkpoints_of_whoever_took_over_alone(taken, tmp_
     os.kill(pids[0], signal.SIGCONT)
     time.sleep(0.5)
     after = {path: path.read_bytes() for path in folder.iterdir()}
-    if pids[1] in {lease_pid(path) for path in (store / "leases").iterdir()}:  # or, on a slow machine, it slept too long itself
+    # or, on a slow machine, it slept too long itself
+    if pids[1] in {lease_pid(path) for path in (store / "leases").iterdir()}:
         assert before == after
     os.kill(pids[1], signal.SIGCONT)
     assert [run.wait() for run in runs] == [0, 0]
@@ -349,7 +402,9 @@ def test_a_run_that_waits_for_another_says_so_once(rig, tmp_path):
     assert rig.run(plan(rig, "short", "--write"), tmp_path).returncode == 0
     (key,) = keys_of(store.root, "train")
     host = lease_room.identity()["host"].rpartition(".")[0]
-    line = f"waiting for train tiny target tiny_mood seed 1: process {os.getpid()} on {host}, since 20"
+    line = (
+        f"waiting for train tiny target tiny_mood seed 1: process {os.getpid()} on {host}, since 20"
+    )
     more = f"""
 import harness.engines.drive, harness.store.results
 from pathlib import Path
@@ -366,7 +421,10 @@ harness.store.results.Store.lease = asked
     with store.lease(key):
         run = rig.start(rig.eval("short", "--workers", 1), tmp_path, **here.environment)
         eventually(lambda: (tmp_path / "asked").exists(), "the first question")
-        eventually(lambda: (tmp_path / "asked").read_text().count(key) > 3 or run.poll() is not None, "more questions")
+        eventually(
+            lambda: (tmp_path / "asked").read_text().count(key) > 3 or run.poll() is not None,
+            "more questions",
+        )
     assert run.wait() == 0
     assert (tmp_path / "said").read_text().count(line) == 1
 
@@ -385,7 +443,9 @@ def test_waiting_is_said_on_a_terminal_too():
         progress.hear("todo", None, {"jobs": 1})
         for since in (0.0, 0.0, 9.0):
             progress.hear("waiting", job, {"holder": holder._replace(since=since)})
-    assert shown.getvalue().count("waiting for train something: process 12 on node7, since 1970-") == 2
+    assert (
+        shown.getvalue().count("waiting for train something: process 12 on node7, since 1970-") == 2
+    )
 
 
 JOB = {"key": KEY, "kind": "test", "name": "a test", "needs": []}
@@ -421,7 +481,7 @@ def test_a_job_without_its_lease_commits_nothing_and_blames_nobody(tmp_path, mon
     assert json.loads((store.root / "leases" / KEY).read_text())["host"] == "elsewhere"
 
 
-# A disk that goes ----------------------------------------------------------------------------------
+# A disk that goes ---------------------------------------------------------------------------------
 
 
 def test_a_store_that_is_deleted_meanwhile(rig, tmp_path):

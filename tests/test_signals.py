@@ -1,4 +1,5 @@
-"""SIGTERM and SIGINT end every command with 143 and 130, whatever it does at that moment, also as process 1."""
+"""SIGTERM and SIGINT end every command with 143 and 130, whatever it does at that moment, also as
+process 1."""
 
 import json
 import os
@@ -17,7 +18,8 @@ from stress import times
 
 BOTH = pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 
-# Python reads this file at its start. The named module takes for ever to import; whoever gets there leaves a mark.
+# Python reads this file at its start. The named module takes for ever to import; whoever gets there
+# leaves a mark.
 SLOW = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -65,7 +67,8 @@ def slow(folder: Path, module: str, what: str = SLEEPS) -> tuple[Path, str]:
 
 
 def stopped(run: subprocess.Popen, how: signal.Signals, cwd: Path) -> str:
-    """Send the signal; what the command said. It ends with the signal's code, by that signal alone, and shows no traceback."""
+    """Send the signal; what the command said. It ends with the signal's code, by that signal alone,
+    and shows no traceback."""
     run.send_signal(how)
     assert run.wait(PATIENCE) == 128 + how
     said = (cwd / "said").read_text()
@@ -116,7 +119,11 @@ def test_a_second_signal_that_comes_with_the_first_is_no_second(rig, tmp_path, h
 def test_a_stream_that_was_closed_is_not_taken_for_signals(rig, tmp_path):
     """What a process opens first gets the numbers of streams that it was started without."""
     mark, path = slow(tmp_path, "harness.spec.catalog")
-    run = rig.start(["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", *rig.command("list", "tasks")], tmp_path, PYTHONPATH=path)
+    run = rig.start(
+        ["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", *rig.command("list", "tasks")],
+        tmp_path,
+        PYTHONPATH=path,
+    )
     eventually(mark.exists, "the command's own work")
     assert [os.readlink(f"/proc/{run.pid}/fd/{number}") for number in range(3)] == [os.devnull] * 3  # noqa: PTH115
     run.send_signal(signal.SIGTERM)
@@ -125,7 +132,8 @@ def test_a_stream_that_was_closed_is_not_taken_for_signals(rig, tmp_path):
 
 @contextmanager
 def deaf_server():
-    """A server that takes connections and says nothing; its URL, and a list that grows with each."""
+    """A server that takes connections and says nothing; its URL, and a list that grows with
+    each."""
     callers, listening = [], socket.create_server(("127.0.0.1", 0))
 
     def arrived() -> bool:
@@ -154,7 +162,11 @@ max_length: 64
 
 def fetching(rig: Rig, cwd: Path, url: str) -> subprocess.Popen:
     """A `data fetch` that the hub's own timeouts do not end."""
-    patient = {"HF_HUB_DOWNLOAD_TIMEOUT": "9999", "HF_HUB_ETAG_TIMEOUT": "9999", "HF_HUB_DISABLE_XET": "1"}
+    patient = {
+        "HF_HUB_DOWNLOAD_TIMEOUT": "9999",
+        "HF_HUB_ETAG_TIMEOUT": "9999",
+        "HF_HUB_DISABLE_XET": "1",
+    }
     (cwd / "tasks").mkdir()
     (cwd / "tasks" / "encoder.yaml").write_text(HUB_ENCODER.lstrip())
     where = {"HF_ENDPOINT": url, "HF_HOME": str(cwd / "home"), "HF_HUB_OFFLINE": "0"}
@@ -190,11 +202,14 @@ def test_data_fetch_in_the_middle_of_files(rig, tmp_path, how, monkeypatch):
         stopped(run, how, tmp_path)
 
 
-# Process 1 ------------------------------------------------------------------------------------------
+# Process 1 ----------------------------------------------------------------------------------------
 
 
-def as_process_1(rig: Rig, command: list[str], cwd: Path, **environment: str) -> tuple[subprocess.Popen, int]:
-    """The command as process 1 of a namespace of its own, and its id here. Skips where that is not allowed."""
+def as_process_1(
+    rig: Rig, command: list[str], cwd: Path, **environment: str
+) -> tuple[subprocess.Popen, int]:
+    """The command as process 1 of a namespace of its own, and its id here. Skips where that is not
+    allowed."""
     try:
         run = rig.start(["unshare", "-rp", "--fork", "--mount-proc", *command], cwd, **environment)
     except FileNotFoundError:
@@ -223,12 +238,15 @@ def checkpoint(store: Path) -> int:
     """The update of the last checkpoint of a store with one training; 0 if there is none."""
     with suppress(OSError, ValueError, StopIteration):
         pointer = next((store / "checkpoints").glob("*/latest.json"))
-        return int(json.loads(pointer.read_text())["file"].removeprefix("update-").removesuffix(".pt"))
+        return int(
+            json.loads(pointer.read_text())["file"].removeprefix("update-").removesuffix(".pt")
+        )
     return 0
 
 
 def slow_disk(cwd: Path) -> dict[str, str]:
-    """The environment of a command whose disk takes its time, so that a short training can be caught in the middle."""
+    """The environment of a command whose disk takes its time, so that a short training can be
+    caught in the middle."""
     return {"PYTHONPATH": at_start(cwd / "slow", SLOW_DISK)}
 
 
@@ -248,13 +266,18 @@ def short_run(rig, tmp_path_factory) -> Path:
 
 def facts(store: Path) -> dict:
     """What the one training noted about its own run."""
-    manifests = [json.loads(path.read_text()) for path in (store / "results").glob("*/manifest.json")]
-    (found,) = (manifest["meta"]["facts"] for manifest in manifests if manifest["meta"]["kind"] == "train")
+    manifests = [
+        json.loads(path.read_text()) for path in (store / "results").glob("*/manifest.json")
+    ]
+    (found,) = (
+        manifest["meta"]["facts"] for manifest in manifests if manifest["meta"]["kind"] == "train"
+    )
     return found
 
 
 def test_training_as_process_1_saves_a_checkpoint(rig, short_run, tmp_path):
-    """A scheduler sends the signal to workers too, and then the driver sends it once more: that is no second one."""
+    """A scheduler sends the signal to workers too, and then the driver sends it once more: that is
+    no second one."""
     store = tmp_path / "store"
     run, pid = as_process_1(rig, short(rig), tmp_path, **slow_disk(tmp_path))
     eventually(lambda: checkpoint(store) >= 3, "a checkpoint")
@@ -270,7 +293,7 @@ def test_training_as_process_1_saves_a_checkpoint(rig, short_run, tmp_path):
     assert releases(tmp_path) == releases(short_run)
 
 
-# Workers --------------------------------------------------------------------------------------------
+# Workers ------------------------------------------------------------------------------------------
 
 
 @BOTH
@@ -285,7 +308,8 @@ def test_workers_that_still_import_end_with_the_driver(rig, tmp_path, how, modul
 
 
 def asleep(rig: Rig, cwd: Path, seconds: float) -> tuple[subprocess.Popen, int]:
-    """A run whose driver gives its workers `seconds` to end, and its one worker, which trains and has been put to sleep."""
+    """A run whose driver gives its workers `seconds` to end, and its one worker, which trains and
+    has been put to sleep."""
     code = f"""
 import harness.engines.process, harness.common.signals
 harness.engines.process.GRACE = {seconds}
@@ -316,14 +340,16 @@ def test_a_worker_that_does_not_end_is_killed_and_nothing_before_is_lost(rig, tm
     assert checkpoint(tmp_path / "store") == before > 0
 
 
-# Single jobs ----------------------------------------------------------------------------------------
+# Single jobs --------------------------------------------------------------------------------------
 
 
 def test_job_run_saves_a_checkpoint_and_goes_on_from_there(rig, tmp_path):
     store = tmp_path / "store"
     where = ["--suite", "short", "--tasks", rig.specs, "--encoder-root", rig.encoders]
     written = rig.run(rig.command("plan", *where, "--write"), tmp_path)
-    key = next(line.split()[0] for line in written.stdout.splitlines() if line.split()[1] == "train")
+    key = next(
+        line.split()[0] for line in written.stdout.splitlines() if line.split()[1] == "train"
+    )
     command = rig.command("job", "run", key)
     # Checkpoints come after a minute: what is found is that of the signal.
     slow_steps = at_start(tmp_path / "slow", SLOW_STEPS)
@@ -339,7 +365,8 @@ def test_job_run_saves_a_checkpoint_and_goes_on_from_there(rig, tmp_path):
 
 
 def test_a_signal_at_any_moment_of_a_run(rig, short_run, tmp_path):
-    """Interrupted again and again, wherever it is, it ends with the signal's code and goes on in the end."""
+    """Interrupted again and again, wherever it is, it ends with the signal's code and goes on in
+    the end."""
     rng = random.Random(14)
     for turn in range(times(3, 100)):
         how = rng.choice([signal.SIGTERM, signal.SIGINT])

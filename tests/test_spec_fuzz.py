@@ -1,4 +1,5 @@
-"""Built-in YAML files, damaged at random: sound or lines of complaint, in bounded time and memory. Long form: XSTILTS_STRESS."""
+"""Built-in YAML files, damaged at random: sound or lines of complaint, in bounded time and memory.
+Long form: XSTILTS_STRESS."""
 
 import random
 import re
@@ -19,16 +20,72 @@ BUILTIN = [path for kind in KINDS for path in sorted((builtin_root() / f"{kind}s
 LINE = re.compile(r"^.+:\d+:\d+: .+")
 PIECES = [
     *"-:?,[]{}#&*!|>'\"%@`+~/.\\ \n\t\r\0",
-    *("{phase}", "{0}", "{language!r}", "{language:>3000000000}", "{language.x}", "{{", "{part}", "{split}", "{name}"),
-    *("1e300", "9" * 99, "-1", "0", ".nan", "null", "true", "010", "1e-400", "99999999999", "[:150%]", "[5:1]", "[:0]"),
-    *("../" * 3, "/etc/passwd", "~", "x" * 300, "字" * 200, "a" * 12_000, "[" * 40, "{a: " * 40, "- " * 50, "*.yaml"),
-    *("\x1b[31m", "\u202e", "\u200b", "\ud800", "\\u202e", "\\0", "\u2028", "\ufeff", "é", "\U000e0041"),
-    *("<<: *a", "&a ", "!!python/object:os.system ", "---\n", "javascript:x", "train+" * 60 + "train", "en-../x", ", en" * 500),
+    *(
+        "{phase}",
+        "{0}",
+        "{language!r}",
+        "{language:>3000000000}",
+        "{language.x}",
+        "{{",
+        "{part}",
+        "{split}",
+        "{name}",
+    ),
+    *(
+        "1e300",
+        "9" * 99,
+        "-1",
+        "0",
+        ".nan",
+        "null",
+        "true",
+        "010",
+        "1e-400",
+        "99999999999",
+        "[:150%]",
+        "[5:1]",
+        "[:0]",
+    ),
+    *(
+        "../" * 3,
+        "/etc/passwd",
+        "~",
+        "x" * 300,
+        "字" * 200,
+        "a" * 12_000,
+        "[" * 40,
+        "{a: " * 40,
+        "- " * 50,
+        "*.yaml",
+    ),
+    *(
+        "\x1b[31m",
+        "\u202e",
+        "\u200b",
+        "\ud800",
+        "\\u202e",
+        "\\0",
+        "\u2028",
+        "\ufeff",
+        "é",
+        "\U000e0041",
+    ),
+    *(
+        "<<: *a",
+        "&a ",
+        "!!python/object:os.system ",
+        "---\n",
+        "javascript:x",
+        "train+" * 60 + "train",
+        "en-../x",
+        ", en" * 500,
+    ),
 ]
 
 
 def damaged(rng: random.Random) -> bytes:
-    """A built-in file after one to four mistakes: pieces put in, values replaced, lines lost, doubled, moved or indented."""
+    """A built-in file after one to four mistakes: pieces put in, values replaced, lines lost,
+    doubled, moved or indented."""
     text = rng.choice(BUILTIN).read_text(encoding="utf-8")
     for _ in range(rng.randint(1, 4)):
         lines = text.split("\n")
@@ -39,7 +96,9 @@ def damaged(rng: random.Random) -> bytes:
             text = text[:at] + rng.choice(PIECES) + text[at + rng.choice([0, 0, 1, 5]) :]
             continue
         if how == 1:
-            lines[i] = re.sub(r"(:\s+).*", lambda found: found[1] + rng.choice(PIECES), lines[i], count=1)
+            lines[i] = re.sub(
+                r"(:\s+).*", lambda found: found[1] + rng.choice(PIECES), lines[i], count=1
+            )
         elif how == 2:
             del lines[i]
         elif how == 3:
@@ -47,13 +106,18 @@ def damaged(rng: random.Random) -> bytes:
         elif how == 4:
             lines[i] = rng.choice(["  ", " ", "\t", "- "]) + lines[i]
         else:
-            lines[i] = re.sub(r"\{\w+\}|\w+", lambda found: rng.choice([found[0], found[0], rng.choice(PIECES)]), lines[i])
+            lines[i] = re.sub(
+                r"\{\w+\}|\w+",
+                lambda found: rng.choice([found[0], found[0], rng.choice(PIECES)]),
+                lines[i],
+            )
         text = "\n".join(lines)
     return text.encode("utf-8", "surrogatepass")
 
 
 def fuzz(count: int, seed: int, folder: Path) -> dict[str, int]:
-    """Reads `count` damaged files, each alone beside the built-in ones; fails on anything but a catalog or SpecError."""
+    """Reads `count` damaged files, each alone beside the built-in ones; fails on anything but a
+    catalog or SpecError."""
     rng, path, came = random.Random(seed), folder / "fuzz.yaml", {"sound": 0, "refused": 0}
     for number in range(count):
         raw = damaged(rng)
@@ -77,9 +141,13 @@ def fuzz(count: int, seed: int, folder: Path) -> dict[str, int]:
 def _fill_all(catalog: Catalog) -> None:
     """What a sound task has filled in is short and holds no brace of a placeholder."""
     for task in catalog.tasks.values():
-        for template in filter(None, (task.source.files, task.source.config, *task.source.where.values())):
+        for template in filter(
+            None, (task.source.files, task.source.config, *task.source.where.values())
+        ):
             values = dict.fromkeys(("language", "name", "split", "part"), "x")
-            assert placeholders(template) <= set(values) and len(fill(template, values)) <= 2 * len(template)
+            assert placeholders(template) <= set(values) and len(fill(template, values)) <= 2 * len(
+                template
+            )
 
 
 def test_damaged_specs(tmp_path):
@@ -89,8 +157,14 @@ def test_damaged_specs(tmp_path):
 
 def test_damaged_specs_take_little_memory(tmp_path):
     """In a process of its own that may have 2 GiB of addresses."""
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nfrom pathlib import Path\n"
-    code += f"from test_spec_fuzz import fuzz\nprint(fuzz({times(100, 1000)}, 15, Path({str(tmp_path)!r})))"
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nfrom pathlib import"
+        " Path\n"
+    )
+    code += (
+        f"from test_spec_fuzz import fuzz\nprint(fuzz({times(100, 1000)}, 15,"
+        f" Path({str(tmp_path)!r})))"
+    )
     limit = (2 << 30, 2 << 30)
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -108,7 +182,9 @@ def test_damaged_specs_beside_the_others(tmp_path, kind):
     folder.mkdir()
     for _ in range(times(2, 40)):
         text = damaged(rng)
-        (folder / "fuzz.yaml").write_bytes(re.sub(rb"^(task|suite|encoder|protocol): (\w)", rb"\1: fuzz-\2", text))
+        (folder / "fuzz.yaml").write_bytes(
+            re.sub(rb"^(task|suite|encoder|protocol): (\w)", rb"\1: fuzz-\2", text)
+        )
         try:
             Catalog.load([folder])
         except SpecError as error:

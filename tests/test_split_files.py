@@ -1,4 +1,5 @@
-"""Which files hold a split: cards, folders without one, shards, two exports side by side, and what columns name their numbers."""
+"""Which files hold a split: cards, folders without one, shards, two exports side by side, and what
+columns name their numbers."""
 
 import os
 from pathlib import Path
@@ -46,16 +47,27 @@ def lay(folder: Path, *names: str) -> Path:
 
 def found(folder: Path, config: str, split: str, first: int | None = None) -> list[str]:
     """The split's files, by their paths in the folder."""
-    return [file.relative_to(folder).as_posix() for file in split_files(folder, config, split, first).files]
+    return [
+        file.relative_to(folder).as_posix()
+        for file in split_files(folder, config, split, first).files
+    ]
 
 
 def shards(split: str, total: int, *numbers: int, folder: str = "en") -> list[str]:
-    return [f"{folder}/{split}-{number:05}-of-{total:05}.parquet" for number in numbers or range(total)]
+    return [
+        f"{folder}/{split}-{number:05}-of-{total:05}.parquet" for number in numbers or range(total)
+    ]
 
 
 def test_a_card_says_which_files_a_split_has(tmp_path):
-    lay(tmp_path, *shards("english-train", 2, folder="parts"), "parts/english-test-00000-of-00001.parquet", "german/x.parquet")
-    lay(tmp_path, "fr/test-00000-of-00001.parquet", "en/test-00000-of-00001.parquet")  # no config of the card
+    lay(
+        tmp_path,
+        *shards("english-train", 2, folder="parts"),
+        "parts/english-test-00000-of-00001.parquet",
+        "german/x.parquet",
+    )
+    # no config of the card
+    lay(tmp_path, "fr/test-00000-of-00001.parquet", "en/test-00000-of-00001.parquet")
     (tmp_path / "README.md").write_text(CARD)
     assert found(tmp_path, "en", "train") == shards("english-train", 2, folder="parts")
     assert found(tmp_path, "en", "test") == ["parts/english-test-00000-of-00001.parquet"]
@@ -80,7 +92,10 @@ def test_a_changed_card_is_read_again(tmp_path):
     assert found(tmp_path, "en", "test") == ["other/test-00000-of-00001.parquet"]
 
 
-@pytest.mark.parametrize("text", ["---\nconfigs: 7\n---\n", "---\nconfigs: [\n---\n", "---\nconfigs:\n- {data_files: x}\n---\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["---\nconfigs: 7\n---\n", "---\nconfigs: [\n---\n", "---\nconfigs:\n- {data_files: x}\n---\n"],
+)
 def test_a_broken_card_is_named(tmp_path, text):
     lay(tmp_path, *shards("test", 1))
     (tmp_path / "README.md").write_text(text)
@@ -92,13 +107,30 @@ def test_a_broken_card_is_named(tmp_path, text):
     ("names", "split", "expected"),
     [
         (shards("test", 3), "test", shards("test", 3)),
-        (["en/test/0000.parquet", "en/test/0001.parquet"], "test", ["en/test/0000.parquet", "en/test/0001.parquet"]),
+        (
+            ["en/test/0000.parquet", "en/test/0001.parquet"],
+            "test",
+            ["en/test/0000.parquet", "en/test/0001.parquet"],
+        ),
         ([*shards("test", 1), *shards("test-translated", 1)], "test", shards("test", 1)),
-        ([*shards("dev_r1", 1), *shards("dev_r2", 1), *shards("dev", 1)], "dev_r2", shards("dev_r2", 1)),
-        ([*shards("validation_matched", 1), *shards("validation", 1)], "validation", shards("validation", 1)),
+        (
+            [*shards("dev_r1", 1), *shards("dev_r2", 1), *shards("dev", 1)],
+            "dev_r2",
+            shards("dev_r2", 1),
+        ),
+        (
+            [*shards("validation_matched", 1), *shards("validation", 1)],
+            "validation",
+            shards("validation", 1),
+        ),
         (["en/dev.parquet", "en/test.parquet"], "dev", ["en/dev.parquet"]),
-        (["en/dev.parquet", "en/test.parquet"], "validation", ["en/dev.parquet"]),  # one of the library's spellings of it
-        (["en/test-00000-of-00001-6ef3991c06080e14.parquet"], "test", ["en/test-00000-of-00001-6ef3991c06080e14.parquet"]),
+        # one of the library's spellings of it
+        (["en/dev.parquet", "en/test.parquet"], "validation", ["en/dev.parquet"]),
+        (
+            ["en/test-00000-of-00001-6ef3991c06080e14.parquet"],
+            "test",
+            ["en/test-00000-of-00001-6ef3991c06080e14.parquet"],
+        ),
         (shards("test", 3, 0, 2), "test", []),  # a shard lacks
         (["en/test/0000.parquet", "en/test/0002.parquet"], "test", []),
         (shards("test", 1, folder="data"), "test", []),  # another config's
@@ -128,9 +160,14 @@ def test_the_default_config_may_be_the_whole_folder(tmp_path):
 def test_two_exports_of_a_split_are_refused(tmp_path, names, card):
     lay(tmp_path, *names)
     if card:
-        text = CARD.replace("parts/english-test-*", "en/test-*").replace("parts/english-train-*", "en/train-*")
+        text = CARD.replace("parts/english-test-*", "en/test-*").replace(
+            "parts/english-train-*", "en/train-*"
+        )
         (tmp_path / "README.md").write_text(text)
-    with pytest.raises(SpecError, match=r"two exports of split test lie side by side: test-00000-of-0000.*remove the older"):
+    with pytest.raises(
+        SpecError,
+        match=r"two exports of split test lie side by side: test-00000-of-0000.*remove the older",
+    ):
         split_files(tmp_path, "en", "test")
 
 
@@ -144,7 +181,8 @@ def test_only_the_first_of_many_shards(tmp_path):
 def test_odd_folders(tmp_path):
     odd = lay(tmp_path / "a [b] *c", *shards("test", 2))
     assert found(odd, "en", "test") == shards("test", 2)
-    (odd / "en" / "test-00002-of-00003.parquet").symlink_to("nowhere")  # not fetched: it is not there
+    # not fetched: it is not there
+    (odd / "en" / "test-00002-of-00003.parquet").symlink_to("nowhere")
     assert found(odd, "en", "test") == shards("test", 2)
     before = Path.cwd()
     os.chdir(tmp_path)
@@ -157,15 +195,24 @@ def test_odd_folders(tmp_path):
 def test_class_names_come_from_the_file_and_from_the_card(tmp_path):
     names = ["entailment", "neutral", "contradiction"]
     features = Features(
-        {"t": Value("string"), "label": ClassLabel(names=names), "of": {"tags": List(ClassLabel(names=["O", "B"]))}}
+        {
+            "t": Value("string"),
+            "label": ClassLabel(names=names),
+            "of": {"tags": List(ClassLabel(names=["O", "B"]))},
+        }
     )
     rows = {"t": ["a"], "label": [2], "of": [{"tags": [0, 1]}]}
     table = pyarrow.table(rows, schema=features.arrow_schema)
     pyarrow.parquet.write_table(table, tmp_path / "own.parquet")
-    assert class_names(None, None, tmp_path / "own.parquet") == {"label": names, "of.tags": ["O", "B"]}
+    assert class_names(None, None, tmp_path / "own.parquet") == {
+        "label": names,
+        "of.tags": ["O", "B"],
+    }
     lay(tmp_path, "en/test.parquet")
     (tmp_path / "README.md").write_text(CARD)
-    assert class_names(tmp_path, "en", tmp_path / "en" / "test.parquet") == {"label": ["neutral", "entailment"]}
+    assert class_names(tmp_path, "en", tmp_path / "en" / "test.parquet") == {
+        "label": ["neutral", "entailment"]
+    }
     assert class_names(tmp_path, "de", tmp_path / "en" / "test.parquet") == {}
     (tmp_path / "broken.parquet").write_bytes(b"PAR1")  # whoever reads its rows says so
     assert class_names(None, None, tmp_path / "broken.parquet") == {}
@@ -178,9 +225,18 @@ GLUE = ["entailment", "neutral", "contradiction"]
 @pytest.mark.parametrize(
     ("names", "labels", "right"),
     [
-        (GLUE, ["contradiction", "entailment", "neutral"], "{contradiction: 2, entailment: 0, neutral: 1}"),
-        (GLUE, {"contradiction": 0, "entailment": 1, "neutral": 2}, "{contradiction: 2, entailment: 0, neutral: 1}"),
-        (["neg", "pos"], ["positive", "negative"], "{positive: 0, negative: 1}"),  # who means that says so, by a map
+        (
+            GLUE,
+            ["contradiction", "entailment", "neutral"],
+            "{contradiction: 2, entailment: 0, neutral: 1}",
+        ),
+        (
+            GLUE,
+            {"contradiction": 0, "entailment": 1, "neutral": 2},
+            "{contradiction: 2, entailment: 0, neutral: 1}",
+        ),
+        # who means that says so, by a map
+        (["neg", "pos"], ["positive", "negative"], "{positive: 0, negative: 1}"),
         (["0", "1"], ["1", "0"], "{1: 1, 0: 0}"),
         (GLUE, ["entailment", "contradiction"], "{entailment: 0, contradiction: 2}"),
     ],

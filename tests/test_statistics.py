@@ -1,4 +1,5 @@
-"""Intervals, tests and the bootstrap against hand calculations, brute force, scipy, and simulated data."""
+"""Intervals, tests and the bootstrap against hand calculations, brute force, scipy, and simulated
+data."""
 
 import itertools
 import math
@@ -13,7 +14,15 @@ from scipy import stats
 from harness.statistics import bootstrap
 from harness.statistics import intervals as statistics
 from harness.statistics.bootstrap import REPLICATES, draws, replicate_scores, stream
-from harness.statistics.intervals import holm, interval, limits, permutation_test, spearman, t_interval, two_sided
+from harness.statistics.intervals import (
+    holm,
+    interval,
+    limits,
+    permutation_test,
+    spearman,
+    t_interval,
+    two_sided,
+)
 
 PS = st.floats(0, 1, allow_nan=False)
 
@@ -41,7 +50,8 @@ def test_two_sided_by_hand():
     assert two_sided(np.zeros(2000)) == 1.0
     assert two_sided(np.ones(2000)) == two_sided(-np.ones(2000)) == 2 / 2001
     assert two_sided(np.array([-1.0, 1.0, 1.0, 1.0])) == 2 * (1 + 1) / 5
-    assert two_sided(np.array([0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])) == 2 * (1 + 1) / 10  # a 0 counts on both sides
+    # a 0 counts on both sides
+    assert two_sided(np.array([0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])) == 2 * (1 + 1) / 10
 
 
 @given(st.integers(0, 100), st.sampled_from([199, 999, 2000]), st.sampled_from([-1, 1]))
@@ -56,10 +66,13 @@ def test_the_interval_leaves_out_0_exactly_where_p_is_at_most_5_percent(others, 
 
 @given(st.lists(PS, min_size=1, max_size=7))
 def test_holm_is_the_closed_test_of_bonferronis(ps):
-    """The corrected p of a hypothesis is the largest Bonferroni p of all intersections that it is part of."""
+    """The corrected p of a hypothesis is the largest Bonferroni p of all intersections that it is
+    part of."""
     tests = range(len(ps))
     subsets = [s for size in range(1, len(ps) + 1) for s in itertools.combinations(tests, size)]
-    expected = [max(min(1.0, len(s) * min(ps[j] for j in s)) for s in subsets if i in s) for i in tests]
+    expected = [
+        max(min(1.0, len(s) * min(ps[j] for j in s)) for s in subsets if i in s) for i in tests
+    ]
     assert holm(ps) == pytest.approx(expected)
 
 
@@ -79,12 +92,18 @@ def test_t_interval_is_scipys_and_needs_three_values():
 # --- permutation test, Spearman
 
 
-@given(st.lists(st.integers(-3, 3), min_size=1, max_size=4), st.lists(st.integers(-3, 3), min_size=1, max_size=3))
+@given(
+    st.lists(st.integers(-3, 3), min_size=1, max_size=4),
+    st.lists(st.integers(-3, 3), min_size=1, max_size=3),
+)
 def test_permutation_p_is_that_of_all_orders(a, b):
     def difference(values):
         return abs(sum(values[: len(a)]) / len(a) - sum(values[len(a) :]) / len(b))
 
-    orders = [difference(order) >= difference([*a, *b]) - 1e-9 for order in itertools.permutations([*a, *b])]
+    orders = [
+        difference(order) >= difference([*a, *b]) - 1e-9
+        for order in itertools.permutations([*a, *b])
+    ]
     p, count = permutation_test(a, b, no_draws)
     assert p == pytest.approx(sum(orders) / len(orders))
     assert count == math.comb(len(a) + len(b), len(a))
@@ -123,7 +142,10 @@ def test_spearman_is_scipys(points):
 def test_spearman_p_of_few_points_is_over_all_orders(y):
     x = (10, 20, 30, 40, 50)
     observed = abs(stats.spearmanr(x, y).statistic)
-    orders = [abs(stats.spearmanr(x, order).statistic) >= observed - 1e-12 for order in itertools.permutations(y)]
+    orders = [
+        abs(stats.spearmanr(x, order).statistic) >= observed - 1e-12
+        for order in itertools.permutations(y)
+    ]
     assert spearman(x, y)["p"] == round(sum(orders) / len(orders), 4)
 
 
@@ -149,21 +171,35 @@ def test_fishers_interval():
 
 def scores(metric, languages, parallel=False, target="a target"):
     """languages: language → (units, [examples of each system])."""
-    read = {language: (np.asarray(units), systems) for language, (units, systems) in languages.items()}
+    read = {
+        language: (np.asarray(units), systems) for language, (units, systems) in languages.items()
+    }
     return replicate_scores(target, metric, list(languages), parallel, read.__getitem__)
 
 
 def one(values, units=None, **how):
     """Replicates of the accuracy of one system in one language."""
-    return scores("accuracy", {"sw": (range(len(values)) if units is None else units, [{"correct": list(values)}])}, **how)["sw"][
-        0
-    ]
+    return scores(
+        "accuracy",
+        {"sw": (range(len(values)) if units is None else units, [{"correct": list(values)}])},
+        **how,
+    )["sw"][0]
 
 
 def test_the_stream_is_frozen():
     """These numbers are part of every release: they may never change."""
-    assert stream("xnli", "sw", "bootstrap").randint(0, 1000, size=5, dtype=np.int64).tolist() == [771, 389, 928, 642, 344]
-    assert stream("xnli", "", "bootstrap").randint(0, 1000, size=3, dtype=np.int64).tolist() == [826, 835, 804]
+    assert stream("xnli", "sw", "bootstrap").randint(0, 1000, size=5, dtype=np.int64).tolist() == [
+        771,
+        389,
+        928,
+        642,
+        344,
+    ]
+    assert stream("xnli", "", "bootstrap").randint(0, 1000, size=3, dtype=np.int64).tolist() == [
+        826,
+        835,
+        804,
+    ]
 
 
 def test_a_draw_is_of_as_many_units_as_there_are_and_does_not_depend_on_the_chunk(monkeypatch):
@@ -175,23 +211,36 @@ def test_a_draw_is_of_as_many_units_as_there_are_and_does_not_depend_on_the_chun
 
 
 def test_replicates_are_the_scores_of_the_drawn_examples():
-    """Against the plain way: repeat the examples as often as their paragraph is drawn, and score them."""
+    """Against the plain way: repeat the examples as often as their paragraph is drawn, and score
+    them."""
     rng = random.Random(0)
     units = [0, 0, 1, 2, 2, 2, 5]
-    systems = [{"em": [rng.randint(0, 1) for _ in units], "f1": [rng.random() for _ in units]} for _ in range(2)]
+    systems = [
+        {"em": [rng.randint(0, 1) for _ in units], "f1": [rng.random() for _ in units]}
+        for _ in range(2)
+    ]
     found = scores("squad", {"sw": (units, systems)})["sw"]
-    counts = np.concatenate([counts for _, counts in draws(4, stream("a target", "sw", "bootstrap"))])
+    counts = np.concatenate(
+        [counts for _, counts in draws(4, stream("a target", "sw", "bootstrap"))]
+    )
     for system, replicates in zip(systems, found, strict=True):
         for i in range(0, REPLICATES, 97):
             times = [int(counts[i, [0, 1, 2, 5].index(unit)]) for unit in units]
-            em, f1 = (sum(t * v for t, v in zip(times, system[name], strict=True)) for name in ("em", "f1"))
-            assert replicates[i] == pytest.approx(50 * (em + f1) / sum(times), abs=1e-3)  # F1 counts in millionths
+            em, f1 = (
+                sum(t * v for t, v in zip(times, system[name], strict=True))
+                for name in ("em", "f1")
+            )
+            # F1 counts in millionths
+            assert replicates[i] == pytest.approx(50 * (em + f1) / sum(times), abs=1e-3)
 
 
 def test_replicates_of_a_ratio_and_of_blocks():
-    """F1 is taken of the drawn counts, not averaged; blocks of rows weigh as many rows as they hold."""
+    """F1 is taken of the drawn counts, not averaged; blocks of rows weigh as many rows as they
+    hold."""
     tags = {"tp": [1, 0, 3], "pred": [2, 4, 3], "gold": [1, 5, 4]}
-    counts = np.concatenate([counts for _, counts in draws(3, stream("a target", "sw", "bootstrap"))])
+    counts = np.concatenate(
+        [counts for _, counts in draws(3, stream("a target", "sw", "bootstrap"))]
+    )
     expected = 200 * (counts @ [1, 0, 3]) / (counts @ [3, 9, 7])
     assert scores("span_f1", {"sw": (range(3), [tags])})["sw"][0] == pytest.approx(expected)
     blocks = {"correct": [3, 0, 1], "n": [4, 1, 1]}
@@ -206,7 +255,8 @@ def test_equal_systems_never_differ():
 
 
 def test_parallel_units_are_drawn_jointly():
-    """The mean of two languages with the same answers varies as much as one, and half as much where each draws its own."""
+    """The mean of two languages with the same answers varies as much as one, and half as much where
+    each draws its own."""
     values = {"correct": [0, 1, 1, 0, 1] * 20}
     both = {"sw": (range(100), [values]), "th": (range(100), [values])}
     joint, apart = scores("accuracy", both, parallel=True), scores("accuracy", both)
@@ -219,7 +269,9 @@ def test_parallel_units_are_drawn_jointly():
 
 def test_parallel_languages_may_lack_units():
     found = scores(
-        "accuracy", {"sw": ([0, 1, 2, 3], [{"correct": [1, 0, 1, 0]}]), "th": ([1, 3], [{"correct": [1, 1]}])}, parallel=True
+        "accuracy",
+        {"sw": ([0, 1, 2, 3], [{"correct": [1, 0, 1, 0]}]), "th": ([1, 3], [{"correct": [1, 1]}])},
+        parallel=True,
     )
     counts = np.concatenate([counts for _, counts in draws(4, stream("a target", "", "bootstrap"))])
     assert (found["sw"][0] == 100 * (counts @ [1, 0, 1, 0]) / 4).all()
@@ -236,7 +288,10 @@ def test_rows_of_one_unit_are_drawn_together():
 
 def test_languages_and_targets_draw_apart():
     values = [0, 1] * 25
-    found = scores("accuracy", {"sw": (range(50), [{"correct": values}]), "th": (range(50), [{"correct": values}])})
+    found = scores(
+        "accuracy",
+        {"sw": (range(50), [{"correct": values}]), "th": (range(50), [{"correct": values}])},
+    )
     others = [found["th"][0], one(values, target="another target")]
     assert all(abs(np.corrcoef(found["sw"][0], other)[0, 1]) < 0.1 for other in others)
 
@@ -247,14 +302,17 @@ def test_sums_that_would_not_be_exact_are_refused():
 
 
 def test_the_interval_covers_the_truth():
-    """Paired systems on simulated rows: the interval of their difference holds the true one in about 95 of 100 runs."""
+    """Paired systems on simulated rows: the interval of their difference holds the true one in
+    about 95 of 100 runs."""
     rng = np.random.RandomState(7)
     covered = 0
     for run in range(200):
         hard = rng.random_sample(120)  # how hard a row is, for both systems
         a, b = (rng.random_sample(120) < skill + 0.4 * hard for skill in (0.45, 0.30))
         found = scores(
-            "accuracy", {"sw": (range(120), [{"correct": a.astype(int)}, {"correct": b.astype(int)}])}, target=f"run {run}"
+            "accuracy",
+            {"sw": (range(120), [{"correct": a.astype(int)}, {"correct": b.astype(int)}])},
+            target=f"run {run}",
         )
         low, high = limits(found["sw"][0] - found["sw"][1])
         covered += low <= 15 <= high
@@ -262,7 +320,8 @@ def test_the_interval_covers_the_truth():
 
 
 def test_p_of_no_difference_is_uniform():
-    """Two systems of equal skill: p is below 0.05 in about 5 of 100 runs, and above 0.5 in about half."""
+    """Two systems of equal skill: p is below 0.05 in about 5 of 100 runs, and above 0.5 in about
+    half."""
     rng = np.random.RandomState(8)
     ps = []
     for run in range(200):

@@ -29,12 +29,17 @@ from harness.store import files as files_room
 from harness.store import lease as lease_room
 
 KEY, OTHER = "ab" * 32, "cd" * 32
-FILES = {"metrics.json": b'{"acc": 0.5}', "weights.bin": bytes(range(256)) * 40, "model/config.json": b"{}"}
+FILES = {
+    "metrics.json": b'{"acc": 0.5}',
+    "weights.bin": bytes(range(256)) * 40,
+    "model/config.json": b"{}",
+}
 
 
 @pytest.fixture(autouse=True)
 def no_real_fsync(monkeypatch):
-    """A kill does not lose what the kernel has; `test_flushed_before_it_is_there` looks at the order instead."""
+    """A kill does not lose what the kernel has; `test_flushed_before_it_is_there` looks at the
+    order instead."""
     monkeypatch.setattr(os, "fsync", lambda fd: None)
 
 
@@ -70,7 +75,8 @@ EVENTS = {"open", "os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "
 
 
 def at_step(n, act):
-    """In a forked child: call `act` right before the n-th change to the disk (audit events and fsync), from 0."""
+    """In a forked child: call `act` right before the n-th change to the disk (audit events and
+    fsync), from 0."""
     seen = -1
 
     def step(event, *_):
@@ -131,7 +137,8 @@ SCALARS = (
 VALUES = st.recursive(
     SCALARS,
     lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4)
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4)
     ),
     max_leaves=12,
 )
@@ -165,7 +172,9 @@ def replaced(value, path, new):
 @given(VALUES, st.randoms(use_true_random=False))
 def test_order_of_fields_does_not_matter(value, rng):
     assert key_of(shuffled(value, rng)) == key_of(value)
-    assert repr(json.loads(canonical_json(value))) == repr(json.loads(canonical_json(shuffled(value, rng))))
+    assert repr(json.loads(canonical_json(value))) == repr(
+        json.loads(canonical_json(shuffled(value, rng)))
+    )
 
 
 @settings(max_examples=150, deadline=None)
@@ -176,7 +185,8 @@ def test_any_changed_value_changes_the_key(data):
     if paths:
         path, new = data.draw(st.sampled_from(paths)), data.draw(SCALARS)
         other = replaced(value, path, new)
-        assert (key_of(other) == key_of(value)) == (repr(other) == repr(value))  # repr: 1, 1.0 and True are three values
+        # repr: 1, 1.0 and True are three values
+        assert (key_of(other) == key_of(value)) == (repr(other) == repr(value))
 
 
 def test_canonical_json_is_pinned():
@@ -202,18 +212,27 @@ def test_commit_and_read(store):
     assert store.sizes() == {KEY: sum(map(len, FILES.values()))}
     on_disk = json.loads((store.root / "results" / KEY / "manifest.json").read_bytes())
     assert on_disk["schema"] == 1 and on_disk["key"] == KEY
-    assert on_disk["files"]["metrics.json"] == {"sha256": file_sha256(store.path(KEY, "metrics.json")), "bytes": 12}
+    assert on_disk["files"]["metrics.json"] == {
+        "sha256": file_sha256(store.path(KEY, "metrics.json")),
+        "bytes": 12,
+    }
     assert not list((store.root / "tmp").iterdir()) and not list((store.root / "leases").iterdir())
 
 
 def test_flushed_before_it_is_there(store, monkeypatch):
     flushed, rename = [], os.rename
-    monkeypatch.setattr(os, "fsync", lambda fd: flushed.append(Path(f"/proc/self/fd/{fd}").readlink().name))
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: flushed.append(Path(f"/proc/self/fd/{fd}").readlink().name)
+    )
     monkeypatch.setattr(os, "rename", lambda *paths: (flushed.append("rename"), rename(*paths)))
     commit(store)
     before, after = flushed[: flushed.index("rename")], flushed[flushed.index("rename") :]
     assert {Path(name).name for name in FILES} | {"model"} <= set(before[:-2])
-    assert before[-2].startswith(".manifest.json.") and before[-1].startswith("work@") and after == ["rename", "results"]
+    assert (
+        before[-2].startswith(".manifest.json.")
+        and before[-1].startswith("work@")
+        and after == ["rename", "results"]
+    )
 
 
 def test_absent_results(store):
@@ -221,12 +240,16 @@ def test_absent_results(store):
     with pytest.raises(StoreError, match="no result"):
         store.path(KEY, "metrics.json")
     (store.root / "results" / KEY).mkdir()  # as a killed `look_again` leaves it
-    assert store.manifest(KEY) is None and store.verify(KEY) == [] and store.keys(complete=False) == []
+    assert (
+        store.manifest(KEY) is None and store.verify(KEY) == [] and store.keys(complete=False) == []
+    )
     assert store.set_aside(KEY, "nothing there") is None
     with pytest.raises(StoreError, match="no result"):
         store.path(KEY, "metrics.json")
     (store.root / "results" / KEY / "half").write_bytes(b"x")
-    assert store.manifest(KEY) is None and store.verify(KEY) == ["manifest.json: No such file or directory"]
+    assert store.manifest(KEY) is None and store.verify(KEY) == [
+        "manifest.json: No such file or directory"
+    ]
     assert store.set_aside(KEY, "an orphan") is not None
     commit(store)
     with pytest.raises(StoreError, match="no file 'x'") as caught:
@@ -251,7 +274,10 @@ def test_a_commit_over_damage_replaces_it(store):
     (orphan / "metrics.json").write_bytes(b"rotten")
     commit(store)
     assert store.verify(KEY) == [] and not (orphan / "half").exists()
-    assert sorted(path.name for path in (store.root / "damaged").iterdir()) == [f"{KEY}.1", f"{KEY}.2"]
+    assert sorted(path.name for path in (store.root / "damaged").iterdir()) == [
+        f"{KEY}.1",
+        f"{KEY}.2",
+    ]
 
 
 def test_a_commit_removes_the_checkpoints_of_its_key(store, monkeypatch):
@@ -260,7 +286,8 @@ def test_a_commit_removes_the_checkpoints_of_its_key(store, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(StoreError):
         patch.setattr(Store, "_put", lambda *_: full())
         commit(store)
-    assert (store.root / "checkpoints" / KEY / "update-1.pt").exists()  # not committed: they are still worth something
+    # not committed: they are still worth something
+    assert (store.root / "checkpoints" / KEY / "update-1.pt").exists()
     for _ in range(2):  # a second commit is thrown away, its checkpoints too
         commit(store)
         assert [path.name for path in (store.root / "checkpoints").iterdir()] == [OTHER]
@@ -302,14 +329,20 @@ def test_killed_at_every_step_of_a_commit(tmp_path, before):
         manifest = store.manifest(KEY)
         state = "absent" if manifest is None else "dropped" if manifest.dropped else "complete"
         states.add(state)
-        assert store.verify(OTHER) == [] and time.time() - begun < 30  # what the dead held is taken over at once
+        # what the dead held is taken over at once
+        assert store.verify(OTHER) == [] and time.time() - begun < 30
         if before != "damaged" and manifest:
             assert store.verify(KEY) == []
         no_leftovers(store)
-        if before == "dropped":  # a committed result is never lost, not even between the two renames
+        # a committed result is never lost, not even between the two renames
+        if before == "dropped":
             assert store.manifest(KEY) is not None and store.verify(KEY) == []
         commit(store)
-        assert store.verify(KEY) == [] and set(store.manifest(KEY).files) >= {"weights.bin"} and not store.manifest(KEY).dropped
+        assert (
+            store.verify(KEY) == []
+            and set(store.manifest(KEY).files) >= {"weights.bin"}
+            and not store.manifest(KEY).dropped
+        )
         no_leftovers(store)
         store.collect()
         assert not leases(store) and not list((store.root / "damaged").iterdir())
@@ -352,7 +385,11 @@ def test_no_space_at_every_step(tmp_path, name):
                     WRITES[name](store, directory)
                 except StoreError as error:
                     text = str(error)
-                    return 74 if "No space left" in text and "free space" in text and "\n" not in text else 98
+                    return (
+                        74
+                        if "No space left" in text and "free space" in text and "\n" not in text
+                        else 98
+                    )
             return 1 if fired else 0
 
         code = wait(fork(child))
@@ -362,7 +399,10 @@ def test_no_space_at_every_step(tmp_path, name):
         assert store.verify(OTHER) == []
         if store.manifest(KEY) or name in ("replace", "drop"):
             assert store.verify(KEY) == []
-        assert store.read_job(KEY)["a"] in (1, 2) and (store.root / "file").read_bytes() in (b"old", b"new")
+        assert store.read_job(KEY)["a"] in (1, 2) and (store.root / "file").read_bytes() in (
+            b"old",
+            b"new",
+        )
         if code == 0:
             break
     assert refused
@@ -388,16 +428,30 @@ for write in (lambda: atomic_write(file, b"x" * size),
     except StoreError as error:
         print(error)
 assert file.read_bytes() == b"old" and store.verify("ab" * 32) == [], "harmed"
-assert not [path for path in store.root.rglob("*") if path.name.endswith(".tmp")], "left a temporary file"
+assert not list(store.root.rglob("*.tmp")), "left a temporary file"
 """
 
 
 def test_a_really_full_disk(tmp_path):
     (tmp_path / "disk").mkdir()
     script = 'mount -t tmpfs -o size=256k tmpfs "$0" || exit 77; exec "$@"'
-    command = ["unshare", "-rm", "sh", "-c", script, tmp_path / "disk", sys.executable, "-c", FILLER, tmp_path / "disk", "400000"]
+    command = [
+        "unshare",
+        "-rm",
+        "sh",
+        "-c",
+        script,
+        tmp_path / "disk",
+        sys.executable,
+        "-c",
+        FILLER,
+        tmp_path / "disk",
+        "400000",
+    ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1])
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1]
+        )
     except FileNotFoundError:
         pytest.skip("no unshare here")
     if done.returncode == 77 or "unshare" in done.stderr:
@@ -423,14 +477,20 @@ def test_too_many_open_files_is_not_damage(store):
     commit(store)
 
     def child():
-        resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 3,) * 2)
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 3,) * 2
+        )
         opened = []
         while len(opened) < 500:
             try:
                 opened.append(os.open(os.devnull, os.O_RDONLY))
             except OSError:
                 break
-        for call in (lambda: store.verify(KEY), lambda: store.path(KEY, "weights.bin"), lambda: commit(store, OTHER)):
+        for call in (
+            lambda: store.verify(KEY),
+            lambda: store.path(KEY, "weights.bin"),
+            lambda: commit(store, OTHER),
+        ):
             try:
                 call()
                 return 1
@@ -450,7 +510,9 @@ def test_too_many_open_files_is_not_damage(store):
 def test_a_root_that_cannot_be_used(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     for root in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(StoreError, match=r"cannot use the store .*a file is in the way") as caught:
+        with pytest.raises(
+            StoreError, match=r"cannot use the store .*a file is in the way"
+        ) as caught:
             Store(root)
         assert "\n" not in str(caught.value) and caught.value.exit_code == 74
     if os.getuid():
@@ -466,10 +528,13 @@ from harness.common.errors import StoreError
 from harness.store import Store
 root, key = Path(sys.argv[1]), "ab" * 32
 store = Store(root, writable=False)
-assert store.keys() == [key] and store.verify(key) == [] and store.manifest(key).files and store.sizes()[key]
-assert store.read_json(key, "metrics.json") == {"acc": 0.5} and store.path(key, "weights.bin").exists()
+assert store.keys() == [key] and store.verify(key) == []
+assert store.manifest(key).files and store.sizes()[key]
+assert store.read_json(key, "metrics.json") == {"acc": 0.5}
+assert store.path(key, "weights.bin").exists()
 assert store.read_job(key) == {"a": 1}
-for write in (lambda: Store(root), lambda: store.write_job(key, {"a": 2}), lambda: store.lease(key), lambda: store.collect(),
+for write in (lambda: Store(root), lambda: store.write_job(key, {"a": 2}),
+              lambda: store.lease(key), lambda: store.collect(),
               lambda: store.drop(key, ["weights.bin"]), lambda: store.workdir(key).__enter__()):
     try:
         write()
@@ -484,9 +549,22 @@ def test_a_read_only_mount(store):
     store.write_job(KEY, {"a": 1})
     (store.root / "index").rmdir()  # so that a writable store would have to make one
     script = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" || exit 77; exec "$@"'
-    command = ["unshare", "-rm", "sh", "-c", script, store.root, sys.executable, "-c", READER, store.root]
+    command = [
+        "unshare",
+        "-rm",
+        "sh",
+        "-c",
+        script,
+        store.root,
+        sys.executable,
+        "-c",
+        READER,
+        store.root,
+    ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1])
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1]
+        )
     except FileNotFoundError:
         pytest.skip("no unshare here")
     if done.returncode == 77 or "unshare" in done.stderr:
@@ -494,7 +572,10 @@ def test_a_read_only_mount(store):
     assert done.returncode == 0, done.stderr
     first, *others = done.stdout.splitlines()
     assert "cannot use the store" in first and len(others) == 5, done.stdout
-    assert all("Read-only file system; choose a store on a disk that can be written" in line for line in others), done.stdout
+    assert all(
+        "Read-only file system; choose a store on a disk that can be written" in line
+        for line in others
+    ), done.stdout
 
 
 def test_opened_for_reading_makes_nothing(store, tmp_path):
@@ -507,7 +588,9 @@ def test_opened_for_reading_makes_nothing(store, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_bytes(b"")
     for name in ("absent", "empty", "file", "file/below"):
-        with pytest.raises(StoreError, match=f"no store at {tmp_path / name}: .*; check the path") as caught:
+        with pytest.raises(
+            StoreError, match=f"no store at {tmp_path / name}: .*; check the path"
+        ) as caught:
             Store(tmp_path / name, writable=False)
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "absent").exists() and not list((tmp_path / "empty").iterdir())
@@ -519,11 +602,15 @@ def test_opened_for_reading_makes_nothing(store, tmp_path):
 @pytest.mark.parametrize("name", [*FILES, "manifest.json"])
 def test_any_damage_is_found(store, name):
     commit(store)
-    commit(store, OTHER, {name: b"[" + data + b"]" for name, data in FILES.items()}, {"device": "gpu"})
+    commit(
+        store, OTHER, {name: b"[" + data + b"]" for name, data in FILES.items()}, {"device": "gpu"}
+    )
     path = store.root / "results" / KEY / name
     good = path.read_bytes()
     step = max(1, len(good) // 60)
-    bad = [good[:i] + bytes([good[i] ^ 1 << i % 8]) + good[i + 1 :] for i in range(0, len(good), step)]
+    bad = [
+        good[:i] + bytes([good[i] ^ 1 << i % 8]) + good[i + 1 :] for i in range(0, len(good), step)
+    ]
     bad += [
         good[:-1],
         good[: len(good) // 2],
@@ -561,7 +648,10 @@ def test_set_aside(store):
     for n in (1, 2):
         (store.root / "results" / KEY / "metrics.json").write_bytes(b"{}")
         moved = store.set_aside(KEY, "hash")
-        assert moved == store.root / "damaged" / f"{KEY}.{n}" and (moved / "WHY").read_text() == "hash\n"
+        assert (
+            moved == store.root / "damaged" / f"{KEY}.{n}"
+            and (moved / "WHY").read_text() == "hash\n"
+        )
         assert store.manifest(KEY) is None and store.set_aside(KEY, "again") is None
         commit(store)
     assert store.verify(KEY) == []
@@ -601,7 +691,11 @@ def test_killed_at_every_step_of_looking_again(tmp_path):
     def check(store):
         folder = store.root / "results" / KEY
         left.append(folder.exists())
-        assert store.keys(complete=False) == [] and store.verify(KEY) == [] and store.manifest(KEY) is None
+        assert (
+            store.keys(complete=False) == []
+            and store.verify(KEY) == []
+            and store.manifest(KEY) is None
+        )
         if folder.exists():
             assert store.collect().removed == []  # whoever looks may be at work
             os.utime(folder, (1, 1))
@@ -622,7 +716,11 @@ def test_drop(store):
     store.drop(KEY, ["weights.bin"])
     store.drop(KEY, ["weights.bin"])
     manifest = store.manifest(KEY)
-    assert manifest.dropped == {"weights.bin": entry} and "weights.bin" not in manifest.files and store.verify(KEY) == []
+    assert (
+        manifest.dropped == {"weights.bin": entry}
+        and "weights.bin" not in manifest.files
+        and store.verify(KEY) == []
+    )
     with pytest.raises(StoreError, match="dropped") as caught:
         store.path(KEY, "weights.bin")
     assert not isinstance(caught.value, DamagedError)
@@ -644,10 +742,17 @@ def test_killed_at_every_step_of_a_drop(tmp_path):
         return store
 
     def check(store):
-        states.add((bool(store.manifest(KEY).dropped), (store.root / "results" / KEY / "weights.bin").exists()))
+        states.add(
+            (
+                bool(store.manifest(KEY).dropped),
+                (store.root / "results" / KEY / "weights.bin").exists(),
+            )
+        )
         assert store.verify(KEY) == []
         store.drop(KEY, ["weights.bin"])
-        assert store.verify(KEY) == [] and not (store.root / "results" / KEY / "weights.bin").exists()
+        assert (
+            store.verify(KEY) == [] and not (store.root / "results" / KEY / "weights.bin").exists()
+        )
 
     every_kill(prepare, lambda store: store.drop(KEY, ["weights.bin"]), check)
     assert states == {(False, True), (True, True), (True, False)}
@@ -706,7 +811,13 @@ def test_lease_of_the_living_and_of_the_dead(store):
 
 def forge(store, key=KEY, age=0.0, **change):
     path = store.root / "leases" / key
-    owner = {"host": "elsewhere", "pid": os.getpid(), "pid_start": "1", "token": "feed" * 8, "time": 0} | change
+    owner = {
+        "host": "elsewhere",
+        "pid": os.getpid(),
+        "pid_start": "1",
+        "token": "feed" * 8,
+        "time": 0,
+    } | change
     path.write_text(json.dumps(owner))
     os.utime(path, (time.time() - age,) * 2)
     return path
@@ -723,7 +834,8 @@ def test_lease_of_another_host(store):
     forge(store, age=lease_room.STALE_SECONDS + 5)
     with store.lease(KEY) as lease:
         assert lease.held() and json.loads(path.read_text())["pid"] == os.getpid()
-    for garbled in (b"", b"{", b"[]", b'{"host": 1}'):  # its owner died while writing it, or is writing it now
+    # its owner died while writing it, or is writing it now
+    for garbled in (b"", b"{", b"[]", b'{"host": 1}'):
         path.write_bytes(garbled)
         assert store.lease(KEY) is None
         os.utime(path, (1, 1))
@@ -741,7 +853,9 @@ def test_a_lost_lease_is_noticed_and_left_alone(store):
 
 
 def test_lease_on_a_disk_without_links(store, monkeypatch):
-    monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(PermissionError(errno.EPERM, "no links")))
+    monkeypatch.setattr(
+        os, "link", lambda *_: (_ for _ in ()).throw(PermissionError(errno.EPERM, "no links"))
+    )
     with store.lease(KEY) as lease:
         assert lease.held() and store.lease(KEY) is None
     assert not list((store.root / "leases").iterdir())
@@ -758,7 +872,8 @@ def test_heartbeat(store, monkeypatch):
 
 
 def test_eight_processes_one_key(store, tmp_path):
-    """They take the lease in turn, some die holding it; `inside` shows that there is never more than one."""
+    """They take the lease in turn, some die holding it; `inside` shows that there is never more
+    than one."""
     inside, count = tmp_path / "inside", tmp_path / "count"
     count.mkdir()
 
@@ -802,7 +917,8 @@ def test_eight_processes_take_over_one_dead_lease(store):
             os.read(waiting, 1)
             lease = store.lease(KEY)
             os.write(asked, b"1")
-            os.read(left, 1)  # whoever ended before all had asked would be dead again, and its lease free
+            # whoever ended before all had asked would be dead again, and its lease free
+            os.read(left, 1)
             return 1 if lease and lease.held() else 2 if lease else 0
 
         pids = [fork(child) for _ in range(8)]
@@ -817,7 +933,10 @@ def test_eight_processes_take_over_one_dead_lease(store):
 
 
 def test_eight_processes_commit_at_once(store):
-    pids = [fork(lambda i=i: commit(store, files={"who": bytes([i])}, meta={"who": i}) and 0) for i in range(8)]
+    pids = [
+        fork(lambda i=i: commit(store, files={"who": bytes([i])}, meta={"who": i}) and 0)
+        for i in range(8)
+    ]
     assert [wait(pid) for pid in pids] == [0] * 8
     assert store.verify(KEY) == []
     assert store.path(KEY, "who").read_bytes() == bytes([store.manifest(KEY).meta["who"]])
@@ -880,10 +999,13 @@ def test_collect(store):
             "jobs/.x.json.0123.tmp",
         }
         assert {name for name, _ in done.removed} == expected
-        assert store.keys() == sorted([KEY, fourth]) and (store.root / "checkpoints" / fourth).exists()
+        assert (
+            store.keys() == sorted([KEY, fourth]) and (store.root / "checkpoints" / fourth).exists()
+        )
         assert len(list((store.root / "tmp").iterdir())) == 1
     assert dict(done.removed)[f"checkpoints/{KEY}"] == 5
-    assert [name for name, _ in store.collect().removed] == [f"checkpoints/{fourth}"]  # its lease is gone now
+    # its lease is gone now
+    assert [name for name, _ in store.collect().removed] == [f"checkpoints/{fourth}"]
     assert store.collect().removed == [] and store.keys() == sorted([KEY, fourth])
 
 
@@ -894,9 +1016,12 @@ def test_hash_index(tmp_path, monkeypatch):
     path, index = tmp_path / "data", tmp_path / "files.json"
     path.write_bytes(b"one")
     hashed = []
-    monkeypatch.setattr(files_room, "file_sha256", lambda path: hashed.append(path) or file_sha256(path))
+    monkeypatch.setattr(
+        files_room, "file_sha256", lambda path: hashed.append(path) or file_sha256(path)
+    )
     cache = HashIndex(index)
-    assert cache.sha256(path) == cache.sha256(path) == file_sha256(path) and len(hashed) == 2  # too fresh to be trusted
+    # too fresh to be trusted
+    assert cache.sha256(path) == cache.sha256(path) == file_sha256(path) and len(hashed) == 2
     os.utime(path, (1, 1))
     assert cache.sha256(path) == cache.sha256(path) and len(hashed) == 3
     cache.save()

@@ -1,7 +1,9 @@
-"""score and submission: the official numbers from official files, every trap at its line, and the way there and back.
+"""score and submission: the official numbers from official files, every trap at its line, and the
+way there and back.
 
-What the official evaluate.py answered on the benchmark's own mock submission is held against ours where it is at hand;
-everything else runs anywhere, on small hand-made folders and on results that a test commits or the tiny suite computed.
+What the official evaluate.py answered on the benchmark's own mock submission is held against ours
+where it is at hand; everything else runs anywhere, on small hand-made folders and on results that a
+test commits or the tiny suite computed.
 """
 
 import json
@@ -28,7 +30,9 @@ from harness.xtreme.scoring import OFFICIAL, XTREME, score
 from harness.xtreme.slips import Files
 
 ORACLES = Path(__file__).parents[2] / "shared" / "oracles"
-parity = pytest.mark.skipif(not ORACLES.exists(), reason="the official scorer's answers are not on this machine")
+parity = pytest.mark.skipif(
+    not ORACLES.exists(), reason="the official scorer's answers are not on this machine"
+)
 MOCK = ORACLES / "xtreme_mock"
 
 
@@ -54,7 +58,10 @@ def write(folder: Path, files: dict[str, str | bytes]) -> Path:
 
 def questions(answers: dict[str, list[str]]) -> str:
     """Labels in SQuAD's layout: question id → accepted answers."""
-    qas = [{"id": i, "question": "?", "answers": [{"text": t, "answer_start": 0} for t in ts]} for i, ts in answers.items()]
+    qas = [
+        {"id": i, "question": "?", "answers": [{"text": t, "answer_start": 0} for t in ts]}
+        for i, ts in answers.items()
+    ]
     return json.dumps({"data": [{"paragraphs": [{"context": "one two three", "qas": qas}]}]})
 
 
@@ -70,12 +77,16 @@ RIGHT = GOLD | {"span_qa": '{"q1": "one two", "q2": "Three."}'}
 
 def whole(tmp_path: Path, answers: dict[str, str] = RIGHT) -> tuple[Path, Path]:
     """(predictions, labels): all nine tasks, all languages."""
-    files = [(f"{task}/{spec.file(language)}", spec.family) for task, spec in XTREME.items() for language in spec.languages]
+    files = [
+        (f"{task}/{spec.file(language)}", spec.family)
+        for task, spec in XTREME.items()
+        for language in spec.languages
+    ]
     predictions = write(tmp_path / "predictions", {name: answers[family] for name, family in files})
     return predictions, write(tmp_path / "labels", {name: GOLD[family] for name, family in files})
 
 
-# --- the official answers -----------------------------------------------------------------------------------------
+# --- the official answers -------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +100,9 @@ def mock() -> tuple[dict, dict]:
 def test_mock_scores_are_bit_equal_per_language(mock, task):
     report, expected = mock
     names = [name for name in expected[task] if not name.startswith("avg_")]
-    assert set(report["scores"][task]) == set(expected[task][names[0]]) == set(XTREME[task].languages)
+    assert (
+        set(report["scores"][task]) == set(expected[task][names[0]]) == set(XTREME[task].languages)
+    )
     for language, numbers in report["scores"][task].items():
         assert numbers == {name: expected[task][name][language] for name in names}
 
@@ -98,10 +111,16 @@ def test_mock_scores_are_bit_equal_per_language(mock, task):
 def test_mock_averages_and_groups(mock):
     report, expected = mock
     for task, average in report["averages"].items():
-        official = {name.removeprefix("avg_"): value for name, value in expected[task].items() if name.startswith("avg_")}
+        official = {
+            name.removeprefix("avg_"): value
+            for name, value in expected[task].items()
+            if name.startswith("avg_")
+        }
         ours = {name: value for name, value in average.items() if name not in ("languages", "of")}
         assert ours == pytest.approx(official, rel=0, abs=1e-9)
-    assert report["groups"] == pytest.approx({group: expected[group] for group in TASK_GROUPS}, rel=0, abs=1e-9)
+    assert report["groups"] == pytest.approx(
+        {group: expected[group] for group in TASK_GROUPS}, rel=0, abs=1e-9
+    )
     assert report["overall"] == pytest.approx(expected["all_task"], rel=0, abs=1e-9)
     assert report["missing"] == report["unanswered"] == {}
     assert report["not_scored"] == {"mewslix": "a task of XTREME-R"}
@@ -127,14 +146,22 @@ def test_part_of_the_mock_scores_as_it_does_in_the_whole(mock, tmp_path, command
     assert "missing: tatoeba: every language" in complained
 
 
-# --- what the answer looks like, whole and in part ----------------------------------------------------------------
+# --- what the answer looks like, whole and in part ------------------------------------------------
 
 
 def check_schema(report: dict) -> None:
     """The JSON of `score`, key by key."""
-    keys = {"scores": dict, "averages": dict, "groups": dict, "overall": (float, type(None)), "missing": dict}
+    keys = {
+        "scores": dict,
+        "averages": dict,
+        "groups": dict,
+        "overall": (float, type(None)),
+        "missing": dict,
+    }
     keys |= {"not_scored": dict, "unanswered": dict, "warnings": list}
-    assert {name: isinstance(report.get(name, 0), kind) for name, kind in keys.items()} == dict.fromkeys(report, True)
+    assert {
+        name: isinstance(report.get(name, 0), kind) for name, kind in keys.items()
+    } == dict.fromkeys(report, True)
     assert set(report["averages"]) == set(report["scores"])
     for task, languages in report["scores"].items():
         names = set(OFFICIAL[XTREME[task].family])
@@ -145,10 +172,14 @@ def check_schema(report: dict) -> None:
             assert set(numbers) == names
             assert all(0 <= value <= 100 for value in numbers.values())
     for task, spec in XTREME.items():
-        assert sorted([*report["scores"].get(task, []), *report["missing"].get(task, [])]) == sorted(spec.languages)
+        assert sorted(
+            [*report["scores"].get(task, []), *report["missing"].get(task, [])]
+        ) == sorted(spec.languages)
     assert (report["overall"] is None) == bool(report["missing"])
     assert set(report["groups"]) == {
-        group for group, tasks in TASK_GROUPS.items() if not any(task in report["missing"] for task in tasks)
+        group
+        for group, tasks in TASK_GROUPS.items()
+        if not any(task in report["missing"] for task in tasks)
     }
 
 
@@ -158,7 +189,12 @@ def test_all_right_is_100_everywhere(tmp_path, command):
     assert (code, complained) == (0, "")
     check_schema(report)
     assert report["overall"] == 100 and set(report["groups"].values()) == {100}
-    assert {value for languages in report["scores"].values() for n in languages.values() for value in n.values()} == {100}
+    assert {
+        value
+        for languages in report["scores"].values()
+        for n in languages.values()
+        for value in n.values()
+    } == {100}
 
 
 def test_the_overall_score_is_the_mean_of_nine_tasks_not_of_four_groups(tmp_path):
@@ -173,8 +209,10 @@ def test_the_overall_score_is_the_mean_of_nine_tasks_not_of_four_groups(tmp_path
 
 def test_hand_made_scores(tmp_path):
     wrong = {
-        "classification": "a\n b \na\na",  # blanks at the ends do not count, nor does the last newline
-        "tagging": "B-PER\nO\nO\n\nI-LOC\n\n",  # a span without its B- is one all the same; one blank line at the end is none
+        # blanks at the ends do not count, nor does the last newline
+        "classification": "a\n b \na\na",
+        # a span without its B- is one all the same; one blank line at the end is none
+        "tagging": "B-PER\nO\nO\n\nI-LOC\n\n",
         "span_qa": '{"q1": "one", "other": "x"}',  # 2/3 of one and nothing of the other
         "bitext_mining": "de-1\ten-1\nde-2\ten-1\nde-3\ten-3\n",
         "retrieval": "3\n1\n2\n0\n",
@@ -185,7 +223,9 @@ def test_hand_made_scores(tmp_path):
     assert report["scores"]["panx"]["de"] == {"f1": 50, "precision": 50, "recall": 50}
     assert report["scores"]["xquad"]["de"] == {"exact_match": 0, "f1": pytest.approx(100 / 3)}
     assert report["averages"]["xquad"]["metric"] == pytest.approx(100 / 6)
-    assert report["scores"]["bucc2018"]["de"] == pytest.approx({"f1": 40, "precision": 100 / 3, "recall": 50})
+    assert report["scores"]["bucc2018"]["de"] == pytest.approx(
+        {"f1": 40, "precision": 100 / 3, "recall": 50}
+    )
     assert report["scores"]["tatoeba"]["de"] == {"accuracy": 50}
     assert report["unanswered"]["tydiqa"] == dict.fromkeys(XTREME["tydiqa"].languages, 1)
 
@@ -208,12 +248,27 @@ def test_a_missing_language_takes_its_group_and_the_overall_score_away(tmp_path,
 
 def test_what_is_no_part_of_xtreme_is_named_and_not_scored(tmp_path, command):
     predictions, labels = whole(tmp_path)
-    strange = ["xcopa/test-et.tsv", "xlni/test-de.tsv", "xnli/test-nl.tsv", "xnli/test-de.txt", "xquad/test-de.tsv", "mlqa/x/y"]
+    strange = [
+        "xcopa/test-et.tsv",
+        "xlni/test-de.tsv",
+        "xnli/test-nl.tsv",
+        "xnli/test-de.txt",
+        "xquad/test-de.tsv",
+        "mlqa/x/y",
+    ]
     write(predictions, dict.fromkeys([*strange, "notes.txt", ".hidden", "xnli/.hidden"], "a\n"))
     code, said, complained = command("score", predictions, labels, "--json")
     report = json.loads(said)
     assert code == 0 and report["overall"] == 100
-    listed = {"xcopa", "xlni", "notes.txt", "xnli/test-nl.tsv", "xnli/test-de.txt", "xquad/test-de.tsv", "mlqa/x"}
+    listed = {
+        "xcopa",
+        "xlni",
+        "notes.txt",
+        "xnli/test-nl.tsv",
+        "xnli/test-de.txt",
+        "xquad/test-de.tsv",
+        "mlqa/x",
+    }
     assert set(report["not_scored"]) == listed
     assert report["not_scored"]["xcopa"] == "a task of XTREME-R"
     assert "not scored: xnli/test-nl.tsv: no language file of xnli" in complained
@@ -228,42 +283,122 @@ def test_the_table(tmp_path, command):
     assert ["overall,", "nine", "tasks", "100.00"] in lines
 
 
-# --- traps --------------------------------------------------------------------------------------------------------
+# --- traps ----------------------------------------------------------------------------------------
 
 DEEP = "[" * 100_000
 LONG = '{"q1": ' + "1" * 5000 + "}"
 TRAPS = {  # what the prediction (or label) file holds → where the error points and what it says
-    "a line too few": ("xnli/test-de.tsv", "a\nb\na\n", "predictions/xnli/test-de.tsv:4: 3 lines, but"),
-    "a blank line too many": ("xnli/test-de.tsv", "a\nb\na\nb\n\n", "predictions/xnli/test-de.tsv:5: 5 lines, but"),
+    "a line too few": (
+        "xnli/test-de.tsv",
+        "a\nb\na\n",
+        "predictions/xnli/test-de.tsv:4: 3 lines, but",
+    ),
+    "a blank line too many": (
+        "xnli/test-de.tsv",
+        "a\nb\na\nb\n\n",
+        "predictions/xnli/test-de.tsv:5: 5 lines, but",
+    ),
     "an empty file": ("tatoeba/test-de.tsv", "", "predictions/tatoeba/test-de.tsv:1: 0 lines, but"),
-    "a tag too few": ("panx/test-de.tsv", "B-PER\nI-PER\n\nB-LOC\n", "predictions/panx/test-de.tsv:3: 4 lines, but"),
-    "a tag too many": ("udpos/test-de.tsv", GOLD["tagging"] + "O\n", "predictions/udpos/test-de.tsv:6: 6 lines, but"),
-    "two blank lines": ("udpos/test-de.tsv", GOLD["tagging"] + "\n\n", "predictions/udpos/test-de.tsv:6: 6 lines, but"),
-    "an empty tag": ("panx/test-de.tsv", "B-PER\n \nO\n\nB-LOC\n", "predictions/panx/test-de.tsv:2: an empty tag, where"),
-    "no sentence end": ("panx/test-de.tsv", "B-PER\nO\nO\nO\nB-LOC\n", "predictions/panx/test-de.tsv:4: tag 'O', where"),
-    "half a pair": ("bucc2018/test-de.tsv", "de-1\ten-1\nde-2\n", "predictions/bucc2018/test-de.tsv:2: 'de-2' is no pair"),
-    "a score with the pair": ("bucc2018/test-de.tsv", "de-1\ten-1\t0.9\n", "predictions/bucc2018/test-de.tsv:1: 'de-1\\ten"),
-    "malformed JSON": ("xquad/test-de.json", '{"q1": "a",\n"q2" "b"}', "predictions/xquad/test-de.json:2:6: not valid JSON"),
-    "a list of answers": ("mlqa/test-de.json", '["one"]', "predictions/mlqa/test-de.json:1: must be one JSON object"),
+    "a tag too few": (
+        "panx/test-de.tsv",
+        "B-PER\nI-PER\n\nB-LOC\n",
+        "predictions/panx/test-de.tsv:3: 4 lines, but",
+    ),
+    "a tag too many": (
+        "udpos/test-de.tsv",
+        GOLD["tagging"] + "O\n",
+        "predictions/udpos/test-de.tsv:6: 6 lines, but",
+    ),
+    "two blank lines": (
+        "udpos/test-de.tsv",
+        GOLD["tagging"] + "\n\n",
+        "predictions/udpos/test-de.tsv:6: 6 lines, but",
+    ),
+    "an empty tag": (
+        "panx/test-de.tsv",
+        "B-PER\n \nO\n\nB-LOC\n",
+        "predictions/panx/test-de.tsv:2: an empty tag, where",
+    ),
+    "no sentence end": (
+        "panx/test-de.tsv",
+        "B-PER\nO\nO\nO\nB-LOC\n",
+        "predictions/panx/test-de.tsv:4: tag 'O', where",
+    ),
+    "half a pair": (
+        "bucc2018/test-de.tsv",
+        "de-1\ten-1\nde-2\n",
+        "predictions/bucc2018/test-de.tsv:2: 'de-2' is no pair",
+    ),
+    "a score with the pair": (
+        "bucc2018/test-de.tsv",
+        "de-1\ten-1\t0.9\n",
+        "predictions/bucc2018/test-de.tsv:1: 'de-1\\ten",
+    ),
+    "malformed JSON": (
+        "xquad/test-de.json",
+        '{"q1": "a",\n"q2" "b"}',
+        "predictions/xquad/test-de.json:2:6: not valid JSON",
+    ),
+    "a list of answers": (
+        "mlqa/test-de.json",
+        '["one"]',
+        "predictions/mlqa/test-de.json:1: must be one JSON object",
+    ),
     "an answer that is a number": (
         "mlqa/test-de.json",
         '{"q1": 2}',
         "predictions/mlqa/test-de.json:1: the answer to 'q1' must be",
     ),
-    "JSON nested deep": ("tydiqa/test-en.json", DEEP, "predictions/tydiqa/test-en.json:1: not a file of answers"),
-    "a number of 5,000 digits": ("tydiqa/test-en.json", LONG, "predictions/tydiqa/test-en.json:1: not a file of answers"),
-    "not UTF-8": ("xnli/test-de.tsv", b"a\nb\n\xe4\nb\n", "predictions/xnli/test-de.tsv:3:1: not UTF-8"),
-    "JSON not UTF-8": ("xquad/test-de.json", b'{"q1":\n"\xff"}', "predictions/xquad/test-de.json:2:2: not UTF-8"),
-    "no gold at all": ("labels/bucc2018/test-de.tsv", "", "labels/bucc2018/test-de.tsv: nothing to score"),
-    "malformed labels": ("labels/xquad/test-de.json", "{", "labels/xquad/test-de.json:1:2: not valid JSON"),
-    "answers for labels": ("labels/xquad/test-de.json", RIGHT["span_qa"], "labels/xquad/test-de.json:1: not SQuAD's layout"),
-    "a number for labels": ("labels/xquad/test-de.json", "7", "labels/xquad/test-de.json:1: not SQuAD's layout"),
+    "JSON nested deep": (
+        "tydiqa/test-en.json",
+        DEEP,
+        "predictions/tydiqa/test-en.json:1: not a file of answers",
+    ),
+    "a number of 5,000 digits": (
+        "tydiqa/test-en.json",
+        LONG,
+        "predictions/tydiqa/test-en.json:1: not a file of answers",
+    ),
+    "not UTF-8": (
+        "xnli/test-de.tsv",
+        b"a\nb\n\xe4\nb\n",
+        "predictions/xnli/test-de.tsv:3:1: not UTF-8",
+    ),
+    "JSON not UTF-8": (
+        "xquad/test-de.json",
+        b'{"q1":\n"\xff"}',
+        "predictions/xquad/test-de.json:2:2: not UTF-8",
+    ),
+    "no gold at all": (
+        "labels/bucc2018/test-de.tsv",
+        "",
+        "labels/bucc2018/test-de.tsv: nothing to score",
+    ),
+    "malformed labels": (
+        "labels/xquad/test-de.json",
+        "{",
+        "labels/xquad/test-de.json:1:2: not valid JSON",
+    ),
+    "answers for labels": (
+        "labels/xquad/test-de.json",
+        RIGHT["span_qa"],
+        "labels/xquad/test-de.json:1: not SQuAD's layout",
+    ),
+    "a number for labels": (
+        "labels/xquad/test-de.json",
+        "7",
+        "labels/xquad/test-de.json:1: not SQuAD's layout",
+    ),
     "a question without gold": (
         "labels/mlqa/test-de.json",
         questions({"q1": []}),
         "labels/mlqa/test-de.json:1: question 'q1': no gold",
     ),
-    "labels without a tag": ("labels/panx/test-de.tsv", "", "predictions/panx/test-de.tsv:1: 5 lines, but"),
+    "labels without a tag": (
+        "labels/panx/test-de.tsv",
+        "",
+        "predictions/panx/test-de.tsv:1: 5 lines, but",
+    ),
 }
 
 
@@ -284,7 +419,9 @@ def test_predictions_without_labels(tmp_path, command):
     (labels / "xnli" / "test-sw.tsv").unlink()
     code, _, complained = command("score", predictions, labels)
     assert code == 2
-    assert complained.startswith(f"{predictions / 'xnli/test-sw.tsv'}: there is no labels file {labels / 'xnli/test-sw.tsv'}")
+    assert complained.startswith(
+        f"{predictions / 'xnli/test-sw.tsv'}: there is no labels file {labels / 'xnli/test-sw.tsv'}"
+    )
 
 
 def test_labels_without_predictions_are_only_missing(tmp_path):
@@ -307,18 +444,25 @@ def test_tags_of_no_sentence(tmp_path):
         score(predictions, labels)
 
 
-# --- what is written is read again, whatever it is ----------------------------------------------------------------
+# --- what is written is read again, whatever it is ------------------------------------------------
 
-# Whatever can stand on a line of its own; U+2028 and U+0085 end a line for `splitlines`, not for a file.
-lines = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\t\0\ufeff"), min_size=1, max_size=6).filter(
-    lambda text: text == text.strip()
-) | st.sampled_from(["O", "B-PER", "a\u2028b", "a\x85b", "a\x1cb"])
+# Whatever can stand on a line of its own; U+2028 and U+0085 end a line for `splitlines`, not for a
+# file.
+lines = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\t\0\ufeff"),
+    min_size=1,
+    max_size=6,
+).filter(lambda text: text == text.strip()) | st.sampled_from(
+    ["O", "B-PER", "a\u2028b", "a\x85b", "a\x1cb"]
+)
 quick = settings(max_examples=60, deadline=None)
 
 
 def there_and_back(tmp_path_factory, family: str, rows: list[dict], answers: list, read) -> object:
     path = tmp_path_factory.mktemp("back") / "test-de.tsv"
-    path.write_text(submission._file(family, rows, answers, "test-de.tsv"), encoding="utf-8", newline="\n")
+    path.write_text(
+        submission._file(family, rows, answers, "test-de.tsv"), encoding="utf-8", newline="\n"
+    )
     return read(Files(path, path), set).guesses
 
 
@@ -341,7 +485,9 @@ def test_sentences_come_back_empty_ones_too(tmp_path_factory, answers):
 def test_pairs_come_back(tmp_path_factory, partners):
     rows = [{"id": id_} for id_ in partners]
     wanted = {(id_, partner) for id_, found in partners.items() for partner in found}
-    found = there_and_back(tmp_path_factory, "bitext_mining", rows, list(partners.values()), pair_files)
+    found = there_and_back(
+        tmp_path_factory, "bitext_mining", rows, list(partners.values()), pair_files
+    )
     assert set(found) == wanted
 
 
@@ -350,7 +496,12 @@ def test_pairs_come_back(tmp_path_factory, partners):
 def test_answers_come_back(tmp_path_factory, answers):
     folder = tmp_path_factory.mktemp("back")
     rows = [
-        {"id": i, "context": f"about {i}", "question": "?", "answers": {"text": [text], "answer_start": [0]}}
+        {
+            "id": i,
+            "context": f"about {i}",
+            "question": "?",
+            "answers": {"text": [text], "answer_start": [0]},
+        }
         for i, text in answers.items()
     ]
     files = {
@@ -361,7 +512,10 @@ def test_answers_come_back(tmp_path_factory, answers):
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     golds, guesses, _ = answer_files(Files(folder / "p.json", folder / "l.json"), set)
     assert guesses == list(answers.values())
-    assert golds == [{"answers": [text], "context": f"about {i}", "group": f"about {i}"} for i, text in answers.items()]
+    assert golds == [
+        {"answers": [text], "context": f"about {i}", "group": f"about {i}"}
+        for i, text in answers.items()
+    ]
 
 
 @pytest.mark.parametrize("label", ["", " ", " a", "a ", "a\nb", "a\r", "\ufeffa", "a\0b"])
@@ -371,14 +525,29 @@ def test_a_label_that_cannot_stand_on_a_line_is_refused(label):
 
 
 def test_tatoeba_stands_in_the_order_of_the_sorted_english_side():
-    english = ["b", "a", "B", " a", "é", "~"]  # by code point, without blanks at the ends, the first of equals first
+    # by code point, without blanks at the ends, the first of equals first
+    english = ["b", "a", "B", " a", "é", "~"]
     rows = [{"id": str(i), "target": text} for i, text in enumerate(english)]
     answers, golds = list("987654"), [row["id"] for row in rows]
-    assert submission._file("retrieval", rows, answers, "test-de.tsv").split() == ["7", "8", "6", "9", "4", "5"]
-    assert submission._file("retrieval", rows, golds, "test-de.tsv").split() == ["2", "1", "3", "0", "5", "4"]
+    assert submission._file("retrieval", rows, answers, "test-de.tsv").split() == [
+        "7",
+        "8",
+        "6",
+        "9",
+        "4",
+        "5",
+    ]
+    assert submission._file("retrieval", rows, golds, "test-de.tsv").split() == [
+        "2",
+        "1",
+        "3",
+        "0",
+        "5",
+        "4",
+    ]
 
 
-# --- from a run to a submission to its scores ---------------------------------------------------------------------
+# --- from a run to a submission to its scores -----------------------------------------------------
 
 HEAPS = """
 task: heaps
@@ -405,7 +574,13 @@ recipes: {intermediate: {learning_rate: 1e-3}, target: {learning_rate: 1e-3}}
 caps: {test: 20}
 waives: [unlearned]
 """
-AS = {"tiny_mood": "xnli", "tiny_tags": "panx", "tiny_quad": "mlqa", "tiny_pairs": "tatoeba", "heaps": "bucc2018"}
+AS = {
+    "tiny_mood": "xnli",
+    "tiny_tags": "panx",
+    "tiny_quad": "mlqa",
+    "tiny_pairs": "tatoeba",
+    "heaps": "bucc2018",
+}
 CHOSEN = ["--arm", "none", "--seed", "2"]
 
 
@@ -428,7 +603,10 @@ def user(rig, tmp_path_factory) -> Path:
 
 def golds_of(family: str, rows: list[dict]) -> list:
     if family == "span_qa":
-        return [{"answers": row["answers"]["text"], "context": row["context"], "group": row["context"]} for row in rows]
+        return [
+            {"answers": row["answers"]["text"], "context": row["context"], "group": row["context"]}
+            for row in rows
+        ]
     return [row[submission._GOLD[family]] for row in rows]
 
 
@@ -436,7 +614,10 @@ def guessed(family: str, rows: list[dict], chance: random.Random) -> list:
     """A prediction a row, about half of them right."""
     golds = golds_of(family, rows)
     if family == "span_qa":
-        return [chance.choice([row["answers"]["text"][0], row["context"][:9], "empty", "\u2028"]) for row in rows]
+        return [
+            chance.choice([row["answers"]["text"][0], row["context"][:9], "empty", "\u2028"])
+            for row in rows
+        ]
     if family == "tagging":
         return [[chance.choice([tag, "NOUN"]) for tag in tags] for tags in golds]
     if family == "bitext_mining":
@@ -448,7 +629,9 @@ def guessed(family: str, rows: list[dict], chance: random.Random) -> list:
     return [chance.choice([gold, chance.choice(golds)]) for gold in golds]
 
 
-def official(family: str, metric: str, language: str, rows: list[dict], guesses: list) -> dict[str, float]:
+def official(
+    family: str, metric: str, language: str, rows: list[dict], guesses: list
+) -> dict[str, float]:
     """The run's own score, from rows and predictions as the run has them."""
     numbers = METRICS[metric](golds_of(family, rows), guesses, language).metrics
     return {name: numbers[name] for name in OFFICIAL[family]}
@@ -463,11 +646,14 @@ def commit(store: Store, key: str, files: dict[str, str]) -> None:
 def planned(rig, store: Store, folder: Path, suite: str) -> Plan:
     catalog = Catalog.load([folder])
     where = Where(None, rig.encoders, True)
-    return make_plan(catalog.suite(suite), catalog, where, HashIndex(store.root / "index" / "files.json"))
+    return make_plan(
+        catalog.suite(suite), catalog, where, HashIndex(store.root / "index" / "files.json")
+    )
 
 
 def evaluate(store: Store, plan: Plan, arm: str, seed: int) -> dict[str, dict]:
-    """Commit predictions for one arm and seed. Returns the run's own scores: XTREME's task → language → metric."""
+    """Commit predictions for one arm and seed. Returns the run's own scores: XTREME's task →
+    language → metric."""
     scores, chance = {}, random.Random(11)
     for cell in plan.cells:
         if (cell.arm, cell.seed) == (arm, seed):
@@ -476,11 +662,16 @@ def evaluate(store: Store, plan: Plan, arm: str, seed: int) -> dict[str, dict]:
             for language, dataset in job["tests"].items():
                 rows = data_rows.load(dataset)
                 guesses = guessed(family, rows, chance)
-                answers = [{"id": row["id"], "prediction": guess} for row, guess in zip(rows, guesses, strict=True)]
+                answers = [
+                    {"id": row["id"], "prediction": guess}
+                    for row, guess in zip(rows, guesses, strict=True)
+                ]
                 lines = [json.dumps(answer, ensure_ascii=False) for answer in answers]
                 files[f"predictions/{language}.jsonl"] = "\n".join(lines) + "\n"
                 metric = XTREME[AS[cell.target]].metric
-                scores.setdefault(AS[cell.target], {})[language] = official(family, metric, language, rows, guesses)
+                scores.setdefault(AS[cell.target], {})[language] = official(
+                    family, metric, language, rows, guesses
+                )
             commit(store, cell.evaluate, files)
     return scores
 
@@ -500,7 +691,9 @@ def words(rig, user: Path, store: Path, *more: object) -> list[object]:
 def test_a_submission_scores_as_the_run_did(rig, user, hand, tmp_path, command, monkeypatch):
     monkeypatch.chdir(tmp_path)
     store, scores = hand
-    code, said, complained = command("submission", "hand", "out", *words(rig, user, store, *CHOSEN, "--labels", "gold"))
+    code, said, complained = command(
+        "submission", "hand", "out", *words(rig, user, store, *CHOSEN, "--labels", "gold")
+    )
     assert code == 0, complained
     assert said.splitlines() == ["out: 9 files", "gold: 9 files"]
     report = json.loads(command("score", "out", "gold", "--json")[1])
@@ -508,7 +701,10 @@ def test_a_submission_scores_as_the_run_did(rig, user, hand, tmp_path, command, 
     assert report["scores"] == scores
     assert report["unanswered"] == report["not_scored"] == {}
     assert all(
-        0 < number < 100 for task in ("xnli", "tatoeba", "bucc2018") for n in scores[task].values() for number in n.values()
+        0 < number < 100
+        for task in ("xnli", "tatoeba", "bucc2018")
+        for n in scores[task].values()
+        for number in n.values()
     )
     for task in ("pawsx", "udpos", "xquad", "tydiqa"):
         assert f"{task}: missing: no target of suite hand" in complained.splitlines()
@@ -517,8 +713,12 @@ def test_a_submission_scores_as_the_run_did(rig, user, hand, tmp_path, command, 
 
 
 def test_the_files_are_those_of_the_benchmark(rig, user, hand, tmp_path, command):
-    assert command("submission", "hand", tmp_path / "out", *words(rig, user, hand[0], *CHOSEN))[0] == 0
-    found = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")}
+    assert (
+        command("submission", "hand", tmp_path / "out", *words(rig, user, hand[0], *CHOSEN))[0] == 0
+    )
+    found = {
+        path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")
+    }
     both = {
         f"{task}/test-{language}.{end}"
         for task, end in (("xnli", "tsv"), ("panx", "tsv"), ("mlqa", "json"))
@@ -530,17 +730,25 @@ def test_the_files_are_those_of_the_benchmark(rig, user, hand, tmp_path, command
     assert len(read("xnli/test-de.tsv").splitlines()) == 20
     assert len(read("panx/test-de.tsv").rstrip("\n").split("\n\n")) == 20
     assert all(line.isdigit() for line in read("tatoeba/test-de.tsv").splitlines())
-    assert all(line.startswith("fr-") and "\ten-" in line for line in read("bucc2018/test-fr.tsv").splitlines())
+    assert all(
+        line.startswith("fr-") and "\ten-" in line
+        for line in read("bucc2018/test-fr.tsv").splitlines()
+    )
     assert len(json.loads(read("mlqa/test-en.json"))) == 20
 
 
 def test_what_is_left_out_is_said(rig, user, tmp_path, command):
-    """Labels that are placeholders, a leak, a search from the wrong side, rows that a copy of the data lacks."""
+    """Labels that are placeholders, a leak, a search from the wrong side, rows that a copy of the
+    data lacks."""
     specs = Path(shutil.copytree(user, tmp_path / "specs"))
     for name, old, new in (
         ("hand.yaml", "caps: {test: 20}\n", ""),
         ("tiny_pairs.yaml", "metric:", "options: {direction: foreign_to_english}\nmetric:"),
-        ("tiny_mood.yaml", '.jsonl"}', '.jsonl", numbering: {rows: 25, absent: {en: [3], de: [4]}}}'),
+        (
+            "tiny_mood.yaml",
+            '.jsonl"}',
+            '.jsonl", numbering: {rows: 25, absent: {en: [3], de: [4]}}}',
+        ),
     ):
         text = (specs / name).read_text()
         assert old in text
@@ -550,11 +758,20 @@ def test_what_is_left_out_is_said(rig, user, tmp_path, command):
     store = Store(tmp_path / "store")
     plan = planned(rig, store, specs, "hand")
     evaluate(store, plan, "none", 2)
-    (leaking,) = {cell.overlap for cell in plan.cells if (cell.arm, cell.target) == ("none", "tiny_tags")}
-    overlap = {"leaks": {"target": {"de": 9}}, "test_rows": {"de": 20, "en": 20}, "shared": 0, "rows": {}}
+    (leaking,) = {
+        cell.overlap for cell in plan.cells if (cell.arm, cell.target) == ("none", "tiny_tags")
+    }
+    overlap = {
+        "leaks": {"target": {"de": 9}},
+        "test_rows": {"de": 20, "en": 20},
+        "shared": 0,
+        "rows": {},
+    }
     commit(store, leaking, {"overlap.json": json.dumps(overlap)})
     out, gold = tmp_path / "out", tmp_path / "gold"
-    code, _, complained = command("submission", "hand", out, *words(rig, specs, store.root, *CHOSEN, "--labels", gold))
+    code, _, complained = command(
+        "submission", "hand", out, *words(rig, specs, store.root, *CHOSEN, "--labels", gold)
+    )
     assert code == 0, complained
     for line in (
         "xnli: de has 24 of the benchmark's 25 rows",
@@ -571,11 +788,18 @@ def test_what_is_left_out_is_said(rig, user, tmp_path, command):
 
 def test_a_real_run_comes_back_too(rig, undisturbed, tmp_path, command):
     """The same over predictions that models made, held against the scores in the store."""
-    targets = {"tiny_mood": "pawsx", "tiny_tags": "udpos", "tiny_quad": "xquad", "tiny_pairs": "tatoeba"}
+    targets = {
+        "tiny_mood": "pawsx",
+        "tiny_tags": "udpos",
+        "tiny_quad": "xquad",
+        "tiny_pairs": "tatoeba",
+    }
     named = [word for target, task in targets.items() for word in ("--as", f"{target}={task}")]
     where = ["--tasks", rig.specs, "--encoder-root", rig.encoders, "--store", undisturbed / "store"]
     out, gold = tmp_path / "out", tmp_path / "gold"
-    code, _, complained = command("submission", "tiny", out, *where, *named, "--arm", "tiny_colour", "--labels", gold)
+    code, _, complained = command(
+        "submission", "tiny", out, *where, *named, "--arm", "tiny_colour", "--labels", gold
+    )
     assert code == 0, complained
     report = json.loads(command("score", out, gold, "--json")[1])
     assert set(report["scores"]) == set(targets.values())
@@ -586,22 +810,63 @@ def test_a_real_run_comes_back_too(rig, undisturbed, tmp_path, command):
             task = targets[cell.target]
             names = OFFICIAL[XTREME[task].family]
             assert report["scores"][task] == {
-                language: {name: numbers["metrics"][name] for name in names} for language, numbers in committed.items()
+                language: {name: numbers["metrics"][name] for name in names}
+                for language, numbers in committed.items()
             }
 
 
 MISTAKES = {
-    "several arms": (["--seed", "2"], 2, "suite hand has several arms: none, mini_topic; choose one with --arm"),
-    "several seeds": (["--arm", "none"], 2, "suite hand has several seeds: 1, 2; choose one with --seed"),
-    "an unknown arm": (["--arm", "nome"], 2, "--arm: suite hand has no arm 'nome'; it has none, mini_topic"),
-    "an unknown seed": (["--arm", "none", "--seed", "3"], 2, "--seed: suite hand has no seed 3; it has 1, 2"),
-    "an unknown encoder": ([*CHOSEN, "--encoder", "x"], 2, "--encoder: suite hand has no encoder 'x'; it has tiny"),
+    "several arms": (
+        ["--seed", "2"],
+        2,
+        "suite hand has several arms: none, mini_topic; choose one with --arm",
+    ),
+    "several seeds": (
+        ["--arm", "none"],
+        2,
+        "suite hand has several seeds: 1, 2; choose one with --seed",
+    ),
+    "an unknown arm": (
+        ["--arm", "nome"],
+        2,
+        "--arm: suite hand has no arm 'nome'; it has none, mini_topic",
+    ),
+    "an unknown seed": (
+        ["--arm", "none", "--seed", "3"],
+        2,
+        "--seed: suite hand has no seed 3; it has 1, 2",
+    ),
+    "an unknown encoder": (
+        [*CHOSEN, "--encoder", "x"],
+        2,
+        "--encoder: suite hand has no encoder 'x'; it has tiny",
+    ),
     "no name for it": ([*CHOSEN, "--as", "xnli"], 2, "--as xnli: write TARGET=TASK"),
-    "an unknown task": ([*CHOSEN, "--as", "heaps=bucc"], 2, "--as heaps=bucc: XTREME has no task 'bucc'"),
-    "an unknown target": ([*CHOSEN, "--as", "heap=bucc2018"], 2, "--as heap=bucc2018: suite hand has no target 'heap'"),
-    "a task twice": ([*CHOSEN, "--as", "heaps=xnli"], 2, "--as heaps=xnli: tiny_mood is submitted as xnli already"),
-    "another family": ([*CHOSEN, "--as", "heaps=udpos"], 2, "udpos is of family tagging, this target of bitext_mining"),
-    "nothing done yet": (["--arm", "mini_topic", "--seed", "1"], 3, "xnli: missing: not evaluated yet"),
+    "an unknown task": (
+        [*CHOSEN, "--as", "heaps=bucc"],
+        2,
+        "--as heaps=bucc: XTREME has no task 'bucc'",
+    ),
+    "an unknown target": (
+        [*CHOSEN, "--as", "heap=bucc2018"],
+        2,
+        "--as heap=bucc2018: suite hand has no target 'heap'",
+    ),
+    "a task twice": (
+        [*CHOSEN, "--as", "heaps=xnli"],
+        2,
+        "--as heaps=xnli: tiny_mood is submitted as xnli already",
+    ),
+    "another family": (
+        [*CHOSEN, "--as", "heaps=udpos"],
+        2,
+        "udpos is of family tagging, this target of bitext_mining",
+    ),
+    "nothing done yet": (
+        ["--arm", "mini_topic", "--seed", "1"],
+        3,
+        "xnli: missing: not evaluated yet",
+    ),
 }
 
 
@@ -609,7 +874,9 @@ MISTAKES = {
 def test_a_mistake_writes_nothing(rig, user, hand, tmp_path, command, mistake):
     more, expected, message = MISTAKES[mistake]
     out, gold = tmp_path / "out", tmp_path / "gold"
-    code, said, complained = command("submission", "hand", out, *words(rig, user, hand[0], *more, "--labels", gold))
+    code, said, complained = command(
+        "submission", "hand", out, *words(rig, user, hand[0], *more, "--labels", gold)
+    )
     assert (code, said) == (expected, "")
     assert message in complained
     assert not out.exists() and not gold.exists()
@@ -618,12 +885,16 @@ def test_a_mistake_writes_nothing(rig, user, hand, tmp_path, command, mistake):
 def test_a_folder_with_something_in_it_is_left_alone(rig, user, hand, tmp_path, command):
     write(tmp_path, {"out/xnli/test-ar.tsv": "of another run\n", "file": ""})
     for out in (tmp_path / "out", tmp_path / "file"):
-        code, _, complained = command("submission", "hand", out, *words(rig, user, hand[0], *CHOSEN))
+        code, _, complained = command(
+            "submission", "hand", out, *words(rig, user, hand[0], *CHOSEN)
+        )
         assert code == 2 and f"{out}: is there already and not empty" in complained
     assert [path.name for path in tmp_path.rglob("*.tsv")] == ["test-ar.tsv"]
 
 
 def test_no_store_is_made_by_asking(rig, user, tmp_path, command):
-    code, _, complained = command("submission", "hand", tmp_path / "out", *words(rig, user, tmp_path / "none", *CHOSEN))
+    code, _, complained = command(
+        "submission", "hand", tmp_path / "out", *words(rig, user, tmp_path / "none", *CHOSEN)
+    )
     assert code == 74 and "no store at" in complained
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,5 @@
-"""Killed, interrupted, damaged, out of space: the same command goes on, and ends with the bytes of an undisturbed run."""
+"""Killed, interrupted, damaged, out of space: the same command goes on, and ends with the bytes of
+an undisturbed run."""
 
 import json
 import random
@@ -44,7 +45,11 @@ def weights(store: Path) -> list[Path]:
 
 def key_of_job(store: Path, name: str) -> str:
     """The key of the job that is called so."""
-    return next(path.stem for path in (store / "jobs").glob("*.json") if json.loads(path.read_text())["name"] == name)
+    return next(
+        path.stem
+        for path in (store / "jobs").glob("*.json")
+        if json.loads(path.read_text())["name"] == name
+    )
 
 
 def flip(path: Path, at: float = 0.5) -> None:
@@ -66,7 +71,7 @@ def caught_training(rig: Rig, cwd: Path, least: int, *more: object) -> subproces
     return run
 
 
-# Ten kills ------------------------------------------------------------------------------------------
+# Ten kills ----------------------------------------------------------------------------------------
 
 KILLS = "worker driver worker everything worker driver worker everything worker driver".split()  # noqa: SIM905
 
@@ -167,26 +172,32 @@ def test_a_torn_checkpoint_is_not_resumed_from(rig, long_run, tmp_path):
     assert releases(tmp_path) == releases(long_run)
 
 
-# Again, and at once ------------------------------------------------------------------------------------
+# Again, and at once -------------------------------------------------------------------------------
 
 
 def test_a_second_identical_run_does_nothing(rig, undisturbed, tmp_path):
     copied(undisturbed, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "store" / "results").rglob("*")}
-    board = {path: path.read_bytes() for path in (tmp_path / "leaderboard").rglob("*") if path.is_file()}
+    board = {
+        path: path.read_bytes() for path in (tmp_path / "leaderboard").rglob("*") if path.is_file()
+    }
     done = rig.run(rig.eval("tiny"), tmp_path)
     assert done.returncode == 0, done.stderr
     assert not done.jobs
     assert "jobs to run" not in done.stderr
     assert "the same content as before, nothing written" in done.stderr
-    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "store" / "results").rglob("*")}
-    assert board == {path: path.read_bytes() for path in (tmp_path / "leaderboard").rglob("*") if path.is_file()}
+    assert before == {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "store" / "results").rglob("*")
+    }
+    assert board == {
+        path: path.read_bytes() for path in (tmp_path / "leaderboard").rglob("*") if path.is_file()
+    }
 
 
 def test_weights_that_a_kill_left_in_the_middle_of_a_drop_go(rig, undisturbed, tmp_path):
     """The manifest says dropped, the file is still there."""
     copied(undisturbed, tmp_path)
-    (first, *_) = (tmp_path / "store" / "results").glob("*/train.json")
+    first, *_ = (tmp_path / "store" / "results").glob("*/train.json")
     manifest = first.with_name("manifest.json")
     assert "model.safetensors" in manifest.read_text()
     first.with_name("model.safetensors").write_bytes(b"left")
@@ -201,13 +212,18 @@ def test_two_drivers_on_one_store_share_the_work(rig, undisturbed, tmp_path):
     def watch():  # every attempt at a job works in a directory of its own
         while not over.wait(0.002):
             with suppress(OSError):
-                seen.update(path.name for path in (store / "tmp").iterdir() if path.name.startswith("work@"))
+                seen.update(
+                    path.name for path in (store / "tmp").iterdir() if path.name.startswith("work@")
+                )
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
         folders = [tmp_path / "one", tmp_path / "two"]
-        runs = [rig.start(rig.eval("tiny", "--workers", 1, "--store", store), folder) for folder in folders]
+        runs = [
+            rig.start(rig.eval("tiny", "--workers", 1, "--store", store), folder)
+            for folder in folders
+        ]
         codes = [run.wait() for run in runs]
     finally:
         over.set()
@@ -222,7 +238,7 @@ def test_two_drivers_on_one_store_share_the_work(rig, undisturbed, tmp_path):
     assert not workers(store)
 
 
-# Damage ---------------------------------------------------------------------------------------------
+# Damage -------------------------------------------------------------------------------------------
 
 
 def test_damaged_results_are_named_and_only_they_are_computed_again(rig, kept, tmp_path):
@@ -230,7 +246,10 @@ def test_damaged_results_are_named_and_only_they_are_computed_again(rig, kept, t
     store = tmp_path / "store"
     harmed = {
         "evaluate tiny tiny_mood arm none": ("predictions/en.jsonl", flip),
-        "evaluate tiny tiny_pairs arm mini_topic": ("scores.json", lambda path: path.write_bytes(path.read_bytes()[:-20])),
+        "evaluate tiny tiny_pairs arm mini_topic": (
+            "scores.json",
+            lambda path: path.write_bytes(path.read_bytes()[:-20]),
+        ),
         "evaluate tiny tiny_tags arm tiny_colour": ("manifest.json", flip),
         "evaluate tiny tiny_quad arm none": ("examples.json", Path.unlink),
         "overlap tiny_colour tiny_mood": ("overlap.json", flip),
@@ -250,10 +269,17 @@ def test_damaged_results_are_named_and_only_they_are_computed_again(rig, kept, t
     assert len(list((store / "damaged").iterdir())) == len(harmed)
 
 
-def test_a_lost_score_brings_back_the_weights_it_needs_and_drops_them_again(rig, undisturbed, tmp_path):
+def test_a_lost_score_brings_back_the_weights_it_needs_and_drops_them_again(
+    rig, undisturbed, tmp_path
+):
     copied(undisturbed, tmp_path)
     store = tmp_path / "store"
-    flip(store / "results" / key_of_job(store, "evaluate tiny tiny_tags arm tiny_colour") / "scores.json")
+    flip(
+        store
+        / "results"
+        / key_of_job(store, "evaluate tiny tiny_tags arm tiny_colour")
+        / "scores.json"
+    )
     done = rig.run(rig.eval("tiny"), tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.jobs == [
@@ -265,12 +291,16 @@ def test_a_lost_score_brings_back_the_weights_it_needs_and_drops_them_again(rig,
     assert not weights(store)
 
 
-# No room --------------------------------------------------------------------------------------------
+# No room ------------------------------------------------------------------------------------------
 
 
 def board_of(folder: Path) -> dict[str, bytes]:
     """Every file of the board."""
-    return {path.name: path.read_bytes() for path in (folder / "leaderboard").rglob("*") if path.is_file()}
+    return {
+        path.name: path.read_bytes()
+        for path in (folder / "leaderboard").rglob("*")
+        if path.is_file()
+    }
 
 
 @pytest.fixture
@@ -323,11 +353,15 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_the_last_release(rig, publis
 
 
 def test_the_store_is_sound_after_a_full_disk(rig, long_run, tmp_path):
-    """What was committed before the disk was full stays; with room again, the same command ends with the same bytes."""
-    done = rig.run(["sh", "-c", 'ulimit -f 64; exec "$@"', "sh", *rig.eval("long")], tmp_path)  # no file above 32 KiB or so
+    """What was committed before the disk was full stays; with room again, the same command ends
+    with the same bytes."""
+    # no file above 32 KiB or so
+    done = rig.run(["sh", "-c", 'ulimit -f 64; exec "$@"', "sh", *rig.eval("long")], tmp_path)
     assert done.returncode == 74, done.stderr
     one_clear_line(done.stderr, "File too large", "same command again")
-    assert not Store(tmp_path / "store").collect(dry_run=True).removed or not workers(tmp_path / "store")
+    assert not Store(tmp_path / "store").collect(dry_run=True).removed or not workers(
+        tmp_path / "store"
+    )
     done = rig.run(rig.eval("long"), tmp_path)
     assert done.returncode == 0, done.stderr
     assert releases(tmp_path) == releases(long_run)

@@ -1,4 +1,5 @@
-"""Text of others is neutral wherever it is shown: on a terminal, as JSON and YAML, in Markdown, on the page."""
+"""Text of others is neutral wherever it is shown: on a terminal, as JSON and YAML, in Markdown, on
+the page."""
 
 import copy
 import io
@@ -43,7 +44,9 @@ HOSTILE = [
 ]
 TEXTS = st.one_of(
     st.text(),
-    st.lists(st.sampled_from([*HOSTILE, *"[]()<>|`\\&:!#*_~ \n", "](", "]:", "<a", "javascript:"])).map("".join),
+    st.lists(
+        st.sampled_from([*HOSTILE, *"[]()<>|`\\&:!#*_~ \n", "](", "]:", "<a", "javascript:"])
+    ).map("".join),
 )
 
 
@@ -52,16 +55,26 @@ TEXTS = st.one_of(
 def test_nothing_hidden_is_left_and_json_means_the_same(text):
     assert not HIDDEN.search(neutral(text)) and neutral(neutral(text)) == neutral(text)
     assert "\n" not in line(text)
-    plain = text.encode("utf-8", "replace").decode()  # halves that stand side by side would be read as one
+    # halves that stand side by side would be read as one
+    plain = text.encode("utf-8", "replace").decode()
     shown = neutral(json.dumps({"a": [plain, {plain: 1}]}, ensure_ascii=False))
     assert json.loads(shown) == {"a": [plain, {plain: 1}]}
 
 
 def test_what_is_seen_stays():
-    for text in ("a\tb\nc", "Ünïcödé — × · ≠", "中文 العربية עברית हिन्दी", "می‌خواهم क्‍ष", "❤️ 👍🏽", "−0.3 [±0.0]"):
+    for text in (
+        "a\tb\nc",
+        "Ünïcödé — × · ≠",
+        "中文 العربية עברית हिन्दी",
+        "می‌خواهم क्‍ष",
+        "❤️ 👍🏽",
+        "−0.3 [±0.0]",
+    ):
         assert neutral(text) == text
     assert neutral("a\x1b[31m\u202e\r\U000e0041") == "a\\u001b[31m\\u202e\\u000d\\udb40\\udc41"
-    assert neutral_values({"a\x1b": ["\u202e", 1, None, ("\x07",)]}) == {"a\\u001b": ["\\u202e", 1, None, ["\\u0007"]]}
+    assert neutral_values({"a\x1b": ["\u202e", 1, None, ("\x07",)]}) == {
+        "a\\u001b": ["\\u202e", 1, None, ["\\u0007"]]
+    }
     assert short("x" * 5000 + "\ny").splitlines()[1] == "y" and len(short("x" * 5000)) < 2001
 
 
@@ -70,10 +83,12 @@ def test_yaml_shows_and_means_the_same(text):
     shown = neutral(as_yaml({"title": text}))
     assert not HIDDEN.search(shown)
     if text.isprintable() or "\ud800" not in text:
-        assert yaml.safe_load(shown)["title"].encode("utf-16", "surrogatepass") == text.encode("utf-16", "surrogatepass")
+        assert yaml.safe_load(shown)["title"].encode("utf-16", "surrogatepass") == text.encode(
+            "utf-16", "surrogatepass"
+        )
 
 
-# Markdown ------------------------------------------------------------------------------------------
+# Markdown -----------------------------------------------------------------------------------------
 
 READER = MarkdownIt("commonmark", {"html": True}).enable("table")
 
@@ -86,7 +101,9 @@ def tokens(text: str) -> list:
 def assert_harmless(text: str) -> None:
     for token in tokens(text):
         assert token.type not in ("html_block", "html_inline", "image", "fence"), (token, text)
-        assert not token.attrs.get("href") or re.match(r"https?://|releases/|index\.html$", token.attrs["href"]), token
+        assert not token.attrs.get("href") or re.match(
+            r"https?://|releases/|index\.html$", token.attrs["href"]
+        ), token
 
 
 @MANY
@@ -94,7 +111,10 @@ def assert_harmless(text: str) -> None:
 def test_markdown_has_no_html_no_link_and_the_cells_it_was_given(one, other):
     one, other = markdown(one), markdown(other)
     assert "\n" not in one and not HIDDEN.search(one)
-    page = f"## {one}\n\n{one}\n\n- {other}\n\n| {one} | {other} |\n| --- | --- |\n| {other} | {one} |\n\n{other}\n\n**{one}**\n"
+    page = (
+        f"## {one}\n\n{one}\n\n- {other}\n\n| {one} | {other} |\n| --- | --- |\n| {other} | {one}"
+        f" |\n\n{other}\n\n**{one}**\n"
+    )
     assert_harmless(page)
     assert sum(token.type == "td_open" for token in tokens(page)) == 2, page
 
@@ -130,7 +150,9 @@ def test_a_release_of_hostile_text_on_a_terminal(width):
     print_release(spoilt(published()), "0001-[red]x", console(stream, width), full=True)
     said = stream.getvalue()
     assert not HIDDEN.search(said)
-    assert "[bold" in said and "[/nothing]" in "".join(said.split()).replace("│", "").replace("┃", "")
+    assert "[bold" in said and "[/nothing]" in "".join(said.split()).replace("│", "").replace(
+        "┃", ""
+    )
 
 
 def test_a_release_of_hostile_text_on_the_page():
@@ -150,7 +172,7 @@ def texts(value) -> list[str]:
     return list(itertools.chain.from_iterable(map(texts, inside)))
 
 
-# Commands ------------------------------------------------------------------------------------------
+# Commands -----------------------------------------------------------------------------------------
 
 SPEC = """
 task: hostile
@@ -176,7 +198,8 @@ def hostile(tmp_path):
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "hostile.yaml").write_text(SPEC)
-    (tmp_path / "tasks" / "rows.train.jsonl").write_text("".join(text.splitlines(True)[:9]))  # without half a character
+    # without half a character
+    (tmp_path / "tasks" / "rows.train.jsonl").write_text("".join(text.splitlines(True)[:9]))
     return tmp_path
 
 
@@ -190,8 +213,12 @@ def test_rows_of_hostile_text(rig, hostile, form):
 
 
 def test_errors_that_quote_hostile_text(rig, hostile):
-    (hostile / "tasks" / "rows.train.jsonl").write_text(json.dumps({"text": "a", "label": "".join(HOSTILE[:4])}))
-    (hostile / "tasks" / "\x1b[31m\u202e\udcff.yaml").write_text(SPEC.replace("hostile", "other").replace("rows", "\\x1brows"))
+    (hostile / "tasks" / "rows.train.jsonl").write_text(
+        json.dumps({"text": "a", "label": "".join(HOSTILE[:4])})
+    )
+    (hostile / "tasks" / "\x1b[31m\u202e\udcff.yaml").write_text(
+        SPEC.replace("hostile", "other").replace("rows", "\\x1brows")
+    )
     for words in (["validate", "tasks", "--data"], ["validate", "\x1b[2J\u202e"]):
         done = rig.run(rig.command(*words), hostile)
         assert done.returncode == 2, done.stderr
@@ -202,7 +229,9 @@ def test_errors_that_quote_hostile_text(rig, hostile):
 def on_a_terminal(words: list, folder) -> str:
     """What the command writes when its standard streams are a terminal."""
     ours, theirs = pty.openpty()
-    done = subprocess.Popen(list(map(str, words)), cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs)
+    done = subprocess.Popen(
+        list(map(str, words)), cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs
+    )
     os.close(theirs)
     said = b""
     try:
@@ -223,5 +252,11 @@ def test_colours_of_our_own_survive_and_those_of_others_do_not(tmp_path):
         "    print('\\x1b[2Jprinted'); print('\\x9b1mtold', file=sys.stderr)\n"
     )
     said = on_a_terminal([sys.executable, "-c", code], tmp_path)
-    assert "own\\u001b[2Jtheirs\\u202e" in said and "\\u001b[2Jprinted" in said and "\\u009b1mtold" in said
-    assert "\x1b[1;32m" in said and not HIDDEN.search(re.sub("\x1b\\[[0-9;]*m", "", said).replace("\r\n", "\n"))
+    assert (
+        "own\\u001b[2Jtheirs\\u202e" in said
+        and "\\u001b[2Jprinted" in said
+        and "\\u009b1mtold" in said
+    )
+    assert "\x1b[1;32m" in said and not HIDDEN.search(
+        re.sub("\x1b\\[[0-9;]*m", "", said).replace("\r\n", "\n")
+    )

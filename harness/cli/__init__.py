@@ -1,13 +1,21 @@
-"""The command line: parse, call, print. Rooms are imported inside commands, so that --help wakes nothing heavy.
+"""The command line: parse, call, print. Rooms are imported inside commands, so that --help wakes
+nothing heavy.
 
 xstilts-harness eval --all                                  the smoke suite `mini`, on any laptop
-xstilts-harness eval --suite small --data-root DIR          real data from a folder in the hub's layout
+xstilts-harness eval --suite small --data-root DIR          real data, in the hub's layout
 xstilts-harness plan --suite small --data-root DIR          what that would do
 """
 
-from harness.cli import board, cache, data, reproduce, specs  # noqa: F401 each registers its commands
-from harness.cli import eval as evaluate  # noqa: F401 each registers its commands
-from harness.cli import score as scoring  # noqa: F401 each registers its commands
+# Each registers its commands.
+from harness.cli import (  # noqa: F401
+    board,
+    cache,
+    data,
+    reproduce,
+    specs,
+)
+from harness.cli import eval as evaluate  # noqa: F401
+from harness.cli import score as scoring  # noqa: F401
 from harness.cli.app import app, main
 
 __all__ = ["app", "main"]

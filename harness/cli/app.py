@@ -15,7 +15,10 @@ from harness.common.signals import stop
 from harness.common.text import line, short
 
 app = typer.Typer(
-    help="Does English intermediate-task training help zero-shot cross-lingual transfer? Trains, evaluates, keeps a leaderboard.",
+    help=(
+        "Does English intermediate-task training help zero-shot cross-lingual transfer? Trains,"
+        " evaluates, keeps a leaderboard."
+    ),
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -39,14 +42,21 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
-    """Does English intermediate-task training help zero-shot cross-lingual transfer? Trains, evaluates, keeps a leaderboard."""
+    """Does English intermediate-task training help zero-shot cross-lingual transfer? Trains,
+    evaluates, keeps a leaderboard."""
     try:
         Path.cwd()
         os.stat("./.")  # noqa: PTH116 - a Path drops the dot that asks for the right to look into it
-    except OSError as error:  # every relative path, ./tasks and ./store among them, would mean nothing
-        raise StoreError(f"the working directory cannot be read ({error.strerror}); go to one that exists") from None
+    except (
+        OSError
+    ) as error:  # every relative path, ./tasks and ./store among them, would mean nothing
+        raise StoreError(
+            f"the working directory cannot be read ({error.strerror}); go to one that exists"
+        ) from None
 
 
 def names_of(kind: str):
@@ -58,36 +68,71 @@ def names_of(kind: str):
 
 DEFAULT_SUITE = "mini"
 SuiteName = Annotated[
-    str, typer.Option("--suite", "-s", help="Which suite; `list suites` names them.", autocompletion=names_of("suite"))
+    str,
+    typer.Option(
+        "--suite",
+        "-s",
+        help="Which suite; `list suites` names them.",
+        autocompletion=names_of("suite"),
+    ),
 ]
 DataRoot = Annotated[
     Path | None,
     typer.Option(
-        envvar="XSTILTS_DATA_ROOT", exists=True, file_okay=False, help="Folder in the hub's layout, searched before the hub."
+        envvar="XSTILTS_DATA_ROOT",
+        exists=True,
+        file_okay=False,
+        help="Folder in the hub's layout, searched before the hub.",
     ),
 ]
 EncoderRoot = Annotated[
     Path | None,
-    typer.Option(envvar="XSTILTS_ENCODER_ROOT", exists=True, file_okay=False, help="Folder with one folder per encoder."),
+    typer.Option(
+        envvar="XSTILTS_ENCODER_ROOT",
+        exists=True,
+        file_okay=False,
+        help="Folder with one folder per encoder.",
+    ),
 ]
 Tasks = Annotated[
-    list[Path] | None, typer.Option("--tasks", "-t", help="A folder or file of your own YAML specs; ./tasks is read anyway.")
+    list[Path] | None,
+    typer.Option(
+        "--tasks", "-t", help="A folder or file of your own YAML specs; ./tasks is read anyway."
+    ),
 ]
 LockFile = Annotated[
     Path | None,
     typer.Option(
-        "--lock", envvar="XSTILTS_LOCK", dir_okay=False, help="Names the exact data; ./xstilts.lock.json is read anyway."
+        "--lock",
+        envvar="XSTILTS_LOCK",
+        dir_okay=False,
+        help="Names the exact data; ./xstilts.lock.json is read anyway.",
     ),
 ]
-StoreDir = Annotated[Path, typer.Option("--store", envvar="XSTILTS_STORE", help="Where job results are kept.")]
-BoardDir = Annotated[Path, typer.Option("--board", envvar="XSTILTS_BOARD", help="Where releases are kept.")]
+StoreDir = Annotated[
+    Path, typer.Option("--store", envvar="XSTILTS_STORE", help="Where job results are kept.")
+]
+BoardDir = Annotated[
+    Path, typer.Option("--board", envvar="XSTILTS_BOARD", help="Where releases are kept.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
-All = Annotated[bool, typer.Option("--all", help="Every target and arm of the suite, and every task of your own folder.")]
-Without = Annotated[
-    list[str] | None, typer.Option("--without", help="Do without this task or arm (no licence, no data); the board says so.")
+All = Annotated[
+    bool,
+    typer.Option(
+        "--all", help="Every target and arm of the suite, and every task of your own folder."
+    ),
 ]
-Limit = Annotated[int | None, typer.Option("--limit", "-L", min=1, help="At most N test rows: partial, no release.")]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--without", help="Do without this task or arm (no licence, no data); the board says so."
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", "-L", min=1, help="At most N test rows: partial, no release."),
+]
 
 
 def catalog_of(user: list[Path], all_sound: bool = True):
@@ -98,7 +143,8 @@ def catalog_of(user: list[Path], all_sound: bool = True):
 
 
 def store_to_read(folder: Path):
-    """The store, for a command that changes no result in it: one that may only be read will do, made if it can be made."""
+    """The store, for a command that changes no result in it: one that may only be read will do,
+    made if it can be made."""
     from harness.store import Store
 
     try:
@@ -133,15 +179,25 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
 
 
 def main() -> None:
-    """The console script: turns errors a user can act on into one clear message and their exit code."""
+    """The console script: turns errors a user can act on into one clear message and their exit
+    code."""
     with stop.heard(), streams.terminal():  # a signal ends it here, with 143 or 130
         _main()
 
 
-# What a system refuses and a user can change, where no room has found better words for it; not a missing file, which is a bug.
+# What a system refuses and a user can change, where no room has found better words for it; not a
+# missing file, which is a bug.
 REFUSALS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG),
-    *(errno.ELOOP, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOTDIR, errno.EISDIR),
+    *(
+        errno.ELOOP,
+        errno.EIO,
+        errno.ESTALE,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOTDIR,
+        errno.EISDIR,
+    ),
 }
 
 

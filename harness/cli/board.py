@@ -23,7 +23,9 @@ from harness.cli.app import (
 )
 
 NAMES = "a number, a name, a suite (its latest), or a file"
-Release = Annotated[str | None, typer.Argument(help=f"{NAMES[0].upper()}{NAMES[1:]}. Default: the latest.")]
+Release = Annotated[
+    str | None, typer.Argument(help=f"{NAMES[0].upper()}{NAMES[1:]}. Default: the latest.")
+]
 
 
 class Format(StrEnum):
@@ -36,7 +38,12 @@ class Format(StrEnum):
 @leaderboard_app.command("show")
 def leaderboard_show(
     release: Release = None,
-    full: Annotated[bool, typer.Option("--full", help="With the slices by language family, script and unknown pieces.")] = False,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="With the slices by language family, script and unknown pieces."
+        ),
+    ] = False,
     board: BoardDir = Path("leaderboard"),
     as_json: Json = False,
 ) -> None:
@@ -57,7 +64,8 @@ def leaderboard_show(
 def leaderboard_build(board: BoardDir = Path("leaderboard")) -> None:
     """Render README.md and the page index.html from the releases.
 
-    One that was changed since it was released, or is none, is left out: exit code 1. So is one of a later version: exit code 0.
+    One that was changed since it was released, or is none, is left out: exit code 1. So is one of a
+    later version: exit code 0.
     """
     from harness.page.board_files import BOARD_FILES, write_board
     from harness.release.document import Board
@@ -79,7 +87,8 @@ def leaderboard_diff(
     board: BoardDir = Path("leaderboard"),
     as_json: Json = False,
 ) -> None:
-    """What moved between two releases, by how much, and whether data, code, specs, environment or seeds changed."""
+    """What moved between two releases, by how much, and whether data, code, specs, environment or
+    seeds changed."""
     from harness.release.diff import diff, lines
     from harness.release.document import Board
 
@@ -87,7 +96,9 @@ def leaderboard_diff(
     (a, old), (b, new) = shelf.open(before, say), shelf.open(after, say)
     found = diff(old, new, shelf.sidecar(a), shelf.sidecar(b))
     if as_json:
-        print(json.dumps({"before": a.stem, "after": b.stem, **found}, indent=1, ensure_ascii=False))
+        print(
+            json.dumps({"before": a.stem, "after": b.stem, **found}, indent=1, ensure_ascii=False)
+        )
     else:
         for line in lines(found, a.stem, b.stem):
             print(line)
@@ -96,20 +107,28 @@ def leaderboard_diff(
 @leaderboard_app.command("compare")
 def leaderboard_compare(
     before: Annotated[str, typer.Argument(metavar="A", help=f"A release: {NAMES}.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="The one to hold against it, of another board perhaps.")],
+    after: Annotated[
+        str,
+        typer.Argument(metavar="B", help="The one to hold against it, of another board perhaps."),
+    ],
     tolerance: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Points by which the score of a language may differ, a mean over languages by half. Default: 5."
+            min=0,
+            help=(
+                "Points by which the score of a language may differ, a mean over languages by half."
+                " Default: 5."
+            ),
         ),
     ] = None,
     board: BoardDir = Path("leaderboard"),
     as_json: Json = False,
 ) -> None:
-    """Whether B is what A is, computed again: keys, rows and all that is stated exactly, scores within a tolerance.
+    """Whether B is what A is, computed again: keys, rows and all that is stated exactly, scores
+    within a tolerance.
 
-    Fails (exit code 1) on anything else, with each difference as `path: before, after`. What differs because of a change that was
-    meant is shown by `leaderboard diff`.
+    Fails (exit code 1) on anything else, with each difference as `path: before, after`. What
+    differs because of a change that was meant is shown by `leaderboard diff`.
     """
     from harness.release.document import Board
     from harness.release.rebuild import POINTS, compare, hardware, lines
@@ -121,11 +140,19 @@ def leaderboard_compare(
     unlike = hardware(shelf.sidecar(a), shelf.sidecar(b)) if found else None
     if as_json:
         rest = {} if found is None else found._asdict()
-        rest |= {name: [one._asdict() for one in rest[name]] for name in ("differences", "flips") if name in rest}
+        rest |= {
+            name: [one._asdict() for one in rest[name]]
+            for name in ("differences", "flips")
+            if name in rest
+        }
         head = {"before": str(a), "after": str(b), "byte_identical": same, "hardware": unlike}
         print(json.dumps(head | rest, indent=1, ensure_ascii=False))
     else:
-        said = [f"{a} → {b}", *lines(found, points), *filter(None, [unlike])] if found else [f"{a} and {b}: byte-identical"]
+        said = (
+            [f"{a} → {b}", *lines(found, points), *filter(None, [unlike])]
+            if found
+            else [f"{a} and {b}: byte-identical"]
+        )
         print("\n".join(said))
     if found and found.differences:
         raise typer.Exit(1)
@@ -134,12 +161,17 @@ def leaderboard_compare(
 @leaderboard_app.command("verify")
 def leaderboard_verify(
     releases: Annotated[
-        list[str] | None, typer.Argument(metavar="[RELEASE]...", help="Numbers, names or files. Default: all.")
+        list[str] | None,
+        typer.Argument(metavar="[RELEASE]...", help="Numbers, names or files. Default: all."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All releases of the board.")] = False,
     data: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="Score again from predictions and gold; the folder is as --data-root."),
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Score again from predictions and gold; the folder is as --data-root.",
+        ),
     ] = None,
     store: StoreDir = Path("store"),
     encoder_root: EncoderRoot = None,
@@ -148,10 +180,12 @@ def leaderboard_verify(
     board: BoardDir = Path("leaderboard"),
     as_json: Json = False,
 ) -> None:
-    """Recompute every number of releases from their own evidence: no data, no torch. With --data also the evidence.
+    """Recompute every number of releases from their own evidence: no data, no torch. With --data
+    also the evidence.
 
-    Fails (exit code 1) on any number, language, split or seed that is not what the rest of the release says, whatever hashes
-    stand beside it. --data needs the data, the store that holds the predictions, and torch.
+    Fails (exit code 1) on any number, language, split or seed that is not what the rest of the
+    release says, whatever hashes stand beside it. --data needs the data, the store that holds the
+    predictions, and torch.
     """
     from harness.release.document import Board, parsed
     from harness.release.verify import summary, verify
@@ -165,15 +199,26 @@ def leaderboard_verify(
         problems = problems or verify(read, shelf.sidecar(path))
         checked = "not to be trusted as it stands" if problems else summary(parsed(read))
         if data and not problems:
-            again, more, missing = _recheck(shelf.load(path), data, store, encoder_root, tasks, lock)
+            again, more, missing = _recheck(
+                shelf.load(path), data, store, encoder_root, tasks, lock
+            )
             checked, problems = f"{checked}; {again}", more + missing
-        report.append({"release": path.stem, "sound": not problems, "checked": checked, "problems": problems})
+        report.append(
+            {"release": path.stem, "sound": not problems, "checked": checked, "problems": problems}
+        )
         if not as_json:
-            print(f"{path.stem}: {'sound' if not problems else f'{len(problems)} problems'} · {checked}", flush=True)
+            print(
+                f"{path.stem}: {'sound' if not problems else f'{len(problems)} problems'} ·"
+                f" {checked}",
+                flush=True,
+            )
             for problem in problems:
                 say(f"  {path.stem}: {problem}")
     if as_json:
-        listed = [entry | {"problems": [p._asdict() | {"text": str(p)} for p in entry["problems"]]} for entry in report]
+        listed = [
+            entry | {"problems": [p._asdict() | {"text": str(p)} for p in entry["problems"]]}
+            for entry in report
+        ]
         print(json.dumps(listed, indent=1, ensure_ascii=False))
     if any(entry["problems"] for entry in report):
         raise typer.Exit(1)
@@ -187,10 +232,21 @@ def _read(path: Path) -> tuple[bytes, list]:
     try:
         return plain_bytes(path), []
     except OSError as error:
-        return b"", [Problem("the file", f"nothing that can be read ({error.strerror or error})", "a release")]
+        return b"", [
+            Problem(
+                "the file", f"nothing that can be read ({error.strerror or error})", "a release"
+            )
+        ]
 
 
-def _recheck(content: dict, data: Path, store: Path, encoder_root: Path | None, tasks: list[Path] | None, lock: Path | None):
+def _recheck(
+    content: dict,
+    data: Path,
+    store: Path,
+    encoder_root: Path | None,
+    tasks: list[Path] | None,
+    lock: Path | None,
+):
     """(what was scored again, problems, what the store lacks as problems) of one release."""
     from harness.common.errors import MissingError
     from harness.release.evidence import WITH_EVIDENCE
@@ -202,7 +258,9 @@ def _recheck(content: dict, data: Path, store: Path, encoder_root: Path | None, 
     if content["schema"] < WITH_EVIDENCE:
         return f"schema {content['schema']} has no evidence to hold against predictions", [], []
     if not store.is_dir():
-        raise MissingError(f"{store}: no store here; give --store DIR, the one in which the release was made")
+        raise MissingError(
+            f"{store}: no store here; give --store DIR, the one in which the release was made"
+        )
     opened, where = Store(store), Where(data, encoder_root, True, read_lock(lock))
     index = HashIndex(opened.root / "index" / "files.json")
     plan = bundle.plan_of(content, catalog_of(tasks or []), where, index)
@@ -213,8 +271,13 @@ def _recheck(content: dict, data: Path, store: Path, encoder_root: Path | None, 
 @leaderboard_app.command("export")
 def leaderboard_export(
     release: Release = None,
-    form: Annotated[Format, typer.Option("--format", "-f", help="csv: tidy tables; eval-results: the Hub's own.")] = Format.csv,
-    out: Annotated[Path, typer.Option("--out", "-o", file_okay=False, help="Where to write.")] = Path("export"),
+    form: Annotated[
+        Format,
+        typer.Option("--format", "-f", help="csv: tidy tables; eval-results: the Hub's own."),
+    ] = Format.csv,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", file_okay=False, help="Where to write.")
+    ] = Path("export"),
     tasks: Tasks = None,
     board: BoardDir = Path("leaderboard"),
     as_json: Json = False,
@@ -229,7 +292,16 @@ def leaderboard_export(
     for why in left_out:
         say(f"left out: {why}")
     if as_json:
-        print(json.dumps({"release": path.stem, "files": [str(file) for file in written], "left_out": left_out}, indent=1))
+        print(
+            json.dumps(
+                {
+                    "release": path.stem,
+                    "files": [str(file) for file in written],
+                    "left_out": left_out,
+                },
+                indent=1,
+            )
+        )
     else:
         for file in written:
             print(file)
@@ -238,10 +310,17 @@ def leaderboard_export(
 @app.command("bundle")
 def bundle_release(
     release: Release = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", dir_okay=False, help="Default: ./RELEASE-bundle.tar.gz.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", dir_okay=False, help="Default: ./RELEASE-bundle.tar.gz."),
+    ] = None,
     store: StoreDir = Path("store"),
     without_predictions: Annotated[
-        bool, typer.Option("--without-predictions", help="No store in it: it can be checked and rerun, not scored again.")
+        bool,
+        typer.Option(
+            "--without-predictions",
+            help="No store in it: it can be checked and rerun, not scored again.",
+        ),
     ] = False,
     data_root: DataRoot = None,
     encoder_root: EncoderRoot = None,
@@ -250,10 +329,11 @@ def bundle_release(
     board: BoardDir = Path("leaderboard"),
     as_json: Json = False,
 ) -> None:
-    """Pack a release into one file for a reviewer: specs, lock files, predictions as a store, and a page with the commands.
+    """Pack a release into one file for a reviewer: specs, lock files, predictions as a store, and a
+    page with the commands.
 
-    Only what leads to the release goes in: specs and data here must give its keys (exit code 2 if not), the store must hold its
-    results (3). Needs the data, to know the keys, and no torch.
+    Only what leads to the release goes in: specs and data here must give its keys (exit code 2 if
+    not), the store must hold its results (3). Needs the data, to know the keys, and no torch.
     """
     from harness.release.document import Board
     from harness.review import bundle
@@ -268,8 +348,17 @@ def bundle_release(
     opened = None if without_predictions else Store(store, writable=False)
     folder = f"{chosen.name}-bundle"
     file = out or Path(f"{folder}.tar.gz")
-    count, size = bundle.write(file, folder, bundle.bundle(chosen, catalog_of(tasks or []), where, opened))
+    count, size = bundle.write(
+        file, folder, bundle.bundle(chosen, catalog_of(tasks or []), where, opened)
+    )
     if as_json:
-        print(json.dumps({"release": chosen.name, "file": str(file), "files": count, "bytes": size}, indent=1))
+        print(
+            json.dumps(
+                {"release": chosen.name, "file": str(file), "files": count, "bytes": size}, indent=1
+            )
+        )
     else:
-        print(f"{file}: {count:,} files, {size:,} bytes" + (", without predictions" if without_predictions else ""))
+        print(
+            f"{file}: {count:,} files, {size:,} bytes"
+            + (", without predictions" if without_predictions else "")
+        )

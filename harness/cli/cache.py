@@ -18,13 +18,21 @@ def cache_ls(store: StoreDir = Path("store"), as_json: Json = False) -> None:
     for key, size in sorted(opened.sizes().items()):
         manifest = opened.manifest(key)
         name = manifest.meta.get("name", "") if manifest else ""
-        rows.append({"key": key[:12], "name": name, "bytes": size, "dropped": ", ".join(manifest.dropped) if manifest else ""})
+        rows.append(
+            {
+                "key": key[:12],
+                "name": name,
+                "bytes": size,
+                "dropped": ", ".join(manifest.dropped) if manifest else "",
+            }
+        )
     print_rows(rows, as_json)
 
 
 @cache_app.command("verify")
 def cache_verify(store: StoreDir = Path("store")) -> None:
-    """Re-hash every committed result. Exit code 1 if one is damaged; the next eval computes it again."""
+    """Re-hash every committed result. Exit code 1 if one is damaged; the next eval computes it
+    again."""
     from harness.store import Store
 
     opened = Store(store, writable=False)
@@ -40,9 +48,12 @@ def cache_verify(store: StoreDir = Path("store")) -> None:
 @cache_app.command("gc")
 def cache_gc(
     store: StoreDir = Path("store"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would go.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only say what would go.")
+    ] = False,
 ) -> None:
-    """Remove what the dead left: working directories, leases, checkpoints of finished jobs, damaged results."""
+    """Remove what the dead left: working directories, leases, checkpoints of finished jobs, damaged
+    results."""
     from harness.store import Store
 
     report = Store(store).collect(dry_run=dry_run)

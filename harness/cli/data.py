@@ -1,4 +1,5 @@
-"""data fetch, data lock, data verify: bring data and encoders to this machine, and name them exactly."""
+"""data fetch, data lock, data verify: bring data and encoders to this machine, and name them
+exactly."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -24,16 +25,30 @@ from harness.cli.app import (
 )
 
 data_app = typer.Typer(
-    help="Fetch data and encoders (fetch --suite NAME, fetch --all), write down which they are (lock), look again (verify).",
+    help=(
+        "Fetch data and encoders (fetch --suite NAME, fetch --all), write down which they are"
+        " (lock), look again (verify)."
+    ),
     no_args_is_help=True,
 )
 app.add_typer(data_app, name="data")
 
-Names = Annotated[list[str] | None, typer.Argument(help="Tasks, encoders and suites by name.", autocompletion=names_of("task"))]
-Suites = Annotated[
-    list[str] | None, typer.Option("--suite", "-s", help="What this suite reads; repeatable.", autocompletion=names_of("suite"))
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Tasks, encoders and suites by name.", autocompletion=names_of("task")),
 ]
-Everything = Annotated[bool, typer.Option("--all", help="Also what the tasks, suites and encoders of your own folders read.")]
+Suites = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--suite", "-s", help="What this suite reads; repeatable.", autocompletion=names_of("suite")
+    ),
+]
+Everything = Annotated[
+    bool,
+    typer.Option(
+        "--all", help="Also what the tasks, suites and encoders of your own folders read."
+    ),
+]
 
 
 @data_app.command("fetch")
@@ -49,7 +64,8 @@ def data_fetch(
     lock: LockFile = None,
     as_json: Json = False,
 ) -> None:
-    """Download into the hub cache what is not here yet, and add it to the lock file. Exit code 3 if something cannot be had."""
+    """Download into the hub cache what is not here yet, and add it to the lock file. Exit code 3 if
+    something cannot be had."""
     from harness.common.errors import MissingError, SpecError
     from harness.sources import hub
     from harness.sources.lock import read_lock, updated, write_lock
@@ -72,7 +88,10 @@ def data_fetch(
     print_rows(_read(where), as_json)
     say(f"lock file {made.path}")
     if blocked:
-        lines = [f"{reason}\n    needed by: {', '.join(dict.fromkeys(needs))}" for reason, needs in blocked.items()]
+        lines = [
+            f"{reason}\n    needed by: {', '.join(dict.fromkeys(needs))}"
+            for reason, needs in blocked.items()
+        ]
         raise MissingError("\n".join([*failed, *lines]))
 
 
@@ -88,14 +107,19 @@ def data_lock(
     lock: LockFile = None,
     as_json: Json = False,
 ) -> None:
-    """Write into the lock file what is on this machine, as it is now: of what is named, else of every task and encoder."""
+    """Write into the lock file what is on this machine, as it is now: of what is named, else of
+    every task and encoder."""
     from harness.sources import hub
     from harness.sources.lock import read_lock, unchecked, updated, write_lock
 
     catalog = catalog_of(tasks or [])
     before = read_lock(lock, new=True)
     asked = bool(names or suites or everything)
-    wanted = _chosen(catalog, names, suites, everything) if asked else [*catalog.tasks, *catalog.encoders]
+    wanted = (
+        _chosen(catalog, names, suites, everything)
+        if asked
+        else [*catalog.tasks, *catalog.encoders]
+    )
     where = hub.Where(data_root, encoder_root, offline=True, lock=unchecked(before))
     blocked = _survey(catalog, wanted, where, store)
     made, changes = updated(before, where.sources())
@@ -105,7 +129,10 @@ def data_lock(
         say(f"changed: {line}")
     for reason in blocked if asked else ():
         say(f"not locked: {reason}")
-    say(f"lock file {made.path}" + (f"; {len(blocked)} things are not on this machine" if blocked else ""))
+    say(
+        f"lock file {made.path}"
+        + (f"; {len(blocked)} things are not on this machine" if blocked else "")
+    )
 
 
 @data_app.command("verify")
@@ -115,13 +142,16 @@ def data_verify(
     tasks: Tasks = None,
     lock: LockFile = None,
 ) -> None:
-    """Read and hash every file that the lock file names. Exit code 1 if one differs or is gone, each is named."""
+    """Read and hash every file that the lock file names. Exit code 1 if one differs or is gone,
+    each is named."""
     from harness.sources.hub import Where
     from harness.sources.lock import DEFAULT, read_lock, verify
 
     locked = read_lock(lock or DEFAULT)
     count = bad = 0
-    for label, problem in verify(locked, catalog_of(tasks or []), Where(data_root, encoder_root, offline=True)):
+    for label, problem in verify(
+        locked, catalog_of(tasks or []), Where(data_root, encoder_root, offline=True)
+    ):
         count += 1
         if problem:
             bad += 1
@@ -131,21 +161,31 @@ def data_verify(
         raise typer.Exit(1)
 
 
-def _chosen(catalog, names: list[str] | None, suites: list[str] | None, everything: bool) -> list[str]:
+def _chosen(
+    catalog, names: list[str] | None, suites: list[str] | None, everything: bool
+) -> list[str]:
     """Names of suites, tasks and encoders that are asked for."""
     from harness.common.errors import SpecError
 
     chosen = [*(names or []), *(suites or [])]
     if everything:
         own = [name for kind, name in sorted(catalog.user) if kind in ("task", "suite", "encoder")]
-        chosen += [name for name in [*([] if suites else [DEFAULT_SUITE]), *own] if name not in chosen]
+        chosen += [
+            name for name in [*([] if suites else [DEFAULT_SUITE]), *own] if name not in chosen
+        ]
     if not chosen:
-        raise SpecError("say what to fetch: --suite NAME, names of tasks and encoders, or --all for your own folders")
+        raise SpecError(
+            "say what to fetch: --suite NAME, names of tasks and encoders, or --all for your own"
+            " folders"
+        )
     return chosen
 
 
-def _survey(catalog, names: list[str], where, store: Path, left_out: list[str] | None = None) -> dict[str, list[str]]:
-    """Look for everything that the named suites (less `left_out`), tasks and encoders read; what is missing → what needs it."""
+def _survey(
+    catalog, names: list[str], where, store: Path, left_out: list[str] | None = None
+) -> dict[str, list[str]]:
+    """Look for everything that the named suites (less `left_out`), tasks and encoders read; what is
+    missing → what needs it."""
     from harness.run import steps as runner
     from harness.store import HashIndex
 
@@ -154,7 +194,9 @@ def _survey(catalog, names: list[str], where, store: Path, left_out: list[str] |
     blocked: dict[str, list[str]] = {}
     for name in names:
         if name in catalog.suites:
-            for reason, needs in runner.plan_suite(catalog, name, False, None, where, opened, left_out or []).blocked.items():
+            for reason, needs in runner.plan_suite(
+                catalog, name, False, None, where, opened, left_out or []
+            ).blocked.items():
                 blocked.setdefault(reason, []).extend(f"suite {name}: {need}" for need in needs)
         if name in {*catalog.tasks, *catalog.encoders} or name not in catalog.suites:
             for reason in _missing(catalog, name, where, index):
@@ -194,5 +236,14 @@ def _read(where) -> list[dict]:
     for (section, name, folder), files in sorted(where.found.items()):
         size = sum((folder / path).stat().st_size for path in files)
         commit = commit_of(folder) or "unknown"
-        rows.append({"what": section, "name": name, "commit": commit, "files": len(files), "bytes": size, "where": str(folder)})
+        rows.append(
+            {
+                "what": section,
+                "name": name,
+                "commit": commit,
+                "files": len(files),
+                "bytes": size,
+                "where": str(folder),
+            }
+        )
     return rows

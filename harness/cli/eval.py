@@ -33,7 +33,9 @@ from harness.cli.app import (
 
 def _seconds(value: float | None) -> float | None:
     if value is not None and not 0 <= value < math.inf:
-        raise typer.BadParameter(f"{value} is no number of seconds; write 0 (after every update) or more")
+        raise typer.BadParameter(
+            f"{value} is no number of seconds; write 0 (after every update) or more"
+        )
     return value
 
 
@@ -42,8 +44,10 @@ CheckpointSeconds = Annotated[
     typer.Option(
         callback=_seconds,
         show_default="60, or 20 times what writing one takes if that is more",
-        help="From one checkpoint to the next; 0: after every update. A killed training loses no more than this, and the step "
-        "that it was in.",
+        help=(
+            "From one checkpoint to the next; 0: after every update. A killed training loses no"
+            " more than this, and the step that it was in."
+        ),
     ),
 ]
 
@@ -57,17 +61,24 @@ def evaluate(
     tasks: Tasks = None,
     store: StoreDir = Path("store"),
     board: BoardDir = Path("leaderboard"),
-    workers: Annotated[int | None, typer.Option(min=1, help="Default: one per GPU, or per CPU core.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan and stop.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Default: one per GPU, or per CPU core.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Print the plan and stop.")
+    ] = False,
     limit: Limit = None,
     left_out: Without = None,
-    keep_weights: Annotated[bool, typer.Option("--keep-weights", help="Keep every trained model in the store.")] = False,
+    keep_weights: Annotated[
+        bool, typer.Option("--keep-weights", help="Keep every trained model in the store.")
+    ] = False,
     checkpoint_seconds: CheckpointSeconds = None,
     offline: Offline = False,
     lock: LockFile = None,
     as_json: Json = False,
 ) -> None:
-    """Run a suite: train, evaluate, write a release. The same command resumes and does only what is missing."""
+    """Run a suite: train, evaluate, write a release. The same command resumes and does only what is
+    missing."""
     from harness.page.render import print_release
     from harness.release.document import Board
     from harness.release.places import command
@@ -93,7 +104,9 @@ def evaluate(
         done = runner.publish(content, plan, opened, board, command(sys.argv[1:]), say)
         title = Board(board).title(done.path)
     if as_json:
-        print(json.dumps({"release": str(done.path) if done else None, "content": content}, indent=1))
+        print(
+            json.dumps({"release": str(done.path) if done else None, "content": content}, indent=1)
+        )
     else:
         print_release(content, title, console())
     if done:
@@ -121,7 +134,10 @@ def show_plan(
     store: StoreDir = Path("store"),
     limit: Limit = None,
     left_out: Without = None,
-    write: Annotated[bool, typer.Option("--write", help="Write the jobs into the store; print keys in running order.")] = False,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Write the jobs into the store; print keys in running order."),
+    ] = False,
     offline: Offline = False,
     lock: LockFile = None,
     as_json: Json = False,
@@ -135,7 +151,9 @@ def show_plan(
     _first_line(suite, as_json or write)
     opened = Store(store) if write else store_to_read(store)
     where = Where(data_root, encoder_root, offline, read_lock(lock))
-    plan = runner.plan_suite(catalog_of(tasks or []), suite, everything, limit, where, opened, left_out or [])
+    plan = runner.plan_suite(
+        catalog_of(tasks or []), suite, everything, limit, where, opened, left_out or []
+    )
     if write:
         for job in runner.write_jobs(plan, opened):
             print(job.key, job.name)
@@ -164,7 +182,9 @@ def _print_plan(plan, store, as_json: bool) -> None:
     for kind, row in summary["kinds"].items():
         unknown = " + unknown" if row["blocked"] and kind != "overlap" else ""
         counts = (f"{row[c]:,}" for c in ("jobs", "cached", "to_run", "blocked"))
-        table.add_row(kind, *counts, f"{row['tokens']:,}{unknown}", f"{row['seconds'] / 3600:.2f}{unknown}")
+        table.add_row(
+            kind, *counts, f"{row['tokens']:,}{unknown}", f"{row['seconds'] / 3600:.2f}{unknown}"
+        )
     out = console()
     out.print(table)
     out.print(graph.sharing_line(plan), markup=False, highlight=False)
@@ -175,9 +195,11 @@ def _print_plan(plan, store, as_json: bool) -> None:
 
 @job_app.command("run")
 def job_run(
-    key: Annotated[str, typer.Argument(help="A key that a plan wrote into the store.")], store: StoreDir = Path("store")
+    key: Annotated[str, typer.Argument(help="A key that a plan wrote into the store.")],
+    store: StoreDir = Path("store"),
 ) -> None:
-    """Run one job of a plan in this process and commit its result (for schedulers; eval does this by itself)."""
+    """Run one job of a plan in this process and commit its result (for schedulers; eval does this
+    by itself)."""
     from harness.jobs.run import run_alone
     from harness.store import Store
 
@@ -185,5 +207,8 @@ def job_run(
     outcome = run_alone(opened, key)
     print(f"{key}: {outcome}")
     if outcome == "busy":
-        say(f"another process works on it: {opened.holder(key) or 'it has just ended'}; ask again later")
+        say(
+            f"another process works on it: {opened.holder(key) or 'it has just ended'}; ask again"
+            " later"
+        )
         raise typer.Exit(75)

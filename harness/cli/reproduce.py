@@ -26,39 +26,66 @@ from harness.cli.app import (
 
 @app.command("reproduce")
 def reproduce(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[CHECK]...", help="Only these. Default: all.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[CHECK]...", help="Only these. Default: all.")
+    ] = None,
     levels: Annotated[
         list[int] | None,
-        typer.Option("--level", min=1, max=3, help="1: exact reruns; 2: arithmetic; 3: claims over a release. Default: all."),
+        typer.Option(
+            "--level",
+            min=1,
+            max=3,
+            help="1: exact reruns; 2: arithmetic; 3: claims over a release. Default: all.",
+        ),
     ] = None,
     releases: Annotated[
-        list[str] | None, typer.Option("--from", help="Check this release, by number, name or file; nothing runs, no torch.")
+        list[str] | None,
+        typer.Option(
+            "--from", help="Check this release, by number, name or file; nothing runs, no torch."
+        ),
     ] = None,
-    ci: Annotated[bool, typer.Option("--ci", help="Also write JUnit XML and a Markdown summary into --output.")] = False,
+    ci: Annotated[
+        bool,
+        typer.Option("--ci", help="Also write JUnit XML and a Markdown summary into --output."),
+    ] = False,
     required: Annotated[
-        list[str] | None, typer.Option("--require", help="A check, or level-1 and so on: it fails if it did not run.")
+        list[str] | None,
+        typer.Option(
+            "--require", help="A check, or level-1 and so on: it fails if it did not run."
+        ),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", file_okay=False, help="Where --ci writes.")] = Path("reproduce"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", file_okay=False, help="Where --ci writes.")
+    ] = Path("reproduce"),
     published: Annotated[
-        list[Path] | None, typer.Option("--published", exists=True, help="Your own published numbers, in place of ours.")
+        list[Path] | None,
+        typer.Option(
+            "--published", exists=True, help="Your own published numbers, in place of ours."
+        ),
     ] = None,
     mock: Annotated[
-        Path | None, typer.Option(envvar="XSTILTS_MOCK", exists=True, file_okay=False, help="XTREME's own mock_test_data.")
+        Path | None,
+        typer.Option(
+            envvar="XSTILTS_MOCK", exists=True, file_okay=False, help="XTREME's own mock_test_data."
+        ),
     ] = None,
     data_root: DataRoot = None,
     encoder_root: EncoderRoot = None,
     tasks: Tasks = None,
     store: StoreDir = Path("store"),
     board: BoardDir = Path("leaderboard"),
-    workers: Annotated[int | None, typer.Option(min=1, help="Default: one per GPU, or per CPU core.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Default: one per GPU, or per CPU core.")
+    ] = None,
     offline: Offline = False,
     lock: LockFile = None,
     as_json: Json = False,
 ) -> None:
-    """Check published numbers: rerun what a laptop can, redo the arithmetic, hold claims against a release.
+    """Check published numbers: rerun what a laptop can, redo the arithmetic, hold claims against a
+    release.
 
-    Exit code 0 only if at least one check ran, all that ran hold, and all that are required ran. What cannot run here is
-    "not run", and says why.
+    Exit code 0 only if at least one check ran, all that ran hold, and all that are required ran.
+    What cannot run here is "not run", and says why.
     """
     from harness.published import numbers as spec
     from harness.published import report
@@ -72,13 +99,26 @@ def reproduce(
     _known(required or [], [check for check, _ in wanted])
     shelf = Board(board)
     means = Means(
-        catalog_of(tasks or []), store_to_read(store), Where(data_root, encoder_root, offline, read_lock(lock)), shelf, say
+        catalog_of(tasks or []),
+        store_to_read(store),
+        Where(data_root, encoder_root, offline, read_lock(lock)),
+        shelf,
+        say,
     )
-    means.releases, means.mock, means.workers = [shelf.find(name) for name in releases or []], mock, workers
+    means.releases, means.mock, means.workers = (
+        [shelf.find(name) for name in releases or []],
+        mock,
+        workers,
+    )
     verdicts = judge_all(wanted, means)
     sound = report.sound(verdicts, required or [])
     if ci:
-        _write(output, verdicts, required or [], {document.published: document.gaps for document in documents if document.gaps})
+        _write(
+            output,
+            verdicts,
+            required or [],
+            {document.published: document.gaps for document in documents if document.gaps},
+        )
     if as_json:
         _print_json(verdicts, sound)
     else:
@@ -88,14 +128,18 @@ def reproduce(
 
 
 def _known(required: list[str], wanted: list) -> None:
-    """SpecError for a requirement that no chosen check can meet: a slip of the name, or of what was chosen, would stay green."""
+    """SpecError for a requirement that no chosen check can meet: a slip of the name, or of what was
+    chosen, would stay green."""
     from harness.common.errors import SpecError
     from harness.spec.explain import nearest
 
     known = {name for check in wanted for name in (check.name, f"level-{check.level}")}
     for name in required:
         if name not in known:
-            raise SpecError(f"--require {name}: no check among those chosen is called so{nearest(name, sorted(known))}")
+            raise SpecError(
+                f"--require {name}: no check among those chosen is called"
+                f" so{nearest(name, sorted(known))}"
+            )
 
 
 def _write(output: Path, verdicts: list, required: list[str], gaps: dict[str, list[str]]) -> None:

@@ -6,14 +6,29 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli.app import All, DataRoot, EncoderRoot, Json, LockFile, Offline, StoreDir, Tasks, app, catalog_of, names_of, say
+from harness.cli.app import (
+    All,
+    DataRoot,
+    EncoderRoot,
+    Json,
+    LockFile,
+    Offline,
+    StoreDir,
+    Tasks,
+    app,
+    catalog_of,
+    names_of,
+    say,
+)
 
 Folder = {"exists": True, "file_okay": False}
 
 
 @app.command("score")
 def score(
-    predictions: Annotated[Path, typer.Argument(**Folder, help="A submission: TASK/test-LANGUAGE.tsv or .json.")],
+    predictions: Annotated[
+        Path, typer.Argument(**Folder, help="A submission: TASK/test-LANGUAGE.tsv or .json.")
+    ],
     labels: Annotated[Path, typer.Argument(**Folder, help="The gold labels, in the same layout.")],
     as_json: Json = False,
 ) -> None:
@@ -26,7 +41,10 @@ def score(
     else:
         _print_scores(report)
     for task, languages in report["missing"].items():
-        say(f"missing: {task}: {', '.join(languages) if task in report['scores'] else 'every language'}")
+        say(
+            f"missing: {task}:"
+            f" {', '.join(languages) if task in report['scores'] else 'every language'}"
+        )
     for name, why in report["not_scored"].items():
         say(f"not scored: {name}: {why}")
     for task, counts in report["unanswered"].items():
@@ -51,10 +69,18 @@ def _print_scores(report: dict[str, Any]) -> None:
     print()
     averages = []
     for task, average in report["averages"].items():
-        shown = {"task": task, "languages": f"{average['languages']} of {average['of']}", "score": average["metric"]}
-        averages.append(shown | {k: v for k, v in average.items() if k not in ("languages", "of", "metric")})
+        shown = {
+            "task": task,
+            "languages": f"{average['languages']} of {average['of']}",
+            "score": average["metric"],
+        }
+        averages.append(
+            shown | {k: v for k, v in average.items() if k not in ("languages", "of", "metric")}
+        )
     print_table(averages)
-    totals = report["groups"] | ({} if report["overall"] is None else {"overall, nine tasks": report["overall"]})
+    totals = report["groups"] | (
+        {} if report["overall"] is None else {"overall, nine tasks": report["overall"]}
+    )
     if totals:
         print()
         print_table([{"group": name, "score": value} for name, value in totals.items()])
@@ -62,14 +88,21 @@ def _print_scores(report: dict[str, Any]) -> None:
 
 @app.command("submission")
 def submission(
-    run: Annotated[str, typer.Argument(help="The suite that was run.", autocompletion=names_of("suite"))],
+    run: Annotated[
+        str, typer.Argument(help="The suite that was run.", autocompletion=names_of("suite"))
+    ],
     out: Annotated[Path, typer.Argument(help="A new folder for the predictions.")],
     encoder: Annotated[str | None, typer.Option(help="Default: the suite's only one.")] = None,
     arm: Annotated[str | None, typer.Option(help="Default: the suite's only one.")] = None,
     seed: Annotated[int | None, typer.Option(help="Default: the suite's only one.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="A new folder for the gold labels of the same rows.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="A new folder for the gold labels of the same rows.")
+    ] = None,
     rename: Annotated[
-        list[str] | None, typer.Option("--as", metavar="TARGET=TASK", help="Submit a target as XTREME's task; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--as", metavar="TARGET=TASK", help="Submit a target as XTREME's task; repeatable."
+        ),
     ] = None,
     everything: All = False,
     data_root: DataRoot = None,

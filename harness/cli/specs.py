@@ -26,7 +26,9 @@ from harness.common.text import HIDDEN, short
 
 @app.command("list")
 def list_specs(
-    what: Annotated[str, typer.Argument(help="tasks, encoders, suites, protocols, releases, or all")] = "all",
+    what: Annotated[
+        str, typer.Argument(help="tasks, encoders, suites, protocols, releases, or all")
+    ] = "all",
     tasks: Tasks = None,
     board: BoardDir = Path("leaderboard"),
     as_json: Json = False,
@@ -41,14 +43,21 @@ def list_specs(
             if one.error:
                 say(f"left out: {one.error}")
             else:
-                rows.append({"kind": "release", "name": one.path.stem, "what": str(one.path), "from": ""})
+                rows.append(
+                    {"kind": "release", "name": one.path.stem, "what": str(one.path), "from": ""}
+                )
     print_rows(rows, as_json)
 
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(help="A task, encoder, suite or protocol.", autocompletion=names_of("task"))],
-    samples: Annotated[int, typer.Option("-n", "--samples", min=0, help="Rows of a task to show.")] = 0,
+    name: Annotated[
+        str,
+        typer.Argument(help="A task, encoder, suite or protocol.", autocompletion=names_of("task")),
+    ],
+    samples: Annotated[
+        int, typer.Option("-n", "--samples", min=0, help="Rows of a task to show.")
+    ] = 0,
     data_root: DataRoot = None,
     tasks: Tasks = None,
     offline: Offline = False,
@@ -66,7 +75,9 @@ def show(
     for line in catalog.broken:
         say(f"beside it: {line}")
     if samples:
-        spec["samples"] = samples_of(catalog, catalog.task(name), samples, Where(data_root, None, offline, read_lock(lock)))
+        spec["samples"] = samples_of(
+            catalog, catalog.task(name), samples, Where(data_root, None, offline, read_lock(lock))
+        )
     if as_json:
         print(json.dumps(spec, indent=1, ensure_ascii=False))
         return
@@ -74,12 +85,15 @@ def show(
 
 
 def as_yaml(data: dict[str, Any]) -> str:
-    """The data as YAML; text with hidden characters in quotes, where the escapes that show them mean these characters."""
+    """The data as YAML; text with hidden characters in quotes, where the escapes that show them
+    mean these characters."""
     import yaml
 
     class Dumper(yaml.SafeDumper):
         def represent_str(self, text: str):
-            return self.represent_scalar("tag:yaml.org,2002:str", text, style='"' if HIDDEN.search(text) else None)
+            return self.represent_scalar(
+                "tag:yaml.org,2002:str", text, style='"' if HIDDEN.search(text) else None
+            )
 
     Dumper.add_representer(str, Dumper.represent_str)
     return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
@@ -87,8 +101,13 @@ def as_yaml(data: dict[str, Any]) -> str:
 
 @app.command("validate")
 def validate(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; default: ./tasks and the built-in ones.")] = None,
-    data: Annotated[bool, typer.Option("--data", help="Also read the data: columns, labels, placeholders.")] = False,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files or folders; default: ./tasks and the built-in ones."),
+    ] = None,
+    data: Annotated[
+        bool, typer.Option("--data", help="Also read the data: columns, labels, placeholders.")
+    ] = False,
     data_root: DataRoot = None,
     offline: Offline = False,
     lock: LockFile = None,
@@ -99,10 +118,17 @@ def validate(
     from harness.sources.lock import read_lock
 
     catalog = catalog_of(paths or [])
-    print(f"{len(catalog.tasks)} tasks, {len(catalog.encoders)} encoders, {len(catalog.suites)} suites: sound")
+    print(
+        f"{len(catalog.tasks)} tasks, {len(catalog.encoders)} encoders, {len(catalog.suites)}"
+        " suites: sound"
+    )
     if not data:
         return
-    wanted = [name for kind, name in sorted(catalog.user) if kind == "task"] if paths else sorted(catalog.tasks)
+    wanted = (
+        [name for kind, name in sorted(catalog.user) if kind == "task"]
+        if paths
+        else sorted(catalog.tasks)
+    )
     worst = 0
     for line in check_data(catalog, wanted, Where(data_root, None, offline, read_lock(lock))):
         print(short(line.text), flush=True)
@@ -112,7 +138,9 @@ def validate(
 
 
 @app.command("doctor")
-def doctor(store: StoreDir = Path("store"), encoder_root: EncoderRoot = None, as_json: Json = False) -> None:
+def doctor(
+    store: StoreDir = Path("store"), encoder_root: EncoderRoot = None, as_json: Json = False
+) -> None:
     """Check this machine: packages, GPU, cores, disk, encoders."""
     from harness.run.doctor import checkup
 

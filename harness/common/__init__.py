@@ -1,1 +1,2 @@
-"""What every room may use: errors with their exit codes, text made harmless, output streams, signals."""
+"""What every room may use: errors with their exit codes, text made harmless, output streams,
+signals."""

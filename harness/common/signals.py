@@ -1,9 +1,11 @@
-"""SIGTERM and SIGINT end every command, with 143 and 130. Also as process 1 of a container, whom no signal ends by itself.
+"""SIGTERM and SIGINT end every command, with 143 and 130. Also as process 1 of a container, whom no
+signal ends by itself.
 
-A signal raises Interrupted in the main thread, so that whatever is open is closed in order. That thread may not get there,
-because it waits for a hub that does not answer or for the threads of a library: then a watchdog ends the process after GRACE
-seconds. Who has something to save says so: `hold` takes note of the signal and raises nothing, `patient` raises and gives time.
-A second signal ends at once.
+A signal raises Interrupted in the main thread, so that whatever is open is closed in order. That
+thread may not get there, because it waits for a hub that does not answer or for the threads of a
+library: then a watchdog ends the process after GRACE seconds. Who has something to save says so:
+`hold` takes note of the signal and raises nothing, `patient` raises and gives time. A second signal
+ends at once.
 """
 
 import fcntl
@@ -18,7 +20,9 @@ from contextlib import contextmanager, suppress
 
 GRACE = 0.5  # seconds to close what is open
 PATIENCE = 9.0  # seconds to save a checkpoint: `docker stop` kills after 10
-ECHO = 0.2  # a scheduler may signal a whole process group, and the process in it, in one moment: that is one signal
+# a scheduler may signal a whole process group, and the process in it, in one moment: that is one
+# signal
+ECHO = 0.2
 INTERRUPTED = "interrupted; what was done is kept, the same command goes on from there"
 
 
@@ -31,7 +35,8 @@ class Stop:
 
     def __init__(self) -> None:
         self.number = 0  # of the first signal
-        self._heard = self._calm = 0.0  # when the last signal came; when the last reason for patience went
+        # when the last signal came; when the last reason for patience went
+        self._heard = self._calm = 0.0
         self._holds = self._patients = 0
         self._numbers: tuple[int, ...] = ()
         self._patience, self._again, self._words = PATIENCE, True, INTERRUPTED
@@ -42,10 +47,11 @@ class Stop:
         return self.number != 0
 
     def install(self, patience: float | None = None, worker: bool = False) -> None:
-        """Hear signals from now on; once. Only the main thread may call it. `patience`: seconds that saving may
-        take, PATIENCE if not given.
+        """Hear signals from now on; once. Only the main thread may call it. `patience`: seconds
+        that saving may take, PATIENCE if not given.
 
-        worker  Ctrl-C is the driver's to handle, and a second SIGTERM (a scheduler's, then the driver's) says nothing new.
+        worker  Ctrl-C is the driver's to handle, and a second SIGTERM (a scheduler's, then the
+                driver's) says nothing new.
         """
         if self._numbers:
             return
@@ -58,14 +64,16 @@ class Stop:
         threading.Thread(target=self._watch, args=(reading,), name="signals", daemon=True).start()
         if worker:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for number in self._numbers:  # SIGINT too where it was ignored: a script starts background jobs so
+        # SIGINT too where it was ignored: a script starts background jobs so
+        for number in self._numbers:
             signal.signal(number, self._hear)
         os.register_at_fork(after_in_child=self._forget)
         sys.excepthook, sys.unraisablehook = self._excepthook, self._unraisablehook
 
     @contextmanager
     def heard(self) -> Iterator[None]:
-        """All that a command does. If a signal came meanwhile, the process ends here, whatever else happened."""
+        """All that a command does. If a signal came meanwhile, the process ends here, whatever else
+        happened."""
         self.install()
         try:
             yield
@@ -85,7 +93,8 @@ class Stop:
 
     @contextmanager
     def loose(self) -> Iterator[None]:
-        """Inside `hold`, what takes long and can be done again: here a signal raises, also one that came before."""
+        """Inside `hold`, what takes long and can be done again: here a signal raises, also one that
+        came before."""
         holds, self._holds = self._holds, 0
         with self.patient():
             try:
@@ -119,7 +128,8 @@ class Stop:
         os._exit(128 + self.number)
 
     def _hear(self, number: int, _frame: object) -> None:
-        now, first = time.monotonic(), not self._heard  # not `asked`: the watchdog may have been faster
+        # not `asked`: the watchdog may have been faster
+        now, first = time.monotonic(), not self._heard
         if not first and (not self._again or now - self._heard < ECHO):
             return
         self.number, self._heard = self.number or number, now
@@ -127,7 +137,8 @@ class Stop:
             raise Interrupted
 
     def _watch(self, reading: int) -> None:
-        """In a thread of its own: end the process when its time is over, whatever the main thread does."""
+        """In a thread of its own: end the process when its time is over, whatever the main thread
+        does."""
         first = last = 0.0
         while True:
             ready, _, _ = select.select([reading], [], [], 0.05 if first else None)
@@ -157,12 +168,14 @@ class Stop:
         sys.__excepthook__(kind, error, trace)
 
     def _unraisablehook(self, what: "sys.UnraisableHookArgs") -> None:
-        if not isinstance(what.exc_value, Interrupted):  # it hit a destructor: the watchdog goes on with it
+        # it hit a destructor: the watchdog goes on with it
+        if not isinstance(what.exc_value, Interrupted):
             sys.__unraisablehook__(what)
 
 
 def _pipe() -> list[int]:
-    """A pipe whose numbers are none of the standard streams', which whoever started us may have closed."""
+    """A pipe whose numbers are none of the standard streams', which whoever started us may have
+    closed."""
     pair = os.pipe()
     moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in pair]
     for end in pair:

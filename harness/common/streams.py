@@ -1,7 +1,9 @@
-"""Standard output and error as every command uses them: neutral text, any encoding, any reader, full or closed.
+"""Standard output and error as every command uses them: neutral text, any encoding, any reader,
+full or closed.
 
-`terminal()` stands around the whole of a command. Text is made neutral here and not at each `print`, so that no path is left
-out. Rich's own colours are put on after that: its consoles (`console`) are neutral themselves and write past the filter.
+`terminal()` stands around the whole of a command. Text is made neutral here and not at each
+`print`, so that no path is left out. Rich's own colours are put on after that: its consoles
+(`console`) are neutral themselves and write past the filter.
 """
 
 import codecs
@@ -13,14 +15,16 @@ from typing import Any, TextIO
 
 from harness.common.text import escaped, neutral
 
-WIDTHS = {"COLUMNS": 10_000, "LINES": 10_000, "TERMINAL_WIDTH": 10_000}  # what libraries read with int(), and the most we let by
+# what libraries read with int(), and the most we let by
+WIDTHS = {"COLUMNS": 10_000, "LINES": 10_000, "TERMINAL_WIDTH": 10_000}
 PIPE, FULL = 141, 74  # exit codes; 141 is what a shell says of a program that SIGPIPE ended
 
 
 class Stream:
     """A text stream that shows what is hidden, and ends the program when nobody can read on.
 
-    `painted` writes to the same place as it is: for a library that has made its text neutral and then put colours on.
+    `painted` writes to the same place as it is: for a library that has made its text neutral and
+    then put colours on.
     """
 
     def __init__(self, raw: TextIO, filtered: bool = True):
@@ -47,27 +51,36 @@ class Stream:
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
-        """An exit, so that no handler of errors on the way takes the loss of our output for a trouble of its own."""
+        """An exit, so that no handler of errors on the way takes the loss of our output for a
+        trouble of its own."""
         try:
             yield
         except OSError as error:
-            with suppress(OSError):  # what is still in the buffer goes nowhere, without a second error
+            # what is still in the buffer goes nowhere, without a second error
+            with suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self.raw.fileno())
             if isinstance(error, BrokenPipeError):
                 raise SystemExit(PIPE) from None
             if self.raw is not sys.__stderr__:
-                print(f"cannot write to standard output: {error.strerror}", file=sys.stderr, flush=True)
+                print(
+                    f"cannot write to standard output: {error.strerror}",
+                    file=sys.stderr,
+                    flush=True,
+                )
             raise SystemExit(FULL) from None
 
 
 @contextmanager
 def terminal() -> Iterator[None]:
-    """Around a command: standard streams that are there, neutral and never a reason for a traceback."""
+    """Around a command: standard streams that are there, neutral and never a reason for a
+    traceback."""
     _sane_widths()
     if sys.stdin is None:
         os.open(os.devnull, os.O_RDONLY)  # takes the lowest number that is free, which is 0
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (_stream(number, name) for number, name in ((1, "stdout"), (2, "stderr")))
+    sys.stdout, sys.stderr = (
+        _stream(number, name) for number, name in ((1, "stdout"), (2, "stderr"))
+    )
     try:
         yield
     finally:
@@ -80,7 +93,9 @@ def terminal() -> Iterator[None]:
 
 def _stream(number: int, name: str) -> Stream:
     raw = getattr(sys, name)
-    if raw is None:  # closed by whoever started us: whatever is opened next would get its number, a result's file too
+    # closed by whoever started us: whatever is opened next would get its number, a result's file
+    # too
+    if raw is None:
         os.dup2(os.open(os.devnull, os.O_RDWR), number)
         os.set_inheritable(number, True)
         raw = open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - open until the process ends
@@ -102,7 +117,8 @@ codecs.register_error("xstilts-escape", _unencodable)
 
 
 def _sane_widths() -> None:
-    """Forget a width that is no width: libraries read it with int(), here and in the processes that we start."""
+    """Forget a width that is no width: libraries read it with int(), here and in the processes that
+    we start."""
     for name, most in WIDTHS.items():
         value = os.environ.get(name, "1")
         if not (value.isascii() and value.isdigit() and len(value) < 9 and 0 < int(value) <= most):
@@ -110,7 +126,8 @@ def _sane_widths() -> None:
 
 
 def console(stream: TextIO | None = None, width: int | None = None):
-    """A Rich console that shows what is hidden in the text it is given, and writes its own colours as they are."""
+    """A Rich console that shows what is hidden in the text it is given, and writes its own colours
+    as they are."""
     from rich.console import Console
 
     class Neutral(Console):

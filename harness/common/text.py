@@ -1,16 +1,19 @@
-"""Text that others wrote (data, specs, file names, releases), made harmless for the place where it is shown.
+"""Text that others wrote (data, specs, file names, releases), made harmless for the place where it
+is shown.
 
-One function per channel: `neutral` for a terminal, `line` for one line of it, `markdown` for Markdown. What is stored, hashed
-or written as an artefact is never changed: a file keeps its characters, only the eye is protected.
+One function per channel: `neutral` for a terminal, `line` for one line of it, `markdown` for
+Markdown. What is stored, hashed or written as an artefact is never changed: a file keeps its
+characters, only the eye is protected.
 """
 
 import re
 from typing import Any
 
-# What a reader cannot see, or what changes how the rest is shown: C0 and C1 controls (but not the ends of lines and tabs),
-# the controls of writing direction (Trojan Source, CVE-2021-42574), marks without a width, fillers that look like a space,
-# separators that look like a line's end, tags, and halves of surrogate pairs. U+200C and U+200D belong to the
-# spelling of words in scripts from Arabic to Khmer, so they stand after a letter of those, and nowhere else.
+# What a reader cannot see, or what changes how the rest is shown: C0 and C1 controls (but not the
+# ends of lines and tabs), the controls of writing direction (Trojan Source, CVE-2021-42574), marks
+# without a width, fillers that look like a space, separators that look like a line's end, tags, and
+# halves of surrogate pairs. U+200C and U+200D belong to the spelling of words in scripts from
+# Arabic to Khmer, so they stand after a letter of those, and nowhere else.
 HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -19,7 +22,9 @@ HIDDEN = re.compile(
     "\ud800-\udfff]"
     "|(?<![\u0600-\u109f\u1780-\u18af])[\u200c\u200d]"
 )
-MAX_LINE = 2000  # characters of a line of an error: a path has at most 4096, a name 255, and what is longer is no message
+# characters of a line of an error: a path has at most 4096, a name 255, and what is longer is no
+# message
+MAX_LINE = 2000
 
 
 def escaped(text: str) -> str:
@@ -29,12 +34,14 @@ def escaped(text: str) -> str:
 
 
 def neutral(text: str) -> str:
-    """The text with what is hidden in it made visible. JSON stays the same JSON: inside its strings these are escapes."""
+    """The text with what is hidden in it made visible. JSON stays the same JSON: inside its strings
+    these are escapes."""
     return HIDDEN.sub(lambda found: escaped(found[0]), text)
 
 
 def line(text: Any) -> str:
-    """The text on one line: a title of two lines forges no second row, a file name no second message."""
+    """The text on one line: a title of two lines forges no second row, a file name no second
+    message."""
     return neutral(str(text).strip()).replace("\n", "\\n").replace("\t", "\\t")
 
 
@@ -49,7 +56,8 @@ def short(text: str, most: int = MAX_LINE) -> str:
 
 
 def neutral_values(value: Any) -> Any:
-    """Plain data (mappings, lists, text, numbers) with every text in it neutral, the names of a mapping too."""
+    """Plain data (mappings, lists, text, numbers) with every text in it neutral, the names of a
+    mapping too."""
     if isinstance(value, str):
         return neutral(value)
     if isinstance(value, dict):
@@ -58,11 +66,12 @@ def neutral_values(value: Any) -> Any:
 
 
 def markdown(text: Any) -> str:
-    """The text inside a paragraph, a list's item or a table's cell: no HTML, no link but what http(s) addresses become by
-    themselves, no second line, no further column, no block of code (GitHub Flavored Markdown 0.29).
+    """The text inside a paragraph, a list's item or a table's cell: no HTML, no link but what
+    http(s) addresses become by themselves, no second line, no further column, no block of code
+    (GitHub Flavored Markdown 0.29).
 
-    A link needs `](`, `][` or a definition `]:`; HTML needs a letter or one of `/!?` after `<`. The rest of Markdown's signs is
-    left alone, since scores are full of them.
+    A link needs `](`, `][` or a definition `]:`; HTML needs a letter or one of `/!?` after `<`. The
+    rest of Markdown's signs is left alone, since scores are full of them.
     """
     text = re.sub(r"\s*\n\s*", " ", neutral(str(text)).strip())
     text = re.sub(r"&(?=#?\w+;)", "&amp;", text)

@@ -1,7 +1,8 @@
-"""The driver: feeds a plan's ready jobs to an engine's workers until nothing is left, and keeps the disk bounded.
+"""The driver: feeds a plan's ready jobs to an engine's workers until nothing is left, and keeps the
+disk bounded.
 
-Knows jobs and keys, not what they compute. Everything it learns it could learn again from the store, so losing the
-driver loses nothing but the time since the last checkpoint.
+Knows jobs and keys, not what they compute. Everything it learns it could learn again from the
+store, so losing the driver loses nothing but the time since the last checkpoint.
 """
 
 import time
@@ -18,7 +19,8 @@ BUSY_WAIT = 2.0  # seconds before asking again for a job that another run on thi
 
 @dataclass
 class Outcome:
-    """What a run came to: keys done now, keys failed with their reason, evaluations refused with theirs."""
+    """What a run came to: keys done now, keys failed with their reason, evaluations refused with
+    theirs."""
 
     done: list[str] = field(default_factory=list)
     failed: dict[str, dict] = field(default_factory=dict)
@@ -29,7 +31,8 @@ Listener = Callable[[str, Job | None, dict], None]  # what happened, to which jo
 
 
 def refusals(plan: Plan, store: Store) -> dict[str, dict]:
-    """Evaluations that must not run: evaluate key → {"why", "leaks"} from committed overlap results."""
+    """Evaluations that must not run: evaluate key → {"why", "leaks"} from committed overlap
+    results."""
     if "leak" in plan.suite.waives:
         return {}
     refused = {}
@@ -37,7 +40,12 @@ def refusals(plan: Plan, store: Store) -> dict[str, dict]:
         if cell.overlap and store.manifest(cell.overlap):
             leaks = refused_leaks(store.read_json(cell.overlap, "overlap.json"))
             if leaks:
-                refused[cell.evaluate] = {"why": "leak", "leaks": leaks, "arm": cell.arm, "target": cell.target}
+                refused[cell.evaluate] = {
+                    "why": "leak",
+                    "leaks": leaks,
+                    "arm": cell.arm,
+                    "target": cell.target,
+                }
     return refused
 
 
@@ -52,11 +60,18 @@ def check(plan: Plan, store: Store) -> list[str]:
 
 
 def drive(
-    plan: Plan, store: Store, engine, listen: Listener, keep_weights: bool = False, unfit: Mapping[str, dict] | None = None
+    plan: Plan,
+    store: Store,
+    engine,
+    listen: Listener,
+    keep_weights: bool = False,
+    unfit: Mapping[str, dict] | None = None,
 ) -> Outcome:
-    """Run all that is missing. First the overlap checks, so that no time is spent on a cell that would be refused.
+    """Run all that is missing. First the overlap checks, so that no time is spent on a cell that
+    would be refused.
 
-    unfit  jobs that would fail, by key: why, exit_code. They have failed; what serves nothing else is left out
+    unfit  jobs that would fail, by key: why, exit_code. They have failed; what serves nothing else
+           is left out
     """
     outcome = Outcome(failed=dict(unfit or {}))
     for key, event in outcome.failed.items():
@@ -66,7 +81,11 @@ def drive(
     for only in ({"overlap"}, set(JOB_VERSIONS)):
         outcome.refused = refusals(plan, store)
         lost = _lost(plan, outcome)
-        todo = [job for job in plan.todo(store, lost | outcome.refused.keys()) if job.kind in only and job.key not in lost]
+        todo = [
+            job
+            for job in plan.todo(store, lost | outcome.refused.keys())
+            if job.kind in only and job.key not in lost
+        ]
         if todo:
             _Run(plan, store, engine, listen, keep_weights, outcome, todo).until_done()
     outcome.refused = refusals(plan, store)
@@ -76,9 +95,14 @@ def drive(
 
 
 def _lost(plan: Plan, outcome: Outcome) -> frozenset[str]:
-    """What need not run after some jobs failed: those, the evaluations of their cells, and checks of no other cell."""
+    """What need not run after some jobs failed: those, the evaluations of their cells, and checks
+    of no other cell."""
     failed = outcome.failed.keys()
-    gone = [cell for cell in plan.cells if failed & {cell.overlap, cell.intermediate, cell.trained, cell.evaluate}]
+    gone = [
+        cell
+        for cell in plan.cells
+        if failed & {cell.overlap, cell.intermediate, cell.trained, cell.evaluate}
+    ]
     evaluations = {cell.evaluate for cell in gone}
     checks = {cell.overlap for cell in gone if cell.overlap}
     checks -= {cell.overlap for cell in plan.cells if cell.evaluate not in evaluations}
@@ -86,10 +110,15 @@ def _lost(plan: Plan, outcome: Outcome) -> frozenset[str]:
 
 
 def _sweep(plan: Plan, store: Store, outcome: Outcome) -> None:
-    """Drop weights that a run killed between the last commit and the drop, or in the drop, left behind; or one with
+    """Drop weights that a run killed between the last commit and the drop, or in the drop, left
+    behind; or one with
     --keep-weights."""
     for key in plan.jobs:
-        if store.manifest(key) and store.on_disk(key, WEIGHTS) and not any(r in outcome.failed for r in plan.dependants(key)):
+        if (
+            store.manifest(key)
+            and store.on_disk(key, WEIGHTS)
+            and not any(r in outcome.failed for r in plan.dependants(key))
+        ):
             store.drop(key, [WEIGHTS])
 
 
@@ -107,7 +136,9 @@ class _Run:
     def until_done(self) -> None:
         for job in list(self.waiting.values()):
             if lost := next((key for key in job.needs if key in self.outcome.failed), None):
-                self._fail(job, {"why": f"needs {self.plan.jobs[lost].name}, which failed", "exit_code": 1})
+                self._fail(
+                    job, {"why": f"needs {self.plan.jobs[lost].name}, which failed", "exit_code": 1}
+                )
         self.listen("todo", None, {"jobs": len(self.waiting)})
         self.engine.start()
         while self.waiting or self.running:
@@ -131,7 +162,8 @@ class _Run:
     def _submit_ready(self) -> None:
         idle = [slot for slot in self.engine.slots if slot not in self.running]
         for job in self._ready():
-            # One look at the manifest decides: another run on this store may commit, and drop, between two looks.
+            # One look at the manifest decides: another run on this store may commit, and drop,
+            # between two looks.
             want = self._want(job)
             if want is None:
                 self.waiting.pop(job.key)  # another run did it, and all that would have read it
@@ -146,7 +178,8 @@ class _Run:
         return [reader for reader in self.plan.dependants(key) if self._pending(reader)]
 
     def _pending(self, key: str) -> bool:
-        """Whether this run still has to do that job: its result is missing, or its dropped weights are needed further on."""
+        """Whether this run still has to do that job: its result is missing, or its dropped weights
+        are needed further on."""
         if key in self.outcome.failed:
             return True  # the same command tries again
         if key not in self.waiting:
@@ -154,7 +187,8 @@ class _Run:
         return self._want(self.waiting[key]) is not None
 
     def _want(self, job: Job) -> str | None:
-        """What is missing of the job: its "result", the dropped "weights" that somebody still needs, or nothing."""
+        """What is missing of the job: its "result", the dropped "weights" that somebody still
+        needs, or nothing."""
         manifest = self.store.manifest(job.key)
         if manifest is None:
             return "result"
@@ -187,7 +221,8 @@ class _Run:
             self.tries[key] = self.tries.get(key, 0) + 1
             self.listen("retry", job, event)
         else:
-            why = (event.get("why") or "").removeprefix(f"{job.name}: ")  # whoever shows it names the job
+            # whoever shows it names the job
+            why = (event.get("why") or "").removeprefix(f"{job.name}: ")
             why = why or f"its worker ended with code {event.get('code')}; see {event.get('log')}"
             self._fail(job, {**event, "why": why})
 
@@ -200,7 +235,8 @@ class _Run:
             self._fail(other, {"why": f"needs {job.name}, which failed", "exit_code": 1})
 
     def _give_up_on_orphans(self) -> None:
-        """Nothing runs and nothing is ready: a needed job is not in this pass (cannot happen with a sound plan)."""
+        """Nothing runs and nothing is ready: a needed job is not in this pass (cannot happen with a
+        sound plan)."""
         if not self._ready():
             raise RuntimeError(f"no job is ready of {[job.name for job in self.waiting.values()]}")
 

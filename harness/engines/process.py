@@ -1,4 +1,5 @@
-"""Workers as child processes of the driver: one per GPU, or one per CPU core, each warm for the whole run."""
+"""Workers as child processes of the driver: one per GPU, or one per CPU core, each warm for the
+whole run."""
 
 import json
 import os
@@ -9,18 +10,24 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-# glibc: keep up to half a GiB of freed memory for the next update. Else a CPU worker returns and fetches it update by update,
-# tens of thousands of page faults a second. What is computed stays the same.
+# glibc: keep up to half a GiB of freed memory for the next update. Else a CPU worker returns and
+# fetches it update by update, tens of thousands of page faults a second. What is computed stays the
+# same.
 KEEP_MEMORY = ":".join(
     f"glibc.malloc.{name}={value}"
-    for name, value in {"mmap_threshold": 1 << 30, "trim_threshold": 1 << 29, "top_pad": 1 << 26}.items()
+    for name, value in {
+        "mmap_threshold": 1 << 30,
+        "trim_threshold": 1 << 29,
+        "top_pad": 1 << 26,
+    }.items()
 )
 
 GRACE = 8.0  # seconds for the last checkpoint: `docker stop` kills all after 10
 
 
 def gpus() -> list[str]:
-    """Indices of the GPUs this process may use, without importing torch: device files, which a container gets on request."""
+    """Indices of the GPUs this process may use, without importing torch: device files, which a
+    container gets on request."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [gpu for gpu in visible.split(",") if gpu.strip() and gpu.strip() != "-1"]
@@ -28,9 +35,12 @@ def gpus() -> list[str]:
 
 
 class ProcessEngine:
-    """`workers` child processes. A worker that dies is reported as an event {"event": "died"} and can be restarted."""
+    """`workers` child processes. A worker that dies is reported as an event {"event": "died"} and
+    can be restarted."""
 
-    def __init__(self, store: Path, workers: int | None = None, checkpoint_seconds: float | None = None):
+    def __init__(
+        self, store: Path, workers: int | None = None, checkpoint_seconds: float | None = None
+    ):
         self.store, self.checkpoint_seconds = store, checkpoint_seconds
         self.gpus = gpus()
         count = workers or len(self.gpus) or len(os.sched_getaffinity(0))
@@ -50,7 +60,11 @@ class ProcessEngine:
         environment = {"GLIBC_TUNABLES": KEEP_MEMORY} | os.environ
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self.gpus[self.slots.index(slot) % len(self.gpus)]
-        environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+        environment |= {
+            "OMP_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+        }
         seconds = [] if self.checkpoint_seconds is None else [str(self.checkpoint_seconds)]
         self._log(slot).parent.mkdir(exist_ok=True)
         with self._log(slot).open("ab") as log:
@@ -60,32 +74,47 @@ class ProcessEngine:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=environment,
-                start_new_session=True,  # a Ctrl-C in the terminal reaches the driver, which stops workers in order
+                # a Ctrl-C in the terminal reaches the driver, which stops workers in order
+                start_new_session=True,
             )
         self._process[slot], self._buffer[slot] = process, b""
         os.set_blocking(process.stdout.fileno(), False)
         self._selector.register(process.stdout, selectors.EVENT_READ, slot)
 
     def submit(self, slot: str, key: str, again: bool) -> None:
-        """Send a key to an idle worker (`again`: its dropped weights are needed). If it just died, poll() says so."""
+        """Send a key to an idle worker (`again`: its dropped weights are needed). If it just died,
+        poll() says so."""
         with suppress(BrokenPipeError):
             self._process[slot].stdin.write(key.encode() + (b" again\n" if again else b"\n"))
             self._process[slot].stdin.flush()
 
     def poll(self, timeout: float) -> list[tuple[str, dict]]:
         """What workers said within `timeout` seconds, at once if there is something."""
-        # A child that a worker left behind may hold its end of the pipe open, so that the end of the worker does not show there.
+        # A child that a worker left behind may hold its end of the pipe open, so that the end of
+        # the worker does not show there.
         ended = {slot for slot, process in self._process.items() if process.poll() is not None}
         ready = [key for key, _ in self._selector.select(timeout)]
-        left = [key for key in self._selector.get_map().values() if key.data in ended and key not in ready]
-        return [event for key in [*ready, *left] for event in self._hear(key.data, key.fileobj, key.data in ended)]
+        left = [
+            key
+            for key in self._selector.get_map().values()
+            if key.data in ended and key not in ready
+        ]
+        return [
+            event
+            for key in [*ready, *left]
+            for event in self._hear(key.data, key.fileobj, key.data in ended)
+        ]
 
     def _hear(self, slot: str, stream, ended: bool) -> list[tuple[str, dict]]:
         """What one worker has said and nobody has heard yet; its death, if it is dead."""
         events = []
         while data := stream.read():
             *lines, self._buffer[slot] = (self._buffer[slot] + data).split(b"\n")
-            events += [(slot, event) for line in lines if line.strip() and (event := self._event(slot, line))]
+            events += [
+                (slot, event)
+                for line in lines
+                if line.strip() and (event := self._event(slot, line))
+            ]
         if data == b"" or ended:
             self._selector.unregister(stream)
             code = self._process[slot].wait()
@@ -108,8 +137,8 @@ class ProcessEngine:
         return self.store / "logs" / f"{slot}.log"
 
     def stop(self) -> int:
-        """Ask workers to save and end; kill what has not ended after GRACE seconds, or at once if this is interrupted.
-        Returns how many were killed."""
+        """Ask workers to save and end; kill what has not ended after GRACE seconds, or at once if
+        this is interrupted. Returns how many were killed."""
         deadline, killed = time.monotonic() + GRACE, 0
         try:
             for process in self._process.values():

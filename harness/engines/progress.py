@@ -1,4 +1,5 @@
-"""What a run shows while it works: one bar with the time that remains on a terminal, plain lines in a log."""
+"""What a run shows while it works: one bar with the time that remains on a terminal, plain lines in
+a log."""
 
 import time
 from typing import TextIO
@@ -10,7 +11,8 @@ QUIET_SECONDS = 30.0  # in a log, a long job says how far it is this often
 
 
 class Progress:
-    """Listens to the driver (`hear`). Everything goes to stderr, so that stdout stays for results."""
+    """Listens to the driver (`hear`). Everything goes to stderr, so that stdout stays for
+    results."""
 
     def __init__(self, stream: TextIO):
         self.stream = stream
@@ -24,7 +26,13 @@ class Progress:
 
     def __enter__(self) -> "Progress":
         if self.live:
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                TextColumn,
+                TimeElapsedColumn,
+                TimeRemainingColumn,
+            )
             from rich.progress import Progress as Bar
 
             remaining = TimeRemainingColumn(elapsed_when_finished=True)
@@ -84,4 +92,9 @@ class Progress:
             self.note(f"again: {job.name} (its worker ended with code {details.get('code')})")
         if self.bar and self.bar.tasks:
             done = self.finished + sum(self.partial.values())
-            self.bar.update(self.bar.tasks[0].id, total=self.total, completed=round(done, 2), description=job.name if job else "")
+            self.bar.update(
+                self.bar.tasks[0].id,
+                total=self.total,
+                completed=round(done, 2),
+                description=job.name if job else "",
+            )

@@ -1,4 +1,5 @@
-"""`python -m harness.jobs STORE CHECKPOINT_SECONDS`: a worker that takes keys on stdin. Engines start it."""
+"""`python -m harness.jobs STORE CHECKPOINT_SECONDS`: a worker that takes keys on stdin. Engines
+start it."""
 
 import sys
 

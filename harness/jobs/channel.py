@@ -1,7 +1,9 @@
-"""The pipes between a driver and its worker, out of reach of everything else that runs in the worker.
+"""The pipes between a driver and its worker, out of reach of everything else that runs in the
+worker.
 
-Keys come in on file descriptor 0 and events go out on 1, where any library may ask (a prompt) or print. `take` moves the
-pipes to descriptors that only the worker knows: what is then asked gets no answer, and what is printed goes to the log.
+Keys come in on file descriptor 0 and events go out on 1, where any library may ask (a prompt) or
+print. `take` moves the pipes to descriptors that only the worker knows: what is then asked gets no
+answer, and what is printed goes to the log.
 """
 
 import ctypes
@@ -20,7 +22,8 @@ class Channel(NamedTuple):
 
 
 def take() -> Channel:
-    """The channel of this process. To be called before anything heavy is imported: imports print too."""
+    """The channel of this process. To be called before anything heavy is imported: imports print
+    too."""
     keys, events = os.dup(0), os.dup(1)  # not inherited by what this process starts
     _redirect()
     os.register_at_fork(after_in_child=lambda: _let_go(keys, events))
@@ -31,7 +34,8 @@ def take() -> Channel:
 
 @contextmanager
 def away() -> Iterator[None]:
-    """While this runs, what is printed goes to stderr and nothing can be read from stdin; then all is as before."""
+    """While this runs, what is printed goes to stderr and nothing can be read from stdin; then all
+    is as before."""
     kept = {}
     for fd in (0, 1):
         with suppress(OSError):  # closed by whoever started us
@@ -63,7 +67,8 @@ def _redirect() -> None:
 
 
 def _let_go(*fds: int) -> None:
-    """In a forked child: it must neither eat keys, nor keep the driver from seeing that the worker has ended."""
+    """In a forked child: it must neither eat keys, nor keep the driver from seeing that the worker
+    has ended."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in fds:
         os.dup2(nothing, fd, inheritable=False)

@@ -1,4 +1,5 @@
-"""What a running job may touch: the store, its working directory, the warm encoder, the driver's ear."""
+"""What a running job may touch: the store, its working directory, the warm encoder, the driver's
+ear."""
 
 import json
 import os
@@ -27,7 +28,8 @@ class JobError(Exception):
 
 @dataclass
 class Context:
-    """One job's surroundings. `progress(done, total)` reports; `stopping()` is asked between steps."""
+    """One job's surroundings. `progress(done, total)` reports; `stopping()` is asked between
+    steps."""
 
     store: Store
     key: str
@@ -35,14 +37,18 @@ class Context:
     workdir: Path
     progress: Callable[[int, int], None]
     stopping: Callable[[], bool]
-    encoders: dict = field(default_factory=dict)  # kept between jobs: a worker loads torch and an encoder once
+    # kept between jobs: a worker loads torch and an encoder once
+    encoders: dict = field(default_factory=dict)
     checkpoint_seconds: float | None = None  # None: `train` chooses
     held: Callable[[], bool] = lambda: True  # whether this process still has the job's lease
-    facts: dict = field(default_factory=dict)  # timings and counts for the manifest; never part of a result
-    inputs: dict[Path, str] = field(default_factory=dict)  # files that were read, each with the hash that the key names
+    # timings and counts for the manifest; never part of a result
+    facts: dict = field(default_factory=dict)
+    # files that were read, each with the hash that the key names
+    inputs: dict[Path, str] = field(default_factory=dict)
 
     def rows(self, dataset: dict, metric: str | None = None) -> list[dict]:
-        """The rows of one of the job's datasets, from the very bytes that its key names (`store.unchanged`).
+        """The rows of one of the job's datasets, from the very bytes that its key names
+        (`store.unchanged`).
 
         `metric`: what will score them, as in `data.rows.load`.
         """
@@ -71,7 +77,9 @@ class Context:
         known = json.dumps(wanted["identity"], sort_keys=True)
         if known not in self.encoders:
             self.encoders.clear()  # one at a time: a worker's share of memory holds one encoder
-            self.encoders[known] = LoadedEncoder(wanted["folder"], wanted["identity"], wanted["declared"])
+            self.encoders[known] = LoadedEncoder(
+                wanted["folder"], wanted["identity"], wanted["declared"]
+            )
         self.inputs |= self.encoders[known].inputs
         return self.encoders[known]
 
@@ -90,13 +98,19 @@ def make_deterministic(seed: int) -> None:
 
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a tenth of the time on a CPU; nothing here reads such memory
+    # a tenth of the time on a CPU; nothing here reads such memory
+    torch.utils.deterministic.fill_uninitialized_memory = False
     torch.manual_seed(seed)
 
 
 def environment(kind: str) -> dict:
-    """What may differ between two machines that compute the same key; kept in manifests and sidecars."""
-    facts = {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()}
+    """What may differ between two machines that compute the same key; kept in manifests and
+    sidecars."""
+    facts = {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+    }
     if kind == "overlap":
         return facts | {"numpy": version("numpy")}  # plain text work: torch stays asleep
     import torch
@@ -105,17 +119,23 @@ def environment(kind: str) -> dict:
     if torch.cuda.is_available():
         device_facts = {"device": torch.cuda.get_device_name()}
     else:  # processors round differently too, by their vector instructions
-        device_facts = {"device": "cpu", "processor": f"{processor()}, {torch.backends.cpu.get_cpu_capability()}"}
+        device_facts = {
+            "device": "cpu",
+            "processor": f"{processor()}, {torch.backends.cpu.get_cpu_capability()}",
+        }
     return facts | device_facts | {"threads": THREADS} | packages
 
 
 def processor() -> str:
-    """The CPU's name, with family and model where the system gives them (Linux): a virtual machine's name alone says little."""
+    """The CPU's name, with family and model where the system gives them (Linux): a virtual
+    machine's name alone says little."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    facts = {
+        name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+    }
     if "model name" not in facts:  # 64-bit Arm names its cores by numbers
         return platform.machine()
     return f"{facts['model name']} (family {facts['cpu family']}, model {facts['model']})"

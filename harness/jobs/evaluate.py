@@ -1,12 +1,14 @@
-"""Every language of a target from one model load. Predictions are the artefact; scores come from predictions alone.
+"""Every language of a target from one model load. Predictions are the artefact; scores come from
+predictions alone.
 
 Writes, for each language:
     predictions/LANG.jsonl  {"id", "prediction"} a line, in row order
-    scores.json             facts: n, truncated, unknown, constant, placeholder, odd rows where there are any (`shapes.Odd`), a
-                            family's own; what follows from them and from
-                            the examples: flags, metrics, main, null, null_name, above_null, stderr; of retrieval, centred
-    examples.json           id, and the metric's examples, from which `harness.metrics.rescore` gives the score again, without
-                            a model or data; of retrieval, centred
+    scores.json             facts: n, truncated, unknown, constant, placeholder, odd rows where
+                            there are any (`shapes.Odd`), a family's own; what follows from them and
+                            from the examples: flags, metrics, main, null, null_name, above_null,
+                            stderr; of retrieval, centred
+    examples.json           id, and the metric's examples, from which `harness.metrics.rescore`
+                            gives the score again, without a model or data; of retrieval, centred
 """
 
 import json
@@ -38,19 +40,30 @@ def run(ctx: Context) -> None:
         rows = ctx.rows(dataset, task["metric"])
         dev = ctx.rows(job["devs"][language]) if "devs" in job else None
         predictions, facts = predict(rows, dev)
-        lines = [json.dumps({"id": r["id"], "prediction": p}, ensure_ascii=False) for r, p in zip(rows, predictions, strict=True)]
-        (ctx.workdir / "predictions" / f"{language}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        scores[language], examples[language] = score_language(task, rows, predictions, language, facts)
+        lines = [
+            json.dumps({"id": r["id"], "prediction": p}, ensure_ascii=False)
+            for r, p in zip(rows, predictions, strict=True)
+        ]
+        (ctx.workdir / "predictions" / f"{language}.jsonl").write_text(
+            "\n".join(lines) + "\n", encoding="utf-8"
+        )
+        scores[language], examples[language] = score_language(
+            task, rows, predictions, language, facts
+        )
         ctx.progress(done + 1, len(job["tests"]))
     (ctx.workdir / "scores.json").write_text(json.dumps(scores, indent=1, sort_keys=True))
     (ctx.workdir / "examples.json").write_text(json.dumps(examples, sort_keys=True))
 
 
-def score_language(task: dict, rows: list[dict], predictions: list, language: str, facts: dict) -> tuple[dict, dict]:
-    """(facts and score of one language with the flags that say what is wrong with it, per-example statistics).
+def score_language(
+    task: dict, rows: list[dict], predictions: list, language: str, facts: dict
+) -> tuple[dict, dict]:
+    """(facts and score of one language with the flags that say what is wrong with it, per-example
+    statistics).
 
-    facts  truncated, unknown (see `text_facts`) and what else the family says; of retrieval also `centred`, the ids that were
-           found after mean-centring: they become an accuracy (0-100) and 0 or 1 a row
+    facts  truncated, unknown (see `text_facts`) and what else the family says; of retrieval also
+           `centred`, the ids that were found after mean-centring: they become an accuracy (0-100)
+           and 0 or 1 a row
     Hidden labels are not scored: then there are facts and flags alone.
     """
     metric, golds = METRICS[task["metric"]], [FAMILIES[task["family"]].gold(row) for row in rows]
@@ -61,16 +74,24 @@ def score_language(task: dict, rows: list[dict], predictions: list, language: st
     if facts["placeholder"]:
         return facts | {"flags": language_flags(facts, None)}, {}
     scored = metric(golds, predictions, language)
-    derived = {name: getattr(scored, name) for name in ("metrics", "main", "null", "null_name", "above_null", "stderr")}
+    derived = {
+        name: getattr(scored, name)
+        for name in ("metrics", "main", "null", "null_name", "above_null", "stderr")
+    }
     examples = {"id": [row["id"] for row in rows], **scored.examples}
     if centred is not None:
-        examples["centred"] = resampled(task["metric"], metric(golds, centred, language).examples)["correct"]
-        derived["centred"] = main_from_totals(task["metric"])({"correct": sum(examples["centred"]), "n": len(rows)})
+        examples["centred"] = resampled(task["metric"], metric(golds, centred, language).examples)[
+            "correct"
+        ]
+        derived["centred"] = main_from_totals(task["metric"])(
+            {"correct": sum(examples["centred"]), "n": len(rows)}
+        )
     return facts | derived | {"flags": language_flags(facts, scored)}, examples
 
 
 def _constant(predictions: list) -> bool:
-    """Whether several rows all got the same answer; of a list each entry is an answer, so that one tag everywhere is one."""
+    """Whether several rows all got the same answer; of a list each entry is an answer, so that one
+    tag everywhere is one."""
     answers = {json.dumps(a) for p in predictions for a in (p if isinstance(p, list) else [p])}
     return len(answers) <= 1 and len(predictions) > 1
 
@@ -103,11 +124,16 @@ def _embedded(ctx: Context, encoder):
 
     def predict(rows: list[dict], dev: list[dict] | None) -> tuple[list, dict]:
         read: list[dict] = []
-        of_dev = {row["text"].strip() for row in dev or []}  # what is said of the text is said of the test rows
+        # what is said of the text is said of the test rows
+        of_dev = {row["text"].strip() for row in dev or []}
 
         def embed(texts: list[str]) -> np.ndarray:
             features = sentences(texts, encoder, min(task["max_length"], encoder.max_length))
-            read.extend(feature for text, feature in zip(texts, features, strict=True) if text.strip() not in of_dev)
+            read.extend(
+                feature
+                for text, feature in zip(texts, features, strict=True)
+                if text.strip() not in of_dev
+            )
             return np.stack(forward(vectors, encoder, features, where))
 
         predictions, facts = EMBEDDED[task["family"]].predict(embed, rows, task, dev)
@@ -117,10 +143,17 @@ def _embedded(ctx: Context, encoder):
 
 
 def text_facts(features: list[dict], encoder) -> dict:
-    """What became of the text: `truncated`, how many rows lost some; `unknown`, the share of pieces not in the vocabulary."""
-    unknown, pieces, special = encoder.tokenizer.unk_token_id, 0, set(encoder.tokenizer.all_special_ids)
+    """What became of the text: `truncated`, how many rows lost some; `unknown`, the share of pieces
+    not in the vocabulary."""
+    unknown, pieces, special = (
+        encoder.tokenizer.unk_token_id,
+        0,
+        set(encoder.tokenizer.all_special_ids),
+    )
     holes = 0
-    for ids in (part["input_ids"] for feature in features for part in feature.get("parts", [feature])):
+    for ids in (
+        part["input_ids"] for feature in features for part in feature.get("parts", [feature])
+    ):
         found = ids.count(unknown)
         holes += found
         pieces += found + sum(piece not in special for piece in ids)
@@ -130,12 +163,17 @@ def text_facts(features: list[dict], encoder) -> dict:
 
 def sentences(texts: list[str], encoder, limit: int) -> list[dict]:
     """Features of single texts, cut at `limit` pieces, special tokens included."""
-    ids = encoder.tokenizer(texts, return_attention_mask=False, return_token_type_ids=False)["input_ids"]
+    ids = encoder.tokenizer(texts, return_attention_mask=False, return_token_type_ids=False)[
+        "input_ids"
+    ]
     _, _, after = encoder.template
     features = []
     for one in ids:
         cut = len(one) > limit
-        feature = {"input_ids": one[: limit - len(after)] + list(after) if cut else one, "truncated": cut}
+        feature = {
+            "input_ids": one[: limit - len(after)] + list(after) if cut else one,
+            "truncated": cut,
+        }
         if encoder.has_token_types:
             feature["token_type_ids"] = [0] * len(feature["input_ids"])
         features.append(feature)

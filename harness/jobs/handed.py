@@ -1,4 +1,5 @@
-"""Weights that one job hands to the next: a whole model to those that evaluate it, an encoder to the next training."""
+"""Weights that one job hands to the next: a whole model to those that evaluate it, an encoder to
+the next training."""
 
 import torch
 from safetensors.torch import load_file
@@ -16,9 +17,14 @@ def load_model(ctx: Context, encoder, task: dict, key: str, where: str) -> TaskM
 
 
 def hand_over(path, body: torch.nn.Module, pooler: torch.nn.Module | None = None) -> None:
-    """What an intermediate stage hands over: every weight of the encoder, its pooler if both have one, no head."""
+    """What an intermediate stage hands over: every weight of the encoder, its pooler if both have
+    one, no head."""
     weights = load_file(path)
     for name, module in (("encoder.", body), ("pooler.", pooler)):
-        own = {key.removeprefix(name): tensor for key, tensor in weights.items() if key.startswith(name)}
+        own = {
+            key.removeprefix(name): tensor
+            for key, tensor in weights.items()
+            if key.startswith(name)
+        }
         if module is not None and own:
             module.load_state_dict(own)

@@ -1,4 +1,5 @@
-"""Counts training rows that stand in a test set (a leak) or in the target's own training set (shared training)."""
+"""Counts training rows that stand in a test set (a leak) or in the target's own training set
+(shared training)."""
 
 import json
 
@@ -10,8 +11,12 @@ def run(ctx: Context) -> None:
     """Compare each training set of an arm's chain with the target's tests; writes overlap.json."""
     job = ctx.job
     tests = {language: ctx.rows(dataset) for language, dataset in job["tests"].items()}
-    trained = {phase: [row for rows in sets for row in ctx.rows(rows)] for phase, sets in job["trained"].items()}
-    # A parallel test set repeats an English leak under the same id in every language, also where English is not tested.
+    trained = {
+        phase: [row for rows in sets for row in ctx.rows(rows)]
+        for phase, sets in job["trained"].items()
+    }
+    # A parallel test set repeats an English leak under the same id in every language, also where
+    # English is not tested.
     original = ctx.rows(job["english"]) if "english" in job else []
     known = {phase: fingerprints_of(rows) for phase, rows in trained.items()}
     leaks = {}

@@ -1,4 +1,5 @@
-"""One task's share of a training: its rows as features, its batches in order, its dev rows. Most trainings have one part."""
+"""One task's share of a training: its rows as features, its batches in order, its dev rows. Most
+trainings have one part."""
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from harness.sources import rows as data_rows
 
 
 class Part:
-    """`batch(n)` is the n-th batch this task gives, whatever the other parts of a mixture do in between."""
+    """`batch(n)` is the n-th batch this task gives, whatever the other parts of a mixture do in
+    between."""
 
     def __init__(self, ctx: Context, encoder, name: str):
         spec, recipe = ctx.job["spec"], ctx.job["spec"]["recipe"]
@@ -20,13 +22,20 @@ class Part:
         self.rows = len(rows)
         self.features = self.family.encode(rows, encoder, self.task, training=True)
         if not self.features:
-            raise JobError(f"{ctx.job['name']}: none of {len(rows)} rows of {name} can be used (no answer found in any context?)")
+            raise JobError(
+                f"{ctx.job['name']}: none of {len(rows)} rows of {name} can be used (no answer"
+                " found in any context?)"
+            )
         self.lengths = np.array([feature_length(feature) for feature in self.features])
         dev = ctx.rows(ctx.job["dev"][name], self.task["metric"]) if recipe["evaluations"] else []
         self.dev = dev[: recipe["dev_rows"]]
-        may_be_short = hasattr(self.family, "corrupt") and self.dev  # masked-LM can hide nothing in a text of one piece
+        # masked-LM can hide nothing in a text of one piece
+        may_be_short = hasattr(self.family, "corrupt") and self.dev
         if may_be_short and not self.family.encode(self.dev, encoder, self.task, training=False):
-            raise JobError(f"{ctx.job['name']}: none of {len(self.dev)} dev rows of {name} has a text of two pieces or more")
+            raise JobError(
+                f"{ctx.job['name']}: none of {len(self.dev)} dev rows of {name} has a text of two"
+                " pieces or more"
+            )
         self.per_epoch = -(-len(self.features) // recipe["batch_size"])
         self._seed = lambda purpose: stream_seed(spec["seed"], spec["phase"], name, purpose)
         self._drawn: tuple[int, list[np.ndarray]] = (-1, [])  # an epoch and its batches
@@ -38,21 +47,29 @@ class Part:
     def _epoch(self, epoch: int) -> list[np.ndarray]:
         if self._drawn[0] != epoch:
             recipe, seed = self.recipe, self._seed("order")
-            self._drawn = epoch, epoch_batches(self.lengths, recipe["batch_size"], seed, epoch, recipe["batching"])
+            self._drawn = (
+                epoch,
+                epoch_batches(self.lengths, recipe["batch_size"], seed, epoch, recipe["batching"]),
+            )
         return self._drawn[1]
 
     def batch(self, number: int) -> list[dict]:
-        """The features of batch `number` (from 0; epochs follow each other, each in its own order)."""
+        """The features of batch `number` (from 0; epochs follow each other, each in its own
+        order)."""
         epoch, place = divmod(number, self.per_epoch)
         features = [self.features[i] for i in self._epoch(epoch)[place]]
-        corrupt = getattr(self.family, "corrupt", None)  # masked-LM draws its masks anew for each update
+        # masked-LM draws its masks anew for each update
+        corrupt = getattr(self.family, "corrupt", None)
         if corrupt is None:
             return features
-        return corrupt(features, np.random.default_rng([self._seed("mask"), number]), self.encoder, self.task)
+        return corrupt(
+            features, np.random.default_rng([self._seed("mask"), number]), self.encoder, self.task
+        )
 
 
 def training_rows(ctx: Context, name: str) -> list[dict]:
-    """The rows a training reads: all of its task's, a fold, or a subset that a select job chose; shuffled for a control."""
+    """The rows a training reads: all of its task's, a fold, or a subset that a select job chose;
+    shuffled for a control."""
     spec, rows = ctx.job["spec"], ctx.rows(ctx.job["train"][name])
     part = spec["rows"] or {}
     if "fold" in part:
@@ -66,10 +83,14 @@ def training_rows(ctx: Context, name: str) -> list[dict]:
 
 
 def shuffled_labels(rows: list[dict], seed: int) -> list[dict]:
-    """The same texts and the same labels (or words and tags), dealt out anew: all that labels could teach is gone."""
+    """The same texts and the same labels (or words and tags), dealt out anew: all that labels could
+    teach is gone."""
     rng = np.random.default_rng(seed)
     if "label" in rows[0]:
-        return [{**row, "label": rows[i]["label"]} for row, i in zip(rows, rng.permutation(len(rows)), strict=True)]
+        return [
+            {**row, "label": rows[i]["label"]}
+            for row, i in zip(rows, rng.permutation(len(rows)), strict=True)
+        ]
     tags = [tag for row in rows for tag in row["tags"]]
     dealt = iter([tags[i] for i in rng.permutation(len(tags))])
     return [{**row, "tags": [next(dealt) for _ in row["tags"]]} for row in rows]

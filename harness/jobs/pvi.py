@@ -1,8 +1,10 @@
-"""How much a trained intermediate knows of its own dev rows beyond their labels' frequencies: pointwise V-information.
+"""How much a trained intermediate knows of its own dev rows beyond their labels' frequencies:
+pointwise V-information.
 
-PVI(x → y) = −log2 g(y | no input) + log2 g'(y | x) (Ethayarajh et al. 2022, arXiv 2110.08420, section 2). g' is the trained
-model, g the label shares of its training rows (`families`, null_bits). Writes pvi.json: id, bits (−log2 g') and null_bits
-(−log2 g) per dev row, rounded to 4 decimals; PVI is their difference.
+PVI(x → y) = −log2 g(y | no input) + log2 g'(y | x) (Ethayarajh et al. 2022, arXiv 2110.08420,
+section 2). g' is the trained model, g the label shares of its training rows (`families`,
+null_bits). Writes pvi.json: id, bits (−log2 g') and null_bits (−log2 g) per dev row, rounded to 4
+decimals; PVI is their difference.
 """
 
 import json
@@ -22,7 +24,11 @@ def run(ctx: Context) -> None:
     dev = ctx.rows(ctx.job["dev"][name])[: ctx.job["spec"]["dev_rows"]]
     found = {
         "id": [row["id"] for row in dev],
-        "bits": [round(bits, 4) for bits in measured_bits(model, family, encoder, task, dev, where)],
-        "null_bits": [round(bits, 4) for bits in family.null_bits(ctx.rows(ctx.job["train"][name]), dev, task)],
+        "bits": [
+            round(bits, 4) for bits in measured_bits(model, family, encoder, task, dev, where)
+        ],
+        "null_bits": [
+            round(bits, 4) for bits in family.null_bits(ctx.rows(ctx.job["train"][name]), dev, task)
+        ],
     }
     (ctx.workdir / "pvi.json").write_text(json.dumps(found))

@@ -1,8 +1,10 @@
-"""Run one job by key, once: lease, do, commit. And the worker that does so for every key it is sent.
+"""Run one job by key, once: lease, do, commit. And the worker that does so for every key it is
+sent.
 
-A worker keeps torch and one encoder warm. Keys come in on stdin, one a line ("KEY" or "KEY again"); events go out on
-stdout, one JSON object a line; `channel` keeps both from everything else. When stdin closes (the driver ended, however it
-ended) or SIGTERM comes, a training job saves a checkpoint and the worker exits; its lease dies with it.
+A worker keeps torch and one encoder warm. Keys come in on stdin, one a line ("KEY" or "KEY again");
+events go out on stdout, one JSON object a line; `channel` keeps both from everything else. When
+stdin closes (the driver ended, however it ended) or SIGTERM comes, a training job saves a
+checkpoint and the worker exits; its lease dies with it.
 """
 
 import json
@@ -27,17 +29,28 @@ from harness.store.job import check
 
 JOBS = {kind: f"harness.jobs.{kind}" for kind in ("train", "select", "pvi", "evaluate", "overlap")}
 
-INPUT_SECONDS = 60.0  # how long a needed result may take to appear: disks remember an absent name for half a minute or more
+# how long a needed result may take to appear: disks remember an absent name for half a minute or
+# more
+INPUT_SECONDS = 60.0
 
 Report = Callable[[int, int], None]
 
 
-def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], bool], again: bool = False, **kept) -> str:
-    """Do one job; returns "done" (committed, now or before) or "busy" (another live process holds its lease).
+def run_job(
+    store: Store,
+    key: str,
+    progress: Report,
+    stopping: Callable[[], bool],
+    again: bool = False,
+    **kept,
+) -> str:
+    """Do one job; returns "done" (committed, now or before) or "busy" (another live process holds
+    its lease).
 
-    `again`: the result is there, but its dropped weights are needed once more. Without it any committed result will do:
-    another run on this store may have finished the job and all its readers since this one was sent.
-    Raises Stopped, JobError, or StoreError when an input is damaged or gone.
+    `again`: the result is there, but its dropped weights are needed once more. Without it any
+    committed result will do: another run on this store may have finished the job and all its
+    readers since this one was sent. Raises Stopped, JobError, or StoreError when an input is
+    damaged or gone.
     """
     job = store.read_job(key)
     if committed(store, key, again):
@@ -49,7 +62,8 @@ def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], boo
         return "busy"
     with lease, _nothing_said_of_a_lost(lease):
         store.look_again(key)
-        if committed(store, key, again):  # between our look and our lease, or on a disk that remembers what was absent
+        # between our look and our lease, or on a disk that remembers what was absent
+        if committed(store, key, again):
             return "done"
         started = time.monotonic()
         with store.workdir(key) as workdir:
@@ -62,7 +76,12 @@ def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], boo
                 import_module(JOBS[job["kind"]]).run(ctx)
             ctx.hold_inputs()
             facts = {"seconds": round(time.monotonic() - started, 3), **ctx.facts}
-            meta = {"kind": job["kind"], "name": job["name"], "facts": facts, "environment": environment(job["kind"])}
+            meta = {
+                "kind": job["kind"],
+                "name": job["name"],
+                "facts": facts,
+                "environment": environment(job["kind"]),
+            }
             with stop.hold():  # what is computed is kept
                 if not lease.held():
                     raise Stopped  # we were thought dead; whoever took over commits
@@ -71,14 +90,18 @@ def run_job(store: Store, key: str, progress: Report, stopping: Callable[[], boo
 
 
 def await_inputs(store: Store, job: dict, stopping: Callable[[], bool]) -> None:
-    """Let results that the job needs appear: another machine may have committed them in this moment, on a shared disk that
-    shows them here only later. StoreError if one is not there after INPUT_SECONDS; Stopped."""
+    """Let results that the job needs appear: another machine may have committed them in this
+    moment, on a shared disk that shows them here only later. StoreError if one is not there after
+    INPUT_SECONDS; Stopped."""
     deadline = time.monotonic() + INPUT_SECONDS
     for needed in job["needs"]:
         said = False
         while not store.look_again(needed):
             if time.monotonic() > deadline:
-                raise StoreError(f"no result {needed[:12]} in {store.root}, which {job['name']} needs; run that job first")
+                raise StoreError(
+                    f"no result {needed[:12]} in {store.root}, which {job['name']} needs; run that"
+                    " job first"
+                )
             if not said:
                 print(f"{job['name']} waits for result {needed[:12]}", file=sys.stderr, flush=True)
                 said = True
@@ -89,7 +112,8 @@ def await_inputs(store: Store, job: dict, stopping: Callable[[], bool]) -> None:
 
 @contextmanager
 def _nothing_said_of_a_lost(lease: Lease) -> Iterator[None]:
-    """A machine that slept may find its working directory collected and its inputs dropped by whoever took over."""
+    """A machine that slept may find its working directory collected and its inputs dropped by
+    whoever took over."""
     try:
         yield
     except Exception:
@@ -99,7 +123,8 @@ def _nothing_said_of_a_lost(lease: Lease) -> Iterator[None]:
 
 
 def run_alone(store: Store, key: str) -> str:
-    """One job in this process, as a scheduler starts it: "done" or "busy". A signal saves a checkpoint and ends the process.
+    """One job in this process, as a scheduler starts it: "done" or "busy". A signal saves a
+    checkpoint and ends the process.
 
     Whatever is printed meanwhile goes to stderr.
     """
@@ -161,15 +186,27 @@ class Worker:
                 self._say(event="progress", key=key, done=done, total=total)
 
         try:
-            kept = {"again": bool(again), "encoders": self.encoders, "checkpoint_seconds": self.checkpoint_seconds}
+            kept = {
+                "again": bool(again),
+                "encoders": self.encoders,
+                "checkpoint_seconds": self.checkpoint_seconds,
+            }
             self._say(event=run_job(self.store, key, progress, lambda: stop.asked, **kept), key=key)
         except (Stopped, Interrupted):
             self._say(event="stopped", key=key)
         except (JobError, HarnessError) as error:
             code = getattr(error, "exit_code", 1)
             self._say(event="failed", key=key, why=str(error), exit_code=code)
-        except Exception as error:  # a bug of ours: the whole story goes to the log and to the driver
-            self._say(event="failed", key=key, why=f"{type(error).__name__}: {error}", trace=traceback.format_exc(), exit_code=1)
+        except (
+            Exception
+        ) as error:  # a bug of ours: the whole story goes to the log and to the driver
+            self._say(
+                event="failed",
+                key=key,
+                why=f"{type(error).__name__}: {error}",
+                trace=traceback.format_exc(),
+                exit_code=1,
+            )
 
     def _say(self, **event) -> None:
         try:
@@ -183,6 +220,7 @@ def main(arguments: list[str], channel: Channel) -> None:
     """Entry point of a worker process."""
     store, seconds = Path(arguments[0]), float(arguments[1]) if arguments[1:] else None
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    stop.install(patience=math.inf, worker=True)  # the driver kills a worker that takes too long; without one there is time
+    # the driver kills a worker that takes too long; without one there is time
+    stop.install(patience=math.inf, worker=True)
     with stop.heard():
         Worker(Store(store), seconds, channel).serve()

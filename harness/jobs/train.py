@@ -1,11 +1,14 @@
-"""The loop. Training on an intermediate and training on a target's English set are this function, called twice.
+"""The loop. Training on an intermediate and training on a target's English set are this function,
+called twice.
 
-    draw a batch at random → split it into micro-batches of similar length → sum their gradients → clip once → step
+    draw a batch at random → split it into micro-batches of similar length → sum their gradients →
+    clip once → step
 
-The gradient of an update is the mean over the batch's own terms, so the short last batch of an epoch counts as what it
-is. Order of rows, head and dropout come from streams that name (seed, phase, task, purpose): the same in every arm.
-A mixture draws one of its tasks per update; a single task is a mixture of one.
-Killed anywhere, the next run continues from the last checkpoint and ends with the same bytes.
+The gradient of an update is the mean over the batch's own terms, so the short last batch of an
+epoch counts as what it is. Order of rows, head and dropout come from streams that name (seed,
+phase, task, purpose): the same in every arm. A mixture draws one of its tasks per update; a single
+task is a mixture of one. Killed anywhere, the next run continues from the last checkpoint and ends
+with the same bytes.
 """
 
 import json
@@ -35,15 +38,16 @@ from harness.store import atomic_write, file_sha256
 from harness.store.job import WEIGHTS
 
 CHECKPOINT_SECONDS = 60.0
-POSITION = ("step", "tokens", "loss", "log", "looked", "best", "watched")  # of a loop, what a checkpoint holds besides tensors
+# of a loop, what a checkpoint holds besides tensors
+POSITION = ("step", "tokens", "loss", "log", "looked", "best", "watched")
 LOG_POINTS = 200  # lines in metrics.jsonl, about
 
 
 def run(ctx: Context) -> None:
     """Train one model on one task or several.
 
-    Writes WEIGHTS, train.json (dev score, best update, counts), dev.json (the per-example statistics behind the dev score),
-    metrics.jsonl; if the job says `watch`, dynamics.json.
+    Writes WEIGHTS, train.json (dev score, best update, counts), dev.json (the per-example
+    statistics behind the dev score), metrics.jsonl; if the job says `watch`, dynamics.json.
     """
     spec, recipe, encoder = ctx.job["spec"], ctx.job["spec"]["recipe"], ctx.encoder()
     names = "+".join(spec["tasks"])
@@ -53,7 +57,9 @@ def run(ctx: Context) -> None:
     everything = sum(part.per_epoch for part in parts) * recipe["epochs"]
     updates = min(everything, recipe["max_updates"] or everything)
     shares = Sampler(**(spec["sampler"] or {})).shares({part.name: part.rows for part in parts})
-    turn = turns(list(shares.values()), updates, stream_seed(spec["seed"], spec["phase"], names, "sampler"))
+    turn = turns(
+        list(shares.values()), updates, stream_seed(spec["seed"], spec["phase"], names, "sampler")
+    )
 
     loop = _Loop(ctx, encoder, parts, updates)
     loop.resume()
@@ -63,7 +69,8 @@ def run(ctx: Context) -> None:
 
 
 def _train(ctx: Context, loop: "_Loop", turn: list[tuple[int, int]], dev_at: set[int]) -> None:
-    """Every update from where the loop stands to the end. Raises Stopped, after a checkpoint, if that is asked for."""
+    """Every update from where the loop stands to the end. Raises Stopped, after a checkpoint, if
+    that is asked for."""
     updates = len(turn)
     log_every = max(1, updates // LOG_POINTS)
     last_checkpoint, took = time.monotonic(), 0.0
@@ -84,40 +91,67 @@ def _train(ctx: Context, loop: "_Loop", turn: list[tuple[int, int]], dev_at: set
 
 
 def interval(asked: float | None, took: float) -> float:
-    """Seconds from one checkpoint to the next: as asked. If nobody asked, so that checkpoints of a big model, of which the
-    last one took `took` seconds, take no more than a twentieth of the time."""
+    """Seconds from one checkpoint to the next: as asked. If nobody asked, so that checkpoints of a
+    big model, of which the last one took `took` seconds, take no more than a twentieth of the
+    time."""
     return max(CHECKPOINT_SECONDS, 20 * took) if asked is None else asked
 
 
 def looks(recipe: dict, updates: int) -> set[int]:
-    """After which updates English dev is looked at; the last one is always among them, unless nothing is selected."""
+    """After which updates English dev is looked at; the last one is always among them, unless
+    nothing is selected."""
     count, every = recipe["evaluations"], recipe["evaluate_every"]
     if not count:
         return set()
-    return {*range(every, updates, every), updates} if every else {round(updates * (i + 1) / count) for i in range(count)}
+    return (
+        {*range(every, updates, every), updates}
+        if every
+        else {round(updates * (i + 1) / count) for i in range(count)}
+    )
 
 
 class _Loop:
-    """What a checkpoint has to hold: model, optimizer, schedule, random state, position, best weights so far."""
+    """What a checkpoint has to hold: model, optimizer, schedule, random state, position, best
+    weights so far."""
 
     def __init__(self, ctx: Context, encoder, parts: list[Part], updates: int):
-        self.ctx, self.encoder, self.parts, self.recipe = ctx, encoder, parts, ctx.job["spec"]["recipe"]
+        self.ctx, self.encoder, self.parts, self.recipe = (
+            ctx,
+            encoder,
+            parts,
+            ctx.job["spec"]["recipe"],
+        )
         recipe, self.device = self.recipe, device()
         if recipe["precision"] == "bf16" and self.device == "cpu":
-            raise JobError(f"{ctx.job['name']}: its recipe asks for bf16, which needs a GPU; use precision: fp32 on a CPU")
+            raise JobError(
+                f"{ctx.job['name']}: its recipe asks for bf16, which needs a GPU; use precision:"
+                " fp32 on a CPU"
+            )
         self.model = fresh_model(ctx, encoder)
-        self.narrowed = narrow(self.model.encoder, parts, encoder.tokenizer.pad_token_id, recipe["weight_decay"])
-        self.word_rows = self.narrowed.rows.shape[0] if self.narrowed else None  # None: the full table
+        self.narrowed = narrow(
+            self.model.encoder, parts, encoder.tokenizer.pad_token_id, recipe["weight_decay"]
+        )
+        # None: the full table
+        self.word_rows = self.narrowed.rows.shape[0] if self.narrowed else None
         self.model.to(self.device)
         trained = [p for p in self.model.parameters() if p.requires_grad]
         decayed = [p for p in trained if p.ndim >= 2]
         plain = [p for p in trained if p.ndim < 2]  # biases and LayerNorm
-        groups = [{"params": decayed, "weight_decay": recipe["weight_decay"]}, {"params": plain, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=recipe["learning_rate"], eps=recipe["adam_epsilon"], fused=True)
+        groups = [
+            {"params": decayed, "weight_decay": recipe["weight_decay"]},
+            {"params": plain, "weight_decay": 0.0},
+        ]
+        self.optimizer = torch.optim.AdamW(
+            groups, lr=recipe["learning_rate"], eps=recipe["adam_epsilon"], fused=True
+        )
         warmup = recipe["warmup_updates"] or int(recipe["warmup"] * updates)
 
         def factor(step: int) -> float:
-            return step / warmup if step < warmup else max(0.0, (updates - step) / max(1, updates - warmup))
+            return (
+                step / warmup
+                if step < warmup
+                else max(0.0, (updates - step) / max(1, updates - warmup))
+            )
 
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, factor)
         self.step, self.tokens, self.loss, self.log = 0, 0, [], []
@@ -133,13 +167,18 @@ class _Loop:
         lengths = np.array([feature_length(feature) for feature in features])
         for group in micro_batches(np.arange(len(features)), lengths, self.recipe["micro_tokens"]):
             examples = [features[i] for i in group]
-            with torch.autocast(self.device, torch.bfloat16, enabled=self.recipe["precision"] == "bf16"):
+            with torch.autocast(
+                self.device, torch.bfloat16, enabled=self.recipe["precision"] == "bf16"
+            ):
                 logits = self.model(self.encoder.pad(examples, self.device), part)
             loss = family.loss(logits, examples) / max(1, terms)
             loss.backward()
             total += float(loss.detach())
         if not np.isfinite(total):
-            raise JobError(f"{self.ctx.job['name']}: loss is {total} at update {self.step + 1}; lower the learning rate")
+            raise JobError(
+                f"{self.ctx.job['name']}: loss is {total} at update {self.step + 1}; lower the"
+                " learning rate"
+            )
         clip(self.model, self.narrowed, self.recipe["max_grad_norm"])
         self.optimizer.step()
         self.schedule.step()
@@ -150,45 +189,68 @@ class _Loop:
 
     def write_log(self) -> None:
         rate = self.schedule.get_last_lr()[0]
-        self.log.append({"update": self.step, "loss": float(np.mean(self.loss)), "learning_rate": rate, "tokens": self.tokens})
+        self.log.append(
+            {
+                "update": self.step,
+                "loss": float(np.mean(self.loss)),
+                "learning_rate": rate,
+                "tokens": self.tokens,
+            }
+        )
         self.loss = []
 
     def look(self, dev_at: set[int]) -> bool:
-        """Do what is due after the last update; False if a signal broke it off. Then it is due when the run is resumed."""
+        """Do what is due after the last update; False if a signal broke it off. Then it is due when
+        the run is resumed."""
         try:
             if self.step in dev_at and self.looked < self.step:
                 self.look_at_dev()
-            if self.ctx.job["spec"]["watch"] and len(self.watched) < self.step // self.parts[0].per_epoch:
+            if (
+                self.ctx.job["spec"]["watch"]
+                and len(self.watched) < self.step // self.parts[0].per_epoch
+            ):
                 self.watch()
         except Interrupted:
             return False
         return True
 
     def look_at_dev(self) -> None:
-        """Score English dev; keep the weights if they are the best so far (strictly better, so the first of equals).
+        """Score English dev; keep the weights if they are the best so far (strictly better, so the
+        first of equals).
 
-        Of several tasks the plain mean of their main metrics counts (jiant's rule; here all are on one scale).
+        Of several tasks the plain mean of their main metrics counts (jiant's rule; here all are on
+        one scale).
         """
         with aside():
             scored = {
-                part.name: score_dev(self.model, head, part, self.encoder, self.device) for head, part in enumerate(self.parts)
+                part.name: score_dev(self.model, head, part, self.encoder, self.device)
+                for head, part in enumerate(self.parts)
             }
         self.looked = self.step
         main = float(np.mean([one["main"] for one in scored.values()]))
-        self.log.append({"update": self.step, "dev": {name: one["metrics"] for name, one in scored.items()}})
+        self.log.append(
+            {"update": self.step, "dev": {name: one["metrics"] for name, one in scored.items()}}
+        )
         if self.best is None or main > self.best["main"]:
-            weights = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
+            weights = {
+                name: tensor.detach().cpu().clone()
+                for name, tensor in self.model.state_dict().items()
+            }
             self.best = {"main": main, "update": self.step, "tasks": scored, "weights": weights}
 
     def watch(self) -> None:
-        """Note the probability of each training row's gold label (training dynamics, Swayamdipta et al. 2020, section 2)."""
+        """Note the probability of each training row's gold label (training dynamics, Swayamdipta et
+        al. 2020, section 2)."""
         with aside():
-            measured = [round(2.0**-bits, 6) for bits in self.parts[0].gold_bits(self.model, self.device)]
+            measured = [
+                round(2.0**-bits, 6) for bits in self.parts[0].gold_bits(self.model, self.device)
+            ]
         self.watched.append(measured)
 
     def checkpoint(self) -> None:
-        """Save everything; the pointer with the file's hash is written last, so a torn file is never resumed from.
-        Raises Stopped, and nothing is changed, if the lease was lost: whoever took over keeps checkpoints there."""
+        """Save everything; the pointer with the file's hash is written last, so a torn file is
+        never resumed from. Raises Stopped, and nothing is changed, if the lease was lost: whoever
+        took over keeps checkpoints there."""
         folder = self.ctx.store.checkpoint_dir(self.ctx.key)
         file, pointer = folder / f"update-{self.step}.pt", folder / "latest.json"
         state = {
@@ -231,8 +293,16 @@ class _Loop:
                 raise ValueError("another version of the harness wrote it")
         except FileNotFoundError:
             return
-        except (ValueError, KeyError, TypeError, OSError, RuntimeError, pickle.UnpicklingError) as error:
-            self.ctx.facts["checkpoint_refused"] = f"{error}"  # start again: the result is the same, only later
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            OSError,
+            RuntimeError,
+            pickle.UnpicklingError,
+        ) as error:
+            # start again: the result is the same, only later
+            self.ctx.facts["checkpoint_refused"] = f"{error}"
             return
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -247,14 +317,21 @@ class _Loop:
     def finish(self) -> None:
         """Write the result: the best weights on dev, or the last if the recipe selects nothing."""
         best = self.best or {"weights": self.model.state_dict(), "update": self.step}
-        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in best.pop("weights").items()}
+        weights = {
+            name: tensor.detach().cpu().contiguous() for name, tensor in best.pop("weights").items()
+        }
         with _plain_disk_errors():
             save_file(weights, self.ctx.workdir / WEIGHTS)
-        tasks = {part.name: {"rows": part.rows, "features": len(part.features)} for part in self.parts}
+        tasks = {
+            part.name: {"rows": part.rows, "features": len(part.features)} for part in self.parts
+        }
         examples = {name: one.pop("examples") for name, one in best.get("tasks", {}).items()}
         (self.ctx.workdir / "dev.json").write_text(json.dumps(examples, sort_keys=True))
         if self.ctx.job["spec"]["watch"]:
-            dynamics = {"id": [row["id"] for row in self.parts[0].training], "gold_probability": self.watched}
+            dynamics = {
+                "id": [row["id"] for row in self.parts[0].training],
+                "gold_probability": self.watched,
+            }
             (self.ctx.workdir / "dynamics.json").write_text(json.dumps(dynamics))
         summary = {"updates": self.step, "tokens": self.tokens, "tasks": tasks, "best": best}
         (self.ctx.workdir / "train.json").write_text(json.dumps(summary, indent=1, sort_keys=True))
@@ -265,8 +342,8 @@ class _Loop:
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """For what uses the model and is no part of its training: random numbers go on as if it had not been, and a signal
-    breaks it off, since it can be done again."""
+    """For what uses the model and is no part of its training: random numbers go on as if it had not
+    been, and a signal breaks it off, since it can be done again."""
     rng = torch.get_rng_state()
     try:
         with stop.loose():
@@ -289,7 +366,8 @@ def _plain_disk_errors():
 
 
 def fresh_model(ctx: Context, encoder) -> TaskModel:
-    """The pretrained encoder, or the intermediate's, under new heads that are the same in every arm."""
+    """The pretrained encoder, or the intermediate's, under new heads that are the same in every
+    arm."""
     spec, recipe = ctx.job["spec"], ctx.job["spec"]["recipe"]
 
     def seed(name: str) -> int:

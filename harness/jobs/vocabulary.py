@@ -1,8 +1,9 @@
-"""Word embeddings of which only the rows that occur in the training texts are trained. The result is the same, bit for bit.
+"""Word embeddings of which only the rows that occur in the training texts are trained. The result
+is the same, bit for bit.
 
-XLM-R's table has 250,002 rows, half of its base model's weights; a task's English training texts hold a few thousand. The
-gradient of the other rows is zero in every update, AdamW without weight decay leaves such rows as they are, and so neither
-gradients nor moments of them are computed.
+XLM-R's table has 250,002 rows, half of its base model's weights; a task's English training texts
+hold a few thousand. The gradient of the other rows is zero in every update, AdamW without weight
+decay leaves such rows as they are, and so neither gradients nor moments of them are computed.
 """
 
 import torch
@@ -10,15 +11,24 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_, clip_grads_with_norm_, get_total_norm
 
-LANES = 16  # numbers a CPU handles at once, at most: a row that is a multiple of it is computed as it is inside the full table
+# numbers a CPU handles at once, at most: a row that is a multiple of it is computed as it is inside
+# the full table
+LANES = 16
 
 
 class OccurringRows(nn.Embedding):
-    """In training a table of the rows `occurring` (ascending ids, shape (n,)); else, and in its state, the full one."""
+    """In training a table of the rows `occurring` (ascending ids, shape (n,)); else, and in its
+    state, the full one."""
 
     def __init__(self, table: nn.Embedding, occurring: torch.Tensor):
-        super().__init__(*table.weight.shape, padding_idx=table.padding_idx, _weight=table.weight.detach(), _freeze=True)
-        place = torch.full((self.num_embeddings,), -1)  # an id that was not announced is an error, not another row
+        super().__init__(
+            *table.weight.shape,
+            padding_idx=table.padding_idx,
+            _weight=table.weight.detach(),
+            _freeze=True,
+        )
+        # an id that was not announced is an error, not another row
+        place = torch.full((self.num_embeddings,), -1)
         place[occurring] = torch.arange(len(occurring))
         self.register_buffer("occurring", occurring, persistent=False)
         self.register_buffer("place", place, persistent=False)
@@ -42,7 +52,8 @@ class OccurringRows(nn.Embedding):
         self.weight[self.occurring] = self.rows
 
     def full_gradient(self) -> torch.Tensor:
-        """The gradient of the full table, shape (vocabulary, width); the same memory in each call."""
+        """The gradient of the full table, shape (vocabulary, width); the same memory in each
+        call."""
         if self._full is None:
             self._full = torch.zeros_like(self.weight)
         self._full[self.occurring] = self.rows.grad
@@ -55,17 +66,29 @@ class OccurringRows(nn.Embedding):
 
     def _load_from_state_dict(self, state_dict, prefix, *others) -> None:
         weight = state_dict[f"{prefix}weight"]
-        super()._load_from_state_dict({**state_dict, f"{prefix}rows": weight[self.occurring.to(weight.device)]}, prefix, *others)
+        super()._load_from_state_dict(
+            {**state_dict, f"{prefix}rows": weight[self.occurring.to(weight.device)]},
+            prefix,
+            *others,
+        )
 
 
-def narrow(encoder: nn.Module, parts: list, padding: int, weight_decay: float) -> OccurringRows | None:
-    """Make `encoder` train only the word embeddings that the features of `parts` hold, and `padding`. None, and nothing done,
-    where more would move: weight decay, masks drawn anew in each update, a table that is scaled or of an odd width."""
+def narrow(
+    encoder: nn.Module, parts: list, padding: int, weight_decay: float
+) -> OccurringRows | None:
+    """Make `encoder` train only the word embeddings that the features of `parts` hold, and
+    `padding`. None, and nothing done, where more would move: weight decay, masks drawn anew in each
+    update, a table that is scaled or of an odd width."""
     table = encoder.get_input_embeddings()
     drawn_anew = any(hasattr(part.family, "corrupt") for part in parts)
     if weight_decay or drawn_anew or type(table) is not nn.Embedding or table.embedding_dim % LANES:
         return None
-    texts = (text for part in parts for feature in part.features for text in feature.get("parts", [feature]))
+    texts = (
+        text
+        for part in parts
+        for feature in part.features
+        for text in feature.get("parts", [feature])
+    )
     ids = {padding, *(piece for text in texts for piece in text["input_ids"])}
     narrowed = OccurringRows(table, torch.tensor(sorted(ids)))
     encoder.set_input_embeddings(narrowed)
@@ -73,10 +96,13 @@ def narrow(encoder: nn.Module, parts: list, padding: int, weight_decay: float) -
 
 
 def clip(model: nn.Module, narrowed: OccurringRows | None, most: float) -> None:
-    """Scale the gradients so that their common norm is at most `most`, taken over the full table: the order of a sum counts."""
+    """Scale the gradients so that their common norm is at most `most`, taken over the full table:
+    the order of a sum counts."""
     if narrowed is None:
         clip_grad_norm_(model.parameters(), most)
         return
     full = narrowed.full_gradient()
-    gradients = [full if p is narrowed.rows else p.grad for p in model.parameters() if p.grad is not None]
+    gradients = [
+        full if p is narrowed.rows else p.grad for p in model.parameters() if p.grad is not None
+    ]
     clip_grads_with_norm_(model.parameters(), most, get_total_norm(gradients))

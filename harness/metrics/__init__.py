@@ -1,8 +1,9 @@
 """Official scorers of XTREME and SQuAD, in plain Python and numpy.
 
-A metric is one function, `(golds, predictions, language) -> Scored`; its golds and predictions are equally long
-lists in the same order. It computes what it needs to know of each example, and its score from that alone (`rescore`).
-Adding one: both functions in the file of its family, a line each in `_TABLE` and `_VECTORS`, and one in `resample`.
+A metric is one function, `(golds, predictions, language) -> Scored`; its golds and predictions are
+equally long lists in the same order. It computes what it needs to know of each example, and its
+score from that alone (`rescore`). Adding one: both functions in the file of its family, a line each
+in `_TABLE` and `_VECTORS`, and one in `resample`.
 
     accuracy            labels                   XNLI, PAWS-X and most intermediate tasks
     accuracy_f1         labels "0" and "1"       QQP
@@ -33,7 +34,9 @@ from harness.metrics.spans import span_f1, span_f1_from, token_accuracy, token_a
 
 # name in YAML: (function, the same from its examples alone, result version).
 # Raise the version when a change moves any number: it is part of result keys.
-_TABLE: dict[str, tuple[Callable[[list, list, str], Scored], Callable[[dict[str, list]], Scored], int]] = {
+_TABLE: dict[
+    str, tuple[Callable[[list, list, str], Scored], Callable[[dict[str, list]], Scored], int]
+] = {
     "accuracy": (accuracy, accuracy_from, 1),
     "accuracy_f1": (accuracy_f1, accuracy_f1_from, 1),
     "macro_f1": (macro_f1, macro_f1_from, 1),
@@ -48,7 +51,8 @@ _TABLE: dict[str, tuple[Callable[[list, list, str], Scored], Callable[[dict[str,
     "masked_accuracy": (masked_accuracy, masked_accuracy_from, 1),
 }
 
-# metric: (examples that the golds alone decide, examples that need predictions). What masked-LM hides depends on the encoder.
+# metric: (examples that the golds alone decide, examples that need predictions). What masked-LM
+# hides depends on the encoder.
 _VECTORS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "accuracy": (("null",), ("correct",)),
     "accuracy_f1": (("gold", "null"), ("correct", "tp", "pred")),
@@ -64,23 +68,29 @@ _VECTORS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "masked_accuracy": ((), ("right", "masked", "null")),
 }
 
-METRICS: dict[str, Callable[[list, list, str], Scored]] = {name: row[0] for name, row in _TABLE.items()}
+METRICS: dict[str, Callable[[list, list, str], Scored]] = {
+    name: row[0] for name, row in _TABLE.items()
+}
 METRIC_VERSIONS: dict[str, int] = {name: row[2] for name, row in _TABLE.items()}
 GOLD_SIDE: dict[str, tuple[str, ...]] = {name: row[0] for name, row in _VECTORS.items()}
 PREDICTION_SIDE: dict[str, tuple[str, ...]] = {name: row[1] for name, row in _VECTORS.items()}
 # Metrics whose examples are counts, so that those of several rows add to those of a block of rows.
-ADDITIVE = frozenset({"accuracy", "accuracy_f1", "span_f1", "token_accuracy", "mining_f1", "masked_accuracy"})
+ADDITIVE = frozenset(
+    {"accuracy", "accuracy_f1", "span_f1", "token_accuracy", "mining_f1", "masked_accuracy"}
+)
 
 
 def rescore(metric: str, examples: dict[str, list]) -> Scored:
-    """The `Scored` that a metric gave, from its `examples` alone: every field the same to the last bit.
+    """The `Scored` that a metric gave, from its `examples` alone: every field the same to the last
+    bit.
 
-    examples  the vectors of GOLD_SIDE[metric] and PREDICTION_SIDE[metric], equally long; others are ignored.
-              Of the ADDITIVE metrics an entry may be the sums over a block of rows, with how many rows each stands for in
-              a further vector "n". Then the metrics, `main`, `null` and `above_null` are those of the rows, and `stderr`
-              takes a block for what goes right or wrong together
-    raises    ValueError: an unknown metric, a vector that is missing, vectors of several lengths, nothing to score,
-              blocks where the metric has none
+    examples  the vectors of GOLD_SIDE[metric] and PREDICTION_SIDE[metric], equally long; others are
+              ignored. Of the ADDITIVE metrics an entry may be the sums over a block of rows, with
+              how many rows each stands for in a further vector "n". Then the metrics, `main`,
+              `null` and `above_null` are those of the rows, and `stderr` takes a block for what
+              goes right or wrong together
+    raises    ValueError: an unknown metric, a vector that is missing, vectors of several lengths,
+              nothing to score, blocks where the metric has none
     """
     if metric not in _TABLE:
         raise ValueError(f"no metric {metric!r}; there are {', '.join(_TABLE)}")
@@ -89,7 +99,9 @@ def rescore(metric: str, examples: dict[str, list]) -> Scored:
         raise ValueError(f"{metric}: the examples have no {', '.join(missing)}")
     if "n" in examples:
         if metric not in ADDITIVE:
-            raise ValueError(f"{metric}: its examples do not add, so there are no blocks of them; leave out n")
+            raise ValueError(
+                f"{metric}: its examples do not add, so there are no blocks of them; leave out n"
+            )
         names.append("n")
     given = {name: examples[name] for name in names}
     lengths = {name: len(vector) for name, vector in given.items()}
@@ -98,7 +110,9 @@ def rescore(metric: str, examples: dict[str, list]) -> Scored:
     try:
         return _TABLE[metric][1](given)
     except ZeroDivisionError:
-        raise ValueError(f"{metric}: nothing to score in {lengths[names[0]]} examples, or counts that cannot be") from None
+        raise ValueError(
+            f"{metric}: nothing to score in {lengths[names[0]]} examples, or counts that cannot be"
+        ) from None
 
 
 __all__ = [

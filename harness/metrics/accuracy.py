@@ -1,4 +1,5 @@
-"""Accuracy of labels (XNLI, PAWS-X, most intermediate tasks), alone or with the F1 of the positive label (QQP)."""
+"""Accuracy of labels (XNLI, PAWS-X, most intermediate tasks), alone or with the F1 of the positive
+label (QQP)."""
 
 from collections import Counter
 
@@ -25,9 +26,12 @@ def accuracy(golds: list[str], predictions: list[str], language: str = "") -> Sc
 
 
 def accuracy_from(examples: dict[str, list]) -> Scored:
-    """`accuracy` of its examples. In blocks of rows (see `harness.metrics.rescore`) they are counts."""
+    """`accuracy` of its examples. In blocks of rows (see `harness.metrics.rescore`) they are
+    counts."""
     correct, constant, sizes = examples["correct"], examples["null"], examples.get("n")
-    above, stderr = paired_difference([c - k for c, k in zip(correct, constant, strict=True)], sizes=sizes)
+    above, stderr = paired_difference(
+        [c - k for c, k in zip(correct, constant, strict=True)], sizes=sizes
+    )
     rows = sum(sizes) if sizes else len(correct)
     score = sum(correct) / rows * 100
     return Scored(
@@ -42,7 +46,8 @@ def accuracy_from(examples: dict[str, list]) -> Scored:
 
 
 def accuracy_f1(golds: list[str], predictions: list[str], language: str = "") -> Scored:
-    """Mean of accuracy and the F1 of the positive label, of two labels named "0" and "1" (QQP, MRPC).
+    """Mean of accuracy and the F1 of the positive label, of two labels named "0" and "1" (QQP,
+    MRPC).
 
     golds, predictions  n label strings each, "1" being the positive one
     metrics             accuracy; f1, 0 where "1" is never right; 0-100
@@ -50,13 +55,22 @@ def accuracy_f1(golds: list[str], predictions: list[str], language: str = "") ->
     examples            n of 0 or 1 each: correct, null, tp, pred (answered "1"), gold (is "1")
     null                of accuracy, the constant most frequent gold label
     raises              ValueError: as `accuracy`; another label than "0" and "1" (names the row)
-    source              GLUE (Wang et al. 2018, arXiv 1804.07461), which reports both; jiant's `acc_and_f1` is their mean
+    source              GLUE (Wang et al. 2018, arXiv 1804.07461), which reports both; jiant's
+                        `acc_and_f1` is their mean
     """
     scored = accuracy(golds, predictions)
-    golds, predictions = [label.strip() for label in golds], [label.strip() for label in predictions]
-    for i, label in enumerate(pair for both in zip(golds, predictions, strict=True) for pair in both):
+    golds, predictions = (
+        [label.strip() for label in golds],
+        [label.strip() for label in predictions],
+    )
+    for i, label in enumerate(
+        pair for both in zip(golds, predictions, strict=True) for pair in both
+    ):
         if label not in (NEGATIVE, POSITIVE):
-            raise ValueError(f"row {i // 2}: label {label!r}; F1 needs the labels {NEGATIVE!r} and {POSITIVE!r} (positive)")
+            raise ValueError(
+                f"row {i // 2}: label {label!r}; F1 needs the labels {NEGATIVE!r} and {POSITIVE!r}"
+                " (positive)"
+            )
     pred, gold = ([int(label == POSITIVE) for label in labels] for labels in (predictions, golds))
     tp = [p & g for p, g in zip(pred, gold, strict=True)]
     return accuracy_f1_from({**scored.examples, "tp": tp, "pred": pred, "gold": gold})
@@ -67,10 +81,13 @@ def accuracy_f1_from(examples: dict[str, list]) -> Scored:
     scored = accuracy_from(examples)
     tp, pred, gold = (sum(examples[name]) for name in ("tp", "pred", "gold"))
     f1 = 200 * tp / (pred + gold) if tp else 0.0
-    return scored._replace(metrics={**scored.metrics, "f1": f1}, main=(scored.metrics["accuracy"] + f1) / 2)
+    return scored._replace(
+        metrics={**scored.metrics, "f1": f1}, main=(scored.metrics["accuracy"] + f1) / 2
+    )
 
 
 def most_frequent(labels: list[str]) -> str:
-    """The most frequent label. Ties go to the smallest name, so that the order of the rows does not matter."""
+    """The most frequent label. Ties go to the smallest name, so that the order of the rows does not
+    matter."""
     counts = Counter(labels)
     return min(counts, key=lambda label: (-counts[label], label))

@@ -1,4 +1,5 @@
-"""From languages to a task's score, from tasks to XTREME's groups and overall score. All numbers 0-100.
+"""From languages to a task's score, from tasks to XTREME's groups and overall score. All numbers
+0-100.
 
 Source: google-research/xtreme, evaluate.py; Hu et al. 2020, arXiv 2003.11080.
 """
@@ -16,7 +17,8 @@ TASK_GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def language_mean(per_language: dict[str, float]) -> float:
-    """Unweighted mean over languages, English included: a language counts once, however many rows it has.
+    """Unweighted mean over languages, English included: a language counts once, however many rows
+    it has.
 
     raises  ValueError: no language, or a score that is not a finite number
     """
@@ -29,7 +31,8 @@ def language_mean(per_language: dict[str, float]) -> float:
 
 
 def task_score(per_language: dict[str, Scored]) -> dict[str, float]:
-    """A task's average over languages: each metric that all of them have, and `main`, the task's score.
+    """A task's average over languages: each metric that all of them have, and `main`, the task's
+    score.
 
     For question answering `main` is the mean of (EM + F1) / 2, which is (mean EM + mean F1) / 2.
     raises  ValueError: no language
@@ -38,14 +41,17 @@ def task_score(per_language: dict[str, Scored]) -> dict[str, float]:
         raise ValueError("no language to average over")
     shared = set.intersection(*(set(scored.metrics) for scored in per_language.values()))
     names = [name for name in next(iter(per_language.values())).metrics if name in shared]
-    averages = {name: language_mean({k: s.metrics[name] for k, s in per_language.items()}) for name in names}
+    averages = {
+        name: language_mean({k: s.metrics[name] for k, s in per_language.items()}) for name in names
+    }
     return {**averages, "main": language_mean({k: s.main for k, s in per_language.items()})}
 
 
 def overall(task_scores: dict[str, float]) -> dict[str, float]:
     """XTREME's group scores, and `all_task`: the mean of the nine tasks, not of the four groups.
 
-    A group appears only when all its tasks are there, `all_task` only with all nine; other tasks are left out.
+    A group appears only when all its tasks are there, `all_task` only with all nine; other tasks
+    are left out.
     """
     scores = {
         group: mean(task_scores[task] for task in tasks)
@@ -53,5 +59,7 @@ def overall(task_scores: dict[str, float]) -> dict[str, float]:
         if all(task in task_scores for task in tasks)
     }
     if len(scores) == len(TASK_GROUPS):
-        scores["all_task"] = mean(task_scores[task] for tasks in TASK_GROUPS.values() for task in tasks)
+        scores["all_task"] = mean(
+            task_scores[task] for tasks in TASK_GROUPS.values() for task in tasks
+        )
     return scores

@@ -1,7 +1,9 @@
-"""Scores of labels that accuracy does not give: macro-F1, in which a rare class counts as much as a frequent one, and
-Matthews correlation (CoLA), which is 0 for whoever answers without looking, however the classes are spread.
+"""Scores of labels that accuracy does not give: macro-F1, in which a rare class counts as much as a
+frequent one, and Matthews correlation (CoLA), which is 0 for whoever answers without looking,
+however the classes are spread.
 
-Both follow from how often each class was answered, was right, and was both: counts, which add over rows.
+Both follow from how often each class was answered, was right, and was both: counts, which add over
+rows.
 """
 
 import math
@@ -29,18 +31,21 @@ class Counts(NamedTuple):
 
 
 def macro_f1(golds: list[str], predictions: list[str], language: str = "") -> Scored:
-    """The mean over classes of their F1. The classes are those that some gold label or some answer has.
+    """The mean over classes of their F1. The classes are those that some gold label or some answer
+    has.
 
-    A class that neither has is left out, so that a perfect answer is 100 also where a test set lacks a label of its
-    task; one that is only ever answered counts with F1 0.
+    A class that neither has is left out, so that a perfect answer is 100 also where a test set
+    lacks a label of its task; one that is only ever answered counts with F1 0.
 
     golds, predictions  n label strings each, stripped
     metrics             macro_f1; accuracy; 0-100
     examples            n class numbers each: gold, predicted
-    null                100 / (classes of the golds): of all that answer without looking, drawing each class as often as the
-                        golds have it does best, with an expected F1 of each class's own share, which are 1 together
+    null                100 / (classes of the golds): of all that answer without looking, drawing
+                        each class as often as the golds have it does best, with an expected F1 of
+                        each class's own share, which are 1 together
     raises              ValueError: different lengths, or nothing to score
-    source              sklearn.metrics.f1_score(golds, predictions, average="macro", zero_division=0)
+    source              sklearn.metrics.f1_score(golds, predictions, average="macro",
+                        zero_division=0)
     """
     return macro_f1_from(_examples(golds, predictions))
 
@@ -51,19 +56,28 @@ def macro_f1_from(examples: dict[str, list]) -> Scored:
     classes = sum(p + g > 0 for p, g in zip(counts.pred, counts.gold, strict=True))
     weights = [2 / (p + g) / classes for p, g in zip(counts.pred, counts.gold, strict=True)]
     null = 1 / sum(g > 0 for g in counts.gold)
-    return _scored("macro_f1", examples, counts, null, "macro-F1 of drawing labels as often as the gold has them", weights)
+    return _scored(
+        "macro_f1",
+        examples,
+        counts,
+        null,
+        "macro-F1 of drawing labels as often as the gold has them",
+        weights,
+    )
 
 
 def matthews(golds: list[str], predictions: list[str], language: str = "") -> Scored:
-    """Matthews correlation times 100, of two classes or more; -100 to 100, 0 where one side has one class only.
+    """Matthews correlation times 100, of two classes or more; -100 to 100, 0 where one side has one
+    class only.
 
     golds, predictions  n label strings each, stripped
     metrics             matthews; accuracy, 0-100
     examples            n class numbers each: gold, predicted
     null                0, which is what any answer without looking reaches on average
     raises              ValueError: different lengths, or nothing to score
-    source              sklearn.metrics.matthews_corrcoef: R_K of Gorodkin 2004, Computational Biology and Chemistry 28(5);
-                        CoLA: Warstadt et al. 2019, arXiv 1805.12471; GLUE: Wang et al. 2018, arXiv 1804.07461
+    source              sklearn.metrics.matthews_corrcoef: R_K of Gorodkin 2004, Computational
+                        Biology and Chemistry 28(5); CoLA: Warstadt et al. 2019, arXiv 1805.12471;
+                        GLUE: Wang et al. 2018, arXiv 1804.07461
     """
     return matthews_from(_examples(golds, predictions))
 
@@ -73,14 +87,17 @@ def matthews_from(examples: dict[str, list]) -> Scored:
     counts = class_counts(examples)
     spread = _spread(counts)
     weights = [counts.rows / spread if spread else 0.0] * len(counts.gold)
-    return _scored("matthews", examples, counts, 0.0, "Matthews correlation of any constant answer", weights)
+    return _scored(
+        "matthews", examples, counts, 0.0, "Matthews correlation of any constant answer", weights
+    )
 
 
 def macro_f1_of(counts: Counts) -> Number:
     """0-1; 0 of nothing."""
     there = sum(p + g > 0 for p, g in zip(counts.pred, counts.gold, strict=True))
     shares = [_share(2 * t, p + g) for t, p, g in zip(*counts, strict=True)]
-    exact = isinstance(there, int)  # numbers, whose exact sum no order of the classes changes; or arrays
+    # numbers, whose exact sum no order of the classes changes; or arrays
+    exact = isinstance(there, int)
     return _share(math.fsum(shares) if exact else sum(shares), there)
 
 
@@ -94,7 +111,8 @@ _OF = {"macro_f1": macro_f1_of, "matthews": matthews_of}
 
 
 def class_vectors(examples: dict[str, Iterable[int]]) -> dict[str, np.ndarray]:
-    """0 or 1 of each row, for each class c: `tp c`, `pred c`, `gold c`. Their sums are the counts."""
+    """0 or 1 of each row, for each class c: `tp c`, `pred c`, `gold c`. Their sums are the
+    counts."""
     gold, predicted = (np.asarray(examples[name]) for name in ("gold", "predicted"))
     found = {}
     for i, one in enumerate(np.unique(np.concatenate([gold, predicted]))):
@@ -114,19 +132,29 @@ def counts_of(totals: dict[str, Number]) -> Counts:
 def class_counts(examples: dict[str, list]) -> Counts:
     """The counts of all rows; classes in the order of their numbers."""
     gold, predicted = Counter(examples["gold"]), Counter(examples["predicted"])
-    right = Counter(g for g, p in zip(examples["gold"], examples["predicted"], strict=True) if g == p)
+    right = Counter(
+        g for g, p in zip(examples["gold"], examples["predicted"], strict=True) if g == p
+    )
     classes = sorted(gold | predicted)
     return Counts(*([of[one] for one in classes] for of in (right, predicted, gold)))
 
 
 def _examples(golds: list[str], predictions: list[str]) -> dict[str, list]:
-    """Numbers of classes as they first appear, those of the golds first: no answer changes a gold's number."""
+    """Numbers of classes as they first appear, those of the golds first: no answer changes a gold's
+    number."""
     check_pairs(golds, predictions)
     numbers = numbered([label.strip() for label in (*golds, *predictions)])
     return {"gold": numbers[: len(golds)], "predicted": numbers[len(golds) :]}
 
 
-def _scored(name: str, examples: dict[str, list], counts: Counts, null: float, null_name: str, weights: list[float]) -> Scored:
+def _scored(
+    name: str,
+    examples: dict[str, list],
+    counts: Counts,
+    null: float,
+    null_name: str,
+    weights: list[float],
+) -> Scored:
     score = float(_OF[name](counts))
     error = max(_jackknife(name, examples, counts, score), _shuffled(counts, weights))
     return Scored(
@@ -141,16 +169,20 @@ def _scored(name: str, examples: dict[str, list], counts: Counts, null: float, n
 
 
 def _jackknife(name: str, examples: dict[str, list], counts: Counts, score: float) -> float:
-    """Standard error of a score by leaving out one row at a time (Efron and Tibshirani 1993, chapter 11).
+    """Standard error of a score by leaving out one row at a time (Efron and Tibshirani 1993,
+    chapter 11).
 
-    Rows with the same gold label and the same answer are alike, so that one of each kind is left out.
+    Rows with the same gold label and the same answer are alike, so that one of each kind is left
+    out.
     """
     rows = counts.rows
     if rows < 2:
         return 1.0  # one row tells nothing about the spread: the whole range
     place = {one: i for i, one in enumerate(sorted({*examples["gold"], *examples["predicted"]}))}
     without: list[tuple[int, float]] = []
-    for (gold, guess), many in Counter(zip(examples["gold"], examples["predicted"], strict=True)).items():
+    for (gold, guess), many in Counter(
+        zip(examples["gold"], examples["predicted"], strict=True)
+    ).items():
         less = Counts(*(list(vector) for vector in counts))
         less.gold[place[gold]] -= 1
         less.pred[place[guess]] -= 1
@@ -162,23 +194,33 @@ def _jackknife(name: str, examples: dict[str, list], counts: Counts, score: floa
 
 
 def _shuffled(counts: Counts, weights: list[float]) -> float:
-    """Standard deviation of a score over all orders of the same answers: what chance alone moves it by.
+    """Standard deviation of a score over all orders of the same answers: what chance alone moves it
+    by.
 
-    Both scores are sums over classes of weight x tp where the totals of both sides are fixed; the variance is that of
-    a permutation statistic (Hoeffding 1951, Annals of Mathematical Statistics 22(4)). It keeps a few rows that happen
-    to be right, whose jackknife says that nothing can move, from looking `learned`.
+    Both scores are sums over classes of weight x tp where the totals of both sides are fixed; the
+    variance is that of a permutation statistic (Hoeffding 1951, Annals of Mathematical Statistics
+    22(4)). It keeps a few rows that happen to be right, whose jackknife says that nothing can move,
+    from looking `learned`.
     """
     rows = counts.rows
     if rows < 2:
         return 1.0
-    own = (w * w * p * g * (1 - (p + g) / rows) for w, p, g in zip(weights, counts.pred, counts.gold, strict=True))
-    together = math.fsum(w * p * g for w, p, g in zip(weights, counts.pred, counts.gold, strict=True)) / rows
+    own = (
+        w * w * p * g * (1 - (p + g) / rows)
+        for w, p, g in zip(weights, counts.pred, counts.gold, strict=True)
+    )
+    together = (
+        math.fsum(w * p * g for w, p, g in zip(weights, counts.pred, counts.gold, strict=True))
+        / rows
+    )
     return math.sqrt(max(0.0, math.fsum([*own, together * together]) / (rows - 1)))
 
 
 def _spread(counts: Counts) -> Number:
     rows = counts.rows
-    pred, gold = (rows * rows - sum(count * count for count in side) for side in (counts.pred, counts.gold))
+    pred, gold = (
+        rows * rows - sum(count * count for count in side) for side in (counts.pred, counts.gold)
+    )
     return np.sqrt(pred * 1.0 * gold)
 
 

@@ -1,4 +1,5 @@
-"""What is wrong with the score of one language, from facts about its rows and from the score itself."""
+"""What is wrong with the score of one language, from facts about its rows and from the score
+itself."""
 
 from harness.metrics.scored import Scored
 
@@ -11,8 +12,9 @@ UNKNOWN_SHARE = 0.05  # pieces the vocabulary does not know: above it the encode
 def language_flags(facts: dict, scored: Scored | None) -> list[str]:
     """The flags that hold, always in this order.
 
-    facts           n, rows; truncated, rows that lost text; unknown, share of pieces, 0-1; constant and placeholder, bools;
-                    empty_text and misplaced, rows that say nothing, absent where there are none
+    facts           n, rows; truncated, rows that lost text; unknown, share of pieces, 0-1; constant
+                    and placeholder, bools; empty_text and misplaced, rows that say nothing, absent
+                    where there are none
     scored          None where there is no score: the gold labels are placeholders
 
     few_rows        fewer than FEW_ROWS
@@ -36,5 +38,7 @@ def language_flags(facts: dict, scored: Scored | None) -> list[str]:
         metrics = scored.metrics
         found["constant"] = facts["constant"]
         found["floor"] = not scored.learned
-        found["below_majority"] = "majority" in metrics and metrics["accuracy"] < metrics["majority"]
+        found["below_majority"] = (
+            "majority" in metrics and metrics["accuracy"] < metrics["majority"]
+        )
     return [flag for flag, holds in found.items() if holds]

@@ -1,4 +1,5 @@
-"""Accuracy of masked pieces (masked language modelling). Pieces are an encoder's own: no two encoders compare by it."""
+"""Accuracy of masked pieces (masked language modelling). Pieces are an encoder's own: no two
+encoders compare by it."""
 
 from harness.metrics.accuracy import most_frequent
 from harness.metrics.scored import Scored, check_pairs, paired_difference
@@ -8,22 +9,29 @@ def masked_accuracy(golds: list[str], predictions: list[dict], language: str = "
     """Share of hidden pieces that are guessed, over those of all rows together.
 
     golds        n row ids; not read, since what was hidden is known to the prediction
-    predictions  n of {"gold": ids of the hidden pieces, "predicted": as many ids}; [] where a text was too short
+    predictions  n of {"gold": ids of the hidden pieces, "predicted": as many ids}; [] where a text
+                 was too short
     metrics      accuracy, 0-100
     examples     n counts each: right, masked, null (hidden pieces that are the most frequent one)
     null         always the most frequent gold piece; the error bar takes a row's pieces together
     raises       ValueError: different lengths (names the first such row), or no hidden piece at all
-    source       the objective of Devlin et al. 2019, arXiv 1810.04805, section 3.1; accuracy is ours, no paper's benchmark
+    source       the objective of Devlin et al. 2019, arXiv 1810.04805, section 3.1; accuracy is
+                 ours, no paper's benchmark
     """
     check_pairs(golds, predictions)
     for i, row in enumerate(predictions):
         if len(row["gold"]) != len(row["predicted"]):
-            raise ValueError(f"row {i}: {len(row['gold'])} hidden pieces but {len(row['predicted'])} predicted")
+            raise ValueError(
+                f"row {i}: {len(row['gold'])} hidden pieces but {len(row['predicted'])} predicted"
+            )
     pieces = [piece for row in predictions for piece in row["gold"]]
     if not pieces:
         raise ValueError(f"nothing to score: {len(predictions)} rows without a hidden piece")
     majority = most_frequent(pieces)
-    right = [sum(a == b for a, b in zip(row["gold"], row["predicted"], strict=True)) for row in predictions]
+    right = [
+        sum(a == b for a, b in zip(row["gold"], row["predicted"], strict=True))
+        for row in predictions
+    ]
     masked = [len(row["gold"]) for row in predictions]
     constant = [row["gold"].count(majority) for row in predictions]
     return masked_accuracy_from({"right": right, "masked": masked, "null": constant})
@@ -32,7 +40,9 @@ def masked_accuracy(golds: list[str], predictions: list[dict], language: str = "
 def masked_accuracy_from(examples: dict[str, list]) -> Scored:
     """`masked_accuracy` of its examples, also in blocks of rows."""
     right, masked, constant = (examples[name] for name in ("right", "masked", "null"))
-    above, stderr = paired_difference([r - c for r, c in zip(right, constant, strict=True)], sizes=masked)
+    above, stderr = paired_difference(
+        [r - c for r, c in zip(right, constant, strict=True)], sizes=masked
+    )
     score = 100 * sum(right) / sum(masked)
     return Scored(
         metrics={"accuracy": score},

@@ -1,4 +1,5 @@
-"""Retrieval of translations (Tatoeba): exact search by cosine, and the accuracy of its first hit."""
+"""Retrieval of translations (Tatoeba): exact search by cosine, and the accuracy of its first
+hit."""
 
 import math
 from collections import Counter
@@ -15,15 +16,19 @@ _SCORES_AT_ONCE = 1 << 24  # similarities held in memory at a time: 64 MiB of fl
 def retrieval_accuracy(golds: list, predictions: list, language: str = "") -> Scored:
     """Share of queries whose first hit is the gold row.
 
-    golds, predictions  n ids each, ints or strings (compared as stripped strings, as XTREME's evaluate.py reads them)
-    metrics             accuracy; f1 weighted by class, each gold id being a class, as MTEB reports Tatoeba; 0-100
-    examples            n each: gold and predicted, the ids numbered by their first appearance in golds, then in predictions;
-                        null, 0 or 1, whether the gold is the most frequent one
-    null                the constant most frequent gold id; where no gold repeats, as in Tatoeba, that is chance,
-                        100 / number of golds
+    golds, predictions  n ids each, ints or strings (compared as stripped strings, as XTREME's
+                        evaluate.py reads them)
+    metrics             accuracy; f1 weighted by class, each gold id being a class, as MTEB reports
+                        Tatoeba; 0-100
+    examples            n each: gold and predicted, the ids numbered by their first appearance in
+                        golds, then in predictions; null, 0 or 1, whether the gold is the most
+                        frequent one
+    null                the constant most frequent gold id; where no gold repeats, as in Tatoeba,
+                        that is chance, 100 / number of golds
     raises              ValueError: different lengths, or nothing to score
-    source              google-research/xtreme, evaluate.py; Artetxe and Schwenk 2019, arXiv 1812.10464 (the data);
-                        f1: Muennighoff et al. 2023, arXiv 2210.07316 (bitext mining)
+    source              google-research/xtreme, evaluate.py; Artetxe and Schwenk 2019, arXiv
+                        1812.10464 (the data); f1: Muennighoff et al. 2023, arXiv 2210.07316 (bitext
+                        mining)
     """
     check_pairs(golds, predictions)
     golds = [str(row).strip() for row in golds]
@@ -31,7 +36,9 @@ def retrieval_accuracy(golds: list, predictions: list, language: str = "") -> Sc
     frequent = most_frequent(golds)
     numbers = numbered([*golds, *predictions])
     gold, predicted = numbers[: len(golds)], numbers[len(golds) :]
-    return retrieval_accuracy_from({"gold": gold, "predicted": predicted, "null": [int(id_ == frequent) for id_ in golds]})
+    return retrieval_accuracy_from(
+        {"gold": gold, "predicted": predicted, "null": [int(id_ == frequent) for id_ in golds]}
+    )
 
 
 def retrieval_accuracy_from(examples: dict[str, list]) -> Scored:
@@ -64,26 +71,36 @@ def weighted_f1(golds: list[Hashable], predictions: list[Hashable]) -> float:
 def search(queries: np.ndarray, index: np.ndarray) -> np.ndarray:
     """The nearest row of `index` for each query, by cosine; exact, ties to the lowest row.
 
-    queries  (n, d), index (m, d); any float type, computed in float32. An all-zero vector has cosine 0 with everything
+    queries  (n, d), index (m, d); any float type, computed in float32. An all-zero vector has
+             cosine 0 with everything
     returns  (n,) int64 row numbers
     raises   ValueError: shapes that do not fit, an empty index, NaN or infinite values
-    source   XTREME's Tatoeba: squared L2 distance of normalised vectors, which orders rows as cosine does
+    source   XTREME's Tatoeba: squared L2 distance of normalised vectors, which orders rows as
+             cosine does
     """
     if queries.ndim != 2 or index.ndim != 2 or queries.shape[1] != index.shape[1] or not len(index):
-        raise ValueError(f"search needs (n, d) queries and a (m, d) index, m > 0; got {queries.shape} and {index.shape}")
+        raise ValueError(
+            f"search needs (n, d) queries and a (m, d) index, m > 0; got {queries.shape} and"
+            f" {index.shape}"
+        )
     queries, index = _unit_rows(queries, "queries"), _unit_rows(index, "index")
-    # A matrix product may round two equal rows apart, by where they lie in its blocks. So equal rows are found by their
-    # bytes, and each answers with its first.
+    # A matrix product may round two equal rows apart, by where they lie in its blocks. So equal
+    # rows are found by their bytes, and each answers with its first.
     first: dict[bytes, int] = {}
-    lowest = np.array([first.setdefault(row.tobytes(), i) for i, row in enumerate(index)], dtype=np.int64)
+    lowest = np.array(
+        [first.setdefault(row.tobytes(), i) for i, row in enumerate(index)], dtype=np.int64
+    )
     rows = max(1, _SCORES_AT_ONCE // len(index))
-    found = [np.argmax(queries[i : i + rows] @ index.T, axis=1) for i in range(0, len(queries), rows)]
+    found = [
+        np.argmax(queries[i : i + rows] @ index.T, axis=1) for i in range(0, len(queries), rows)
+    ]
     return lowest[np.concatenate(found)] if found else np.zeros(0, dtype=np.int64)
 
 
 def _unit_rows(vectors: np.ndarray, name: str) -> np.ndarray:
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not np.isfinite(norms).all():  # nor may a square overflow: the row would be all zeros, and as near to one as to another
+    # nor may a square overflow: the row would be all zeros, and as near to one as to another
+    if not np.isfinite(norms).all():
         raise ValueError(f"search: {name} hold NaN or infinite values, or some whose squares are")
     return vectors / np.where(norms == 0, 1, norms)

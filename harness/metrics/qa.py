@@ -1,8 +1,8 @@
 """Exact match and F1 of answers: SQuAD 1.1 (XQuAD, TyDiQA), MLQA's per-language version, SQuAD 2.0.
 
-A gold is a dict: `answers` (every accepted string), `context` (what the null predictor draws from) and `group` (the
-paragraph; questions about one paragraph are not independent). A prediction is a string, or None where there is none,
-which scores 0.
+A gold is a dict: `answers` (every accepted string), `context` (what the null predictor draws from)
+and `group` (the paragraph; questions about one paragraph are not independent). A prediction is a
+string, or None where there is none, which scores 0.
 """
 
 import hashlib
@@ -16,14 +16,16 @@ from functools import cache, partial
 
 from harness.metrics.scored import Scored, check_pairs, numbered, paired_difference, percent
 
-# What MLQA's script takes for articles. Vietnamese has classifiers and a particle there; Hindi and Chinese have none.
+# What MLQA's script takes for articles. Vietnamese has classifiers and a particle there; Hindi and
+# Chinese have none.
 _MLQA_ARTICLES: dict[str, re.Pattern | None] = {
     "en": re.compile(r"\b(a|an|the)\b"),
     "es": re.compile(r"\b(un|una|unos|unas|el|la|los|las)\b"),
     "hi": None,
     "vi": re.compile(r"\b(của|là|cái|chiếc|những)\b"),
     "de": re.compile(r"\b(ein|eine|einen|einem|eines|einer|der|die|das|den|dem|des)\b"),
-    "ar": re.compile("\u0627\u0644"),  # al-, everywhere, inside words too: the script's pattern has no word boundary
+    # al-, everywhere, inside words too: the script's pattern has no word boundary
+    "ar": re.compile("\u0627\u0644"),
     "zh": None,
 }
 MLQA_LANGUAGES: tuple[str, ...] = tuple(sorted(_MLQA_ARTICLES))
@@ -32,25 +34,36 @@ _ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _HAN = re.compile("([\u4e00-\u9fa5])")
 
 _UNSPACED = {"zh", "ja", "th"}  # languages written without spaces between words
-_CLAUSE = 15  # mean characters a whitespace word from which on it must be a clause (Telugu and Finnish words: 8 to 9)
+# mean characters a whitespace word from which on it must be a clause (Telugu and Finnish words: 8
+# to 9)
+_CLAUSE = 15
 
 # null predictors: the vector that holds the f1 of each, and its name. The first of equals counts.
-_NULL_NAMES = {"null": "f1 of a random span of the context", "no_answer": 'f1 of always answering ""'}
+_NULL_NAMES = {
+    "null": "f1 of a random span of the context",
+    "no_answer": 'f1 of always answering ""',
+}
 
-Scorer = Callable[[str, list[str]], tuple[int, float]]  # prediction, answers -> exact match 0 or 1, F1 0-1
+# prediction, answers -> exact match 0 or 1, F1 0-1
+Scorer = Callable[[str, list[str]], tuple[int, float]]
 
 
 def squad(golds: list[dict], predictions: list[str | None], language: str = "") -> Scored:
-    """SQuAD 1.1, the same English normalisation for all languages; XTREME uses it for XQuAD and TyDiQA.
+    """SQuAD 1.1, the same English normalisation for all languages; XTREME uses it for XQuAD and
+    TyDiQA.
 
     golds        n dicts {"answers": [str, ...], "context": str, "group": str}
     predictions  n strings; None, an unanswered question, counts 0 in the same denominator
     metrics      exact_match, f1; 0-100. main is their mean
-    examples     n each: em, 0 or 1; f1 and null, the null predictor's, 0-1; group, numbered by first appearance
-    null         f1 of a random span of 1 to 3 words of the context (where there are no spaces: 1 to 10 characters)
-    raises       ValueError: different lengths, nothing to score, a gold without answers, context or group
-    source       the SQuAD 1.1 script (Rajpurkar et al. 2016, arXiv 1606.05250) in google-research/xtreme,
-                 third_party/evaluate_squad.py. Two sides that normalise to nothing get EM 1 and F1 0, as there
+    examples     n each: em, 0 or 1; f1 and null, the null predictor's, 0-1; group, numbered by
+                 first appearance
+    null         f1 of a random span of 1 to 3 words of the context (where there are no spaces: 1 to
+                 10 characters)
+    raises       ValueError: different lengths, nothing to score, a gold without answers, context or
+                 group
+    source       the SQuAD 1.1 script (Rajpurkar et al. 2016, arXiv 1606.05250) in
+                 google-research/xtreme, third_party/evaluate_squad.py. Two sides that normalise to
+                 nothing get EM 1 and F1 0, as there
     """
     _check(golds, predictions, need_answers=True)
     return squad_from(_examples(golds, predictions, language, partial(_best, normalise_squad)))
@@ -69,17 +82,24 @@ def mlqa(golds: list[dict], predictions: list[str | None], language: str) -> Sco
     """
     _check_mlqa_language(language)
     _check(golds, predictions, need_answers=True)
-    return squad_from(_examples(golds, predictions, language, partial(_best, partial(normalise_mlqa, language=language))))
+    return squad_from(
+        _examples(
+            golds, predictions, language, partial(_best, partial(normalise_mlqa, language=language))
+        )
+    )
 
 
 def squad_v2(golds: list[dict], predictions: list[str | None], language: str = "") -> Scored:
-    """SQuAD 2.0: as `squad`, with questions that have no answer (`answers` empty), where "" is right.
+    """SQuAD 2.0: as `squad`, with questions that have no answer (`answers` empty), where "" is
+    right.
 
-    metrics   exact, f1; HasAns_exact, HasAns_f1, NoAns_exact, NoAns_f1 where there are such rows; 0-100
+    metrics   exact, f1; HasAns_exact, HasAns_f1, NoAns_exact, NoAns_f1 where there are such rows;
+              0-100
     examples  as `squad`; has_answer, 0 or 1; no_answer, 0 or 1: what always "no answer" gets
     null      f1 of a random span, or of always "no answer", whichever is better
-    source    the SQuAD 2.0 script (Rajpurkar et al. 2018, arXiv 1806.03822), without its probability threshold. That
-              script leaves missing predictions out of the denominator; here they count 0, lest a partial run look good
+    source    the SQuAD 2.0 script (Rajpurkar et al. 2018, arXiv 1806.03822), without its
+              probability threshold. That script leaves missing predictions out of the denominator;
+              here they count 0, lest a partial run look good
     """
     _check(golds, predictions, need_answers=False)
     examples = _examples(golds, predictions, language, _best_or_none)
@@ -106,7 +126,8 @@ def normalise_squad(text: str) -> str:
 
 
 def normalise_mlqa(text: str, language: str) -> str:
-    """Lower case, without Unicode and ASCII punctuation and the language's articles; Chinese split by character.
+    """Lower case, without Unicode and ASCII punctuation and the language's articles; Chinese split
+    by character.
 
     raises  ValueError: a language that MLQA does not define
     """
@@ -121,10 +142,11 @@ def normalise_mlqa(text: str, language: str) -> str:
 
 
 def null_answer(gold: dict, language: str) -> str:
-    """A random span of the context: 1 to 3 words, or 1 to 10 characters where words are not set apart by spaces.
+    """A random span of the context: 1 to 3 words, or 1 to 10 characters where words are not set
+    apart by spaces.
 
-    Every length is equally likely, then every start. The draw is a hash of context and answers, so it is the same on
-    every machine and in any order of the questions.
+    Every length is equally likely, then every start. The draw is a hash of context and answers, so
+    it is the same on every machine and in any order of the questions.
     """
     context, words = gold["context"], gold["context"].split()
     unspaced = language in _UNSPACED or len(context) > _CLAUSE * len(words)
@@ -137,8 +159,13 @@ def null_answer(gold: dict, language: str) -> str:
     return glue.join(units[start : start + length])
 
 
-def _examples(golds: list[dict], predictions: list[str | None], language: str, score: Scorer) -> dict[str, list]:
-    pairs = [(0, 0.0) if p is None else score(p, g["answers"]) for g, p in zip(golds, predictions, strict=True)]
+def _examples(
+    golds: list[dict], predictions: list[str | None], language: str, score: Scorer
+) -> dict[str, list]:
+    pairs = [
+        (0, 0.0) if p is None else score(p, g["answers"])
+        for g, p in zip(golds, predictions, strict=True)
+    ]
     return {
         "em": [int(em) for em, _ in pairs],
         "f1": [float(f1) for _, f1 in pairs],
@@ -150,7 +177,9 @@ def _examples(golds: list[dict], predictions: list[str | None], language: str, s
 def _summary(examples: dict[str, list], null: str) -> Scored:
     """The score against the null predictor whose F1 is the vector `null`."""
     em, f1, constant = examples["em"], examples["f1"], examples[null]
-    above, stderr = paired_difference([a - b for a, b in zip(f1, constant, strict=True)], groups=examples["group"])
+    above, stderr = paired_difference(
+        [a - b for a, b in zip(f1, constant, strict=True)], groups=examples["group"]
+    )
     metrics = {"exact_match": percent(em), "f1": percent(f1)}
     return Scored(
         metrics=metrics,
@@ -163,15 +192,20 @@ def _summary(examples: dict[str, list], null: str) -> Scored:
     )
 
 
-def _best(normalise: Callable[[str], str], prediction: str, answers: list[str]) -> tuple[int, float]:
+def _best(
+    normalise: Callable[[str], str], prediction: str, answers: list[str]
+) -> tuple[int, float]:
     """Best EM and best F1 over the answers, each for itself."""
     guess = normalise(prediction)
     golds = [normalise(answer) for answer in answers]
-    return max(int(guess == gold) for gold in golds), max(_overlap_f1(guess.split(), gold.split()) for gold in golds)
+    return max(int(guess == gold) for gold in golds), max(
+        _overlap_f1(guess.split(), gold.split()) for gold in golds
+    )
 
 
 def _best_or_none(prediction: str, answers: list[str]) -> tuple[int, float]:
-    """SQuAD 2.0: an empty side is right only against an empty side, and then F1 is 1, unlike in SQuAD 1.1."""
+    """SQuAD 2.0: an empty side is right only against an empty side, and then F1 is 1, unlike in
+    SQuAD 1.1."""
     guess = normalise_squad(prediction)
     golds = [normalise_squad(answer) for answer in _real_answers(answers)] or [""]
     exact = max(int(guess == gold) for gold in golds)
@@ -181,7 +215,8 @@ def _best_or_none(prediction: str, answers: list[str]) -> tuple[int, float]:
 
 
 def _real_answers(answers: list[str]) -> list[str]:
-    """Those that normalise to something; SQuAD 2.0 scores a question with none as one without an answer."""
+    """Those that normalise to something; SQuAD 2.0 scores a question with none as one without an
+    answer."""
     return [answer for answer in answers if normalise_squad(answer)]
 
 
@@ -201,7 +236,9 @@ def _is_punctuation(character: str) -> bool:
 
 def _check_mlqa_language(language: str) -> None:
     if language not in _MLQA_ARTICLES:
-        raise ValueError(f"MLQA does not define language {language!r}; it has {', '.join(MLQA_LANGUAGES)}")
+        raise ValueError(
+            f"MLQA does not define language {language!r}; it has {', '.join(MLQA_LANGUAGES)}"
+        )
 
 
 def _check(golds: list[dict], predictions: list[str | None], need_answers: bool) -> None:
@@ -211,4 +248,6 @@ def _check(golds: list[dict], predictions: list[str | None], need_answers: bool)
         if missing:
             raise ValueError(f"question {i}: the gold has no {', '.join(missing)}")
         if need_answers and not gold["answers"]:
-            raise ValueError(f"question {i}: no gold answer; only squad_v2 scores questions without one")
+            raise ValueError(
+                f"question {i}: no gold answer; only squad_v2 scores questions without one"
+            )

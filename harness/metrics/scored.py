@@ -8,12 +8,14 @@ from typing import NamedTuple
 class Scored(NamedTuple):
     """The score of one model on one task in one language.
 
-    All numbers but `examples` are on the 0-100 scale and unrounded; Matthews correlation is -100 to 100.
+    All numbers but `examples` are on the 0-100 scale and unrounded; Matthews correlation is -100 to
+    100.
 
     metrics     official names and values
     main        the one number that enters averages: accuracy; span F1; (EM + F1) / 2
-    examples    per-example sufficient statistics, aligned with the golds: ints and floats, the latter 0-1. All other
-                fields follow from them alone, to the last bit: see `harness.metrics.rescore`
+    examples    per-example sufficient statistics, aligned with the golds: ints and floats, the
+                latter 0-1. All other fields follow from them alone, to the last bit: see
+                `harness.metrics.rescore`
     null        what a predictor that has learned nothing reaches on `null_name`
     null_name   which number that is, and how the null predictor answers
     above_null  the model minus the null predictor
@@ -37,7 +39,9 @@ class Scored(NamedTuple):
 def check_pairs(golds: list, predictions: list) -> None:
     """Raise ValueError unless there is one prediction for each gold, and at least one."""
     if len(golds) != len(predictions):
-        raise ValueError(f"{len(golds)} golds but {len(predictions)} predictions; they must be equally many")
+        raise ValueError(
+            f"{len(golds)} golds but {len(predictions)} predictions; they must be equally many"
+        )
     if not golds:
         raise ValueError("nothing to score: 0 golds")
 
@@ -49,13 +53,15 @@ def numbered(values: Iterable[Hashable]) -> list[int]:
 
 
 def mean(values: Iterable[float]) -> float:
-    """Mean of a non-empty iterable. `fsum` is exact, so that the order of examples cannot move the last digit."""
+    """Mean of a non-empty iterable. `fsum` is exact, so that the order of examples cannot move the
+    last digit."""
     values = list(values)
     return math.fsum(values) / len(values)
 
 
 def percent(values: Iterable[float]) -> float:
-    """Mean of 0-1 values on the 0-100 scale; multiplied before dividing, as the SQuAD scripts do."""
+    """Mean of 0-1 values on the 0-100 scale; multiplied before dividing, as the SQuAD scripts
+    do."""
     values = list(values)
     return 100 * math.fsum(values) / len(values)
 
@@ -70,9 +76,9 @@ def paired_difference(
     returns      (mean, stderr), in the units of `differences`
 
     The estimator is the ratio sum(d) / sum(n); linearised, its error is
-    sqrt(sum over clusters of (d - mean n)^2) / sum(n) (Cochran 1977, Sampling Techniques, chapter 6).
-    Questions about one paragraph, and the tokens of one sentence, go right or wrong together; counted as independent
-    they would make the error far too small.
+    sqrt(sum over clusters of (d - mean n)^2) / sum(n) (Cochran 1977, Sampling Techniques, chapter
+    6). Questions about one paragraph, and the tokens of one sentence, go right or wrong together;
+    counted as independent they would make the error far too small.
     """
     sizes = [1] * len(differences) if sizes is None else sizes
     clusters: dict[Hashable, tuple[list[float], list[int]]] = {}
@@ -83,6 +89,7 @@ def paired_difference(
     total = sum(sizes)
     average = math.fsum(differences) / total
     if sum(1 for _, n in clusters.values() if sum(n)) < 2:
-        return average, 1.0  # one cluster tells nothing about its spread: the whole range, so that nothing is `learned`
+        # one cluster tells nothing about its spread: the whole range, so that nothing is `learned`
+        return average, 1.0
     squares = math.fsum((math.fsum(d) - average * sum(n)) ** 2 for d, n in clusters.values())
     return average, math.sqrt(squares) / total

@@ -1,9 +1,10 @@
-"""Tag sequences: span F1 (UD-POS, PAN-X), as seqeval 0.0.12 counts it, which is what XTREME's scorer calls; token
-accuracy (CCG supertags, which are no spans).
+"""Tag sequences: span F1 (UD-POS, PAN-X), as seqeval 0.0.12 counts it, which is what XTREME's
+scorer calls; token accuracy (CCG supertags, which are no spans).
 
-UD-POS has bare tags and is scored by spans all the same: a run of equal tags is one span, right only as a whole. So the
-number is stricter than accuracy, and accuracy hides a model that always says NOUN. Both are reported.
-seqeval 1.x gives other numbers (CCONJ and SCONJ become one type there); the published ones are from 0.0.12.
+UD-POS has bare tags and is scored by spans all the same: a run of equal tags is one span, right
+only as a whole. So the number is stricter than accuracy, and accuracy hides a model that always
+says NOUN. Both are reported. seqeval 1.x gives other numbers (CCONJ and SCONJ become one type
+there); the published ones are from 0.0.12.
 """
 
 from harness.metrics.accuracy import most_frequent
@@ -13,13 +14,18 @@ from harness.metrics.scored import Scored, check_pairs, paired_difference
 def span_f1(golds: list[list[str]], predictions: list[list[str]], language: str = "") -> Scored:
     """Micro-averaged F1 over spans of equal type, first and last token; every number 0-100.
 
-    golds, predictions  n sentences each, every sentence a list of tags ("B-PER", "O", "NOUN"), one a token
-    metrics             f1, precision, recall; accuracy of tokens; majority, the share of the most frequent gold tag
+    golds, predictions  n sentences each, every sentence a list of tags ("B-PER", "O", "NOUN"), one
+                        a token
+    metrics             f1, precision, recall; accuracy of tokens; majority, the share of the most
+                        frequent gold tag
     main                f1
-    examples            n counts each: tp, pred, gold (spans); right, tokens, null (tokens with the most frequent gold tag)
+    examples            n counts each: tp, pred, gold (spans); right, tokens, null (tokens with the
+                        most frequent gold tag)
     null                of tokens, the constant most frequent gold tag
-    raises              ValueError: different lengths (names the first such sentence), an empty tag, no tokens
-    source              google-research/xtreme, evaluate.py with seqeval 0.0.12; Hu et al. 2020, arXiv 2003.11080
+    raises              ValueError: different lengths (names the first such sentence), an empty tag,
+                        no tokens
+    source              google-research/xtreme, evaluate.py with seqeval 0.0.12; Hu et al. 2020,
+                        arXiv 2003.11080
     """
     scored = token_accuracy(golds, predictions)
     counts = {"tp": [], "pred": [], "gold": []}
@@ -34,34 +40,52 @@ def span_f1(golds: list[list[str]], predictions: list[list[str]], language: str 
 def span_f1_from(examples: dict[str, list]) -> Scored:
     """`span_f1` of its examples, also in blocks of sentences."""
     scored = token_accuracy_from(examples)
-    precision, recall, f1 = _precision_recall_f1(*(sum(examples[name]) for name in ("tp", "pred", "gold")))
-    metrics = {"f1": f1 * 100, "precision": precision * 100, "recall": recall * 100, **scored.metrics}
+    precision, recall, f1 = _precision_recall_f1(
+        *(sum(examples[name]) for name in ("tp", "pred", "gold"))
+    )
+    metrics = {
+        "f1": f1 * 100,
+        "precision": precision * 100,
+        "recall": recall * 100,
+        **scored.metrics,
+    }
     return scored._replace(metrics=metrics, main=f1 * 100)
 
 
-def token_accuracy(golds: list[list[str]], predictions: list[list[str]], language: str = "") -> Scored:
+def token_accuracy(
+    golds: list[list[str]], predictions: list[list[str]], language: str = ""
+) -> Scored:
     """Share of tokens with the right tag, over the tokens of all sentences together.
 
     golds, predictions  n sentences each, every sentence a list of tags, one a token
     metrics             accuracy; majority, the share of the most frequent gold tag; 0-100
     main                accuracy
     examples            n counts each: right, tokens, null (tokens with the most frequent gold tag)
-    null                the constant most frequent gold tag; the error bar takes a sentence's tokens together
+    null                the constant most frequent gold tag; the error bar takes a sentence's tokens
+                        together
     raises              ValueError: as `span_f1`
-    source              Clark and Curran 2007, Computational Linguistics 33(4), for CCG supertags (per-word accuracy)
+    source              Clark and Curran 2007, Computational Linguistics 33(4), for CCG supertags
+                        (per-word accuracy)
     """
     check_pairs(golds, predictions)
     _check_sentences(golds, predictions)
     majority = most_frequent([tag for sentence in golds for tag in sentence])
-    right = [sum(a == b for a, b in zip(gold, guess, strict=True)) for gold, guess in zip(golds, predictions, strict=True)]
+    right = [
+        sum(a == b for a, b in zip(gold, guess, strict=True))
+        for gold, guess in zip(golds, predictions, strict=True)
+    ]
     tokens = [len(gold) for gold in golds]
-    return token_accuracy_from({"right": right, "tokens": tokens, "null": [gold.count(majority) for gold in golds]})
+    return token_accuracy_from(
+        {"right": right, "tokens": tokens, "null": [gold.count(majority) for gold in golds]}
+    )
 
 
 def token_accuracy_from(examples: dict[str, list]) -> Scored:
     """`token_accuracy` of its examples, also in blocks of sentences."""
     right, tokens, constant = (examples[name] for name in ("right", "tokens", "null"))
-    above, stderr = paired_difference([r - c for r, c in zip(right, constant, strict=True)], sizes=tokens)
+    above, stderr = paired_difference(
+        [r - c for r, c in zip(right, constant, strict=True)], sizes=tokens
+    )
     score, null = sum(right) / sum(tokens) * 100, sum(constant) / sum(tokens) * 100
     return Scored(
         metrics={"accuracy": score, "majority": null},
@@ -75,21 +99,31 @@ def token_accuracy_from(examples: dict[str, list]) -> Scored:
 
 
 def spans(tags: list[str]) -> set[tuple[str, int, int]]:
-    """Spans (type, first token, last token) of one sentence, by the lenient rules of seqeval 0.0.12.
+    """Spans (type, first token, last token) of one sentence, by the lenient rules of seqeval
+    0.0.12.
 
-    A tag's prefix is its first letter and its type what follows the last hyphen, also where there is no hyphen: NOUN
-    has prefix N and type NOUN. Hence SYM and SCONJ look like single-token spans (S) and never merge, and INTJ looks
-    like the inside of one (I), which changes nothing.
+    A tag's prefix is its first letter and its type what follows the last hyphen, also where there
+    is no hyphen: NOUN has prefix N and type NOUN. Hence SYM and SCONJ look like single-token spans
+    (S) and never merge, and INTJ looks like the inside of one (I), which changes nothing.
 
-    The scorer joins sentences with an O between, so a span never crosses a sentence; sentence by sentence is the same.
+    The scorer joins sentences with an O between, so a span never crosses a sentence; sentence by
+    sentence is the same.
     """
     found = set()
     begin, before, before_type = 0, "O", "O"
     for i, tag in enumerate([*tags, "O"]):  # the last O closes what is open
         prefix, type_ = tag[0], tag.split("-")[-1]
         changed = type_ != before_type
-        closes = before in "ES" or (before in "BI" and prefix in "BSO") or (before not in "O." and changed)
-        opens = prefix in "BS" or (before in "ESO" and prefix in "EI") or (prefix not in "O." and changed)
+        closes = (
+            before in "ES"
+            or (before in "BI" and prefix in "BSO")
+            or (before not in "O." and changed)
+        )
+        opens = (
+            prefix in "BS"
+            or (before in "ESO" and prefix in "EI")
+            or (prefix not in "O." and changed)
+        )
         if closes:
             found.add((before_type, begin, i - 1))
         if opens:

@@ -1,4 +1,5 @@
-"""A list of numbers as a short string, one string a list: how a release keeps what it knows of every example.
+"""A list of numbers as a short string, one string a list: how a release keeps what it knows of
+every example.
 
     [0, 1, 1, 0]    "0110"            all integers from 0 to 9: a digit each
     [12, 0, 0.5]    "12,0,0.5,"       anything else: `repr`, each with a comma after it
@@ -14,11 +15,14 @@ import math
 def pack(values: list[int | float]) -> str:
     """The string of a list; `unpack` gives the same values of the same types.
 
-    raises  ValueError: a value that is no int or finite float (a bool, a numpy number, NaN); names its place
+    raises  ValueError: a value that is no int or finite float (a bool, a numpy number, NaN); names
+            its place
     """
     for i, value in enumerate(values):
         if type(value) not in (int, float) or not math.isfinite(value):
-            raise ValueError(f"value {i} of a vector is {value!r}; it holds integers and finite floats")
+            raise ValueError(
+                f"value {i} of a vector is {value!r}; it holds integers and finite floats"
+            )
     if all(type(value) is int and 0 <= value <= 9 for value in values):
         return "".join(map(str, values))
     return "".join(f"{value!r}," for value in values)
@@ -27,7 +31,8 @@ def pack(values: list[int | float]) -> str:
 def unpack(text: str) -> list[int | float]:
     """The list of a string that `pack` made.
 
-    raises  ValueError: any other text, also one that only spells the same numbers in another way ("1,2,", "0.50,")
+    raises  ValueError: any other text, also one that only spells the same numbers in another way
+            ("1,2,", "0.50,")
     """
     if not isinstance(text, str):
         raise ValueError(f"a vector is a string, not {text!r:.40}")

@@ -1,21 +1,29 @@
-"""What a family of tasks is, in code. One file a family, two protocols, one line each in the table below.
+"""What a family of tasks is, in code. One file a family, two protocols, one line each in the table
+below.
 
 `trained` families (classification, multiple_choice, tagging, span_qa, mlm) are modules with
 
-    encode(rows, encoder, task, training)       → features: dicts with input_ids and what loss and decode need
-    corrupt(features, rng, encoder, task)       → what an update sees of them (mlm only: its masks are drawn anew)
-    head(encoder, body, task, dropout)          → torch module: hidden states (rows, tokens, width) → logits
-    terms(features)                             → how many terms their loss sums; the batch's gradient is the mean over them
+    encode(rows, encoder, task, training)       → features: dicts with input_ids and what loss and
+                                                decode need
+    corrupt(features, rng, encoder, task)       → what an update sees of them (mlm only: its masks
+                                                are drawn anew)
+    head(encoder, body, task, dropout)          → torch module: hidden states (rows, tokens, width)
+                                                → logits
+    terms(features)                             → how many terms their loss sums; the batch's
+                                                gradient is the mean over them
     loss(logits, features)                      → the summed loss of these features
     decode(logits, features, rows, task)        → one prediction a row (plain JSON)
     gold(row)                                   → what the metric compares a prediction with
-    bits(logits, features, rows, task)          → −log2 of the probability of each row's gold (FamilySpec.bits)
-    null_bits(training, rows, task)             → the same without any input: what is known from training labels alone
+    bits(logits, features, rows, task)          → −log2 of the probability of each row's gold
+                                                (FamilySpec.bits)
+    null_bits(training, rows, task)             → the same without any input: what is known from
+                                                training labels alone
 
-`embedded` families (retrieval, bitext_mining) have predict(embed, rows, task, dev) and gold(row): nothing is trained.
-A feature may have `parts` (several texts: one a choice) and then says its `length`; `truncated` says that text was cut.
-A change here that moves a result raises the family's version in `spec/family.py`.
-`task` is the part of a task spec that a job carries: labels, max_length, options, metric.
+`embedded` families (retrieval, bitext_mining) have predict(embed, rows, task, dev) and gold(row):
+nothing is trained. A feature may have `parts` (several texts: one a choice) and then says its
+`length`; `truncated` says that text was cut. A change here that moves a result raises the family's
+version in `spec/family.py`. `task` is the part of a task spec that a job carries: labels,
+max_length, options, metric.
 """
 
 from collections.abc import Callable
@@ -46,7 +54,8 @@ INITIAL_STD = 0.02  # of new layers, as in BERT and RoBERTa (config.initializer_
 
 
 class Pooler(nn.Module):
-    """Dense and tanh over the first token, (rows, 1, width). An intermediate hands it over; jiant's heads sit on it."""
+    """Dense and tanh over the first token, (rows, 1, width). An intermediate hands it over; jiant's
+    heads sit on it."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -57,21 +66,43 @@ class Pooler(nn.Module):
 
 
 class TaskModel(nn.Module):
-    """An encoder with the heads of its tasks on top of its last hidden states, or of a pooler's (option `head: pooled`)."""
+    """An encoder with the heads of its tasks on top of its last hidden states, or of a pooler's
+    (option `head: pooled`)."""
 
-    def __init__(self, encoder: nn.Module, heads: list[nn.Module], pooler: nn.Module | None, pooled: list[bool]):
+    def __init__(
+        self,
+        encoder: nn.Module,
+        heads: list[nn.Module],
+        pooler: nn.Module | None,
+        pooled: list[bool],
+    ):
         super().__init__()
-        self.encoder, self.heads, self.pooler, self.pooled = encoder, nn.ModuleList(heads), pooler, pooled
+        self.encoder, self.heads, self.pooler, self.pooled = (
+            encoder,
+            nn.ModuleList(heads),
+            pooler,
+            pooled,
+        )
 
     def forward(self, batch: dict[str, torch.Tensor], head: int = 0) -> torch.Tensor:
-        """Logits of one head for a padded batch. `predict` in it is the head's: which pieces masked-LM is to guess."""
+        """Logits of one head for a padded batch. `predict` in it is the head's: which pieces
+        masked-LM is to guess."""
         asked = {name: batch[name] for name in batch if name == "predict"}
-        hidden = self.encoder(**{name: tensor for name, tensor in batch.items() if name not in asked}).last_hidden_state
+        hidden = self.encoder(
+            **{name: tensor for name, tensor in batch.items() if name not in asked}
+        ).last_hidden_state
         return self.heads[head](self.pooler(hidden) if self.pooled[head] else hidden, **asked)
 
 
-def build(encoder, tasks: dict[str, dict], dropout: float, attention_dropout: float, seed: Callable[[str], int]) -> TaskModel:
-    """The pretrained encoder under new heads, one a task. `seed(name)` seeds a task's head, `seed("pooler")` the pooler."""
+def build(
+    encoder,
+    tasks: dict[str, dict],
+    dropout: float,
+    attention_dropout: float,
+    seed: Callable[[str], int],
+) -> TaskModel:
+    """The pretrained encoder under new heads, one a task. `seed(name)` seeds a task's head,
+    `seed("pooler")` the pooler."""
     body = encoder.fresh(dropout, attention_dropout)
     heads, pooler = [], None
     pooled = [task["options"].get("head") == "pooled" for task in tasks.values()]

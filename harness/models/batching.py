@@ -1,7 +1,9 @@
-"""Which rows make up which batch, and how a batch is split to fit: plain numpy, and a pure function of the seed.
+"""Which rows make up which batch, and how a batch is split to fit: plain numpy, and a pure function
+of the seed.
 
-Batches are drawn at random, as the papers did. A batch is then cut into micro-batches of rows of similar length:
-the gradient of a sum does not depend on how the sum is cut (beyond rounding), the padding does.
+Batches are drawn at random, as the papers did. A batch is then cut into micro-batches of rows of
+similar length: the gradient of a sum does not depend on how the sum is cut (beyond rounding), the
+padding does.
 """
 
 import hashlib
@@ -10,21 +12,32 @@ import numpy as np
 
 
 def stream_seed(*parts: str | int) -> int:
-    """Seed of a random stream: hash of (suite seed, phase, task, purpose), so that every arm draws the same for a target."""
-    return int.from_bytes(hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:8], "little") >> 1
+    """Seed of a random stream: hash of (suite seed, phase, task, purpose), so that every arm draws
+    the same for a target."""
+    return (
+        int.from_bytes(hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:8], "little")
+        >> 1
+    )
 
 
 def feature_length(feature: dict) -> int:
-    """Padded pieces a feature costs alone: its own, or what its family says (a multiple-choice row is several texts)."""
+    """Padded pieces a feature costs alone: its own, or what its family says (a multiple-choice row
+    is several texts)."""
     return feature.get("length") or len(feature["input_ids"])
 
 
 def turns(shares: list[float], updates: int, seed: int) -> list[tuple[int, int]]:
-    """For each update, which part of a mixture gives the batch, and the how-manieth of that part's it is (from 0).
+    """For each update, which part of a mixture gives the batch, and the how-manieth of that part's
+    it is (from 0).
 
-    Drawn per update with probability `shares`, from a stream of its own: the same whether a training was killed or not.
+    Drawn per update with probability `shares`, from a stream of its own: the same whether a
+    training was killed or not.
     """
-    drawn = np.random.default_rng(seed).choice(len(shares), size=updates, p=shares) if len(shares) > 1 else [0] * updates
+    drawn = (
+        np.random.default_rng(seed).choice(len(shares), size=updates, p=shares)
+        if len(shares) > 1
+        else [0] * updates
+    )
     given = [0] * len(shares)
     sequence = []
     for part in drawn:
@@ -33,11 +46,14 @@ def turns(shares: list[float], updates: int, seed: int) -> list[tuple[int, int]]
     return sequence
 
 
-def epoch_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int, batching: str) -> list[np.ndarray]:
-    """The batches of one epoch: arrays of row numbers, every row once, the last batch as short as it falls.
+def epoch_batches(
+    lengths: np.ndarray, batch_size: int, seed: int, epoch: int, batching: str
+) -> list[np.ndarray]:
+    """The batches of one epoch: arrays of row numbers, every row once, the last batch as short as
+    it falls.
 
-    `lengths`: tokens per row, shape (rows,). `batching`: "random", or "grouped" (rows of similar length together,
-    the batches themselves in random order). Epochs are shuffled afresh.
+    `lengths`: tokens per row, shape (rows,). `batching`: "random", or "grouped" (rows of similar
+    length together, the batches themselves in random order). Epochs are shuffled afresh.
     """
     rng = np.random.default_rng(stream_seed(seed, "epoch", epoch))
     order = rng.permutation(len(lengths))
@@ -50,7 +66,8 @@ def epoch_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int, b
 
 
 def micro_batches(rows: np.ndarray, lengths: np.ndarray, budget: int) -> list[np.ndarray]:
-    """Cut `rows` into groups of at most `budget` padded tokens, longest first (memory is met early or never)."""
+    """Cut `rows` into groups of at most `budget` padded tokens, longest first (memory is met early
+    or never)."""
     order = rows[np.argsort(-lengths[rows], kind="stable")]
     groups, start = [], 0
     for i in range(1, len(order) + 1):

@@ -1,7 +1,8 @@
 """A text and several continuations, one of them right: HellaSwag, CosmosQA, CommonsenseQA.
 
-Each choice is read with the text as a pair, so that a row is as many sequences as it has choices. The head scores each,
-a softmax over a row's choices decides (Zellers et al. 2019, arXiv 1905.07830, section 4).
+Each choice is read with the text as a pair, so that a row is as many sequences as it has choices.
+The head scores each, a softmax over a row's choices decides (Zellers et al. 2019, arXiv 1905.07830,
+section 4).
 """
 
 import math
@@ -14,7 +15,8 @@ from harness.models import classifier as classification
 
 
 def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
-    """One feature a row: `parts`, a sequence for each choice; `length`, the padded tokens of them all.
+    """One feature a row: `parts`, a sequence for each choice; `length`, the padded tokens of them
+    all.
 
     raises  SpecError: a row with more or fewer choices than the task has labels
     """
@@ -22,15 +24,20 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
     for row in rows:
         if len(row["choices"]) != len(index):
             raise SpecError(
-                f"row {row['id']!r} has {len(row['choices'])} choices, but its task has {len(index)} labels; "
-                "every row needs one choice a label"
+                f"row {row['id']!r} has {len(row['choices'])} choices, but its task has"
+                f" {len(index)} labels; every row needs one choice a label"
             )
     texts = encoder.tokenizer([row["text"] for row in rows], add_special_tokens=False)["input_ids"]
-    choices = encoder.tokenizer([c for row in rows for c in row["choices"]], add_special_tokens=False)["input_ids"]
+    choices = encoder.tokenizer(
+        [c for row in rows for c in row["choices"]], add_special_tokens=False
+    )["input_ids"]
     limit = min(task["max_length"], encoder.max_length) - sum(map(len, encoder.template))
     features = []
     for number, row in enumerate(rows):
-        pairs = [(texts[number], choice) for choice in choices[number * len(index) : (number + 1) * len(index)]]
+        pairs = [
+            (texts[number], choice)
+            for choice in choices[number * len(index) : (number + 1) * len(index)]
+        ]
         kept = [_cut(*pair, limit, task["options"]["truncate"]) for pair in pairs]
         parts = [classification.joined(*pair, encoder) for pair in kept]
         feature = {"parts": parts, "label": index[row["label"]]}
@@ -42,13 +49,19 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
 
 
 def _cut(first: list[int], second: list[int], room: int, end: str) -> tuple[list[int], list[int]]:
-    """Both texts in `room` places: piece by piece from the longer, from the first where they are equal, as jiant cuts.
+    """Both texts in `room` places: piece by piece from the longer, from the first where they are
+    equal, as jiant cuts.
 
-    `end` is where pieces go: jiant drops the front of both texts, so that the words next to the choice stay.
+    `end` is where pieces go: jiant drops the front of both texts, so that the words next to the
+    choice stay.
     """
     a = min(len(first), max(room // 2, room - len(second)))
     b = min(len(second), room - a)
-    return (first[len(first) - a :], second[len(second) - b :]) if end == "front" else (first[:a], second[:b])
+    return (
+        (first[len(first) - a :], second[len(second) - b :])
+        if end == "front"
+        else (first[:a], second[:b])
+    )
 
 
 class _Head(nn.Module):
@@ -62,15 +75,23 @@ class _Head(nn.Module):
 
 
 def head(encoder, body: nn.Module, task: dict, dropout: float) -> nn.Module:
-    """Hidden states (rows x choices, tokens, width) → logits (rows, choices): classification's head with one output."""
+    """Hidden states (rows x choices, tokens, width) → logits (rows, choices): classification's head
+    with one output."""
     return _Head(encoder.config.hidden_size, len(task["labels"]), dropout)
 
 
-# From the logits on a choice is a label: cross-entropy over a row's choices, summed over rows; the highest is the answer.
-terms, loss, decode, gold = classification.terms, classification.loss, classification.decode, classification.gold
+# From the logits on a choice is a label: cross-entropy over a row's choices, summed over rows; the
+# highest is the answer.
+terms, loss, decode, gold = (
+    classification.terms,
+    classification.loss,
+    classification.decode,
+    classification.gold,
+)
 bits = classification.bits
 
 
 def null_bits(training: list[dict], rows: list[dict], task: dict) -> list[float]:
-    """Without a text all choices look alike to a head that scores each by itself: log2 of their number."""
+    """Without a text all choices look alike to a head that scores each by itself: log2 of their
+    number."""
     return [math.log2(len(task["labels"]))] * len(rows)

@@ -1,6 +1,7 @@
 """One or two texts in, one label out: XNLI, PAWS-X, MNLI, ...
 
-The head is XTREME's (RobertaClassificationHead): dropout, dense, tanh, dropout, out, on the first token of the last layer.
+The head is XTREME's (RobertaClassificationHead): dropout, dense, tanh, dropout, out, on the first
+token of the last layer.
 """
 
 from collections import Counter
@@ -12,14 +13,17 @@ from torch.nn import functional
 
 
 def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
-    """Tokenise; a pair that is too long loses pieces of the longer text first. `truncated` marks what was cut."""
+    """Tokenise; a pair that is too long loses pieces of the longer text first. `truncated` marks
+    what was cut."""
     index = {label: i for i, label in enumerate(task["labels"])}
     before, middle, after = encoder.template
     limit = min(task["max_length"], encoder.max_length) - len(before) - len(after)
     texts = encoder.tokenizer([row["text"] for row in rows], add_special_tokens=False)["input_ids"]
     seconds: list = [None] * len(rows)
     if rows[0].get("text_pair") is not None:
-        seconds = encoder.tokenizer([row["text_pair"] for row in rows], add_special_tokens=False)["input_ids"]
+        seconds = encoder.tokenizer([row["text_pair"] for row in rows], add_special_tokens=False)[
+            "input_ids"
+        ]
     features = []
     for row, first, second in zip(rows, texts, seconds, strict=True):
         if second is None:
@@ -35,10 +39,12 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
 
 
 def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
-    """How many pieces of each text stay in `room` places: the longer loses until both are equal, then both do.
+    """How many pieces of each text stay in `room` places: the longer loses until both are equal,
+    then both do.
 
-    An odd place goes to the longer text, between equals to the second. That is `longest_first` of fast tokenizers,
-    whose ids these are; theirs is not called, since it also builds every cut-off part, which costs more than all the rest.
+    An odd place goes to the longer text, between equals to the second. That is `longest_first` of
+    fast tokenizers, whose ids these are; theirs is not called, since it also builds every cut-off
+    part, which costs more than all the rest.
     """
     if first > second:
         second, first = longest_first(second, first, room)
@@ -48,7 +54,8 @@ def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
 
 
 def joined(first: list[int], second: list[int] | None, encoder) -> dict:
-    """Pieces of one text, or of two, between the encoder's special tokens: input_ids, token_type_ids if it has them."""
+    """Pieces of one text, or of two, between the encoder's special tokens: input_ids,
+    token_type_ids if it has them."""
     before, middle, after = encoder.template
     lead = [*before, *first] if second is None else [*before, *first, *middle]
     rest = [*after] if second is None else [*second, *after]
@@ -88,7 +95,9 @@ def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
     return functional.cross_entropy(logits.float(), labels, reduction="sum")
 
 
-def decode(logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict) -> list[str]:
+def decode(
+    logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict
+) -> list[str]:
     """The label with the highest logit."""
     return [task["labels"][int(row.argmax())] for row in logits]
 
@@ -98,14 +107,21 @@ def gold(row: dict) -> str:
     return row["label"]
 
 
-def bits(logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict) -> list[float]:
+def bits(
+    logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict
+) -> list[float]:
     """Per row −log2 of the probability of its label."""
-    return [float(code_lengths(row)[feature["label"]]) for row, feature in zip(logits, features, strict=True)]
+    return [
+        float(code_lengths(row)[feature["label"]])
+        for row, feature in zip(logits, features, strict=True)
+    ]
 
 
 def null_bits(training: list[dict], rows: list[dict], task: dict) -> list[float]:
     """Per row −log2 of its label's share of the training rows, one added to each count."""
-    return label_bits([row["label"] for row in training], [row["label"] for row in rows], task["labels"])
+    return label_bits(
+        [row["label"] for row in training], [row["label"] for row in rows], task["labels"]
+    )
 
 
 def code_lengths(logits: np.ndarray) -> np.ndarray:
@@ -118,8 +134,9 @@ def code_lengths(logits: np.ndarray) -> np.ndarray:
 def label_bits(known: list[str], asked: list[str], labels: list[str]) -> list[float]:
     """−log2 of each asked label's share of the known ones.
 
-    A model that is trained on the same labels without any input (Ethayarajh et al. 2022, section 2) can only come to
-    these shares, so they stand for it. One is added to each count, since a label may be missing.
+    A model that is trained on the same labels without any input (Ethayarajh et al. 2022, section 2)
+    can only come to these shares, so they stand for it. One is added to each count, since a label
+    may be missing.
     """
     counts = Counter(known)
     total = len(known) + len(labels)

@@ -1,4 +1,5 @@
-"""Pretrained weights in memory, their tokenizer, pooling; padding token lists into batches. Wakes torch, inside its functions.
+"""Pretrained weights in memory, their tokenizer, pooling; padding token lists into batches. Wakes
+torch, inside its functions.
 
 Where they lie and what their bytes hash to: `harness.sources.encoders`.
 """
@@ -45,7 +46,8 @@ _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
 
 
 class LoadedEncoder:
-    """An encoder in memory: its tokenizer, its config, and as many fresh copies of its weights as are asked for.
+    """An encoder in memory: its tokenizer, its config, and as many fresh copies of its weights as
+    are asked for.
 
     `declared`: the facts of its spec to hold against the files; SpecError where they differ.
     """
@@ -59,7 +61,8 @@ class LoadedEncoder:
         self.files = Files(self.declared.get("encoder", folder), Path(folder))
         self.inputs = {Path(folder) / name: sha for name, sha in identity.get("files", {}).items()}
         check_packages(self.files)
-        check_files(self.files, weights_of(self.files))  # the plan did, on another machine or long ago
+        # the plan did, on another machine or long ago
+        check_files(self.files, weights_of(self.files))
         with self._as_planned():
             self.config = read_config(self.files)
             self.tokenizer = read_tokenizer(self.files)
@@ -72,28 +75,40 @@ class LoadedEncoder:
         # A layout of special tokens may name ids that no piece has.
         pieces = [*self.tokenizer.get_vocab().values(), *self.tokenizer("a", "a")["input_ids"]]
         highest, rows = max(pieces), getattr(self.config, "vocab_size", None)
-        if isinstance(rows, int) and highest >= rows:  # what other files add to tokenizer.json's pieces, the plan does not see
+        # what other files add to tokenizer.json's pieces, the plan does not see
+        if isinstance(rows, int) and highest >= rows:
             raise past_the_embedding(self.files, vocabulary_file(self.files.folder), highest, rows)
         pad = self.tokenizer.pad_token_id
         if pad is None:
-            raise SpecError(f"{where}: its tokenizer has no padding token; name one in tokenizer_config.json (pad_token)")
+            raise SpecError(
+                f"{where}: its tokenizer has no padding token; name one in tokenizer_config.json"
+                " (pad_token)"
+            )
         if self.config.model_type in OFFSET_POSITIONS and pad != self.config.pad_token_id:
             raise SpecError(
-                f"{where}: its tokenizer pads with {pad}, its config.json with {self.config.pad_token_id}, "
-                "and its position ids are counted from there; the two files are not of one encoder"
+                f"{where}: its tokenizer pads with {pad}, its config.json with"
+                f" {self.config.pad_token_id}, and its position ids are counted from there; the two"
+                " files are not of one encoder"
             )
         facts = {"lower_case": self.lower_case, "token_types": self.has_token_types}
         for name, value in facts.items():
             if self.declared.get(name) not in (None, value):
-                raise SpecError(f"{where}: its spec says {name}: {str(not value).lower()}, its files {str(value).lower()}")
+                raise SpecError(
+                    f"{where}: its spec says {name}: {str(not value).lower()}, its files"
+                    f" {str(value).lower()}"
+                )
 
     @contextmanager
     def _as_planned(self) -> Iterator[None]:
-        """What the block reads is what the key names: files with these hashes, and none beside them that would be read too.
+        """What the block reads is what the key names: files with these hashes, and none beside them
+        that would be read too.
 
         raises  SpecError, MissingError: as `store.hold`, or a file has come since
         """
-        there = {*weight_files(self.files.folder), *(name for name in DECISIVE if (self.files.folder / name).is_file())}
+        there = {
+            *weight_files(self.files.folder),
+            *(name for name in DECISIVE if (self.files.folder / name).is_file()),
+        }
         if come := sorted(there - set(self.identity["files"])) if self.inputs else []:
             what = "was not there when the job was planned, and would be read too"
             raise self.files.wrong(come[0], what, "take it away, or plan again with it")
@@ -101,10 +116,12 @@ class LoadedEncoder:
             yield
 
     def fresh(self, dropout: float, attention_dropout: float) -> "torch.nn.Module":
-        """A new copy of the pretrained encoder in fp32, with the recipe's dropout and without a pooler.
+        """A new copy of the pretrained encoder in fp32, with the recipe's dropout and without a
+        pooler.
 
         Draws nothing from the caller's random state, whatever the architecture.
-        raises  SpecError: a weight lacks, is of another shape, or is left over that is no known head's
+        raises  SpecError: a weight lacks, is of another shape, or is left over that is no known
+                head's
         """
         import torch
         from transformers import AutoModel
@@ -115,8 +132,9 @@ class LoadedEncoder:
         return model
 
     def masked_lm(self) -> "torch.nn.Module":
-        """The encoder under its own masked-LM head. A checkpoint without one (sentence encoders, DeBERTa v3) gives a new
-        head, drawn from the caller's random state; one with half of it is a SpecError."""
+        """The encoder under its own masked-LM head. A checkpoint without one (sentence encoders,
+        DeBERTa v3) gives a new head, drawn from the caller's random state; one with half of it is a
+        SpecError."""
         from transformers import AutoModelForMaskedLM
 
         model, info = self._pretrained(AutoModelForMaskedLM, 0.0, 0.0)
@@ -126,8 +144,11 @@ class LoadedEncoder:
         self._refuse(missing - head if missing >= head else missing, "lacks")
         return model
 
-    def _pretrained(self, kind: type, dropout: float, attention_dropout: float) -> tuple["torch.nn.Module", dict]:
-        """(model, what was missing): the weights lie in the page cache after the first read, which beats a deep copy."""
+    def _pretrained(
+        self, kind: type, dropout: float, attention_dropout: float
+    ) -> tuple["torch.nn.Module", dict]:
+        """(model, what was missing): the weights lie in the page cache after the first read, which
+        beats a deep copy."""
         import torch
 
         weights = weight_files(self.files.folder)[0]
@@ -135,39 +156,65 @@ class LoadedEncoder:
         try:
             model_class = kind._model_mapping[type(config)]
         except KeyError:
-            what = f"is of architecture {config.model_type}, for which transformers has no {kind.__name__}"
-            raise self.files.wrong("config.json", what, f"give an encoder of {', '.join(TESTED)} or the like") from None
-        options: dict[str, Any] = {"ignore_mismatched_sizes": True}  # they are refused below, by name
+            what = (
+                f"is of architecture {config.model_type}, for which transformers has no"
+                f" {kind.__name__}"
+            )
+            raise self.files.wrong(
+                "config.json", what, f"give an encoder of {', '.join(TESTED)} or the like"
+            ) from None
+        # they are refused below, by name
+        options: dict[str, Any] = {"ignore_mismatched_sizes": True}
         if "add_pooling_layer" in inspect.signature(model_class.__init__).parameters:
             options["add_pooling_layer"] = False
-        options |= {"use_safetensors": weights != PICKLED, "trust_remote_code": False, "local_files_only": True}
+        options |= {
+            "use_safetensors": weights != PICKLED,
+            "trust_remote_code": False,
+            "local_files_only": True,
+        }
         options |= {"config": config, "dtype": torch.float32, "output_loading_info": True}
         with self._as_planned(), reading(self.files, weights):
             model, info = kind.from_pretrained(self.folder, **options)
-        left_over = [name for name in info["unexpected_keys"] if not known_extra(name, model.base_model_prefix)]
+        left_over = [
+            name
+            for name in info["unexpected_keys"]
+            if not known_extra(name, model.base_model_prefix)
+        ]
         self._refuse([mismatch[0] for mismatch in info["mismatched_keys"]], "has in another shape")
         self._refuse(left_over, "has beyond what its config.json names:")
         self._check_numbers(model, weights)
         return model, info
 
     def _with_dropout(self, dropout: float, attention_dropout: float) -> Any:
-        """A copy of the configuration with these, under the names that its architecture has for them."""
+        """A copy of the configuration with these, under the names that its architecture has for
+        them."""
         config = copy.deepcopy(self.config)
         for names, value in ((_DROPOUT, dropout), (_ATTENTION_DROPOUT, attention_dropout)):
             known = [name for name in names if hasattr(config, name)]
             if not known:
-                raise SpecError(f"{self.folder}: {config.model_type} has none of the settings {', '.join(names)}")
+                raise SpecError(
+                    f"{self.folder}: {config.model_type} has none of the settings"
+                    f" {', '.join(names)}"
+                )
             for name in known:
                 setattr(config, name, value)
-        config.pad_token_id = self.tokenizer.pad_token_id  # its embedding is the one that is not trained
+        # its embedding is the one that is not trained
+        config.pad_token_id = self.tokenizer.pad_token_id
         return config
 
     def _check_numbers(self, model: "torch.nn.Module", weights: str) -> None:
         """SpecError if a weight is no number."""
-        # A sum is finite only if all its terms are, and takes a tenth of the time; one that is not may have overflowed.
-        odd = [name for name, tensor in model.named_parameters() if not (tensor.sum().isfinite() or tensor.isfinite().all())]
+        # A sum is finite only if all its terms are, and takes a tenth of the time; one that is not
+        # may have overflowed.
+        odd = [
+            name
+            for name, tensor in model.named_parameters()
+            if not (tensor.sum().isfinite() or tensor.isfinite().all())
+        ]
         if odd:
-            raise self.files.wrong(weights, f"holds NaN or infinity in {len(odd)} of its tensors, such as {odd[0]}")
+            raise self.files.wrong(
+                weights, f"holds NaN or infinity in {len(odd)} of its tensors, such as {odd[0]}"
+            )
 
     def _refuse(self, names, how: str) -> None:
         if names := sorted(names):
@@ -180,7 +227,8 @@ class LoadedEncoder:
     def pretrained_pooler(self) -> "dict[str, torch.Tensor] | None":
         """Weight (width, width) and bias of the pooler that pretraining left, or None.
 
-        Only BERT's learned anything (next-sentence prediction). RoBERTa and XLM-R files hold a random one or none.
+        Only BERT's learned anything (next-sentence prediction). RoBERTa and XLM-R files hold a
+        random one or none.
         """
         if self.config.model_type != "bert":
             return None
@@ -191,17 +239,20 @@ class LoadedEncoder:
                     of_pooler = tensors_with(Path(self.folder, name), "pooler.dense.")
                     found |= {key.rpartition(".")[2]: tensor for key, tensor in of_pooler}
         if any(not tensor.isfinite().all() for tensor in found.values()):
-            raise self.files.wrong(weight_files(self.files.folder)[0], "holds NaN or infinity in its pooler")
+            raise self.files.wrong(
+                weight_files(self.files.folder)[0], "holds NaN or infinity in its pooler"
+            )
         width = self.config.hidden_size
         fits = set(found) == {"weight", "bias"} and found["weight"].shape == (width, width)
         return {key: tensor.float() for key, tensor in found.items()} if fits else None
 
     @functools.cached_property
     def template(self) -> tuple[list[int], list[int], list[int]]:
-        """Special tokens (before, between, after) the two texts of a pair; BERT and XLM-R differ in the middle.
+        """Special tokens (before, between, after) the two texts of a pair; BERT and XLM-R differ in
+        the middle.
 
-        raises  SpecError: there is none before or between (a head reads the first, and texts would run into each other),
-                or they and the text do not fit into the encoder's positions
+        raises  SpecError: there is none before or between (a head reads the first, and texts would
+                run into each other), or they and the text do not fit into the encoder's positions
         """
         pair = self.tokenizer("a", "a")
         ids, side = pair["input_ids"], pair.sequence_ids(0)
@@ -210,20 +261,28 @@ class LoadedEncoder:
         middle = ids[first[-1] + 1 : second[0]] if first and second else []
         if not before or not middle:
             lacking = "between two texts" if before else "before a text"
-            do = "give the tokenizer of an encoder such as BERT ([CLS] A [SEP] B [SEP], a post_processor in tokenizer.json)"
-            raise self.files.wrong(vocabulary_file(self.files.folder), f"puts no special token {lacking}", do)
+            do = (
+                "give the tokenizer of an encoder such as BERT ([CLS] A [SEP] B [SEP], a"
+                " post_processor in tokenizer.json)"
+            )
+            raise self.files.wrong(
+                vocabulary_file(self.files.folder), f"puts no special token {lacking}", do
+            )
         if len(ids) > self.max_length:
             raise SpecError(
-                f"encoder {self.files.encoder}: its spec says max_length {self.max_length}, and the special tokens of a pair "
-                f"alone are {len(ids) - len(first) - len(second)}; write more"
+                f"encoder {self.files.encoder}: its spec says max_length {self.max_length}, and the"
+                f" special tokens of a pair alone are {len(ids) - len(first) - len(second)}; write"
+                " more"
             )
         return before, middle, ids[second[-1] + 1 :]
 
     @functools.cached_property
     def has_token_types(self) -> bool:
-        """Whether segment ids tell two texts apart: the model embeds them and its tokenizer gives them.
+        """Whether segment ids tell two texts apart: the model embeds them and its tokenizer gives
+        them.
 
-        Multilingual MiniLM and E5 embed two types but were trained with XLM-R's tokenizer, which has one.
+        Multilingual MiniLM and E5 embed two types but were trained with XLM-R's tokenizer, which
+        has one.
         """
         if (getattr(self.config, "type_vocab_size", 0) or 0) < 2:
             return False
@@ -237,19 +296,24 @@ class LoadedEncoder:
 
     @functools.cached_property
     def word_prefix(self) -> str:
-        """What stands before a word that is tokenised alone, so that its pieces are those it has inside a sentence.
+        """What stands before a word that is tokenised alone, so that its pieces are those it has
+        inside a sentence.
 
-        Byte-level BPE (RoBERTa, ModernBERT) and Gemma's tokenizer mark a space only where there is one: " ".
-        WordPiece and XLM-R's sentencepiece need nothing.
+        Byte-level BPE (RoBERTa, ModernBERT) and Gemma's tokenizer mark a space only where there is
+        one: " ". WordPiece and XLM-R's sentencepiece need nothing.
         """
-        alone, spaced, first, both = self.tokenizer(["to", " to", "on", "on to"], add_special_tokens=False)["input_ids"]
+        alone, spaced, first, both = self.tokenizer(
+            ["to", " to", "on", "on to"], add_special_tokens=False
+        )["input_ids"]
         inside = both[len(first) :]
         return "" if inside == alone or inside != spaced else " "
 
     def pad(self, examples: list[dict], device: str) -> dict[str, Any]:
-        """Stack examples into tensors of shape (rows, longest): input_ids, attention_mask, token_type_ids if used.
+        """Stack examples into tensors of shape (rows, longest): input_ids, attention_mask,
+        token_type_ids if used.
 
-        An example with `parts` is as many rows as it has parts, in order. `predict` (positions) becomes a mask.
+        An example with `parts` is as many rows as it has parts, in order. `predict` (positions)
+        becomes a mask.
         """
         import torch
 
@@ -277,7 +341,8 @@ class LoadedEncoder:
 
 
 def pool(hidden: "torch.Tensor", mask: "torch.Tensor", how: str) -> "torch.Tensor":
-    """Sentence vectors (rows, width) from hidden states (rows, tokens, width): mean over all tokens, or the first."""
+    """Sentence vectors (rows, width) from hidden states (rows, tokens, width): mean over all
+    tokens, or the first."""
     if how == "cls":
         return hidden[:, 0]
     weights = mask.unsqueeze(-1).to(hidden.dtype)

@@ -1,9 +1,11 @@
-"""Masked language modelling (Devlin et al. 2019, arXiv 1810.04805, section 3.1), a control beside intermediate tasks.
+"""Masked language modelling (Devlin et al. 2019, arXiv 1810.04805, section 3.1), a control beside
+intermediate tasks.
 
-A text is cut into consecutive chunks that fill the window; a chunk of fewer than two pieces has no context and is left
-out. Of a chunk's pieces `mask_probability` (rounded, at least one) are to be predicted: 80% of them are masked, 10%
-become another piece, 10% stay. Training draws them anew for each update (RoBERTa, Liu et al. 2019, arXiv 1907.11692,
-section 4.1), evaluation from a hash of the row's id, so that every arm answers the same questions.
+A text is cut into consecutive chunks that fill the window; a chunk of fewer than two pieces has no
+context and is left out. Of a chunk's pieces `mask_probability` (rounded, at least one) are to be
+predicted: 80% of them are masked, 10% become another piece, 10% stay. Training draws them anew for
+each update (RoBERTa, Liu et al. 2019, arXiv 1907.11692, section 4.1), evaluation from a hash of the
+row's id, so that every arm answers the same questions.
 """
 
 import numpy as np
@@ -20,23 +22,35 @@ ROWS_AT_ONCE = 1000  # articles: their pieces as Python ints would fill memory
 
 
 def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
-    """One feature a chunk: `row`, input_ids (an int32 array); with training=False also what `corrupt` adds.
+    """One feature a chunk: `row`, input_ids (an int32 array); with training=False also what
+    `corrupt` adds.
 
     raises  SpecError: the tokenizer has no mask
     """
     if encoder.tokenizer.mask_token_id is None:
-        raise SpecError(f"mlm: the tokenizer of {encoder.folder} has no mask token; masked-LM cannot train this encoder")
+        raise SpecError(
+            f"mlm: the tokenizer of {encoder.folder} has no mask token; masked-LM cannot train this"
+            " encoder"
+        )
     before, _, after = encoder.template
     room = min(task["max_length"], encoder.max_length) - len(before) - len(after)
     features = []
     for first in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[first : first + ROWS_AT_ONCE]
-        texts = encoder.tokenizer([row["text"] for row in some], add_special_tokens=False)["input_ids"]
+        texts = encoder.tokenizer([row["text"] for row in some], add_special_tokens=False)[
+            "input_ids"
+        ]
         for number, (row, pieces) in enumerate(zip(some, texts, strict=True), start=first):
             chunks = [pieces[start : start + room] for start in range(0, len(pieces), room)]
-            chunks = [_feature(number, [*before, *chunk, *after], encoder) for chunk in chunks if len(chunk) > 1]
+            chunks = [
+                _feature(number, [*before, *chunk, *after], encoder)
+                for chunk in chunks
+                if len(chunk) > 1
+            ]
             if not training:
-                chunks = corrupt(chunks, np.random.default_rng(stream_seed("mlm", row["id"])), encoder, task)
+                chunks = corrupt(
+                    chunks, np.random.default_rng(stream_seed("mlm", row["id"])), encoder, task
+                )
             features += chunks
     return features
 
@@ -49,7 +63,8 @@ def _feature(row: int, ids: list[int], encoder) -> dict:
 
 
 def corrupt(features: list[dict], rng: np.random.Generator, encoder, task: dict) -> list[dict]:
-    """Copies with some pieces hidden: input_ids (a list), `predict` (their positions, ascending), `labels` (what stood there)."""
+    """Copies with some pieces hidden: input_ids (a list), `predict` (their positions, ascending),
+    `labels` (what stood there)."""
     before, _, after = encoder.template
     tokenizer = encoder.tokenizer
     ordinary = np.setdiff1d(np.arange(len(tokenizer)), tokenizer.all_special_ids)
@@ -61,20 +76,29 @@ def corrupt(features: list[dict], rng: np.random.Generator, encoder, task: dict)
         at = len(before) + np.sort(rng.choice(pieces, size=count, replace=False))
         labels, draw = ids[at].tolist(), rng.random(count)
         others = ordinary[rng.integers(len(ordinary), size=count)]
-        ids[at] = np.where(draw < MASKED, tokenizer.mask_token_id, np.where(draw < MASKED + REPLACED, others, ids[at]))
-        corrupted.append({**feature, "input_ids": ids.tolist(), "predict": at.tolist(), "labels": labels})
+        ids[at] = np.where(
+            draw < MASKED,
+            tokenizer.mask_token_id,
+            np.where(draw < MASKED + REPLACED, others, ids[at]),
+        )
+        corrupted.append(
+            {**feature, "input_ids": ids.tolist(), "predict": at.tolist(), "labels": labels}
+        )
     return corrupted
 
 
 class _Given(nn.Module):
     """Stands where a masked-LM model has its encoder: the hidden states are already there."""
 
-    def forward(self, input_ids=None, inputs_embeds: torch.Tensor | None = None, **_) -> BaseModelOutput:
+    def forward(
+        self, input_ids=None, inputs_embeds: torch.Tensor | None = None, **_
+    ) -> BaseModelOutput:
         return BaseModelOutput(last_hidden_state=inputs_embeds)
 
 
 class _Head(nn.Module):
-    """The checkpoint's masked-LM head on given hidden states. What it shares with the encoder stays the encoder's own."""
+    """The checkpoint's masked-LM head on given hidden states. What it shares with the encoder stays
+    the encoder's own."""
 
     pretrained = True  # whoever draws new heads leaves this one alone
 
@@ -83,9 +107,12 @@ class _Head(nn.Module):
         self.model = encoder.masked_lm()
         embedding = self.model.get_input_embeddings().weight
         setattr(self.model, self.model.base_model_prefix, _Given())
-        getattr(self.model, self.model.base_model_prefix).__dict__["embeddings"] = getattr(body, "embeddings", None)
-        # A parameter that is tied to another is no parameter of the head: it is read from its owner at every call, so
-        # that it is optimised, moved and saved once. `__dict__`, since a module registers what is assigned to it.
+        getattr(self.model, self.model.base_model_prefix).__dict__["embeddings"] = getattr(
+            body, "embeddings", None
+        )
+        # A parameter that is tied to another is no parameter of the head: it is read from its owner
+        # at every call, so that it is optimised, moved and saved once. `__dict__`, since a module
+        # registers what is assigned to it.
         owners = {id(embedding): (body.get_input_embeddings(), "weight")}
         self.tied = []
         for module in self.model.modules():
@@ -96,23 +123,27 @@ class _Head(nn.Module):
                     self.tied.append((module, name, *owner))
 
     def forward(self, hidden: torch.Tensor, predict: torch.Tensor) -> torch.Tensor:
-        """Hidden states (rows, tokens, width), a mask (rows, tokens) → logits (pieces to predict, vocabulary), row by row.
+        """Hidden states (rows, tokens, width), a mask (rows, tokens) → logits (pieces to predict,
+        vocabulary), row by row.
 
-        Not in training: (rows, tokens), the likeliest piece where one is to be predicted and 0 elsewhere, since the
-        logits of an evaluation would be a vocabulary a piece: 1 MB with XLM-R's.
+        Not in training: (rows, tokens), the likeliest piece where one is to be predicted and 0
+        elsewhere, since the logits of an evaluation would be a vocabulary a piece: 1 MB with
+        XLM-R's.
         """
         for module, name, owner, theirs in self.tied:
             module.__dict__[name] = getattr(owner, theirs)
         logits = self.model(inputs_embeds=hidden[predict].unsqueeze(0)).logits[0]
         if self.training:
             return logits
-        answers = torch.zeros(predict.shape, dtype=torch.float32, device=hidden.device)  # exact up to 2^24 pieces
+        # exact up to 2^24 pieces
+        answers = torch.zeros(predict.shape, dtype=torch.float32, device=hidden.device)
         answers[predict] = logits.argmax(-1).float()
         return answers
 
 
 def head(encoder, body: nn.Module, task: dict, dropout: float) -> nn.Module:
-    """The encoder's own masked-LM head, its output tied to `body`'s embeddings as in pretraining; it has no dropout."""
+    """The encoder's own masked-LM head, its output tied to `body`'s embeddings as in pretraining;
+    it has no dropout."""
     return _Head(encoder, body)
 
 
@@ -123,19 +154,27 @@ def terms(features: list[dict]) -> int:
 
 def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
     """Summed cross-entropy over the pieces to predict."""
-    labels = torch.tensor([label for feature in features for label in feature["labels"]], device=logits.device)
+    labels = torch.tensor(
+        [label for feature in features for label in feature["labels"]], device=logits.device
+    )
     return functional.cross_entropy(logits.float(), labels, reduction="sum")
 
 
-def decode(answers: list[np.ndarray], features: list[dict], rows: list[dict], task: dict) -> list[dict]:
-    """Per row the ids of its hidden pieces, `gold` and `predicted`; empty lists for a text of fewer than two pieces."""
+def decode(
+    answers: list[np.ndarray], features: list[dict], rows: list[dict], task: dict
+) -> list[dict]:
+    """Per row the ids of its hidden pieces, `gold` and `predicted`; empty lists for a text of fewer
+    than two pieces."""
     predictions = [{"gold": [], "predicted": []} for _ in rows]
     for answer, feature in zip(answers, features, strict=True):
         predictions[feature["row"]]["gold"] += feature["labels"]
-        predictions[feature["row"]]["predicted"] += [int(piece) for piece in answer[feature["predict"]]]
+        predictions[feature["row"]]["predicted"] += [
+            int(piece) for piece in answer[feature["predict"]]
+        ]
     return predictions
 
 
 def gold(row: dict) -> str:
-    """The row's id: what was hidden is known to the prediction alone, since it depends on the tokenizer."""
+    """The row's id: what was hidden is known to the prediction alone, since it depends on the
+    tokenizer."""
     return row["id"]

@@ -1,9 +1,10 @@
 """Find the pairs of translations among two heaps of sentences: BUCC 2018. Nothing is trained.
 
-As XTREME's third_party/utils_retrieve.py (see `harness.metrics.mining`), except that the threshold comes from dev alone:
-there, a gold file given for the test set moves it.
+As XTREME's third_party/utils_retrieve.py (see `harness.metrics.mining`), except that the threshold
+comes from dev alone: there, a gold file given for the test set moves it.
 
-A row is {"id", "side": "source" or "target", "text", "pairs": ids of its translations; [] on the target side}.
+A row is {"id", "side": "source" or "target", "text", "pairs": ids of its translations; [] on the
+target side}.
 """
 
 from collections.abc import Callable
@@ -20,16 +21,24 @@ def predict(
     """(for each row the ids of its translations, [] at target rows; facts about the threshold).
 
     embed   texts → (n, width) array that nobody else holds: it is normalised in place
-    dev     rows of the same language. Their pairs set the threshold; the pairs of `rows` are never read
+    dev     rows of the same language. Their pairs set the threshold; the pairs of `rows` are never
+            read
     facts   threshold; candidates: test pairs before it; dev_f1: 0-100, at the threshold
     raises  SpecError: no dev row has a pair
     """
-    gold_pairs = {(row["id"], pair) for row in dev for pair in row["pairs"] if row["side"] == "source"}
+    gold_pairs = {
+        (row["id"], pair) for row in dev for pair in row["pairs"] if row["side"] == "source"
+    }
     if not gold_pairs:
-        raise SpecError(f"bitext_mining: no threshold: none of the {len(dev)} dev rows has a pair; name dev rows that have")
+        raise SpecError(
+            f"bitext_mining: no threshold: none of the {len(dev)} dev rows has a pair; name dev"
+            " rows that have"
+        )
     of_dev = _candidates(embed, dev, task["options"])
     cut = threshold(of_dev, gold_pairs)
-    dev_f1 = pair_f1(gold_pairs, [(source, target) for source, target, score in of_dev if score >= cut])["f1"]
+    dev_f1 = pair_f1(
+        gold_pairs, [(source, target) for source, target, score in of_dev if score >= cut]
+    )["f1"]
     candidates = _candidates(embed, rows, task["options"])
     found: dict[str, list[str]] = {}
     for source, target, score in candidates:
@@ -44,13 +53,18 @@ def gold(row: dict) -> list[str]:
     return row["pairs"]
 
 
-def _candidates(embed: Callable[[list[str]], np.ndarray], rows: list[dict], options: dict) -> list[tuple[str, str, float]]:
+def _candidates(
+    embed: Callable[[list[str]], np.ndarray], rows: list[dict], options: dict
+) -> list[tuple[str, str, float]]:
     """(source id, target id, score), by descending score, each pair once.
 
-    Every distinct text is one sentence; ids come in afterwards. A text with several ids on its side gets none of its
-    pairs ("drop", XTREME) or all of them ("all", jiant). Ids are looked up without surrounding blanks, as official.
+    Every distinct text is one sentence; ids come in afterwards. A text with several ids on its side
+    gets none of its pairs ("drop", XTREME) or all of them ("all", jiant). Ids are looked up without
+    surrounding blanks, as official.
     """
-    (sources, source_ids), (targets, target_ids) = (_sentences(rows, side) for side in ("source", "target"))
+    (sources, source_ids), (targets, target_ids) = (
+        _sentences(rows, side) for side in ("source", "target")
+    )
     if not sources or not targets:
         return []
     pairs = mine(
@@ -71,7 +85,8 @@ def _candidates(embed: Callable[[list[str]], np.ndarray], rows: list[dict], opti
 
 
 def _sentences(rows: list[dict], side: str) -> tuple[list[str], dict[str, list[str]]]:
-    """Distinct texts of a side in the order of their first row, and the ids of each text without surrounding blanks."""
+    """Distinct texts of a side in the order of their first row, and the ids of each text without
+    surrounding blanks."""
     texts = [row["text"] for row in rows if row["side"] == side]
     ids: dict[str, list[str]] = {}
     for row in rows:

@@ -1,13 +1,14 @@
 """Find a sentence's translation among all others by cosine: Tatoeba. Nothing is trained.
 
-As XTREME's evaluate_retrieval.py: vectors are L2-normalised, the nearest neighbour is the answer, the first of equals
-wins. XTREME asks from English (index = foreign side); MTEB asks from the foreign side. XTREME sorts the English side
-before it asks, which changes the order of its prediction file and no answer.
+As XTREME's evaluate_retrieval.py: vectors are L2-normalised, the nearest neighbour is the answer,
+the first of equals wins. XTREME asks from English (index = foreign side); MTEB asks from the
+foreign side. XTREME sorts the English side before it asks, which changes the order of its
+prediction file and no answer.
 
-A control beside it: the same search after each side's mean was taken from its vectors. The sentence vectors of an encoder
-that was never trained for similarity share a large part, another one in each language, and taking it away alone brings
-translations nearer (Libovický, Rosa and Fraser 2020, arXiv 2004.05160). Training moves that part too: a gain that is gone
-after centring was only that.
+A control beside it: the same search after each side's mean was taken from its vectors. The sentence
+vectors of an encoder that was never trained for similarity share a large part, another one in each
+language, and taking it away alone brings translations nearer (Libovický, Rosa and Fraser 2020,
+arXiv 2004.05160). Training moves that part too: a gain that is gone after centring was only that.
 """
 
 from collections.abc import Callable
@@ -17,8 +18,11 @@ import numpy as np
 from harness.metrics.neighbours import search
 
 
-def predict(embed: Callable[[list[str]], np.ndarray], rows: list[dict], task: dict, dev: None) -> tuple[list[str], dict]:
-    """(for each row the id of the row whose sentence on the other side is nearest, {"centred": the same after centring})."""
+def predict(
+    embed: Callable[[list[str]], np.ndarray], rows: list[dict], task: dict, dev: None
+) -> tuple[list[str], dict]:
+    """(for each row the id of the row whose sentence on the other side is nearest, {"centred": the
+    same after centring})."""
     foreign = embed([row["source"] for row in rows])
     english = embed([row["target"] for row in rows])
     from_english = task["options"]["direction"] == "english_to_foreign"

@@ -1,10 +1,11 @@
 """Extractive question answering: SQuAD trains XQuAD and MLQA; TyDiQA-GoldP trains itself.
 
-A context is read in windows `doc_stride` pieces apart (the step between windows, not their overlap). An answer is a span
-of the original string, found through character offsets, so that Chinese and Thai answers are text and not whitespace
-words. Rules from XTREME's run_squad.py: first answer only in training, a window without it points at position 0,
-a start must stand in the window that shows most of its context, at most `max_answer_length` pieces, the literal
-"empty" when no span is left.
+A context is read in windows `doc_stride` pieces apart (the step between windows, not their
+overlap). An answer is a span of the original string, found through character offsets, so that
+Chinese and Thai answers are text and not whitespace words. Rules from XTREME's run_squad.py: first
+answer only in training, a window without it points at position 0, a start must stand in the window
+that shows most of its context, at most `max_answer_length` pieces, the literal "empty" when no span
+is left.
 """
 
 import unicodedata
@@ -22,14 +23,19 @@ MARKS = {"Mn", "Mc", "Me", "Cf"}
 
 
 def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
-    """One feature a window: `row`, `offsets` and `fullest` of its context pieces, `context_at` (their first position).
+    """One feature a window: `row`, `offsets` and `fullest` of its context pieces, `context_at`
+    (their first position).
 
     `truncated` marks a question that lost pieces; a context never does.
     """
     options = task["options"]
     before, middle, after = encoder.template
-    questions = encoder.tokenizer([row["question"] for row in rows], add_special_tokens=False)["input_ids"]
-    contexts = encoder.tokenizer([row["context"] for row in rows], add_special_tokens=False, return_offsets_mapping=True)
+    questions = encoder.tokenizer([row["question"] for row in rows], add_special_tokens=False)[
+        "input_ids"
+    ]
+    contexts = encoder.tokenizer(
+        [row["context"] for row in rows], add_special_tokens=False, return_offsets_mapping=True
+    )
     room = min(task["max_length"], encoder.max_length) - len(before) - len(middle) - len(after)
     features = []
     for number, row in enumerate(rows):
@@ -65,8 +71,8 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
 def _of_text(offsets: list[tuple[int, int]], text: str) -> list[tuple[int, int]]:
     """Offsets without the space before a piece, and with the combining marks after it.
 
-    Sentencepiece counts the space as the piece's, and a piece that is only a space becomes empty. Uncased tokenizers drop
-    the marks, and answers end in them.
+    Sentencepiece counts the space as the piece's, and a piece that is only a space becomes empty.
+    Uncased tokenizers drop the marks, and answers end in them.
     """
     tidy = []
     for i, (start, stop) in enumerate(offsets):
@@ -91,7 +97,8 @@ def _windows(pieces: int, room: int, step: int) -> list[range]:
 
 
 def _fullest(windows: list[range], piece: int) -> range:
-    """The window in which a piece has most context on its scarcer side; length breaks near-ties (run_squad.py)."""
+    """The window in which a piece has most context on its scarcer side; length breaks near-ties
+    (run_squad.py)."""
 
     def context(window: range) -> float:
         return min(piece - window.start, window.stop - 1 - piece) + 0.01 * len(window)
@@ -100,7 +107,8 @@ def _fullest(windows: list[range], piece: int) -> range:
 
 
 def answer_span(row: dict, unanswerable: bool) -> tuple[int, int] | None:
-    """(first, last+1) characters of the first answer; (-1, -1) if none is needed; None if its text cannot be found."""
+    """(first, last+1) characters of the first answer; (-1, -1) if none is needed; None if its text
+    cannot be found."""
     texts, starts = row["answers"]["text"], row["answers"]["answer_start"]
     if not texts:
         return (-1, -1) if unanswerable else None
@@ -112,7 +120,8 @@ def answer_span(row: dict, unanswerable: bool) -> tuple[int, int] | None:
 
 
 def _pieces_of(span: tuple[int, int], offsets: list[tuple[int, int]]) -> tuple[int, int] | None:
-    """First and last piece that hold some of the span; None if no piece does, as where there is no answer."""
+    """First and last piece that hold some of the span; None if no piece does, as where there is no
+    answer."""
     held = [i for i, (start, stop) in enumerate(offsets) if start < span[1] and span[0] < stop]
     return (held[0], held[-1]) if held else None
 
@@ -129,7 +138,9 @@ def terms(features: list[dict]) -> int:
 
 def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
     """Summed over windows: (cross-entropy of start + of end) / 2. Padding cannot be chosen."""
-    lengths = torch.tensor([len(feature["input_ids"]) for feature in features], device=logits.device)
+    lengths = torch.tensor(
+        [len(feature["input_ids"]) for feature in features], device=logits.device
+    )
     real = torch.arange(logits.shape[1], device=logits.device)[None, :] < lengths[:, None]
     masked = logits.float().masked_fill(~real.unsqueeze(-1), float("-inf"))
     spans = torch.tensor([feature["span"] for feature in features], device=logits.device)
@@ -138,7 +149,9 @@ def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
     return (start + end) / 2
 
 
-def decode(logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict) -> list[str]:
+def decode(
+    logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict
+) -> list[str]:
     """The best span's text per row; "" where no answer scores better (only if `unanswerable`)."""
     options = task["options"]
     best: list[tuple[float, str]] = [(-np.inf, NO_SPAN)] * len(rows)
@@ -155,17 +168,22 @@ def decode(logits: list[np.ndarray], features: list[dict], rows: list[dict], tas
     return [text for _, text in best]
 
 
-def _best_span(scores: np.ndarray, feature: dict, options: dict) -> tuple[float, tuple[int, int]] | None:
+def _best_span(
+    scores: np.ndarray, feature: dict, options: dict
+) -> tuple[float, tuple[int, int]] | None:
     """(score, characters) of a window's best allowed span among the n_best starts and ends."""
     at, width = feature["context_at"], len(feature["offsets"])
-    starts, ends = (np.argsort(-scores[:, side], kind="stable")[: options["n_best"]] - at for side in (0, 1))
+    starts, ends = (
+        np.argsort(-scores[:, side], kind="stable")[: options["n_best"]] - at for side in (0, 1)
+    )
     starts = [int(s) for s in starts if 0 <= s < width and feature["fullest"][s]]
     ends = [int(e) for e in ends if 0 <= e < width]
     found = None
     for start in starts:
         for end in ends:
             first, last = feature["offsets"][start][0], feature["offsets"][end][1]
-            if start <= end < start + options["max_answer_length"] and first < last:  # a lone space is no answer
+            # a lone space is no answer
+            if start <= end < start + options["max_answer_length"] and first < last:
                 score = float(scores[at + start, 0] + scores[at + end, 1])
                 if found is None or score > found[0]:
                     found = score, (first, last)
@@ -173,5 +191,10 @@ def _best_span(scores: np.ndarray, feature: dict, options: dict) -> tuple[float,
 
 
 def gold(row: dict) -> dict:
-    """All accepted answers, the context (for the null predictor) and the paragraph (for clustering)."""
-    return {"answers": list(row["answers"]["text"]), "context": row["context"], "group": row["context"]}
+    """All accepted answers, the context (for the null predictor) and the paragraph (for
+    clustering)."""
+    return {
+        "answers": list(row["answers"]["text"]),
+        "context": row["context"],
+        "group": row["context"],
+    }

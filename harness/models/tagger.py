@@ -1,9 +1,11 @@
-"""One tag a word: UDPOS, PAN-X. Words are tokenised one by one; the tag sits on a word's first piece.
+"""One tag a word: UDPOS, PAN-X. Words are tokenised one by one; the tag sits on a word's first
+piece.
 
-As XTREME's preprocessing does it (utils_preprocess.py): a word of no pieces, or of more than `max_word_pieces`, becomes
-one unknown token; a sentence of more than max_length - 3 pieces is split at a word boundary and its predictions are
-joined again. Nothing is truncated, in training or in evaluation. As its utils_tag.py does: the input of a RoBERTa-like
-encoder ends in two separators (`extra_separator`), and O is a class even where no tag is O (`outside`).
+As XTREME's preprocessing does it (utils_preprocess.py): a word of no pieces, or of more than
+`max_word_pieces`, becomes one unknown token; a sentence of more than max_length - 3 pieces is split
+at a word boundary and its predictions are joined again. Nothing is truncated, in training or in
+evaluation. As its utils_tag.py does: the input of a RoBERTa-like encoder ends in two separators
+(`extra_separator`), and O is a class even where no tag is O (`outside`).
 """
 
 import numpy as np
@@ -32,7 +34,12 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
                 firsts.append(len(ids))
                 ids += pieces_of[row["tokens"][i]]
                 labels.append(index[row["tags"][i]])
-            feature = {"row": number, "firsts": firsts, "labels": labels, "input_ids": ids + list(end)}
+            feature = {
+                "row": number,
+                "firsts": firsts,
+                "labels": labels,
+                "input_ids": ids + list(end),
+            }
             if encoder.has_token_types:
                 feature["token_type_ids"] = [0] * len(feature["input_ids"])
             features.append(feature)
@@ -40,7 +47,8 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
 
 
 def _classes(task: dict) -> list[str]:
-    """What a word may be, in head order. XTREME's get_labels puts O first if it is missing; it may then be predicted."""
+    """What a word may be, in head order. XTREME's get_labels puts O first if it is missing; it may
+    then be predicted."""
     labels = task["labels"]
     return ["O", *labels] if task["options"]["outside"] and "O" not in labels else labels
 
@@ -52,11 +60,23 @@ def _budget(encoder, task: dict) -> int:
 def _word_pieces(words: set[str], encoder, task: dict) -> dict[str, list[int]]:
     ordered = sorted(words) or [""]
     texts = [encoder.word_prefix + word for word in ordered]
-    encoded = encoder.tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]
-    tokenizer = encoder.tokenizer  # a byte-level one may have no unknown token: then a mask stands for the word, or padding
-    unknown = [next(i for i in (tokenizer.unk_token_id, tokenizer.mask_token_id, tokenizer.pad_token_id) if i is not None)]
+    encoded = encoder.tokenizer(texts, add_special_tokens=False, return_attention_mask=False)[
+        "input_ids"
+    ]
+    # a byte-level one may have no unknown token: then a mask stands for the word, or padding
+    tokenizer = encoder.tokenizer
+    unknown = [
+        next(
+            i
+            for i in (tokenizer.unk_token_id, tokenizer.mask_token_id, tokenizer.pad_token_id)
+            if i is not None
+        )
+    ]
     limit = min(task["options"]["max_word_pieces"], _budget(encoder, task))
-    return {word: ids if 0 < len(ids) <= limit else unknown for word, ids in zip(ordered, encoded, strict=True)}
+    return {
+        word: ids if 0 < len(ids) <= limit else unknown
+        for word, ids in zip(ordered, encoded, strict=True)
+    }
 
 
 def _split(pieces: list[list[int]], budget: int) -> list[range]:
@@ -97,10 +117,14 @@ def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
     for i, feature in enumerate(features):
         labels[i, feature["firsts"]] = feature["labels"]
     target = torch.from_numpy(labels).to(logits.device)
-    return functional.cross_entropy(logits.float().flatten(0, 1), target.flatten(), ignore_index=IGNORE, reduction="sum")
+    return functional.cross_entropy(
+        logits.float().flatten(0, 1), target.flatten(), ignore_index=IGNORE, reduction="sum"
+    )
 
 
-def decode(logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict) -> list[list[str]]:
+def decode(
+    logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict
+) -> list[list[str]]:
     """The tags of each sentence, parts of a split sentence joined in order."""
     tags: list[list[str]] = [[] for _ in rows]
     classes = _classes(task)
@@ -115,17 +139,25 @@ def gold(row: dict) -> list[str]:
     return row["tags"]
 
 
-def bits(logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict) -> list[float]:
+def bits(
+    logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict
+) -> list[float]:
     """Per sentence the mean over its words of −log2 of the probability of the gold tag."""
     found: list[list[float]] = [[] for _ in rows]
     for scores, feature in zip(logits, features, strict=True):
         words = classification.code_lengths(scores[feature["firsts"]])
-        found[feature["row"]] += [float(words[i, label]) for i, label in enumerate(feature["labels"])]
+        found[feature["row"]] += [
+            float(words[i, label]) for i, label in enumerate(feature["labels"])
+        ]
     return [sum(words) / max(1, len(words)) for words in found]
 
 
 def null_bits(training: list[dict], rows: list[dict], task: dict) -> list[float]:
     """Per sentence the mean over its words of −log2 of the tag's share of the training words."""
     known = [tag for row in training for tag in row["tags"]]
-    words = iter(classification.label_bits(known, [tag for row in rows for tag in row["tags"]], _classes(task)))
+    words = iter(
+        classification.label_bits(
+            known, [tag for row in rows for tag in row["tags"]], _classes(task)
+        )
+    )
     return [sum(next(words) for _ in row["tags"]) / max(1, len(row["tags"])) for row in rows]

@@ -15,7 +15,8 @@ README, PAGE = BOARD_FILES = ("README.md", "index.html")
 
 
 def write_board(shelf: Board, say: Callable[[str], None]) -> list[Read]:
-    """Render both from every release that can be shown. `say` hears of the others; those that were damaged are returned.
+    """Render both from every release that can be shown. `say` hears of the others; those that were
+    damaged are returned.
 
     raises  StoreError: they cannot be written; what was there stays
     """
@@ -23,7 +24,8 @@ def write_board(shelf: Board, say: Callable[[str], None]) -> list[Read]:
         while True:
             listed, found = shelf.list(), list(shelf.read_all())
             _write(shelf, [(one.path, upgraded(one.content)) for one in found if not one.error])
-            if shelf.list() == listed:  # or someone published meanwhile who did not wait for us, and would be left out
+            # or someone published meanwhile who did not wait for us, and would be left out
+            if shelf.list() == listed:
                 break
     for one in found:
         if one.error:
@@ -47,7 +49,10 @@ def outdated(shelf: Board) -> list[str]:
     unchecked = any(shelf.content_hash(path) is None for path in shelf.list())
     readme, page = (_text(shelf, name) for name in BOARD_FILES)
     linked = re.findall(r"^- \[.*\]\(releases/(.+)\.json\)$", readme, re.MULTILINE)
-    old = {README: linked != names or (NO_SIDECAR in readme and not unchecked), PAGE: _on_page(page) != names}
+    old = {
+        README: linked != names or (NO_SIDECAR in readme and not unchecked),
+        PAGE: _on_page(page) != names,
+    }
     return [name for name in BOARD_FILES if old[name]]
 
 

@@ -1,17 +1,20 @@
 """What the page's charts look like: Vega-Lite specifications as plain dictionaries.
 
-The page's script gives each one its rows (the data set `rows`), so a specification holds no numbers. Colours are CSS variables:
-one drawing serves light, dark and print. Every row has `tip`, the text shown on hover; `lo` and `hi` are the mean itself where no
-interval is known. A chart with a line per row says in `usermeta` how high a line is: its height depends on the rows.
+The page's script gives each one its rows (the data set `rows`), so a specification holds no
+numbers. Colours are CSS variables: one drawing serves light, dark and print. Every row has `tip`,
+the text shown on hover; `lo` and `hi` are the mean itself where no interval is known. A chart with
+a line per row says in `usermeta` how high a line is: its height depends on the rows.
 """
 
-SAID = {"tooltip": {"field": "tip"}, "description": {"field": "tip"}}  # for the mouse, for screen readers
+# for the mouse, for screen readers
+SAID = {"tooltip": {"field": "tip"}, "description": {"field": "tip"}}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 ZERO = {
     "data": {"values": [{"zero": 0}]},
     "mark": {"type": "rule", "aria": False, "color": "var(--faint)", "strokeWidth": 1},
 }
-# What a mean and its interval say, in one colour: the interval is above 0, below 0, or contains it (or is not known).
+# What a mean and its interval say, in one colour: the interval is above 0, below 0, or contains it
+# (or is not known).
 TONE = {
     "field": "tone",
     "type": "nominal",
@@ -68,8 +71,8 @@ def _gain(field: str, title: str | None = None) -> dict:
 
 
 def forest(title: str) -> dict:
-    """One line for each row: its mean and its interval. Rows {name, gain, lo, hi, tone, tip}; a name that ends with a
-    colon is a heading, and its tone `none`."""
+    """One line for each row: its mean and its interval. Rows {name, gain, lo, hi, tone, tip}; a
+    name that ends with a colon is a heading, and its tone `none`."""
     y = {
         "field": "name",
         "type": "nominal",
@@ -78,7 +81,10 @@ def forest(title: str) -> dict:
             "title": None,
             "grid": False,
             "labelLimit": {"expr": "width < 300 ? 130 : 220"},
-            "labelFontWeight": {"condition": {"test": "indexof(datum.label, ':') > 0", "value": "bold"}, "value": "normal"},
+            "labelFontWeight": {
+                "condition": {"test": "indexof(datum.label, ':') > 0", "value": "bold"},
+                "value": "normal",
+            },
         },
     }
     return _chart(
@@ -99,8 +105,14 @@ def forest(title: str) -> dict:
 
 
 def split() -> dict:
-    """Easy against hard. Rows {row, gain, mean, lo, hi, bucket, tip}: a task has `gain`; a side and a difference, `mean`."""
-    y = {"field": "row", "type": "nominal", "sort": None, "axis": {"title": None, "labelLimit": 170}}
+    """Easy against hard. Rows {row, gain, mean, lo, hi, bucket, tip}: a task has `gain`; a side and
+    a difference, `mean`."""
+    y = {
+        "field": "row",
+        "type": "nominal",
+        "sort": None,
+        "axis": {"title": None, "labelLimit": 170},
+    }
     colour = {"field": "bucket", "type": "nominal", "legend": None, "scale": BUCKET}
     title = "average gain, points"
     return _chart(
@@ -110,7 +122,12 @@ def split() -> dict:
             ZERO | {"encoding": {"x": {"field": "zero", "type": "quantitative"}}},
             {
                 "mark": {"type": "rule", "aria": False},
-                "encoding": {"x": _gain("lo", title), "x2": {"field": "hi"}, "y": y, "color": colour},
+                "encoding": {
+                    "x": _gain("lo", title),
+                    "x2": {"field": "hi"},
+                    "y": y,
+                    "color": colour,
+                },
             },
             {
                 "mark": {"type": "tick", "thickness": 3, "size": 26},
@@ -131,7 +148,8 @@ def split() -> dict:
 
 
 def scatter() -> dict:
-    """Gain against difficulty, a point per task. Rows {x, gain, lo, hi, bucket, label, dx, dy, align, tip}."""
+    """Gain against difficulty, a point per task. Rows {x, gain, lo, hi, bucket, label, dx, dy,
+    align, tip}."""
     x = {
         "field": "x",
         "type": "quantitative",
@@ -149,7 +167,12 @@ def scatter() -> dict:
             ZERO | {"encoding": {"y": {"field": "zero", "type": "quantitative"}}},
             {
                 "mark": {"type": "rule", "aria": False, "opacity": 0.45},
-                "encoding": {"x": x, "y": _gain("lo", title), "y2": {"field": "hi"}, "color": colour},
+                "encoding": {
+                    "x": x,
+                    "y": _gain("lo", title),
+                    "y2": {"field": "hi"},
+                    "color": colour,
+                },
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 90},
@@ -178,21 +201,27 @@ def scatter() -> dict:
 
 
 def unknown() -> dict:
-    """Gain against the share of pieces not in the vocabulary, a point per language. Rows {x, gain, lo, hi, tone, label, tip}."""
+    """Gain against the share of pieces not in the vocabulary, a point per language. Rows {x, gain,
+    lo, hi, tone, label, tip}."""
     x = {
         "field": "x",
         "type": "quantitative",
         "axis": {"title": "pieces not in the vocabulary, %", "values": [0, 1, 5, 10, 25, 50, 100]},
         "scale": {"type": "symlog", "constant": 1, "zero": True, "nice": False},
     }
-    wide = [{"x": 0}, {"x": 5}]  # a vocabulary that knows nearly everything shows as such: its languages are not spread out
+    # a vocabulary that knows nearly everything shows as such: its languages are not spread out
+    wide = [{"x": 0}, {"x": 5}]
     title = "gain, points"
     return _chart(
         "Gain in each language against its share of unknown pieces",
         height=260,
         layer=[
             ZERO | {"encoding": {"y": {"field": "zero", "type": "quantitative"}}},
-            {"data": {"values": wide}, "mark": {"type": "point", "aria": False, "opacity": 0}, "encoding": {"x": x}},
+            {
+                "data": {"values": wide},
+                "mark": {"type": "point", "aria": False, "opacity": 0},
+                "encoding": {"x": x},
+            },
             {
                 "mark": {"type": "rule", "aria": False, "strokeWidth": 1, "opacity": 0.5},
                 "encoding": {"x": x, "y": _gain("lo", title), "y2": {"field": "hi"}, "color": TONE},
@@ -202,8 +231,19 @@ def unknown() -> dict:
                 "encoding": {"x": x, "y": _gain("gain", title), "color": TONE, **SAID},
             },
             {
-                "mark": {"type": "text", "aria": False, "fontSize": 11, "align": "left", "dx": 7, "color": "var(--muted)"},
-                "encoding": {"x": x, "y": _gain("gain", title), "text": {"field": "label", "type": "nominal"}},
+                "mark": {
+                    "type": "text",
+                    "aria": False,
+                    "fontSize": 11,
+                    "align": "left",
+                    "dx": 7,
+                    "color": "var(--muted)",
+                },
+                "encoding": {
+                    "x": x,
+                    "y": _gain("gain", title),
+                    "text": {"field": "label", "type": "nominal"},
+                },
             },
         ],
     )

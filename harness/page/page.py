@@ -1,8 +1,9 @@
 """The leaderboard as one self-contained HTML file: opens from disk, asks the network for nothing.
 
-`render` puts the hand-written parts together: page.html (skeleton), page.css, page*.js, the charts' specifications (charts.py)
-and the library that draws them. The releases go in as JSON, trimmed by `view` to what the page shows, every number unrounded:
-page.js rounds where it shows them. Sentences that judge the numbers are made in words.py, not in the browser.
+`render` puts the hand-written parts together: page.html (skeleton), page.css, page*.js, the charts'
+specifications (charts.py) and the library that draws them. The releases go in as JSON, trimmed by
+`view` to what the page shows, every number unrounded: page.js rounds where it shows them. Sentences
+that judge the numbers are made in words.py, not in the browser.
 """
 
 import base64
@@ -21,12 +22,36 @@ from harness.page.words import notes, verdict
 PARTS = Path(__file__).parent
 SCRIPTS = ("page.js", "page_sections.js", "page_difficulty.js", "page_languages.js")
 DATA_LIMIT = 1_900_000  # bytes of releases; with the library (0.9 MB) the page stays under 3 MB
-# Nothing from the network, no script but the page's own; the library compiles its expressions, which is "eval".
+# Nothing from the network, no script but the page's own; the library compiles its expressions,
+# which is "eval".
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'unsafe-eval'"
 SECTIONS = ("averages", "slices", "difficulty", "split", "subsets", "best")
-CELL = ("encoder", "arm", "target", "seed", "flags", "score", "zero_shot", "above_floor", "languages_above_floor", "dev")
+CELL = (
+    "encoder",
+    "arm",
+    "target",
+    "seed",
+    "flags",
+    "score",
+    "zero_shot",
+    "above_floor",
+    "languages_above_floor",
+    "dev",
+)
 GAIN = (
-    *("encoder", "arm", "target", "flags", "counted", "per_seed", "gain", "english", "zero_shot", "above_floor", "centred"),
+    *(
+        "encoder",
+        "arm",
+        "target",
+        "flags",
+        "counted",
+        "per_seed",
+        "gain",
+        "english",
+        "zero_shot",
+        "above_floor",
+        "centred",
+    ),
     *("interval", "seed_interval", "p", "p_corrected", "significant"),
 )
 SUITE = ("name", "version", "about", "smoke", "seeds")
@@ -34,8 +59,11 @@ ARM = ("shown", "title", "kind", "of", "subset", "difficulty")
 
 
 def render(releases: list[tuple[str, dict]]) -> str:
-    """The page of these releases: (title such as "0005-small", content of the present schema), newest last."""
-    views, older = _fit([(title, _json(neutral_values(view(title, release)))) for title, release in releases])
+    """The page of these releases: (title such as "0005-small", content of the present schema),
+    newest last."""
+    views, older = _fit(
+        [(title, _json(neutral_values(view(title, release)))) for title, release in releases]
+    )
     data = f'{{"releases": [{",".join(views)}], "older": {_json(older)}, "marks": {_json(MARKS)}}}'
     library, script = _library(), _unclosed("\n".join(map(_part, SCRIPTS)))
     parts = {
@@ -50,7 +78,8 @@ def render(releases: list[tuple[str, dict]]) -> str:
 
 
 def view(title: str, release: dict) -> dict:
-    """What the page shows of a release: facts, derived numbers, sentences. Any derived section may be empty or absent."""
+    """What the page shows of a release: facts, derived numbers, sentences. Any derived section may
+    be empty or absent."""
     cells, gains = release.get("cells") or [], release.get("gains") or []
     fields: dict[tuple, list[dict]] = {}
     for cell in cells:
@@ -62,20 +91,29 @@ def view(title: str, release: dict) -> dict:
         "encoders": {
             encoder: {
                 "verdict": verdict(release, encoder),
-                "notes": notes(release, encoder, [mine for (of, _, _), mine in fields.items() if of == encoder]),
+                "notes": notes(
+                    release, encoder, [mine for (of, _, _), mine in fields.items() if of == encoder]
+                ),
                 "languages": _languages(encoder, cells, gains, baseline_of(release)),
                 "dev": {arm: trained_dev(release, encoder, arm) for arm in release["arms"]},
             }
             for encoder in release["encoders"]
         },
-        "arms": {name: {field: arm.get(field) for field in ARM} for name, arm in release["arms"].items()},
+        "arms": {
+            name: {field: arm.get(field) for field in ARM} for name, arm in release["arms"].items()
+        },
         "targets": {
-            name: {field: target.get(field) for field in ("title", "metric")} for name, target in release["targets"].items()
+            name: {field: target.get(field) for field in ("title", "metric")}
+            for name, target in release["targets"].items()
         },
         "languages": release.get("languages") or {},
         "cells": [{field: cell.get(field) for field in CELL} for cell in cells],
         "fields": [
-            [*field, "".join(MARKS[flag][0] for flag in marks(mine)), _mean(cell["score"] for cell in mine)]
+            [
+                *field,
+                "".join(MARKS[flag][0] for flag in marks(mine)),
+                _mean(cell["score"] for cell in mine),
+            ]
             for field, mine in fields.items()
         ],
         "gains": [{field: gain.get(field) for field in GAIN} for gain in gains],
@@ -84,7 +122,8 @@ def view(title: str, release: dict) -> dict:
 
 
 def _languages(encoder: str, cells: list[dict], gains: list[dict], baseline: str) -> dict:
-    """target → language → the baseline's score (mean over seeds), rows, unknown share, flags, and {arm: [gain, low, high]}."""
+    """target → language → the baseline's score (mean over seeds), rows, unknown share, flags, and
+    {arm: [gain, low, high]}."""
     seen: dict[str, dict[str, list[dict]]] = {}
     for cell in cells:
         if (cell["encoder"], cell["arm"]) == (encoder, baseline):
@@ -107,7 +146,10 @@ def _languages(encoder: str, cells: list[dict], gains: list[dict], baseline: str
         if gain["encoder"] == encoder:
             for language, of in (gain.get("per_language") or {}).items():
                 if language in out.get(gain["target"], {}):
-                    out[gain["target"]][language]["gains"][gain["arm"]] = [of["gain"], *(of.get("interval") or (None, None))]
+                    out[gain["target"]][language]["gains"][gain["arm"]] = [
+                        of["gain"],
+                        *(of.get("interval") or (None, None)),
+                    ]
     return out
 
 
@@ -121,7 +163,8 @@ def _mean(values) -> float | None:
 
 
 def _fit(views: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    """(the newest views that fit the page, oldest first; titles of the others). The newest is always there."""
+    """(the newest views that fit the page, oldest first; titles of the others). The newest is
+    always there."""
     kept: list[str] = []
     size = 0
     for _, text in reversed(views):
@@ -134,7 +177,9 @@ def _fit(views: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
 
 def _json(value) -> str:
     """JSON for inside a script tag: without "<" no string can close the tag or open a comment."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace(
+        "<", "\\u003c"
+    )
 
 
 def _unclosed(script: str) -> str:
@@ -147,9 +192,14 @@ def _library() -> str:
     """Vega, Vega-Lite and Vega-Embed, which put `vegaEmbed` on the window."""
     import vl_convert
 
-    return _unclosed(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version="6.1"))
+    return _unclosed(
+        vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version="6.1")
+    )
 
 
 def _hashes(*scripts: str) -> str:
     """The page's own scripts by hash: no other script runs, whatever stands in a title."""
-    return " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts)
+    return " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'"
+        for s in scripts
+    )

@@ -1,6 +1,7 @@
 """A release as text: Rich tables in the terminal, Markdown in leaderboard/README.md.
 
-What is in the tables: `tables.py`, `explained.py`; in the sentences: `words.py`. Both renderings show the same.
+What is in the tables: `tables.py`, `explained.py`; in the sentences: `words.py`. Both renderings
+show the same.
 """
 
 from urllib.parse import quote
@@ -13,7 +14,9 @@ from harness.page import explained
 from harness.page.tables import Table, details, fields, grid, languages
 from harness.page.words import notes, verdict
 
-SMOKE = "SMOKE SUITE: its data are made up to prove the machine; no claim follows from these numbers."
+SMOKE = (
+    "SMOKE SUITE: its data are made up to prove the machine; no claim follows from these numbers."
+)
 
 
 def lines(release: dict, encoder: str) -> list[str]:
@@ -25,7 +28,10 @@ def lines(release: dict, encoder: str) -> list[str]:
 def footnotes(release: dict, encoder: str) -> list[str]:
     """What a reader must know beside the tables."""
     said = notes(release, encoder, list(fields(release, encoder).values()))
-    return [f"{heading}: {('; ' if heading == 'Marks' else ' ').join(sentences)}" for heading, sentences in said]
+    return [
+        f"{heading}: {('; ' if heading == 'Marks' else ' ').join(sentences)}"
+        for heading, sentences in said
+    ]
 
 
 def print_release(release: dict, title: str, console, full: bool = False) -> None:
@@ -36,7 +42,10 @@ def print_release(release: dict, title: str, console, full: bool = False) -> Non
         for i, name in enumerate(header):
             table.add_column(_cell(name), justify="left" if i < 2 else "right", overflow="fold")
         for row in rows:
-            styled = [_cell(c, "green" if c.startswith("+") else "red" if c.startswith("-") else "") for c in row]
+            styled = [
+                _cell(c, "green" if c.startswith("+") else "red" if c.startswith("-") else "")
+                for c in row
+            ]
             table.add_row(*styled, style="dim" if row is rows[0] else "")
         console.print(table)
         for line in lines(release, encoder):
@@ -59,7 +68,8 @@ def _drawn(title: str):
 
 
 def _cell(text: str, style: str = ""):
-    """Text for a terminal's table: brackets in it are no markup, a line's end makes no second line."""
+    """Text for a terminal's table: brackets in it are no markup, a line's end makes no second
+    line."""
     from rich.text import Text
 
     return Text(one_line(text), style)
@@ -67,8 +77,13 @@ def _cell(text: str, style: str = ""):
 
 def _more(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
     """The tables behind the board, with their titles."""
-    more = [("The baseline", details(release, encoder)), ("The baseline by language", languages(release, encoder))]
-    return explained.tables(release, encoder, full) + [(name, table) for name, table in more if table[1]]
+    more = [
+        ("The baseline", details(release, encoder)),
+        ("The baseline by language", languages(release, encoder)),
+    ]
+    return explained.tables(release, encoder, full) + [
+        (name, table) for name, table in more if table[1]
+    ]
 
 
 def markdown(release: dict, title: str) -> str:
@@ -88,16 +103,35 @@ def markdown(release: dict, title: str) -> str:
 def _piped(header: list[str], rows: list[list[str]], align: tuple[str, ...] | None = None) -> str:
     """A table in Markdown."""
     cells = [[plain(cell) for cell in row] for row in rows]
-    return tabulate(cells, [plain(name) for name in header], tablefmt="github", colalign=align, disable_numparse=True)
+    return tabulate(
+        cells,
+        [plain(name) for name in header],
+        tablefmt="github",
+        colalign=align,
+        disable_numparse=True,
+    )
 
 
 def readme(releases: list[tuple]) -> str:
-    """leaderboard/README.md: each suite's latest release, and the list of all. Takes (path, title, content), oldest first."""
+    """leaderboard/README.md: each suite's latest release, and the list of all. Takes (path, title,
+    content), oldest first."""
     latest = {content["suite"]["name"]: (title, content) for _, title, content in releases}
-    parts = ["# Leaderboard", "", "Rendered from the releases beside this file by `xstilts-harness leaderboard build`.", ""]
-    parts += ["[index.html](index.html) is the same board as a page: download it and open it from disk.", ""]
-    # Made-up data come last, before them suites without an intermediate, which have no gains to show.
-    order = {suite: (content["suite"]["smoke"], not content["averages"], suite) for suite, (_, content) in latest.items()}
+    parts = [
+        "# Leaderboard",
+        "",
+        "Rendered from the releases beside this file by `xstilts-harness leaderboard build`.",
+        "",
+    ]
+    parts += [
+        "[index.html](index.html) is the same board as a page: download it and open it from disk.",
+        "",
+    ]
+    # Made-up data come last, before them suites without an intermediate, which have no gains to
+    # show.
+    order = {
+        suite: (content["suite"]["smoke"], not content["averages"], suite)
+        for suite, (_, content) in latest.items()
+    }
     for suite, (title, content) in sorted(latest.items(), key=lambda item: order[item[0]]):
         parts.append(markdown(content, f"Suite `{suite}`, {title}"))
     listed = [f"- [{plain(path.stem)}](releases/{quote(path.name)})" for path, _, _ in releases]

@@ -4,7 +4,8 @@
 `details`    the baseline on each target: English against the rest, what is at chance
 `languages`  the baseline on each target: in which languages something is wrong with the number
 
-The tables that explain it stand in `explained.py`. Numbers are rounded here and there, and nowhere else.
+The tables that explain it stand in `explained.py`. Numbers are rounded here and there, and nowhere
+else.
 """
 
 from statistics import fmean
@@ -17,20 +18,33 @@ Table = tuple[list[str], list[list[str]]]
 CELL_MARKS = {
     "unlearned": ("u", "at chance in English, on test rows and on dev: not learned"),
     "shared": ("s", "the intermediate shares training rows with the target"),
-    "same": ("k", "trained on other rows of the target's own data set: its gain may be that of more rows of one kind"),
+    "same": (
+        "k",
+        (
+            "trained on other rows of the target's own data set: its gain may be that of more rows"
+            " of one kind"
+        ),
+    ),
     "leak": ("L", "refused: training rows stand in the test set"),
     "overlap": ("o", "a few test rows stand in training rows, too few to refuse"),
     "placeholder": ("p", "some test labels carry no information"),
 }
-# Of a cell's languages. A board of forty languages nearly always has one at chance, and one whose script an English
-# vocabulary lacks; these two stand on a cell only if they hold in most of its languages.
+# Of a cell's languages. A board of forty languages nearly always has one at chance, and one whose
+# script an English vocabulary lacks; these two stand on a cell only if they hold in most of its
+# languages.
 MOST_MARKS = {
     "floor": ("f", "at chance in most languages"),
-    "unknown": ("v", "over 5% of the pieces are not in the encoder's vocabulary, in most languages"),
+    "unknown": (
+        "v",
+        "over 5% of the pieces are not in the encoder's vocabulary, in most languages",
+    ),
 }
 ANY_MARKS = {
     "constant": ("c", "one answer for every row, in some language"),
-    "below_majority": ("m", "less accurate than always saying the most frequent tag, in some language"),
+    "below_majority": (
+        "m",
+        "less accurate than always saying the most frequent tag, in some language",
+    ),
     "truncated": ("t", "over 1% of the rows lost text, in some language"),
     "few_rows": ("n", "under 50 test rows, in some language"),
     "empty_text": ("e", "rows with an empty text, in some language"),
@@ -56,10 +70,12 @@ def baseline_of(release: dict) -> str:
 
 
 def grid(release: dict, encoder: str) -> Table:
-    """An encoder's board: the baseline's scores, then each arm's gains, one decimal, signed, tasks first, best arm first.
+    """An encoder's board: the baseline's scores, then each arm's gains, one decimal, signed, tasks
+    first, best arm first.
 
-    `*`: more than the noise of the test examples after correction for the number of tests. The average stands with its
-    interval and the letter of its tie group. Mixtures, subsets and controls have no difficulty.
+    `*`: more than the noise of the test examples after correction for the number of tests. The
+    average stands with its interval and the letter of its tie group. Mixtures, subsets and controls
+    have no difficulty.
     """
     targets = list(release["targets"])
     gains = {(g["arm"], g["target"]): g for g in release["gains"] if g["encoder"] == encoder}
@@ -68,15 +84,23 @@ def grid(release: dict, encoder: str) -> Table:
     scores = []
     for target in targets:
         known = [c["score"] for c in cells.get((baseline, target), []) if c["score"] is not None]
-        scores.append((f"{fmean(known):.1f}" if known else "–") + _suffix(cells.get((baseline, target), [])))
+        scores.append(
+            (f"{fmean(known):.1f}" if known else "–") + _suffix(cells.get((baseline, target), []))
+        )
     rows = [[f"{baseline} (score)", "", *scores, ""]]
-    difficult = {entry["arm"]: entry for entry in release["difficulty"] if entry["encoder"] == encoder}
+    difficult = {
+        entry["arm"]: entry for entry in release["difficulty"] if entry["encoder"] == encoder
+    }
     for average in ranked(release, encoder):
         arm = average["arm"]
         row = [shown(release, arm), _difficulty(release["arms"][arm], difficult.get(arm))]
         for target in targets:
             gain = gains.get((arm, target), {})
-            row.append(signed(gain.get("gain")) + "*" * bool(gain.get("significant")) + _suffix(cells.get((arm, target), [])))
+            row.append(
+                signed(gain.get("gain"))
+                + "*" * bool(gain.get("significant"))
+                + _suffix(cells.get((arm, target), []))
+            )
         tie = f" {average['tie']}" if average.get("tie") else ""
         rows.append([*row, signed(average["average_gain"]) + between(average["interval"]) + tie])
     return ["intermediate", "difficulty", *targets, "average gain"], rows
@@ -92,13 +116,17 @@ def fields(release: dict, encoder: str) -> dict[tuple[str, str], list[dict]]:
 
 
 def ranked(release: dict, encoder: str) -> list[dict]:
-    """An encoder's averages: tasks, mixtures, subsets, controls; within each the best first, those without a number last."""
+    """An encoder's averages: tasks, mixtures, subsets, controls; within each the best first, those
+    without a number last."""
     kinds = ("task", "mixture", "subset", "control")
     mine = [average for average in release["averages"] if average["encoder"] == encoder]
     value = {a["arm"]: a["average_gain"] for a in mine}
     return sorted(
         mine,
-        key=lambda a: (kinds.index(release["arms"][a["arm"]]["kind"]), -(-1e9 if value[a["arm"]] is None else value[a["arm"]])),
+        key=lambda a: (
+            kinds.index(release["arms"][a["arm"]]["kind"]),
+            -(-1e9 if value[a["arm"]] is None else value[a["arm"]]),
+        ),
     )
 
 
@@ -118,22 +146,40 @@ def _difficulty(arm: dict, measured: dict | None) -> str:
 
 
 def trained_dev(release: dict, encoder: str, arm: str) -> float | None:
-    """What an arm's intermediate training reached on its task's English dev, mean over seeds; with shuffled labels, on the true
-    ones. None where that is not known, and of masked-LM, which is scored by the pieces that it fills in."""
+    """What an arm's intermediate training reached on its task's English dev, mean over seeds; with
+    shuffled labels, on the true ones. None where that is not known, and of masked-LM, which is
+    scored by the pieces that it fills in."""
     if release["arms"][arm].get("control") == "masked_lm":
         return None
-    keys = {run["key"] for run in release["arms"][arm].get("trained") or [] if run["encoder"] == encoder}
-    known = [row["main"] for row in release.get("dev_scores") or [] if row["key"] in keys and row["main"] is not None]
+    keys = {
+        run["key"] for run in release["arms"][arm].get("trained") or [] if run["encoder"] == encoder
+    }
+    known = [
+        row["main"]
+        for row in release.get("dev_scores") or []
+        if row["key"] in keys and row["main"] is not None
+    ]
     return fmean(known) if known else None
 
 
 def details(release: dict, encoder: str) -> Table:
-    """The baseline per target: English against the rest, languages at chance, tagging's accuracy."""
-    header = ["baseline on", "metric", "English", "other languages", "mean above chance", "at chance", "accuracy (majority tag)"]
+    """The baseline per target: English against the rest, languages at chance, tagging's
+    accuracy."""
+    header = [
+        "baseline on",
+        "metric",
+        "English",
+        "other languages",
+        "mean above chance",
+        "at chance",
+        "accuracy (majority tag)",
+    ]
     rows = []
     for target, facts in release["targets"].items():
         cells = _of_baseline(release, encoder, target)
-        scored = {language: s for c in cells[:1] for language, s in c["languages"].items() if "main" in s}
+        scored = {
+            language: s for c in cells[:1] for language, s in c["languages"].items() if "main" in s
+        }
         if not scored:
             continue
         low = sum("floor" in s["flags"] for s in scored.values())
@@ -146,48 +192,80 @@ def details(release: dict, encoder: str) -> Table:
                 _one(cells[0]["zero_shot"]),
                 _one(cells[0]["above_floor"]),
                 f"{low} of {len(scored)}",
-                f"{_average(majority, 'accuracy')} ({_average(majority, 'majority')})" if majority else "",
+                (
+                    f"{_average(majority, 'accuracy')} ({_average(majority, 'majority')})"
+                    if majority
+                    else ""
+                ),
             ]
         )
     return header, rows
 
 
 def languages(release: dict, encoder: str) -> Table:
-    """The baseline per target: the share of unknown pieces, and for each flag that occurs the languages that have it.
+    """The baseline per target: the share of unknown pieces, and for each flag that occurs the
+    languages that have it.
 
-    A language has a flag if it has it with any seed. Releases of schema 1 do not know what is in the vocabulary.
+    A language has a flag if it has it with any seed. Releases of schema 1 do not know what is in
+    the vocabulary.
     """
     flagged: dict[str, dict[str, list[str]]] = {}
     unknown: dict[str, dict[str, float]] = {}
     for target in release["targets"]:
-        scored = [(language, s) for c in _of_baseline(release, encoder, target) for language, s in c["languages"].items()]
+        scored = [
+            (language, s)
+            for c in _of_baseline(release, encoder, target)
+            for language, s in c["languages"].items()
+        ]
         if scored:
-            flagged[target] = {flag: sorted({language for language, s in scored if flag in s["flags"]}) for flag in COLUMNS}
+            flagged[target] = {
+                flag: sorted({language for language, s in scored if flag in s["flags"]})
+                for flag in COLUMNS
+            }
             unknown[target] = {language: s["unknown"] for language, s in scored if "unknown" in s}
     used = [flag for flag in COLUMNS if any(of[flag] for of in flagged.values())]
-    header = ["baseline by language on", "unknown pieces: mean (worst)", *(COLUMNS[flag] for flag in used)]
-    return header, [[target, _unknown(unknown[target]), *(_short(of[flag]) for flag in used)] for target, of in flagged.items()]
+    header = [
+        "baseline by language on",
+        "unknown pieces: mean (worst)",
+        *(COLUMNS[flag] for flag in used),
+    ]
+    return header, [
+        [target, _unknown(unknown[target]), *(_short(of[flag]) for flag in used)]
+        for target, of in flagged.items()
+    ]
 
 
 def cuts(release: dict) -> list[str]:
-    """One line for each cut task: what the suite changed; and for each cut of a task that arms have for themselves."""
+    """One line for each cut task: what the suite changed; and for each cut of a task that arms have
+    for themselves."""
     suite = release["suite"]
-    lines = [f"{task}@{cut.get('label', suite['name'])}: {cut['why']}" for task, cut in suite["cuts"].items()]
+    lines = [
+        f"{task}@{cut.get('label', suite['name'])}: {cut['why']}"
+        for task, cut in suite["cuts"].items()
+    ]
     own: dict[tuple[str, str], list[str]] = {}
     for name, arm in release["arms"].items():
         if arm.get("cut"):
-            own.setdefault((arm["intermediate"][0], arm["cut"]["why"]), []).append(shown(release, name))
-    lines += [f"{task} in arm{'s' * (len(arms) > 1)} {', '.join(arms)}: {why}" for (task, why), arms in own.items()]
+            own.setdefault((arm["intermediate"][0], arm["cut"]["why"]), []).append(
+                shown(release, name)
+            )
+    lines += [
+        f"{task} in arm{'s' * (len(arms) > 1)} {', '.join(arms)}: {why}"
+        for (task, why), arms in own.items()
+    ]
     caps = {split: cap for split, cap in suite["caps"].items() if cap}
     if caps:
         lines.append(
-            "Rows at most: " + ", ".join(f"{split} {cap}" for split, cap in caps.items()) + " (single tasks may differ)."
+            "Rows at most: "
+            + ", ".join(f"{split} {cap}" for split, cap in caps.items())
+            + " (single tasks may differ)."
         )
     return lines
 
 
 def marks(cells: list[dict]) -> list[str]:
-    """The flags (keys of MARKS, in their order) of one field of the board: its cells with all seeds."""
+    """The flags (keys of MARKS, in their order) of one field of the board: its cells with all
+    seeds."""
     return [flag for flag in MARKS if any(_marked(cell, flag) for cell in cells)]
 
 
@@ -224,17 +302,28 @@ def _short(names: list[str]) -> str:
 
 def between(interval: list | None) -> str:
     """A 95% interval in brackets; nothing for none."""
-    return f" [{signed(interval[0])}, {signed(interval[1])}]" if interval and None not in interval else ""
+    return (
+        f" [{signed(interval[0])}, {signed(interval[1])}]"
+        if interval and None not in interval
+        else ""
+    )
 
 
 def tone(interval: list | None) -> str:
     """What a 95% interval says about a gain."""
     low, high = interval or (None, None)
-    return "unsure" if low is None or high is None or low <= 0 <= high else "help" if low > 0 else "hurt"
+    return (
+        "unsure"
+        if low is None or high is None or low <= 0 <= high
+        else "help"
+        if low > 0
+        else "hurt"
+    )
 
 
 def by_both(gain: dict) -> bool:
-    """Whether a gain's intervals over test examples and over seeds leave out 0, on the same side."""
+    """Whether a gain's intervals over test examples and over seeds leave out 0, on the same
+    side."""
     return tone(gain["interval"]) == tone(gain["seed_interval"]) != "unsure"
 
 

@@ -1,4 +1,5 @@
-"""What the numbers of a release say, in sentences, and what a reader must know beside them. Never more than the intervals say."""
+"""What the numbers of a release say, in sentences, and what a reader must know beside them. Never
+more than the intervals say."""
 
 from harness.common.text import signed
 from harness.page.tables import MARKS, between, by_both, cuts, marks, tone
@@ -17,7 +18,12 @@ RULES = {
 
 def verdict(release: dict, encoder: str) -> list[dict]:
     """One {ask, tone, say} for each question the board answers; tone is help, hurt or unsure."""
-    lines = [_best_average(release, encoder), _pairs(release, encoder), _easy_hard(release, encoder), _chosen(release, encoder)]
+    lines = [
+        _best_average(release, encoder),
+        _pairs(release, encoder),
+        _easy_hard(release, encoder),
+        _chosen(release, encoder),
+    ]
     return [line for line in lines if line]
 
 
@@ -34,7 +40,8 @@ def _shown(release: dict, arm: str) -> str:
 
 
 def _best_average(release: dict, encoder: str) -> dict:
-    """The task or mixture that gains most on average; controls and subsets answer other questions."""
+    """The task or mixture that gains most on average; controls and subsets answer other
+    questions."""
     ask = "Which intermediate helps most, on average?"
     averages = [a for a in _mine(release, "averages", encoder) if a["average_gain"] is not None]
     kind = {arm: facts.get("kind") or "task" for arm, facts in release["arms"].items()}
@@ -44,20 +51,45 @@ def _best_average(release: dict, encoder: str) -> dict:
     best = max(rivals, key=lambda a: a["average_gain"])
     interval, seeds = best.get("interval"), best.get("seed_interval")
     many = f" over {len(best['targets'])} target{'s' * (len(best['targets']) != 1)}"
-    say = f"{_shown(release, best['arm'])}, {signed(best['average_gain'])}{between(interval)} points{many}: "
+    say = (
+        f"{_shown(release, best['arm'])}, {signed(best['average_gain'])}{between(interval)}"
+        f" points{many}: "
+    )
     apart = bool(between(seeds)) and tone(seeds) == tone(interval)
-    beyond = "" if apart else f", not more than that of the seeds{between(seeds)}" if between(seeds) else ", on these seeds alone"
+    beyond = (
+        ""
+        if apart
+        else (
+            f", not more than that of the seeds{between(seeds)}"
+            if between(seeds)
+            else ", on these seeds alone"
+        )
+    )
     say += {
         "help": f"more than the noise of the test examples{beyond}.",
-        "hurt": "even the best one does harm."
-        if apart
-        else f"even the best one loses, more than the noise of the test examples{beyond}.",
-        "unsure": "its interval contains 0, so not told apart from no effect." if between(interval) else "no interval is known.",
+        "hurt": (
+            "even the best one does harm."
+            if apart
+            else f"even the best one loses, more than the noise of the test examples{beyond}."
+        ),
+        "unsure": (
+            "its interval contains 0, so not told apart from no effect."
+            if between(interval)
+            else "no interval is known."
+        ),
     }[tone(interval)]
     if other := elsewhere(best):
-        mean = f"{signed(other['gain'])}{between(other['interval'])} points" if other["targets"] else "there are none"
+        mean = (
+            f"{signed(other['gain'])}{between(other['interval'])} points"
+            if other["targets"]
+            else "there are none"
+        )
         say += f" Over other tasks' targets ({len(other['targets'])}): {mean}."
-    ties = [_shown(release, a["arm"]) for a in rivals if a is not best and set(a.get("tie") or "") & set(best.get("tie") or "")]
+    ties = [
+        _shown(release, a["arm"])
+        for a in rivals
+        if a is not best and set(a.get("tie") or "") & set(best.get("tie") or "")
+    ]
     if ties:
         say += f" Tied with {', '.join(ties) if len(ties) <= 3 else f'{len(ties)} others'}."
     if len(rivals) > 1:
@@ -75,7 +107,10 @@ def _pairs(release: dict, encoder: str) -> dict | None:
         return _line(ask, "This release has no intervals: nothing can be told from noise.")
     up = sum(bool(g.get("significant")) and g["gain"] > 0 for g in counted)
     down = sum(bool(g.get("significant")) and g["gain"] < 0 for g in counted)
-    say = f"Of {len(counted)} gains that count, {up} {'is' if up == 1 else 'are'} above 0 and {down} below"
+    say = (
+        f"Of {len(counted)} gains that count, {up} {'is' if up == 1 else 'are'} above 0 and {down}"
+        " below"
+    )
     say += " after correction for the number of tests; the others are not told apart from 0."
     if len(counted) * SMALLEST_P >= SIGNIFICANT:
         say += f" No gain could be: for {len(counted)} tests the bootstrap has too few draws."
@@ -86,29 +121,40 @@ def _pairs(release: dict, encoder: str) -> dict | None:
     if sure := [g for g in counted if between(g["seed_interval"])]:
         both = [g for g in sure if by_both(g)]
         above = sum(tone(g["interval"]) == "help" for g in both)
-        say += f" By both intervals, over test examples and over seeds, {len(both)} of {len(sure)} leave out 0, {above} of them"
+        say += (
+            f" By both intervals, over test examples and over seeds, {len(both)} of {len(sure)}"
+            f" leave out 0, {above} of them"
+        )
         say += f" above; of so many about {0.05 * len(sure):.0f} would by chance."
     return _line(ask, say)
 
 
 def _easy_hard(release: dict, encoder: str) -> dict:
-    """Easy against hard: the difference on these tasks, and whether anything follows for tasks in general."""
+    """Easy against hard: the difference on these tasks, and whether anything follows for tasks in
+    general."""
     ask = "Do hard tasks help more than easy ones?"
     split = next(iter(_mine(release, "split", encoder)), None)
     if split is None or split.get("hard_minus_easy") is None:
-        return _line(ask, "Not known here: there are not both easy and hard tasks that were learned.")
+        return _line(
+            ask, "Not known here: there are not both easy and hard tasks that were learned."
+        )
     interval = split.get("interval")
     easy, hard = split["easy"], split["hard"]
     say = (
-        f"Hard {signed(hard['average_gain'])} ({_tasks(len(hard['arms']))}), easy {signed(easy['average_gain'])}"
-        f" ({_tasks(len(easy['arms']))}), hard − easy {signed(split['hard_minus_easy'])}{between(interval)}"
+        f"Hard {signed(hard['average_gain'])} ({_tasks(len(hard['arms']))}), easy"
+        f" {signed(easy['average_gain'])} ({_tasks(len(easy['arms']))}), hard − easy"
+        f" {signed(split['hard_minus_easy'])}{between(interval)}"
     )
     p = split.get("permutation_p")
     seeds = split.get("seed_interval")
     say += f", over seeds{between(seeds)}" if between(seeds) else ""
     say += f", permutation p over tasks {p:.3f}." if p is not None else "."
     if other := split_elsewhere(split):
-        over = f", over seeds{between(other['seed_interval'])}" if between(other["seed_interval"]) else ""
+        over = (
+            f", over seeds{between(other['seed_interval'])}"
+            if between(other["seed_interval"])
+            else ""
+        )
         say += " Within each target, arms on its own data left out, and then averaged: hard − easy "
         say += f"{signed(other['hard_minus_easy'])}{between(other['interval'])}{over}."
     claim, apart = bool(split.get("claim")), not between(seeds) or tone(seeds) == tone(interval)
@@ -117,7 +163,9 @@ def _easy_hard(release: dict, encoder: str) -> dict:
     elif tone(interval) == "unsure" or not apart or p is None or p >= 0.05:
         say += " Not told apart from no difference."
     else:
-        say += " Hard tasks helped more" if split["hard_minus_easy"] > 0 else " Easy tasks helped more"
+        say += (
+            " Hard tasks helped more" if split["hard_minus_easy"] > 0 else " Easy tasks helped more"
+        )
         say += "." if between(seeds) else ", on these seeds."
     return _line(ask, say, interval if claim and apart and p is not None and p < 0.05 else None)
 
@@ -131,39 +179,77 @@ def _chosen(release: dict, encoder: str) -> dict | None:
     row = next((b for b in _mine(release, "best", encoder) if b["target"] is None), None)
     if row is None or row.get("gain") is None:
         return None
-    say = f"Picking for each target the intermediate that looks best on rows that are not reported gains {signed(row['gain'])}"
-    say += f"{between(row.get('interval'))} points on average (the noise of the test examples; that of the seeds is not in it)."
+    say = (
+        "Picking for each target the intermediate that looks best on rows that are not reported"
+        f" gains {signed(row['gain'])}"
+    )
+    say += (
+        f"{between(row.get('interval'))} points on average (the noise of the test examples; that of"
+        " the seeds is not in it)."
+    )
     return _line("What if I pick per target?", say)
 
 
 def notes(release: dict, encoder: str, fields: list[list[dict]]) -> list[list]:
-    """[heading, sentences] pairs; `fields`: the cells of each (arm, target) of this encoder, all seeds together."""
+    """[heading, sentences] pairs; `fields`: the cells of each (arm, target) of this encoder, all
+    seeds together."""
     suite, facts = release["suite"], release["encoders"][encoder]
     seeds = suite["seeds"]
     averages = _mine(release, "averages", encoder)
     used = {flag for cells in fields for flag in marks(cells)}
     rule = suite.get("split_rule") or {"by": "declared"}
-    protocol = f"Recipes, settings and cuts of the protocol {suite['protocol']}." if suite.get("protocol") else None
+    protocol = (
+        f"Recipes, settings and cuts of the protocol {suite['protocol']}."
+        if suite.get("protocol")
+        else None
+    )
     known = [
         f"{encoder}: pretrained on {facts['pretrained_on']} text.",
         f"Has seen: {', '.join(facts['seen']) or 'nothing known'}.",
     ]
     several = f"Means over {len(seeds)} seeds: {', '.join(map(str, seeds))}."
-    common = [f"Over the targets that count in every task: {', '.join(averages[0]['targets']) or 'none'}."] if averages else []
+    common = (
+        [
+            "Over the targets that count in every task:"
+            f" {', '.join(averages[0]['targets']) or 'none'}."
+        ]
+        if averages
+        else []
+    )
     if any(map(elsewhere, averages)):
         common.append(
-            "Other tasks' targets: without those on whose own data an arm trained (marks k and s), with those that count in every"
-            " arm but that of their own data; each arm has its own."
+            "Other tasks' targets: without those on whose own data an arm trained (marks k and s),"
+            " with those that count in every arm but that of their own data; each arm has its own."
         )
     rows = [
         ["Encoder", known],
         ["Seeds", ["One seed: no seed variance is known." if len(seeds) == 1 else several]],
         ["Average", common],
-        ["Easy and hard", [f"By {rule['by']}: {RULES.get(rule['by'], '').format(value=rule.get('value'))}."]],
+        [
+            "Easy and hard",
+            [f"By {rule['by']}: {RULES.get(rule['by'], '').format(value=rule.get('value'))}."],
+        ],
         ["Protocol", [protocol or "The suite's own recipes."]],
-        ["Left out", [f"This run did without {', '.join(suite['left_out'])}."] if suite.get("left_out") else []],
-        ["Waived", [f"This suite waives the refusal of {', '.join(suite['waives'])}."] if suite.get("waives") else []],
+        [
+            "Left out",
+            (
+                [f"This run did without {', '.join(suite['left_out'])}."]
+                if suite.get("left_out")
+                else []
+            ),
+        ],
+        [
+            "Waived",
+            (
+                [f"This suite waives the refusal of {', '.join(suite['waives'])}."]
+                if suite.get("waives")
+                else []
+            ),
+        ],
         ["Cuts and caps", cuts(release)],
-        ["Marks", [f"{mark} = {meaning}" for flag, (mark, meaning) in MARKS.items() if flag in used]],
+        [
+            "Marks",
+            [f"{mark} = {meaning}" for flag, (mark, meaning) in MARKS.items() if flag in used],
+        ],
     ]
     return [row for row in rows if row[1]]

@@ -1,1 +1,2 @@
-"""A suite as a graph of jobs: `planner` makes it, `estimate` says what it costs, `shown` how it looks."""
+"""A suite as a graph of jobs: `planner` makes it, `estimate` says what it costs, `shown` how it
+looks."""

@@ -1,4 +1,5 @@
-"""How much a plan's jobs cost, before they run: tokens from the rows' characters, hours from this store's own speed."""
+"""How much a plan's jobs cost, before they run: tokens from the rows' characters, hours from this
+store's own speed."""
 
 from harness.plan.planner import Job, Plan
 from harness.sources import rows as data_rows
@@ -6,17 +7,21 @@ from harness.spec.suite import Sampler
 from harness.store import Store, key_of
 
 CHARACTERS_PER_TOKEN = 4.0
-# Floating-point operations of a token, per weight of the layers (Kaplan et al. 2020, arXiv 2001.08361, section 2.1): forward 2,
-# backward 4. Embeddings are looked up; what attention adds on long texts, and masked LM by its vocabulary, is left out.
+# Floating-point operations of a token, per weight of the layers (Kaplan et al. 2020, arXiv
+# 2001.08361, section 2.1): forward 2, backward 4. Embeddings are looked up; what attention adds on
+# long texts, and masked LM by its vocabulary, is left out.
 FORWARD, TRAINING = 2, 6
-CORE = 50e9  # operations per second and worker, until the store has timings of its own: about one core of a current CPU
+# operations per second and worker, until the store has timings of its own: about one core of a
+# current CPU
+CORE = 50e9
 BASE = 85_000_000  # weights of an encoder whose config.json is of no known form
 
 Size = tuple[int, int]  # rows, tokens
 
 
 class Sizes:
-    """Rows and tokens of datasets, each read at most once. `note` takes rows that somebody has read anyway."""
+    """Rows and tokens of datasets, each read at most once. `note` takes rows that somebody has read
+    anyway."""
 
     def __init__(self) -> None:
         self._known: dict[str, Size] = {}
@@ -34,24 +39,32 @@ class Sizes:
 
 
 def estimate(plan: Plan, store: Store, state: dict[str, str], sizes: Sizes | None = None) -> dict:
-    """Per kind of job: how many in which state, tokens and seconds on one worker of those to run; what that rests on.
+    """Per kind of job: how many in which state, tokens and seconds on one worker of those to run;
+    what that rests on.
 
-    `state`: key → state, of `graph.states`. Nobody knows the tokens of blocked jobs: they are in no sum.
-    `sizes`: of what was read before.
+    `state`: key → state, of `graph.states`. Nobody knows the tokens of blocked jobs: they are in no
+    sum. `sizes`: of what was read before.
     """
     sizes = sizes or Sizes()
     # Rows of finished trainings are read for their speed, and not for nothing.
-    speed, basis = _speed(plan, store, sizes) if "to run" in state.values() else (CORE, "nothing is to run")
+    speed, basis = (
+        _speed(plan, store, sizes) if "to run" in state.values() else (CORE, "nothing is to run")
+    )
     kinds = {}
     for kind in dict.fromkeys(job.kind for job in plan.jobs.values()):
         jobs = [job for job in plan.jobs.values() if job.kind == kind]
         waiting = [job for job in jobs if state[job.key] == "to run"]
         tokens = {job.key: _tokens(job, plan, sizes) if kind != "overlap" else 0 for job in waiting}
         each = TRAINING if kind == "train" else FORWARD
-        operations = sum(each * _weights(job, plan) * tokens[job.key] for job in waiting if tokens[job.key])
+        operations = sum(
+            each * _weights(job, plan) * tokens[job.key] for job in waiting if tokens[job.key]
+        )
         kinds[kind] = {
             "jobs": len(jobs),
-            **{name.replace(" ", "_"): sum(state[job.key] == name for job in jobs) for name in ("cached", "to run", "blocked")},
+            **{
+                name.replace(" ", "_"): sum(state[job.key] == name for job in jobs)
+                for name in ("cached", "to run", "blocked")
+            },
             "tokens": sum(tokens.values()),
             "seconds": operations / speed,
         }
@@ -59,7 +72,8 @@ def estimate(plan: Plan, store: Store, state: dict[str, str], sizes: Sizes | Non
 
 
 def _speed(plan: Plan, store: Store, sizes: Sizes) -> tuple[float, str]:
-    """Operations per second and worker, from finished trainings of this plan: what they were estimated at, by what they took."""
+    """Operations per second and worker, from finished trainings of this plan: what they were
+    estimated at, by what they took."""
     seconds = operations = count = 0
     for job in plan.jobs.values():
         manifest = store.manifest(job.key) if job.kind == "train" else None
@@ -69,9 +83,22 @@ def _speed(plan: Plan, store: Store, sizes: Sizes) -> tuple[float, str]:
             operations += TRAINING * _weights(job, plan) * _tokens(job, plan, sizes)
     speed = operations / seconds if seconds else CORE
     known = {name: found.weights for name, found in plan.encoders.items() if found.weights}
-    rates = [f"{name} {speed / TRAINING / n:,.0f} training, {speed / FORWARD / n:,.0f} evaluation" for name, n in known.items()]
-    source = f"{count} finished training{'s' * (count > 1)} in this store" if seconds else "assumed, as on one CPU core"
-    return speed, f"{speed / 1e9:,.0f} GFLOP/s a worker ({source}); in tokens/s: {'; '.join(rates) or 'unknown'}"
+    rates = [
+        f"{name} {speed / TRAINING / n:,.0f} training, {speed / FORWARD / n:,.0f} evaluation"
+        for name, n in known.items()
+    ]
+    source = (
+        f"{count} finished training{'s' * (count > 1)} in this store"
+        if seconds
+        else "assumed, as on one CPU core"
+    )
+    return (
+        speed,
+        (
+            f"{speed / 1e9:,.0f} GFLOP/s a worker ({source}); in tokens/s:"
+            f" {'; '.join(rates) or 'unknown'}"
+        ),
+    )
 
 
 def _weights(job: Job, plan: Plan) -> int:
@@ -88,12 +115,24 @@ def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
         return sum(sizes.of(dataset)[1] for dataset in sets)
     spec, recipe = job.body["spec"], job.body["spec"]["recipe"]
     train = {task: sizes.of(dataset) for task, dataset in job.body["train"].items()}
-    if part := spec["rows"]:  # a fold of the rows, or a subset of them: an arm's fraction is its select job's to say
-        share = 1 / part["fold"][1] if "fold" in part else plan.jobs[part["subset"]].body["spec"]["subset"]["fraction"]
-        train = {task: (max(1, int(share * count)), max(1, int(share * tokens))) for task, (count, tokens) in train.items()}
+    # a fold of the rows, or a subset of them: an arm's fraction is its select job's to say
+    if part := spec["rows"]:
+        share = (
+            1 / part["fold"][1]
+            if "fold" in part
+            else plan.jobs[part["subset"]].body["spec"]["subset"]["fraction"]
+        )
+        train = {
+            task: (max(1, int(share * count)), max(1, int(share * tokens)))
+            for task, (count, tokens) in train.items()
+        }
     rows = {task: count for task, (count, _) in train.items()}
-    drawn = min(sum(rows.values()) * recipe["epochs"], (recipe["max_updates"] or float("inf")) * recipe["batch_size"])
-    # Each update is one task's; over many, a task gives its share of the rows, each as long as its rows are.
+    drawn = min(
+        sum(rows.values()) * recipe["epochs"],
+        (recipe["max_updates"] or float("inf")) * recipe["batch_size"],
+    )
+    # Each update is one task's; over many, a task gives its share of the rows, each as long as its
+    # rows are.
     shares = Sampler(**(spec["sampler"] or {})).shares(rows)
     read = sum(drawn * shares[task] * tokens / count for task, (count, tokens) in train.items())
     looks = recipe["evaluations"]
@@ -113,5 +152,8 @@ def _size(rows: list[dict]) -> Size:
 def _characters(row: dict) -> int:
     if "choices" in row:  # the text is read again with each choice
         return sum(len(row["text"]) + len(choice) for choice in row["choices"])
-    texts = [row.get(name) or "" for name in ("text", "text_pair", "context", "question", "source", "target")]
+    texts = [
+        row.get(name) or ""
+        for name in ("text", "text_pair", "context", "question", "source", "target")
+    ]
     return sum(map(len, texts)) + sum(len(token) + 2 for token in row.get("tokens", []))

@@ -1,12 +1,14 @@
 """A suite as a directed acyclic graph of jobs, each with the key of its result.
 
-A key is the SHA-256 of everything that decides a job's result (DESIGN, invariant 2), upstream keys included, so two
-suites that need the same training share it. Paths, worker counts and checkpoint intervals are not in it.
+A key is the SHA-256 of everything that decides a job's result (DESIGN, invariant 2), upstream keys
+included, so two suites that need the same training share it. Paths, worker counts and checkpoint
+intervals are not in it.
 
     for encoder, seed:  train(intermediate) ─► train(target) ─► evaluate(target)      for each arm
-                        overlap(chain, target)                                        may refuse a cell
-                        train(parts of a task) ─► select(subset) ─► train(intermediate)
-                        train(intermediate) ─► pvi                                    measures difficulty
+                        overlap(chain, target)                                        may refuse a
+                        cell train(parts of a task) ─► select(subset) ─► train(intermediate)
+                        train(intermediate) ─► pvi                                    measures
+                        difficulty
 """
 
 from dataclasses import dataclass, field
@@ -41,7 +43,8 @@ class Job:
     name: str
     needs: list[str]
     body: dict
-    rank: tuple = ()  # scheduling order: finish an arm before starting the next, so that weights can go
+    # scheduling order: finish an arm before starting the next, so that weights can go
+    rank: tuple = ()
     blocked: tuple[str, ...] = ()
 
 
@@ -71,24 +74,29 @@ class _How(NamedTuple):
 
 @dataclass
 class Plan:
-    """Jobs by key, cells of the board, and what is not on this machine (`blocked`: reason → what it blocks)."""
+    """Jobs by key, cells of the board, and what is not on this machine (`blocked`: reason → what it
+    blocks)."""
 
     suite: Suite
     jobs: dict[str, Job] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
-    measures: dict[str, tuple[str, str, int]] = field(default_factory=dict)  # pvi job → encoder, arm, seed
+    # pvi job → encoder, arm, seed
+    measures: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     blocked: dict[str, list[str]] = field(default_factory=dict)
     encoders: dict[str, FoundEncoder] = field(default_factory=dict)
-    sources: dict = field(default_factory=dict)  # revision and SHA-256 of every file read, as the lock file has them
+    # revision and SHA-256 of every file read, as the lock file has them
+    sources: dict = field(default_factory=dict)
 
     def dependants(self, key: str) -> list[str]:
         """Keys of the jobs that read the result of `key`."""
         return [job.key for job in self.jobs.values() if key in job.needs]
 
     def todo(self, store: Store, refused: frozenset[str] = frozenset()) -> list[Job]:
-        """Jobs to run, in order: what is not committed, and trainings whose dropped weights somebody needs again.
+        """Jobs to run, in order: what is not committed, and trainings whose dropped weights
+        somebody needs again.
 
-        `refused` evaluations, and trainings that serve nothing else, are left out; so is what is blocked.
+        `refused` evaluations, and trainings that serve nothing else, are left out; so is what is
+        blocked.
         """
         manifests = {key: store.manifest(key) for key in self.jobs}
         wanted: set[str] = set()
@@ -111,26 +119,36 @@ class Plan:
         for key in self.measures:
             if manifests[key] is None:
                 want(key)
-        return sorted((self.jobs[key] for key in wanted if not self.jobs[key].blocked), key=lambda job: job.rank)
+        return sorted(
+            (self.jobs[key] for key in wanted if not self.jobs[key].blocked),
+            key=lambda job: job.rank,
+        )
 
 
-# Test rows of a language that may stand in training rows before a cell is refused. Intermediate rows favour one arm only.
-# A target's own training set favours none, and the official sets have such rows (PAN-X 3%); more means a wrong cut.
+# Test rows of a language that may stand in training rows before a cell is refused. Intermediate
+# rows favour one arm only. A target's own training set favours none, and the official sets have
+# such rows (PAN-X 3%); more means a wrong cut.
 LEAK_SHARE = {"intermediate": 0.01, "target": 0.10}
 
 
 def refused_leaks(overlap: dict) -> dict[str, dict[str, int]]:
-    """The leaks in an overlap result that refuse a cell: phase → language → test rows that stand in training rows."""
+    """The leaks in an overlap result that refuse a cell: phase → language → test rows that stand in
+    training rows."""
     found = {}
     for phase, by_language in overlap["leaks"].items():
-        over = {lang: n for lang, n in by_language.items() if n > LEAK_SHARE[phase] * overlap["test_rows"][lang]}
+        over = {
+            lang: n
+            for lang, n in by_language.items()
+            if n > LEAK_SHARE[phase] * overlap["test_rows"][lang]
+        }
         if over:
             found[phase] = over
     return found
 
 
 def make_plan(suite: Suite, catalog: Catalog, where: Where, index: HashIndex) -> Plan:
-    """All jobs of a suite. What is missing on this machine does not raise; it stands in `blocked`."""
+    """All jobs of a suite. What is missing on this machine does not raise; it stands in
+    `blocked`."""
     plan = Plan(suite)
     for name in suite.encoders:
         try:
@@ -151,7 +169,10 @@ class _Planner:
     def __init__(self, plan: Plan, catalog: Catalog, where: Where, index: HashIndex):
         self.plan, self.suite, self.catalog = plan, plan.suite, catalog
         self.locator = Locator(catalog, where, index, plan.suite)
-        self.of_arm = {arm.name: Locator(catalog, where, index, plan.suite.for_arm(arm)) for arm in plan.suite.arms}
+        self.of_arm = {
+            arm.name: Locator(catalog, where, index, plan.suite.for_arm(arm))
+            for arm in plan.suite.arms
+        }
 
     def arm(self, encoder: str, seed: int, arm: Arm, rank: tuple) -> None:
         """All cells of one arm with one seed."""
@@ -160,8 +181,13 @@ class _Planner:
         for t, target in enumerate(self.suite.targets):
             self._cell(encoder, seed, arm, self.catalog.task(target), intermediate, (*rank, t))
 
-    def _cell(self, encoder: str, seed: int, arm: Arm, target: Task, intermediate: Job | None, rank: tuple) -> None:
-        tests = {language: self.locator.rows(target, "test", language) for language in self._languages(target)}
+    def _cell(
+        self, encoder: str, seed: int, arm: Arm, target: Task, intermediate: Job | None, rank: tuple
+    ) -> None:
+        tests = {
+            language: self.locator.rows(target, "test", language)
+            for language in self._languages(target)
+        }
         trained = intermediate
         if FAMILIES[target.family].trained:
             trained = self._target(encoder, seed, target, intermediate, rank)
@@ -184,11 +210,20 @@ class _Planner:
     def _intermediate(self, encoder: str, seed: int, arm: Arm, rank: tuple) -> Job:
         given = arm.intermediate
         tasks = [self.catalog.task(name) for name in given.tasks]
-        data = {task.task: (self._train_rows(arm, task), self.of_arm[arm.name].rows(task, "dev")) for task in tasks}
-        recipe = self.suite.recipes.of("intermediate", None, [*(t.task for t in tasks if len(tasks) == 1), arm.name])
-        if given.control:  # dev with true labels must not choose its weights: the last ones, after as many updates
+        data = {
+            task.task: (self._train_rows(arm, task), self.of_arm[arm.name].rows(task, "dev"))
+            for task in tasks
+        }
+        recipe = self.suite.recipes.of(
+            "intermediate", None, [*(t.task for t in tasks if len(tasks) == 1), arm.name]
+        )
+        # dev with true labels must not choose its weights: the last ones, after as many updates
+        if given.control:
             recipe = recipe.model_copy(update={"evaluations": 1, "evaluate_every": None})
-        how, needs = _How(recipe, given.sampler.model_dump() if len(tasks) > 1 else None, given.control), []
+        how, needs = (
+            _How(recipe, given.sampler.model_dump() if len(tasks) > 1 else None, given.control),
+            [],
+        )
         if given.subset:
             needs = [self._select(encoder, seed, arm, tasks[0], rank)]
             data = {name: (self._pool(arm, tasks[0]), dev) for name, (_, dev) in data.items()}
@@ -202,26 +237,39 @@ class _Planner:
         return trained
 
     def _train_rows(self, arm: Arm, task: Task) -> Dataset:
-        return self.of_arm[arm.name].rows(task, "train", languages=tuple(arm.intermediate.languages))
+        return self.of_arm[arm.name].rows(
+            task, "train", languages=tuple(arm.intermediate.languages)
+        )
 
     def _pool(self, arm: Arm, task: Task) -> Dataset:
         """All training rows of a task: what a subset is a fraction of, whatever the suite caps."""
-        return self.of_arm[arm.name].uncapped(task, "train", languages=tuple(arm.intermediate.languages))
+        return self.of_arm[arm.name].uncapped(
+            task, "train", languages=tuple(arm.intermediate.languages)
+        )
 
     def _select(self, encoder: str, seed: int, arm: Arm, task: Task, rank: tuple) -> Job:
-        """The job that chooses a subset's rows, after the trainings that rank them: by the task's own recipe, on all its rows."""
-        subset, pool, dev = arm.intermediate.subset, self._pool(arm, task), self.of_arm[arm.name].rows(task, "dev")
+        """The job that chooses a subset's rows, after the trainings that rank them: by the task's
+        own recipe, on all its rows."""
+        subset, pool, dev = (
+            arm.intermediate.subset,
+            self._pool(arm, task),
+            self.of_arm[arm.name].rows(task, "dev"),
+        )
         recipe = self.suite.recipes.of("intermediate", None, [task.task])
         if subset.by in ("confidence", "variability") and recipe.epochs < 2:
             raise SpecError(
-                f"arm {arm.name}: {subset.by} is taken over the epochs of {task.task}; its recipe has one, give it two"
+                f"arm {arm.name}: {subset.by} is taken over the epochs of {task.task}; its recipe"
+                " has one, give it two"
             )
         if subset.by == "pvi":
             ways = [_How(recipe, rows={"fold": [i, FOLDS]}) for i in range(FOLDS)]
         else:
             ways = [_How(recipe, watch=True)] if subset.by else []
         data = {task.task: (pool, dev)}
-        models = [self._train(encoder, seed, "intermediate", [task], data, how, None, (*rank, -2)) for how in ways]
+        models = [
+            self._train(encoder, seed, "intermediate", [task], data, how, None, (*rank, -2))
+            for how in ways
+        ]
         spec = {
             "task": self._task_part(task),
             "subset": subset.model_dump(),
@@ -229,19 +277,41 @@ class _Planner:
             "seed": seed,
         }
         spec["models"] = [model.key for model in models]
-        name = f"select {encoder} {subset.keep} {task.task}{f' by {subset.by}' if subset.by else ''} seed {seed}"
+        name = (
+            f"select {encoder} {subset.keep} {task.task}{f' by {subset.by}' if subset.by else ''}"
+            f" seed {seed}"
+        )
         rows = {"train": {task.task: pool.to_json()}}
-        return self._add("select", name, spec, rows, encoder if models else None, models, (*rank, -1), [pool.missing])
+        return self._add(
+            "select",
+            name,
+            spec,
+            rows,
+            encoder if models else None,
+            models,
+            (*rank, -1),
+            [pool.missing],
+        )
 
     def _pvi(self, encoder: str, seed: int, arm: str, trained: Job, rank: tuple) -> None:
         spec = {"task": next(iter(trained.body["spec"]["tasks"].values())), "model": trained.key}
         spec["dev_rows"] = trained.body["spec"]["recipe"]["dev_rows"]
         data = {side: trained.body[side] for side in ("train", "dev")}
-        job = self._add("pvi", f"pvi {encoder} {arm} seed {seed}", spec, data, encoder, [trained], (*rank, 2), [])
+        job = self._add(
+            "pvi",
+            f"pvi {encoder} {arm} seed {seed}",
+            spec,
+            data,
+            encoder,
+            [trained],
+            (*rank, 2),
+            [],
+        )
         self.plan.measures[job.key] = (encoder, arm, seed)
 
     def _target(self, encoder: str, seed: int, target: Task, init: Job | None, rank: tuple) -> Job:
-        # XQuAD and MLQA say `train: {task: squad}`: they train as squad does, on squad's dev, and share the model.
+        # XQuAD and MLQA say `train: {task: squad}`: they train as squad does, on squad's dev, and
+        # share the model.
         owner = self.locator.owner(target, "train")
         dev = self.locator.rows(target if self.locator.own(target, "dev") else owner, "dev")
         data = {owner.task: (self.locator.rows(target, "train"), dev)}
@@ -264,53 +334,90 @@ class _Planner:
             "phase": phase,
             "seed": seed,
             "tasks": {
-                task.task: self._text_part(task) if how.control == "masked_lm" else self._task_part(task) for task in tasks
+                task.task: (
+                    self._text_part(task) if how.control == "masked_lm" else self._task_part(task)
+                )
+                for task in tasks
             },
             **how._asdict(),
             "recipe": how.recipe.model_dump(),
             "init": init.key if init else None,
         }
-        body = {side: {task: rows[i].to_json() for task, rows in data.items()} for i, side in enumerate(("train", "dev"))}
+        body = {
+            side: {task: rows[i].to_json() for task, rows in data.items()}
+            for i, side in enumerate(("train", "dev"))
+        }
         part = how.control or ("watched" if how.watch else next(iter(how.rows or {}), ""))
         name = f"train {encoder} {phase} {'+'.join(spec['tasks'])} {part and part + ' '}seed {seed}"
         name += f" after {'+'.join(init.body['spec']['tasks'])}" if init else ""
         missing = [rows.missing for pair in data.values() for rows in pair]
-        return self._add("train", name, spec, body, encoder, [*needs, *([init] if init else [])], (*rank, 1), missing)
+        return self._add(
+            "train",
+            name,
+            spec,
+            body,
+            encoder,
+            [*needs, *([init] if init else [])],
+            (*rank, 1),
+            missing,
+        )
 
-    def _evaluate(self, encoder: str, target: Task, model: Job | None, tests: dict, rank: tuple, arm: str) -> Job:
+    def _evaluate(
+        self, encoder: str, target: Task, model: Job | None, tests: dict, rank: tuple, arm: str
+    ) -> Job:
         task = self._task_part(target)
-        if not FAMILIES[target.family].trained:  # an embedded family reads a hidden state: the encoder's own by default
+        # an embedded family reads a hidden state: the encoder's own by default
+        if not FAMILIES[target.family].trained:
             spec, options = self.catalog.encoder(encoder), task["options"]
-            layer = options["layer"].get(encoder) if isinstance(options["layer"], dict) else options["layer"]
+            layer = (
+                options["layer"].get(encoder)
+                if isinstance(options["layer"], dict)
+                else options["layer"]
+            )
             options["pooling"] = options["pooling"] or spec.pooling
             options["layer"] = spec.layer if layer is None else layer
             last = self.plan.encoders[encoder].layers
             if last is not None and not -last - 1 <= options["layer"] <= last:
-                raise SpecError(f"{target.task}: layer {options['layer']}, but encoder {encoder} has hidden states 0 to {last}")
+                raise SpecError(
+                    f"{target.task}: layer {options['layer']}, but encoder {encoder} has hidden"
+                    f" states 0 to {last}"
+                )
         else:  # the head is that of the task it was trained on: XNLI's is MNLI's
             owner = self._task_part(self.locator.owner(target, "train"))["options"]
             task["options"] |= {name: owner[name] for name in HEAD_OPTIONS & owner.keys()}
         sets = {"tests": tests}
         if FAMILIES[target.family].tuned:
-            sets["devs"] = {language: self.locator.rows(target, "dev", language) for language in tests}
+            sets["devs"] = {
+                language: self.locator.rows(target, "dev", language) for language in tests
+            }
         body = {"task": task, "model": model.key if model else None}
-        data = {kind: {language: rows.to_json() for language, rows in of.items()} for kind, of in sets.items()}
+        data = {
+            kind: {language: rows.to_json() for language, rows in of.items()}
+            for kind, of in sets.items()
+        }
         name = f"evaluate {encoder} {target.task} arm {arm}"
         missing = [rows.missing for of in sets.values() for rows in of.values()]
-        return self._add("evaluate", name, body, data, encoder, [model] if model else [], (*rank, 0), missing)
+        return self._add(
+            "evaluate", name, body, data, encoder, [model] if model else [], (*rank, 0), missing
+        )
 
     def _overlap(self, arm: Arm, target: Task, tests: dict, rank: tuple) -> Job | None:
         trained = {}
         if arm.intermediate:
-            # Of a subset all rows it could be of: the check runs before any training, and errs on the safe side.
+            # Of a subset all rows it could be of: the check runs before any training, and errs on
+            # the safe side.
             rows = self._pool if arm.intermediate.subset else self._train_rows
-            trained["intermediate"] = [rows(arm, self.catalog.task(name)) for name in arm.intermediate.tasks]
+            trained["intermediate"] = [
+                rows(arm, self.catalog.task(name)) for name in arm.intermediate.tasks
+            ]
         if FAMILIES[target.family].trained:
             trained["target"] = [self.locator.rows(target, "train")]
         if not trained:
             return None
         data = {
-            "trained": {phase: [rows.to_json() for rows in sets] for phase, sets in trained.items()},
+            "trained": {
+                phase: [rows.to_json() for rows in sets] for phase, sets in trained.items()
+            },
             "tests": {language: rows.to_json() for language, rows in tests.items()},
         }
         missing = [rows.missing for sets in (*trained.values(), tests.values()) for rows in sets]
@@ -319,22 +426,44 @@ class _Planner:
             english = self.locator.uncapped(target, "test", (ENGLISH,))
             data["english"] = english.to_json()
             missing.append(english.missing)
-        return self._add("overlap", f"overlap {arm.name} {target.task}", {}, data, None, [], (-1, *rank), missing)
+        return self._add(
+            "overlap", f"overlap {arm.name} {target.task}", {}, data, None, [], (-1, *rank), missing
+        )
 
     def _add(
-        self, kind: str, name: str, spec: dict, data: dict, encoder: str | None, needs: list[Job], rank: tuple, missing: list
+        self,
+        kind: str,
+        name: str,
+        spec: dict,
+        data: dict,
+        encoder: str | None,
+        needs: list[Job],
+        rank: tuple,
+        missing: list,
     ) -> Job:
         found = self.plan.encoders[encoder] if encoder else None
         body = described(kind, name, spec, data, found.to_json() if found else None)
         if found:
             missing = [found.missing, *missing]
-        blocked = dict.fromkeys([*filter(None, missing), *(reason for job in needs for reason in job.blocked)])
-        return self.plan.jobs.setdefault(body["key"], Job(body["key"], kind, name, body["needs"], body, rank, tuple(blocked)))
+        blocked = dict.fromkeys(
+            [*filter(None, missing), *(reason for job in needs for reason in job.blocked)]
+        )
+        return self.plan.jobs.setdefault(
+            body["key"], Job(body["key"], kind, name, body["needs"], body, rank, tuple(blocked))
+        )
 
     def _note(self, job: Job | None, what: str, beside: Job | None = None) -> None:
-        """Say what a missing thing blocks; an encoder's own lack is said once, and an arm's is not said of its targets."""
+        """Say what a missing thing blocks; an encoder's own lack is said once, and an arm's is not
+        said of its targets."""
         for reason in job.blocked if job else ():
-            of_encoder = next((f"encoder {found.name}" for found in self.plan.encoders.values() if found.missing == reason), None)
+            of_encoder = next(
+                (
+                    f"encoder {found.name}"
+                    for found in self.plan.encoders.values()
+                    if found.missing == reason
+                ),
+                None,
+            )
             if of_encoder or not (beside and reason in beside.blocked):
                 self.plan.blocked.setdefault(reason, []).append(of_encoder or what)
 
@@ -356,7 +485,12 @@ class _Planner:
     def _text_part(self, task: Task) -> dict:
         """The same task as text for masked-LM."""
         length = self._task_part(task)["max_length"]
-        mlm = {"family": "mlm", "labels": [], "metric": "masked_accuracy", "options": MLMOptions().model_dump()}
+        mlm = {
+            "family": "mlm",
+            "labels": [],
+            "metric": "masked_accuracy",
+            "options": MLMOptions().model_dump(),
+        }
         return {"version": task.version, "max_length": length, **mlm}
 
     def _languages(self, task: Task) -> list[str]:

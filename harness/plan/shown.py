@@ -1,7 +1,7 @@
 """A plan as text: what is trained on what, for which test sets, and what of it is done.
 
-Seeds are folded, and arms whose targets stand alike share one list of them, so that thirteen arms by nine targets by
-three seeds fit on a screen:
+Seeds are folded, and arms whose targets stand alike share one list of them, so that thirteen arms
+by nine targets by three seeds fit on a screen:
 
     xlm-roberta-base, seeds 1, 2, 3
       none
@@ -35,17 +35,31 @@ def states(plan: Plan, store: Store, todo: list[Job]) -> dict[str, str]:
 def jobs(plan: Plan, state: dict[str, str]) -> list[dict]:
     """The graph for programs: key, kind, name, the keys a job needs, its state."""
     return [
-        {"key": job.key, "kind": job.kind, "name": job.name, "needs": job.needs, "state": state[job.key]}
+        {
+            "key": job.key,
+            "kind": job.kind,
+            "name": job.name,
+            "needs": job.needs,
+            "state": state[job.key],
+        }
         for job in plan.jobs.values()
     ]
 
 
 def sharing(plan: Plan) -> dict[str, int]:
-    """How many cells and trainings, how many there would be if no two cells shared one, and how many only rank rows."""
+    """How many cells and trainings, how many there would be if no two cells shared one, and how
+    many only rank rows."""
     trainings = {key for cell in plan.cells for key in (cell.intermediate, cell.trained) if key}
-    unshared = sum((cell.intermediate is not None) + (cell.trained is not None) for cell in plan.cells)
+    unshared = sum(
+        (cell.intermediate is not None) + (cell.trained is not None) for cell in plan.cells
+    )
     ranking = sum(job.kind == "train" and job.key not in trainings for job in plan.jobs.values())
-    return {"cells": len(plan.cells), "trainings": len(trainings), "unshared": unshared, "ranking": ranking}
+    return {
+        "cells": len(plan.cells),
+        "trainings": len(trainings),
+        "unshared": unshared,
+        "ranking": ranking,
+    }
 
 
 def sharing_line(plan: Plan) -> str:
@@ -53,18 +67,26 @@ def sharing_line(plan: Plan) -> str:
     of = sharing(plan)
     saved = of["unshared"] - of["trainings"]
     ranking = f"; {of['ranking']} more trainings rank rows for subsets" if of["ranking"] else ""
-    return f"{of['cells']} cells; {of['trainings']} trainings do the work of {of['unshared']}: sharing saved {saved}{ranking}"
+    return (
+        f"{of['cells']} cells; {of['trainings']} trainings do the work of {of['unshared']}: sharing"
+        f" saved {saved}{ranking}"
+    )
 
 
 def blocked_lines(plan: Plan) -> list[str]:
-    """What is missing and what that blocks; the many configs or files of one source are one line."""
+    """What is missing and what that blocks; the many configs or files of one source are one
+    line."""
     alike: dict[tuple, list[str]] = {}
     for reason, blocks in plan.blocked.items():
         source = reason.partition(",")[0]  # a hub id; a missing file's whole message
         alike.setdefault((source, *dict.fromkeys(blocks)), []).append(reason)
     lines = []
     for (source, *blocks), reasons in alike.items():
-        more = f"; and {len(reasons) - 1} more of {source} (--json lists them)" if len(reasons) > 1 else ""
+        more = (
+            f"; and {len(reasons) - 1} more of {source} (--json lists them)"
+            if len(reasons) > 1
+            else ""
+        )
         lines.append(f"blocked: {', '.join(blocks)}: {reasons[0]}{more}")
     return lines
 
@@ -80,7 +102,10 @@ def tree(plan: Plan, state: dict[str, str]) -> list[str]:
             cells = [cell for cell in plan.cells if (cell.encoder, cell.arm) == (encoder, arm.name)]
             groups.setdefault(tuple(_targets(plan, cells, state)), []).append((arm, cells))
         for number, (part, arms) in enumerate(groups.items()):
-            lines += [(f"  {_first(arm)}", _folded({cell.intermediate for cell in cells}, state)) for arm, cells in arms]
+            lines += [
+                (f"  {_first(arm)}", _folded({cell.intermediate for cell in cells}, state))
+                for arm, cells in arms
+            ]
             lines += [(f"    {text}", of) for text, of in _then(part, len(arms), seen=number > 0)]
     lines += _overlaps(plan, state)
     width = max(len(text) for text, _ in lines)
@@ -96,11 +121,14 @@ def _first(arm) -> str:
         tasks = f"the {given.subset.keep} {given.subset.fraction:.0%} of {tasks}"
     tasks += f" with {given.control.replace('_', ' ')}" if given.control else ""
     languages = f" in {', '.join(given.languages)}" if given.languages else ""
-    return f"train {tasks}{languages} (intermediate{'' if arm.name == tasks else f' of {arm.name}'})"
+    return (
+        f"train {tasks}{languages} (intermediate{'' if arm.name == tasks else f' of {arm.name}'})"
+    )
 
 
 def _then(part: tuple, arms: int, seen: bool) -> list[tuple[str, str]]:
-    """What follows the intermediates of `arms` arms; in one line if it is all in one state and the list was `seen`."""
+    """What follows the intermediates of `arms` arms; in one line if it is all in one state and the
+    list was `seen`."""
     after = "" if arms == 1 else f", after each of these {arms}"
     common = {of for _, of in part}
     if seen and len(common) == 1 and not any("(" in text for text, _ in part):
@@ -109,7 +137,8 @@ def _then(part: tuple, arms: int, seen: bool) -> list[tuple[str, str]]:
 
 
 def _targets(plan: Plan, cells: list[Cell], state: dict[str, str]) -> list[tuple[str, str]]:
-    """An arm's target trainings, each with the targets it is evaluated on, then the targets that need none.
+    """An arm's target trainings, each with the targets it is evaluated on, then the targets that
+    need none.
 
     A target's state is said beside its name where it is not that of its training.
     """
@@ -127,19 +156,36 @@ def _targets(plan: Plan, cells: list[Cell], state: dict[str, str]) -> list[tuple
     found = []
     for (keys, own), targets in sorted(lines.items(), key=lambda line: not line[0][0]):
         names = sorted({"+".join(plan.jobs[key].body["spec"]["tasks"]) for key in keys})
-        found.append((f"train {', '.join(names)} → {', '.join(targets)}" if keys else f"evaluate {', '.join(targets)}", own))
+        found.append(
+            (
+                (
+                    f"train {', '.join(names)} → {', '.join(targets)}"
+                    if keys
+                    else f"evaluate {', '.join(targets)}"
+                ),
+                own,
+            )
+        )
     return found
 
 
 def _overlaps(plan: Plan, state: dict[str, str]) -> list[tuple[str, str]]:
-    """The checks whether training rows stand in test sets: one line for the arms that have as many, in the same states."""
+    """The checks whether training rows stand in test sets: one line for the arms that have as many,
+    in the same states."""
     alike: dict[tuple[int, str], list[str]] = {}
     for arm in plan.suite.arms:
         keys = {cell.overlap for cell in plan.cells if cell.arm == arm.name and cell.overlap}
         if keys:
             alike.setdefault((len(keys), _folded(keys, state)), []).append(arm.name)
-    lines = [(f"  {', '.join(arms)}: {count} test sets{' each' * (len(arms) > 1)}", of) for (count, of), arms in alike.items()]
-    return [("overlap of training with test rows, once for all encoders and seeds", ""), *lines] if lines else []
+    lines = [
+        (f"  {', '.join(arms)}: {count} test sets{' each' * (len(arms) > 1)}", of)
+        for (count, of), arms in alike.items()
+    ]
+    return (
+        [("overlap of training with test rows, once for all encoders and seeds", ""), *lines]
+        if lines
+        else []
+    )
 
 
 def _folded(keys, state: dict[str, str]) -> str:

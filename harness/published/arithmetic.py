@@ -1,8 +1,9 @@
 """Level 2: does a printed average follow from the printed cells, by the benchmark's own definition?
 
-XTREME's evaluate.py: a QA task counts (EM + F1) / 2, a group is the mean of its tasks, the whole the mean of the nine tasks.
-Printed numbers are rounded, so every cell is an interval of half a unit of its last digit to either side; the average's
-interval follows exactly (Decimal, no floats). It agrees if it meets the interval of the printed average.
+XTREME's evaluate.py: a QA task counts (EM + F1) / 2, a group is the mean of its tasks, the whole
+the mean of the nine tasks. Printed numbers are rounded, so every cell is an interval of half a unit
+of its last digit to either side; the average's interval follows exactly (Decimal, no floats). It
+agrees if it meets the interval of the printed average.
 """
 
 from decimal import Decimal
@@ -39,9 +40,16 @@ def _derived(check: Check, document: Published) -> Verdict:
     low, high = bounds(wanted.formula, document)
     least, most = bounds(wanted.printed, document)
     found = "agrees" if low <= most and least <= high else "differs"
-    says = f"{(least + most) / 2:.1f} printed, {(low + high) / 2:.2f} [{low:.2f}, {high:.2f}] from the cells"
+    says = (
+        f"{(least + most) / 2:.1f} printed, {(low + high) / 2:.2f} [{low:.2f}, {high:.2f}] from the"
+        " cells"
+    )
     if wanted.found == "differs":
-        says += f"; {check.why}" if found == "differs" else ": it recomputes, and the file says that it does not"
+        says += (
+            f"; {check.why}"
+            if found == "differs"
+            else ": it recomputes, and the file says that it does not"
+        )
     return Verdict(check, "holds" if found == wanted.found else "fails", says)
 
 

@@ -1,10 +1,14 @@
-"""leaderboard/published/*.yaml: numbers as somebody else printed them, each with where it was read, and checks over them.
+"""leaderboard/published/*.yaml: numbers as somebody else printed them, each with where it was read,
+and checks over them.
 
-A number that was not read is not here; `gaps` lists what is missing. The three kinds of check are named for what they prove:
+A number that was not read is not here; `gaps` lists what is missing. The three kinds of check are
+named for what they prove:
 
-    level 1   rerun: we compute the cells again, from data and weights, and they equal what is printed
+    level 1   rerun: we compute the cells again, from data and weights, and they equal what is
+              printed
     level 2   derive: a printed average follows from printed cells by the benchmark's own definition
-    level 3   claim: a release of the suite that repeats the experiment agrees with the paper, within a margin set beforehand
+    level 3   claim: a release of the suite that repeats the experiment agrees with the paper,
+              within a margin set beforehand
 """
 
 from decimal import Decimal
@@ -30,15 +34,20 @@ class Paper(Strict):
 
 
 class Table(Strict):
-    """Numbers that were printed side by side: row → column → number. `decimals`: digits after the point, as printed."""
+    """Numbers that were printed side by side: row → column → number. `decimals`: digits after the
+    point, as printed."""
 
     title: str
     split: str = Field(description="which rows the scores are of: dev, test")
-    protocol: str = Field(description="recipes and settings they were made with; unknown if the source does not say")
+    protocol: str = Field(
+        description="recipes and settings they were made with; unknown if the source does not say"
+    )
     scale: Literal[1, 100] = Field(100, description="what a perfect score is")
     decimals: NonNegativeInt
     provenance: Provenance = Field(
-        description="verbatim: read there; derived: computed from such; secondary: quoted by another text"
+        description=(
+            "verbatim: read there; derived: computed from such; secondary: quoted by another text"
+        )
     )
     source: str = Field(description="keys of `sources`")
     note: str | None = None
@@ -47,27 +56,33 @@ class Table(Strict):
 
 
 class Rerun(Strict):
-    """Cells of one encoder and target in a release of `suite`; rows of `table` are languages, its columns metrics."""
+    """Cells of one encoder and target in a release of `suite`; rows of `table` are languages, its
+    columns metrics."""
 
     suite: Name
     encoder: Name
     target: Name
     table: Name
-    tolerance: NonNegativeFloat = Field(0.0, description="on the table's scale, after rounding to the printed digits")
+    tolerance: NonNegativeFloat = Field(
+        0.0, description="on the table's scale, after rounding to the printed digits"
+    )
 
 
 class Submission(Strict):
-    """A submission folder that XTREME's own scorer has scored; `tables`: per task, rows are languages (or "average")."""
+    """A submission folder that XTREME's own scorer has scored; `tables`: per task, rows are
+    languages (or "average")."""
 
-    folder: Literal["mock"] = Field(description="mock: predictions and labels of the benchmark's own test (`mock_test_data`)")
+    folder: Literal["mock"] = Field(
+        description="mock: predictions and labels of the benchmark's own test (`mock_test_data`)"
+    )
     tables: list[Name]
     averages: Name
     tolerance: NonNegativeFloat = 0.0
 
 
 class Formula(Strict):
-    """A cell `table/row/column` (in YAML its bare path), or one of: the unweighted mean of several, their sum, the first minus
-    the second, a number times another."""
+    """A cell `table/row/column` (in YAML its bare path), or one of: the unweighted mean of several,
+    their sum, the first minus the second, a number times another."""
 
     cell: str | None = None
     mean: "list[Formula] | None" = Field(None, min_length=1)
@@ -83,8 +98,12 @@ class Formula(Strict):
 
     @model_validator(mode="after")
     def _one_kind(self):
-        if [self.cell, self.mean, self.sum, self.minus, self.times].count(None) != 4 or (self.times is None) != (self.of is None):
-            raise ValueError("mean: a formula is a cell, or has one of mean, sum, minus, or times with of")
+        if [self.cell, self.mean, self.sum, self.minus, self.times].count(None) != 4 or (
+            self.times is None
+        ) != (self.of is None):
+            raise ValueError(
+                "mean: a formula is a cell, or has one of mean, sum, minus, or times with of"
+            )
         return self
 
     @property
@@ -99,11 +118,14 @@ class Formula(Strict):
 
 
 class Derivation(Strict):
-    """`formula` over cells named `table/row/column`, held against what is printed (a cell, or again a formula)."""
+    """`formula` over cells named `table/row/column`, held against what is printed (a cell, or again
+    a formula)."""
 
     formula: Formula
     printed: Formula
-    found: Literal["agrees", "differs"] = Field("agrees", description="what holds of these numbers; `differs` needs a why")
+    found: Literal["agrees", "differs"] = Field(
+        "agrees", description="what holds of these numbers; `differs` needs a why"
+    )
 
 
 class Order(Strict):
@@ -117,7 +139,8 @@ class Claim(Strict):
     """What a paper says, as a test over a release of `suite`, for one encoder.
 
     gain        the average gain of `arm` is `printed`, within `margin`
-    best        the mean over targets of the gain with the best arm of each is `printed`, within `margin`
+    best        the mean over targets of the gain with the best arm of each is `printed`, within
+                `margin`
     score       the baseline's score on the one of `targets` is `printed`, within `margin`
     most        with each of `arms`, each of `targets` gains more than each other target
     consistent  with each of `arms`, each of `targets` gains more than nothing
@@ -132,7 +155,9 @@ class Claim(Strict):
     arms: list[Name] = []
     targets: list[Name] = []
     than: Name | None = None
-    printed: Formula | None = Field(None, description="what the paper prints: table/row/column, or a formula over such")
+    printed: Formula | None = Field(
+        None, description="what the paper prints: table/row/column, or a formula over such"
+    )
     margin: PositiveFloat | None = Field(None, description="points on 0-100; set before any run")
 
 
@@ -161,13 +186,26 @@ class Check(Strict):
 
     @model_validator(mode="after")
     def _one_kind(self):
-        kinds = [kind for kind in ("rerun", "submission", "derive", "order", "claim") if getattr(self, kind)]
+        kinds = [
+            kind
+            for kind in ("rerun", "submission", "derive", "order", "claim")
+            if getattr(self, kind)
+        ]
         if len(kinds) != 1:
-            raise ValueError("name: a check has exactly one of rerun, submission, derive, order, claim")
+            raise ValueError(
+                "name: a check has exactly one of rerun, submission, derive, order, claim"
+            )
         if self.claim:
-            given = {name for name in ("arm", "arms", "targets", "than", "printed", "margin") if getattr(self.claim, name)}
+            given = {
+                name
+                for name in ("arm", "arms", "targets", "than", "printed", "margin")
+                if getattr(self.claim, name)
+            }
             if given != NEEDS[self.claim.kind]:
-                raise ValueError(f"claim: kind {self.claim.kind} goes with {', '.join(sorted(NEEDS[self.claim.kind]))}")
+                raise ValueError(
+                    f"claim: kind {self.claim.kind} goes with"
+                    f" {', '.join(sorted(NEEDS[self.claim.kind]))}"
+                )
             if self.claim.kind == "score" and len(self.claim.targets) != 1:
                 raise ValueError("claim: kind score is about one target")
         return self
@@ -197,7 +235,8 @@ class Published(Strict):
         return Decimal(str(found.cells[row][column])) * 100 / found.scale
 
     def half_unit(self, path: str) -> Decimal:
-        """Half a unit of the last printed digit, on 0-100: how far the true number may be from the printed one."""
+        """Half a unit of the last printed digit, on 0-100: how far the true number may be from the
+        printed one."""
         found = self.tables[path.split("/")[0]]
         return Decimal(5).scaleb(-found.decimals - 1) * 100 / found.scale
 
@@ -208,8 +247,13 @@ def folder() -> Path:
 
 
 def load(where: list[Path]) -> list[Published]:
-    """All files of these folders, in order of name; SpecError lists what is wrong in them, with line and column."""
-    files = [file for place in where for file in (sorted(place.glob("*.yaml")) if place.is_dir() else [place])]
+    """All files of these folders, in order of name; SpecError lists what is wrong in them, with
+    line and column."""
+    files = [
+        file
+        for place in where
+        for file in (sorted(place.glob("*.yaml")) if place.is_dir() else [place])
+    ]
     lines: list[str] = []
     found: list[Published] = []
     names: dict[str, str] = {}
@@ -222,7 +266,10 @@ def load(where: list[Path]) -> list[Published]:
         lines += _broken(document, source)
         for i, check in enumerate(document.checks):
             if check.name in names:
-                lines.append(f"{source.at('checks', i, 'name')}: check {check.name!r} stands at {names[check.name]} too")
+                lines.append(
+                    f"{source.at('checks', i, 'name')}: check {check.name!r} stands at"
+                    f" {names[check.name]} too"
+                )
             names.setdefault(check.name, source.at("checks", i, "name"))
         found.append(document)
     if lines:
@@ -231,18 +278,25 @@ def load(where: list[Path]) -> list[Published]:
 
 
 def _broken(document: Published, source: Source) -> list[str]:
-    """References to sources, tables and cells that the file does not have; numbers with more digits than were printed."""
+    """References to sources, tables and cells that the file does not have; numbers with more digits
+    than were printed."""
     lines = []
     for name, table in document.tables.items():
         for key in table.source.split(", "):
             if key not in document.sources:
-                lines.append(f"{source.at('tables', name, 'source')}: no source {key!r}; there are {', '.join(document.sources)}")
+                lines.append(
+                    f"{source.at('tables', name, 'source')}: no source {key!r}; there are"
+                    f" {', '.join(document.sources)}"
+                )
         for row, columns in table.cells.items():
             for column, value in columns.items():
                 # normalized, since a whole number is read as 84.0
                 if -Decimal(str(value)).normalize().as_tuple().exponent > table.decimals:
                     at = source.at("tables", name, "cells", row, column)
-                    lines.append(f"{at}: {value} has more than the {table.decimals} decimals that table {name} prints")
+                    lines.append(
+                        f"{at}: {value} has more than the {table.decimals} decimals that table"
+                        f" {name} prints"
+                    )
     for i, check in enumerate(document.checks):
         for path in _paths(check):
             try:
@@ -251,7 +305,11 @@ def _broken(document: Published, source: Source) -> list[str]:
                 lines.append(f"{source.at('checks', i)}: no cell {path!r}; write table/row/column")
         tables = [check.rerun.table] if check.rerun else []
         tables += [*check.submission.tables, check.submission.averages] if check.submission else []
-        lines += [f"{source.at('checks', i)}: no table {name!r}" for name in tables if name not in document.tables]
+        lines += [
+            f"{source.at('checks', i)}: no table {name!r}"
+            for name in tables
+            if name not in document.tables
+        ]
     return lines
 
 

@@ -14,12 +14,20 @@ SIGNS = {"holds": "✓", "fails": "✗", "inconclusive": "?", "not run": "–"}
 def sound(verdicts: Sequence[Verdict], required: Sequence[str]) -> bool:
     """Whether at least one check ran, all that ran hold, and all required ones did run."""
     ran = [verdict for verdict in verdicts if verdict.outcome != "not run"]
-    return bool(ran) and all(verdict.outcome == "holds" for verdict in ran) and not missing(verdicts, required)
+    return (
+        bool(ran)
+        and all(verdict.outcome == "holds" for verdict in ran)
+        and not missing(verdicts, required)
+    )
 
 
 def missing(verdicts: Sequence[Verdict], required: Sequence[str]) -> list[Verdict]:
     """Checks that had to run (by name, or all of `level-1` and so on) and did not."""
-    return [verdict for verdict in verdicts if verdict.outcome == "not run" and is_required(verdict, required)]
+    return [
+        verdict
+        for verdict in verdicts
+        if verdict.outcome == "not run" and is_required(verdict, required)
+    ]
 
 
 def is_required(verdict: Verdict, required: Sequence[str]) -> bool:
@@ -38,10 +46,18 @@ def not_run(verdicts: Sequence[Verdict]) -> dict[str, list[str]]:
 def tally(verdicts: Sequence[Verdict]) -> str:
     """How many came to what: "5 hold, 1 fails, 9 not run"."""
     words = {"holds": "hold", "fails": "fail", "inconclusive": "inconclusive", "not run": "not run"}
-    counts = {word: sum(verdict.outcome == outcome for verdict in verdicts) for outcome, word in words.items()}
+    counts = {
+        word: sum(verdict.outcome == outcome for verdict in verdicts)
+        for outcome, word in words.items()
+    }
     known = sum(verdict.known_to_differ for verdict in verdicts)
     said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-    return f"{said}; of those that hold, {known} printed averages do not recompute, as the files record" if known else said
+    return (
+        f"{said}; of those that hold, {known} printed averages do not recompute, as the files"
+        " record"
+        if known
+        else said
+    )
 
 
 def rows(verdicts: Sequence[Verdict]) -> list[tuple[str, ...]]:
@@ -68,30 +84,52 @@ def markdown(verdicts: Sequence[Verdict], gaps: dict[str, list[str]]) -> str:
     lines += ["| " + " | ".join(map(plain, row)) + " |" for row in rows(verdicts)]
     for verdict in verdicts:
         if verdict.details:
-            lines += ["", f"**{plain(verdict.check.name)}**", "", *(f"- {plain(detail)}" for detail in verdict.details)]
+            lines += [
+                "",
+                f"**{plain(verdict.check.name)}**",
+                "",
+                *(f"- {plain(detail)}" for detail in verdict.details),
+            ]
     if gaps:
-        lines += ["", "<details><summary>Numbers that were not read, so that nothing is checked against them</summary>", ""]
+        lines += [
+            "",
+            (
+                "<details><summary>Numbers that were not read, so that nothing is checked against"
+                " them</summary>"
+            ),
+            "",
+        ]
         lines += [f"- {plain(name)}: {plain(gap)}" for name, found in gaps.items() for gap in found]
         lines += ["", "</details>"]
     return "\n".join(lines) + "\n"
 
 
 def junit(verdicts: Sequence[Verdict], required: Sequence[str]) -> bytes:
-    """JUnit XML as CI servers read it: what did not run is skipped, or failed if it was required."""
+    """JUnit XML as CI servers read it: what did not run is skipped, or failed if it was
+    required."""
     root = xml.Element("testsuites", name="xstilts-harness reproduce")
     for level, title in LEVELS.items():
         mine = [verdict for verdict in verdicts if verdict.check.level == level]
         if not mine:
             continue
-        suite = xml.SubElement(root, "testsuite", name=f"level {level}: {title}", tests=str(len(mine)))
+        suite = xml.SubElement(
+            root, "testsuite", name=f"level {level}: {title}", tests=str(len(mine))
+        )
         counts = {"failures": 0, "skipped": 0}
         for verdict in mine:
-            case = xml.SubElement(suite, "testcase", classname=f"reproduce.level{level}", name=verdict.check.name)
+            case = xml.SubElement(
+                suite, "testcase", classname=f"reproduce.level{level}", name=verdict.check.name
+            )
             if verdict.outcome == "not run" and not is_required(verdict, required):
                 xml.SubElement(case, "skipped", message=verdict.says)
                 counts["skipped"] += 1
             elif verdict.outcome != "holds":
-                failure = xml.SubElement(case, "failure", type=verdict.word, message=f"{verdict.check.says}: {verdict.says}")
+                failure = xml.SubElement(
+                    case,
+                    "failure",
+                    type=verdict.word,
+                    message=f"{verdict.check.says}: {verdict.says}",
+                )
                 failure.text = "\n".join(verdict.details)
                 counts["failures"] += 1
             else:

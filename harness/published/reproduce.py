@@ -1,6 +1,8 @@
-"""`reproduce`: each published check gets what it needs (a run, a release, a scored folder, or nothing) and its verdict.
+"""`reproduce`: each published check gets what it needs (a run, a release, a scored folder, or
+nothing) and its verdict.
 
-What a check needs and this machine has not is no failure: it is "not run", with the reason, and never green.
+What a check needs and this machine has not is no failure: it is "not run", with the reason, and
+never green.
 """
 
 import importlib.util
@@ -30,7 +32,8 @@ from harness.xtreme import scoring
 
 @dataclass
 class Means:
-    """What checks may use. `releases`: of these and no others, in place of runs and of the board's latest."""
+    """What checks may use. `releases`: of these and no others, in place of runs and of the board's
+    latest."""
 
     catalog: Catalog
     store: Store
@@ -40,7 +43,8 @@ class Means:
     releases: list[Path] = field(default_factory=list)
     mock: Path | None = None
     workers: int | None = None
-    # (suite, whether from a release) → what was found, or why there is nothing: many checks ask for one
+    # (suite, whether from a release) → what was found, or why there is nothing: many checks ask for
+    # one
     _contents: dict[tuple[str, bool], "Found | HarnessError"] = field(default_factory=dict)
 
 
@@ -53,8 +57,11 @@ class Found:
     studies: dict[str, Study] = field(default_factory=dict)
 
 
-def chosen(documents: Sequence[Published], names: Sequence[str], levels: Sequence[int]) -> list[tuple[Check, Published]]:
-    """The checks asked for, by level, then in the files' order. SpecError: a name that no check has, or none of these levels."""
+def chosen(
+    documents: Sequence[Published], names: Sequence[str], levels: Sequence[int]
+) -> list[tuple[Check, Published]]:
+    """The checks asked for, by level, then in the files' order. SpecError: a name that no check
+    has, or none of these levels."""
     every = [(check, document) for document in documents for check in document.checks]
     known = [check.name for check, _ in every]
     for name in names:
@@ -63,7 +70,11 @@ def chosen(documents: Sequence[Published], names: Sequence[str], levels: Sequenc
         level = every[known.index(name)][0].level
         if levels and level not in levels:
             raise SpecError(f"check {name} is of level {level}, and --level leaves that out")
-    picked = [pair for pair in every if (not names or pair[0].name in names) and (not levels or pair[0].level in levels)]
+    picked = [
+        pair
+        for pair in every
+        if (not names or pair[0].name in names) and (not levels or pair[0].level in levels)
+    ]
     return sorted(picked, key=lambda pair: pair[0].level)
 
 
@@ -80,11 +91,14 @@ def judge(check: Check, document: Published, means: Means) -> Verdict:
         return Verdict(check, "not run", str(why))
     if check.rerun:
         return cells.rerun(check, document, found.content, found.name)
-    return claims.claimed(check, document, found.content, found.name, found.studies, _committed(suite, means.catalog))
+    return claims.claimed(
+        check, document, found.content, found.name, found.studies, _committed(suite, means.catalog)
+    )
 
 
 def _committed(suite: str, catalog: Catalog) -> Committed | None:
-    """What a release of the suite as its YAML has it shows; None where the catalog has no such suite."""
+    """What a release of the suite as its YAML has it shows; None where the catalog has no such
+    suite."""
     if suite not in catalog.suites:
         return None
     whole = catalog.suite(suite)
@@ -94,7 +108,11 @@ def _committed(suite: str, catalog: Catalog) -> Committed | None:
 
 def _submission(check: Check, document: Published, means: Means) -> Verdict:
     if means.mock is None:
-        return Verdict(check, "not run", "give --mock DIR, the folder mock_test_data of github.com/google-research/xtreme")
+        return Verdict(
+            check,
+            "not run",
+            "give --mock DIR, the folder mock_test_data of github.com/google-research/xtreme",
+        )
     scored = scoring.score(means.mock / "predictions", means.mock / "labels")
     return cells.submission(check, document, scored, str(means.mock.name))
 
@@ -113,37 +131,49 @@ def _content(suite: str, stored: bool, means: Means) -> Found:
 
 
 def _release(suite: str, means: Means) -> tuple[dict, str]:
-    """The newest release of a suite: of those given, else of the board. MissingError if there is none.
+    """The newest release of a suite: of those given, else of the board. MissingError if there is
+    none.
 
-    Its numbers are computed again from its own evidence first: HarnessError where they are not what it says, or it holds none.
+    Its numbers are computed again from its own evidence first: HarnessError where they are not what
+    it says, or it holds none.
     """
     paths = means.releases or means.board.list()
     for path in reversed(paths):
         try:
             content = means.board.load(path)
         except StoreError as error:
-            # Only what was not asked for, and is of another suite or a later version, can be done without.
-            if means.releases or not (isinstance(error, NewerError) or path.stem.split("-", 1)[1] != suite):
+            # Only what was not asked for, and is of another suite or a later version, can be done
+            # without.
+            if means.releases or not (
+                isinstance(error, NewerError) or path.stem.split("-", 1)[1] != suite
+            ):
                 raise
             means.say(f"passed over: {error}")
             continue
         if content["suite"]["name"] == suite:
             if content["schema"] < WITH_EVIDENCE:
-                raise HarnessError(f"{path.stem} holds no evidence, so nothing in it can be computed again")
+                raise HarnessError(
+                    f"{path.stem} holds no evidence, so nothing in it can be computed again"
+                )
             if problems := verify(path.read_bytes(), means.board.sidecar(path)):
                 raise HarnessError("\n".join([f"{path.stem} does not verify", *map(str, problems)]))
             return upgraded(content), path.stem
     where = "among those of --from" if means.releases else f"in {means.board.releases}"
-    raise MissingError(f"no release of suite {suite} {where}; `xstilts-harness eval --suite {suite}` makes one")
+    raise MissingError(
+        f"no release of suite {suite} {where}; `xstilts-harness eval --suite {suite}` makes one"
+    )
 
 
 def _run(suite: str, means: Means) -> tuple[dict, str]:
-    """The suite, computed here and now (what this store holds already is not computed again). MissingError if it cannot be."""
+    """The suite, computed here and now (what this store holds already is not computed again).
+    MissingError if it cannot be."""
     if importlib.util.find_spec("torch") is None:
         raise MissingError("needs torch; --from RELEASE checks a release of it without")
     means.say(f"running suite {suite}")
     try:
-        plan = runner.plan_to_run(means.catalog, suite, False, None, means.where, means.store, [], means.say)
+        plan = runner.plan_to_run(
+            means.catalog, suite, False, None, means.where, means.store, [], means.say
+        )
         outcome = runner.run_plan(plan, means.store, means.workers)
     except MissingError as why:
         raise MissingError(str(why).replace("\n", " ")) from None
@@ -157,5 +187,9 @@ def judge_all(wanted: Sequence[tuple[Check, Published]], means: Means) -> list[V
         try:
             verdicts.append(judge(check, document, means))
         except HarnessError as error:
-            verdicts.append(Verdict(check, "fails", str(error).splitlines()[0], tuple(str(error).splitlines()[1:])))
+            verdicts.append(
+                Verdict(
+                    check, "fails", str(error).splitlines()[0], tuple(str(error).splitlines()[1:])
+                )
+            )
     return verdicts

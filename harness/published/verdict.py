@@ -29,4 +29,8 @@ class Verdict(NamedTuple):
     @property
     def known_to_differ(self) -> bool:
         """Whether a printed average does not follow from printed cells, and the file says so."""
-        return self.outcome == "holds" and self.check.derive is not None and self.check.derive.found == "differs"
+        return (
+            self.outcome == "holds"
+            and self.check.derive is not None
+            and self.check.derive.found == "differs"
+        )

@@ -1,1 +1,2 @@
-"""The document of a release: made from committed results (`collect`), kept (`shelve`), held against itself (`verify`)."""
+"""The document of a release: made from committed results (`collect`), kept (`shelve`), held against
+itself (`verify`)."""

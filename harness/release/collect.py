@@ -1,8 +1,10 @@
-"""From a plan and committed results to a release's declared facts and evidence: what no later reader can compute again.
+"""From a plan and committed results to a release's declared facts and evidence: what no later
+reader can compute again.
 
-Evidence is per example: what each row contributes to a score (correct or not; counts of spans; EM and F1), packed as text
-(`metrics.vectors`). Scores, gains and intervals come from it alone (`derive`), here and in `leaderboard verify`.
-No times, paths or environment: the same results give the same bytes.
+Evidence is per example: what each row contributes to a score (correct or not; counts of spans; EM
+and F1), packed as text (`metrics.vectors`). Scores, gains and intervals come from it alone
+(`derive`), here and in `leaderboard verify`. No times, paths or environment: the same results give
+the same bytes.
 """
 
 from harness.metrics import ADDITIVE, GOLD_SIDE
@@ -29,20 +31,37 @@ GROUPS = {  # XTREME's groups of targets (Hu et al. 2020, table 1), by family
     "bitext_mining": "retrieval",
     "mlm": "masked-LM",
 }
-FACTS = ("n", "truncated", "unknown", "constant", "placeholder", *ODD, "candidates", "threshold", "dev_f1")
+FACTS = (
+    "n",
+    "truncated",
+    "unknown",
+    "constant",
+    "placeholder",
+    *ODD,
+    "candidates",
+    "threshold",
+    "dev_f1",
+)
 
 
 def content(plan: Plan, catalog: Catalog, store: Store, refused: dict[str, dict]) -> dict:
-    """A release's content document (schema SCHEMA): declared facts, evidence, and all that follows from them."""
+    """A release's content document (schema SCHEMA): declared facts, evidence, and all that follows
+    from them."""
     known = declared(plan, catalog) | {"evidence": evidence(plan, catalog, store, refused)}
     return known | derive(known)
 
 
 def declared(plan: Plan, catalog: Catalog) -> dict:
-    """What specs say: suite, encoders, arms, targets, languages; and the hashes of all rows read."""
+    """What specs say: suite, encoders, arms, targets, languages; and the hashes of all rows
+    read."""
     suite = plan.suite
-    targets = {suite.shown_name(catalog.task(name)): _target(catalog.task(name), plan) for name in suite.targets}
-    languages = sorted({language for target in targets.values() for language in target["languages"]})
+    targets = {
+        suite.shown_name(catalog.task(name)): _target(catalog.task(name), plan)
+        for name in suite.targets
+    }
+    languages = sorted(
+        {language for target in targets.values() for language in target["languages"]}
+    )
     return {
         "schema": SCHEMA,
         "suite": suite_facts(suite),
@@ -77,7 +96,8 @@ def suite_facts(suite: Suite) -> dict:
 
 
 def _files_read(plan: Plan) -> dict[str, list[str]]:
-    """Every split that jobs read, by name: SHA-256 of its files. Where an arm's own cut reads others, those are "... 2"."""
+    """Every split that jobs read, by name: SHA-256 of its files. Where an arm's own cut reads
+    others, those are "... 2"."""
     found: dict[str, list[str]] = {}
     for job in plan.jobs.values():
         body = job.body
@@ -93,9 +113,11 @@ def _files_read(plan: Plan) -> dict[str, list[str]]:
 
 
 def _jobs(plan: Plan) -> dict:
-    """`jobs`: what each key is the hash of; `rows`: which rows jobs read, by the reference that stands for them in `jobs`.
+    """`jobs`: what each key is the hash of; `rows`: which rows jobs read, by the reference that
+    stands for them in `jobs`.
 
-    So a reader can hash every key again, and see which seed, recipe, version or file stands behind a number.
+    So a reader can hash every key again, and see which seed, recipe, version or file stands behind
+    a number.
     """
     rows = {}
     jobs = {}
@@ -103,7 +125,11 @@ def _jobs(plan: Plan) -> dict:
         identity = job.body["identity"]
         reference = key_of(identity["data"])[:16]
         rows[reference] = identity["data"]
-        jobs[key] = {**identity, "data": reference, "encoder": job.body["encoder"]["name"] if "encoder" in job.body else None}
+        jobs[key] = {
+            **identity,
+            "data": reference,
+            "encoder": job.body["encoder"]["name"] if "encoder" in job.body else None,
+        }
     return {"jobs": dict(sorted(jobs.items())), "rows": dict(sorted(rows.items()))}
 
 
@@ -129,12 +155,16 @@ def _arm(arm: Arm, plan: Plan, catalog: Catalog) -> dict:
     tasks = [catalog.task(name) for name in given.tasks]
     only = tasks[0] if len(tasks) == 1 else None
     variant = plan.suite.variant_of(arm, only) if only else None
-    trained = {(cell.encoder, cell.seed): cell.intermediate for cell in plan.cells if cell.arm == arm.name}
+    trained = {
+        (cell.encoder, cell.seed): cell.intermediate for cell in plan.cells if cell.arm == arm.name
+    }
     return {
         "intermediate": given.tasks,
         "kind": "control" if variant else arm.kind,
         "of": variant or (only.task if only else None),
-        "shown": plan.suite.for_arm(arm).shown_name(only) if only and arm.name == only.task else arm.name,
+        "shown": (
+            plan.suite.for_arm(arm).shown_name(only) if only and arm.name == only.task else arm.name
+        ),
         "versions": {task.task: task.version for task in tasks},
         "families": sorted({task.family for task in tasks}),
         "title": only.about.title if only else " + ".join(task.task for task in tasks),
@@ -143,8 +173,15 @@ def _arm(arm: Arm, plan: Plan, catalog: Catalog) -> dict:
         "control": "variant" if variant else given.control,
         "subset": given.subset.model_dump() if given.subset else None,
         "cut": given.cut.model_dump(exclude_none=True) if given.cut else None,
-        "difficulty": only.difficulty.model_dump() if only and only.difficulty and arm.kind == "task" and not variant else None,
-        "trained": [{"encoder": encoder, "seed": seed, "key": key} for (encoder, seed), key in trained.items()],
+        "difficulty": (
+            only.difficulty.model_dump()
+            if only and only.difficulty and arm.kind == "task" and not variant
+            else None
+        ),
+        "trained": [
+            {"encoder": encoder, "seed": seed, "key": key}
+            for (encoder, seed), key in trained.items()
+        ],
     }
 
 
@@ -172,14 +209,25 @@ def evidence(plan: Plan, catalog: Catalog, store: Store, refused: dict[str, dict
     units: dict[str, dict] = {}
     cells = []
     for cell in plan.cells:
-        task, missing = catalog.task(cell.target), cell.evaluate in refused or store.manifest(cell.evaluate) is None
+        task, missing = (
+            catalog.task(cell.target),
+            cell.evaluate in refused or store.manifest(cell.evaluate) is None,
+        )
         said, examples = ({}, {}) if missing else _reported(cell, store)
         if examples and shown[cell.target] not in units:
-            units[shown[cell.target]] = gold_side(examples, task.metric, _target(task, plan)["parallel"])
+            units[shown[cell.target]] = gold_side(
+                examples, task.metric, _target(task, plan)["parallel"]
+            )
         known = units.get(shown[cell.target], {})
         languages = {
-            language: {"facts": {name: of[name] for name in FACTS if name in of}}
-            | (prediction_side(examples[language], known[language], task.metric) if examples[language] else {})
+            language: (
+                {"facts": {name: of[name] for name in FACTS if name in of}}
+                | (
+                    prediction_side(examples[language], known[language], task.metric)
+                    if examples[language]
+                    else {}
+                )
+            )
             for language, of in said.items()
         }
         cells.append(
@@ -198,7 +246,10 @@ def evidence(plan: Plan, catalog: Catalog, store: Store, refused: dict[str, dict
         )
     return {
         "units": {
-            target: {language: {name: pack(v) for name, v in gold.items()} for language, (_, gold) in by_language.items()}
+            target: {
+                language: {name: pack(v) for name, v in gold.items()}
+                for language, (_, gold) in by_language.items()
+            }
             for target, by_language in units.items()
         },
         "cells": cells,
@@ -209,12 +260,18 @@ def evidence(plan: Plan, catalog: Catalog, store: Store, refused: dict[str, dict
 
 
 def _reported(cell: Cell, store: Store) -> tuple[dict, dict]:
-    """language → its scores and facts; language → its per-example vectors ({} where labels are placeholders)."""
-    return store.read_json(cell.evaluate, "scores.json"), store.read_json(cell.evaluate, "examples.json")
+    """language → its scores and facts; language → its per-example vectors ({} where labels are
+    placeholders)."""
+    return store.read_json(cell.evaluate, "scores.json"), store.read_json(
+        cell.evaluate, "examples.json"
+    )
 
 
-def gold_side(examples: dict[str, dict], metric: str, parallel: bool) -> dict[str, tuple[list[int] | None, dict]]:
-    """language → (block of each row or None, gold-side vectors with `unit`): the same for all cells of a target."""
+def gold_side(
+    examples: dict[str, dict], metric: str, parallel: bool
+) -> dict[str, tuple[list[int] | None, dict]]:
+    """language → (block of each row or None, gold-side vectors with `unit`): the same for all cells
+    of a target."""
     scored = {language: vectors for language, vectors in examples.items() if vectors}
     unit_of = joint_units(scored, parallel)
     blocks = of_blocks(unit_of) if metric in ADDITIVE else None
@@ -233,7 +290,9 @@ def gold_side(examples: dict[str, dict], metric: str, parallel: bool) -> dict[st
     return found
 
 
-def prediction_side(vectors: dict, known: tuple[list[int] | None, dict], metric: str) -> dict[str, str]:
+def prediction_side(
+    vectors: dict, known: tuple[list[int] | None, dict], metric: str
+) -> dict[str, str]:
     blocks, _ = known
     own = {name: v for name, v in vectors.items() if name != "id" and name not in GOLD_SIDE[metric]}
     return {name: pack(_summed(v, blocks) if blocks else v) for name, v in own.items()}
@@ -267,9 +326,14 @@ def trainings(plan: Plan, store: Store) -> dict[str, dict]:
 def _training_parts(spec: dict, summary: dict, dev: dict) -> dict[str, dict]:
     looked = summary["best"].get("tasks", {})
     return {
-        name: part
-        | {"metric": spec["tasks"][name]["metric"], "dev_rows": looked.get(name, {}).get("dev_rows", 0)}
-        | {vector: pack(values) for vector, values in dev.get(name, {}).items()}
+        name: (
+            part
+            | {
+                "metric": spec["tasks"][name]["metric"],
+                "dev_rows": looked.get(name, {}).get("dev_rows", 0),
+            }
+            | {vector: pack(values) for vector, values in dev.get(name, {}).items()}
+        )
         for name, part in summary["tasks"].items()
     }
 
@@ -280,7 +344,9 @@ def pvi(plan: Plan, store: Store) -> dict[str, list[dict]]:
         if store.manifest(key):
             said = store.read_json(key, "pvi.json")
             facts = {"encoder": encoder, "seed": seed, "key": key}
-            found.setdefault(arm, []).append(facts | {name: pack(said[name]) for name in ("bits", "null_bits")})
+            found.setdefault(arm, []).append(
+                facts | {name: pack(said[name]) for name in ("bits", "null_bits")}
+            )
     return found
 
 
@@ -292,5 +358,7 @@ def _subsets(plan: Plan, store: Store) -> dict[str, list[dict]]:
         if part and store.manifest(part["subset"]):
             said = store.read_json(part["subset"], "subset.json")
             facts = {"encoder": cell.encoder, "seed": cell.seed, "key": part["subset"]}
-            found.setdefault(cell.arm, {})[part["subset"]] = facts | said | {"ids": " ".join(said["ids"])}
+            found.setdefault(cell.arm, {})[part["subset"]] = (
+                facts | said | {"ids": " ".join(said["ids"])}
+            )
     return {arm: list(of.values()) for arm, of in found.items()}

@@ -1,6 +1,7 @@
 """What moved between two releases, by how much, and why: data, code, recipes, environment or seeds.
 
-Numbers are compared as they stand, across schemas too (`upgrade`). A reason is whatever differs beside the numbers.
+Numbers are compared as they stand, across schemas too (`upgrade`). A reason is whatever differs
+beside the numbers.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ _NOT_SAID = (".parallel", ".max_length")  # facts that old schemas lack
 
 
 class Moved(NamedTuple):
-    """One number in both releases: which, its two values, their difference, and both 95% intervals where there are such."""
+    """One number in both releases: which, its two values, their difference, and both 95% intervals
+    where there are such."""
 
     what: str
     before: float
@@ -31,8 +33,10 @@ def diff(a: dict, b: dict, a_env: dict, b_env: dict) -> dict:
     """Two releases (content, sidecar each), ready for JSON.
 
     same      whether the contents are equal
-    moved     KINDS → numbers that differ, largest change first: {what, before, after, change, intervals: [before, after]}
-    appeared, vanished   arms, targets, languages, seeds, encoders → names; `numbers` → those known in one release only
+    moved     KINDS → numbers that differ, largest change first: {what, before, after, change,
+              intervals: [before, after]}
+    appeared, vanished   arms, targets, languages, seeds, encoders → names; `numbers` → those known
+                         in one release only
     why       reason → what differs: name → [before, after]
     unknown   reasons of which a release of an old schema says nothing
     """
@@ -43,7 +47,13 @@ def diff(a: dict, b: dict, a_env: dict, b_env: dict) -> dict:
     for kind in KINDS:
         before, after = dict(_READ[kind](old)), dict(_READ[kind](new))
         changes = [
-            Moved(name, before[name][0], after[name][0], after[name][0] - before[name][0], [before[name][1], after[name][1]])
+            Moved(
+                name,
+                before[name][0],
+                after[name][0],
+                after[name][0] - before[name][0],
+                [before[name][1], after[name][1]],
+            )
             for name in before
             if name in after and before[name][0] != after[name][0]
         ]
@@ -56,10 +66,20 @@ def diff(a: dict, b: dict, a_env: dict, b_env: dict) -> dict:
         for into, names in ((appeared, after - before), (vanished, before - after)):
             if names:
                 into[what] = sorted(names, key=str)
-    why, unknown = _why(old, new, a_env, b_env), ["code"] if min(a["schema"], b["schema"]) < WITH_EVIDENCE else []
+    why, unknown = (
+        _why(old, new, a_env, b_env),
+        (["code"] if min(a["schema"], b["schema"]) < WITH_EVIDENCE else []),
+    )
     if a["schema"] != b["schema"]:
         why["schema"] = {"schema": [a["schema"], b["schema"]]}
-    return {"same": False, "moved": moved, "appeared": appeared, "vanished": vanished, "why": why, "unknown": unknown}
+    return {
+        "same": False,
+        "moved": moved,
+        "appeared": appeared,
+        "vanished": vanished,
+        "why": why,
+        "unknown": unknown,
+    }
 
 
 def _names(content: dict, what: str) -> set:
@@ -69,14 +89,22 @@ def _names(content: dict, what: str) -> set:
 def _scores(content: dict) -> Iterator[tuple[str, tuple[float, None]]]:
     for cell in content["cells"]:
         at = f"{cell['encoder']} · {cell['arm']} · {cell['target']} · seed {cell['seed']}"
-        numbers = {at: cell["score"]} | {f"{at} · {lang}": scored.get("main") for lang, scored in cell["languages"].items()}
+        numbers = {at: cell["score"]} | {
+            f"{at} · {lang}": scored.get("main") for lang, scored in cell["languages"].items()
+        }
         yield from ((name, (value, None)) for name, value in numbers.items() if value is not None)
 
 
 def _gains(content: dict) -> Iterator[tuple[str, tuple[float, list | None]]]:
     for gain in content["gains"]:
         if gain["gain"] is not None:
-            yield f"{gain['encoder']} · {gain['arm']} · {gain['target']}", (gain["gain"], gain["interval"])
+            yield (
+                f"{gain['encoder']} · {gain['arm']} · {gain['target']}",
+                (
+                    gain["gain"],
+                    gain["interval"],
+                ),
+            )
 
 
 def _averages(content: dict) -> Iterator[tuple[str, tuple[float, list | None]]]:
@@ -95,11 +123,21 @@ def _averages(content: dict) -> Iterator[tuple[str, tuple[float, list | None]]]:
 
 def _split(content: dict) -> Iterator[tuple[str, tuple[float, list | None]]]:
     for split in content["split"]:
-        numbers = {"hard - easy": (split["hard_minus_easy"], split["interval"]), "permutation p": (split["permutation_p"], None)}
+        numbers = {
+            "hard - easy": (split["hard_minus_easy"], split["interval"]),
+            "permutation p": (split["permutation_p"], None),
+        }
         if other := split_elsewhere(split):
-            numbers["hard - easy, other tasks' targets"] = (other["hard_minus_easy"], other["interval"])
+            numbers["hard - easy, other tasks' targets"] = (
+                other["hard_minus_easy"],
+                other["interval"],
+            )
         numbers |= {side: (split[side]["average_gain"], None) for side in ("easy", "hard")}
-        yield from ((f"{split['encoder']} · {name}", value) for name, value in numbers.items() if value[0] is not None)
+        yield from (
+            (f"{split['encoder']} · {name}", value)
+            for name, value in numbers.items()
+            if value[0] is not None
+        )
 
 
 def _difficulty(content: dict) -> Iterator[tuple[str, tuple[float, None]]]:
@@ -109,14 +147,27 @@ def _difficulty(content: dict) -> Iterator[tuple[str, tuple[float, None]]]:
                 yield f"{row['encoder']} · {row['arm']} · {name}", (row[name], None)
 
 
-_READ = {"scores": _scores, "gains": _gains, "averages": _averages, "split": _split, "difficulty": _difficulty}
+_READ = {
+    "scores": _scores,
+    "gains": _gains,
+    "averages": _averages,
+    "split": _split,
+    "difficulty": _difficulty,
+}
 
 
 def _why(a: dict, b: dict, a_env: dict, b_env: dict) -> dict[str, Any]:
-    """Reasons that differ, each with what differs, before → after. Of old releases (`upgraded`) the jobs are not known."""
+    """Reasons that differ, each with what differs, before → after. Of old releases (`upgraded`) the
+    jobs are not known."""
     reasons = {
-        "data": _differing(a["data"], b["data"], short=True) | _named("rows: ", *map(_rows_read, (a, b))),
-        "code": _named("", *map(_versions, (a, b))) | _differing(a_env.get("harness", {}), b_env.get("harness", {})),
+        "data": (
+            _differing(a["data"], b["data"], short=True)
+            | _named("rows: ", *map(_rows_read, (a, b)))
+        ),
+        "code": (
+            _named("", *map(_versions, (a, b)))
+            | _differing(a_env.get("harness", {}), b_env.get("harness", {}))
+        ),
         "specs": _differing(_specs(a), _specs(b)),
         "encoders": _differing(_flat(a["encoders"]), _flat(b["encoders"]), short=True),
         "environment": _differing(_environments(a_env), _environments(b_env)),
@@ -128,8 +179,15 @@ def _why(a: dict, b: dict, a_env: dict, b_env: dict) -> dict[str, Any]:
 def _differing(old: dict, new: dict, short: bool = False) -> dict[str, list]:
     """name → [before, after] where they differ; `short`: of hashes the first digits say enough."""
     names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
-    names = [name for name in names if not name.endswith(_NOT_SAID) or None not in (old.get(name), new.get(name))]
-    return {name: [_cut(one.get(name)) if short else one.get(name) for one in (old, new)] for name in names}
+    names = [
+        name
+        for name in names
+        if not name.endswith(_NOT_SAID) or None not in (old.get(name), new.get(name))
+    ]
+    return {
+        name: [_cut(one.get(name)) if short else one.get(name) for one in (old, new)]
+        for name in names
+    }
 
 
 def _cut(value: Any) -> Any:
@@ -139,16 +197,29 @@ def _cut(value: Any) -> Any:
 
 
 def _named(prefix: str, old: dict, new: dict) -> dict[str, list]:
-    return {prefix + name: values for name, values in _differing(old, new).items() if name in old and name in new}
+    return {
+        prefix + name: values
+        for name, values in _differing(old, new).items()
+        if name in old and name in new
+    }
 
 
 def _rows_read(content: dict) -> dict[str, list[str]]:
-    """Which rows each kind of job reads, by what it is about: a cap or a split may change where the files stay."""
+    """Which rows each kind of job reads, by what it is about: a cap or a split may change where the
+    files stay."""
     found: dict[str, set[str]] = {}
     for job in content.get("jobs", {}).values():
         spec = job["spec"]
-        about = "+".join(spec["tasks"]) if "tasks" in spec else spec["task"]["family"] if "task" in spec else ""
-        found.setdefault(" ".join(filter(None, (job["kind"], spec.get("phase"), about))), set()).add(job["data"])
+        about = (
+            "+".join(spec["tasks"])
+            if "tasks" in spec
+            else spec["task"]["family"]
+            if "task" in spec
+            else ""
+        )
+        found.setdefault(
+            " ".join(filter(None, (job["kind"], spec.get("phase"), about))), set()
+        ).add(job["data"])
     return {name: sorted(references) for name, references in found.items()}
 
 
@@ -157,7 +228,13 @@ def _versions(content: dict) -> dict[str, list[int]]:
     found: dict[str, set[int]] = {}
     for job in content.get("jobs", {}).values():
         spec = job["spec"]
-        parts = list(spec["tasks"].values()) if "tasks" in spec else [spec["task"]] if "task" in spec else []
+        parts = (
+            list(spec["tasks"].values())
+            if "tasks" in spec
+            else [spec["task"]]
+            if "task" in spec
+            else []
+        )
         found.setdefault(f"job {job['kind']}", set()).add(job["version"])
         for what in ("family", "metric"):
             for part, number in zip(parts, job[what], strict=False):
@@ -167,14 +244,23 @@ def _versions(content: dict) -> dict[str, list[int]]:
 
 def _specs(content: dict) -> dict[str, Any]:
     """All that YAML says of suite, arms and targets, by path."""
-    suite = {name: value for name, value in content["suite"].items() if name not in ("seeds", "about")}
-    arms = {arm: {n: v for n, v in facts.items() if n != "trained"} for arm, facts in content["arms"].items()}
+    suite = {
+        name: value for name, value in content["suite"].items() if name not in ("seeds", "about")
+    }
+    arms = {
+        arm: {n: v for n, v in facts.items() if n != "trained"}
+        for arm, facts in content["arms"].items()
+    }
     return _flat({"suite": suite, "arms": arms, "targets": content["targets"]})
 
 
 def _flat(value: Any, at: str = "") -> dict[str, Any]:
     if isinstance(value, dict) and value:
-        return {path: leaf for name, one in value.items() for path, leaf in _flat(one, f"{at}.{name}" if at else name).items()}
+        return {
+            path: leaf
+            for name, one in value.items()
+            for path, leaf in _flat(one, f"{at}.{name}" if at else name).items()
+        }
     return {at: value}
 
 
@@ -209,7 +295,10 @@ def lines(found: dict, before: str, after: str) -> Iterator[str]:
                 yield f"{verb}: {len(some)} {kind}" + ("" if kind in KINDS else f": {_some(some)}")
     for reason, differs in found["why"].items():
         yield f"{reason} changed:"
-        yield from (f"  {name}: {_text(old)} → {_text(new)}" for name, (old, new) in list(differs.items())[:SHOWN])
+        yield from (
+            f"  {name}: {_text(old)} → {_text(new)}"
+            for name, (old, new) in list(differs.items())[:SHOWN]
+        )
         if len(differs) > SHOWN:
             yield f"  … {len(differs) - SHOWN} more"
     for reason in found["unknown"]:
@@ -220,9 +309,17 @@ def lines(found: dict, before: str, after: str) -> Iterator[str]:
 
 
 def _some(names: list) -> str:
-    return ", ".join(map(str, names[:6])) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return ", ".join(map(str, names[:6])) + (
+        f" and {len(names) - 6} more" if len(names) > 6 else ""
+    )
 
 
 def _text(value: Any) -> str:
-    text = "–" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = (
+        "–"
+        if value is None
+        else ", ".join(map(str, value))
+        if isinstance(value, list)
+        else str(value)
+    )
     return text if len(text) <= 60 else f"{text[:57]}..."

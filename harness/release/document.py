@@ -1,9 +1,11 @@
 """Releases: numbered, immutable, append-only documents under BOARD/releases.
 
     0003-small.json       the content: scores, gains, keys, flags; no times, paths or environment
-    0003-small.env.json   the sidecar: what may differ between machines that compute the same content
+    0003-small.env.json   the sidecar: what may differ between machines that compute the same
+                          content
 
-A new number is taken only when the content is new; old files are never written again. `shelve` says how they come to be.
+A new number is taken only when the content is new; old files are never written again. `shelve` says
+how they come to be.
 """
 
 import errno
@@ -20,13 +22,15 @@ from harness.release.evidence import SCHEMAS, WITH_EVIDENCE
 from harness.release.places import without_places
 from harness.store import key_of
 
-_ALWAYS = ("suite", "encoders", "arms", "targets", "cells", "gains", "averages", "split")  # of every schema so far
+# of every schema so far
+_ALWAYS = ("suite", "encoders", "arms", "targets", "cells", "gains", "averages", "split")
 NO_SIDECAR = "no sidecar to check it against"
 _NAME = re.compile(r"^(\d{4})-([A-Za-z0-9._+-]+)\.json$")
 
 
 class NewerError(StoreError):
-    """A release of a later schema than this code knows: nothing is wrong with it, and nothing of it can be shown."""
+    """A release of a later schema than this code knows: nothing is wrong with it, and nothing of it
+    can be shown."""
 
 
 class Read(NamedTuple):
@@ -53,7 +57,8 @@ def beside(path: Path) -> Path:
 
 
 def plain_bytes(path: Path) -> bytes:
-    """A plain file's bytes; OSError for anything else: whoever opens a FIFO waits for its writer, for ever."""
+    """A plain file's bytes; OSError for anything else: whoever opens a FIFO waits for its writer,
+    for ever."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -65,7 +70,8 @@ def plain_bytes(path: Path) -> bytes:
 
 
 def parsed(data: bytes) -> Any:
-    """What a JSON file says. ValueError for what is none, NaN and infinity included, which Python would read."""
+    """What a JSON file says. ValueError for what is none, NaN and infinity included, which Python
+    would read."""
     try:
         return json.loads(data, parse_constant=_refuse)
     except RecursionError:
@@ -88,7 +94,8 @@ class Board:
         return sorted(filter(is_listed, self.releases.glob("*.json")))
 
     def load(self, path: Path) -> dict:
-        """A release's content as it was written, of any schema so far (`upgrade.upgraded` gives all one shape).
+        """A release's content as it was written, of any schema so far (`upgrade.upgraded` gives all
+        one shape).
 
         raises  StoreError: it is no release, or not the content that its sidecar was written for
                 NewerError: it is of a later schema than this code knows
@@ -97,31 +104,39 @@ class Board:
         said = self.content_hash(path)
         if said not in (None, digest):
             raise StoreError(
-                f"{path}: changed since it was released: its content is not the one that {beside(path).name} names; "
-                f"see `xstilts-harness leaderboard verify {path}`, and restore both from version control"
+                f"{path}: changed since it was released: its content is not the one that"
+                f" {beside(path).name} names; see `xstilts-harness leaderboard verify {path}`, and"
+                " restore both from version control"
             )
         if content["schema"] not in SCHEMAS:
             found, last = content["schema"], SCHEMAS[-1]
             raise NewerError(
-                f"{path}: a release of schema {found!r}, and this version reads up to {last}; update xstilts-harness"
+                f"{path}: a release of schema {found!r}, and this version reads up to {last};"
+                " update xstilts-harness"
             )
         if wrong := _lacking(content) or ("" if said else _misshapen(content)):
             raise StoreError(f"{path}: not a release: {wrong}; restore it from version control")
         return content
 
     def read(self, path: Path) -> tuple[dict, str]:
-        """What the file says, whatever its schema, and the content hash of that. StoreError if it is no release."""
+        """What the file says, whatever its schema, and the content hash of that. StoreError if it
+        is no release."""
         try:
             content = parsed(plain_bytes(path))
             digest = key_of(content)
         except (OSError, ValueError, RecursionError) as error:
-            raise StoreError(f"{path}: not a readable release ({error}); restore it from version control") from None
+            raise StoreError(
+                f"{path}: not a readable release ({error}); restore it from version control"
+            ) from None
         if not isinstance(content, dict) or type(content.get("schema")) is not int:
-            raise StoreError(f"{path}: not a release: no schema version in it; restore it from version control")
+            raise StoreError(
+                f"{path}: not a release: no schema version in it; restore it from version control"
+            )
         return content, digest
 
     def read_all(self) -> Iterator[Read]:
-        """Every release that is listed, oldest first, those that cannot be shown with the reason."""
+        """Every release that is listed, oldest first, those that cannot be shown with the
+        reason."""
         for path in self.list():
             try:
                 yield Read(path, self.load(path))
@@ -137,24 +152,31 @@ class Board:
         return found if isinstance(found, dict) else {}
 
     def content_hash(self, path: Path) -> str | None:
-        """The content hash that a release's sidecar says; None if there is no sidecar, or it says none."""
+        """The content hash that a release's sidecar says; None if there is no sidecar, or it says
+        none."""
         return self.sidecar(path).get("content_sha256")
 
     def title(self, path: Path) -> str:
-        """How a release is headed: its number, whether it can be checked, and whether its numbers come from unlike machines."""
+        """How a release is headed: its number, whether it can be checked, and whether its numbers
+        come from unlike machines."""
         sidecar = self.sidecar(path)
         environments = sidecar.get("environments")
         unchecked = "" if sidecar.get("content_sha256") else f" · {NO_SIDECAR}"
-        mixed = f" · MIXED: {len(environments)} environments" if isinstance(environments, list) and len(environments) > 1 else ""
+        mixed = (
+            f" · MIXED: {len(environments)} environments"
+            if isinstance(environments, list) and len(environments) > 1
+            else ""
+        )
         return f"release {path.stem}{unchecked}{mixed}"
 
     def find(self, name: str | None) -> Path:
-        """A release by number, name or suite (its latest), or any by its file's path; without a name the latest of all."""
+        """A release by number, name or suite (its latest), or any by its file's path; without a
+        name the latest of all."""
         return _meant(self, name)[-1]
 
     def open(self, name: str | None, say: Callable[[str], None]) -> tuple[Path, dict]:
-        """The release that `find` finds, and its content. `say` hears of one of a later schema that was passed over for an
-        older one of its suite, and of one without a sidecar.
+        """The release that `find` finds, and its content. `say` hears of one of a later schema that
+        was passed over for an older one of its suite, and of one without a sidecar.
 
         raises  as `load`
         """
@@ -185,7 +207,10 @@ def _meant(shelf: Board, name: str | None) -> list[Path]:
     exact = [path for path in known if name in (path.name, path.stem) or _same_number(path, name)]
     matches = exact[-1:] or [path for path in known if path.stem.split("-", 1)[1] == name]
     if not matches:
-        raise SpecError(f"no release {name!r} in {shelf.releases}; there are {', '.join(path.stem for path in known)}")
+        raise SpecError(
+            f"no release {name!r} in {shelf.releases}; there are"
+            f" {', '.join(path.stem for path in known)}"
+        )
     return matches
 
 
@@ -205,15 +230,17 @@ def _misshapen(content: dict) -> str:
 
     try:
         upgraded(content)
-        wrong = mismatches(content_bytes(lifted(content))) if content["schema"] >= WITH_EVIDENCE else []
+        wrong = (
+            mismatches(content_bytes(lifted(content))) if content["schema"] >= WITH_EVIDENCE else []
+        )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, StopIteration) as error:
         return f"its sections do not fit together ({type(error).__name__}: {error})"
     return f"{wrong[0][0]}: {wrong[0][1]}" if wrong else ""
 
 
 def sidecar(plan, store, command: str, harness: dict) -> dict:
-    """What a release's numbers were computed with: environments (and how many jobs each), seconds and tokens per job.
-    No place of this machine is named in it."""
+    """What a release's numbers were computed with: environments (and how many jobs each), seconds
+    and tokens per job. No place of this machine is named in it."""
     environments: dict[str, dict] = {}
     jobs = {}
     for key, job in sorted(plan.jobs.items()):

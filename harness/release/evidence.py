@@ -1,4 +1,5 @@
-"""Reading a release's evidence: packed vectors back to numbers, what a training reached on its own dev rows, what it read."""
+"""Reading a release's evidence: packed vectors back to numbers, what a training reached on its own
+dev rows, what it read."""
 
 from statistics import fmean
 
@@ -8,7 +9,8 @@ from harness.metrics import GOLD_SIDE, PREDICTION_SIDE, Scored, rescore
 from harness.metrics.vectors import unpack
 
 SCHEMAS = (1, 2, 3, 4, 5)  # all that were ever written; `load` reads them forever
-WITH_EVIDENCE = 3  # the first that holds evidence and jobs, so that its numbers can be computed again
+# the first that holds evidence and jobs, so that its numbers can be computed again
+WITH_EVIDENCE = 3
 
 # The null predictor is scored by `main` itself.
 NULL_IS_MAIN = {"accuracy", "macro_f1", "matthews", "token_accuracy", "squad_v2", "masked_accuracy"}
@@ -21,14 +23,20 @@ def mean(values) -> float | None:
 
 
 def vectors(packed: dict, metric: str) -> dict[str, list]:
-    """A metric's example vectors among the fields of one language, or of one task of a training; "n" and "unit" too."""
+    """A metric's example vectors among the fields of one language, or of one task of a training;
+    "n" and "unit" too."""
     names = (*GOLD_SIDE[metric], *PREDICTION_SIDE[metric], "n", "unit")
     return {name: unpack(packed[name]) for name in names if name in packed}
 
 
 def arrays(packed: dict, metric: str) -> dict[str, np.ndarray]:
-    """The same as numpy arrays, much faster; not checked, since `vectors` has read every one of them before."""
-    return {name: _array(packed[name]) for name in (*GOLD_SIDE[metric], *PREDICTION_SIDE[metric], "n", "unit") if name in packed}
+    """The same as numpy arrays, much faster; not checked, since `vectors` has read every one of
+    them before."""
+    return {
+        name: _array(packed[name])
+        for name in (*GOLD_SIDE[metric], *PREDICTION_SIDE[metric], "n", "unit")
+        if name in packed
+    }
 
 
 def _array(text: str) -> np.ndarray:
@@ -49,7 +57,9 @@ def data_of(content: dict, job: dict) -> dict:
 
 def leaves(rows: dict) -> list[dict]:
     """The single splits of which rows are made."""
-    return [leaf for member in rows["union"] for leaf in leaves(member)] if "union" in rows else [rows]
+    return (
+        [leaf for member in rows["union"] for leaf in leaves(member)] if "union" in rows else [rows]
+    )
 
 
 def hashes(rows: dict) -> list[str]:
@@ -58,8 +68,9 @@ def hashes(rows: dict) -> list[str]:
 
 
 def same_data(content: dict, cell: dict) -> bool:
-    """Whether a cell's intermediate trained on rows of a file whose rows its target trains on: by the files' hashes, so that
-    a task under another name is found too, and parts and controls of it."""
+    """Whether a cell's intermediate trained on rows of a file whose rows its target trains on: by
+    the files' hashes, so that a task under another name is found too, and parts and controls of
+    it."""
     keys = cell["intermediate"], cell["trained"]
     if None in keys:
         return False
@@ -72,8 +83,10 @@ def dev_of(training: dict) -> dict:
     """How a training did on its own dev rows, scored again from the vectors.
 
     main     mean over its tasks, 0-100; None where one of them has no dev rows, or there is no task
-    learned  every task is above its null predictor by three standard errors; False where nothing was looked at
-    null     mean over its tasks of what the null predictor reaches; None where that is another number than main (span F1)
+    learned  every task is above its null predictor by three standard errors; False where nothing
+             was looked at
+    null     mean over its tasks of what the null predictor reaches; None where that is another
+             number than main (span F1)
     """
     scores: list[Scored | None] = []
     for _, part in sorted(training["tasks"].items()):

@@ -1,7 +1,8 @@
 """Text about a run, without the places of the machine it ran on.
 
-A command, a note or an error message may name folders: of somebody's home, of a mount, of a scratch disk. In a release's
-sidecar a folder inside the working directory stands relative to it, any other as its last part, a home directory as "~".
+A command, a note or an error message may name folders: of somebody's home, of a mount, of a scratch
+disk. In a release's sidecar a folder inside the working directory stands relative to it, any other
+as its last part, a home directory as "~".
 """
 
 import os
@@ -11,15 +12,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-# An absolute path within a text, or one from a home. What a word, a dot or a slash precedes is none: and/or, https://x, ./x.
+# An absolute path within a text, or one from a home. What a word, a dot or a slash precedes is
+# none: and/or, https://x, ./x.
 ABSOLUTE = re.compile(r"(?:\bfile://|(?<![\w./~-]))(?:~[\w.-]*)?(?:/[^\s/:;,'\"`()<>]+)+/?")
-# An argument that is a path from somewhere else, or an option that is given one: --store=/x, -t/x, ../x
-_ARGUMENT = re.compile(r"(--[\w-]+=|-\w=?)?((?:file://)?(?:/|~[\w.-]*(?:/|$)|\.\.(?:/|$)).*)", re.DOTALL)
+# An argument that is a path from somewhere else, or an option that is given one: --store=/x, -t/x,
+# ../x
+_ARGUMENT = re.compile(
+    r"(--[\w-]+=|-\w=?)?((?:file://)?(?:/|~[\w.-]*(?:/|$)|\.\.(?:/|$)).*)", re.DOTALL
+)
 _HOMES = re.compile(r"/(?:home|Users)/[^/]+|/root|~[\w.-]*")
 
 
 def command(arguments: Sequence[str]) -> str:
-    """The command line with these arguments, as a shell reads it, each path of this machine as `place` writes it."""
+    """The command line with these arguments, as a shell reads it, each path of this machine as
+    `place` writes it."""
     return shlex.join(["xstilts-harness", *map(_argument, arguments)])
 
 
@@ -33,7 +39,8 @@ def without_places(value: Any) -> Any:
 
 
 def place(path: str) -> str:
-    """A path as a stranger may read it: relative where it lies in the working directory, else its last part."""
+    """A path as a stranger may read it: relative where it lies in the working directory, else its
+    last part."""
     path, here = path.removeprefix("file://"), _here()
     if here and not path.startswith("~"):
         for there in (os.path.normpath(Path(here, path)), os.path.realpath(path)):
@@ -69,7 +76,8 @@ def _argument(word: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Folders known by name go first: they may have blanks in them, which end a path that is found by its shape."""
+    """Folders known by name go first: they may have blanks in them, which end a path that is found
+    by its shape."""
     if here := _here():
         text = _known(here).sub(lambda found: "" if found[1] else ".", text)
     if home := _home():

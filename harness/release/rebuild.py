@@ -1,17 +1,24 @@
-"""Is a release what the same suite gives again, here and today? Two documents, each leaf held by what it rests on.
+"""Is a release what the same suite gives again, here and today? Two documents, each leaf held by
+what it rests on.
 
-    stated    what specs, data and counts say: keys, jobs, rows, hashes, gold, which entries a table has     exactly
-    answered  what the test rows gave: right or wrong, counts, bits; which rows a subset chose               as many of them
-    scored    0-100, by language, over languages, and on dev                                                 within a tolerance
-    follows   all else that `derive` makes of these: gains, averages, intervals, flags, splits               not by itself
+    stated    what specs, data and counts say: keys, jobs, rows, hashes, gold, which entries a table
+    has     exactly
+    answered  what the test rows gave: right or wrong, counts, bits; which rows a subset chose
+    as many of them
+    scored    0-100, by language, over languages, and on dev
+    within a tolerance
+    follows   all else that `derive` makes of these: gains, averages, intervals, flags, splits
+    not by itself
 
-On one machine two runs are equal, byte by byte. On another processor or library sums round otherwise, and an answer whose two
-best choices are nearly tied comes out the other way. That, and nothing else, is what the tolerance is for. A GPU draws dropout
-from a stream of its own: a training there is another draw than on a CPU, and only what was not trained can be held against it.
+On one machine two runs are equal, byte by byte. On another processor or library sums round
+otherwise, and an answer whose two best choices are nearly tied comes out the other way. That, and
+nothing else, is what the tolerance is for. A GPU draws dropout from a stream of its own: a training
+there is another draw than on a CPU, and only what was not trained can be held against it.
 
-What follows is a pure function of the rest, on every machine (`leaderboard verify`): a gain moves by at most twice what its
-scores move by, and a flag or a tie may flip where a number stands at its threshold. Such flips are listed. Where no answer and
-no score moved, what follows must be equal too.
+What follows is a pure function of the rest, on every machine (`leaderboard verify`): a gain moves
+by at most twice what its scores move by, and a flag or a tie may flip where a number stands at its
+threshold. Such flips are listed. Where no answer and no score moved, what follows must be equal
+too.
 """
 
 from collections import Counter
@@ -25,20 +32,52 @@ from harness.release.complete import label, length
 from harness.release.evidence import WITH_EVIDENCE
 from harness.statistics.derive import SECTIONS
 
-POINTS = 5.0  # of one language, and on dev. A language of suite mini has 40 to 80 test rows: 5 points are two to four of them
+# of one language, and on dev. A language of suite mini has 40 to 80 test rows: 5 points are two to
+# four of them
+POINTS = 5.0
 MEAN = 0.5  # a cell's score, which is a mean over languages: of what one language may
-ANSWERED = {*(name for names in PREDICTION_SIDE.values() for name in names), "centred", "bits", "null_bits", "ids"}
-MEASURED = {"constant", "candidates", "threshold", "dev_f1"}  # facts of an evaluation that its answers decide
-SCORED = {"dev_scores": {"main"}, "cells": {"main", "metrics", "score", "dev"}, "difficulty": {"dev", "dev_per_seed"}}
+ANSWERED = {
+    *(name for names in PREDICTION_SIDE.values() for name in names),
+    "centred",
+    "bits",
+    "null_bits",
+    "ids",
+}
+# facts of an evaluation that its answers decide
+MEASURED = {"constant", "candidates", "threshold", "dev_f1"}
+SCORED = {
+    "dev_scores": {"main"},
+    "cells": {"main", "metrics", "score", "dev"},
+    "difficulty": {"dev", "dev_per_seed"},
+}
 CELL = {"encoder", "arm", "target", "seed"}
 STATED = {  # of derived sections: which entry it is, and what its rows say
     "dev_scores": {"key", "encoder", "phase", "seed", "null"},
     "selections": {"arm", "encoder", "seed", "rows"},
-    "cells": {*CELL, "key", "leaks", "shared_rows", "n", "null", "null_name", "truncated", "unknown"},
+    "cells": {
+        *CELL,
+        "key",
+        "leaks",
+        "shared_rows",
+        "n",
+        "null",
+        "null_name",
+        "truncated",
+        "unknown",
+    },
     "gains": CELL,
     "averages": {"encoder", "arm"},
     "slices": {"encoder", "arm", "by", "value"},
-    "difficulty": {"encoder", "arm", "of", "rows", "chance", "chance_known", "human", "human_known"},
+    "difficulty": {
+        "encoder",
+        "arm",
+        "of",
+        "rows",
+        "chance",
+        "chance_known",
+        "human",
+        "human_known",
+    },
     "split": {"encoder", "by"},
     "subsets": {"encoder", "of"},
     "best": {"encoder", "target", "selected_on"},
@@ -59,7 +98,8 @@ class Difference(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """`differences`: all that is beyond the tolerance; none if the two are the same. The rest says how far from equal.
+    """`differences`: all that is beyond the tolerance; none if the two are the same. The rest says
+    how far from equal.
 
     answers  (rows that were answered otherwise, rows), of all cells
     moved    points by which each score moved that did, largest first
@@ -88,16 +128,24 @@ def compare(a: dict, b: dict, points: float = POINTS) -> Comparison:
     """
     for content in (a, b):
         if content["schema"] < WITH_EVIDENCE:
-            raise SpecError(f"a release of schema {content['schema']} holds no answers to compare; `leaderboard diff` reads it")
+            raise SpecError(
+                f"a release of schema {content['schema']} holds no answers to compare; `leaderboard"
+                " diff` reads it"
+            )
     old, new = _by_kind(a), _by_kind(b)
-    differences = [*_unequal(old["stated"], new["stated"]), *_unequal(_counts(old["answered"]), _counts(new["answered"]))]
+    differences = [
+        *_unequal(old["stated"], new["stated"]),
+        *_unequal(_counts(old["answered"]), _counts(new["answered"])),
+    ]
     differences += _beyond(old["scored"], new["scored"], points)
     follows = list(_unequal(old["follows"], new["follows"]))
     moved = list(_moved(old["scored"], new["scored"]))
     if not moved and not any(_unequal(old["answered"], new["answered"])):
         differences += follows
     flips = [one for one in follows if not (_is_measure(one.before) and _is_measure(one.after))]
-    return Comparison(differences, _answers(old["answered"], new["answered"]), sorted(moved, reverse=True), flips)
+    return Comparison(
+        differences, _answers(old["answered"], new["answered"]), sorted(moved, reverse=True), flips
+    )
 
 
 def _by_kind(content: dict) -> dict[str, _Leaves]:
@@ -130,7 +178,9 @@ def _kind(path: tuple) -> str:
         return "stated"
     if names & SCORED.get(section, set()):
         return "scored"
-    return "stated" if path[-1] in STATED[section] or set(path[2:3]) & STATED[section] else "follows"
+    return (
+        "stated" if path[-1] in STATED[section] or set(path[2:3]) & STATED[section] else "follows"
+    )
 
 
 def _unequal(old: _Leaves, new: _Leaves) -> Iterator[Difference]:
@@ -156,7 +206,9 @@ def _beyond(old: _Leaves, new: _Leaves, points: float) -> Iterator[Difference]:
     for path in dict.fromkeys([*old, *new]):
         before, after = old.get(path, _ABSENT), new.get(path, _ABSENT)
         most = points * (MEAN if path[-1] == "score" and languages[path[:2]] > 1 else 1)
-        close = _is_number(before.value, after.value) and abs(before.value - after.value) <= most + 1e-9
+        close = (
+            _is_number(before.value, after.value) and abs(before.value - after.value) <= most + 1e-9
+        )
         if not close and before.value != after.value:
             yield _difference(path, before, after)
 
@@ -169,20 +221,25 @@ def _moved(old: _Leaves, new: _Leaves) -> Iterator[float]:
 
 
 def _answers(old: _Leaves, new: _Leaves) -> tuple[int, int]:
-    """Of all languages of all cells: (rows, or blocks of rows, of which some count differs; all)."""
+    """Of all languages of all cells: (rows, or blocks of rows, of which some count differs;
+    all)."""
     changed: dict[tuple, set[int]] = {}
     rows: dict[tuple, int] = {}
     for path in old.keys() & new.keys():
         if path[1] == "cells" and path[-1] != "centred":
             before, after = unpack(old[path].value), unpack(new[path].value)
             rows[path[:-1]] = len(before)
-            differ = {i for i, (one, other) in enumerate(zip(before, after, strict=False)) if one != other}
+            differ = {
+                i for i, (one, other) in enumerate(zip(before, after, strict=False)) if one != other
+            }
             changed.setdefault(path[:-1], set()).update(differ)
     return sum(map(len, changed.values())), sum(rows.values())
 
 
 def _difference(path: tuple, before: _Leaf, after: _Leaf) -> Difference:
-    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+    name = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in path
+    ).removeprefix(".")
     return Difference(name, before.value, after.value, before.of or after.of)
 
 
@@ -196,20 +253,36 @@ def _is_measure(value: Any) -> bool:
 
 
 def hardware(before: dict, after: dict) -> str | None:
-    """What two sidecars say of unlike hardware, as far as it explains unlike scores; None if they name the same or nothing."""
+    """What two sidecars say of unlike hardware, as far as it explains unlike scores; None if they
+    name the same or nothing."""
     a, b = (_hardware(sidecar) for sidecar in (before, after))
-    if not a or not b or a == b or ("cpu" in {*a, *b} and all(name.startswith("cpu") for name in {*a, *b})):
+    if (
+        not a
+        or not b
+        or a == b
+        or ("cpu" in {*a, *b} and all(name.startswith("cpu") for name in {*a, *b}))
+    ):
         return None
     named = f"computed on {' and '.join(sorted(a))}, and on {' and '.join(sorted(b))}: "
     if {name.startswith("cpu") for name in a} == {name.startswith("cpu") for name in b}:
-        return named + "sums round otherwise, and a training at a high learning rate may go elsewhere"
-    return named + "a GPU draws dropout from a stream of its own, so what was trained differs as with another seed"
+        return (
+            named + "sums round otherwise, and a training at a high learning rate may go elsewhere"
+        )
+    return (
+        named + "a GPU draws dropout from a stream of its own, so what was trained differs as with"
+        " another seed"
+    )
 
 
 def _hardware(sidecar: dict) -> set[str]:
-    """What trained and evaluated: a GPU's name, or "cpu" with its processor where that was noted."""
+    """What trained and evaluated: a GPU's name, or "cpu" with its processor where that was
+    noted."""
     facts = sidecar.get("environments", [])
-    return {" ".join(filter(None, [one.get("device"), one.get("processor")])) for one in facts if one.get("device")}
+    return {
+        " ".join(filter(None, [one.get("device"), one.get("processor")]))
+        for one in facts
+        if one.get("device")
+    }
 
 
 def lines(found: Comparison, points: float = POINTS) -> Iterator[str]:
@@ -218,13 +291,16 @@ def lines(found: Comparison, points: float = POINTS) -> Iterator[str]:
     changed, rows = found.answers
     if changed or found.moved:
         largest = max(found.moved, default=0.0)
-        yield f"{changed:,} of {rows:,} rows answered otherwise; {len(found.moved):,} scores moved, by up to {largest:.2f} points"
+        yield (
+            f"{changed:,} of {rows:,} rows answered otherwise; {len(found.moved):,} scores moved,"
+            f" by up to {largest:.2f} points"
+        )
     for one in found.flips:
         yield f"came out otherwise, as it follows from scores: {one}"
     if found.differences:
         yield f"not the same: {len(found.differences):,} differences"
     else:
         yield (
-            f"the same: what is stated equal, scores within {points:g} points for a language and {points * MEAN:g} for a mean "
-            "over languages"
+            f"the same: what is stated equal, scores within {points:g} points for a language and"
+            f" {points * MEAN:g} for a mean over languages"
         )

@@ -74,8 +74,8 @@ class Trained(Strict):
 
 
 class Arm(Strict):
-    """`of`: the one task it is, or is made from. `cut`: its rows, in place of those that the suite's cut of the task gives.
-    The fields with a default are those that the baseline lacks."""
+    """`of`: the one task it is, or is made from. `cut`: its rows, in place of those that the
+    suite's cut of the task gives. The fields with a default are those that the baseline lacks."""
 
     intermediate: list[str] | None
     kind: Kind
@@ -177,12 +177,24 @@ class _Job(Strict):
 
 
 def _job(kind: str, spec: type[Strict]) -> type[_Job]:
-    return create_model(f"{kind.title()}Job", __base__=_Job, kind=(Literal[kind], ...), spec=(spec, ...))
+    return create_model(
+        f"{kind.title()}Job", __base__=_Job, kind=(Literal[kind], ...), spec=(spec, ...)
+    )
 
 
-_SPECS = {"train": TrainSpec, "select": SelectSpec, "pvi": PviSpec, "evaluate": EvaluateSpec, "overlap": OverlapSpec}
-TrainJob, SelectJob, PviJob, EvaluateJob, OverlapJob = (_job(kind, spec) for kind, spec in _SPECS.items())
-Job = Annotated[TrainJob | SelectJob | PviJob | EvaluateJob | OverlapJob, Field(discriminator="kind")]
+_SPECS = {
+    "train": TrainSpec,
+    "select": SelectSpec,
+    "pvi": PviSpec,
+    "evaluate": EvaluateSpec,
+    "overlap": OverlapSpec,
+}
+TrainJob, SelectJob, PviJob, EvaluateJob, OverlapJob = (
+    _job(kind, spec) for kind, spec in _SPECS.items()
+)
+Job = Annotated[
+    TrainJob | SelectJob | PviJob | EvaluateJob | OverlapJob, Field(discriminator="kind")
+]
 
 
 class FilePart(Strict):
@@ -226,7 +238,8 @@ AnyRows = SplitRows | Together
 
 
 class RowsRead(Strict):
-    """All rows that a job reads: by task (train, dev), by language (tests, devs), by phase (trained)."""
+    """All rows that a job reads: by task (train, dev), by language (tests, devs), by phase
+    (trained)."""
 
     train: dict[str, AnyRows] = {}
     dev: dict[str, AnyRows] = {}
@@ -238,8 +251,12 @@ class RowsRead(Strict):
 
 # Evidence
 
-_VECTORS = sorted({name for table in (GOLD_SIDE, PREDICTION_SIDE) for names in table.values() for name in names})
-Examples = create_model("Examples", __base__=Strict, **dict.fromkeys((*_VECTORS, "n", "unit", "centred"), (Vector, "")))
+_VECTORS = sorted(
+    {name for table in (GOLD_SIDE, PREDICTION_SIDE) for names in table.values() for name in names}
+)
+Examples = create_model(
+    "Examples", __base__=Strict, **dict.fromkeys((*_VECTORS, "n", "unit", "centred"), (Vector, ""))
+)
 
 
 class Facts(Strict):
@@ -344,11 +361,15 @@ class Content(Strict):
 
 
 def mismatches(data: bytes) -> list[tuple[str, str]]:
-    """(path, what is wrong) wherever a release's bytes are not of this schema; nothing if they are."""
+    """(path, what is wrong) wherever a release's bytes are not of this schema; nothing if they
+    are."""
     try:
         Content.model_validate_json(data)
     except ValidationError as error:
-        return [(".".join(map(str, e["loc"])), f"{e['msg']}, found {e['input']!r:.60}") for e in error.errors(include_url=False)]
+        return [
+            (".".join(map(str, e["loc"])), f"{e['msg']}, found {e['input']!r:.60}")
+            for e in error.errors(include_url=False)
+        ]
     return []
 
 

@@ -16,7 +16,8 @@ PerLanguage = dict[str, NonNegativeInt]
 
 
 class Scores(Strict):
-    """One language of a cell; without `main` and what belongs to it where the labels are placeholders."""
+    """One language of a cell; without `main` and what belongs to it where the labels are
+    placeholders."""
 
     n: PositiveInt
     main: float | None = None
@@ -107,7 +108,8 @@ class GroupGain(Strict):
 
 
 class OtherTasks(Strict):
-    """Over an own set of targets for each arm, see `study.other_tasks`: without those that have the flag `same`."""
+    """Over an own set of targets for each arm, see `study.other_tasks`: without those that have the
+    flag `same`."""
 
     gain: float | None
     interval: Interval | None

@@ -1,13 +1,17 @@
-"""How a release comes to be: complete or absent, one number each, whoever is killed and however many publish at once.
+"""How a release comes to be: complete or absent, one number each, whoever is killed and however
+many publish at once.
 
     BOARD/.publishing                     a lease: who changes the board now; the others wait
-    BOARD/releases/.0003.claim            a lease on the number, whatever the suite, while its files are written
+    BOARD/releases/.0003.claim            a lease on the number, whatever the suite, while its files
+                                          are written
     BOARD/releases/0003-small.env.json    then the sidecar
-    BOARD/releases/0003-small.json        then the content, which makes it a release; both appear by a link, whole, over nothing
+    BOARD/releases/0003-small.json        then the content, which makes it a release; both appear by
+                                          a link, whole, over nothing
 
-The first lease saves work, and lets the second of two equal contents see the first one. It may be lost: a machine that slept
-is taken for dead. So no number rests on it: that one has a name of its own, which on a network disk too only one can make,
-and which only its maker takes away, or whoever knows that its maker is dead. What the dead leave, the next publisher clears.
+The first lease saves work, and lets the second of two equal contents see the first one. It may be
+lost: a machine that slept is taken for dead. So no number rests on it: that one has a name of its
+own, which on a network disk too only one can make, and which only its maker takes away, or whoever
+knows that its maker is dead. What the dead leave, the next publisher clears.
 """
 
 import errno
@@ -30,12 +34,16 @@ FORGOTTEN = 3600.0  # seconds after which a claim of another machine is no publi
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}  # what a disk without hard links says to one
 _LEASE = ".publishing"
 _CLAIM = re.compile(r"\.\d{4}\.claim")
-_LEASES = re.compile(r"\.\.?(publishing|\d{4}\.claim|clock)\b.*")  # with what `store.lease` writes beside them
-_DRAFTS = re.compile(r"\.(README\.md|index\.html)\..*\.tmp|\.\.?(\d{4})-.*\.(draft|tmp)|\d{4}-.*\.draft-\d+")
+# with what `store.lease` writes beside them
+_LEASES = re.compile(r"\.\.?(publishing|\d{4}\.claim|clock)\b.*")
+_DRAFTS = re.compile(
+    r"\.(README\.md|index\.html)\..*\.tmp|\.\.?(\d{4})-.*\.(draft|tmp)|\d{4}-.*\.draft-\d+"
+)
 
 
 class Shelved(NamedTuple):
-    """A release's file, whether it is new, and whether only its sidecar was written: that had been lost."""
+    """A release's file, whether it is new, and whether only its sidecar was written: that had been
+    lost."""
 
     path: Path
     new: bool
@@ -45,7 +53,8 @@ class Shelved(NamedTuple):
 def shelve(shelf: Board, content: dict, sidecar: dict) -> Shelved:
     """Put a content on the board, once: with a new number, or not at all if it is there.
 
-    raises  StoreError: it cannot be written; then nothing of it is there, and the same call may be tried again
+    raises  StoreError: it cannot be written; then nothing of it is there, and the same call may be
+            tried again
     """
     digest = key_of(content)
     told = content_bytes(sidecar | {"content_sha256": digest})
@@ -55,12 +64,15 @@ def shelve(shelf: Board, content: dict, sidecar: dict) -> Shelved:
         return Shelved(found, False, False)  # a board that nobody may write can be looked at
     if not is_listed(Path(f"0001-{content['suite']['name']}.json")):
         raise SpecError(
-            f"a release of suite {content['suite']['name']!r} would be taken for a sidecar; give the suite another name"
+            f"a release of suite {content['suite']['name']!r} would be taken for a sidecar; give"
+            " the suite another name"
         )
     try:
         shelf.releases.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"cannot make {shelf.releases}: {error.strerror}; choose another folder with --board") from None
+        raise StoreError(
+            f"cannot make {shelf.releases}: {error.strerror}; choose another folder with --board"
+        ) from None
     with changing(shelf):
         found = _same(shelf, digest, len(data))
         if found is None:
@@ -72,9 +84,11 @@ def shelve(shelf: Board, content: dict, sidecar: dict) -> Shelved:
 
 
 def _same(shelf: Board, digest: str, size: int) -> Path | None:
-    """The release of that content. Only files are read that may be it, by their sidecar or their size."""
+    """The release of that content. Only files are read that may be it, by their sidecar or their
+    size."""
     for path in reversed(shelf.list()):
-        with suppress(OSError, StoreError):  # what cannot be read is not this content; `write_board` says so
+        # what cannot be read is not this content; `write_board` says so
+        with suppress(OSError, StoreError):
             likely = shelf.content_hash(path) in (digest, None) or path.stat().st_size == size
             if likely and shelf.read(path)[1] == digest:
                 return path
@@ -86,11 +100,15 @@ def _same(shelf: Board, digest: str, size: int) -> Path | None:
 
 @contextmanager
 def changing(shelf: Board) -> Iterator[None]:
-    """A moment's right to change the board, cleared of what killed publishers left. StoreError if it cannot be had."""
+    """A moment's right to change the board, cleared of what killed publishers left. StoreError if
+    it cannot be had."""
     path, deadline = shelf.folder / _LEASE, time.monotonic() + PATIENCE
     while (lease := acquire(path)) is None:
         if time.monotonic() > deadline:
-            raise StoreError(f"cannot change the board {shelf.folder}: {path} is held; end its owner, then try again")
+            raise StoreError(
+                f"cannot change the board {shelf.folder}: {path} is held; end its owner, then try"
+                " again"
+            )
         time.sleep(0.02)
     with lease:
         _clear(shelf)
@@ -98,12 +116,15 @@ def changing(shelf: Board) -> Iterator[None]:
 
 
 def leftovers(shelf: Board) -> list[Path]:
-    """What publishers need for a moment, or left when they were killed; nothing while nobody publishes."""
+    """What publishers need for a moment, or left when they were killed; nothing while nobody
+    publishes."""
     found = []
     for folder in filter(Path.is_dir, (shelf.folder, shelf.releases)):
         with disk_errors("list", folder):
             there = sorted(folder.iterdir())
-        found += [path for path in there if _LEASES.fullmatch(path.name) or _DRAFTS.fullmatch(path.name)]
+        found += [
+            path for path in there if _LEASES.fullmatch(path.name) or _DRAFTS.fullmatch(path.name)
+        ]
     return found
 
 
@@ -123,7 +144,8 @@ def _clear(shelf: Board) -> None:
 
 
 def _unfinished(shelf: Board, number: str) -> None:
-    """Remove the sidecar that stands alone under a number whose publisher died. Others may be of a release that was lost."""
+    """Remove the sidecar that stands alone under a number whose publisher died. Others may be of a
+    release that was lost."""
     for sidecar in shelf.releases.glob(f"{number}-*.env.json"):
         if not os.path.lexists(sidecar.with_name(sidecar.name.removesuffix(".env.json") + ".json")):
             sidecar.unlink(missing_ok=True)
@@ -155,7 +177,8 @@ def _new(shelf: Board, suite: str, data: bytes, told: bytes) -> Path:
             continue  # of one who sleeps or works on another machine: a gap harms nobody
         with claim:
             path = shelf.releases / f"{number:04d}-{suite}.json"
-            # Only now: whoever finished under this number has given up its claim, and making ours made the disk look anew.
+            # Only now: whoever finished under this number has given up its claim, and making ours
+            # made the disk look anew.
             if f"{number:04d}" not in _numbers(shelf) and _both(path, data, told):
                 return path
 
@@ -163,7 +186,9 @@ def _new(shelf: Board, suite: str, data: bytes, told: bytes) -> Path:
 def _numbers(shelf: Board) -> set[str]:
     """The numbers of all that lies there, sidecars without a release included."""
     with disk_errors("list", shelf.releases):
-        return {path.name[:4] for path in shelf.releases.iterdir() if re.match(r"\d{4}-", path.name)}
+        return {
+            path.name[:4] for path in shelf.releases.iterdir() if re.match(r"\d{4}-", path.name)
+        }
 
 
 def _both(path: Path, data: bytes, told: bytes) -> bool:
@@ -184,7 +209,8 @@ def _holds(path: Path, data: bytes) -> bool:
 
 
 def _appear(path: Path, data: bytes) -> bool:
-    """Make a file, whole at once. False, and what is there untouched, if one of that name is there."""
+    """Make a file, whole at once. False, and what is there untouched, if one of that name is
+    there."""
     draft = path.with_name(f".{path.name}.draft")
     try:
         atomic_write(draft, data)
@@ -192,7 +218,8 @@ def _appear(path: Path, data: bytes) -> bool:
             try:
                 os.link(draft, path)
             except FileExistsError:
-                return _holds(path, data)  # a network disk can lose the answer to a link that worked
+                # a network disk can lose the answer to a link that worked
+                return _holds(path, data)
             except OSError as error:
                 if error.errno not in NO_LINKS:
                     raise

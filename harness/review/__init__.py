@@ -1,1 +1,2 @@
-"""A release in a reviewer's hands: one file with all that leads to it, and its predictions scored again."""
+"""A release in a reviewer's hands: one file with all that leads to it, and its predictions scored
+again."""

@@ -4,13 +4,17 @@
         README.md                  the commands: check, score again, rerun
         SHA256SUMS                 of every other file, for `sha256sum -c`
         leaderboard/releases/      the release and its sidecar: a board of one
-        specs/builtin, specs/own   the YAML files that lead to its keys: the harness's, and those of the user's own folders
+        specs/builtin, specs/own   the YAML files that lead to its keys: the harness's, and those of
+                                   the user's own folders
         requirements.lock          Python packages, where the harness runs from a checkout
-        xstilts.lock.json          revision and SHA-256 of everything that was read, as `--lock` reads it
-        store/results/KEY/         what its jobs left, without weights: a store in which `eval` finds all of it cached
+        xstilts.lock.json          revision and SHA-256 of everything that was read, as `--lock`
+                                   reads it
+        store/results/KEY/         what its jobs left, without weights: a store in which `eval`
+                                   finds all of it cached
 
-Nothing goes in on trust: specs and data here must give the release's keys, the store its evidence, every file its own hash.
-One release and one store give the same bytes. In it are no rows of any task, and no path of this machine.
+Nothing goes in on trust: specs and data here must give the release's keys, the store its evidence,
+every file its own hash. One release and one store give the same bytes. In it are no rows of any
+task, and no path of this machine.
 """
 
 import copy
@@ -51,13 +55,27 @@ from harness.store.results import MANIFEST
 SHOWN = 10  # differences, or names, in a message
 Part = Callable[[], bytes]  # a file of the bundle, read when its turn comes
 # Fields of specs that name tasks or a protocol, or map their names.
-NAMING = {"task", "tasks", "targets", "protocol", "variant_of", "task_caps", "cuts", "settings", "changes"}
-# Of the command in a sidecar: values of options that are paths. Anywhere in it: absolute paths, which older sidecars have.
-_OPTION = re.compile(r"(?<!\S)(--(?:data-root|encoder-root|tasks|store|board|lock)|-t)[ =].*?(?= -|$)")
+NAMING = {
+    "task",
+    "tasks",
+    "targets",
+    "protocol",
+    "variant_of",
+    "task_caps",
+    "cuts",
+    "settings",
+    "changes",
+}
+# Of the command in a sidecar: values of options that are paths. Anywhere in it: absolute paths,
+# which older sidecars have.
+_OPTION = re.compile(
+    r"(?<!\S)(--(?:data-root|encoder-root|tasks|store|board|lock)|-t)[ =].*?(?= -|$)"
+)
 
 
 class Release(NamedTuple):
-    """A release as a board holds it: its name (0006-mini), the file's bytes, what they say, and its sidecar."""
+    """A release as a board holds it: its name (0006-mini), the file's bytes, what they say, and its
+    sidecar."""
 
     name: str
     data: bytes
@@ -66,42 +84,56 @@ class Release(NamedTuple):
 
 
 def opened(path: Path, content: dict, sidecar: dict) -> Release:
-    """The release of that file, by a name that a board lists: its own, or 0001-SUITE where the file has no number.
+    """The release of that file, by a name that a board lists: its own, or 0001-SUITE where the file
+    has no number.
 
     SpecError if it is of an old schema, StoreError if its sidecar is not its own.
     """
     if content["schema"] != collect.SCHEMA:
         raise SpecError(
-            f"{path}: a release of schema {content['schema']}, and this version makes schema {collect.SCHEMA}, so no rerun gives "
-            "the same; bundle it with the version in which it was made, or make a new release (xstilts-harness eval)"
+            f"{path}: a release of schema {content['schema']}, and this version makes schema"
+            f" {collect.SCHEMA}, so no rerun gives the same; bundle it with the version in which it"
+            " was made, or make a new release (xstilts-harness eval)"
         )
     if sidecar.get("content_sha256") != key_of(content):
         beside = path.with_suffix(".env.json").name
-        raise StoreError(f"{path}: its sidecar {beside} is gone or of another content; restore both from version control")
+        raise StoreError(
+            f"{path}: its sidecar {beside} is gone or of another content; restore both from version"
+            " control"
+        )
     name = path.stem if is_listed(path) else f"0001-{content['suite']['name']}"
     return Release(name, path.read_bytes(), content, sidecar)
 
 
-def bundle(release: Release, catalog: Catalog, where: Where, store: Store | None) -> dict[str, Part]:
-    """Path in the bundle → what gives its bytes; `write` adds SHA256SUMS. `store` None: without predictions.
+def bundle(
+    release: Release, catalog: Catalog, where: Where, store: Store | None
+) -> dict[str, Part]:
+    """Path in the bundle → what gives its bytes; `write` adds SHA256SUMS. `store` None: without
+    predictions.
 
-    raises  MissingError: data or weights are not here, or the release's results are not in the store
-            SpecError: specs and data here lead to other keys or facts than the release's
+    raises  MissingError: data or weights are not here, or the release's results are not in the
+            store SpecError: specs and data here lead to other keys or facts than the release's
     """
-    with tempfile.TemporaryDirectory() as scratch:  # every file is hashed anew: no index of hashes is believed
+    # every file is hashed anew: no index of hashes is believed
+    with tempfile.TemporaryDirectory() as scratch:
         plan = plan_of(release.content, catalog, where, HashIndex(Path(scratch, "files.json")))
         _check_specs(release, plan, catalog)
         lock = _lock(release.sidecar, where, Path(scratch, LOCK))
     files = _specs(release.content, catalog) | {LOCK: lambda: lock}
     at = f"leaderboard/releases/{release.name}"
-    files |= {f"{at}.json": lambda: release.data, f"{at}.env.json": lambda: content_bytes(_no_paths(release.sidecar))}
+    files |= {
+        f"{at}.json": lambda: release.data,
+        f"{at}.env.json": lambda: content_bytes(_no_paths(release.sidecar)),
+    }
     if (packages := builtin_root() / PACKAGES).is_file():
         files[PACKAGES] = packages.read_bytes
     if store is not None:
         _check_store(release, plan, catalog, store)
         files |= _results(release.content, store)
     joined = bool(_suite(release.content, catalog)[1])
-    text = page(release.name, release.content, release.sidecar, json.loads(lock), files, catalog, joined)
+    text = page(
+        release.name, release.content, release.sidecar, json.loads(lock), files, catalog, joined
+    )
     return files | {"README.md": text.encode}
 
 
@@ -109,13 +141,14 @@ def bundle(release: Release, catalog: Catalog, where: Where, store: Store | None
 
 
 def plan_of(content: dict, catalog: Catalog, where: Where, index: HashIndex) -> Plan:
-    """The plan of a release's suite with specs and data as they are here: without what it left out, with the user's tasks
-    that joined it, and no others. SpecError if a suite or task of it is not here."""
+    """The plan of a release's suite with specs and data as they are here: without what it left out,
+    with the user's tasks that joined it, and no others. SpecError if a suite or task of it is not
+    here."""
     suite, joined = _suite(content, catalog)
     if unknown := [name for name in joined if ("task", name) not in catalog.user]:
         raise SpecError(
-            f"the release has {', '.join(unknown)}, which suite {suite.suite} here has not and no YAML file of yours defines; "
-            "give their folder with --tasks, or the suite as it was"
+            f"the release has {', '.join(unknown)}, which suite {suite.suite} here has not and no"
+            " YAML file of yours defines; give their folder with --tasks, or the suite as it was"
         )
     if joined:
         theirs = copy.copy(catalog)
@@ -125,7 +158,8 @@ def plan_of(content: dict, catalog: Catalog, where: Where, index: HashIndex) -> 
 
 
 def _suite(content: dict, catalog: Catalog) -> tuple[Suite, list[str]]:
-    """The suite as its file says now, less what the release left out; and tasks and arms that the release has beyond it."""
+    """The suite as its file says now, less what the release left out; and tasks and arms that the
+    release has beyond it."""
     said = content["suite"]
     suite = catalog.suite(said["name"])
     suite = without(suite, said["left_out"]) if said["left_out"] else suite
@@ -135,40 +169,61 @@ def _suite(content: dict, catalog: Catalog) -> tuple[Suite, list[str]]:
 
 def _check_specs(release: Release, plan: Plan, catalog: Catalog) -> None:
     if plan.blocked:
-        raise MissingError("\n".join([*plan.blocked, "without them it cannot be told whether specs here lead to the release"]))
+        raise MissingError(
+            "\n".join(
+                [
+                    *plan.blocked,
+                    "without them it cannot be told whether specs here lead to the release",
+                ]
+            )
+        )
     now = json.loads(json.dumps(collect.declared(plan, catalog)))
     if found := list(_changes({name: release.content.get(name, "absent") for name in now}, now)):
         raise SpecError(
-            f"specs, data or code here no longer lead to release {release.name}:\n{_some(found)}\n"
-            f"check out the version in which it was made, or make a new release (xstilts-harness eval --suite {plan.suite.suite})"
+            "specs, data or code here no longer lead to release"
+            f" {release.name}:\n{_some(found)}\ncheck out the version in which it was made, or make"
+            f" a new release (xstilts-harness eval --suite {plan.suite.suite})"
         )
 
 
 def _check_store(release: Release, plan: Plan, catalog: Catalog, store: Store) -> None:
-    """The store has every result of the release, and they are those it was made from, not the same keys computed elsewhere."""
+    """The store has every result of the release, and they are those it was made from, not the same
+    keys computed elsewhere."""
     refused = refusals(plan, store)
     advice = (
-        "give --store DIR, the store in which the release was made; or --without-predictions, for a bundle that can be checked "
-        "and rerun, but not scored again"
+        "give --store DIR, the store in which the release was made; or --without-predictions, for a"
+        " bundle that can be checked and rerun, but not scored again"
     )
-    wanted = [*release.sidecar.get("jobs", {}), *(job.key for job in plan.todo(store, frozenset(refused)))]
-    lacking = [plan.jobs[key].name for key in dict.fromkeys(wanted) if key in plan.jobs and store.manifest(key) is None]
+    wanted = [
+        *release.sidecar.get("jobs", {}),
+        *(job.key for job in plan.todo(store, frozenset(refused))),
+    ]
+    lacking = [
+        plan.jobs[key].name
+        for key in dict.fromkeys(wanted)
+        if key in plan.jobs and store.manifest(key) is None
+    ]
     if lacking:
         count = f"{len(lacking)} of the {len(plan.jobs)} results of release {release.name}"
         raise MissingError(f"{store.root} lacks {count}:\n{_some(lacking)}\n{advice}")
     now = json.loads(json.dumps(collect.evidence(plan, catalog, store, refused)))
     if found := list(_changes({"evidence": release.content["evidence"]}, {"evidence": now})):
         raise MissingError(
-            f"{store.root} has results under the keys of release {release.name}, but of another run:\n{_some(found)}\n{advice}"
+            f"{store.root} has results under the keys of release {release.name}, but of another"
+            f" run:\n{_some(found)}\n{advice}"
         )
 
 
 def _changes(old: dict, new: dict) -> Iterator[str]:
-    """What differs, by section. A field that the release does not know and that says nothing here is no difference."""
+    """What differs, by section. A field that the release does not know and that says nothing here
+    is no difference."""
     for section in new:
         for path, was, now, of in differences(section, old[section], new[section]):
             if was != "absent" or now not in (None, False, 0, "", [], {}):
-                yield f"{path}{f' ({of})' if of else ''}: {was!r:.80} in the release, {now!r:.80} here"
+                yield (
+                    f"{path}{f' ({of})' if of else ''}: {was!r:.80} in the release, {now!r:.80}"
+                    " here"
+                )
 
 
 def _some(lines: list[str]) -> str:
@@ -180,8 +235,9 @@ def _some(lines: list[str]) -> str:
 
 
 def _specs(content: dict, catalog: Catalog) -> dict[str, Part]:
-    """The YAML files of suite and encoders, and of every task and protocol that they lead to, left-out ones too: a suite that
-    names an unknown task does not load. Those of the user's folders lie in one folder, for `--tasks`."""
+    """The YAML files of suite and encoders, and of every task and protocol that they lead to,
+    left-out ones too: a suite that names an unknown task does not load. Those of the user's folders
+    lie in one folder, for `--tasks`."""
     suite, joined = content["suite"]["name"], _suite(content, catalog)[1]
     waiting = [("suite", suite), *(("task", name) for name in joined)]
     found = dict.fromkeys(("encoder", name) for name in content["encoders"])
@@ -190,14 +246,26 @@ def _specs(content: dict, catalog: Catalog) -> dict[str, Part]:
         if (kind, name) not in found:
             found[kind, name] = None
             said = getattr(catalog, f"{kind}s")[name].model_dump()
-            waiting += [(k, word) for word in _names(said) for k in ("task", "protocol") if (k, word) in catalog.sources]
+            waiting += [
+                (k, word)
+                for word in _names(said)
+                for k in ("task", "protocol")
+                if (k, word) in catalog.sources
+            ]
     files: dict[str, Part] = {}
     for kind, name in sorted(found):
         path = catalog.sources[kind, name].path
-        at = f"specs/own/{path.name}" if (kind, name) in catalog.user else f"specs/builtin/{kind}s/{path.name}"
+        at = (
+            f"specs/own/{path.name}"
+            if (kind, name) in catalog.user
+            else f"specs/builtin/{kind}s/{path.name}"
+        )
         for file in _files_named(getattr(catalog, f"{kind}s")[name].model_dump()):
             if file.startswith(("/", "~")):
-                raise SpecError(f"{path}: {file} is a path of this machine; name it relative to the YAML file or to --data-root")
+                raise SpecError(
+                    f"{path}: {file} is a path of this machine; name it relative to the YAML file"
+                    " or to --data-root"
+                )
         files[f"specs/own/{kind}-{name}.yaml" if at in files else at] = path.read_bytes
     return files
 
@@ -217,14 +285,17 @@ def _names(value: Any) -> Iterator[str]:
 def _files_named(value: Any) -> Iterator[str]:
     """Files that a spec names, in any of its sources."""
     if isinstance(value, dict):
-        yield from (value[name] for name in ("files", "label_file") if isinstance(value.get(name), str))
+        yield from (
+            value[name] for name in ("files", "label_file") if isinstance(value.get(name), str)
+        )
     if isinstance(value, (dict, list)):
         for one in value.values() if isinstance(value, dict) else value:
             yield from _files_named(one)
 
 
 def _results(content: dict, store: Store) -> dict[str, Part]:
-    """Files of every result that is there: a refused cell has none. Each is hashed when it is read."""
+    """Files of every result that is there: a refused cell has none. Each is hashed when it is
+    read."""
     files: dict[str, Part] = {}
     for manifest in filter(None, map(store.manifest, content["jobs"])):
         at, light = f"store/results/{manifest.key}", _without_weights(manifest)
@@ -237,7 +308,9 @@ def _without_weights(manifest: Manifest) -> Manifest:
     """The manifest as `Store.drop` leaves it."""
     files = {name: entry for name, entry in manifest.files.items() if name != WEIGHTS}
     weights = {name: entry for name, entry in manifest.files.items() if name == WEIGHTS}
-    return replace(manifest, files=files, dropped=manifest.dropped | weights, meta=_no_paths(manifest.meta))
+    return replace(
+        manifest, files=files, dropped=manifest.dropped | weights, meta=_no_paths(manifest.meta)
+    )
 
 
 def _read(store: Store, key: str, name: str) -> bytes:
@@ -245,12 +318,14 @@ def _read(store: Store, key: str, name: str) -> bytes:
 
 
 def _lock(sidecar: dict, where: Where, at: Path) -> bytes:
-    """What the release's run read, as a lock file. Where the run could not know a commit, that of the lock which names the
-    same files is taken."""
+    """What the release's run read, as a lock file. Where the run could not know a commit, that of
+    the lock which names the same files is taken."""
     entries: dict[str, dict] = {}
     for section, names in (sidecar.get("data") or {}).items():
         for name, entry in names.items():
-            known = where.lock.entry(section, name) if where.lock else {"revision": None, "files": {}}
+            known = (
+                where.lock.entry(section, name) if where.lock else {"revision": None, "files": {}}
+            )
             same = all(known["files"].get(path) == sha for path, sha in entry["files"].items())
             revision = entry["revision"] or (known["revision"] if same else None)
             entries.setdefault(section, {})[name] = {"revision": revision, "files": entry["files"]}
@@ -260,7 +335,8 @@ def _lock(sidecar: dict, where: Where, at: Path) -> bytes:
 
 
 def _no_paths(value: Any) -> Any:
-    """The same document with paths of this machine, in the command and in messages, replaced by PATH."""
+    """The same document with paths of this machine, in the command and in messages, replaced by
+    PATH."""
     if isinstance(value, dict):
         return {name: _no_paths(one) for name, one in value.items()}
     if isinstance(value, list):
@@ -272,7 +348,8 @@ def _no_paths(value: Any) -> Any:
 
 
 def write(out: Path, folder: str, files: dict[str, Part]) -> tuple[int, int]:
-    """Write `files` and their SHA256SUMS as a .tar.gz, everything under `folder`: (files, bytes). Whole or not at all.
+    """Write `files` and their SHA256SUMS as a .tar.gz, everything under `folder`: (files, bytes).
+    Whole or not at all.
 
     raises  StoreError: it cannot be written.  DamagedError: a result is not what its manifest says
     """
@@ -281,8 +358,14 @@ def write(out: Path, folder: str, files: dict[str, Part]) -> tuple[int, int]:
         try:
             with draft.open("xb") as raw:
                 # No name and no time in the header of either: the same files give the same bytes.
-                with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed, tarfile.open(fileobj=packed, mode="w|") as tar:
-                    sums = [f"{_add(tar, folder, name, files[name]())}  {name}\n" for name in sorted(files)]
+                with (
+                    gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
+                    tarfile.open(fileobj=packed, mode="w|") as tar,
+                ):
+                    sums = [
+                        f"{_add(tar, folder, name, files[name]())}  {name}\n"
+                        for name in sorted(files)
+                    ]
                     _add(tar, folder, SUMS, "".join(sums).encode())
                 raw.flush()
                 os.fsync(raw.fileno())

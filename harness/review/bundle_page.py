@@ -1,4 +1,5 @@
-"""README.md of a bundle: which commands its reader types, and what stands in the files beside it."""
+"""README.md of a bundle: which commands its reader types, and what stands in the files beside
+it."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,7 +14,8 @@ README = """\
 # Release {name}, to be checked
 
 {about}
-{cells} cells from {jobs} jobs, made by xstilts-harness {version}. Run everything in the folder of this page.
+{cells} cells from {jobs} jobs, made by xstilts-harness {version}. Run everything in the folder
+of this page.
 First, are these the files that were packed?
 
     sha256sum -c {sums}
@@ -25,7 +27,8 @@ First, are these the files that were packed?
 
 ## Check the numbers, without data or torch
 
-Every score, gain and interval, computed again from the evidence that the release holds for each test row:
+Every score, gain and interval, computed again from the evidence that the release holds for each
+test row:
 
     xstilts-harness leaderboard verify {name}
     xstilts-harness leaderboard show {name}
@@ -38,13 +41,16 @@ Every score, gain and interval, computed again from the evidence that the releas
     xstilts-harness eval {run} --store rerun/store --board rerun/leaderboard
     xstilts-harness leaderboard compare {name} rerun/leaderboard/releases/0001-{suite}.json
 
-On other hardware answers differ a little. `compare` says what it holds exactly, what within a tolerance, and what differs.
+On other hardware answers differ a little. `compare` says what it holds exactly, what within a
+tolerance, and what differs.
 
 ## Data and encoders
 
 {data}
-Commands that run in this folder read `{lock}`, which names each file that was read: one with another SHA-256 is an error.
-`eval` fetches from the hub what is not here. An encoder can also come from a folder: `--encoder-root DIR`.
+Commands that run in this folder read `{lock}`, which names each file that was read: one with
+another SHA-256 is an error.
+`eval` fetches from the hub what is not here. An encoder can also come from a folder:
+`--encoder-root DIR`.
 
 | what | name | commit | files |
 | --- | --- | --- | --- |
@@ -52,7 +58,8 @@ Commands that run in this folder read `{lock}`, which names each file that was r
 
 ## Specs and environment
 
-`specs/builtin` are the harness's own YAML files as they were when this was packed. Where the installed ones have changed since,
+`specs/builtin` are the harness's own YAML files as they were when this was packed. Where the
+installed ones have changed since,
 `eval` has other keys and finds nothing in the store: copy these over them.{own}
 
 The numbers were computed on:
@@ -63,12 +70,14 @@ In the sidecar PATH stands for paths of the machine that wrote it.
 
 ## Licences
 
-No rows of any task are here. Predictions of question answering are pieces of the data's texts, so the data's licences apply:
+No rows of any task are here. Predictions of question answering are pieces of the data's texts,
+so the data's licences apply:
 
 {licences}
 """
 RESCORE = """\
-From what the models answered and the gold rows; then the whole suite, which finds every result in the store and ends with
+From what the models answered and the gold rows; then the whole suite, which finds every result
+in the store and ends with
 `the same content as before`:
 
     xstilts-harness leaderboard verify {name} --data {data} --store store{tasks}
@@ -76,11 +85,20 @@ From what the models answered and the gold rows; then the whole suite, which fin
 """
 NO_PREDICTIONS = "Not with this bundle: it was made `--without-predictions`.\n"
 MADE = "The rows are made at run time, by the harness."
-DATA = "`DATA` is a folder in the hub's layout; `.` will do where all rows are in the hub cache. Own rows of tasks go there too."
+DATA = (
+    "`DATA` is a folder in the hub's layout; `.` will do where all rows are in the hub cache. Own"
+    " rows of tasks go there too."
+)
 
 
 def page(
-    name: str, content: dict, sidecar: dict, lock: dict, files: Iterable[str], catalog: Catalog, everything: bool = False
+    name: str,
+    content: dict,
+    sidecar: dict,
+    lock: dict,
+    files: Iterable[str],
+    catalog: Catalog,
+    everything: bool = False,
 ) -> str:
     """The page's text.
 
@@ -104,7 +122,11 @@ def page(
         sums=SUMS,
         rescore=rescore if any(file.startswith("store/") for file in files) else NO_PREDICTIONS,
         install=_install(code),
-        packages=f"`pip install -r {PACKAGES}` gives the packages." if PACKAGES in files else "The environment stands below.",
+        packages=(
+            f"`pip install -r {PACKAGES}` gives the packages."
+            if PACKAGES in files
+            else "The environment stands below."
+        ),
         run=run,
         suite=suite,
         data=MADE if made else DATA,
@@ -121,15 +143,28 @@ def _install(code: dict) -> str:
     version, commit = code.get("version"), code.get("commit")
     what = f"xstilts-harness {version}, the version named above" if version else "xstilts-harness"
     if not commit:
-        return f"Install {what}, from where you got this bundle: the release says no more of its code than that."
-    changed = " Its code or specs had changes that are in no commit: what they were, the release does not say."
-    return f"Install {what}, of commit\n{commit}, from where you got this bundle.{changed * bool(code.get('changed'))}"
+        return (
+            f"Install {what}, from where you got this bundle: the release says no more of its code"
+            " than that."
+        )
+    changed = (
+        " Its code or specs had changes that are in no commit: what they were, the release does not"
+        " say."
+    )
+    return (
+        f"Install {what}, of commit\n{commit}, from where you got this"
+        f" bundle.{changed * bool(code.get('changed'))}"
+    )
 
 
 def _read(lock: dict) -> Iterator[str]:
     for section in ("datasets", "encoders", "tasks"):
         for name, entry in sorted(lock[section].items()):
-            commit = "own rows, not in this bundle" if section == "tasks" else entry["revision"] or "not known"
+            commit = (
+                "own rows, not in this bundle"
+                if section == "tasks"
+                else entry["revision"] or "not known"
+            )
             yield f"| {section} | {markdown(name)} | {markdown(commit)} | {len(entry['files'])} |"
 
 
@@ -141,4 +176,7 @@ def _environments(sidecar: dict) -> Iterator[str]:
 def _licences(content: dict, catalog: Catalog) -> Iterator[str]:
     for name in sorted({facts["task"] for facts in content["targets"].values()}):
         about = catalog.task(name).about
-        yield "- " + markdown(f"{name}: {about.licence or 'none in its YAML file'}" + (f" ({about.url})" if about.url else ""))
+        yield "- " + markdown(
+            f"{name}: {about.licence or 'none in its YAML file'}"
+            + (f" ({about.url})" if about.url else "")
+        )

@@ -14,13 +14,26 @@ from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.store import HashIndex, Store
 
-PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "pyarrow", "numpy", "pydantic", "typer", "rich", "babel")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "datasets",
+    "pyarrow",
+    "numpy",
+    "pydantic",
+    "typer",
+    "rich",
+    "babel",
+)
 LOW_DISK = 5e9
 
 
 def checkup(store: Path, encoder_root: Path | None, catalog: Catalog) -> list[dict]:
     """One row a finding: what, state (ok, warning, error), detail."""
-    rows = [_row("python", "ok" if sys.version_info >= (3, 11) else "error", platform.python_version())]
+    rows = [
+        _row("python", "ok" if sys.version_info >= (3, 11) else "error", platform.python_version())
+    ]
     for package in PACKAGES:
         try:
             rows.append(_row(package, "ok", version(package)))
@@ -31,13 +44,25 @@ def checkup(store: Path, encoder_root: Path | None, catalog: Catalog) -> list[di
     try:
         opened = Store(store)
         free = shutil.disk_usage(opened.root).free
-        rows.append(_row("store", "ok" if free > LOW_DISK else "warning", f"{opened.root}, {free / 1e9:.1f} GB free"))
+        rows.append(
+            _row(
+                "store",
+                "ok" if free > LOW_DISK else "warning",
+                f"{opened.root}, {free / 1e9:.1f} GB free",
+            )
+        )
         index = HashIndex(opened.root / "index" / "files.json")
     except HarnessError as error:
         return [*rows, _row("store", "error", str(error))]
     for name, encoder in sorted(catalog.encoders.items()):
         try:
-            rows.append(_row(f"encoder {name}", "ok", str(find(encoder, Where(None, encoder_root, offline=True), index).folder)))
+            rows.append(
+                _row(
+                    f"encoder {name}",
+                    "ok",
+                    str(find(encoder, Where(None, encoder_root, offline=True), index).folder),
+                )
+            )
         except HarnessError as error:
             rows.append(_row(f"encoder {name}", "warning", str(error)))
     index.save()
@@ -51,12 +76,20 @@ def _row(what: str, state: str, detail: str) -> dict:
 def _gpu() -> dict:
     visible = gpus()
     if not visible:
-        return _row("gpu", "warning", "no GPU visible: jobs run on the CPU (in a container: docker run --gpus all)")
+        return _row(
+            "gpu",
+            "warning",
+            "no GPU visible: jobs run on the CPU (in a container: docker run --gpus all)",
+        )
     try:
         import torch
     except ImportError:
         return _row("gpu", "warning", f"{len(visible)} visible, but torch is not installed")
     if not torch.cuda.is_available():
-        return _row("gpu", "error", f"{len(visible)} visible, but this torch ({torch.__version__}) has no CUDA")
+        return _row(
+            "gpu",
+            "error",
+            f"{len(visible)} visible, but this torch ({torch.__version__}) has no CUDA",
+        )
     bf16 = "bf16" if torch.cuda.is_bf16_supported() else "no bf16"
     return _row("gpu", "ok", f"{len(visible)} × {torch.cuda.get_device_name()}, {bf16}")

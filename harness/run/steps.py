@@ -29,13 +29,21 @@ from harness.spec.catalog import Catalog
 from harness.spec.changes import with_limit, with_user_tasks, without
 from harness.store import HashIndex, Store
 
-CODE = ("harness", "tasks", "encoders", "suites", "protocols")  # of a checkout, what a score can depend on
+# of a checkout, what a score can depend on
+CODE = ("harness", "tasks", "encoders", "suites", "protocols")
 
 
 def plan_suite(
-    catalog: Catalog, suite: str, everything: bool, limit: int | None, where: Where, store: Store, left_out: Sequence[str] = ()
+    catalog: Catalog,
+    suite: str,
+    everything: bool,
+    limit: int | None,
+    where: Where,
+    store: Store,
+    left_out: Sequence[str] = (),
 ) -> Plan:
-    """The plan of a suite by name; `everything` adds the user's own tasks, `limit` caps test rows, `left_out` goes."""
+    """The plan of a suite by name; `everything` adds the user's own tasks, `limit` caps test rows,
+    `left_out` goes."""
     chosen = catalog.suite(suite)
     if left_out:
         chosen = without(chosen, list(left_out))
@@ -56,7 +64,8 @@ def plan_to_run(
     left_out: Sequence[str],
     say: Callable[[str], None],
 ) -> Plan:
-    """`plan_suite`, after what is not here was downloaded if it may be; `say` hears of that, and of what failed.
+    """`plan_suite`, after what is not here was downloaded if it may be; `say` hears of that, and of
+    what failed.
 
     raises  as `hub.fetch`
     """
@@ -73,16 +82,24 @@ def plan_to_run(
 
 
 def run_plan(
-    plan: Plan, store: Store, workers: int | None, checkpoint_seconds: float | None = None, keep_weights: bool = False
+    plan: Plan,
+    store: Store,
+    workers: int | None,
+    checkpoint_seconds: float | None = None,
+    keep_weights: bool = False,
 ) -> Outcome:
-    """Run what is missing. Raises MissingError before anything runs if data or weights are not here.
+    """Run what is missing. Raises MissingError before anything runs if data or weights are not
+    here.
 
-    Jobs whose rows cannot be used have failed before the first one starts, and nothing is trained for them alone.
-    KeyboardInterrupt (by `signals` on Ctrl-C and SIGTERM) leaves once the workers have saved, or on a second one.
-    HarnessError if jobs failed.
+    Jobs whose rows cannot be used have failed before the first one starts, and nothing is trained
+    for them alone. KeyboardInterrupt (by `signals` on Ctrl-C and SIGTERM) leaves once the workers
+    have saved, or on a second one. HarnessError if jobs failed.
     """
     if plan.blocked:
-        lines = [f"{reason}\n    blocks: {', '.join(dict.fromkeys(blocks))}" for reason, blocks in plan.blocked.items()]
+        lines = [
+            f"{reason}\n    blocks: {', '.join(dict.fromkeys(blocks))}"
+            for reason, blocks in plan.blocked.items()
+        ]
         raise MissingError("\n".join(lines))
     store.clean_start()
     with Progress(sys.stderr) as progress:
@@ -91,29 +108,38 @@ def run_plan(
         engine = ENGINES["process"](store.root, workers, checkpoint_seconds)
         with stop.patient():
             try:
-                outcome = drive(plan, store, engine, progress.hear, keep_weights, unfit(plan, store))
+                outcome = drive(
+                    plan, store, engine, progress.hear, keep_weights, unfit(plan, store)
+                )
             except KeyboardInterrupt:
                 progress.note("stopping: workers save a checkpoint ... (once more: stop at once)")
                 raise
             finally:
                 if engine.stop():
-                    progress.note("a worker had to be killed; its training goes on from the checkpoint before")
+                    progress.note(
+                        "a worker had to be killed; its training goes on from the checkpoint before"
+                    )
     if outcome.failed:
         raise _failures(plan, outcome)
     return outcome
 
 
 def unfit(plan: Plan, store: Store, hear: Hear | None = None) -> dict[str, dict]:
-    """Jobs to run whose rows cannot be used, as failed jobs are told: key → why, exit_code. Reads all their rows once.
+    """Jobs to run whose rows cannot be used, as failed jobs are told: key → why, exit_code. Reads
+    all their rows once.
 
     `hear` is told of them.
     """
     found = unfit_jobs((job.body for job in plan.todo(store)), plan.suite.waives, hear)
-    return {key: {"why": str(error), "exit_code": error.exit_code, "rows": True} for key, error in found.items()}
+    return {
+        key: {"why": str(error), "exit_code": error.exit_code, "rows": True}
+        for key, error in found.items()
+    }
 
 
 def refuse_unfit(plan: Plan, store: Store, hear: Hear | None = None) -> None:
-    """Raise what `run_plan` would end with if rows of jobs to run cannot be used. `hear` is told of all rows."""
+    """Raise what `run_plan` would end with if rows of jobs to run cannot be used. `hear` is told of
+    all rows."""
     if found := unfit(plan, store, hear):
         lines = dict.fromkeys(event["why"] for event in found.values())
         error = HarnessError("\n".join(lines))
@@ -122,7 +148,8 @@ def refuse_unfit(plan: Plan, store: Store, hear: Hear | None = None) -> None:
 
 
 def write_jobs(plan: Plan, store: Store) -> list[Job]:
-    """Write the description of every job into the store, for schedulers; returns what is to run, inputs first.
+    """Write the description of every job into the store, for schedulers; returns what is to run,
+    inputs first.
 
     Raises as `refuse_unfit`: schedulers would train for rows that cannot be scored.
     """
@@ -138,10 +165,19 @@ def write_jobs(plan: Plan, store: Store) -> list[Job]:
 
 
 def _failures(plan: Plan, outcome: Outcome) -> HarnessError:
-    named = ("" if event.get("rows") else f"{plan.jobs[key].name}: " for key, event in outcome.failed.items())
-    said = (f"{name}{event['why']}" for name, event in zip(named, outcome.failed.values(), strict=True))
-    lines = list(dict.fromkeys(said))  # what is wrong with rows is said once, however many jobs read them
-    lines.append(f"{len(outcome.failed)} jobs failed; what was done is kept, the same command tries the rest again")
+    named = (
+        "" if event.get("rows") else f"{plan.jobs[key].name}: "
+        for key, event in outcome.failed.items()
+    )
+    said = (
+        f"{name}{event['why']}" for name, event in zip(named, outcome.failed.values(), strict=True)
+    )
+    # what is wrong with rows is said once, however many jobs read them
+    lines = list(dict.fromkeys(said))
+    lines.append(
+        f"{len(outcome.failed)} jobs failed; what was done is kept, the same command tries the rest"
+        " again"
+    )
     lines += [event["trace"] for event in outcome.failed.values() if event.get("trace")][:1]
     error = HarnessError("\n".join(lines))
     error.exit_code = max(event.get("exit_code", 1) for event in outcome.failed.values())
@@ -156,8 +192,14 @@ def refusals(outcome: Outcome) -> list[str]:
         named += [refusal["arm"]] if refusal["arm"] not in named else []
     lines = []
     for (target, leaks), names in arms.items():
-        counts = "; ".join(f"of the {phase} rows, in {_counts(by_language)}" for phase, by_language in json.loads(leaks).items())
-        lines.append(f"refused: arm {', '.join(names)} on {target}: training rows stand in its test set ({counts} test rows)")
+        counts = "; ".join(
+            f"of the {phase} rows, in {_counts(by_language)}"
+            for phase, by_language in json.loads(leaks).items()
+        )
+        lines.append(
+            f"refused: arm {', '.join(names)} on {target}: training rows stand in its test set"
+            f" ({counts} test rows)"
+        )
     return lines
 
 
@@ -166,7 +208,8 @@ def _counts(by_language: dict[str, int]) -> str:
 
 
 class Published(NamedTuple):
-    """A release's file, whether its content is new, and what an old one lacked: its sidecar, files of the board that show it."""
+    """A release's file, whether its content is new, and what an old one lacked: its sidecar, files
+    of the board that show it."""
 
     path: Path
     new: bool
@@ -182,15 +225,20 @@ class Published(NamedTuple):
         return f"{self.path} (the same content as before, {what}){shown}"
 
 
-def publish(content: dict, plan: Plan, store: Store, board: Path, command: str, say: Callable[[str], None]) -> Published:
-    """Write the release and the board that shows it. Killed in between, the same call does what is missing.
+def publish(
+    content: dict, plan: Plan, store: Store, board: Path, command: str, say: Callable[[str], None]
+) -> Published:
+    """Write the release and the board that shows it. Killed in between, the same call does what is
+    missing.
 
     `say` hears of releases of the board that cannot be shown.
     """
     return put(content, release.sidecar(plan, store, command, code()), release.Board(board), say)
 
 
-def put(content: dict, sidecar: dict, shelf: release.Board, say: Callable[[str], None]) -> Published:
+def put(
+    content: dict, sidecar: dict, shelf: release.Board, say: Callable[[str], None]
+) -> Published:
     """`publish`, of a content and a sidecar that are made."""
     path, new, repaired = shelve(shelf, content, sidecar)
     old = outdated(shelf)
@@ -200,48 +248,66 @@ def put(content: dict, sidecar: dict, shelf: release.Board, say: Callable[[str],
 
 
 def code() -> dict:
-    """{"version", "commit", "changed"} of this harness. A checkout knows its commit, and whether files differ from it; an image
-    is told (XSTILTS_COMMIT, set when it is built); a wheel does not know: null. `changed` is null where nobody can look."""
+    """{"version", "commit", "changed"} of this harness. A checkout knows its commit, and whether
+    files differ from it; an image is told (XSTILTS_COMMIT, set when it is built); a wheel does not
+    know: null. `changed` is null where nobody can look."""
     folder = Path(harness.__file__).resolve().parent
-    told = {"version": harness.__version__, "commit": os.environ.get("XSTILTS_COMMIT") or None, "changed": None}
-    if not (folder.parent / ".git").exists():  # another repository may hold the environment that this is installed in
+    told = {
+        "version": harness.__version__,
+        "commit": os.environ.get("XSTILTS_COMMIT") or None,
+        "changed": None,
+    }
+    # another repository may hold the environment that this is installed in
+    if not (folder.parent / ".git").exists():
         return told
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", folder.parent, *words], check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", "-C", folder.parent, *words], check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     try:
         files = git("status", "--porcelain", "--", *CODE)
         return told | {"commit": git("rev-parse", "HEAD"), "changed": bool(files)}
-    except (OSError, subprocess.CalledProcessError):  # no git here, or a checkout of somebody else's: it says nothing
+    except (
+        OSError,
+        subprocess.CalledProcessError,
+    ):  # no git here, or a checkout of somebody else's: it says nothing
         return told
 
 
 def _refuse_odd(cell: dict, waived: list[str]) -> None:
-    """Raise RefusedError if too many test rows of a language say nothing: jobs that a scheduler ran were not asked before."""
+    """Raise RefusedError if too many test rows of a language say nothing: jobs that a scheduler ran
+    were not asked before."""
     for language, said in cell["languages"].items():
         if flags := set(too_many(said, said["n"])) - set(waived):
             raise RefusedError(
-                f"{cell['target']} {language}: of {said['n']} test rows {in_words(said)}, more than {ODD_SHARE:.0%}; "
-                f"mend them, or write `waives: [{', '.join(sorted(flags))}]` into the suite"
+                f"{cell['target']} {language}: of {said['n']} test rows {in_words(said)}, more than"
+                f" {ODD_SHARE:.0%}; mend them, or write `waives: [{', '.join(sorted(flags))}]` into"
+                " the suite"
             )
 
 
 def content_of(plan: Plan, catalog: Catalog, store: Store, outcome: Outcome) -> dict:
     """The release document of a finished run.
 
-    Raises RefusedError when test labels are placeholders (and the suite does not waive that), or no cell has a score.
+    Raises RefusedError when test labels are placeholders (and the suite does not waive that), or no
+    cell has a score.
     """
     content = collect.content(plan, catalog, store, outcome.refused)
     hidden = sorted({cell["target"] for cell in content["cells"] if "placeholder" in cell["flags"]})
     if hidden and "placeholder" not in plan.suite.waives:
         raise RefusedError(
-            f"{', '.join(hidden)}: test labels are placeholders (all empty or all the same), so nothing can be scored on them. "
-            "Cut the task to rows with labels, drop those languages, or write `waives: [placeholder]` into the suite"
+            f"{', '.join(hidden)}: test labels are placeholders (all empty or all the same), so"
+            " nothing can be scored on them. Cut the task to rows with labels, drop those"
+            " languages, or write `waives: [placeholder]` into the suite"
         )
     for cell in content["cells"]:
         _refuse_odd(cell, plan.suite.waives)
     if all(cell["score"] is None for cell in content["cells"]):
         flags = sorted({flag for cell in content["cells"] for flag in cell["flags"]})
-        raise RefusedError(f"no cell of suite {plan.suite.suite} has a score ({', '.join(flags)}); there is nothing to release")
+        raise RefusedError(
+            f"no cell of suite {plan.suite.suite} has a score ({', '.join(flags)}); there is"
+            " nothing to release"
+        )
     return content

@@ -1,9 +1,11 @@
-"""Files of one token a line and a blank line between sentences: CoNLL-2003, CoNLL-U, and the plain `token TAB tag`.
+"""Files of one token a line and a blank line between sentences: CoNLL-2003, CoNLL-U, and the plain
+`token TAB tag`.
 
-CoNLL-2003  www.clips.uantwerpen.be/conll2003/ner: columns between spaces, the word in 1 and its tag in 4; a line
-            -DOCSTART- opens a document and is no sentence
-CoNLL-U     universaldependencies.org/format.html: ten columns between tabs, the word in 2, UPOS in 4; comments begin
-            with #, `1-2` is a range of words that follow one by one, `1.1` a word that the text does not have
+CoNLL-2003  www.clips.uantwerpen.be/conll2003/ner: columns between spaces, the word in 1 and its tag
+            in 4; a line -DOCSTART- opens a document and is no sentence
+CoNLL-U     universaldependencies.org/format.html: ten columns between tabs, the word in 2, UPOS in
+            4; comments begin with #, `1-2` is a range of words that follow one by one, `1.1` a word
+            that the text does not have
 """
 
 import re
@@ -21,7 +23,8 @@ _EXAMPLES = "`conll: {token: 1, tag: 4}` (CoNLL-2003) or `conll: {token: 2, tag:
 
 
 class Columns(NamedTuple):
-    """Which columns are read, from 1, and how a line begins that is a comment (None: there are no comments)."""
+    """Which columns are read, from 1, and how a line begins that is a comment (None: there are no
+    comments)."""
 
     token: int
     tag: int
@@ -42,9 +45,11 @@ class _Line(NamedTuple):
 
 
 def read_conll(path: Path, columns: Columns | None) -> list[dict]:
-    """Sentences as {tokens, tags}. Without `columns`, every line is `token TAB tag` and nothing else is read.
+    """Sentences as {tokens, tags}. Without `columns`, every line is `token TAB tag` and nothing
+    else is read.
 
-    raises  SpecError at file:line: a line of another layout, saying which; an empty token or tag, or the tag `_`
+    raises  SpecError at file:line: a line of another layout, saying which; an empty token or tag,
+            or the tag `_`
     """
     lines = read_lines(path)
     found = _plain(path, lines) if columns is None else _chosen(path, lines, columns)
@@ -60,8 +65,13 @@ def read_conll(path: Path, columns: Columns | None) -> list[dict]:
             open_ = True
         sentences[-1]["tokens"].append(line.token)
         sentences[-1]["tags"].append(line.tag)
-    if sentences and all(token == NOTHING for sentence in sentences for token in sentence["tokens"]):
-        raise SpecError(f"{path}: every word is {NOTHING!r}: they are left out of this copy, as licences demand; restore them")
+    if sentences and all(
+        token == NOTHING for sentence in sentences for token in sentence["tokens"]
+    ):
+        raise SpecError(
+            f"{path}: every word is {NOTHING!r}: they are left out of this copy, as licences"
+            " demand; restore them"
+        )
     return sentences
 
 
@@ -74,8 +84,9 @@ def _plain(path: Path, lines: list[str]) -> Iterator[_Line | None]:
         cells = line.split("\t")
         if len(cells) != 2:
             raise SpecError(
-                f"{path}:{number}:1: {_seen(line)}, where a line is token TAB tag and a blank line ends a sentence;"
-                f" of another layout say in `source` which columns to read, such as {_EXAMPLES}"
+                f"{path}:{number}:1: {_seen(line)}, where a line is token TAB tag and a blank line"
+                " ends a sentence; of another layout say in `source` which columns to read, such"
+                f" as {_EXAMPLES}"
             )
         yield _Line(number, cells[0], cells[1].strip(" "))
 
@@ -90,7 +101,9 @@ def _chosen(path: Path, lines: list[str], columns: Columns) -> Iterator[_Line | 
             fresh = True
             yield None
             continue
-        if _is_comment(line, columns, fresh) or (columns.by_number and _NO_WORD.fullmatch(cells[0])):
+        if _is_comment(line, columns, fresh) or (
+            columns.by_number and _NO_WORD.fullmatch(cells[0])
+        ):
             continue
         width = width or len(cells)
         _check_width(path, number, line, len(cells), width, columns)
@@ -99,7 +112,8 @@ def _chosen(path: Path, lines: list[str], columns: Columns) -> Iterator[_Line | 
 
 
 def _cells(line: str) -> list[str]:
-    """Between tabs where there is one (a word of CoNLL-U may hold a space), else between blanks. A blank line has none."""
+    """Between tabs where there is one (a word of CoNLL-U may hold a space), else between blanks. A
+    blank line has none."""
     if not line.strip():
         return []
     if "\t" in line:
@@ -113,13 +127,15 @@ def _is_comment(line: str, columns: Columns, fresh: bool) -> bool:
     return columns.by_number and line.startswith("#")
 
 
-def _check_width(path: Path, number: int, line: str, found: int, width: int, columns: Columns) -> None:
+def _check_width(
+    path: Path, number: int, line: str, found: int, width: int, columns: Columns
+) -> None:
     last = max(columns.token, columns.tag)
     if found < last:
         what = "token" if columns.token == last else "tag"
         raise SpecError(
-            f"{path}:{number}:1: {_seen(line)}, where the spec reads the {what} in column {last}; say in"
-            f" `source` which columns this file has, such as {_EXAMPLES}"
+            f"{path}:{number}:1: {_seen(line)}, where the spec reads the {what} in column {last};"
+            f" say in `source` which columns this file has, such as {_EXAMPLES}"
         )
     if found != width:
         raise SpecError(
@@ -131,11 +147,19 @@ def _check_width(path: Path, number: int, line: str, found: int, width: int, col
 def _check(path: Path, line: _Line) -> None:
     at = f"{path}:{line.number}:1"
     if not line.token.strip(" "):
-        raise SpecError(f"{at}: an empty token, with the tag {line.tag!r}; a blank line ends a sentence, else name the word")
+        raise SpecError(
+            f"{at}: an empty token, with the tag {line.tag!r}; a blank line ends a sentence, else"
+            " name the word"
+        )
     if not line.tag:
-        raise SpecError(f"{at}: an empty tag, of the token {line.token!r}; every token has one (such as O)")
+        raise SpecError(
+            f"{at}: an empty tag, of the token {line.token!r}; every token has one (such as O)"
+        )
     if line.tag == NOTHING:
-        raise SpecError(f"{at}: the tag '_', of the token {line.token!r}, says that there is none; give the token a tag")
+        raise SpecError(
+            f"{at}: the tag '_', of the token {line.token!r}, says that there is none; give the"
+            " token a tag"
+        )
 
 
 def _seen(line: str) -> str:
@@ -145,4 +169,8 @@ def _seen(line: str) -> str:
     if "\t" in line:
         return f"{len(line.split(chr(9)))} columns between tabs"
     cells = _cells(line)
-    return "one column, and no tab" if len(cells) == 1 else f"{len(cells)} columns between spaces, and no tab"
+    return (
+        "one column, and no tab"
+        if len(cells) == 1
+        else f"{len(cells)} columns between spaces, and no tab"
+    )

@@ -1,7 +1,9 @@
-"""An encoder's folder: which of its files decide what it computes, and whether each can be what its name says.
+"""An encoder's folder: which of its files decide what it computes, and whether each can be what its
+name says.
 
-Reads names, sizes, headers and JSON, without torch or transformers: a plan says what is wrong before anything is trained.
-What only a loaded encoder shows (weights that are no numbers, pieces without an embedding) `encoder` refuses.
+Reads names, sizes, headers and JSON, without torch or transformers: a plan says what is wrong
+before anything is trained. What only a loaded encoder shows (weights that are no numbers, pieces
+without an embedding) `encoder` refuses.
 """
 
 import fnmatch
@@ -17,7 +19,8 @@ from harness.common.errors import HarnessError, MissingError, SpecError, StoreEr
 from harness.sources.hub import commit_of
 from harness.spec.encoder import Encoder
 
-# Files that decide what an encoder computes. Everything else in its folder (READMEs, other formats) does not.
+# Files that decide what an encoder computes. Everything else in its folder (READMEs, other formats)
+# does not.
 SENTENCEPIECE = ("sentencepiece.bpe.model", "spm.model", "spiece.model", "tokenizer.model")
 DECISIVE = (
     "config.json",
@@ -30,7 +33,8 @@ DECISIVE = (
     "merges.txt",
     *SENTENCEPIECE,
 )
-# The first that is there is read. A hub repository often holds several; only what is needed is fetched.
+# The first that is there is read. A hub repository often holds several; only what is needed is
+# fetched.
 SHARDED = "model.safetensors.index.json"
 PICKLED = "pytorch_model.bin"
 WEIGHTS = ("model.safetensors", SHARDED, PICKLED)
@@ -43,14 +47,25 @@ _POINTERS = (
 )
 # transformers would read these too, and no key names their bytes.
 _UNHASHED = {
-    "adapter_config.json": "would add an adapter to the weights, where the package peft is installed: merge it into them "
-    "(peft's merge_and_unload) and save that, or take the file away",
-    "shard-[0-9]*-model-[0-9]*-of-[0-9]*.safetensors": "would be read in place of the weights: join the shards of this "
-    "distributed checkpoint into one model.safetensors",
+    "adapter_config.json": (
+        "would add an adapter to the weights, where the package peft is installed: merge it into"
+        " them (peft's merge_and_unload) and save that, or take the file away"
+    ),
+    "shard-[0-9]*-model-[0-9]*-of-[0-9]*.safetensors": (
+        "would be read in place of the weights: join the shards of this "
+        "distributed checkpoint into one model.safetensors"
+    ),
 }
 _OTHER_TOKENIZERS = ("tekken.json", "tiktoken.model", "tokenizer.model.*")
 # Whole numbers in a config.json, where they stand in it.
-_SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "max_position_embeddings")
+_SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+)
 _ATTENTION = ("attn_implementation", "_attn_implementation")
 _FLOATS = ("F16", "BF16", "F32", "F64")
 _HEADER_LIMIT = 100_000_000  # bytes of a safetensors header, by its specification
@@ -58,7 +73,8 @@ _HEADER_LIMIT = 100_000_000  # bytes of a safetensors header, by its specificati
 
 @dataclass(frozen=True)
 class Files:
-    """Where an encoder's files lie, and what its errors say: the encoder's name, and how the files are had again."""
+    """Where an encoder's files lie, and what its errors say: the encoder's name, and how the files
+    are had again."""
 
     encoder: str
     folder: Path
@@ -94,24 +110,35 @@ class Files:
             yield
         except OSError as error:
             file, why = error.filename or self.folder, error.strerror or error
-            advice = "check that disk, and that this user may read the file, then run the same command again"
-            raise StoreError(f"encoder {self.encoder}: cannot read {file}: {why}; {advice}") from error
+            advice = (
+                "check that disk, and that this user may read the file, then run the same command"
+                " again"
+            )
+            raise StoreError(
+                f"encoder {self.encoder}: cannot read {file}: {why}; {advice}"
+            ) from error
 
 
 def weight_files(folder: Path) -> list[str]:
-    """Names of the weights in a folder: one file, or an index and its shards; [] if there are none or a shard lacks."""
+    """Names of the weights in a folder: one file, or an index and its shards; [] if there are none
+    or a shard lacks."""
     for name in WEIGHTS:
         if not (folder / name).is_file():
             continue
         if name != SHARDED:
             return [name]
         shards = shards_of(folder)
-        return [name, *shards] if shards and all((folder / shard).is_file() for shard in shards) else []
+        return (
+            [name, *shards]
+            if shards and all((folder / shard).is_file() for shard in shards)
+            else []
+        )
     return []
 
 
 def shards_of(folder: Path) -> list[str]:
-    """Names of the files that the index of a checkpoint in parts names; [] if it is no such index."""
+    """Names of the files that the index of a checkpoint in parts names; [] if it is no such
+    index."""
     return sorted(set(_weight_map(folder).values()))
 
 
@@ -147,28 +174,40 @@ def _no_shards(files: Files) -> HarnessError:
     if shards := shards_of(files.folder):
         lost = [shard for shard in shards if not (files.folder / shard).is_file()]
         some = f"{lost[0]} and {len(lost) - 1} more are" if len(lost) > 1 else f"{lost[0]} is"
-        return files.lacks(f"has none of {', '.join(WEIGHTS)} with all its parts: of those that {SHARDED} names {some} not there")
+        return files.lacks(
+            f"has none of {', '.join(WEIGHTS)} with all its parts: of those that {SHARDED} names"
+            f" {some} not there"
+        )
     index = _json_object(files, SHARDED)
-    for tensor, name in (index.get("weight_map") or {}).items() if isinstance(index.get("weight_map"), dict) else ():
+    for tensor, name in (
+        (index.get("weight_map") or {}).items() if isinstance(index.get("weight_map"), dict) else ()
+    ):
         if not isinstance(name, str) or not _inside(name):
             return files.wrong(SHARDED, f"names a file outside this folder for {tensor}: {name!r}")
     return files.wrong(SHARDED, "names no files: it has no weight_map from tensors to files")
 
 
 def weights_of_layers(config: dict) -> int | None:
-    """Weights of the layers' matrices: attention's four and the feed-forward part's two, or three if it is gated."""
+    """Weights of the layers' matrices: attention's four and the feed-forward part's two, or three
+    if it is gated."""
     sizes = [config.get(name) for name in ("num_hidden_layers", "hidden_size", "intermediate_size")]
     if not all(isinstance(size, int) for size in sizes):
         return None
     layers, width, inner = sizes
-    return layers * width * (4 * width + (3 if config.get("model_type") == "modernbert" else 2) * inner)
+    return (
+        layers
+        * width
+        * (4 * width + (3 if config.get("model_type") == "modernbert" else 2) * inner)
+    )
 
 
 def check_files(files: Files, weights: list[str]) -> None:
-    """Refuse a folder in which a file that decides is not what its name says, or which lacks a tokenizer.
+    """Refuse a folder in which a file that decides is not what its name says, or which lacks a
+    tokenizer.
 
-    raises  SpecError: a file is cut, empty, no JSON, no weights, or would be read without being hashed.
-            MissingError: a file is not there, or only a pointer to it.  StoreError: it cannot be read
+    raises  SpecError: a file is cut, empty, no JSON, no weights, or would be read without being
+            hashed. MissingError: a file is not there, or only a pointer to it.  StoreError: it
+            cannot be read
     """
     with files.readable():
         for name in [*DECISIVE, *weights]:
@@ -176,17 +215,27 @@ def check_files(files: Files, weights: list[str]) -> None:
         if not (files.folder / "config.json").exists():
             raise files.lacks("has no config.json")
         for pattern, what in _UNHASHED.items():
-            for name in sorted(path.name for path in files.folder.iterdir() if fnmatch.fnmatch(path.name, pattern)):
+            for name in sorted(
+                path.name for path in files.folder.iterdir() if fnmatch.fnmatch(path.name, pattern)
+            ):
                 raise files.wrong(name, what.partition(": ")[0], what.partition(": ")[2])
         config = _json_object(files, "config.json")
         _check_config(files, config, weights)
-        for name in ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"):
+        for name in (
+            "tokenizer_config.json",
+            "special_tokens_map.json",
+            "added_tokens.json",
+            "vocab.json",
+        ):
             if (files.folder / name).is_file():
                 _json_object(files, name)
         _check_tokenizer(files, config.get("vocab_size"))
         count = max(_check_weights(files, name) for name in weights)
         if count and (config.get("num_hidden_layers") or 0) > count:
-            what = f"says num_hidden_layers {config['num_hidden_layers']:,}, and the weights are {count:,} tensors"
+            what = (
+                f"says num_hidden_layers {config['num_hidden_layers']:,}, and the weights are"
+                f" {count:,} tensors"
+            )
             raise files.wrong("config.json", what)
 
 
@@ -199,7 +248,10 @@ def _check_there(files: Files, name: str) -> None:
         return
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise files.wrong(name, "is a directory, not a file" if stat.S_ISDIR(status.st_mode) else "is no regular file")
+        raise files.wrong(
+            name,
+            "is a directory, not a file" if stat.S_ISDIR(status.st_mode) else "is no regular file",
+        )
     if not status.st_size:
         raise files.wrong(name, "is empty (0 bytes)")
     with path.open("rb") as file:
@@ -213,7 +265,8 @@ def _check_there(files: Files, name: str) -> None:
 
 
 def _json_object(files: Files, name: str) -> dict:
-    """What a JSON file holds; SpecError if that is no object. Strictly UTF-8, as transformers reads it."""
+    """What a JSON file holds; SpecError if that is no object. Strictly UTF-8, as transformers reads
+    it."""
     try:
         found = json.loads((files.folder / name).read_bytes().decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -224,7 +277,8 @@ def _json_object(files: Files, name: str) -> dict:
 
 
 def _check_config(files: Files, config: dict, weights: list[str]) -> None:
-    """What the harness itself takes from config.json, and what would make transformers read or run something else."""
+    """What the harness itself takes from config.json, and what would make transformers read or run
+    something else."""
     kind = config.get("model_type")
     if not kind or not isinstance(kind, str):
         said = f"says model_type {kind!r}" if "model_type" in config else "names no model_type"
@@ -233,23 +287,34 @@ def _check_config(files: Files, config: dict, weights: list[str]) -> None:
     for name in _SIZES:
         value = config.get(name)
         if value is not None and (type(value) is not int or value < 1):
-            raise files.wrong("config.json", f"says {name} {value!r}; that is a whole number, 1 or more")
+            raise files.wrong(
+                "config.json", f"says {name} {value!r}; that is a whole number, 1 or more"
+            )
     if type(config.get("pad_token_id", 0)) not in (int, type(None)):
-        raise files.wrong("config.json", f"says pad_token_id {config['pad_token_id']!r}; that is a whole number")
+        raise files.wrong(
+            "config.json", f"says pad_token_id {config['pad_token_id']!r}; that is a whole number"
+        )
     if what := _elsewhere(config, weights):
         raise files.wrong("config.json", *what)
 
 
 def _elsewhere(config: dict, weights: list[str]) -> tuple[str, str] | None:
-    """What in a config.json makes transformers read or run something other than these weights, and what to do."""
+    """What in a config.json makes transformers read or run something other than these weights, and
+    what to do."""
     if config.get("quantization_config"):
         do = "training needs whole numbers: give the encoder as it was before it was quantised"
         return "has a quantization_config", do
     if config.get("transformers_weights") not in (None, weights[0]):
-        what = f"names transformers_weights {config['transformers_weights']!r} where {weights[0]} is read"
+        what = (
+            f"names transformers_weights {config['transformers_weights']!r} where {weights[0]} is"
+            " read"
+        )
         return what, f"name the weights {WEIGHTS[0]} and take that line out"
     if config.get("is_encoder_decoder") is True:
-        return "is of an encoder with a decoder (is_encoder_decoder)", "give an encoder alone, such as BERT or XLM-R"
+        return (
+            "is of an encoder with a decoder (is_encoder_decoder)",
+            "give an encoder alone, such as BERT or XLM-R",
+        )
     if any("/" in json.dumps(config.get(name)) for name in _ATTENTION):
         what = "asks for attention code from the hub, and no code of an encoder's is run here"
         return what, f"take {_ATTENTION[0]} out"
@@ -257,10 +322,18 @@ def _elsewhere(config: dict, weights: list[str]) -> tuple[str, str] | None:
 
 
 def _check_tokenizer(files: Files, rows: object) -> None:
-    """A tokenizer with a vocabulary; `rows`: of the word embeddings, which its ids must not pass (not checked if no int)."""
-    config = _json_object(files, "tokenizer_config.json") if (files.folder / "tokenizer_config.json").is_file() else {}
+    """A tokenizer with a vocabulary; `rows`: of the word embeddings, which its ids must not pass
+    (not checked if no int)."""
+    config = (
+        _json_object(files, "tokenizer_config.json")
+        if (files.folder / "tokenizer_config.json").is_file()
+        else {}
+    )
     if config.get("fast_tokenizer_files", []) not in ([], ["tokenizer.json"]):
-        what = f"names fast_tokenizer_files {config['fast_tokenizer_files']!r}, which may be read in place of tokenizer.json"
+        what = (
+            f"names fast_tokenizer_files {config['fast_tokenizer_files']!r}, which may be read in"
+            " place of tokenizer.json"
+        )
         do = "name the one that is meant tokenizer.json and take that line out"
         raise files.wrong("tokenizer_config.json", what, do)
     if (files.folder / "tokenizer.json").is_file():
@@ -270,12 +343,17 @@ def _check_tokenizer(files: Files, rows: object) -> None:
         return
     for pattern in _OTHER_TOKENIZERS:
         for path in files.folder.glob(pattern):
-            raise files.wrong(path.name, "is a tokenizer of a kind that is not read", "save the tokenizer as tokenizer.json")
+            raise files.wrong(
+                path.name,
+                "is a tokenizer of a kind that is not read",
+                "save the tokenizer as tokenizer.json",
+            )
     _check_vocabulary_files(files)
 
 
 def _check_vocabulary_files(files: Files) -> None:
-    """Where there is no tokenizer.json: one of the files that a tokenizer can be made from, and no half of a pair."""
+    """Where there is no tokenizer.json: one of the files that a tokenizer can be made from, and no
+    half of a pair."""
     here = {name for name in DECISIVE if (files.folder / name).is_file()}
     bpe = {"vocab.json", "merges.txt"}
     if len(bpe & here) == 1:
@@ -284,12 +362,15 @@ def _check_vocabulary_files(files: Files) -> None:
     if bpe <= here and not _json_object(files, "vocab.json"):
         raise files.wrong("vocab.json", "is an empty vocabulary")
     if not here & {"vocab.txt", *bpe, *SENTENCEPIECE}:
-        kinds = f"tokenizer.json, {', '.join(SENTENCEPIECE)}, vocab.txt, or vocab.json with merges.txt"
+        kinds = (
+            f"tokenizer.json, {', '.join(SENTENCEPIECE)}, vocab.txt, or vocab.json with merges.txt"
+        )
         raise files.lacks(f"has no tokenizer: none of {kinds}")
 
 
 def _highest_id(files: Files, tokenizer: dict) -> int:
-    """Of the pieces in a tokenizer.json, whose vocabulary maps them to ids or (Unigram) lists them in the order of the ids."""
+    """Of the pieces in a tokenizer.json, whose vocabulary maps them to ids or (Unigram) lists them
+    in the order of the ids."""
     model = tokenizer.get("model")
     vocabulary = model.get("vocab") if isinstance(model, dict) else None
     if not isinstance(vocabulary, dict | list):
@@ -299,7 +380,10 @@ def _highest_id(files: Files, tokenizer: dict) -> int:
     if model.get("type") == "BPE" and not model.get("merges") and not model.get("ignore_merges"):
         letters = sum(len(piece) == 1 or piece.startswith("<") for piece in vocabulary)
         if letters < len(vocabulary) / 2:
-            raise files.wrong("tokenizer.json", "holds pieces of several letters and no merges to make them (model.merges)")
+            raise files.wrong(
+                "tokenizer.json",
+                "holds pieces of several letters and no merges to make them (model.merges)",
+            )
     try:
         ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else [len(vocabulary) - 1]
         return max([*ids, *(token["id"] for token in tokenizer.get("added_tokens") or [])])
@@ -311,7 +395,8 @@ def past_the_embedding(files: Files, name: str, highest: int, rows: int) -> Spec
     """The error for a tokenizer that gives ids which the word embeddings do not have."""
     return files.wrong(
         name,
-        f"gives ids up to {highest}, the encoder embeds {rows} (0 to {rows - 1}), so the two are not of one encoder",
+        f"gives ids up to {highest}, the encoder embeds {rows} (0 to {rows - 1}), so the two are"
+        " not of one encoder",
         "put the tokenizer and config.json there that the weights were made with",
     )
 
@@ -326,14 +411,18 @@ def _check_weights(files: Files, name: str) -> int:
     for tensor, facts in found.items():
         if tensor.endswith((".weight", ".bias")) and facts.get("dtype") not in _FLOATS:
             do = "give the encoder as it was before it was quantised"
-            raise files.wrong(name, f"holds {tensor} as {facts.get('dtype')}, not as 16- or 32-bit floats", do)
+            raise files.wrong(
+                name, f"holds {tensor} as {facts.get('dtype')}, not as 16- or 32-bit floats", do
+            )
     return len(found)
 
 
 def tensors(files: Files, name: str) -> dict[str, dict]:
-    """Tensor → its dtype, shape and place, from the header of a safetensors file; SpecError if the file is cut or no such file.
+    """Tensor → its dtype, shape and place, from the header of a safetensors file; SpecError if the
+    file is cut or no such file.
 
-    Eight bytes give the length of a JSON header, and after it come the numbers: https://huggingface.co/docs/safetensors
+    Eight bytes give the length of a JSON header, and after it come the numbers:
+    https://huggingface.co/docs/safetensors
     """
     size = (files.folder / name).stat().st_size
     with (files.folder / name).open("rb") as file:
@@ -341,16 +430,24 @@ def tensors(files: Files, name: str) -> dict[str, dict]:
         if length > _HEADER_LIMIT or size < 8:
             raise files.wrong(name, f"is no safetensors file ({size:,} bytes)")
         if length > size - 8:
-            raise files.wrong(name, f"is cut: it has {size:,} bytes, its header alone {length + 8:,}")
+            raise files.wrong(
+                name, f"is cut: it has {size:,} bytes, its header alone {length + 8:,}"
+            )
         raw = file.read(length)
     try:
         header = json.loads(raw)
         header.pop("__metadata__", None)
         end = 8 + length + max(tensor["data_offsets"][1] for tensor in header.values())
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-        raise files.wrong(name, "has a header that is none of safetensors, or names no tensor") from None
+        raise files.wrong(
+            name, "has a header that is none of safetensors, or names no tensor"
+        ) from None
     if size != end:
-        raise files.wrong(name, f"is {'cut' if size < end else 'too long'}: it has {size:,} bytes, its header says {end:,}")
+        raise files.wrong(
+            name,
+            f"is {'cut' if size < end else 'too long'}: it has {size:,} bytes, its header says"
+            f" {end:,}",
+        )
     return header
 
 
@@ -361,12 +458,15 @@ def _check_index(files: Files) -> int:
         by_file.setdefault(name, set()).add(tensor)
     for name, wanted in sorted(by_file.items()):
         if lost := sorted(wanted - tensors(files, name).keys()):
-            raise files.wrong(name, f"lacks {lost[0]}, which {SHARDED} says is in it ({len(lost)} such)")
+            raise files.wrong(
+                name, f"lacks {lost[0]}, which {SHARDED} says is in it ({len(lost)} such)"
+            )
     return sum(map(len, by_file.values()))
 
 
 def _check_pickle(files: Files) -> int:
-    """A whole zip archive, or what torch.save wrote before it wrote those, of which a cut end shows only when it is loaded."""
+    """A whole zip archive, or what torch.save wrote before it wrote those, of which a cut end shows
+    only when it is loaded."""
     with (files.folder / PICKLED).open("rb") as file:
         start = file.read(4)
     if start != b"PK\x03\x04":

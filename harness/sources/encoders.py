@@ -1,4 +1,5 @@
-"""Where an encoder lies on this machine, and what its bytes hash to: without torch, as plans need it."""
+"""Where an encoder lies on this machine, and what its bytes hash to: without torch, as plans need
+it."""
 
 import importlib.util
 import json
@@ -21,16 +22,26 @@ from harness.sources.hub import Wanted, Where, commit_of, snapshot
 from harness.spec.encoder import Encoder
 from harness.store import HashIndex
 
-# Of a hub repository only what is needed is fetched: the rest of these patterns only where the first find nothing.
+# Of a hub repository only what is needed is fetched: the rest of these patterns only where the
+# first find nothing.
 _WANTED = ([WEIGHTS[0], SHARDED, "model-*.safetensors"], [PICKLED])
 
-# Their position ids start behind the padding id: 514 rows in the table are 512 positions (fairseq's convention).
-OFFSET_POSITIONS = {"camembert", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"}
+# Their position ids start behind the padding id: 514 rows in the table are 512 positions (fairseq's
+# convention).
+OFFSET_POSITIONS = {
+    "camembert",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
+}
 
 
 @dataclass(frozen=True)
 class FoundEncoder:
-    """An encoder on this machine: `identity` (hashes, positions; in keys), its folder and what its spec declares (not)."""
+    """An encoder on this machine: `identity` (hashes, positions; in keys), its folder and what its
+    spec declares (not)."""
 
     name: str
     folder: Path
@@ -38,16 +49,22 @@ class FoundEncoder:
     missing: str | None = None  # why it is not here, where a plan goes on without it
     declared: dict = field(default_factory=dict, hash=False)
     layers: int | None = None  # hidden states are numbered 0 (embeddings) to this
-    weights: int | None = None  # of the layers, without embeddings, about: what the cost of a token goes with
+    # of the layers, without embeddings, about: what the cost of a token goes with
+    weights: int | None = None
 
     def to_json(self) -> dict:
         """As a job's JSON carries it."""
-        return {"name": self.name, "folder": str(self.folder), "identity": self.identity, "declared": self.declared}
+        return {
+            "name": self.name,
+            "folder": str(self.folder),
+            "identity": self.identity,
+            "declared": self.declared,
+        }
 
 
 def find(encoder: Encoder, where: Where, index: HashIndex) -> FoundEncoder:
-    """Look for the weights: --encoder-root, package, hub. Raises MissingError, SpecError when spec and files disagree or a
-    file is broken, StoreError when one cannot be read."""
+    """Look for the weights: --encoder-root, package, hub. Raises MissingError, SpecError when spec
+    and files disagree or a file is broken, StoreError when one cannot be read."""
     with Files(encoder.encoder, where.encoder_root or Path()).readable():
         folder = _folder(encoder, where)
     here = Files.of(encoder, folder)
@@ -66,15 +83,26 @@ def find(encoder: Encoder, where: Where, index: HashIndex) -> FoundEncoder:
             f"its spec pins {encoder.sha256}; this is another encoder and needs a spec of its own"
         )
     identity = {"files": files, "max_length": encoder.max_length}
-    declared = {"encoder": encoder.encoder, **encoder.model_dump(include={"architecture", "lower_case", "token_types"})}
+    declared = {
+        "encoder": encoder.encoder,
+        **encoder.model_dump(include={"architecture", "lower_case", "token_types"}),
+    }
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     check_config(config, declared, encoder.max_length)
     layers = config.get("num_hidden_layers")
-    return FoundEncoder(encoder.encoder, folder, identity, declared=declared, layers=layers, weights=weights_of_layers(config))
+    return FoundEncoder(
+        encoder.encoder,
+        folder,
+        identity,
+        declared=declared,
+        layers=layers,
+        weights=weights_of_layers(config),
+    )
 
 
 def _want(encoder: Encoder, folder: Path, where: Where) -> None:
-    """Note that a snapshot in the hub cache lacks files beside its weights, so that `eval` and `data fetch` bring them."""
+    """Note that a snapshot in the hub cache lacks files beside its weights, so that `eval` and
+    `data fetch` bring them."""
     if not (encoder.source.hub and commit_of(folder)):
         return
     revision = where.revision("encoders", encoder.source.hub, encoder.source.revision)
@@ -99,7 +127,9 @@ def _folder(encoder: Encoder, where: Where) -> Path:
     if source.hub:
         for weights in _WANTED:
             wanted = [*DECISIVE, *weights]
-            if folder := snapshot(source.hub, "model", source.revision, wanted, where, lambda f: bool(weight_files(f))):
+            if folder := snapshot(
+                source.hub, "model", source.revision, wanted, where, lambda f: bool(weight_files(f))
+            ):
                 return folder
         revision = f" --revision {source.revision}" if source.revision else ""
         looked.append(f"hub cache (hf download {source.hub}{revision})")
@@ -112,14 +142,23 @@ def _folder(encoder: Encoder, where: Where) -> Path:
 
 
 def check_config(config: dict, declared: dict, max_length: int) -> None:
-    """SpecError if config.json is of another architecture than the spec says, or has fewer positions."""
-    name, wanted, kind = declared.get("encoder", ""), declared.get("architecture"), config.get("model_type")
+    """SpecError if config.json is of another architecture than the spec says, or has fewer
+    positions."""
+    name, wanted, kind = (
+        declared.get("encoder", ""),
+        declared.get("architecture"),
+        config.get("model_type"),
+    )
     if wanted and kind != wanted:
-        raise SpecError(f"encoder {name}: its spec says architecture {wanted}, its config.json says model_type {kind}")
+        raise SpecError(
+            f"encoder {name}: its spec says architecture {wanted}, its config.json says model_type"
+            f" {kind}"
+        )
     positions = config.get("max_position_embeddings")
     if positions and kind in OFFSET_POSITIONS:
         positions -= (config.get("pad_token_id") or 0) + 1
     if positions and positions < max_length:
         raise SpecError(
-            f"encoder {name}: its spec says max_length {max_length}, its config.json leaves {positions} positions; write those"
+            f"encoder {name}: its spec says max_length {max_length}, its config.json leaves"
+            f" {positions} positions; write those"
         )

@@ -1,5 +1,6 @@
-"""Look at the rows a spec names: samples for `show`, every split and language for `validate --data`, and before a run
-those of the jobs that it will do, so that nothing is trained for a test set that cannot be scored.
+"""Look at the rows a spec names: samples for `show`, every split and language for `validate
+--data`, and before a run those of the jobs that it will do, so that nothing is trained for a test
+set that cannot be scored.
 """
 
 import tempfile
@@ -25,11 +26,14 @@ class Line(NamedTuple):
 
 
 def _locator(catalog: Catalog, where: Where) -> Locator:
-    return Locator(catalog, where, HashIndex(Path(tempfile.gettempdir()) / "xstilts-harness-inspect.json"))
+    return Locator(
+        catalog, where, HashIndex(Path(tempfile.gettempdir()) / "xstilts-harness-inspect.json")
+    )
 
 
 class Reader(NamedTuple):
-    """What of a task decides which rows it can use; a job's JSON has the same under the same names."""
+    """What of a task decides which rows it can use; a job's JSON has the same under the same
+    names."""
 
     family: str
     metric: str
@@ -42,7 +46,8 @@ class Reader(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """What was seen in the rows of a split: how many, whether their labels are placeholders, how many say nothing."""
+    """What was seen in the rows of a split: how many, whether their labels are placeholders, how
+    many say nothing."""
 
     rows: int
     hidden: bool
@@ -66,31 +71,39 @@ class Looked(NamedTuple):
         return found
 
 
-Hear = Callable[[dict, list[dict]], None]  # a dataset and its rows, for whoever wants to know more of them
+# a dataset and its rows, for whoever wants to know more of them
+Hear = Callable[[dict, list[dict]], None]
 
 
 def look(dataset: dict, reader: Reader, phase: str, hear: Hear | None = None) -> Looked:
     """Read all rows of a split (train, dev or test) as a job would. `hear` is told of them.
 
-    raises  SpecError: a row has not its family's shape, its metric cannot score it, or dev sets no threshold
+    raises  SpecError: a row has not its family's shape, its metric cannot score it, or dev sets no
+            threshold
     """
     rows = data_rows.load(dataset, reader.metric if phase != "train" else None)
     if hear:
         hear(dataset, rows)
     hidden = placeholder(reader.family, rows)
     if phase == "dev" and reader.family == "bitext_mining" and hidden:
-        raise SpecError(f"{dataset['name']}: none of {len(rows)} rows has a pair, so that they set no threshold")
+        raise SpecError(
+            f"{dataset['name']}: none of {len(rows)} rows has a pair, so that they set no threshold"
+        )
     unanswerable = phase != "train" or reader.options.get("unanswerable", False)
     return Looked(len(rows), hidden, odd(reader.family, rows, hidden, unanswerable).counts())
 
 
-def unfit_jobs(bodies: Iterable[dict], waived: Iterable[str] = (), hear: Hear | None = None) -> dict[str, HarnessError]:
-    """Read all rows that these jobs will train on or test, each set once: key → what is wrong with rows of that job.
+def unfit_jobs(
+    bodies: Iterable[dict], waived: Iterable[str] = (), hear: Hear | None = None
+) -> dict[str, HarnessError]:
+    """Read all rows that these jobs will train on or test, each set once: key → what is wrong with
+    rows of that job.
 
     bodies  as workers take them
     waived  flags of odd rows that the suite lets pass, whatever their share
     hear    is told of the rows of each set
-    A SpecError: rows that cannot be used; a RefusedError: a split of which too many rows say nothing.
+    A SpecError: rows that cannot be used; a RefusedError: a split of which too many rows say
+    nothing.
     """
     known: dict[str, HarnessError | None] = {}
     found = {}
@@ -104,7 +117,9 @@ def unfit_jobs(bodies: Iterable[dict], waived: Iterable[str] = (), hear: Hear | 
     return found
 
 
-def _unfit(dataset: dict, reader: Reader, phase: str, waived: set[str], hear: Hear | None) -> HarnessError | None:
+def _unfit(
+    dataset: dict, reader: Reader, phase: str, waived: set[str], hear: Hear | None
+) -> HarnessError | None:
     try:
         found = look(dataset, reader, phase, hear)
     except HarnessError as error:
@@ -117,7 +132,8 @@ def _unfit(dataset: dict, reader: Reader, phase: str, waived: set[str], hear: He
 
 
 def _read_by(body: dict) -> Iterator[tuple[str, dict, Reader]]:
-    """(phase, data set, who reads it) of a job. Masked-LM reads text of any kind, much of it, and its own job says so."""
+    """(phase, data set, who reads it) of a job. Masked-LM reads text of any kind, much of it, and
+    its own job says so."""
     if body["kind"] == "evaluate":
         reader = Reader.of(body["spec"]["task"])
         for phase, sets in (("test", body["tests"]), ("dev", body.get("devs", {}))):
@@ -143,7 +159,8 @@ def samples_of(catalog: Catalog, task: Task, count: int, where: Where) -> list[d
 
 
 def check_data(catalog: Catalog, names: list[str], where: Where) -> Iterator[Line]:
-    """Reads every split and language of the tasks; one line each: rows, or what is wrong and where."""
+    """Reads every split and language of the tasks; one line each: rows, or what is wrong and
+    where."""
     locator = _locator(catalog, where)
     for name in names:
         task = catalog.task(name)
@@ -166,13 +183,17 @@ def check_data(catalog: Catalog, names: list[str], where: Where) -> Iterator[Lin
 
 
 def placeholder(family: str, rows: list[dict]) -> bool:
-    """Whether the labels carry no information, as benchmark test sets with hidden labels do: all the same, or all empty."""
+    """Whether the labels carry no information, as benchmark test sets with hidden labels do: all
+    the same, or all empty."""
     if family == "span_qa":
         return not any(text.strip() for row in rows for text in row["answers"]["text"])
     if family in ("classification", "multiple_choice"):
         return len(rows) > 1 and len({row["label"] for row in rows}) == 1
     if family == "tagging":
-        return sum(len(row["tags"]) for row in rows) > 1 and len({tag for row in rows for tag in row["tags"]}) == 1
+        return (
+            sum(len(row["tags"]) for row in rows) > 1
+            and len({tag for row in rows for tag in row["tags"]}) == 1
+        )
     if family == "bitext_mining":
         return not any(row["pairs"] for row in rows)
     return False

@@ -1,4 +1,5 @@
-"""A file of labels, for sets of hundreds of classes: one name a line, or a JSON map from name to number.
+"""A file of labels, for sets of hundreds of classes: one name a line, or a JSON map from name to
+number.
 
 The order is that of the head's outputs, and a whole number in the data is a place in it: so a file
 that can be read in two orders, or that has a name twice, is refused.
@@ -35,9 +36,14 @@ def _lines(path: Path, lines: list[str]) -> list[str]:
         if not name:
             raise SpecError(f"{at}: an empty line among the labels; remove it")
         if not name.isprintable():
-            raise SpecError(f"{at}: {shown(name)} has characters that cannot be seen; write one name a line")
+            raise SpecError(
+                f"{at}: {shown(name)} has characters that cannot be seen; write one name a line"
+            )
         if name in first:
-            raise SpecError(f"{at}: label {shown(name)} is here a second time, the first is in line {first[name]}")
+            raise SpecError(
+                f"{at}: label {shown(name)} is here a second time, the first is in line"
+                f" {first[name]}"
+            )
         first[name] = number
     return lines
 
@@ -49,18 +55,31 @@ def _numbered(path: Path, text: str) -> list[str]:
     except ValueError as error:
         raise SpecError(f"{path}: no JSON map from label to number: {error}") from None
     if not isinstance(found, dict):
-        raise SpecError(f'{path}: no JSON map from label to number; write {{"O": 0, "B-LOC": 1, ...}}')
+        raise SpecError(
+            f'{path}: no JSON map from label to number; write {{"O": 0, "B-LOC": 1, ...}}'
+        )
     names: dict[int, str] = {}
     for name, number in found.items():
         if isinstance(number, bool) or not isinstance(number, int):
-            raise SpecError(f"{path}: label {shown(name)} has the number {shown(number)}; a whole number is needed")
+            raise SpecError(
+                f"{path}: label {shown(name)} has the number {shown(number)}; a whole number is"
+                " needed"
+            )
         if not name.strip() or not name.isprintable():
-            raise SpecError(f"{path}: {shown(name)} is no name for label {shown(number)}; write one that can be seen")
+            raise SpecError(
+                f"{path}: {shown(name)} is no name for label {shown(number)}; write one that can be"
+                " seen"
+            )
         if number in names:
-            raise SpecError(f"{path}: labels {shown(names[number])} and {shown(name)} have one number, {shown(number)}")
+            raise SpecError(
+                f"{path}: labels {shown(names[number])} and {shown(name)} have one number,"
+                f" {shown(number)}"
+            )
         names[number] = name
     gap = next((number for number in range(len(names)) if number not in names), None)
     if gap is not None:
-        what = f"{len(names)} labels have the numbers 0 to {len(names) - 1}, each once; none has {gap}"
+        what = (
+            f"{len(names)} labels have the numbers 0 to {len(names) - 1}, each once; none has {gap}"
+        )
         raise SpecError(f"{path}: {what}")
     return [names[number] for number in range(len(names))]

@@ -1,7 +1,8 @@
 """From a task's `source:` to files on this machine and their hashes.
 
-One code path for all: the hub, and a folder in the hub's layout (`--data-root DIR`, DIR/google/xtreme/XNLI/...),
-differ only in the folder that is searched. What a result depends on is the content hash, never the path.
+One code path for all: the hub, and a folder in the hub's layout (`--data-root DIR`,
+DIR/google/xtreme/XNLI/...), differ only in the folder that is searched. What a result depends on is
+the content hash, never the path.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,13 @@ from harness.sources import mini
 from harness.sources.hub import Where, snapshot
 from harness.sources.labels import read_labels
 from harness.sources.read import how_read
-from harness.sources.split_files import class_names, disagreement, named_files, split_files, usual_layouts
+from harness.sources.split_files import (
+    class_names,
+    disagreement,
+    named_files,
+    split_files,
+    usual_layouts,
+)
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
 from harness.spec.suite import Suite
@@ -26,7 +33,8 @@ ENGLISH = "en"
 
 @dataclass(frozen=True)
 class Dataset:
-    """One split of one task in one language: what it is (`identity`, in keys) and where it lies (`location`, not).
+    """One split of one task in one language: what it is (`identity`, in keys) and where it lies
+    (`location`, not).
 
     `missing` says why it is not on this machine; a plan can be drawn with it, no job can read it.
     """
@@ -42,7 +50,8 @@ class Dataset:
 
 
 def files_named(dataset: dict) -> dict[Path, str]:
-    """The files of a dataset as a job's JSON describes it, each with the SHA-256 that its key names."""
+    """The files of a dataset as a job's JSON describes it, each with the SHA-256 that its key
+    names."""
     identity, location = dataset["identity"], dataset["location"]
     if "union" in identity:
         members = zip(identity["union"], location, strict=True)
@@ -56,9 +65,12 @@ def files_named(dataset: dict) -> dict[Path, str]:
 
 
 class Locator:
-    """Resolves specs to datasets, under a suite's cuts and caps if there is one; file hashes come from the store's index."""
+    """Resolves specs to datasets, under a suite's cuts and caps if there is one; file hashes come
+    from the store's index."""
 
-    def __init__(self, catalog: Catalog, where: Where, index: HashIndex, suite: Suite | None = None):
+    def __init__(
+        self, catalog: Catalog, where: Where, index: HashIndex, suite: Suite | None = None
+    ):
         self.catalog, self.where, self.index, self.suite = catalog, where, index, suite
         self._generated: dict[tuple[str, str, str], str] = {}
         self._labels: dict[str, list[str]] = {}
@@ -74,10 +86,14 @@ class Locator:
         rows = self.own(task, phase)
         return self.catalog.task(rows.task) if rows and rows.task else task
 
-    def rows(self, task: Task, phase: str, language: str | None = None, languages: tuple[str, ...] = ()) -> Dataset:
-        """The rows of a split: in `language`, or those of `languages` together; by default as the spec says, else English.
+    def rows(
+        self, task: Task, phase: str, language: str | None = None, languages: tuple[str, ...] = ()
+    ) -> Dataset:
+        """The rows of a split: in `language`, or those of `languages` together; by default as the
+        spec says, else English.
 
-        What is not on this machine comes back with `missing` set. MissingError only if the task has no such split at all.
+        What is not on this machine comes back with `missing` set. MissingError only if the task has
+        no such split at all.
         """
         cap, task = self.cap(task, phase), self.owner(task, phase)
         at = (task.task, phase, language, languages, cap)
@@ -90,20 +106,33 @@ class Locator:
         return self._rows(self.owner(task, phase), phase, None, languages, None)
 
     def cap(self, task: Task, phase: str) -> int | None:
-        """The cap that the suite names for this task, else for the one whose rows it reads, else for all."""
+        """The cap that the suite names for this task, else for the one whose rows it reads, else
+        for all."""
         if self.suite is None:
             return None
         named = self.suite.task_caps
         caps = named.get(task.task) or named.get(self.owner(task, phase).task) or self.suite.caps
         return getattr(caps, phase)
 
-    def _rows(self, task: Task, phase: str, language: str | None, languages: tuple[str, ...], cap: int | None) -> Dataset:
+    def _rows(
+        self,
+        task: Task,
+        phase: str,
+        language: str | None,
+        languages: tuple[str, ...],
+        cap: int | None,
+    ) -> Dataset:
         rows = self.own(task, phase)
         if rows is None:
             raise MissingError(f"task {task.task} has no {phase} rows")
         if rows.tasks:
-            members = [self._rows(self.catalog.task(name), phase, language, languages, None) for name in rows.tasks]
-            return union(f"{task.task} {phase} {language or '+'.join(languages) or ENGLISH}", members, cap)
+            members = [
+                self._rows(self.catalog.task(name), phase, language, languages, None)
+                for name in rows.tasks
+            ]
+            return union(
+                f"{task.task} {phase} {language or '+'.join(languages) or ENGLISH}", members, cap
+            )
         spoken = [language] if language else list(languages) or rows.languages
         if len(spoken) > 1:
             members = [self._one(task, rows, phase, one, None) for one in spoken]
@@ -115,11 +144,19 @@ class Locator:
             return self.dataset(task, rows, phase, language, cap)
         except MissingError as error:  # a plan shows the whole graph all the same
             source = rows.source or task.source
-            what = {"source": source.model_dump(), "split": rows.split, "language": language, "cap": cap}
+            what = {
+                "source": source.model_dump(),
+                "split": rows.split,
+                "language": language,
+                "cap": cap,
+            }
             return Dataset(f"{task.task} {phase} {language}", {"missing": what}, [], str(error))
 
-    def dataset(self, task: Task, rows: Rows, phase: str, language: str, cap: int | None) -> Dataset:
-        """The `rows` of `task` for `phase` (train, dev, test) in one language, at most `cap` of them.
+    def dataset(
+        self, task: Task, rows: Rows, phase: str, language: str, cap: int | None
+    ) -> Dataset:
+        """The `rows` of `task` for `phase` (train, dev, test) in one language, at most `cap` of
+        them.
 
         Raises MissingError naming the file or hub id that is not here.
         """
@@ -128,12 +165,17 @@ class Locator:
         parts, location = [], []
         for part in split_parts(rows.split or ""):
             hashes, place = self._find(source, task, part.name, language)
-            parts.append({"sha256": hashes, "split": part.name, "start": part.start, "stop": part.stop})
+            parts.append(
+                {"sha256": hashes, "split": part.name, "start": part.start, "stop": part.stop}
+            )
             location.append(place)
         identity = {
             "family": task.family,
             "parts": parts,
-            "where": {column: fill(value, _fill(source, language)) for column, value in source.where.items()},
+            "where": {
+                column: fill(value, _fill(source, language))
+                for column, value in source.where.items()
+            },
             "unless": source.unless,
             "columns": task.columns,
             "labels": self.labels(task) if source.label_file else task.labels,
@@ -141,14 +183,19 @@ class Locator:
         }
         identity |= how_read(source, task.family, location[0].get("files", []))
         if source.numbering:
-            identity["numbering"] = {"rows": source.numbering.rows, "absent": source.numbering.absent.get(language, [])}
+            identity["numbering"] = {
+                "rows": source.numbering.rows,
+                "absent": source.numbering.absent.get(language, []),
+            }
         return Dataset(name, identity, location)
 
     def labels(self, task: Task) -> list[str]:
-        """Class names in the order of the head's outputs: the spec's own, or those of its label file."""
+        """Class names in the order of the head's outputs: the spec's own, or those of its label
+        file."""
         if not task.source.label_file:
             return task.label_names
-        if task.task not in self._labels:  # once: rows and head of a plan have the labels of one reading
+        # once: rows and head of a plan have the labels of one reading
+        if task.task not in self._labels:
             file = self._file(task, task.source.label_file, task.source)
             with unchanged({file: self.index.sha256(file)}):
                 self._labels[task.task] = read_labels(file)
@@ -162,17 +209,26 @@ class Locator:
                 self.where.read("tasks", task.task, place, {name: self.index.sha256(place / name)})
                 return place / name
         looked = " or ".join(str(place / name) for place in filter(None, places))
-        hint = source.hint or ("put it there" + ("" if self.where.data_root else ", or give --data-root DIR"))
+        hint = source.hint or (
+            "put it there" + ("" if self.where.data_root else ", or give --data-root DIR")
+        )
         raise MissingError(f"{task.task}: no file {looked}; {hint}")
 
-    def _find(self, source: Source, task: Task, split: str, language: str) -> tuple[list[str], dict]:
+    def _find(
+        self, source: Source, task: Task, split: str, language: str
+    ) -> tuple[list[str], dict]:
         values = _fill(source, language) | {"split": split}
         if source.generated:
             config = fill(source.generated, values)
-            return [self._generated_hash(config, language, split)], {"generated": [config, language, split]}
+            return [self._generated_hash(config, language, split)], {
+                "generated": [config, language, split]
+            }
         if source.files:
             parts = _parts(source, task.family, language)
-            files = [self._file(task, fill(source.files, values | {"part": part}), source) for part in parts]
+            files = [
+                self._file(task, fill(source.files, values | {"part": part}), source)
+                for part in parts
+            ]
             hashes, folder, config = [self.index.sha256(file) for file in files], None, None
         else:
             config = fill(source.config, values)
@@ -185,7 +241,8 @@ class Locator:
         return hashes, {"files": [str(file.absolute()) for file in files]}
 
     def _check_names(self, task: Task, file: Path, names: dict[str, list[str]]) -> None:
-        """SpecError if the file names the numbers of the label column, and the spec's labels name them otherwise."""
+        """SpecError if the file names the numbers of the label column, and the spec's labels name
+        them otherwise."""
         column = task.columns.get("label") or task.columns.get("tags")
         if not isinstance(column, str) or column not in names:
             return
@@ -199,7 +256,8 @@ class Locator:
         return self._generated[at]
 
     def _hub_files(self, source: Source, config: str, split: str) -> tuple[Path, list[Path]]:
-        """(the data set's folder, the files of the split): under --data-root, else in the hub cache."""
+        """(the data set's folder, the files of the split): under --data-root, else in the hub
+        cache."""
         first, looked = source.first_files, []
 
         def complete(folder: Path) -> bool:
@@ -245,7 +303,8 @@ def as_text(dataset: Dataset) -> Dataset:
 
 
 def union(name: str, members: list[Dataset], cap: int | None) -> Dataset:
-    """Several datasets as one: of tasks under one head, or of a task in several languages; at most `cap` rows of all."""
+    """Several datasets as one: of tasks under one head, or of a task in several languages; at most
+    `cap` rows of all."""
     identity = {"union": [member.identity for member in members], "cap": cap}
     missing = next((member.missing for member in members if member.missing), None)
     return Dataset(name, identity, [member.location for member in members], missing)
@@ -257,7 +316,8 @@ def _fill(source: Source, language: str) -> dict[str, str]:
 
 
 def _parts(source: Source, family: str, language: str) -> list[str | None]:
-    """What {part} stands for, one after the other: sentences, their translations, and of heaps the pairs."""
+    """What {part} stands for, one after the other: sentences, their translations, and of heaps the
+    pairs."""
     if source.format != "parts":
         return [None]
     if family == "bitext_mining":

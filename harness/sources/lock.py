@@ -1,7 +1,8 @@
 """The lock file: which commit of each data set and encoder was read, and the SHA-256 of every file.
 
-A person commits it beside their suites; whoever runs with it reads the same bytes, or is told which file differs.
-`harness.sources.hub.Lock` is the lock in memory; here it is read, brought up to date, written, and held against the disk.
+A person commits it beside their suites; whoever runs with it reads the same bytes, or is told which
+file differs. `harness.sources.hub.Lock` is the lock in memory; here it is read, brought up to date,
+written, and held against the disk.
 """
 
 import importlib.util
@@ -34,7 +35,8 @@ class _File(Strict):
 
 
 def read_lock(path: Path | None, new: bool = False) -> Lock | None:
-    """The lock of that file, by default of ./xstilts.lock.json if there is one. `new`: an empty one if there is none.
+    """The lock of that file, by default of ./xstilts.lock.json if there is one. `new`: an empty one
+    if there is none.
 
     raises  SpecError: the file is named and not there, or is no lock file
     """
@@ -46,9 +48,13 @@ def read_lock(path: Path | None, new: bool = False) -> Lock | None:
     except FileNotFoundError:
         if new:
             return Lock(chosen)
-        raise SpecError(f"{chosen}: no such lock file; `xstilts-harness data lock --lock {chosen}` writes one") from None
+        raise SpecError(
+            f"{chosen}: no such lock file; `xstilts-harness data lock --lock {chosen}` writes one"
+        ) from None
     except (OSError, ValidationError) as error:
-        raise SpecError(f"{chosen}: is no lock file: {_first_problem(error)}; repair or delete it") from None
+        raise SpecError(
+            f"{chosen}: is no lock file: {_first_problem(error)}; repair or delete it"
+        ) from None
     return Lock(chosen, file.model_dump(exclude={"number"}))
 
 
@@ -61,63 +67,96 @@ def _first_problem(error: OSError | ValidationError) -> str:
 
 def write_lock(lock: Lock) -> None:
     """Write it whole or not at all; equal locks give equal bytes."""
-    entries = {section: lock.entries.get(section, {}) for section in ("datasets", "encoders", "tasks")}
+    entries = {
+        section: lock.entries.get(section, {}) for section in ("datasets", "encoders", "tasks")
+    }
     text = json.dumps({"schema": 1, **entries}, indent=1, sort_keys=True, ensure_ascii=False)
     atomic_write(lock.path, text.encode() + b"\n")
 
 
 def unchecked(lock: Lock) -> Lock:
-    """The lock's revisions without its hashes: to look for what is meant, whatever the bytes are now."""
+    """The lock's revisions without its hashes: to look for what is meant, whatever the bytes are
+    now."""
     bare = {
-        section: {name: {"revision": entry["revision"], "files": {}} for name, entry in entries.items()}
+        section: {
+            name: {"revision": entry["revision"], "files": {}} for name, entry in entries.items()
+        }
         for section, entries in lock.entries.items()
     }
     return Lock(lock.path, bare)
 
 
 def updated(lock: Lock, sources: dict[str, dict[str, dict]]) -> tuple[Lock, list[str]]:
-    """The lock with what was read (`Where.sources`), and a line for each thing that was locked otherwise before.
+    """The lock with what was read (`Where.sources`), and a line for each thing that was locked
+    otherwise before.
 
-    What was not read stays, so that suites can be locked one after the other. A data set that has moved to another commit
-    loses the files that were not read: their hashes are of the old one.
+    What was not read stays, so that suites can be locked one after the other. A data set that has
+    moved to another commit loses the files that were not read: their hashes are of the old one.
     """
     entries = {section: dict(names) for section, names in lock.entries.items()}
     changes = []
     for section, names in sources.items():
         for name, now in names.items():
             before = lock.entry(section, name)
-            differ = [path for path, sha in now["files"].items() if before["files"].get(path, sha) != sha]
-            changes += [f"{name}: {path}: {before['files'][path]} is now {now['files'][path]}" for path in differ]
-            # Files of unknown origin (--data-root) with the locked hashes are those of the locked commit.
+            differ = [
+                path for path, sha in now["files"].items() if before["files"].get(path, sha) != sha
+            ]
+            changes += [
+                f"{name}: {path}: {before['files'][path]} is now {now['files'][path]}"
+                for path in differ
+            ]
+            # Files of unknown origin (--data-root) with the locked hashes are those of the locked
+            # commit.
             revision = now["revision"] or (None if differ else before["revision"])
             kept = before["files"]
             if before["revision"] and now["revision"] and before["revision"] != now["revision"]:
                 changes.append(f"{name}: commit {before['revision']} is now {now['revision']}")
                 kept = {}
-            entries.setdefault(section, {})[name] = {"revision": revision, "files": kept | now["files"]}
+            entries.setdefault(section, {})[name] = {
+                "revision": revision,
+                "files": kept | now["files"],
+            }
     return Lock(lock.path, entries), changes
 
 
 def verify(lock: Lock, catalog: Catalog, where: Where) -> Iterator[tuple[str, str | None]]:
-    """(file, what is wrong with it or None) for every file that the lock names, each one read and hashed now."""
+    """(file, what is wrong with it or None) for every file that the lock names, each one read and
+    hashed now."""
     for section, names in lock.entries.items():
         for name, entry in names.items():
             folders = list(_folders(section, name, entry["revision"], catalog, where))
             for path, sha in entry["files"].items():
                 label = f"{name}: {path}"
-                place = next((folder / path for folder in folders if (folder / path).is_file()), None)
+                place = next(
+                    (folder / path for folder in folders if (folder / path).is_file()), None
+                )
                 if place is None:
-                    yield label, f"is gone; looked in {', '.join(map(str, folders)) or 'no folder, for none is there'}"
+                    yield (
+                        label,
+                        (
+                            "is gone; looked in"
+                            f" {', '.join(map(str, folders)) or 'no folder, for none is there'}"
+                        ),
+                    )
                     continue
                 try:
                     now = file_sha256(place)
                 except OSError as error:
                     yield label, f"cannot be read: {place}: {error.strerror}"
                     continue
-                yield label, None if now == sha else f"differs: {place} has SHA-256 {now}, locked is {sha}"
+                yield (
+                    label,
+                    (
+                        None
+                        if now == sha
+                        else f"differs: {place} has SHA-256 {now}, locked is {sha}"
+                    ),
+                )
 
 
-def _folders(section: str, name: str, revision: str | None, catalog: Catalog, where: Where) -> Iterator[Path]:
+def _folders(
+    section: str, name: str, revision: str | None, catalog: Catalog, where: Where
+) -> Iterator[Path]:
     """Folders that may hold an entry's files, in the order in which a run looks."""
     if section == "tasks":
         if ("task", name) in catalog.sources:
@@ -126,18 +165,26 @@ def _folders(section: str, name: str, revision: str | None, catalog: Catalog, wh
             yield where.data_root
         return
     if section == "datasets":
-        rows = [rows for task in catalog.tasks.values() for rows in (task.train, task.dev, task.test)]
-        sources = [task.source for task in catalog.tasks.values()] + [one.source for one in rows if one and one.source]
+        rows = [
+            rows for task in catalog.tasks.values() for rows in (task.train, task.dev, task.test)
+        ]
+        sources = [task.source for task in catalog.tasks.values()] + [
+            one.source for one in rows if one and one.source
+        ]
         pins = {source.revision for source in sources if source.hub == name}
         if where.data_root:
             yield where.data_root / name
     else:
-        encoders = [spec for spec in catalog.encoders.values() if name in (spec.source.hub, spec.encoder)]
+        encoders = [
+            spec for spec in catalog.encoders.values() if name in (spec.source.hub, spec.encoder)
+        ]
         pins = {spec.source.revision for spec in encoders}
         for spec in encoders:
             if where.encoder_root:
                 yield where.encoder_root / spec.encoder
-            if spec.source.package and (module := importlib.util.find_spec(spec.source.folder.split("/")[0])):
+            if spec.source.package and (
+                module := importlib.util.find_spec(spec.source.folder.split("/")[0])
+            ):
                 yield Path(module.origin or "").parent.joinpath(*spec.source.folder.split("/")[1:])
     kind = next(kind for kind, of in SECTIONS.items() if of == section)
     for at in [revision] if revision else sorted(pins or {None}, key=str):

@@ -35,7 +35,16 @@ UPOS = ["ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM",
 NER_TAGS = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
 TOPICS = ["geography", "calendar", "money", "language"]
 NLI_LABELS = ["entailment", "neutral", "contradiction"]
-ISO_639_3 = {"de": "deu", "es": "spa", "fr": "fra", "ru": "rus", "ar": "ara", "zh": "cmn", "hi": "hin", "en": "eng"}
+ISO_639_3 = {
+    "de": "deu",
+    "es": "spa",
+    "fr": "fra",
+    "ru": "rus",
+    "ar": "ara",
+    "zh": "cmn",
+    "hi": "hin",
+    "en": "eng",
+}
 
 
 def languages(config: str, split: str) -> tuple[str, ...]:
@@ -43,15 +52,20 @@ def languages(config: str, split: str) -> tuple[str, ...]:
     if config not in CONFIGS:
         raise ValueError(f"mini has no config {config!r}; valid: {', '.join(CONFIGS)}")
     if split not in SPLITS[config]:
-        raise ValueError(f"mini's {config} has no split {split!r}; valid: {', '.join(SPLITS[config])}")
+        raise ValueError(
+            f"mini's {config} has no split {split!r}; valid: {', '.join(SPLITS[config])}"
+        )
     return CONFIGS[config] if config == "tatoeba" or split == "test" else ("en",)
 
 
 def rows(config: str, language: str, split: str) -> list[dict]:
-    """The rows of one split in one language: the same list on every machine with one Babel version."""
+    """The rows of one split in one language: the same list on every machine with one Babel
+    version."""
     valid = languages(config, split)
     if language not in valid:
-        raise ValueError(f"mini's {config} {split} is not in {language!r}; valid: {', '.join(valid)}")
+        raise ValueError(
+            f"mini's {config} {split} is not in {language!r}; valid: {', '.join(valid)}"
+        )
     write = _CONFIGS[config][1]
     meanings = _meanings(config)[split]
     return [write(language, meaning, f"mini-{split}-{i:03d}") for i, meaning in enumerate(meanings)]
@@ -59,7 +73,8 @@ def rows(config: str, language: str, split: str) -> list[dict]:
 
 @functools.cache
 def _meanings(config):
-    """Every split of a config, drawn in one stream, so that no key is in two splits (or twice in one)."""
+    """Every split of a config, drawn in one stream, so that no key is in two splits (or twice in
+    one)."""
     rng = random.Random(f"mini {VERSION} {config}")  # a string seeds by its bytes, not by hash()
     draw, seen, splits = _CONFIGS[config][0], set(), {}
     for split, count in SPLITS[config].items():
@@ -79,7 +94,8 @@ def _meanings(config):
 
 @functools.cache
 def names(language: str) -> dict[str, list[str]]:
-    """All values a fact of each kind can take, in one language; the lists are parallel across languages."""
+    """All values a fact of each kind can take, in one language; the lists are parallel across
+    languages."""
     from babel import Locale  # loads CLDR files: only when rows are asked for
 
     locale = Locale.parse(language)
@@ -145,7 +161,10 @@ def _draw_xnli(rng, i):
 
 def _write_xnli(language, meaning, name):
     facts, hypothesis, label = meaning
-    texts = {"sentence1": _text(language, facts), "sentence2": _text(language, [hypothesis], form=1)}
+    texts = {
+        "sentence1": _text(language, facts),
+        "sentence2": _text(language, [hypothesis], form=1),
+    }
     return {"language": language, **texts, "gold_label": label}
 
 
@@ -173,7 +192,9 @@ def _draw_udpos(rng, i):
 
 def _write_udpos(language, meaning, name):
     tables = (words.SUBJECTS, words.PREDICATES, words.PLACES, words.FRAMES)
-    subject, predicate, place, frame = (table[language][i] for table, i in zip(tables, meaning, strict=True))
+    subject, predicate, place, frame = (
+        table[language][i] for table, i in zip(tables, meaning, strict=True)
+    )
     clause = subject + " " + predicate.format(place)
     tokens, tags = zip(*(pair.rsplit("/", 1) for pair in frame.format(clause).split()), strict=True)
     first = tokens[0][0].upper() + tokens[0][1:]
@@ -207,7 +228,9 @@ def _write_panx(language, meaning, name):
     tokens, tags = [], []
     for part in pattern.split():
         if part == "org":
-            text = words.ORGANISATIONS[language][org].format(words.CITIES_OF[language].split()[city])
+            text = words.ORGANISATIONS[language][org].format(
+                words.CITIES_OF[language].split()[city]
+            )
         elif part in facts:
             text = names(language)[part][facts[part]]
         elif part[0] == "#":
@@ -224,9 +247,11 @@ def _write_panx(language, meaning, name):
 
 def _draw_xquad(rng, i):
     facts = _facts(rng, rng.sample(words.KINDS, 7))
-    labelled = rng.sample(range(7), 2)  # a few short lines among the sentences: 30 to 50 words in all
+    # a few short lines among the sentences: 30 to 50 words in all
+    labelled = rng.sample(range(7), 2)
     forms = tuple(int(at in labelled) for at in range(7))
-    return frozenset(facts), (facts, forms, i % len(facts))  # the asked fact goes round all positions
+    # the asked fact goes round all positions
+    return frozenset(facts), (facts, forms, i % len(facts))
 
 
 def _write_xquad(language, meaning, name):
@@ -240,7 +265,13 @@ def _write_xquad(language, meaning, name):
             question = words.FACTS[language][kind][2]
         context += names(language)[kind][value] + after
     answers = {"text": [answer], "answer_start": [start]}
-    return {"id": name, "title": "Journey", "context": context, "question": question, "answers": answers}
+    return {
+        "id": name,
+        "title": "Journey",
+        "context": context,
+        "question": question,
+        "answers": answers,
+    }
 
 
 def _draw_tatoeba(rng, i):
@@ -257,7 +288,7 @@ def _write_tatoeba(language, facts, name):
     }
 
 
-# The English-only intermediates. -------------------------------------------------------------------
+# The English-only intermediates. ------------------------------------------------------------------
 
 _TOPIC_SENTENCES = {
     "geography": (
@@ -293,9 +324,18 @@ _EVENTS = (
 _ASKING = (
     ("the {event} in {end} starts on {day}", "when does the {event} in {end} start"),
     ("on {day} there is a {event} in {city}", "is there a {event} in {city} on {day}"),
-    ("{who} bought a ticket for the {event} in {month}", "who bought a ticket for the {event} in {month}"),
-    ("people at the {event} in {end} speak {tongue}", "which language do people speak at the {event} in {end}"),
-    ("the {event} was moved from {city} to {end}", "why was the {event} moved from {city} to {end}"),
+    (
+        "{who} bought a ticket for the {event} in {month}",
+        "who bought a ticket for the {event} in {month}",
+    ),
+    (
+        "people at the {event} in {end} speak {tongue}",
+        "which language do people speak at the {event} in {end}",
+    ),
+    (
+        "the {event} was moved from {city} to {end}",
+        "why was the {event} moved from {city} to {end}",
+    ),
     ("we can pay for the {event} with the {money}", "can we pay for the {event} with the {money}"),
 )
 
@@ -317,12 +357,16 @@ def _draw_question(rng, i):
 
 
 def _draw_order(rng, i):
-    months = sorted(rng.sample(range(12), 2), reverse=not i % 2)  # label 1, "yes": the first comes before
+    # label 1, "yes": the first comes before
+    months = sorted(rng.sample(range(12), 2), reverse=not i % 2)
     texts = []
     for month in months:
         when = rng.choice(["in ", f"on {rng.randint(1, 28)} "]) + names("en")["month"][month]
         place = rng.choice(names("en")["end"])
-        texts.append(f"The {rng.choice(_EVENTS)} in {place} {rng.choice(['opens', 'starts', 'begins'])} {when}.")
+        texts.append(
+            f"The {rng.choice(_EVENTS)} in {place} {rng.choice(['opens', 'starts', 'begins'])}"
+            f" {when}."
+        )
     return tuple(texts), {"text": texts[0], "text_pair": texts[1], "label": ["no", "yes"][i % 2]}
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The words of the smoke suite: names, sentence templates and tagged phrases in eight languages.
 
 Every list is parallel: entry i means the same thing in each language, so that `mini.py` can draw
@@ -17,12 +18,19 @@ TERRITORIES = (
 CURRENCIES = "EUR JPY RUB MXN BRL PEN PLN VND KES CHF CAD EGP SEK NOK DKK MAD TND ARS CLP COP"
 TONGUES = "en fr de es ru ar zh hi ja it pt tr fi el pl vi th ko uk he ka hy sv da nl cs hu"
 
-_CITIES_EN = "Berlin Paris Madrid London Moscow Beijing Delhi Rome Tokyo Vienna Lima Seoul Sydney Lisbon"
+_CITIES_EN = (
+    "Berlin Paris Madrid London Moscow Beijing Delhi Rome Tokyo Vienna Lima Seoul Sydney Lisbon"
+)
 CITIES = {
     "en": _CITIES_EN,
-    "de": "Berlin Paris Madrid London Moskau Peking Delhi Rom Tokio Wien Lima Seoul Sydney Lissabon",
+    "de": (
+        "Berlin Paris Madrid London Moskau Peking Delhi Rom Tokio Wien Lima Seoul Sydney Lissabon"
+    ),
     "es": "Berlín París Madrid Londres Moscú Pekín Delhi Roma Tokio Viena Lima Seúl Sídney Lisboa",
-    "fr": "Berlin Paris Madrid Londres Moscou Pékin Delhi Rome Tokyo Vienne Lima Séoul Sydney Lisbonne",
+    "fr": (
+        "Berlin Paris Madrid Londres Moscou Pékin Delhi Rome Tokyo Vienne Lima Séoul Sydney"
+        " Lisbonne"
+    ),
     "ru": "Берлин Париж Мадрид Лондон Москва Пекин Дели Рим Токио Вена Лима Сеул Сидней Лиссабон",
     "ar": "برلين باريس مدريد لندن موسكو بكين دلهي روما طوكيو فيينا ليما سيول سيدني لشبونة",
     "zh": "柏林 巴黎 马德里 伦敦 莫斯科 北京 德里 罗马 东京 维也纳 利马 首尔 悉尼 里斯本",
@@ -31,7 +39,10 @@ CITIES = {
 # "University of X" needs the genitive in Russian, and only there.
 CITIES_OF = {
     **CITIES,
-    "ru": "Берлина Парижа Мадрида Лондона Москвы Пекина Дели Рима Токио Вены Лимы Сеула Сиднея Лиссабона",
+    "ru": (
+        "Берлина Парижа Мадрида Лондона Москвы Пекина Дели Рима Токио Вены Лимы Сеула Сиднея"
+        " Лиссабона"
+    ),
 }
 ORGANISATIONS = {
     "en": ("University of {}", "Museum of {}", "Bank of {}", "Academy of {}"),
@@ -68,7 +79,8 @@ FAMILY = {
 # One fact about a journey, by kind: (a sentence, a label for "label: value", a question).
 KINDS = ("who", "start", "end", "city", "day", "month", "money", "tongue")
 _FACTS = {
-    "en": """
+    "en": (
+        """
         The guide's name is {}. | Guide | What is the guide's name?
         The country of departure is {}. | Departure | What is the country of departure?
         The country of arrival is {}. | Arrival | What is the country of arrival?
@@ -76,8 +88,10 @@ _FACTS = {
         The day of the journey is {}. | Day | What is the day of the journey?
         The month of the journey is {}. | Month | What is the month of the journey?
         Prices are in this currency: {}. | Currency | What currency are the prices in?
-        The language of the tour is {}. | Language | What is the language of the tour?""",
-    "de": """
+        The language of the tour is {}. | Language | What is the language of the tour?"""
+    ),
+    "de": (
+        """
         Die Reiseleitung heißt {}. | Reiseleitung | Wie heißt die Reiseleitung?
         Das Land der Abreise ist {}. | Abreise | Was ist das Land der Abreise?
         Das Land der Ankunft ist {}. | Ankunft | Was ist das Land der Ankunft?
@@ -85,8 +99,10 @@ _FACTS = {
         Der Reisetag ist {}. | Tag | Was ist der Reisetag?
         Der Reisemonat ist {}. | Monat | Was ist der Reisemonat?
         Die Preise gelten in dieser Währung: {}. | Währung | In welcher Währung gelten die Preise?
-        Die Sprache der Führung ist {}. | Sprache | Was ist die Sprache der Führung?""",
-    "es": """
+        Die Sprache der Führung ist {}. | Sprache | Was ist die Sprache der Führung?"""
+    ),
+    "es": (
+        """
         Quien guía al grupo se llama {}. | Guía | ¿Cómo se llama quien guía al grupo?
         El país de salida es {}. | Salida | ¿Cuál es el país de salida?
         El país de llegada es {}. | Llegada | ¿Cuál es el país de llegada?
@@ -94,8 +110,10 @@ _FACTS = {
         El día del viaje es el {}. | Día | ¿Cuál es el día del viaje?
         El mes del viaje es {}. | Mes | ¿Cuál es el mes del viaje?
         Los precios están en esta moneda: {}. | Moneda | ¿En qué moneda están los precios?
-        El idioma de la visita es el {}. | Idioma | ¿Cuál es el idioma de la visita?""",
-    "fr": """
+        El idioma de la visita es el {}. | Idioma | ¿Cuál es el idioma de la visita?"""
+    ),
+    "fr": (
+        """
         Le groupe est guidé par {}. | Guide | Par qui le groupe est-il guidé ?
         Le voyage part de ce pays : {}. | Départ | De quel pays part le voyage ?
         Le voyage arrive dans ce pays : {}. | Arrivée | Dans quel pays arrive le voyage ?
@@ -103,8 +121,10 @@ _FACTS = {
         Le jour du voyage est le {}. | Jour | Quel est le jour du voyage ?
         Le mois du voyage est le suivant : {}. | Mois | Quel est le mois du voyage ?
         Les prix sont dans cette monnaie : {}. | Monnaie | Dans quelle monnaie sont les prix ?
-        La langue de la visite est la suivante : {}. | Langue | Quelle est la langue de la visite ?""",
-    "ru": """
+        La langue de la visite est la suivante : {}. | Langue | Quelle est la langue de la visite ?"""
+    ),
+    "ru": (
+        """
         Гида зовут {}. | Гид | Как зовут гида?
         Страна отправления — {}. | Отправление | Из какой страны отправляется группа?
         Страна прибытия — {}. | Прибытие | В какую страну прибывает группа?
@@ -112,8 +132,10 @@ _FACTS = {
         День поездки — {}. | День | В какой день состоится поездка?
         Месяц поездки — {}. | Месяц | В каком месяце состоится поездка?
         Цены указаны в этой валюте: {}. | Валюта | В какой валюте указаны цены?
-        Язык экскурсии — {}. | Язык | На каком языке экскурсия?""",
-    "ar": """
+        Язык экскурсии — {}. | Язык | На каком языке экскурсия?"""
+    ),
+    "ar": (
+        """
         اسم المرشد هو {}. | المرشد | ما اسم المرشد؟
         بلد المغادرة هو {}. | المغادرة | ما بلد المغادرة؟
         بلد الوصول هو {}. | الوصول | ما بلد الوصول؟
@@ -121,8 +143,10 @@ _FACTS = {
         يوم الرحلة هو {}. | اليوم | ما يوم الرحلة؟
         شهر الرحلة هو {}. | الشهر | ما شهر الرحلة؟
         الأسعار بهذه العملة: {}. | العملة | بأي عملة الأسعار؟
-        لغة الجولة هي {}. | اللغة | ما لغة الجولة؟""",
-    "zh": """
+        لغة الجولة هي {}. | اللغة | ما لغة الجولة؟"""
+    ),
+    "zh": (
+        """
         导游的名字是{}。 | 导游 | 导游的名字是什么？
         出发国家是{}。 | 出发 | 出发国家是哪个国家？
         到达国家是{}。 | 到达 | 到达国家是哪个国家？
@@ -130,8 +154,10 @@ _FACTS = {
         旅行的那一天是{}。 | 日期 | 旅行的那一天是星期几？
         旅行的月份是{}。 | 月份 | 旅行的月份是几月？
         价格使用的货币是{}。 | 货币 | 价格使用什么货币？
-        导览的语言是{}。 | 语言 | 导览的语言是什么？""",
-    "hi": """
+        导览的语言是{}。 | 语言 | 导览的语言是什么？"""
+    ),
+    "hi": (
+        """
         गाइड का नाम {} है। | गाइड | गाइड का नाम क्या है?
         प्रस्थान का देश {} है। | प्रस्थान | प्रस्थान का देश कौन सा है?
         आगमन का देश {} है। | आगमन | आगमन का देश कौन सा है?
@@ -139,7 +165,8 @@ _FACTS = {
         यात्रा का दिन {} है। | दिन | यात्रा का दिन कौन सा है?
         यात्रा का महीना {} है। | महीना | यात्रा का महीना कौन सा है?
         कीमतें इस मुद्रा में हैं: {}। | मुद्रा | कीमतें किस मुद्रा में हैं?
-        भ्रमण की भाषा {} है। | भाषा | भ्रमण की भाषा कौन सी है?""",
+        भ्रमण की भाषा {} है। | भाषा | भ्रमण की भाषा कौन सी है?"""
+    ),
 }
 
 

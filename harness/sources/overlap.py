@@ -1,16 +1,18 @@
-"""Do training rows stand in a test set, or in another training set? Counted on normalised text, not trusted to names.
+"""Do training rows stand in a test set, or in another training set? Counted on normalised text, not
+trusted to names.
 
-Each row has fingerprints: a pair counts as one text; a context counts for itself (a model that trained on a paragraph
-has seen the answers in it), and so does a question with its answer if it is long enough to mean one thing. Parallel
-test sets repeat an English leak in every language, so test rows are compared in English as well as in their own
-language, and by id.
+Each row has fingerprints: a pair counts as one text; a context counts for itself (a model that
+trained on a paragraph has seen the answers in it), and so does a question with its answer if it is
+long enough to mean one thing. Parallel test sets repeat an English leak in every language, so test
+rows are compared in English as well as in their own language, and by id.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable
 
-MIN_QUESTION_WORDS = 8  # "What is the capital? Paris" stands under many paragraphs and leaks nothing
+# "What is the capital? Paris" stands under many paragraphs and leaks nothing
+MIN_QUESTION_WORDS = 8
 
 _NOT_WORD = re.compile(r"[\W_]+", re.UNICODE)
 
@@ -21,7 +23,8 @@ def normalise(text: str) -> str:
 
 
 def fingerprints(row: dict) -> set[str]:
-    """What a row shares with another if one is a copy of the other. Works on the shapes of `data.rows`."""
+    """What a row shares with another if one is a copy of the other. Works on the shapes of
+    `data.rows`."""
     if "question" in row:
         specific = len(row["question"].split()) >= MIN_QUESTION_WORDS
         answers = [normalise(answer) for answer in row["answers"]["text"] if specific]
@@ -32,7 +35,9 @@ def fingerprints(row: dict) -> set[str]:
     if "source" in row:
         return {"text:" + normalise(row["source"]), "text:" + normalise(row["target"])}
     if "choices" in row:
-        return {"choices:" + normalise(row["text"]) + "\t" + "\t".join(map(normalise, row["choices"]))}
+        return {
+            "choices:" + normalise(row["text"]) + "\t" + "\t".join(map(normalise, row["choices"]))
+        }
     if row.get("text_pair") is not None:
         return {"pair:" + normalise(row["text"]) + "\t" + normalise(row["text_pair"])}
     return {"text:" + normalise(row["text"])}

@@ -1,4 +1,5 @@
-"""From files to raw rows, as the file has them: one reader a format. What a family makes of them is `rows`' business."""
+"""From files to raw rows, as the file has them: one reader a format. What a family makes of them is
+`rows`' business."""
 
 import functools
 import json
@@ -16,17 +17,20 @@ from harness.spec.formats import format_of
 from harness.spec.task import Source
 from harness.store import signature
 
-# Raised when a reader gives other rows for a file that it read before. It enters the keys of results from such files, and
-# of no others; a format that is not here is as it always was, or was never read before.
+# Raised when a reader gives other rows for a file that it read before. It enters the keys of
+# results from such files, and of no others; a format that is not here is as it always was, or was
+# never read before.
 READER_VERSIONS: dict[str, int] = {
     "tsv": 2,  # quotation marks are text; a carriage return alone ends no row
-    "conll": 2,  # a byte-order mark is no part of the first token; blanks around a tag are no part of it
+    # a byte-order mark is no part of the first token; blanks around a tag are no part of it
+    "conll": 2,
     "parts": 2,  # a byte-order mark is no part of the first id
 }
 
 
 def how_read(source: Source, family: str, files: Sequence[str]) -> dict:
-    """What of a source, beside its bytes, decides its raw rows, as it stands in a dataset's identity; {} where nothing does.
+    """What of a source, beside its bytes, decides its raw rows, as it stands in a dataset's
+    identity; {} where nothing does.
 
     files    the files of the split; those of a hub data set are of whatever format they are
     reader   the version of the format's reader, where it is not the first
@@ -44,8 +48,11 @@ def how_read(source: Source, family: str, files: Sequence[str]) -> dict:
     return identity
 
 
-def read_files(files: Iterable[str], needed: tuple[str, ...], identity: dict) -> list[tuple[Path, list[dict]]]:
-    """Each file of one part of a split with its raw rows, as its dataset's `identity` says that they are read.
+def read_files(
+    files: Iterable[str], needed: tuple[str, ...], identity: dict
+) -> list[tuple[Path, list[dict]]]:
+    """Each file of one part of a split with its raw rows, as its dataset's `identity` says that
+    they are read.
 
     Of two aligned files the rows are those of the first.
     """
@@ -56,14 +63,18 @@ def read_files(files: Iterable[str], needed: tuple[str, ...], identity: dict) ->
     return [(path, read_file(path, tuple(signature(path)), needed, columns)) for path in paths]
 
 
-@functools.lru_cache(maxsize=2)  # XNLI keeps all its languages in one file: read it once, not fifteen times
-def read_file(path: Path, seen: tuple[int, ...], needed: tuple[str, ...], columns: Columns | None = None) -> list[dict]:
+# XNLI keeps all its languages in one file: read it once, not fifteen times
+@functools.lru_cache(maxsize=2)
+def read_file(
+    path: Path, seen: tuple[int, ...], needed: tuple[str, ...], columns: Columns | None = None
+) -> list[dict]:
     """All rows of one file.
 
     seen     its `store.signature`, so that one that changed is read again
     needed   the columns that will be asked for
     columns  those of a file of tokens
-    raises  SpecError: a file that is not of its format, at file:line:column; a text file without rows
+    raises  SpecError: a file that is not of its format, at file:line:column; a text file without
+            rows
     """
     kind = format_of(path.name, conll=columns is not None)
     if kind == "parquet":
@@ -75,7 +86,8 @@ def read_file(path: Path, seen: tuple[int, ...], needed: tuple[str, ...], column
 
 
 def _read_parquet(path: Path, needed: tuple[str, ...]) -> list[dict]:
-    """Only the needed columns, since a shard may be large; all of them if one lacks, so that the error can name them."""
+    """Only the needed columns, since a shard may be large; all of them if one lacks, so that the
+    error can name them."""
     import pyarrow.parquet as parquet
 
     try:
@@ -84,8 +96,14 @@ def _read_parquet(path: Path, needed: tuple[str, ...]) -> list[dict]:
         wanted = {column if column in names else column.split(".")[0] for column in needed}
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"the column {twice[0]!r} stands twice in it")
-        return file.read(columns=sorted(wanted) if wanted and wanted <= set(names) else None).to_pylist()
-    except (ValueError, OverflowError, OSError) as error:  # pyarrow's own errors are ValueErrors, and OSErrors without a number
+        return file.read(
+            columns=sorted(wanted) if wanted and wanted <= set(names) else None
+        ).to_pylist()
+    except (
+        ValueError,
+        OverflowError,
+        OSError,
+    ) as error:  # pyarrow's own errors are ValueErrors, and OSErrors without a number
         if isinstance(error, OSError) and error.errno:
             raise
         said = " ".join(str(error).split())
@@ -98,7 +116,10 @@ def _read_jsonl(path: Path, needed: tuple[str, ...]) -> list[dict]:
         if line.strip():
             row = _json(path, line, "one line is one object", number)
             if not isinstance(row, dict):
-                raise SpecError(f"{path}:{number}:1: no JSON object but {_kind(row)}; a .jsonl has one object a line")
+                raise SpecError(
+                    f"{path}:{number}:1: no JSON object but {_kind(row)}; a .jsonl has one object a"
+                    " line"
+                )
             rows.append(row)
     return rows
 
@@ -109,7 +130,11 @@ def _read_json(path: Path, needed: tuple[str, ...]) -> list[dict]:
     if isinstance(found, dict) and isinstance(found.get("data"), list):
         found = found["data"]
     if not isinstance(found, list):
-        seen = f"an object with {', '.join(map(repr, list(found)[:5]))}" if isinstance(found, dict) else _kind(found)
+        seen = (
+            f"an object with {', '.join(map(repr, list(found)[:5]))}"
+            if isinstance(found, dict)
+            else _kind(found)
+        )
         raise SpecError(
             f"{path}:1:1: {seen}; a .json is a list of objects, or has one under 'data',"
             " or is of SQuAD's layout (data, paragraphs, qas)"
@@ -118,12 +143,16 @@ def _read_json(path: Path, needed: tuple[str, ...]) -> list[dict]:
         return list(questions(path, found))
     for i, row in enumerate(found):
         if not isinstance(row, dict):
-            raise SpecError(f"{path}: row {i} is {_kind(row)}; rows must be objects with named columns, one row each")
+            raise SpecError(
+                f"{path}: row {i} is {_kind(row)}; rows must be objects with named columns, one row"
+                " each"
+            )
     return found
 
 
 def _json(path: Path, text: str, hint: str, line: int | None = None) -> Any:
-    """The value of a whole file, or of one `line` of it. `hint`: what to say where there is more than one value."""
+    """The value of a whole file, or of one `line` of it. `hint`: what to say where there is more
+    than one value."""
     try:
         return parse_json(text)
     except json.JSONDecodeError as error:

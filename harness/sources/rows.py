@@ -18,16 +18,27 @@ def load(dataset: dict, metric: str | None = None) -> list[dict]:
     """The rows of a dataset as a job's JSON describes it (`locate.Dataset.to_json`).
 
     metric  what will score them, if anything does: some cannot score every row
-    raises  SpecError for a row that has not its family's shape: what, in which file and row, what would be right
+    raises  SpecError for a row that has not its family's shape: what, in which file and row, what
+            would be right
     """
     rows = _load(dataset, metric)
-    return [{"id": row["id"], "text": text_of(row)} for row in rows] if dataset["identity"].get("as_text") else rows
+    return (
+        [{"id": row["id"], "text": text_of(row)} for row in rows]
+        if dataset["identity"].get("as_text")
+        else rows
+    )
 
 
 def text_of(row: dict) -> str:
     """All that a row says, without its label: what masked-LM reads in its place."""
     names = ("text", "text_pair", "context", "question", "source", "target")
-    return " ".join([*(row[name] for name in names if row.get(name)), *row.get("tokens", []), *row.get("choices", [])])
+    return " ".join(
+        [
+            *(row[name] for name in names if row.get(name)),
+            *row.get("tokens", []),
+            *row.get("choices", []),
+        ]
+    )
 
 
 def _load(dataset: dict, metric: str | None) -> list[dict]:
@@ -39,10 +50,18 @@ def _load(dataset: dict, metric: str | None) -> list[dict]:
     raw: list[tuple[int | str, Raw]] = []
     for part, place in zip(identity["parts"], dataset["location"], strict=True):
         rows = _read(place, identity, name)
-        start, stop = SplitPart(name=part["split"], start=part["start"], stop=part["stop"]).bounds(len(rows))
-        numbered = list(zip(_numbers(len(rows), identity.get("numbering")), rows, strict=True))[start:stop]
+        start, stop = SplitPart(name=part["split"], start=part["start"], stop=part["stop"]).bounds(
+            len(rows)
+        )
+        numbered = list(zip(_numbers(len(rows), identity.get("numbering")), rows, strict=True))[
+            start:stop
+        ]
         # One split keeps its own row numbers; a sum of splits is numbered through.
-        raw += numbered if len(identity["parts"]) == 1 else [(len(raw) + i, row) for i, (_, row) in enumerate(numbered)]
+        raw += (
+            numbered
+            if len(identity["parts"]) == 1
+            else [(len(raw) + i, row) for i, (_, row) in enumerate(numbered)]
+        )
     shape = Shape(identity, name, metric)
     rows = [shape(number, row) for number, row in raw]
     if not rows:
@@ -56,17 +75,31 @@ def _union(dataset: dict, metric: str | None) -> list[dict]:
     return [
         {**row, "id": f"{i}:{row['id']}"}
         for i, (identity, location) in enumerate(members)
-        for row in load({"name": dataset["name"], "identity": identity, "location": location}, metric)
+        for row in load(
+            {"name": dataset["name"], "identity": identity, "location": location}, metric
+        )
     ]
 
 
 def _read(place: dict, identity: dict, name: str) -> list[Raw]:
-    """The rows of one part that `where` and `unless` keep, each with its file and its number in it."""
+    """The rows of one part that `where` and `unless` keep, each with its file and its number in
+    it."""
     if "generated" in place:
-        raw = [Raw("generated", number, row) for number, row in enumerate(mini.rows(*place["generated"]))]
+        raw = [
+            Raw("generated", number, row)
+            for number, row in enumerate(mini.rows(*place["generated"]))
+        ]
     else:
-        named = [[columns] if isinstance(columns, str) else columns for columns in identity["columns"].values()]
-        needed = tuple(sorted({column for columns in named for column in columns} | {*identity["where"], *identity["unless"]}))
+        named = [
+            [columns] if isinstance(columns, str) else columns
+            for columns in identity["columns"].values()
+        ]
+        needed = tuple(
+            sorted(
+                {column for columns in named for column in columns}
+                | {*identity["where"], *identity["unless"]}
+            )
+        )
         raw = [
             Raw(at, number, row)
             for file, rows in read_files(place["files"], needed, identity)
@@ -75,7 +108,9 @@ def _read(place: dict, identity: dict, name: str) -> list[Raw]:
         ]
     for keyword, keep in (("where", True), ("unless", False)):
         for column, wanted in identity[keyword].items():
-            raw = [row for row in raw if _matches(row, column, wanted, f"{name}: `{keyword}`") == keep]
+            raw = [
+                row for row in raw if _matches(row, column, wanted, f"{name}: `{keyword}`") == keep
+            ]
     return raw
 
 
@@ -85,7 +120,11 @@ def _place(file: Path) -> str:
         here = Path.cwd()
     except OSError:  # the current directory was deleted
         here = Path("/")
-    name = str(file.relative_to(here)) if file.is_relative_to(here) and here != Path("/") else str(file)
+    name = (
+        str(file.relative_to(here))
+        if file.is_relative_to(here) and here != Path("/")
+        else str(file)
+    )
     return name if name.isprintable() else shown(name)
 
 
@@ -97,7 +136,8 @@ def _matches(raw: Raw, column: str, wanted: str, asked: str) -> bool:
 
 
 def _capped_heaps(rows: list[dict], cap: int | None) -> list[dict]:
-    """At most `cap` rows of each side: pairs first and whole, since half a pair is none; then what a hash of the id says."""
+    """At most `cap` rows of each side: pairs first and whole, since half a pair is none; then what
+    a hash of the id says."""
     if cap is None:
         return rows
     sides = {side: [row for row in rows if row["side"] == side] for side in ("source", "target")}
@@ -107,13 +147,18 @@ def _capped_heaps(rows: list[dict], cap: int | None) -> list[dict]:
     for some in sides.values():
         others = [row for row in some if row["id"] not in kept]
         kept |= {row["id"] for row in capped(others, max(0, cap - (len(some) - len(others))))}
-    return [{**row, "pairs": [i for i in row["pairs"] if i in kept]} for row in rows if row["id"] in kept]
+    return [
+        {**row, "pairs": [i for i in row["pairs"] if i in kept]}
+        for row in rows
+        if row["id"] in kept
+    ]
 
 
 def _numbers(rows: int, numbering: dict | None) -> list[int] | list[str]:
     """Row numbers that mean the same row in every language, given the rows that this copy lacks.
 
-    A copy of another length lacks other rows, nobody knows which: its ids (`own-7`) are those of no other language.
+    A copy of another length lacks other rows, nobody knows which: its ids (`own-7`) are those of no
+    other language.
     """
     if numbering is None or rows == numbering["rows"]:
         return list(range(rows))
@@ -124,7 +169,8 @@ def _numbers(rows: int, numbering: dict | None) -> list[int] | list[str]:
 
 
 def _unique_ids(rows: list[dict]) -> list[dict]:
-    """Some sets repeat an id (TyDiQA does): the second row with id x is x#2, and so on, unless a row is called that."""
+    """Some sets repeat an id (TyDiQA does): the second row with id x is x#2, and so on, unless a
+    row is called that."""
     seen: dict[str, int] = {}
     for row in rows:
         own = row["id"]
@@ -137,7 +183,8 @@ def _unique_ids(rows: list[dict]) -> list[dict]:
 
 
 def capped(rows: list[dict], cap: int | None) -> list[dict]:
-    """At most `cap` rows, in their order, chosen by a hash of the id: the same rows in every language and on every machine."""
+    """At most `cap` rows, in their order, chosen by a hash of the id: the same rows in every
+    language and on every machine."""
     if cap is None or len(rows) <= cap:
         return rows
     kept = {row["id"] for row in sorted(rows, key=_rank)[:cap]}

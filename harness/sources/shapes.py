@@ -10,7 +10,8 @@ Labels and tags come out as names; `answers` as {"text": [...], "answer_start": 
 the ids of a source sentence's translations (`read.heaps` makes those rows).
 
 Nothing is turned into text that is none: a number, NaN, a date in a column of texts is an error of
-the data, and a model would train on "nan". A row that has the shape and still says nothing is `odd`.
+the data, and a model would train on "nan". A row that has the shape and still says nothing is
+`odd`.
 """
 
 import re
@@ -19,8 +20,10 @@ from typing import Any, NamedTuple
 
 from harness.common.errors import SpecError
 
-NEED_ANSWERS = frozenset({"squad", "mlqa"})  # metrics in which a question without an answer cannot be scored
-ODD_SHARE = 0.2  # of a split's rows that say nothing: above it the split is refused, whatever is read from it
+# metrics in which a question without an answer cannot be scored
+NEED_ANSWERS = frozenset({"squad", "mlqa"})
+# of a split's rows that say nothing: above it the split is refused, whatever is read from it
+ODD_SHARE = 0.2
 SHOWN = 60  # characters of a value in a message
 MANY = 12  # names in a message; the others are counted
 
@@ -66,7 +69,9 @@ class Shape:
         except NoColumn as column:
             known = listed(raw.cells)
             where = f"looked at {raw.file}, row {raw.number}"
-            raise SpecError(f"{self.name}: no column {column} in the data; they have {known}; {where}") from None
+            raise SpecError(
+                f"{self.name}: no column {column} in the data; they have {known}; {where}"
+            ) from None
         except Unfit as wrong:
             raise SpecError(f"{self.name}: {raw.file}: row {raw.number} {wrong}") from None
         return row
@@ -99,7 +104,8 @@ class Cells:
         """A column of lists of texts; `one` is what an entry is called."""
         column, found = self.columns[ours], self.entries(ours, one)
         try:
-            "".join(found).encode()  # all at once, since nearly all rows are sound and some have many entries
+            # all at once, since nearly all rows are sound and some have many entries
+            "".join(found).encode()
         except (TypeError, UnicodeEncodeError):
             return [text(entry, column, f"as {one} {i} ") for i, entry in enumerate(found)]
         return list(found)
@@ -137,7 +143,8 @@ class Cells:
         return str(found)
 
     def _cell(self, column: str) -> Any:
-        """A cell by its column's name, or by `a.b`: field b of what stands in a. Its own name comes first."""
+        """A cell by its column's name, or by `a.b`: field b of what stands in a. Its own name comes
+        first."""
         found: Any = self.cells
         for name in [column] if column in self.cells else column.split("."):
             if found is None:  # a struct that is null in this row
@@ -151,7 +158,8 @@ class Cells:
 
 
 class Labels:
-    """Raw values → names. In a list a text is a name and a whole number a place; a map says each name's own value."""
+    """Raw values → names. In a list a text is a name and a whole number a place; a map says each
+    name's own value."""
 
     def __init__(self, labels: Sequence[str] | Mapping[str, str | int]):
         self.names = list(labels)
@@ -161,7 +169,9 @@ class Labels:
             self.of = {raw: name for name, raw in labels.items()}
         else:
             self.of = {name: name for name in labels} | dict(enumerate(labels))
-        self.ambiguous = not self.named and any(_is_number(name) and float(name) != i for i, name in enumerate(self.names))
+        self.ambiguous = not self.named and any(
+            _is_number(name) and float(name) != i for i, name in enumerate(self.names)
+        )
 
     def name(self, raw: Any, tag: int | None = None) -> str:
         """The name of a raw value, which may be that of a sentence's `tag`.
@@ -185,14 +195,15 @@ class Labels:
             return f"{shown(raw)}{where}; {self._known(key)}"
         maps = f"{self._map(str)} or {self._map(lambda name: self.names.index(name))}"
         return (
-            f"{shown(raw)}, a whole number,{where}; the names in `labels` are numbers too but not those of their places: "
-            f"write which number is which name, {maps}"
+            f"{shown(raw)}, a whole number,{where}; the names in `labels` are numbers too but not"
+            f" those of their places: write which number is which name, {maps}"
         )
 
     def tags(self, values: list[Any]) -> list[str]:
         """The names of a sentence's raw values."""
         kinds = set(map(type, values))
-        if kinds == {str} or (kinds == {int} and not self.ambiguous):  # all at once, as nearly always
+        # all at once, as nearly always
+        if kinds == {str} or (kinds == {int} and not self.ambiguous):
             names = list(map(self.of.get, values))
             if None not in names:
                 return names
@@ -202,7 +213,10 @@ class Labels:
         if self.named:
             known = f"the spec knows {listed(self.of)}"
         else:
-            known = f"the spec knows {listed(self.names)}, or their places 0 to {len(self.names) - 1} as whole numbers"
+            known = (
+                f"the spec knows {listed(self.names)}, or their places 0 to {len(self.names) - 1}"
+                " as whole numbers"
+            )
         if raw is None:
             return f"{known}; a name is text"
         twin = int(raw) if isinstance(raw, str) and re.fullmatch(r"-?[0-9]{1,9}", raw) else str(raw)
@@ -211,7 +225,9 @@ class Labels:
         if isinstance(raw, int):
             return f"{known}; the data hold numbers: in the map leave their quotes away"
         example = f'`labels: {{{self.of[twin]}: "{raw}", ...}}`'
-        return f'{known}; here it is text: write it in the map with quotes, "{raw}", as in {example}'
+        return (
+            f'{known}; here it is text: write it in the map with quotes, "{raw}", as in {example}'
+        )
 
     def _map(self, value: Callable[[str], Any]) -> str:
         some = ", ".join(f'"{name}": {value(name)}' for name in self.names[:MANY])
@@ -234,14 +250,21 @@ def classification(cells: Cells, labels: Labels) -> Row:
 
 
 def multiple_choice(cells: Cells, labels: Labels) -> Row:
-    """As many choices as the task has labels; each begins with `choice_prefix`, if that is a column and not empty."""
+    """As many choices as the task has labels; each begins with `choice_prefix`, if that is a column
+    and not empty."""
     asked, choices = cells.text("text"), cells.each("choices", "choice")
     if len(choices) != len(labels.names) or len(choices) < 2:
         wanted = "every row needs one choice a label, and at least two"
-        raise Unfit(f"has {len(choices)} choices, but its task has {len(labels.names)} labels; {wanted}")
+        raise Unfit(
+            f"has {len(choices)} choices, but its task has {len(labels.names)} labels; {wanted}"
+        )
     prefix = cells.text("choice_prefix") if "choice_prefix" in cells else ""
     label = labels.name(cells.value("label"))
-    return {"text": asked, "choices": [f"{prefix} {one}" if prefix else one for one in choices], "label": label}
+    return {
+        "text": asked,
+        "choices": [f"{prefix} {one}" if prefix else one for one in choices],
+        "label": label,
+    }
 
 
 def tagging(cells: Cells, labels: Labels) -> Row:
@@ -255,24 +278,38 @@ def tagging(cells: Cells, labels: Labels) -> Row:
 
 
 def span_qa(cells: Cells, labels: Labels) -> Row:
-    return {"context": cells.text("context"), "question": cells.text("question"), "answers": _answers(cells)}
+    return {
+        "context": cells.text("context"),
+        "question": cells.text("question"),
+        "answers": _answers(cells),
+    }
 
 
 def _answers(cells: Cells) -> Row:
-    """Two lists of one length: the texts of the answers, and at which character of the context each starts."""
+    """Two lists of one length: the texts of the answers, and at which character of the context each
+    starts."""
     wanted = "answers are {text: [...], answer_start: [...]}, two lists of one length"
     column, found = shown(cells.columns["answers"]), cells.value("answers")
     if not isinstance(found, Mapping):
         raise Unfit(f"has {shown(found)} in column {column}, {kind(found)}; {wanted}")
     for name in ("text", "answer_start"):
         if not isinstance(found.get(name), list):
-            what = f"{shown(found[name])} as {name}, {kind(found[name])}," if found.get(name) is not None else f"no {name}"
+            what = (
+                f"{shown(found[name])} as {name}, {kind(found[name])},"
+                if found.get(name) is not None
+                else f"no {name}"
+            )
             raise Unfit(f"has {what} in column {column}; {wanted}")
     texts, starts = found["text"], found["answer_start"]
     if len(texts) != len(starts):
-        raise Unfit(f"has {len(texts)} answers but {len(starts)} starts in column {column}; {wanted}")
+        raise Unfit(
+            f"has {len(texts)} answers but {len(starts)} starts in column {column}; {wanted}"
+        )
     return {
-        "text": [text(one, f"{cells.columns['answers']}.text", f"as answer {i} ") for i, one in enumerate(texts)],
+        "text": [
+            text(one, f"{cells.columns['answers']}.text", f"as answer {i} ")
+            for i, one in enumerate(texts)
+        ],
         "answer_start": [_start(one, i) for i, one in enumerate(starts)],
     }
 
@@ -282,7 +319,9 @@ def _start(found: Any, number: int) -> int:
         return int(found)
     if isinstance(found, bool) or not isinstance(found, int):
         what = "nothing" if found is None else f"{shown(found)}, {kind(found)},"
-        raise Unfit(f"has {what} as the start of answer {number}; a start is a whole number of characters")
+        raise Unfit(
+            f"has {what} as the start of answer {number}; a start is a whole number of characters"
+        )
     return found
 
 
@@ -305,7 +344,8 @@ FAMILIES: dict[str, Callable[[Cells, Labels], Row]] = {
 
 
 def text(found: Any, column: str | list[str], where: str = "") -> str:
-    """`found` if it is text that can be written as UTF-8; half a surrogate pair cannot, and no tokenizer takes it."""
+    """`found` if it is text that can be written as UTF-8; half a surrogate pair cannot, and no
+    tokenizer takes it."""
     if not isinstance(found, str):
         what = "nothing" if found is None else f"{shown(found)}, {kind(found)},"
         raise Unfit(f"has {what} {where}in column {shown(column)}; text is needed")
@@ -314,7 +354,10 @@ def text(found: Any, column: str | list[str], where: str = "") -> str:
             found.encode()
         except UnicodeEncodeError as error:
             half = f"U+{ord(found[error.start]):04X}, half of a character,"
-            raise Unfit(f"has {half} at place {error.start} of {shown(found)} {where}in column {shown(column)}") from None
+            raise Unfit(
+                f"has {half} at place {error.start} of {shown(found)} {where}in column"
+                f" {shown(column)}"
+            ) from None
     return found
 
 
@@ -322,17 +365,29 @@ def text(found: Any, column: str | list[str], where: str = "") -> str:
 
 
 def shown(value: Any) -> str:
-    """A value on one line, short, with no character that moves a cursor: texts in quotes, numbers without."""
+    """A value on one line, short, with no character that moves a cursor: texts in quotes, numbers
+    without."""
     try:
         whole = repr(value)
-    except (ValueError, RecursionError):  # an integer of thousands of digits; lists in lists in lists
+    except (
+        ValueError,
+        RecursionError,
+    ):  # an integer of thousands of digits; lists in lists in lists
         return f"a {type(value).__name__}"
     return whole if len(whole) <= SHOWN else whole[: SHOWN - 3] + "..."
 
 
 def listed(names: Sequence[Any] | Mapping[Any, Any]) -> str:
-    """The first of several names; names of columns and labels without quotes where they need none."""
-    some = [name if isinstance(name, str) and re.fullmatch(r"[^\W\d][\w.-]{0,50}", name) else shown(name) for name in names]
+    """The first of several names; names of columns and labels without quotes where they need
+    none."""
+    some = [
+        (
+            name
+            if isinstance(name, str) and re.fullmatch(r"[^\W\d][\w.-]{0,50}", name)
+            else shown(name)
+        )
+        for name in names
+    ]
     return ", ".join(some[:MANY]) + (f" and {len(some) - MANY} more" if len(some) > MANY else "")
 
 
@@ -340,7 +395,14 @@ def kind(value: Any) -> str:
     """What a value is, in a word or three."""
     if isinstance(value, float) and value != value:
         return "not a number"
-    words = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "a mapping"}
+    words = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "a mapping",
+    }
     return words.get(type(value), f"of type {type(value).__name__}")
 
 
@@ -348,7 +410,8 @@ def kind(value: Any) -> str:
 
 
 class Odd(NamedTuple):
-    """How many rows of a split say nothing; each name is a flag of the scores that such rows are in."""
+    """How many rows of a split say nothing; each name is a flag of the scores that such rows are
+    in."""
 
     empty_text: int = 0
     misplaced: int = 0
@@ -362,27 +425,36 @@ WORDS = {"empty_text": "with an empty text", "misplaced": "whose answer is not w
 
 
 def odd(family: str, rows: Sequence[Row], hidden: bool, unanswerable: bool = True) -> Odd:
-    """Of how many rows a text is empty, and of how many questions the first answer does not stand where it says.
+    """Of how many rows a text is empty, and of how many questions the first answer does not stand
+    where it says.
 
     hidden        the answers are placeholders, which are nowhere
-    unanswerable  rows without an answer are meant; where they are not, training can do nothing with them
+    unanswerable  rows without an answer are meant; where they are not, training can do nothing with
+                  them
     """
     empty = sum(map(_is_empty, rows))
     if family != "span_qa" or hidden:
         return Odd(empty)
-    return Odd(empty, sum(not (located(row) if row["answers"]["text"] else unanswerable) for row in rows))
+    return Odd(
+        empty, sum(not (located(row) if row["answers"]["text"] else unanswerable) for row in rows)
+    )
 
 
 def _is_empty(row: Row) -> bool:
-    """Whether one of a row's texts is empty or only white space; of a sentence, whether all its tokens are."""
+    """Whether one of a row's texts is empty or only white space; of a sentence, whether all its
+    tokens are."""
     if "tokens" in row:
         return not any(token.strip() for token in row["tokens"])
     names = ("text", "text_pair", "context", "question", "source", "target")
-    return any(not one.strip() for one in [*(row[name] for name in names if name in row), *row.get("choices", [])])
+    return any(
+        not one.strip()
+        for one in [*(row[name] for name in names if name in row), *row.get("choices", [])]
+    )
 
 
 def located(row: Row) -> bool:
-    """Whether a question's first answer, the one that training reads, stands in the context where it says."""
+    """Whether a question's first answer, the one that training reads, stands in the context where
+    it says."""
     answer, start = row["answers"]["text"][0], row["answers"]["answer_start"][0]
     return start >= 0 and bool(answer.strip()) and row["context"].startswith(answer, start)
 
@@ -393,5 +465,6 @@ def too_many(found: Mapping[str, int], rows: int) -> list[str]:
 
 
 def in_words(found: Mapping[str, int]) -> str:
-    """Counts of odd rows as they are said: "1 with an empty text, 3 whose answer is not where it says"."""
+    """Counts of odd rows as they are said: "1 with an empty text, 3 whose answer is not where it
+    says"."""
     return ", ".join(f"{found[name]} {words}" for name, words in WORDS.items() if found.get(name))

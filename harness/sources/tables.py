@@ -1,4 +1,5 @@
-"""Tables as text: CSV with its quotation marks (RFC 4180), TSV without any. The first line names the columns."""
+"""Tables as text: CSV with its quotation marks (RFC 4180), TSV without any. The first line names
+the columns."""
 
 import csv
 import io
@@ -23,28 +24,35 @@ class _Record(NamedTuple):
 
 
 def read_csv(path: Path, needed: tuple[str, ...]) -> list[dict]:
-    """Cells between commas; one that holds a comma, a quotation mark or a line's end stands in quotation marks."""
+    """Cells between commas; one that holds a comma, a quotation mark or a line's end stands in
+    quotation marks."""
     return _rows(path, _csv_records(path, read_text(path)), needed, ",")
 
 
 def read_tsv(path: Path, needed: tuple[str, ...]) -> list[dict]:
-    """One row a line, a tab between cells. Nothing is quoted, so that a quotation mark is text like any other."""
+    """One row a line, a tab between cells. Nothing is quoted, so that a quotation mark is text like
+    any other."""
     lines = read_lines(path)
-    several = bool(lines) and "\t" in lines[0]  # where there is but one column, an empty line is an empty cell
+    # where there is but one column, an empty line is an empty cell
+    several = bool(lines) and "\t" in lines[0]
     blank: list[str] = [] if several else [""]
-    records = [_Record(number, line.split("\t") if line else blank) for number, line in enumerate(lines, 1)]
+    records = [
+        _Record(number, line.split("\t") if line else blank) for number, line in enumerate(lines, 1)
+    ]
     _check_unquoted(path, records)
     return _rows(path, iter(records), needed, "\t")
 
 
 def _check_unquoted(path: Path, records: list[_Record]) -> None:
-    """A cell that a program for CSV quoted says something else than it shows: refused, since it would be read as it stands."""
+    """A cell that a program for CSV quoted says something else than it shows: refused, since it
+    would be read as it stands."""
     for line, cells in records:
         for cell in cells:
             if '""' in cell and _QUOTED.fullmatch(cell):
                 raise SpecError(
-                    f"{path}:{line}:1: the cell {cell[:40]} is quoted as in CSV, its quotation marks doubled, and a .tsv has no"
-                    " quoting; save the file as a .csv with commas, or without quoting"
+                    f"{path}:{line}:1: the cell {cell[:40]} is quoted as in CSV, its quotation"
+                    " marks doubled, and a .tsv has no quoting; save the file as a .csv with"
+                    " commas, or without quoting"
                 )
 
 
@@ -57,26 +65,34 @@ def _csv_records(path: Path, text: str) -> Iterator[_Record]:
             yield _Record(line, cells)
             line = reader.line_num + 1
     except csv.Error as error:
-        said = {"unexpected end of data": "a quotation mark that begins here is never closed"}.get(str(error), str(error))
+        said = {"unexpected end of data": "a quotation mark that begins here is never closed"}.get(
+            str(error), str(error)
+        )
         raise SpecError(
             f"{path}:{line}:1: not readable as CSV: {said};"
             " a cell with a quotation mark in it stands in quotation marks, and its own are doubled"
         ) from None
 
 
-def _rows(path: Path, records: Iterator[_Record], needed: tuple[str, ...], separator: str) -> list[dict]:
-    """Each record under the names of the first; refused at its line if it has more cells than names, or fewer."""
+def _rows(
+    path: Path, records: Iterator[_Record], needed: tuple[str, ...], separator: str
+) -> list[dict]:
+    """Each record under the names of the first; refused at its line if it has more cells than
+    names, or fewer."""
     suffix = Path(path.name.removesuffix(".gz")).suffix
     header = next(records, None)
     if header is None:
-        raise SpecError(f"{path}:1:1: the file is empty; the first line of a {suffix} names the columns")
+        raise SpecError(
+            f"{path}:1:1: the file is empty; the first line of a {suffix} names the columns"
+        )
     names = header.cells
     _check_header(path, suffix, names, needed, separator)
     rows = []
     for line, cells in records:
         if len(cells) != len(names) and cells:
             raise SpecError(
-                f"{path}:{line}:1: {_cells(cells)}, but line 1 names {_cells(names)} ({', '.join(names)}); {_RULES[separator]}"
+                f"{path}:{line}:1: {_cells(cells)}, but line 1 names {_cells(names)}"
+                f" ({', '.join(names)}); {_RULES[separator]}"
             )
         if cells:
             rows.append(dict(zip(names, cells, strict=True)))
@@ -91,7 +107,9 @@ _RULES = {
 }
 
 
-def _check_header(path: Path, suffix: str, names: list[str], needed: tuple[str, ...], separator: str) -> None:
+def _check_header(
+    path: Path, suffix: str, names: list[str], needed: tuple[str, ...], separator: str
+) -> None:
     seen = _other_separator(names, needed, separator)
     if seen:
         raise SpecError(
@@ -100,18 +118,31 @@ def _check_header(path: Path, suffix: str, names: list[str], needed: tuple[str, 
         )
     for i, name in enumerate(names or [""]):
         if not name.strip():
-            raise SpecError(f"{path}:1:1: column {i + 1} has no name; the first line of a {suffix} names the columns")
+            raise SpecError(
+                f"{path}:1:1: column {i + 1} has no name; the first line of a {suffix} names the"
+                " columns"
+            )
         if name in names[:i]:
-            raise SpecError(f"{path}:1:1: the column {name!r} is named twice; give each its own name")
+            raise SpecError(
+                f"{path}:1:1: the column {name!r} is named twice; give each its own name"
+            )
 
 
 def _other_separator(names: list[str], needed: tuple[str, ...], separator: str) -> str | None:
-    """What seems to stand between the columns, where the header is one cell and not a column that is asked for."""
+    """What seems to stand between the columns, where the header is one cell and not a column that
+    is asked for."""
     if len(names) != 1 or names[0] in needed:
         return None
     others = [other for other in _SEPARATORS if other != separator and other in names[0]]
     asked = set(needed)
-    return next((other for other in others if not asked or asked & {name.strip(' "') for name in names[0].split(other)}), None)
+    return next(
+        (
+            other
+            for other in others
+            if not asked or asked & {name.strip(' "') for name in names[0].split(other)}
+        ),
+        None,
+    )
 
 
 def _cells(cells: list[str]) -> str:

@@ -1,6 +1,8 @@
-"""The text of a file, as every reader takes it: UTF-8, without its byte-order mark, unpacked if its name ends in .gz.
+"""The text of a file, as every reader takes it: UTF-8, without its byte-order mark, unpacked if its
+name ends in .gz.
 
-One place for what text is, so that a mark, a Latin-1 letter or a cut archive means the same in data, labels and answers.
+One place for what text is, so that a mark, a Latin-1 letter or a cut archive means the same in
+data, labels and answers.
 """
 
 import codecs
@@ -28,15 +30,17 @@ _NO_TEXT = {
     b"\x1f\x8b": "it is packed with gzip; unpack it, or let its name end in .gz",
     b"PK\x03\x04": "it is a zip archive or an Excel file; unpack it, or save it as text",
     b"PAR1": "it is a Parquet file; let its name end in .parquet",
-    LFS_POINTER: "it is a pointer of Git LFS, not the file itself; run git lfs pull where it was cloned",
+    LFS_POINTER: (
+        "it is a pointer of Git LFS, not the file itself; run git lfs pull where it was cloned"
+    ),
 }
 
 
 def read_text(path: Path) -> str:
     """The whole text of a file.
 
-    raises  SpecError: not UTF-8 (file:line:column, the byte), a NUL byte, a broken archive, another kind of file;
-            StoreError: the disk
+    raises  SpecError: not UTF-8 (file:line:column, the byte), a NUL byte, a broken archive, another
+            kind of file; StoreError: the disk
     """
     with disk_errors("read", path):
         data = path.read_bytes()
@@ -51,17 +55,23 @@ def unpacked(path: Path, data: bytes) -> bytes:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         said = str(error).rstrip(".")
-        raise SpecError(f"{path}: a gzip file that is cut or broken ({said}); fetch or pack it again") from None
+        raise SpecError(
+            f"{path}: a gzip file that is cut or broken ({said}); fetch or pack it again"
+        ) from None
 
 
 def decoded(path: Path, data: bytes) -> str:
-    """Bytes as text. A byte-order mark at the start says how the bytes are meant, and is none of the text."""
+    """Bytes as text. A byte-order mark at the start says how the bytes are meant, and is none of
+    the text."""
     for start, what in _NO_TEXT.items():
         if data.startswith(start):
             raise SpecError(f"{path}: no text: {what}")
     for mark, name in _OTHER_ENCODINGS.items():
         if data.startswith(mark):
-            raise SpecError(f"{path}:1:1: not UTF-8 text but {name} (its byte-order mark says so); save it as UTF-8")
+            raise SpecError(
+                f"{path}:1:1: not UTF-8 text but {name} (its byte-order mark says so); save it as"
+                " UTF-8"
+            )
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
         text = data.decode("utf-8")
@@ -83,21 +93,26 @@ def _place(data: bytes, offset: int) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    r"""The lines of a file without their ends, the empty ones too; a line's number is its place, from 1.
+    r"""The lines of a file without their ends, the empty ones too; a line's number is its place,
+    from 1.
 
-    Only \n and \r\n end a line. A \r inside one is text, as are U+2028, \x0b and the like, at which `splitlines` cuts.
+    Only \n and \r\n end a line. A \r inside one is text, as are U+2028, \x0b and the like, at which
+    `splitlines` cuts.
     """
     text = read_text(path)
     lines = text.split("\n")
     if len(lines) == 1 and "\r" in text.rstrip("\r"):
-        raise SpecError(f"{path}:1:1: its lines end in a carriage return alone; save it with line feeds (\\n)")
+        raise SpecError(
+            f"{path}:1:1: its lines end in a carriage return alone; save it with line feeds (\\n)"
+        )
     if not lines[-1]:
         lines.pop()
     return [line.rstrip("\r") for line in lines]
 
 
 def parse_json(text: str) -> Any:
-    """JSON as its standard has it: no NaN, no infinity, no number beyond a float, no key twice in one object.
+    """JSON as its standard has it: no NaN, no infinity, no number beyond a float, no key twice in
+    one object.
 
     raises  ValueError (JSONDecodeError where the place is known)
     """

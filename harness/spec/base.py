@@ -1,4 +1,5 @@
-"""What every spec model shares: unknown keys are errors, and a spec never changes after it is read."""
+"""What every spec model shares: unknown keys are errors, and a spec never changes after it is
+read."""
 
 from typing import Annotated
 

@@ -1,7 +1,8 @@
 """The catalog: every task, encoder and suite by name, from the built-in folders and the user's own.
 
-A file's first key (`task:`, `encoder:`, `suite:`, `protocol:`) says what it is; no registration, no code.
-References between specs are checked here, so that a wrong name is an error before anything runs.
+A file's first key (`task:`, `encoder:`, `suite:`, `protocol:`) says what it is; no registration, no
+code. References between specs are checked here, so that a wrong name is an error before anything
+runs.
 """
 
 import os
@@ -23,22 +24,32 @@ from harness.spec.suite import Intermediate, Suite
 from harness.spec.task import Rows, Task
 
 # A suite names its protocol, so `suite` is looked for first.
-KINDS: dict[str, type[Strict]] = {"task": Task, "encoder": Encoder, "suite": Suite, "protocol": Protocol}
+KINDS: dict[str, type[Strict]] = {
+    "task": Task,
+    "encoder": Encoder,
+    "suite": Suite,
+    "protocol": Protocol,
+}
 
 
 def builtin_root() -> Path:
-    """The folder that holds tasks/, encoders/, suites/ and protocols/: inside an installed package, or the repository."""
+    """The folder that holds tasks/, encoders/, suites/ and protocols/: inside an installed package,
+    or the repository."""
     package = Path(__file__).resolve().parents[1]
     return package / "builtin" if (package / "builtin").is_dir() else package.parent
 
 
 def read_spec(path: Path) -> tuple[str, Strict, Source]:
-    """Read one YAML file of any kind: (kind, model, positions). Raises SpecError with one line per problem."""
+    """Read one YAML file of any kind: (kind, model, positions). Raises SpecError with one line per
+    problem."""
     data, source = load(path)
     kind = next((kind for kind in KINDS if kind in data), None)
     if kind is None:
         first = next(iter(data), "")
-        raise SpecError(f"{source.key_at(first)}: the file names no task, encoder, suite or protocol{nearest(first, KINDS)}")
+        raise SpecError(
+            f"{source.key_at(first)}: the file names no task, encoder, suite or"
+            f" protocol{nearest(first, KINDS)}"
+        )
     spec = validate(data, source, KINDS[kind])
     if isinstance(spec, Task):
         try:
@@ -50,7 +61,8 @@ def read_spec(path: Path) -> tuple[str, Strict, Source]:
 
 
 def _yaml_files(place: Path) -> list[Path]:
-    """The YAML files of a folder, hidden ones left out (editors lock a file by a link `.#name.yaml`); a file is itself.
+    """The YAML files of a folder, hidden ones left out (editors lock a file by a link
+    `.#name.yaml`); a file is itself.
 
     raises  SpecError: there is nothing, or a folder that we may not look into
     """
@@ -60,9 +72,17 @@ def _yaml_files(place: Path) -> list[Path]:
         inside = list(place.iterdir())
     except (OSError, ValueError) as error:
         gone = isinstance(error, FileNotFoundError)
-        why = "no such file or folder" if gone else f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        why = (
+            "no such file or folder"
+            if gone
+            else f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        )
         raise SpecError(f"{short(line(place))}:1:1: {why}") from None
-    return sorted(path for path in inside if path.suffix in (".yaml", ".yml") and not path.name.startswith("."))
+    return sorted(
+        path
+        for path in inside
+        if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
+    )
 
 
 class Catalog:
@@ -79,9 +99,11 @@ class Catalog:
 
     @classmethod
     def load(cls, user: list[Path], all_sound: bool = True) -> "Catalog":
-        """The built-in specs and the user's files and folders; raises SpecError listing every problem found.
+        """The built-in specs and the user's files and folders; raises SpecError listing every
+        problem found.
 
-        all_sound  false: specs beside a file that cannot be read are there all the same; `broken` says what is wrong with it
+        all_sound  false: specs beside a file that cannot be read are there all the same; `broken`
+                   says what is wrong with it
         """
         catalog = cls()
         root = builtin_root()
@@ -93,7 +115,8 @@ class Catalog:
             except SpecError as error:
                 catalog.broken.append(str(error))
                 gone = True
-        # What a broken file would have brought is no fault of the others: references wait until all are sound.
+        # What a broken file would have brought is no fault of the others: references wait until all
+        # are sound.
         lines = catalog.broken or list(catalog._broken_references())
         if lines and (all_sound or gone or not catalog.broken):
             raise SpecError("\n".join(lines))
@@ -113,7 +136,10 @@ class Catalog:
             name = getattr(spec, kind)
             if (kind, name) in self.sources:
                 other = self.sources[kind, name].at(kind)
-                lines.append(f"{source.at(kind)}: {kind} {show(name)} is defined twice; the other one is at {other}")
+                lines.append(
+                    f"{source.at(kind)}: {kind} {show(name)} is defined twice; the other one is at"
+                    f" {other}"
+                )
                 continue
             getattr(self, f"{kind}s")[name] = spec
             self.sources[kind, name] = source
@@ -130,7 +156,8 @@ class Catalog:
         return self._get("encoder", name)
 
     def suite(self, name: str) -> Suite:
-        """The suite of that name, its protocol filled in; SpecError with the nearest one otherwise."""
+        """The suite of that name, its protocol filled in; SpecError with the nearest one
+        otherwise."""
         suite = self._get("suite", name)
         families = {task.task: task.family for task in self.tasks.values()}
         return suite.under(self.protocols[suite.protocol], families) if suite.protocol else suite
@@ -146,8 +173,12 @@ class Catalog:
             yield from self._broken_task(name, task)
         for name, protocol in self.protocols.items():
             yield from self._broken_overrides("protocol", name, protocol.settings, protocol.cuts)
-            yield from self._broken_names("protocol", name, protocol.recipes.tasks, "recipes", "tasks")
-            yield from self._broken_names("protocol", name, protocol.recipes.families, "recipes", "families", families=True)
+            yield from self._broken_names(
+                "protocol", name, protocol.recipes.tasks, "recipes", "tasks"
+            )
+            yield from self._broken_names(
+                "protocol", name, protocol.recipes.families, "recipes", "families", families=True
+            )
         for name, suite in self.suites.items():
             yield from self._broken_suite(name, suite)
 
@@ -160,7 +191,8 @@ class Catalog:
         yield from self._broken_rows(task, task, self.sources["task", name])
 
     def _broken_rows(self, task: Task, own: Task | Cut, source: Source, *loc: str) -> Iterator[str]:
-        """Rows (of a task, or of a cut of it) that come from other tasks: those must be there, and one head serve both."""
+        """Rows (of a task, or of a cut of it) that come from other tasks: those must be there, and
+        one head serve both."""
         for phase in ("train", "dev", "test"):
             rows: Rows | None = getattr(own, phase)
             for wanted in [rows.task] if rows and rows.task else rows.tasks if rows else []:
@@ -169,7 +201,10 @@ class Catalog:
                 if other is None:
                     yield from self._unknown("task", wanted, at)
                 elif other.family != task.family or other.label_names != task.label_names:
-                    yield f"{at}: {wanted} has another family or other labels than {task.task}; one head cannot serve both"
+                    yield (
+                        f"{at}: {wanted} has another family or other labels than {task.task}; one"
+                        " head cannot serve both"
+                    )
                 elif getattr(other, phase) is None:
                     yield f"{at}: task {wanted} has no {phase} rows"
                 elif getattr(other, phase).task or getattr(other, phase).tasks:
@@ -185,9 +220,14 @@ class Catalog:
                 spoken = self.tasks[wanted].languages if wanted in self.tasks else []
                 for language in arm.intermediate.languages if spoken else []:
                     if language not in spoken:
-                        yield f"{source.at('arms', i)}: {wanted} has no rows in {show(language)}{nearest(language, spoken)}"
+                        yield (
+                            f"{source.at('arms', i)}: {wanted} has no rows in"
+                            f" {show(language)}{nearest(language, spoken)}"
+                        )
                 if wanted in self.tasks:
-                    yield from self._broken_part(self.tasks[wanted], arm.intermediate, source.at("arms", i))
+                    yield from self._broken_part(
+                        self.tasks[wanted], arm.intermediate, source.at("arms", i)
+                    )
         for i, target in enumerate(suite.targets):
             yield from self._broken_role("target", target, source.at("targets", i))
         if suite.protocol:
@@ -196,8 +236,12 @@ class Catalog:
         yield from self._broken_names("suite", name, suite.task_caps, "task_caps")
         if suite.recipes:
             arms = [arm.name for arm in suite.arms]
-            yield from self._broken_names("suite", name, suite.recipes.tasks, "recipes", "tasks", also=arms)
-            yield from self._broken_names("suite", name, suite.recipes.families, "recipes", "families", families=True)
+            yield from self._broken_names(
+                "suite", name, suite.recipes.tasks, "recipes", "tasks", also=arms
+            )
+            yield from self._broken_names(
+                "suite", name, suite.recipes.families, "recipes", "families", families=True
+            )
         also = [*PHASES, *FAMILIES, *(arm.name for arm in suite.arms)]
         yield from self._broken_names("suite", name, suite.changes, "changes", also=also)
 
@@ -206,8 +250,14 @@ class Catalog:
         able = ", ".join(name for name, family in FAMILIES.items() if family.bits)
         ranked = intermediate.subset and intermediate.subset.by
         if (ranked or intermediate.control == "shuffled_labels") and not FAMILIES[task.family].bits:
-            what = f"rows of {task.family} cannot be ranked" if ranked else f"labels of {task.family} cannot be shuffled"
-            yield f"{at}: {what}, only those of {able}; `keep: random` and `control: masked_lm` work"
+            what = (
+                f"rows of {task.family} cannot be ranked"
+                if ranked
+                else f"labels of {task.family} cannot be shuffled"
+            )
+            yield (
+                f"{at}: {what}, only those of {able}; `keep: random` and `control: masked_lm` work"
+            )
         if intermediate.control == "masked_lm" and task.family == "mlm":
             yield f"{at}: {task.task} is masked-LM already"
 
@@ -218,26 +268,48 @@ class Catalog:
             yield f"{at}: task {wanted} is no {role} (its role is {', '.join(task.role)})"
 
     def _broken_names(
-        self, kind: str, name: str, table: dict, *loc: str, also: Iterable[str] = (), families: bool = False
+        self,
+        kind: str,
+        name: str,
+        table: dict,
+        *loc: str,
+        also: Iterable[str] = (),
+        families: bool = False,
     ) -> Iterator[str]:
         """Keys of `table` that name no task (or family) and nothing in `also`."""
         known = list(FAMILIES) if families else [*self.tasks, *also]
         what = "family" if families else "task"
         for wanted in table:
             if wanted not in known:
-                yield f"{self.sources[kind, name].at(*loc, wanted)}: no {what} is called {show(wanted)}{nearest(wanted, known)}"
+                yield (
+                    f"{self.sources[kind, name].at(*loc, wanted)}: no {what} is called"
+                    f" {show(wanted)}{nearest(wanted, known)}"
+                )
 
-    def _broken_overrides(self, kind: str, name: str, settings: dict[str, Setting], cuts: dict[str, Cut]) -> Iterator[str]:
+    def _broken_overrides(
+        self, kind: str, name: str, settings: dict[str, Setting], cuts: dict[str, Cut]
+    ) -> Iterator[str]:
         source = self.sources[kind, name]
         yield from self._broken_names(kind, name, settings, "settings", also=FAMILIES)
         yield from self._broken_names(kind, name, cuts, "cuts")
         for wanted, setting in settings.items():
-            family = wanted if wanted in FAMILIES else self.tasks[wanted].family if wanted in self.tasks else None
+            family = (
+                wanted
+                if wanted in FAMILIES
+                else self.tasks[wanted].family
+                if wanted in self.tasks
+                else None
+            )
             if family:
                 try:
                     FAMILIES[family].options.model_validate(setting.options)
                 except ValidationError as error:
-                    yield from problems(error, source, FAMILIES[family].options, prefix=("settings", wanted, "options"))
+                    yield from problems(
+                        error,
+                        source,
+                        FAMILIES[family].options,
+                        prefix=("settings", wanted, "options"),
+                    )
         for wanted, cut in cuts.items():
             if wanted in self.tasks:
                 yield from self._broken_rows(self.tasks[wanted], cut, source, "cuts", wanted)

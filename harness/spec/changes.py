@@ -1,4 +1,5 @@
-"""What a command line changes in a suite: the user's own tasks join, test rows are limited, tasks are left out."""
+"""What a command line changes in a suite: the user's own tasks join, test rows are limited, tasks
+are left out."""
 
 from harness.common.errors import SpecError
 from harness.spec.catalog import Catalog
@@ -7,13 +8,20 @@ from harness.spec.suite import Arm, Caps, Intermediate, Suite
 
 
 def with_user_tasks(suite: Suite, catalog: Catalog) -> Suite:
-    """The suite plus every task of the user's own folders, each in the roles its YAML declares; not those that were left out."""
-    own = [catalog.tasks[name] for kind, name in sorted(catalog.user) if kind == "task" and name not in suite.left_out]
+    """The suite plus every task of the user's own folders, each in the roles its YAML declares; not
+    those that were left out."""
+    own = [
+        catalog.tasks[name]
+        for kind, name in sorted(catalog.user)
+        if kind == "task" and name not in suite.left_out
+    ]
     targets = [t.task for t in own if "target" in t.role and t.task not in suite.targets]
     present = {arm.name for arm in suite.arms}
     wanted = [t.task for t in own if "intermediate" in t.role and t.task not in present]
     arms = [Arm(intermediate=Intermediate(tasks=[task]), name=task) for task in wanted]
-    return suite.model_copy(update={"targets": [*suite.targets, *targets], "arms": [*suite.arms, *arms]})
+    return suite.model_copy(
+        update={"targets": [*suite.targets, *targets], "arms": [*suite.arms, *arms]}
+    )
 
 
 def with_limit(suite: Suite, rows: int) -> Suite:
@@ -27,7 +35,8 @@ def with_limit(suite: Suite, rows: int) -> Suite:
 
 
 def without(suite: Suite, names: list[str]) -> Suite:
-    """The suite without these tasks, as targets, as arms, and in mixtures: what a licence or a missing archive keeps away.
+    """The suite without these tasks, as targets, as arms, and in mixtures: what a licence or a
+    missing archive keeps away.
 
     raises  SpecError: a name that the suite does not have, or nothing left
     """
@@ -35,19 +44,34 @@ def without(suite: Suite, names: list[str]) -> Suite:
     known = {*tasks, *suite.targets, *(arm.name for arm in suite.arms if not arm.is_baseline)}
     for name in names:
         if name not in known:
-            raise SpecError(f"--without {name}: suite {suite.suite} has no such task or arm{nearest(name, known)}")
+            raise SpecError(
+                f"--without {name}: suite {suite.suite} has no such task or"
+                f" arm{nearest(name, known)}"
+            )
     arms = []
     for arm in suite.arms:
-        left = [task for task in arm.intermediate.tasks if task not in names] if arm.intermediate else []
+        left = (
+            [task for task in arm.intermediate.tasks if task not in names]
+            if arm.intermediate
+            else []
+        )
         if arm.name in names or (arm.intermediate and not left):
             continue
         if arm.intermediate and left != arm.intermediate.tasks:
             sampler = arm.intermediate.sampler
             weights = {task: weight for task, weight in sampler.weights.items() if task in left}
             sampler = sampler.model_copy(update={"weights": weights})
-            arm = arm.model_copy(update={"intermediate": arm.intermediate.model_copy(update={"tasks": left, "sampler": sampler})})
+            arm = arm.model_copy(
+                update={
+                    "intermediate": arm.intermediate.model_copy(
+                        update={"tasks": left, "sampler": sampler}
+                    )
+                }
+            )
         arms.append(arm)
     targets = [target for target in suite.targets if target not in names]
     if not targets or len(arms) < 1:
         raise SpecError(f"--without {' '.join(names)}: nothing is left of suite {suite.suite}")
-    return suite.model_copy(update={"arms": arms, "targets": targets, "left_out": sorted(set(names))})
+    return suite.model_copy(
+        update={"arms": arms, "targets": targets, "left_out": sorted(set(names))}
+    )

@@ -1,6 +1,7 @@
 """What a model refused, as words: one finding per mistake, the nearest valid name beside it.
 
-`reader` knows where things stand in a file; this knows what pydantic meant, and says it without naming pydantic.
+`reader` knows where things stand in a file; this knows what pydantic meant, and says it without
+naming pydantic.
 """
 
 import difflib
@@ -49,8 +50,13 @@ LIMITS = {  # and the same for bounds
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the name most likely meant, else the first few that are known."""
-    known = sorted(str(k) for k in known) if isinstance(known, (set, frozenset)) else [str(k) for k in known]
+    """The end of a message about an unknown name: the name most likely meant, else the first few
+    that are known."""
+    known = (
+        sorted(str(k) for k in known)
+        if isinstance(known, (set, frozenset))
+        else [str(k) for k in known]
+    )
     if meant := close(name, known):
         return f"; did you mean {show(meant)}?"
     return f"; {_one_of(known)}" if known else ""
@@ -91,19 +97,31 @@ def finding(model: type[BaseModel], error: dict) -> Finding:
         known, on_key = list(_fields(parent)), True
     elif kind in ("literal_error", "missing"):
         choices = typing.get_args(parent)[0] if on_key else here
-        known = [name for m in _members(choices) if typing.get_origin(m) is Literal for name in typing.get_args(m)]
+        known = [
+            name
+            for m in _members(choices)
+            if typing.get_origin(m) is Literal
+            for name in typing.get_args(m)
+        ]
     elif kind == "union_tag_invalid":  # of a discriminated union: the key that says which branch
-        kind, value, trail = "literal_error", context["tag"], (*trail, context["discriminator"].strip("'"))
+        kind, value, trail = (
+            "literal_error",
+            context["tag"],
+            (*trail, context["discriminator"].strip("'")),
+        )
         known = re.findall("'([^']*)'", context["expected_tags"])
     elif kind == "union_tag_not_found":
         kind, trail = "missing", (*trail, context["discriminator"].strip("'"))
-        if isinstance(value, dict) and (typo := next((key for key in value if close(key, trail[-1:])), None)):
+        if isinstance(value, dict) and (
+            typo := next((key for key in value if close(key, trail[-1:])), None)
+        ):
             kind, trail, known, on_key = "extra_forbidden", (*trail[:-1], typo), [trail[-1]], True
     return Finding(trail, kind, value, context, error["msg"], known, on_key)
 
 
 def _trace(model: Any, loc: tuple) -> tuple[tuple, Any, Any]:
-    """Follow an error's loc through the types: the loc with union branches marked, the last parent, the type there."""
+    """Follow an error's loc through the types: the loc with union branches marked, the last parent,
+    the type there."""
     trail, parent, here = [], model, model
     for part in loc:
         branches = _members(here)
@@ -114,7 +132,9 @@ def _trace(model: Any, loc: tuple) -> tuple[tuple, Any, Any]:
         trail.append(part)
         parent, args = branches[0], [a for a in typing.get_args(branches[0]) if a is not Ellipsis]
         # A model's field, the values of a dict, the entry of a tuple, the entries of a list.
-        here = _fields(parent).get(part, args[part if part in range(len(args)) else -1] if args else Any)
+        here = _fields(parent).get(
+            part, args[part if part in range(len(args)) else -1] if args else Any
+        )
     return tuple(trail), parent, here
 
 
@@ -130,22 +150,33 @@ def _members(kind: Any) -> list:
 
 def _fields(kind: Any) -> dict[str, Any]:
     """The keys that a model takes, each with its type."""
-    return {field.alias or name: field.annotation for name, field in getattr(kind, "model_fields", {}).items()}
+    return {
+        field.alias or name: field.annotation
+        for name, field in getattr(kind, "model_fields", {}).items()
+    }
 
 
 def _rank(branch: Any, label: str) -> int:
-    """How badly pydantic's label fits this branch of a union; it holds a type's name, or the data's own tag."""
+    """How badly pydantic's label fits this branch of a union; it holds a type's name, or the data's
+    own tag."""
     members = _members(branch)
     if any(label in typing.get_args(kind) for m in members for kind in _fields(m).values()):
         return -1
     kind = typing.get_origin(members[0]) or members[0]
-    name = "union" if len(members) > 1 else "literal" if kind is Literal else getattr(kind, "__name__", "?")
+    name = (
+        "union"
+        if len(members) > 1
+        else "literal"
+        if kind is Literal
+        else getattr(kind, "__name__", "?")
+    )
     match = re.search(rf"\b{re.escape(name)}\b", label)
     return match.start() if match else len(label)
 
 
 def settle(found: list[Finding]) -> list[Finding]:
-    """For each union keep the findings of one branch, the one that got furthest: one mistake, one line."""
+    """For each union keep the findings of one branch, the one that got furthest: one mistake, one
+    line."""
     done, unions = [], {}
     for f in found:
         i = next((i for i, part in enumerate(f.trail) if isinstance(part, Branch)), None)
@@ -153,7 +184,9 @@ def settle(found: list[Finding]) -> list[Finding]:
             done.append(f)
         else:
             branches = unions.setdefault(f.trail[:i], {})
-            branches.setdefault(f.trail[i], []).append(f._replace(trail=f.trail[:i] + f.trail[i + 1 :]))
+            branches.setdefault(f.trail[i], []).append(
+                f._replace(trail=f.trail[:i] + f.trail[i + 1 :])
+            )
     for where, branches in unions.items():
         far = [(-max(len(f.trail) for f in b), len(b), b) for b in map(settle, branches.values())]
         depth, _, best = min(far, key=lambda b: b[:2])
@@ -162,7 +195,8 @@ def settle(found: list[Finding]) -> list[Finding]:
 
 
 def _refused_by_all(found: list[Finding]) -> Finding:
-    """No branch of a union took the value at all: the most telling refusal, else all that would have been right."""
+    """No branch of a union took the value at all: the most telling refusal, else all that would
+    have been right."""
     for f in found:
         if f.kind not in NOUNS and (f.kind != "literal_error" or isinstance(f.value, str)):
             return f
@@ -177,11 +211,16 @@ def say(f: Finding) -> str:
     if f.kind == "missing":
         return f"missing key {show(last)}" + (f"; {_one_of(f.known)}" if f.known else "")
     if f.kind == "literal_error":
-        key = next((p for p in reversed(f.trail[: -1 if f.on_key else None]) if isinstance(p, str)), "the file")
+        key = next(
+            (p for p in reversed(f.trail[: -1 if f.on_key else None]) if isinstance(p, str)),
+            "the file",
+        )
         article = "an" if key[:1] in "aeiou" else "a"
         noun = f"{article} {key}" if key == last and not f.on_key else f"known in {show(key)}"
         end = nearest(str(f.value), f.known)
-        return f"{value} is not {noun}{end}" + (f" ({_one_of(f.known)})" if end.endswith("?") else "")
+        return f"{value} is not {noun}{end}" + (
+            f" ({_one_of(f.known)})" if end.endswith("?") else ""
+        )
     if f.kind in ("value_error", "assertion_error"):
         return re.sub("^(Value error|Assertion failed), ", "", f.text)
     noun = NOUNS.get(f.kind) or LIMITS.get(f.kind, "").format(**f.context)
@@ -190,7 +229,8 @@ def say(f: Finding) -> str:
     if "actual_length" in f.context:
         value = str(f.context["actual_length"])
     quoted = isinstance(f.value, str) and "number" in noun and FLOAT.fullmatch(f.value)
-    wants_quotes = isinstance(f.value, (int, float, dict)) and noun == "text"  # a dict: {language} without quotes
+    # a dict: {language} without quotes
+    wants_quotes = isinstance(f.value, (int, float, dict)) and noun == "text"
     hint = "; remove the quotes" if quoted else "; put it in quotes" if wants_quotes else ""
     return f"expected {noun}, got {value}{hint}"
 

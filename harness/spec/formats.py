@@ -1,4 +1,5 @@
-"""Which files rows are read from: known by how a name ends, or by what `source` says of them. Code: `harness/sources/read.py`."""
+"""Which files rows are read from: known by how a name ends, or by what `source` says of them. Code:
+`harness/sources/read.py`."""
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -8,17 +9,23 @@ PACKED = ".gz"  # every text format may be packed
 PART = "{part}"
 TEXT_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".conll")
 SUFFIXES = (".parquet", *TEXT_SUFFIXES)
-# Of files that come in parts: a heap's ids and texts, or one sentence a line, whatever the languages are called.
+# Of files that come in parts: a heap's ids and texts, or one sentence a line, whatever the
+# languages are called.
 PART_SUFFIXES = (f".{PART}", ".txt")
 
 
 class Conll(Strict):
-    """Which columns of a file with one token a line are read; with it, blanks or tabs stand between them."""
+    """Which columns of a file with one token a line are read; with it, blanks or tabs stand between
+    them."""
 
     token: PositiveInt = Field(description="column of the word, from 1")
     tag: PositiveInt = Field(description="column of its tag, from 1")
     comment: str | None = Field(
-        None, min_length=1, description="how a comment begins; # where the first column numbers the words (CoNLL-U), else none"
+        None,
+        min_length=1,
+        description=(
+            "how a comment begins; # where the first column numbers the words (CoNLL-U), else none"
+        ),
     )
 
     @model_validator(mode="after")
@@ -29,7 +36,8 @@ class Conll(Strict):
 
 
 def format_of(name: str, conll: bool = False) -> str | None:
-    """The format of a file of that name: a suffix without its dot, or `parts`; None if there is none such."""
+    """The format of a file of that name: a suffix without its dot, or `parts`; None if there is
+    none such."""
     if conll:
         return "conll"
     plain = name.removesuffix(PACKED)

@@ -1,10 +1,12 @@
-"""Read one YAML file into a model; every problem becomes one line `file:line:column: what is wrong; what to write`.
+"""Read one YAML file into a model; every problem becomes one line `file:line:column: what is wrong;
+what to write`.
 
-The YAML here is a small, safe part of YAML 1.2: mappings, lists, text, numbers, true/false, null. Unquoted, only
-`true`, `false`, `null`, `~`, nothing, and numbers like `12`, `1.5`, `1e-5` are not text; so `no`, `on`, `True`,
-`2020-01-01`, `1:30`, `0x1F`, `1_000`, `.nan` are text, and `010` is an error, because readers disagree on its value.
-Anchors, aliases, merge keys and tags are refused: nothing expands, no code runs, what you see is what you get.
-We work on the parser's events, so that depth and anchors are checked before anything is built from them.
+The YAML here is a small, safe part of YAML 1.2: mappings, lists, text, numbers, true/false, null.
+Unquoted, only `true`, `false`, `null`, `~`, nothing, and numbers like `12`, `1.5`, `1e-5` are not
+text; so `no`, `on`, `True`, `2020-01-01`, `1:30`, `0x1F`, `1_000`, `.nan` are text, and `010` is an
+error, because readers disagree on its value. Anchors, aliases, merge keys and tags are refused:
+nothing expands, no code runs, what you see is what you get. We work on the parser's events, so that
+depth and anchors are checked before anything is built from them.
 """
 
 import os
@@ -25,11 +27,15 @@ from harness.spec.explain import FLOAT, MAX_SHOWN, Finding, close, finding, say,
 
 MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MAX_LINES, MAX_TEXT = 1_000_000, 30, 100, 100, 10_000
 MAX_WHOLE = 2**63 - 1
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # only its parser is used, never its constructors
+# only its parser is used, never its constructors
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 PLAIN = {"true": True, "false": False, "null": None, "~": None, "": None}
 INTEGER = re.compile(r"[-+]?[0-9]+")
-# Tabs, what YAML calls unprintable, and the invisible line breaks that would shift our line numbers from an editor's.
-REFUSED = re.compile("[^\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# Tabs, what YAML calls unprintable, and the invisible line breaks that would shift our line numbers
+# from an editor's.
+REFUSED = re.compile(
+    "[^\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
 HINTS = {  # what the parser says -> what most likely happened
     "mapping values are not allowed": "text with ': ' in it needs quotes",
     "cannot start any token": "text that starts with this character needs quotes",
@@ -87,14 +93,21 @@ def load(path: Path) -> tuple[dict, Source]:
             raise Problem(root.value, f"expected 'key: value' lines at the top, got {show(data)}")
         next(events)  # the end of the document
         if not isinstance(more := next(events), yaml.StreamEndEvent):
-            raise Problem(_place(more), "a second document starts here; write one document per file")
+            raise Problem(
+                _place(more), "a second document starts here; write one document per file"
+            )
         return data, Source(path, root)
     except Problem as problem:
         place, text = problem.args
     except yaml.YAMLError as error:
-        mark, said = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "cannot be read"
+        mark, said = (
+            getattr(error, "problem_mark", None),
+            getattr(error, "problem", None) or "cannot be read",
+        )
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        text = f"not valid YAML: {said}" + next((f"; {hint}" for words, hint in HINTS.items() if words in said), "")
+        text = f"not valid YAML: {said}" + next(
+            (f"; {hint}" for words, hint in HINTS.items() if words in said), ""
+        )
     raise SpecError(f"{_line(path, place)}: {text}")
 
 
@@ -112,15 +125,23 @@ def validate(data: Any, source: Source, model: type[BaseModel]) -> BaseModel:
         raise SpecError("\n".join(problems(error, source, model))) from None
 
 
-def problems(error: ValidationError, source: Source, model: type[BaseModel], prefix: tuple = ()) -> list[str]:
-    """One line per mistake, in the file's order; `prefix`: where in the file the data of `model` stands."""
-    found = [f._replace(trail=(*prefix, *f.trail, *_named(f))) for f in settle([finding(model, e) for e in error.errors()])]
+def problems(
+    error: ValidationError, source: Source, model: type[BaseModel], prefix: tuple = ()
+) -> list[str]:
+    """One line per mistake, in the file's order; `prefix`: where in the file the data of `model`
+    stands."""
+    found = [
+        f._replace(trail=(*prefix, *f.trail, *_named(f)))
+        for f in settle([finding(model, e) for e in error.errors()])
+    ]
     unknown: dict[tuple, list[Finding]] = {}
     for f in found:
         if f.kind == "extra_forbidden":
             unknown.setdefault(f.trail[:-1], []).append(f)
     lines: dict[str, None] = {}  # in order and without doubles
-    for place, f in sorted(((source.place(f.trail, f.on_key), f) for f in found), key=lambda pair: pair[0]):
+    for place, f in sorted(
+        ((source.place(f.trail, f.on_key), f) for f in found), key=lambda pair: pair[0]
+    ):
         beside = unknown.get(f.trail[:-1], [])[:9]
         if f.kind == "missing" and any(close(u.trail[-1], u.known) == f.trail[-1] for u in beside):
             continue  # a misspelt key that is also required is one mistake, not two
@@ -141,38 +162,59 @@ def _text(path: Path) -> str:
         with _opened(path) as file:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
-            raise Problem((1, 1), "the file is larger than 1 MB; a spec is a page or two, data belongs into other files")
-        text = raw.decode("utf-8-sig")  # a byte-order mark, as some editors write, is no part of the text
+            raise Problem(
+                (1, 1),
+                "the file is larger than 1 MB; a spec is a page or two, data belongs into other"
+                " files",
+            )
+        # a byte-order mark, as some editors write, is no part of the text
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         place = _place_after(raw[: error.start].decode("utf-8-sig", "replace"))
-        raise Problem(place, f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8") from None
+        raise Problem(
+            place, f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        ) from None
     except (OSError, ValueError) as error:
-        raise Problem((1, 1), f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise Problem(
+            (1, 1), f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from None
     if bad := REFUSED.search(text) or HIDDEN.search(text.replace("\r", "\n")):
-        name = {"\t": "a tab", "\0": "a NUL byte"}.get(bad[0], f"the invisible character U+{ord(bad[0]):04X}")
+        name = {"\t": "a tab", "\0": "a NUL byte"}.get(
+            bad[0], f"the invisible character U+{ord(bad[0]):04X}"
+        )
         fix = 'use spaces; in text write "\\t"' if bad[0] == "\t" else "remove it"
         raise Problem(_place_after(text[: bad.start()]), f"{name} is not allowed; {fix}")
     return text
 
 
 def _opened(path: Path) -> BinaryIO:
-    """The file, if it is one: a pipe that nobody writes to would keep us waiting for ever, a device never ends."""
+    """The file, if it is one: a pipe that nobody writes to would keep us waiting for ever, a device
+    never ends."""
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
         kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
-        raise OSError(f"it is {next((kind for of, kind in kinds if of(mode)), 'a device')}, not a file")
+        raise OSError(
+            f"it is {next((kind for of, kind in kinds if of(mode)), 'a device')}, not a file"
+        )
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
-def _value(event: yaml.Event, events: Iterator, depth: int, key: tuple[int, int] | None = None) -> tuple[Any, Spot]:
+def _value(
+    event: yaml.Event, events: Iterator, depth: int, key: tuple[int, int] | None = None
+) -> tuple[Any, Spot]:
     """One value and where its parts stand, from the event that starts it."""
     spot = Spot(_place(event), key or _place(event), {})
     if event.anchor:  # an alias has one too
         what = "alias '*" if isinstance(event, yaml.AliasEvent) else "anchor '&"
-        raise Problem(spot.value, f"{what}{event.anchor[:MAX_SHOWN]}' is not allowed; write the value out in each place")
+        raise Problem(
+            spot.value,
+            f"{what}{event.anchor[:MAX_SHOWN]}' is not allowed; write the value out in each place",
+        )
     if event.tag:
         tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-        raise Problem(spot.value, f"tag {show(tag)} is not allowed; write plain values, text in quotes")
+        raise Problem(
+            spot.value, f"tag {show(tag)} is not allowed; write plain values, text in quotes"
+        )
     if isinstance(event, yaml.ScalarEvent):
         return _scalar(event), spot
     if depth > MAX_DEPTH:
@@ -190,10 +232,16 @@ def _value(event: yaml.Event, events: Iterator, depth: int, key: tuple[int, int]
             fix = f"; put it in quotes: {show(event.value)}" if getattr(event, "value", "") else ""
             raise Problem(here.value, f"a key must be text, got {show(name)}{fix}")
         if name == "<<" and event.implicit[0]:
-            raise Problem(here.value, "merge key '<<' is not allowed; write the keys out where they are needed")
+            raise Problem(
+                here.value,
+                "merge key '<<' is not allowed; write the keys out where they are needed",
+            )
         if name in data:
             first = "line {}, column {}".format(*spot.parts[name].key)
-            raise Problem(here.value, f"key {show(name)} is here a second time, the first is at {first}; keep one")
+            raise Problem(
+                here.value,
+                f"key {show(name)} is here a second time, the first is at {first}; keep one",
+            )
         data[name], spot.parts[name] = _value(next(events), events, depth + 1, here.value)
     return data, spot
 
@@ -202,18 +250,33 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
     """Text, unless it is unquoted and one of the few spellings named at the top of this file."""
     word, plain = event.value, event.implicit[0]
     if bad := HIDDEN.search(word):  # from an escape; a name that holds it looks like another one
-        raise Problem(_place(event), f"the invisible character U+{ord(bad[0]):04X} is not allowed; remove it")
+        raise Problem(
+            _place(event), f"the invisible character U+{ord(bad[0]):04X} is not allowed; remove it"
+        )
     if len(word) > MAX_TEXT:
-        raise Problem(_place(event), f"the text {show(word)} has {len(word):,} characters; at most {MAX_TEXT:,} are read")
+        raise Problem(
+            _place(event),
+            f"the text {show(word)} has {len(word):,} characters; at most {MAX_TEXT:,} are read",
+        )
     if not plain or (word not in PLAIN and not FLOAT.fullmatch(word)):
         return word
     if word in PLAIN:
         return PLAIN[word]
     whole = INTEGER.fullmatch(word)
-    if len(word) > MAX_DIGITS or abs(float(word)) == float("inf") or (whole and abs(int(word)) > MAX_WHOLE):
-        raise Problem(_place(event), f"the number {show(word)} is too long or too large; if it is text, put it in quotes")
+    if (
+        len(word) > MAX_DIGITS
+        or abs(float(word)) == float("inf")
+        or (whole and abs(int(word)) > MAX_WHOLE)
+    ):
+        raise Problem(
+            _place(event),
+            f"the number {show(word)} is too long or too large; if it is text, put it in quotes",
+        )
     if whole and re.match("[-+]?0[0-9]", word):
-        raise Problem(_place(event), f"{word} starts with 0, octal to some readers; write {int(word)}, or '{word}' as text")
+        raise Problem(
+            _place(event),
+            f"{word} starts with 0, octal to some readers; write {int(word)}, or '{word}' as text",
+        )
     return int(word) if whole else float(word)
 
 

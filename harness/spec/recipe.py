@@ -1,7 +1,9 @@
-"""Recipes: the hyper-parameters of one training phase, and protocols: published sets of them with the tasks' settings.
+"""Recipes: the hyper-parameters of one training phase, and protocols: published sets of them with
+the tasks' settings.
 
-A protocol is field values, never code: `protocols/xtreme.yaml` holds what the benchmark's scripts set,
-`protocols/xstilts.yaml` what the paper's released code sets. A suite names one and may change single values.
+A protocol is field values, never code: `protocols/xtreme.yaml` holds what the benchmark's scripts
+set, `protocols/xstilts.yaml` what the paper's released code sets. A suite names one and may change
+single values.
 """
 
 from typing import Any, Literal, get_args
@@ -16,34 +18,47 @@ PHASES = get_args(Phase)
 
 
 class Recipe(Strict):
-    """Hyper-parameters of one training phase. Defaults follow XTREME's scripts (AdamW, linear decay, clip 1.0)."""
+    """Hyper-parameters of one training phase. Defaults follow XTREME's scripts (AdamW, linear
+    decay, clip 1.0)."""
 
     learning_rate: PositiveFloat
     batch_size: PositiveInt = Field(32, description="rows per update (windows for span_qa)")
     epochs: PositiveInt = 1
     max_updates: PositiveInt | None = Field(None, description="stop here even if epochs are left")
     warmup: NonNegativeFloat = Field(0.0, le=1.0, description="share of the updates")
-    warmup_updates: PositiveInt | None = Field(None, description="a number of updates, in place of `warmup`")
+    warmup_updates: PositiveInt | None = Field(
+        None, description="a number of updates, in place of `warmup`"
+    )
     weight_decay: NonNegativeFloat = 0.0
     adam_epsilon: PositiveFloat = 1e-8
     max_grad_norm: PositiveFloat = 1.0
     dropout: NonNegativeFloat = Field(0.1, lt=1.0, description="hidden states and heads")
     attention_dropout: NonNegativeFloat = Field(0.1, lt=1.0)
     evaluations: NonNegativeInt = Field(
-        4, description="looks at English dev, evenly spaced, last one at the end; the best is kept. 1 = keep the last, scored"
+        4,
+        description=(
+            "looks at English dev, evenly spaced, last one at the end; the best is kept. 1 = keep"
+            " the last, scored"
+        ),
     )
     evaluate_every: PositiveInt | None = Field(
-        None, description="a look each so many updates and one at the end, in place of `evaluations`"
+        None,
+        description="a look each so many updates and one at the end, in place of `evaluations`",
     )
-    dev_rows: PositiveInt | None = Field(None, description="only the first rows of dev are looked at (jiant: 500)")
+    dev_rows: PositiveInt | None = Field(
+        None, description="only the first rows of dev are looked at (jiant: 500)"
+    )
     batching: Literal["random", "grouped"] = Field(
         "random", description="grouped: batches of similar length; not what the papers did"
     )
-    micro_tokens: PositiveInt = Field(2048, description="padded tokens per forward pass; a batch is split to fit")
+    micro_tokens: PositiveInt = Field(
+        2048, description="padded tokens per forward pass; a batch is split to fit"
+    )
     precision: Literal["fp32", "bf16"] = "fp32"
 
 
-TWINS = {"warmup": "warmup_updates", "evaluations": "evaluate_every"}  # the second wins if both are set
+# the second wins if both are set
+TWINS = {"warmup": "warmup_updates", "evaluations": "evaluate_every"}
 
 
 class RecipeChange(Strict):
@@ -63,14 +78,18 @@ class RecipeChange(Strict):
     precision: Literal["fp32", "bf16"] | None = None
 
     def applied_to(self, other: "Recipe | RecipeChange"):
-        """`other` with these values; a share of the updates takes the place of their number, and so on."""
+        """`other` with these values; a share of the updates takes the place of their number, and so
+        on."""
         given = self.model_dump(exclude_none=True)
-        unset = {count: None for share, count in TWINS.items() if share in given and count not in given}
+        unset = {
+            count: None for share, count in TWINS.items() if share in given and count not in given
+        }
         return other.model_copy(update=given | unset)
 
 
 class Recipes(Strict):
-    """One recipe per phase; what differs per family, and per task (or arm of several tasks), in either phase."""
+    """One recipe per phase; what differs per family, and per task (or arm of several tasks), in
+    either phase."""
 
     intermediate: Recipe
     target: Recipe
@@ -78,10 +97,11 @@ class Recipes(Strict):
     tasks: dict[str, RecipeChange] = {}
 
     def of(self, phase: Phase, family: str | None, names: list[str]) -> Recipe:
-        """The recipe of `phase`: the family's change, then that of each name in turn (the owner of the rows, then the target;
-        the task, then the arm).
+        """The recipe of `phase`: the family's change, then that of each name in turn (the owner of
+        the rows, then the target; the task, then the arm).
 
-        A family's change holds for the phase `target` only: X-STILTs' intermediates share one recipe, its targets do not.
+        A family's change holds for the phase `target` only: X-STILTs' intermediates share one
+        recipe, its targets do not.
         """
         recipe = getattr(self, phase)
         for change in (self.families.get(family or ""), *map(self.tasks.get, dict.fromkeys(names))):
@@ -97,7 +117,8 @@ class Setting(Strict):
 
 
 class Cut(Strict):
-    """An override of a task's rows or languages. The task then shows as `task@LABEL`, never in the uncut one's column."""
+    """An override of a task's rows or languages. The task then shows as `task@LABEL`, never in the
+    uncut one's column."""
 
     train: Rows | None = None
     dev: Rows | None = None

@@ -1,8 +1,16 @@
-"""A suite: encoders × arms × targets × seeds, with recipes, caps and cuts. One experiment, one YAML file."""
+"""A suite: encoders × arms × targets × seeds, with recipes, caps and cuts. One experiment, one YAML
+file."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from harness.spec.base import Name, Strict
 from harness.spec.family import FAMILIES
@@ -12,12 +20,14 @@ from harness.spec.task import Language, Task
 BASELINE = "none"
 
 
-# What a suite can let pass that is refused otherwise. The last two are rows that say nothing (`data.shapes.Odd`).
+# What a suite can let pass that is refused otherwise. The last two are rows that say nothing
+# (`data.shapes.Odd`).
 Waived = Literal["unlearned", "leak", "placeholder", "empty_text", "misplaced"]
 
 
 class Sampler(Strict):
-    """Which task of a mixture gives the next update's batch. Drawn per update, as jiant does (samplers of jiant 2.2).
+    """Which task of a mixture gives the next update's batch. Drawn per update, as jiant does
+    (samplers of jiant 2.2).
 
     proportional   by training rows, of which at most `cap` count
     uniform        each as often
@@ -50,39 +60,61 @@ class Sampler(Strict):
 
 
 class Subset(Strict):
-    """A part of one task's training rows, so that easy and hard parts of the same task compare at equal size.
+    """A part of one task's training rows, so that easy and hard parts of the same task compare at
+    equal size.
 
-    Each label gives the same share of its rows, so that all subsets of a task have the same size and label balance.
+    Each label gives the same share of its rows, so that all subsets of a task have the same size
+    and label balance.
 
-    by pvi          −log2 g(y) + log2 g'(y | x), by a model that has not trained on the row (Ethayarajh et al. 2022)
-    by confidence   mean probability of the gold label over the epochs of a training (Swayamdipta et al. 2020)
+    by pvi          −log2 g(y) + log2 g'(y | x), by a model that has not trained on the row
+                    (Ethayarajh et al. 2022)
+    by confidence   mean probability of the gold label over the epochs of a training (Swayamdipta et
+                    al. 2020)
     by variability  its standard deviation over the epochs; ranks `ambiguous` rows only
     """
 
     by: Literal["pvi", "confidence", "variability"] | None = None
     keep: Literal["easiest", "hardest", "ambiguous", "random"]
-    fraction: float = Field(gt=0, lt=1, description="share of the task's training rows, before a cap")
+    fraction: float = Field(
+        gt=0, lt=1, description="share of the task's training rows, before a cap"
+    )
 
     @model_validator(mode="after")
     def _ranked(self):
         if (self.by is None) != (self.keep == "random"):
-            raise ValueError("by: easiest, hardest and ambiguous need `by:` (pvi, confidence, variability), random has none")
+            raise ValueError(
+                "by: easiest, hardest and ambiguous need `by:` (pvi, confidence, variability),"
+                " random has none"
+            )
         if (self.by == "variability") != (self.keep == "ambiguous"):
             raise ValueError("by: `variability` ranks `ambiguous` rows, and only they go with it")
         return self
 
 
 class Intermediate(Strict):
-    """What an arm trains on first: one task, several at once with a head each, a subset of one, or a control."""
+    """What an arm trains on first: one task, several at once with a head each, a subset of one, or
+    a control."""
 
     tasks: list[Name] = Field(min_length=1)
-    sampler: Annotated[Sampler, BeforeValidator(lambda value: {"by": value} if isinstance(value, str) else value)] = Sampler()
-    languages: list[Language] = Field([], description="train on rows of these languages in place of English (translated data)")
-    subset: Subset | None = Field(None, description="train on a part of the rows, chosen by how hard they are")
-    control: Literal["shuffled_labels", "masked_lm"] | None = Field(
-        None, description="the same rows with their labels shuffled, or as text for masked-LM: more updates without the content"
+    sampler: Annotated[
+        Sampler, BeforeValidator(lambda value: {"by": value} if isinstance(value, str) else value)
+    ] = Sampler()
+    languages: list[Language] = Field(
+        [], description="train on rows of these languages in place of English (translated data)"
     )
-    cut: Cut | None = Field(None, description="other rows than the suite's, so that a target can train on the rest")
+    subset: Subset | None = Field(
+        None, description="train on a part of the rows, chosen by how hard they are"
+    )
+    control: Literal["shuffled_labels", "masked_lm"] | None = Field(
+        None,
+        description=(
+            "the same rows with their labels shuffled, or as text for masked-LM: more updates"
+            " without the content"
+        ),
+    )
+    cut: Cut | None = Field(
+        None, description="other rows than the suite's, so that a target can train on the rest"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -92,7 +124,9 @@ class Intermediate(Strict):
         if isinstance(value, list):
             return {"tasks": value}
         if isinstance(value, dict) and "task" in value and "tasks" not in value:
-            return {("tasks" if k == "task" else k): [v] if k == "task" else v for k, v in value.items()}
+            return {
+                ("tasks" if k == "task" else k): [v] if k == "task" else v for k, v in value.items()
+            }
         return value
 
     @model_validator(mode="after")
@@ -152,11 +186,20 @@ class Arm(Strict):
         given = self.intermediate
         if given is None:
             return "baseline"
-        return "control" if given.control else "subset" if given.subset else "mixture" if len(given.tasks) > 1 else "task"
+        return (
+            "control"
+            if given.control
+            else "subset"
+            if given.subset
+            else "mixture"
+            if len(given.tasks) > 1
+            else "task"
+        )
 
 
 class Caps(Strict):
-    """At most this many rows per split, chosen by a hash of the row's id: the same in every language that has the same ids."""
+    """At most this many rows per split, chosen by a hash of the row's id: the same in every
+    language that has the same ids."""
 
     train: PositiveInt | None = None
     dev: PositiveInt | None = None
@@ -166,14 +209,17 @@ class Caps(Strict):
 class SplitRule(Strict):
     """How learned intermediates are told easy from hard (DESIGN, "Difficulty").
 
-    median     hard = above the median headroom; with an odd number the median one joins neither side
+    median     hard = above the median headroom; with an odd number the median one joins neither
+               side
     threshold  hard = headroom above `value`
     pvi        as median, by PVI as a share of H(Y); hard = below
     declared   each task's own `difficulty.declared`
     """
 
     by: Literal["median", "threshold", "pvi", "declared"] = "median"
-    value: float | None = Field(None, description="of `by: threshold`: a headroom, 1 = chance, 0 = people")
+    value: float | None = Field(
+        None, description="of `by: threshold`: a headroom, 1 = chance, 0 = people"
+    )
 
     @model_validator(mode="after")
     def _value_when_asked(self):
@@ -188,22 +234,38 @@ class Suite(Strict):
     suite: Name
     version: PositiveInt
     about: str
-    smoke: bool = Field(False, description="proves the machine, not a claim; every rendering says so")
+    smoke: bool = Field(
+        False, description="proves the machine, not a claim; every rendering says so"
+    )
     encoders: list[Name] = Field(min_length=1)
     arms: list[Annotated[Arm, BeforeValidator(_arm)]] = Field(min_length=1)
     targets: list[Name] = Field(min_length=1)
     seeds: list[NonNegativeInt] = Field(min_length=1)
-    protocol: Name | None = Field(None, description="a published set of recipes, settings and cuts; then `recipes` is left out")
+    protocol: Name | None = Field(
+        None,
+        description="a published set of recipes, settings and cuts; then `recipes` is left out",
+    )
     recipes: Recipes | None = None
-    changes: dict[str, RecipeChange] = Field({}, description="by phase, family or task: what differs from the protocol's recipes")
-    settings: dict[str, Setting] = Field({}, description="by family or task: max_length and options in place of the task's own")
+    changes: dict[str, RecipeChange] = Field(
+        {}, description="by phase, family or task: what differs from the protocol's recipes"
+    )
+    settings: dict[str, Setting] = Field(
+        {}, description="by family or task: max_length and options in place of the task's own"
+    )
     caps: Caps = Caps()
     task_caps: dict[str, Caps] = Field({}, description="caps of single tasks, in place of `caps`")
     cuts: dict[str, Cut] = {}
     split_rule: SplitRule = SplitRule()
-    pvi: bool = Field(False, description="measure every intermediate's PVI too; `split_rule: {by: pvi}` does so anyway")
-    left_out: list[str] = Field([], description="tasks that a run did without (`eval --without NAME`), shown on the board")
-    waives: list[Waived] = Field([], description="refusals this suite does without, shown on the board")
+    pvi: bool = Field(
+        False,
+        description="measure every intermediate's PVI too; `split_rule: {by: pvi}` does so anyway",
+    )
+    left_out: list[str] = Field(
+        [], description="tasks that a run did without (`eval --without NAME`), shown on the board"
+    )
+    waives: list[Waived] = Field(
+        [], description="refusals this suite does without, shown on the board"
+    )
 
     @model_validator(mode="after")
     def _no_twins(self):
@@ -215,11 +277,17 @@ class Suite(Strict):
         if len(set(names)) != len(names):
             raise ValueError("arms: two have one name; give each its own `name:`")
         if not any(arm.is_baseline for arm in self.arms):
-            raise ValueError("arms: the baseline is missing; add `none`, gains are measured against it")
+            raise ValueError(
+                "arms: the baseline is missing; add `none`, gains are measured against it"
+            )
         if [self.protocol, self.recipes].count(None) != 1:
-            raise ValueError("recipes: give either `protocol:` (its recipes, with `changes:`) or `recipes:`")
+            raise ValueError(
+                "recipes: give either `protocol:` (its recipes, with `changes:`) or `recipes:`"
+            )
         if self.changes and self.recipes:
-            raise ValueError("changes: they change a protocol's recipes; here, write them into `recipes:`")
+            raise ValueError(
+                "changes: they change a protocol's recipes; here, write them into `recipes:`"
+            )
         return self
 
     @property
@@ -233,41 +301,68 @@ class Suite(Strict):
         return next(arm.name for arm in self.arms if arm.is_baseline)
 
     def variant_of(self, arm: Arm, task: Task) -> str | None:
-        """The task that an arm trains in another way: translated, or as an earlier arm does with other rows or another recipe.
+        """The task that an arm trains in another way: translated, or as an earlier arm does with
+        other rows or another recipe.
 
-        It is compared with that task and is no task of its own: easy and hard count tasks, and a task counts once.
+        It is compared with that task and is no task of its own: easy and hard count tasks, and a
+        task counts once.
         """
         if arm.kind != "task":
             return None
-        first = next(one for one in self.arms if one.kind == "task" and one.intermediate.tasks == arm.intermediate.tasks)
+        first = next(
+            one
+            for one in self.arms
+            if one.kind == "task" and one.intermediate.tasks == arm.intermediate.tasks
+        )
         again = None if first.name == arm.name else task.task
         return (task.difficulty.variant_of if task.difficulty else None) or again
 
     def for_arm(self, arm: Arm) -> "Suite":
         """This suite with the arm's own cut of its task in place of the suite's."""
         cut = arm.intermediate.cut if arm.intermediate else None
-        return self.model_copy(update={"cuts": {**self.cuts, arm.intermediate.tasks[0]: cut}}) if cut else self
+        return (
+            self.model_copy(update={"cuts": {**self.cuts, arm.intermediate.tasks[0]: cut}})
+            if cut
+            else self
+        )
 
     def shown_name(self, task: Task) -> str:
-        """A task's name on the board: `task@LABEL` where its rows, or those it trains on, are cut or capped.
+        """A task's name on the board: `task@LABEL` where its rows, or those it trains on, are cut
+        or capped.
 
         So a number of fewer rows never shares a column with the whole one.
         """
         cut = self.cuts.get(task.task)
-        read = [(getattr(cut, phase, None) or getattr(task, phase)) for phase in ("train", "dev", "test")]
-        related = [task.task, *(name for rows in read if rows for name in [rows.task, *rows.tasks] if name)]
+        read = [
+            (getattr(cut, phase, None) or getattr(task, phase))
+            for phase in ("train", "dev", "test")
+        ]
+        related = [
+            task.task,
+            *(name for rows in read if rows for name in [rows.task, *rows.tasks] if name),
+        ]
         capped = any(self.task_caps.get(name, self.caps) != Caps() for name in related)
         cuts = [self.cuts[name] for name in related if name in self.cuts]
-        label = self.suite if capped or any(not own.label for own in cuts) else cuts[0].label if cuts else None
+        label = (
+            self.suite
+            if capped or any(not own.label for own in cuts)
+            else cuts[0].label
+            if cuts
+            else None
+        )
         return f"{task.task}@{label}" if label else task.task
 
     def under(self, protocol: Protocol, family_of: dict[str, str]) -> "Suite":
         """This suite with the protocol's recipes, settings and cuts filled in.
 
-        The suite's values win, also over narrower ones of the protocol: its `target` over the protocol's `span_qa`, its
-        `span_qa` over the protocol's `squad`. `family_of`: task → family.
+        The suite's values win, also over narrower ones of the protocol: its `target` over the
+        protocol's `span_qa`, its `span_qa` over the protocol's `squad`. `family_of`: task → family.
         """
-        recipes, tasks, families = protocol.recipes, dict(protocol.recipes.tasks), dict(protocol.recipes.families)
+        recipes, tasks, families = (
+            protocol.recipes,
+            dict(protocol.recipes.tasks),
+            dict(protocol.recipes.families),
+        )
         phases = {}
         for name, change in sorted(self.changes.items(), key=lambda item: _breadth(item[0])):
             if name in PHASES:
@@ -279,23 +374,37 @@ class Suite(Strict):
             if name not in PHASES:
                 table = families if name in FAMILIES else tasks
                 table[name] = change.applied_to(table.get(name, RecipeChange()))
-        cuts = {task: cut.model_copy(update={"label": cut.label or protocol.protocol}) for task, cut in protocol.cuts.items()}
+        cuts = {
+            task: cut.model_copy(update={"label": cut.label or protocol.protocol})
+            for task, cut in protocol.cuts.items()
+        }
         settings = dict(protocol.settings)
         for name, setting in sorted(self.settings.items(), key=lambda item: _breadth(item[0])):
             for narrower in [task for task in settings if family_of.get(task) == name]:
                 own = settings[narrower]
-                options = {option: value for option, value in own.options.items() if option not in setting.options}
+                options = {
+                    option: value
+                    for option, value in own.options.items()
+                    if option not in setting.options
+                }
                 length = None if setting.max_length else own.max_length
                 settings[narrower] = Setting(max_length=length, options=options)
             base = settings.get(name, Setting())
-            settings[name] = Setting(max_length=setting.max_length or base.max_length, options=base.options | setting.options)
+            settings[name] = Setting(
+                max_length=setting.max_length or base.max_length,
+                options=base.options | setting.options,
+            )
         recipes = recipes.model_copy(update={**phases, "tasks": tasks, "families": families})
-        return self.model_copy(update={"recipes": recipes, "settings": settings, "cuts": cuts | self.cuts})
+        return self.model_copy(
+            update={"recipes": recipes, "settings": settings, "cuts": cuts | self.cuts}
+        )
 
     def task_as_run(self, task: Task) -> Task:
         """The task with this suite's settings: its family's first, then its own."""
         for setting in (self.settings.get(task.family), self.settings.get(task.task)):
             if setting:
                 options = task.options | setting.options
-                task = task.model_copy(update={"max_length": setting.max_length or task.max_length, "options": options})
+                task = task.model_copy(
+                    update={"max_length": setting.max_length or task.max_length, "options": options}
+                )
         return task

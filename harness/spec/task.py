@@ -1,9 +1,13 @@
-"""A task: a dataset in one or more languages, a family, a metric. One YAML file, all its languages in it.
+"""A task: a dataset in one or more languages, a family, a metric. One YAML file, all its languages
+in it.
 
-    task: xnli                       source: {hub: google/xtreme, config: XNLI, where: {language: "{language}"}}
-    family: classification           columns: {text: sentence1, text_pair: sentence2, label: gold_label}
+    task: xnli                       source: {hub: google/xtreme, config: XNLI, where: {language:
+                                     "{language}"}}
+    family: classification           columns: {text: sentence1, text_pair: sentence2, label:
+                                     gold_label}
 
-`{language}` and `{name}` in a source are filled in per language (`names: {de: German}` gives `{name}`); how: `template.py`.
+`{language}` and `{name}` in a source are filled in per language (`names: {de: German}` gives
+`{name}`); how: `template.py`.
 """
 
 import re
@@ -33,25 +37,31 @@ from harness.spec.template import (
     possible,
 )
 
-_SUBTAGS = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}")  # as RFC 5646 writes them: zh-Hant, pt-BR
+# as RFC 5646 writes them: zh-Hant, pt-BR
+_SUBTAGS = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}")
 
 
 def _known_language(code: str) -> str:
     base = code.split("-")[0]
-    if _SUBTAGS.fullmatch(code) and (base in ISO_639_1 or len(base) == 3):  # three letters: ISO 639-3, taken on trust
+    # three letters: ISO 639-3, taken on trust
+    if _SUBTAGS.fullmatch(code) and (base in ISO_639_1 or len(base) == 3):
         return code
     raise ValueError(f"{show(code)} is no language code{nearest(code, ISO_639_1)}")
 
 
 Language = Annotated[str, AfterValidator(_known_language)]
 
-# 'validation', 'validation[:80%]', 'train[100:200]', 'dev_r1+dev_r2': the notation of the `datasets` library.
-_SPLIT_PART = re.compile(r"(?P<name>[A-Za-z0-9_.-]{1,80})(\[(?P<from>[0-9]{1,12}%?)?:(?P<to>[0-9]{1,12}%?)?\])?")
+# 'validation', 'validation[:80%]', 'train[100:200]', 'dev_r1+dev_r2': the notation of the
+# `datasets` library.
+_SPLIT_PART = re.compile(
+    r"(?P<name>[A-Za-z0-9_.-]{1,80})(\[(?P<from>[0-9]{1,12}%?)?:(?P<to>[0-9]{1,12}%?)?\])?"
+)
 _MAX_PARTS = 50
 
 
 class SplitPart(Strict):
-    """One summand of a split expression: rows [start, stop) of split `name`, in rows or in percent."""
+    """One summand of a split expression: rows [start, stop) of split `name`, in rows or in
+    percent."""
 
     name: str
     start: str | None = None
@@ -74,26 +84,35 @@ def split_parts(expression: str) -> list[SplitPart]:
     for text in expression.split("+"):
         match = _SPLIT_PART.fullmatch(text.strip())
         if not match or len(parts) == _MAX_PARTS:
-            raise ValueError(f"{show(expression)} is no split; write 'train', 'train[:80%]', 'train[100:200]' or 'a+b'")
+            raise ValueError(
+                f"{show(expression)} is no split; write 'train', 'train[:80%]', 'train[100:200]' or"
+                " 'a+b'"
+            )
         parts.append(SplitPart(name=match["name"], start=match["from"], stop=match["to"]))
         _sound_bounds(text.strip(), match["from"] or "", match["to"] or "")
     return parts
 
 
 def _sound_bounds(text: str, start: str, stop: str) -> None:
-    """ValueError for a share above 100%, and for a range that holds no row however many there are."""
+    """ValueError for a share above 100%, and for a range that holds no row however many there
+    are."""
     if any(bound.endswith("%") and int(bound[:-1]) > 100 for bound in (start, stop)):
         raise ValueError(f"{show(text)}: a share of the rows is at most 100%")
     first, last = (int(bound.rstrip("%") or 0) for bound in (start, stop))
-    if (stop and (last == 0 or (start.endswith("%") == stop.endswith("%") and first >= last))) or start == "100%":
+    if (
+        stop and (last == 0 or (start.endswith("%") == stop.endswith("%") and first >= last))
+    ) or start == "100%":
         raise ValueError(f"{show(text)} holds no rows: it ends where it starts, or before")
 
 
 class Numbering(Strict):
-    """Row numbers of a parallel test set whose copies lack some rows, so that a row has one id in every language."""
+    """Row numbers of a parallel test set whose copies lack some rows, so that a row has one id in
+    every language."""
 
     rows: PositiveInt = Field(le=100_000_000, description="rows of the complete set")
-    absent: dict[str, list[int]] = Field(description="language → numbers (0-based) that its copy lacks")
+    absent: dict[str, list[int]] = Field(
+        description="language → numbers (0-based) that its copy lacks"
+    )
 
 
 class Source(Strict):
@@ -101,20 +120,39 @@ class Source(Strict):
 
     hub: HubId | None = Field(None, description="hub dataset id, e.g. google/xtreme")
     revision: Revision | None = Field(None, description="commit of the hub dataset")
-    config: ConfigTemplate | None = Field(None, description="hub config; may hold {language}, {name}, {split}")
-    conll: Conll | None = Field(None, description="files of one token a line: which columns are the token and its tag")
+    config: ConfigTemplate | None = Field(
+        None, description="hub config; may hold {language}, {name}, {split}"
+    )
+    conll: Conll | None = Field(
+        None, description="files of one token a line: which columns are the token and its tag"
+    )
     files: FileTemplate | None = Field(
-        None, description="beside the YAML or in --data-root; may hold {language}, {name}, {split}, {part}"
+        None,
+        description=(
+            "beside the YAML or in --data-root; may hold {language}, {name}, {split}, {part}"
+        ),
     )
-    generated: GeneratedTemplate | None = Field(None, description="a config of the built-in smoke data")
+    generated: GeneratedTemplate | None = Field(
+        None, description="a config of the built-in smoke data"
+    )
     names: dict[str, Fixed] = Field({}, description="language → {name}")
-    where: dict[str, ValueTemplate] = Field({}, description="keep rows whose column equals this; a trailing * matches any ending")
-    unless: dict[str, Fixed] = Field({}, description="leave out rows whose column equals this (SNLI's label -1)")
-    first_files: PositiveInt | None = Field(
-        None, le=100_000, description="read only the first N files of a split (a hub set of many shards)"
+    where: dict[str, ValueTemplate] = Field(
+        {}, description="keep rows whose column equals this; a trailing * matches any ending"
     )
-    label_file: FilePath | None = Field(None, description="the labels: one a line, or a JSON map from label to number")
-    hint: str | None = Field(None, description="what to do when the files are not here: licence, download, layout")
+    unless: dict[str, Fixed] = Field(
+        {}, description="leave out rows whose column equals this (SNLI's label -1)"
+    )
+    first_files: PositiveInt | None = Field(
+        None,
+        le=100_000,
+        description="read only the first N files of a split (a hub set of many shards)",
+    )
+    label_file: FilePath | None = Field(
+        None, description="the labels: one a line, or a JSON map from label to number"
+    )
+    hint: str | None = Field(
+        None, description="what to do when the files are not here: licence, download, layout"
+    )
     numbering: Numbering | None = None
 
     @property
@@ -139,9 +177,14 @@ class Source(Strict):
     def _one_kind(self):
         given = [kind for kind in ("hub", "files", "generated") if getattr(self, kind) is not None]
         if len(given) != 1:
-            raise ValueError(f"a source has exactly one of hub, files, generated; this one has {' and '.join(given) or 'none'}")
+            raise ValueError(
+                "a source has exactly one of hub, files, generated; this one has"
+                f" {' and '.join(given) or 'none'}"
+            )
         if self.hub and not self.config:
-            raise ValueError("a hub source needs a config (the hub's own name for the subset; often 'default')")
+            raise ValueError(
+                "a hub source needs a config (the hub's own name for the subset; often 'default')"
+            )
         return self
 
     @model_validator(mode="after")
@@ -150,7 +193,12 @@ class Source(Strict):
         for template in filter(None, (self.files, self.config)):
             for name in self.names.values():
                 try:
-                    possible(fill(template, dict.fromkeys(placeholders(template), "x") | {"name": inside(name)}))
+                    possible(
+                        fill(
+                            template,
+                            dict.fromkeys(placeholders(template), "x") | {"name": inside(name)},
+                        )
+                    )
                 except ValueError as error:
                     raise ValueError(f"names: {error}") from None
         return self
@@ -158,38 +206,60 @@ class Source(Strict):
     @model_validator(mode="after")
     def _columns_of_one_file(self):
         if self.conll and (not self.files or PART in self.files):
-            raise ValueError("conll: says which columns of one file are read, and this source has no such `files`")
+            raise ValueError(
+                "conll: says which columns of one file are read, and this source has no such"
+                " `files`"
+            )
         return self
 
     @field_validator("files")
     @classmethod
     def _known_format(cls, value, info):
         # Where `conll` itself is wrong, that is what is said, and it is not among the data.
-        if value is None or "conll" not in info.data or format_of(value, conll=info.data["conll"] is not None):
+        if (
+            value is None
+            or "conll" not in info.data
+            or format_of(value, conll=info.data["conll"] is not None)
+        ):
             return value
         if value.removesuffix(PACKED).endswith(".conllu"):
-            raise ValueError(f"{show(value)} has ten columns; say which are read: conll: {{token: 2, tag: 4}} (4: UPOS, 5: XPOS)")
+            raise ValueError(
+                f"{show(value)} has ten columns; say which are read: conll: {{token: 2, tag: 4}}"
+                " (4: UPOS, 5: XPOS)"
+            )
         raise ValueError(
-            f"{show(value)}: files end in {', '.join(SUFFIXES)} (each but .parquet also with {PACKED}),"
-            f" or in .{PART} (bitext_mining, retrieval); with `conll:` they may end in anything"
+            f"{show(value)}: files end in {', '.join(SUFFIXES)} (each but .parquet also with"
+            f" {PACKED}), or in .{PART} (bitext_mining, retrieval); with `conll:` they may end in"
+            " anything"
         )
 
 
 class Rows(Strict):
-    """Which rows make up a split: another task's, several tasks' together, or a split expression over a source."""
+    """Which rows make up a split: another task's, several tasks' together, or a split expression
+    over a source."""
 
     task: Name | None = Field(None, description="take this split of that task")
     tasks: list[Name] = Field([], description="take this split of all these tasks, under one head")
     split: str | None = None
-    language: Language | None = Field(None, description="default: English for train and dev, every language for test")
-    languages: list[Language] = Field([], description="train or dev rows of all these languages together")
+    language: Language | None = Field(
+        None, description="default: English for train and dev, every language for test"
+    )
+    languages: list[Language] = Field(
+        [], description="train or dev rows of all these languages together"
+    )
     source: Source | None = Field(None, description="default: the task's source")
-    parallel: bool | None = Field(None, description="test rows: one id means the same row in every language; a cut inherits it")
+    parallel: bool | None = Field(
+        None,
+        description="test rows: one id means the same row in every language; a cut inherits it",
+    )
 
     @model_validator(mode="after")
     def _task_or_split(self):
         if sum(map(bool, (self.task, self.tasks, self.split))) != 1:
-            raise ValueError("give one of `task:` (another's rows), `tasks:` (several tasks') or `split:` (rows of this one)")
+            raise ValueError(
+                "give one of `task:` (another's rows), `tasks:` (several tasks') or `split:` (rows"
+                " of this one)"
+            )
         if self.split:
             split_parts(self.split)
         if self.language and self.languages:
@@ -205,12 +275,16 @@ class Figure(Strict):
 
 
 class Difficulty(Strict):
-    """What is known of an intermediate task before measuring: the declared bucket, chance and human scores (0-100)."""
+    """What is known of an intermediate task before measuring: the declared bucket, chance and human
+    scores (0-100)."""
 
     declared: Literal["easy", "hard"]
     why: str
     variant_of: Name | None = Field(
-        None, description="it is that task in other words (translated): compared with it, no task of its own"
+        None,
+        description=(
+            "it is that task in other words (translated): compared with it, no task of its own"
+        ),
     )
     chance: Figure | None = None
     human: Figure | None = None
@@ -227,7 +301,8 @@ class About(Strict):
 
 
 class Task(Strict):
-    """One task. Fifteen fields are common to all tasks; `difficulty` belongs to intermediate tasks only."""
+    """One task. Fifteen fields are common to all tasks; `difficulty` belongs to intermediate tasks
+    only."""
 
     task: Name
     version: PositiveInt
@@ -239,13 +314,19 @@ class Task(Strict):
     dev: Rows | None = None
     test: Rows | None = None
     columns: dict[str, str | list[str]] = Field(
-        {}, description="ours → theirs; a list joins texts with a space (choices: stays a list); `a.b` is field b of column a"
+        {},
+        description=(
+            "ours → theirs; a list joins texts with a space (choices: stays a list); `a.b` is field"
+            " b of column a"
+        ),
     )
     labels: list[str] | dict[str, str | int] | None = Field(
         None, description="class names in head order; a map gives each name's raw value in the data"
     )
     metric: str
-    max_length: int = Field(128, ge=32, description="pieces the encoder sees at once, special tokens included")
+    max_length: int = Field(
+        128, ge=32, description="pieces the encoder sees at once, special tokens included"
+    )
     options: dict[str, Any] = {}
     about: About
     difficulty: Difficulty | None = None
@@ -253,19 +334,25 @@ class Task(Strict):
     @field_validator("labels")
     @classmethod
     def _told_apart(cls, labels: list[str] | dict[str, str | int] | None):
-        """Each name once, and each value of a map once: two names for one value, and which one a row has is a toss."""
+        """Each name once, and each value of a map once: two names for one value, and which one a
+        row has is a toss."""
         seen: set[str] = set()
         for name in labels or []:
             if not name.strip():
                 raise ValueError(f"{show(name)} is no name of a label; write one that can be seen")
             if name in seen:
-                raise ValueError(f"label {show(name)} is there twice; each name stands for one class")
+                raise ValueError(
+                    f"label {show(name)} is there twice; each name stands for one class"
+                )
             seen.add(name)
         first: dict[str, str] = {}
         for name, value in labels.items() if isinstance(labels, dict) else ():
             if (other := first.setdefault(str(value), name)) != name:
                 values = f"{show(labels[other])} and {show(value)}"
-                raise ValueError(f"labels {show(other)} and {show(name)} have one value, {values}; give each its own")
+                raise ValueError(
+                    f"labels {show(other)} and {show(name)} have one value, {values}; give each"
+                    " its own"
+                )
         return labels
 
     @property
@@ -282,7 +369,10 @@ class Task(Strict):
     def _family_agrees(self):
         family = FAMILIES[self.family]
         if self.metric not in family.metrics:
-            raise ValueError(f"metric: {show(self.metric)} does not score {self.family}{nearest(self.metric, family.metrics)}")
+            raise ValueError(
+                f"metric: {show(self.metric)} does not score"
+                f" {self.family}{nearest(self.metric, family.metrics)}"
+            )
         missing = family.columns - set(self.columns)
         if missing:
             raise ValueError(f"columns: {self.family} needs {', '.join(sorted(missing))} too")
@@ -294,43 +384,66 @@ class Task(Strict):
         if family.labelled and not self.labels and not self.source.label_file:
             raise ValueError(f"family: {self.family} needs labels")
         if self.labels and self.source.label_file:
-            raise ValueError("labels: the source names a label_file too; keep one of them, so that it is clear which counts")
-        if self.metric == "mlqa" and (strange := [one for one in self.languages if one.split("-")[0] not in MLQA_LANGUAGES]):
             raise ValueError(
-                f"metric: mlqa normalises {', '.join(sorted(MLQA_LANGUAGES))} only, not {', '.join(strange)}; squad takes any"
+                "labels: the source names a label_file too; keep one of them, so that it is clear"
+                " which counts"
+            )
+        if self.metric == "mlqa" and (
+            strange := [one for one in self.languages if one.split("-")[0] not in MLQA_LANGUAGES]
+        ):
+            raise ValueError(
+                f"metric: mlqa normalises {', '.join(sorted(MLQA_LANGUAGES))} only, not"
+                f" {', '.join(strange)}; squad takes any"
             )
         if self.metric == "squad" and self.options.get("unanswerable"):
             raise ValueError("metric: squad has no unanswerable questions; use squad_v2")
         if self.metric == "accuracy_f1" and set(self.label_names) != {"0", "1"}:
-            raise ValueError('metric: accuracy_f1 needs the labels "0" and "1"; its F1 is that of "1"')
+            raise ValueError(
+                'metric: accuracy_f1 needs the labels "0" and "1"; its F1 is that of "1"'
+            )
         if len(set(self.languages)) != len(self.languages):
             raise ValueError("languages: one is listed twice")
         if len(self.languages) > 1 and not self.source.speaks:
-            raise ValueError("source: several languages, but neither files, config nor where says {language} or {name}")
+            raise ValueError(
+                "source: several languages, but neither files, config nor where says {language} or"
+                " {name}"
+            )
         return self
 
     @model_validator(mode="after")
     def _placeholders_apply(self):
         phases = {phase: getattr(self, phase) for phase in ("train", "dev", "test")}
-        sources = {"source": self.source} | {phase: rows.source for phase, rows in phases.items() if rows and rows.source}
+        sources = {"source": self.source} | {
+            phase: rows.source for phase, rows in phases.items() if rows and rows.source
+        }
         spoken = {"en", *self.languages}
         for rows in filter(None, phases.values()):
             spoken |= {*rows.languages, rows.language or "en"}
         for key, source in sources.items():
             if strange := [language for language in source.names if language not in spoken]:
-                raise ValueError(f"{key}: names: the task has no {show(strange[0])}{nearest(strange[0], sorted(spoken))}")
+                raise ValueError(
+                    f"{key}: names: the task has no"
+                    f" {show(strange[0])}{nearest(strange[0], sorted(spoken))}"
+                )
         return self
 
     @model_validator(mode="after")
     def _sources_fit(self):
         """A format whose rows are those of one family only serves that one."""
-        given = [self.source, *(rows.source for rows in (self.train, self.dev, self.test) if rows and rows.source)]
+        given = [
+            self.source,
+            *(rows.source for rows in (self.train, self.dev, self.test) if rows and rows.source),
+        ]
         for source in given:
             parts = source.format == "parts"
             if parts and self.family not in ("bitext_mining", "retrieval"):
-                raise ValueError(f"source: {PART} is for bitext_mining and retrieval, not for {self.family}")
+                raise ValueError(
+                    f"source: {PART} is for bitext_mining and retrieval, not for {self.family}"
+                )
             if self.family == "bitext_mining" and not parts:
-                raise ValueError(f"source: bitext_mining reads three files a split; its `files` end in .{PART}")
+                raise ValueError(
+                    f"source: bitext_mining reads three files a split; its `files` end in .{PART}"
+                )
             if source.conll and self.family != "tagging":
                 raise ValueError(f"source: conll is for tagging, not for {self.family}")
         return self
@@ -341,11 +454,20 @@ class Task(Strict):
             raise ValueError("role: a target needs test rows")
         trained = FAMILIES[self.family].trained
         if FAMILIES[self.family].tuned and self.dev is None:
-            raise ValueError(f"family: {self.family} needs dev rows in every language, which set its threshold")
+            raise ValueError(
+                f"family: {self.family} needs dev rows in every language, which set its threshold"
+            )
         if trained and (self.train is None or (self.dev is None and self.train.task is None)):
-            raise ValueError(f"family: {self.family} is trained, so it needs train and dev rows (dev selects the best weights)")
+            raise ValueError(
+                f"family: {self.family} is trained, so it needs train and dev rows (dev selects the"
+                " best weights)"
+            )
         if "intermediate" in self.role and not trained:
             raise ValueError("role: an intermediate task is of a trained family")
-        if "intermediate" in self.role and self.difficulty is None and FAMILIES[self.family].difficulty:
+        if (
+            "intermediate" in self.role
+            and self.difficulty is None
+            and FAMILIES[self.family].difficulty
+        ):
             raise ValueError("role: an intermediate task says its difficulty")
         return self

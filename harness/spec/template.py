@@ -1,7 +1,8 @@
 """Text with places to fill in, `data/{split}.{language}.jsonl`, and the paths that it may make.
 
-`{language}`, `{name}`, `{split}`, `{part}` and nothing else: no format specification, no attribute, no index, so that a
-spec can neither ask for a gigabyte of spaces nor look into an object. A brace that is meant is written twice, `{{`.
+`{language}`, `{name}`, `{split}`, `{part}` and nothing else: no format specification, no attribute,
+no index, so that a spec can neither ask for a gigabyte of spaces nor look into an object. A brace
+that is meant is written twice, `{{`.
 """
 
 import re
@@ -19,11 +20,13 @@ MEANINGS = {
     "part": "the language, `en` and `gold` in turn (bitext_mining)",
 }
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
-MAX_TEXT, MAX_PART = 1000, 255  # characters of a path; bytes of one of its names, as file systems have it
+# characters of a path; bytes of one of its names, as file systems have it
+MAX_TEXT, MAX_PART = 1000, 255
 
 
 def fill(template: str, values: dict[str, str | None]) -> str:
-    """The template with each {name} replaced by its value; values are put in as they are, braces and all."""
+    """The template with each {name} replaced by its value; values are put in as they are, braces
+    and all."""
 
     def value(token: re.Match) -> str:
         return str(values[token["name"]]) if token["name"] else token[0][0]
@@ -37,15 +40,23 @@ def placeholders(template: str) -> set[str]:
 
 
 def checked(template: str, known: Iterable[str]) -> str:
-    """The template itself. ValueError that names what is wrong with its braces, and the placeholders there are."""
+    """The template itself. ValueError that names what is wrong with its braces, and the
+    placeholders there are."""
     known = list(known)
-    there = f"here there are {', '.join(f'{{{name}}}' for name in known)}" if known else "nothing is filled in here"
+    there = (
+        f"here there are {', '.join(f'{{{name}}}' for name in known)}"
+        if known
+        else "nothing is filled in here"
+    )
     for token in _TOKEN.finditer(template):
         name = token["name"]
         if name in known or token[0] in ("{{", "}}"):
             continue
         if name is None:
-            raise ValueError(f"{show(template)}: a lone {show(token[0])}; {there}; a brace that is meant is written twice")
+            raise ValueError(
+                f"{show(template)}: a lone {show(token[0])}; {there}; a brace that is meant is"
+                " written twice"
+            )
         plain = re.match(r"\s*(\w*)", name)[1]
         meant = plain if plain in known and plain != name else close(name, known) if known else None
         better = f"; did you mean '{{{meant}}}'?" if meant else ""
@@ -54,19 +65,29 @@ def checked(template: str, known: Iterable[str]) -> str:
 
 
 def possible(path: str) -> str:
-    """The path itself. ValueError unless a file system can hold it, and it says what it seems to say."""
+    """The path itself. ValueError unless a file system can hold it, and it says what it seems to
+    say."""
     parts = path.split("/")
     if not path or len(path) > MAX_TEXT or any(len(part.encode()) > MAX_PART for part in parts):
-        raise ValueError(f"{show(path)} is no path: a name in it has at most {MAX_PART} bytes, all of it {MAX_TEXT}, at least 1")
+        raise ValueError(
+            f"{show(path)} is no path: a name in it has at most {MAX_PART} bytes, all of it"
+            f" {MAX_TEXT}, at least 1"
+        )
     if path.startswith("~"):
-        raise ValueError(f"{show(path)}: ~ is not looked up; write a path from the YAML's folder, or the whole path")
+        raise ValueError(
+            f"{show(path)}: ~ is not looked up; write a path from the YAML's folder, or the whole"
+            " path"
+        )
     if bad := next((char for char in path if char < " " or char in "\\\x7f"), None):
-        raise ValueError(f"{show(path)}: {show(bad)} is not allowed in a path; write '/' between its parts")
+        raise ValueError(
+            f"{show(path)}: {show(bad)} is not allowed in a path; write '/' between its parts"
+        )
     return path
 
 
 def inside(path: str) -> str:
-    """The path itself. ValueError unless it is possible and stays in the folder in which it is looked for."""
+    """The path itself. ValueError unless it is possible and stays in the folder in which it is
+    looked for."""
     if path.startswith("/") or ".." in path.split("/"):
         raise ValueError(f"{show(path)} leads out of the folder in which it is looked for")
     return possible(path)
@@ -81,7 +102,8 @@ def _template(*known: str, path: Callable[[str], str] = str) -> Callable[[str], 
 
 def _config(text: str) -> str:
     inside(checked(text, ("language", "name", "split")))
-    if bad := next((char for char in text if char in '*?[]<>:"|'), None):  # the hub has none of these in a config's name
+    # the hub has none of these in a config's name
+    if bad := next((char for char in text if char in '*?[]<>:"|'), None):
         raise ValueError(f"{show(text)}: {show(bad)} is not in the name of a config")
     return text
 
@@ -89,19 +111,28 @@ def _config(text: str) -> str:
 def _fixed(text: str) -> str:
     """Braces are text here; but who writes a placeholder expects it to be filled in."""
     if meant := placeholders(text) & set(MEANINGS):
-        raise ValueError(f"{show(text)}: {{{min(meant)}}} is not filled in here, only in files, config, generated and where")
+        raise ValueError(
+            f"{show(text)}: {{{min(meant)}}} is not filled in here, only in files, config,"
+            " generated and where"
+        )
     return text
 
 
 def _hub_id(text: str) -> str:
-    if len(text) > 200 or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", text, re.ASCII) or ".." in text:
+    if (
+        len(text) > 200
+        or not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", text, re.ASCII)
+        or ".." in text
+    ):
         raise ValueError(f"{show(text)} is no id of a repository on the hub; write 'owner/name'")
     return text
 
 
 def _revision(text: str) -> str:
     if len(text) > 200 or not re.fullmatch(r"\w[\w./-]*", text, re.ASCII) or ".." in text:
-        raise ValueError(f"{show(text)} is no revision; write a commit, a branch or a tag of the repository")
+        raise ValueError(
+            f"{show(text)} is no revision; write a commit, a branch or a tag of the repository"
+        )
     return text
 
 
@@ -111,7 +142,9 @@ def _url(text: str) -> str:
     return text
 
 
-FileTemplate = Annotated[str, AfterValidator(_template("language", "name", "split", "part", path=possible))]
+FileTemplate = Annotated[
+    str, AfterValidator(_template("language", "name", "split", "part", path=possible))
+]
 ConfigTemplate = Annotated[str, AfterValidator(_config)]
 ValueTemplate = Annotated[str, AfterValidator(_template("language", "name"))]
 GeneratedTemplate = Annotated[str, AfterValidator(_template("language", "name", "split"))]

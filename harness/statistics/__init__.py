@@ -1,1 +1,2 @@
-"""From evidence to scores, gains, intervals, averages, difficulty, and easy against hard: pure functions."""
+"""From evidence to scores, gains, intervals, averages, difficulty, and easy against hard: pure
+functions."""

@@ -1,8 +1,10 @@
-"""Average gains, over the targets that count in every arm of an encoder, so that arms compare; and slices by language.
+"""Average gains, over the targets that count in every arm of an encoder, so that arms compare; and
+slices by language.
 
-`other_tasks` leaves out the targets of whose own data the arm trained on other rows (flag `same`): is it more than more rows of
-one kind? A target stays for the other arms, also where its own arm's gain does not count. So each arm has its own targets there,
-and arms do not compare by it as they do by the average.
+`other_tasks` leaves out the targets of whose own data the arm trained on other rows (flag `same`):
+is it more than more rows of one kind? A target stays for the other arms, also where its own arm's
+gain does not count. So each arm has its own targets there, and arms do not compare by it as they do
+by the average.
 """
 
 from statistics import fmean
@@ -63,14 +65,17 @@ def _group(study: Study, arm: str, targets: list[str]) -> dict:
     return {"gain": value, "interval": sure, "targets": targets}
 
 
-def _with_interval(average: tuple[float, np.ndarray] | None) -> tuple[float | None, list[float] | None]:
+def _with_interval(
+    average: tuple[float, np.ndarray] | None,
+) -> tuple[float | None, list[float] | None]:
     return (average[0], interval(average[1])) if average else (None, None)
 
 
 def tie_groups(study: Study) -> dict[str, str]:
-    """arm → letter, best first: an arm that does not differ from its group's first one shares the letter; the first that does
-    opens the next. It differs if the 95% bootstrap interval of the paired difference of their averages leaves out 0.
-    Tasks and mixtures only: parts and controls are no rivals of theirs.
+    """arm → letter, best first: an arm that does not differ from its group's first one shares the
+    letter; the first that does opens the next. It differs if the 95% bootstrap interval of the
+    paired difference of their averages leaves out 0. Tasks and mixtures only: parts and controls
+    are no rivals of theirs.
     """
     facts = study.content["arms"]
     rivals = [arm for arm in study.arms if facts[arm]["kind"] in ("task", "mixture")]
@@ -90,21 +95,32 @@ def _differ(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def slices(study: Study) -> list[dict]:
-    """Mean gain over (target, language) pairs by language family, script, and share of unknown pieces in the baseline's input.
+    """Mean gain over (target, language) pairs by language family, script, and share of unknown
+    pieces in the baseline's input.
 
-    Over the targets that count in every task, as the averages, so that arms compare within a slice. Without English: that
-    is what the target was trained in.
+    Over the targets that count in every task, as the averages, so that arms compare within a slice.
+    Without English: that is what the target was trained in.
     """
     out = []
     for arm in (arm for arm in study.arms if study.counted(arm)):
         by_language = {
-            target: study.gains[arm, target]["per_language"] for target in study.common if (arm, target) in study.gains
+            target: study.gains[arm, target]["per_language"]
+            for target in study.common
+            if (arm, target) in study.gains
         }
-        pairs = [(target, lang) for target, of in by_language.items() for lang in of if lang != ENGLISH]
+        pairs = [
+            (target, lang) for target, of in by_language.items() for lang in of if lang != ENGLISH
+        ]
         for by in ("family", "script", "unknown"):
             value = {pair: _value(study, by, *pair) for pair in pairs}
-            order = [name for _, name in BUCKETS] if by == "unknown" else sorted(set(value.values()))
-            out += [_slice(study, arm, by, name, mine) for name in order if (mine := [p for p in pairs if value[p] == name])]
+            order = (
+                [name for _, name in BUCKETS] if by == "unknown" else sorted(set(value.values()))
+            )
+            out += [
+                _slice(study, arm, by, name, mine)
+                for name in order
+                if (mine := [p for p in pairs if value[p] == name])
+            ]
     return out
 
 
@@ -114,8 +130,12 @@ def _slice(study: Study, arm: str, by: str, value: str, pairs: list[tuple[str, s
         "arm": arm,
         "by": by,
         "value": value,
-        "gain": mean(study.gains[arm, target]["per_language"][language]["gain"] for target, language in pairs),
-        "interval": interval(averaged([study.replicates[arm, target][language] for target, language in pairs])),
+        "gain": mean(
+            study.gains[arm, target]["per_language"][language]["gain"] for target, language in pairs
+        ),
+        "interval": interval(
+            averaged([study.replicates[arm, target][language] for target, language in pairs])
+        ),
         "languages": sorted({language for _, language in pairs}),
         "points": len(pairs),
     }
@@ -124,19 +144,31 @@ def _slice(study: Study, arm: str, by: str, value: str, pairs: list[tuple[str, s
 def _value(study: Study, by: str, target: str, language: str) -> str:
     if by != "unknown":
         return study.content["languages"][language][by]
-    cells = [cell for (arm, t, _), cell in study.cells.items() if (arm, t) == (study.baseline, target)]
-    share = fmean(cell["languages"][language]["unknown"] for cell in cells if language in cell["languages"])
+    cells = [
+        cell for (arm, t, _), cell in study.cells.items() if (arm, t) == (study.baseline, target)
+    ]
+    share = fmean(
+        cell["languages"][language]["unknown"] for cell in cells if language in cell["languages"]
+    )
     return next(name for below, name in BUCKETS if share < below)
 
 
 def elsewhere(average: dict) -> dict | None:
-    """An arm's average over other tasks' targets, where these are others than those of the average; None where they are the
-    same, and in old releases, which do not know it."""
+    """An arm's average over other tasks' targets, where these are others than those of the average;
+    None where they are the same, and in old releases, which do not know it."""
     other = average.get("other_tasks")
-    return other if other and average["average_gain"] is not None and other["targets"] != average["targets"] else None
+    return (
+        other
+        if other and average["average_gain"] is not None and other["targets"] != average["targets"]
+        else None
+    )
 
 
 def split_elsewhere(split: dict) -> dict | None:
     """Hard minus easy over those targets, where it is another number; None as above."""
     other = split.get("other_tasks")
-    return other if other and other["hard_minus_easy"] not in (None, split["hard_minus_easy"]) else None
+    return (
+        other
+        if other and other["hard_minus_easy"] not in (None, split["hard_minus_easy"])
+        else None
+    )

@@ -1,13 +1,16 @@
-"""The paired bootstrap of test examples: what a score might have been with other rows of the same kind.
+"""The paired bootstrap of test examples: what a score might have been with other rows of the same
+kind.
 
-One draw of units serves all encoders, arms and seeds of a target, so that a gain's interval is that of a difference
-between systems that answered the same rows (Berg-Kirkpatrick et al. 2012, An Empirical Investigation of Statistical
-Significance in NLP; Efron and Tibshirani 1993, chapter 8). A unit is what was sampled as one: a row, or a paragraph
-with all its questions. Where a target is parallel the same units stand in every language, and are drawn once for all of
-them; elsewhere each language draws its own.
+One draw of units serves all encoders, arms and seeds of a target, so that a gain's interval is that
+of a difference between systems that answered the same rows (Berg-Kirkpatrick et al. 2012, An
+Empirical Investigation of Statistical Significance in NLP; Efron and Tibshirani 1993, chapter 8). A
+unit is what was sampled as one: a row, or a paragraph with all its questions. Where a target is
+parallel the same units stand in every language, and are drawn once for all of them; elsewhere each
+language draws its own.
 
-The same numbers on every machine: the streams are numpy's RandomState, which is frozen (NEP 19); sums are of whole
-numbers below 2^53, which no order of addition changes; the rest is one operation an element.
+The same numbers on every machine: the streams are numpy's RandomState, which is frozen (NEP 19);
+sums are of whole numbers below 2^53, which no order of addition changes; the rest is one operation
+an element.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,7 +32,8 @@ class _Table(NamedTuple):
     """One language's vectors, summed by unit.
 
     units   (u,) ascending unit numbers
-    values  (u, columns) whole numbers as float64; equal columns (the gold side of all systems) stand once
+    values  (u, columns) whole numbers as float64; equal columns (the gold side of all systems)
+            stand once
     places  for each system, vector name → (column, scale)
     """
 
@@ -40,11 +44,14 @@ class _Table(NamedTuple):
 
 def stream(*names: str) -> np.random.RandomState:
     """The random stream of these names, the same on every machine and in every version of numpy."""
-    return np.random.RandomState(np.frombuffer(sha256("\n".join(names).encode()).digest(), dtype="<u4"))
+    return np.random.RandomState(
+        np.frombuffer(sha256("\n".join(names).encode()).digest(), dtype="<u4")
+    )
 
 
 def draws(units: int, random: np.random.RandomState) -> Iterator[tuple[slice, np.ndarray]]:
-    """(which replicates, how often each of `units` is drawn in them): float64 (replicates, units), each row sums to `units`."""
+    """(which replicates, how often each of `units` is drawn in them): float64 (replicates, units),
+    each row sums to `units`."""
     at_once = max(1, _DRAWN_AT_ONCE // units)
     for start in range(0, REPLICATES, at_once):
         rows = min(at_once, REPLICATES - start)
@@ -55,24 +62,42 @@ def draws(units: int, random: np.random.RandomState) -> Iterator[tuple[slice, np
 
 
 def replicate_scores(
-    target: str, metric: str, languages: list[str], parallel: bool, read: Reader, purpose: str = "bootstrap"
+    target: str,
+    metric: str,
+    languages: list[str],
+    parallel: bool,
+    read: Reader,
+    purpose: str = "bootstrap",
 ) -> dict[str, list[np.ndarray]]:
     """Main scores, 0-100, of each replicate: language → for each system, (REPLICATES,).
 
-    read     language → (unit number of each example, examples of each system); called once a language, so that one
-             language's vectors are in memory at a time
+    read     language → (unit number of each example, examples of each system); called once a
+             language, so that one language's vectors are in memory at a time
     purpose  names the stream beside target and language ("" where one draw serves all languages)
     """
-    groups = [("", sorted(languages))] if parallel else [(language, [language]) for language in sorted(languages)]
-    return {language: scores for name, group in groups for language, scores in _group(target, metric, name, group, read, purpose)}
+    groups = (
+        [("", sorted(languages))]
+        if parallel
+        else [(language, [language]) for language in sorted(languages)]
+    )
+    return {
+        language: scores
+        for name, group in groups
+        for language, scores in _group(target, metric, name, group, read, purpose)
+    }
 
 
-def _group(target: str, metric: str, name: str, group: list[str], read: Reader, purpose: str) -> Iterator:
+def _group(
+    target: str, metric: str, name: str, group: list[str], read: Reader, purpose: str
+) -> Iterator:
     """(language, replicate scores of each system) for languages that share their draws."""
     tables = {language: _table(metric, *read(language)) for language in group}
     units = np.unique(np.concatenate([table.units for table in tables.values()]))
     at = {language: np.searchsorted(units, table.units) for language, table in tables.items()}
-    sums = {language: np.empty((REPLICATES, table.values.shape[1])) for language, table in tables.items()}
+    sums = {
+        language: np.empty((REPLICATES, table.values.shape[1]))
+        for language, table in tables.items()
+    }
     for table in tables.values():
         assert len(units) * np.abs(table.values).max() < 2**53, "sums would not be exact"
     for rows, counts in draws(len(units), stream(target, name, purpose)):
@@ -82,7 +107,13 @@ def _group(target: str, metric: str, name: str, group: list[str], read: Reader, 
     main = main_from_totals(metric)
     for language, table in tables.items():
         of = sums.pop(language).T
-        yield language, [main({key: of[place] / scale for key, (place, scale) in places.items()}) for places in table.places]
+        yield (
+            language,
+            [
+                main({key: of[place] / scale for key, (place, scale) in places.items()})
+                for places in table.places
+            ],
+        )
 
 
 def _table(metric: str, units: np.ndarray, systems: list[dict]) -> _Table:

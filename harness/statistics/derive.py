@@ -1,7 +1,7 @@
 """All derived sections of a release from its declared facts and its evidence.
 
-A pure function: no torch, no data, no store, no clock. The same content gives the same bytes on every machine, so that
-anyone can compute a release's numbers again and compare.
+A pure function: no torch, no data, no store, no clock. The same content gives the same bytes on
+every machine, so that anyone can compute a release's numbers again and compare.
 """
 
 from harness.statistics.averages import averages, slices
@@ -12,14 +12,27 @@ from harness.statistics.gains import measure
 from harness.statistics.split import split
 from harness.statistics.study import Study
 
-SECTIONS = ("dev_scores", "selections", "cells", "gains", "averages", "slices", "difficulty", "split", "subsets", "best")
+SECTIONS = (
+    "dev_scores",
+    "selections",
+    "cells",
+    "gains",
+    "averages",
+    "slices",
+    "difficulty",
+    "split",
+    "subsets",
+    "best",
+)
 
 
 def derive(content: dict) -> dict:
-    """SECTIONS of a content document (schema 4), in that order; whatever derived sections it holds already are not read.
+    """SECTIONS of a content document (schema 4), in that order; whatever derived sections it holds
+    already are not read.
 
-    Scores and gains are 0-100 and unrounded; intervals and p are rounded to 4 decimals. Encoders one after the other, each in
-    the order in which the cells name it, so that one encoder's replicates are in memory at a time.
+    Scores and gains are 0-100 and unrounded; intervals and p are rounded to 4 decimals. Encoders
+    one after the other, each in the order in which the cells name it, so that one encoder's
+    replicates are in memory at a time.
     """
     out: dict[str, list] = {section: [] for section in SECTIONS}
     out["dev_scores"] = dev_scores(content)

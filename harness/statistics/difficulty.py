@@ -1,11 +1,13 @@
-"""How hard each intermediate task was for the encoder that trained on it, and which side of the split it falls on.
+"""How hard each intermediate task was for the encoder that trained on it, and which side of the
+split it falls on.
 
-headroom   1 - (dev - chance) / (human - chance): the share of the way from chance to people that is left; negative above
-           people. Where no chance is published it is what the null predictor reaches on that dev (0 where that is another
-           number than the dev score); no known human score counts as 100.
-pvi        mean of -log2 g(y | null) + log2 g'(y | x) over dev rows, in bits: V-usable information, H_V(Y) - H_V(Y | X)
-           (Ethayarajh et al. 2022, arXiv 2110.08420, section 2); pvi_share is its share of H_V(Y), so that label spaces
-           compare.
+headroom   1 - (dev - chance) / (human - chance): the share of the way from chance to people that is
+           left; negative above people. Where no chance is published it is what the null predictor
+           reaches on that dev (0 where that is another number than the dev score); no known human
+           score counts as 100.
+pvi        mean of -log2 g(y | null) + log2 g'(y | x) over dev rows, in bits: V-usable information,
+           H_V(Y) - H_V(Y | X) (Ethayarajh et al. 2022, arXiv 2110.08420, section 2); pvi_share is
+           its share of H_V(Y), so that label spaces compare.
 """
 
 from statistics import fmean, median
@@ -28,7 +30,8 @@ def difficulty(content: dict, encoder: str) -> list[dict]:
 
 
 def split_line(entries: list[dict], rule: dict) -> float | None:
-    """The value that tells easy from hard: the median of the learned tasks, or the suite's own. None of declared buckets."""
+    """The value that tells easy from hard: the median of the learned tasks, or the suite's own.
+    None of declared buckets."""
     if rule["by"] in ("declared", "threshold"):
         return rule["value"]
     measure = "pvi_share" if rule["by"] == "pvi" else "headroom"
@@ -54,20 +57,32 @@ def _bucket(entry: dict, by: str, line: float | None, declared: str | None) -> s
 
 def _measured(content: dict, encoder: str, arm: str) -> dict:
     facts, evidence = content["arms"][arm], content["evidence"]
-    runs = sorted((run for run in facts["trained"] if run["encoder"] == encoder), key=lambda run: run["seed"])
-    trainings = {run["seed"]: evidence["trainings"][run["key"]] for run in runs if run["key"] in evidence["trainings"]}
+    runs = sorted(
+        (run for run in facts["trained"] if run["encoder"] == encoder), key=lambda run: run["seed"]
+    )
+    trainings = {
+        run["seed"]: evidence["trainings"][run["key"]]
+        for run in runs
+        if run["key"] in evidence["trainings"]
+    }
     looked = {seed: dev_of(training) for seed, training in trainings.items()}
     devs = {str(seed): dev["main"] for seed, dev in looked.items() if dev["main"] is not None}
-    chance, human = (((facts["difficulty"] or {}).get(name) or {}).get("value") for name in ("chance", "human"))
+    chance, human = (
+        ((facts["difficulty"] or {}).get(name) or {}).get("value") for name in ("chance", "human")
+    )
     measured = mean(dev["null"] for dev in looked.values() if dev["null"] is not None) or 0.0
     low, high = measured if chance is None else chance, CEILING if human is None else human
-    headrooms = {seed: 1 - (dev - low) / (high - low) for seed, dev in devs.items()} if high != low else {}
+    headrooms = (
+        {seed: 1 - (dev - low) / (high - low) for seed, dev in devs.items()} if high != low else {}
+    )
     bits = [_pvi(run) for run in evidence.get("pvi", {}).get(arm, []) if run["encoder"] == encoder]
     return {
         "encoder": encoder,
         "arm": arm,
         "of": facts["of"],
-        "rows": next((sum(part["rows"] for part in t["tasks"].values()) for t in trainings.values()), None),
+        "rows": next(
+            (sum(part["rows"] for part in t["tasks"].values()) for t in trainings.values()), None
+        ),
         "dev": mean(devs.values()),
         "dev_per_seed": devs,
         "chance": low,
@@ -83,7 +98,8 @@ def _measured(content: dict, encoder: str, arm: str) -> dict:
 
 
 def _pvi(run: dict) -> tuple[float, float | None]:
-    """(mean PVI in bits, its share of the mean of -log2 g(y | null); None where that is 0) of one training's dev rows."""
+    """(mean PVI in bits, its share of the mean of -log2 g(y | null); None where that is 0) of one
+    training's dev rows."""
     bits, null = unpack(run["bits"]), unpack(run["null_bits"])
     pvi, entropy = fmean(b - a for a, b in zip(bits, null, strict=True)), fmean(null)
     return pvi, pvi / entropy if entropy else None

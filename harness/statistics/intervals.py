@@ -1,7 +1,7 @@
 """Intervals and tests: plain functions of numbers, with no idea of tasks or languages.
 
-What they return is rounded to 4 decimals where it comes from resampling or from a table of a distribution, so that the
-last digits of a C library do not reach a release.
+What they return is rounded to 4 decimals where it comes from resampling or from a table of a
+distribution, so that the last digits of a C library do not reach a release.
 """
 
 import math
@@ -24,10 +24,13 @@ def rounded(value: float) -> float:
 
 
 def limits(replicates: np.ndarray) -> tuple[float, float]:
-    """The 95% percentile interval of a bootstrap, unrounded: the k-th smallest and the k-th largest, k = floor(0.025 (B + 1)).
+    """The 95% percentile interval of a bootstrap, unrounded: the k-th smallest and the k-th
+    largest, k = floor(0.025 (B + 1)).
 
-    Order statistics, so that no interpolation rule enters; it leaves out 0 exactly where `two_sided` is at most 0.05.
-    source  Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13; Davison and Hinkley 1997, section 5.2
+    Order statistics, so that no interpolation rule enters; it leaves out 0 exactly where
+    `two_sided` is at most 0.05.
+    source  Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13; Davison and
+            Hinkley 1997, section 5.2
     """
     ordered = np.sort(replicates)
     k = max(1, math.floor((1 - LEVEL) / 2 * (len(ordered) + 1)))
@@ -40,17 +43,20 @@ def interval(replicates: np.ndarray | None) -> list[float] | None:
 
 
 def two_sided(replicates: np.ndarray) -> float:
-    """p of "the difference is 0" from its bootstrap distribution: min(1, 2 (1 + min(#<=0, #>=0)) / (B + 1)); unrounded.
+    """p of "the difference is 0" from its bootstrap distribution: min(1, 2 (1 + min(#<=0, #>=0)) /
+    (B + 1)); unrounded.
 
     So the smallest p is 2 / (B + 1), and where all differences are 0 it is 1.
-    source  Davison and Hinkley 1997, Bootstrap Methods and their Application, section 4.2 (the 1 + is the data's own)
+    source  Davison and Hinkley 1997, Bootstrap Methods and their Application, section 4.2 (the 1 +
+            is the data's own)
     """
     fewer = min(int((replicates <= 0).sum()), int((replicates >= 0).sum()))
     return min(1.0, 2 * (1 + fewer) / (len(replicates) + 1))
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Corrected p of each test, in the order given: the i-th smallest times (m - i + 1), never below an earlier one, at most 1.
+    """Corrected p of each test, in the order given: the i-th smallest times (m - i + 1), never
+    below an earlier one, at most 1.
 
     source  Holm 1979, Scandinavian Journal of Statistics 6(2), 65-70
     """
@@ -62,7 +68,8 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def t_interval(values: Sequence[float]) -> list[float] | None:
-    """95% Student t interval of a mean over seeds; None below 3 values, where it would say next to nothing."""
+    """95% Student t interval of a mean over seeds; None below 3 values, where it would say next to
+    nothing."""
     if len(values) < 3:
         return None
     from scipy.stats import t
@@ -71,13 +78,18 @@ def t_interval(values: Sequence[float]) -> list[float] | None:
     return [rounded(fmean(values) - half), rounded(fmean(values) + half)]
 
 
-def permutation_test(a: Sequence[float], b: Sequence[float], draws: Callable[[], np.random.RandomState]) -> tuple[float, int]:
-    """(p, number of assignments) of "the two groups differ in nothing": how often |mean - mean| is as large as observed.
+def permutation_test(
+    a: Sequence[float], b: Sequence[float], draws: Callable[[], np.random.RandomState]
+) -> tuple[float, int]:
+    """(p, number of assignments) of "the two groups differ in nothing": how often |mean - mean| is
+    as large as observed.
 
-    All assignments to groups of these sizes, the observed one among them, so p is exact and at least 1 / their number.
-    Beyond MAX_ASSIGNMENTS, that many minus one random ones and the observed one, from the stream that `draws` gives.
+    All assignments to groups of these sizes, the observed one among them, so p is exact and at
+    least 1 / their number. Beyond MAX_ASSIGNMENTS, that many minus one random ones and the observed
+    one, from the stream that `draws` gives.
     a, b    non-empty
-    source  Fisher 1935, The Design of Experiments, section 21; sampled: Phipson and Smyth 2010, SAGMB 9(1), article 39
+    source  Fisher 1935, The Design of Experiments, section 21; sampled: Phipson and Smyth 2010,
+            SAGMB 9(1), article 39
     """
     values, size = [*a, *b], len(a)
     total, rest = math.fsum(values), len(b)
@@ -92,36 +104,53 @@ def permutation_test(a: Sequence[float], b: Sequence[float], draws: Callable[[],
         chosen: Iterator[Sequence[int]] = combinations(range(len(values)), size)
     else:
         stream, assignments = draws(), MAX_ASSIGNMENTS
-        chosen = chain([range(size)], (stream.permutation(len(values))[:size].tolist() for _ in range(assignments - 1)))
+        chosen = chain(
+            [range(size)],
+            (stream.permutation(len(values))[:size].tolist() for _ in range(assignments - 1)),
+        )
     return sum(difference(one) >= least for one in chosen) / assignments, assignments
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> dict | None:
-    """Rank correlation: {"rho", "interval", "p", "points"}; None below 3 points, or where all of one side are equal.
+    """Rank correlation: {"rho", "interval", "p", "points"}; None below 3 points, or where all of
+    one side are equal.
 
     rho       Pearson's correlation of the ranks, equal values sharing their mean rank; unrounded
-    interval  Fisher's z with variance 1.06 / (n - 3): Fieller, Hartley and Pearson 1957, Biometrika 44, 470-481.
-              None below 4 points, and at rho = 1 or -1, where z is infinite
-    p         two-sided; over all orders up to EXACT_RANKS points, beyond them rho sqrt(n - 1) is taken as normal
+    interval  Fisher's z with variance 1.06 / (n - 3): Fieller, Hartley and Pearson 1957, Biometrika
+              44, 470-481. None below 4 points, and at rho = 1 or -1, where z is infinite
+    p         two-sided; over all orders up to EXACT_RANKS points, beyond them rho sqrt(n - 1) is
+              taken as normal
     """
     n = len(x)
     if n < 3 or len(set(x)) == 1 or len(set(y)) == 1:
         return None
-    a, b = _centred_ranks(x), _centred_ranks(y)  # whole numbers, so that equal correlations are equal
+    # whole numbers, so that equal correlations are equal
+    a, b = _centred_ranks(x), _centred_ranks(y)
     covariance, spread = sum(map(int.__mul__, a, b)), sum(i * i for i in a) * sum(i * i for i in b)
     rho = max(-1.0, min(1.0, covariance / math.sqrt(spread)))
     if n <= EXACT_RANKS:
-        orders = [abs(sum(map(int.__mul__, a, order))) >= abs(covariance) for order in permutations(b)]
+        orders = [
+            abs(sum(map(int.__mul__, a, order))) >= abs(covariance) for order in permutations(b)
+        ]
         p = sum(orders) / len(orders)
     else:
         p = math.erfc(abs(rho) * math.sqrt(n - 1) / math.sqrt(2))
     known = n > 3 and covariance * covariance < spread
-    return {"rho": rho, "interval": _fisher(rho, n) if known else None, "p": rounded(p), "points": n}
+    return {
+        "rho": rho,
+        "interval": _fisher(rho, n) if known else None,
+        "p": rounded(p),
+        "points": n,
+    }
 
 
 def _centred_ranks(values: Sequence[float]) -> list[int]:
-    """Twice (rank - mean rank): smaller values minus larger ones, a whole number also where ranks are shared."""
-    return [sum(other < value for other in values) - sum(other > value for other in values) for value in values]
+    """Twice (rank - mean rank): smaller values minus larger ones, a whole number also where ranks
+    are shared."""
+    return [
+        sum(other < value for other in values) - sum(other > value for other in values)
+        for value in values
+    ]
 
 
 def _fisher(rho: float, n: int) -> list[float]:

@@ -8,12 +8,22 @@
     ROOT/damaged/KEY.N/      set aside, with the reason in a file WHY
     ROOT/index/              caches that can be rebuilt
 
-What makes this safe is one rename: files and manifest are flushed in tmp/, the manifest last, and then the directory
-appears under results/ whole. Leases only save work: if two machines ever hold the same one (a clock that jumps, a
-network that stalls), both compute, the first commit stays, the second is thrown away. No flock: network disks lie.
+What makes this safe is one rename: files and manifest are flushed in tmp/, the manifest last, and
+then the directory appears under results/ whole. Leases only save work: if two machines ever hold
+the same one (a clock that jumps, a network that stalls), both compute, the first commit stays, the
+second is thrown away. No flock: network disks lie.
 """
 
-from harness.store.files import DamagedError, HashIndex, atomic_write, canonical_json, disk_errors, file_sha256, key_of, signature
+from harness.store.files import (
+    DamagedError,
+    HashIndex,
+    atomic_write,
+    canonical_json,
+    disk_errors,
+    file_sha256,
+    key_of,
+    signature,
+)
 from harness.store.inputs import hold, unchanged
 from harness.store.lease import Lease
 from harness.store.results import Collected, Manifest, Store

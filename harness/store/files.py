@@ -1,4 +1,5 @@
-"""What the store writes and reads: whole files or none, one spelling of JSON, hashes, and errors that say what to do."""
+"""What the store writes and reads: whole files or none, one spelling of JSON, hashes, and errors
+that say what to do."""
 
 import errno
 import hashlib
@@ -15,34 +16,52 @@ from harness.common.errors import StoreError
 from harness.store.shared import asks_again
 
 _ADVICE = {
-    errno.ENOSPC: "free space on that disk or choose another store, then run the same command again",
-    errno.EDQUOT: "your quota there is used up: free space or choose another store, then run the same command again",
+    errno.ENOSPC: (
+        "free space on that disk or choose another store, then run the same command again"
+    ),
+    errno.EDQUOT: (
+        "your quota there is used up: free space or choose another store, then run the same command"
+        " again"
+    ),
     errno.EROFS: "choose a store on a disk that can be written",
     errno.EACCES: "make it accessible to this user or choose another store",
     errno.EPERM: "make it accessible to this user or choose another store",
     errno.EMFILE: "raise the limit on open files (ulimit -n), then run the same command again",
-    errno.ENFILE: "the machine has too many files open: close some, then run the same command again",
-    errno.EFBIG: "raise the limit on file size (ulimit -f) or choose another disk, then run the same command again",
+    errno.ENFILE: (
+        "the machine has too many files open: close some, then run the same command again"
+    ),
+    errno.EFBIG: (
+        "raise the limit on file size (ulimit -f) or choose another disk, then run the same command"
+        " again"
+    ),
     errno.ENOTDIR: "a file is in the way: move it, or choose another store",
     errno.EEXIST: "a file is in the way: move it, or choose another store",
-    errno.ESTALE: "the file server no longer knows it: look at the mount, then run the same command again",
+    errno.ESTALE: (
+        "the file server no longer knows it: look at the mount, then run the same command again"
+    ),
     errno.EXDEV: "work in the directory that Store.workdir gives: it is on the store's own disk",
 }
-# What reading a damaged result gives; any other error (too many open files, permissions) says nothing about the result.
+# What reading a damaged result gives; any other error (too many open files, permissions) says
+# nothing about the result.
 DAMAGE = {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO, errno.EBADMSG}
 
 
 class DamagedError(StoreError):
-    """A committed file is not what its manifest says. `key`, `name`, `why`; set the result aside, compute it again."""
+    """A committed file is not what its manifest says. `key`, `name`, `why`; set the result aside,
+    compute it again."""
 
     def __init__(self, key: str, name: str, why: str):
-        super().__init__(f"result {key[:12]} is damaged: {name}: {why}; set it aside and run the same command again")
+        super().__init__(
+            f"result {key[:12]} is damaged: {name}: {why}; set it aside and run the same command"
+            " again"
+        )
         self.key, self.name, self.why = key, name, why
 
 
 @contextmanager
 def disk_errors(what: str, path: Path) -> Iterator[None]:
-    """Turn an OSError of the block into a StoreError of one line: what could not be done, where, why, what to do."""
+    """Turn an OSError of the block into a StoreError of one line: what could not be done, where,
+    why, what to do."""
     try:
         yield
     except OSError as error:
@@ -51,9 +70,12 @@ def disk_errors(what: str, path: Path) -> Iterator[None]:
 
 
 def canonical_json(obj: Any) -> bytes:
-    """The one way to write `obj` as JSON. ValueError for NaN and infinity, TypeError for what JSON does not have,
-    keys that are no strings included: JSON would write 1 and "1" alike, and two different jobs would share a key."""
-    text = json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """The one way to write `obj` as JSON. ValueError for NaN and infinity, TypeError for what JSON
+    does not have, keys that are no strings included: JSON would write 1 and "1" alike, and two
+    different jobs would share a key."""
+    text = json.dumps(
+        obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
     _refuse_odd_keys(obj)
     return text.encode()
 
@@ -93,8 +115,9 @@ def bytes_of(path: Path) -> tuple[str, bytes]:
 
 
 def atomic_write(path: Path, data: bytes, sync: bool = True) -> None:
-    """Whoever reads `path`, now or after a crash, finds the old bytes or the new ones. StoreError, and the old bytes
-    untouched, if it cannot be done. `sync=False` for what can be rebuilt: safe from a kill, not from a power cut."""
+    """Whoever reads `path`, now or after a crash, finds the old bytes or the new ones. StoreError,
+    and the old bytes untouched, if it cannot be done. `sync=False` for what can be rebuilt: safe
+    from a kill, not from a power cut."""
     path = Path(path)
     with disk_errors("write", path):
         _replace(path, data, sync)
@@ -106,7 +129,8 @@ def atomic_write(path: Path, data: bytes, sync: bool = True) -> None:
 def _replace(path: Path, data: bytes, sync: bool) -> None:
     temp = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
-        with temp.open("xb") as file:  # not mkstemp: its mode 0600 would hide a shared store from the group
+        # not mkstemp: its mode 0600 would hide a shared store from the group
+        with temp.open("xb") as file:
             file.write(data)
             file.flush()
             if sync:
@@ -134,11 +158,17 @@ def flush(path: Path) -> None:
 
 def seal(body: dict) -> bytes:
     """Readable JSON that carries its own hash."""
-    return json.dumps({**body, "seal": key_of(body)}, sort_keys=True, indent=1, ensure_ascii=False).encode() + b"\n"
+    return (
+        json.dumps(
+            {**body, "seal": key_of(body)}, sort_keys=True, indent=1, ensure_ascii=False
+        ).encode()
+        + b"\n"
+    )
 
 
 def unseal(raw: bytes) -> dict:
-    """The body, or ValueError if a single bit differs from what `seal` wrote, white space included."""
+    """The body, or ValueError if a single bit differs from what `seal` wrote, white space
+    included."""
     body = json.loads(raw)
     if not isinstance(body, dict) or body.pop("seal", None) is None or seal(body) != raw:
         raise ValueError("its bytes do not match its own seal")
@@ -158,7 +188,8 @@ class HashIndex:
                 self._known = unseal(Path(path).read_bytes())["files"]
 
     def sha256(self, path: Path) -> str:
-        """Of the file as it is now. A remembered hash counts only if size, mtime, ctime and inode are unchanged."""
+        """Of the file as it is now. A remembered hash counts only if size, mtime, ctime and inode
+        are unchanged."""
         path = Path(path).absolute()
         with disk_errors("read", path):
             now, before = time.time_ns(), signature(path)
@@ -166,7 +197,8 @@ class HashIndex:
             if known and known[:-1] == before:
                 return known[-1]
             sha = file_sha256(path)
-            # A file written within the clock's tick can change again and look the same: remember only what has settled.
+            # A file written within the clock's tick can change again and look the same: remember
+            # only what has settled.
             if before == signature(path) and before[1] < now - 2_000_000_000:
                 self._known[str(path)] = [*before, sha]
             else:
@@ -174,8 +206,11 @@ class HashIndex:
         return sha
 
     def save(self) -> None:
-        """Write the index, whole or not at all; not into a store that may only be read. StoreError if it cannot be written."""
-        if self.path is None or (self.path.parent.is_dir() and not os.access(self.path.parent, os.W_OK)):
+        """Write the index, whole or not at all; not into a store that may only be read. StoreError
+        if it cannot be written."""
+        if self.path is None or (
+            self.path.parent.is_dir() and not os.access(self.path.parent, os.W_OK)
+        ):
             return
         atomic_write(self.path, seal({"files": self._known}), sync=False)
 

@@ -1,7 +1,7 @@
 """Who works on what: leases that die with their owner.
 
-A process is named by host, pid and start time, since pids come back. On its own host a dead owner is known at once; on
-another one only by a heartbeat that stopped.
+A process is named by host, pid and start time, since pids come back. On its own host a dead owner
+is known at once; on another one only by a heartbeat that stopped.
 """
 
 import errno
@@ -26,19 +26,24 @@ BEAT_SECONDS = 5.0
 
 
 class Holder(NamedTuple):
-    """A process that works on a key: its host's name, its id there, and since when (seconds, by its own clock)."""
+    """A process that works on a key: its host's name, its id there, and since when (seconds, by its
+    own clock)."""
 
     host: str
     pid: int
     since: float
 
     def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}, since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(self.since))}"
+        return (
+            f"process {self.pid} on {self.host}, since"
+            f" {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(self.since))}"
+        )
 
 
 @functools.cache
 def _host() -> str:
-    """This host, boot and pid namespace: containers may share a host name, and each counts its pids on its own."""
+    """This host, boot and pid namespace: containers may share a host name, and each counts its pids
+    on its own."""
     facts = []
     with suppress(OSError):
         facts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
@@ -47,14 +52,17 @@ def _host() -> str:
 
 
 def _birth(pid: int) -> str:
-    """When the process started, in kernel ticks; "" if it is dead, "?" where the system does not tell."""
+    """When the process started, in kernel ticks; "" if it is dead, "?" where the system does not
+    tell."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return ""
     except PermissionError:
         pass  # another user's, alive
-    try:  # the name in brackets may hold anything; after it come field 3, the state, and field 22, the start
+    # the name in brackets may hold anything; after it come field 3, the state, and field 22, the
+    # start
+    try:
         fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return "?"
@@ -84,7 +92,8 @@ def owner_of(path: Path) -> dict:
 
 @asks_again
 def read_lease(path: Path) -> dict | None:
-    """Owner and mtime through one open file: opening makes NFS ask its server, a bare stat may be a minute old."""
+    """Owner and mtime through one open file: opening makes NFS ask its server, a bare stat may be a
+    minute old."""
     try:
         with path.open("rb") as file:
             mtime = os.fstat(file.fileno()).st_mtime_ns
@@ -94,15 +103,24 @@ def read_lease(path: Path) -> dict | None:
     try:
         owner = json.loads(raw)
         owner = {name: owner[name] for name in ("host", "pid", "pid_start", "token", "time")}
-        owner |= {"pid": int(owner["pid"]), "token": str(owner["token"]), "time": float(owner["time"])}
-    except (ValueError, TypeError, KeyError):  # not yet written, or its owner died right there: only its age can tell
+        owner |= {
+            "pid": int(owner["pid"]),
+            "token": str(owner["token"]),
+            "time": float(owner["time"]),
+        }
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+    ):  # not yet written, or its owner died right there: only its age can tell
         owner = {"host": None, "token": f"bad-{mtime:x}"}
     return {**owner, "mtime": mtime / 1e9}
 
 
 class Lease:
-    """The right to work on one key. A context manager: a thread beats until the block ends, then the lease is gone.
-    Ask `held()` right before committing: a machine that slept may have lost its lease. `lost`: the thread saw that."""
+    """The right to work on one key. A context manager: a thread beats until the block ends, then
+    the lease is gone. Ask `held()` right before committing: a machine that slept may have lost its
+    lease. `lost`: the thread saw that."""
 
     def __init__(self, path: Path):
         self.path, self.token = path, uuid.uuid4().hex
@@ -112,16 +130,21 @@ class Lease:
         """False if there is a lease already. StoreError if none can be written."""
         with disk_errors("write the lease", self.path):
             try:
-                self._write(canonical_json({**identity(), "token": self.token, "time": time.time()}))
+                self._write(
+                    canonical_json({**identity(), "token": self.token, "time": time.time()})
+                )
             except FileExistsError:
                 if not self.held():  # NFS can lose the answer to a write that worked
                     return False
-        threading.Thread(target=self._beat, name=f"lease {self.path.name[:12]}", daemon=True).start()
+        threading.Thread(
+            target=self._beat, name=f"lease {self.path.name[:12]}", daemon=True
+        ).start()
         return True
 
     def _write(self, data: bytes) -> None:
         temp = self.path.with_name(f".{self.path.name}.{self.token[:12]}.tmp")
-        try:  # a link appears with its content; killed after a mere create, the owner would be unknown
+        # a link appears with its content; killed after a mere create, the owner would be unknown
+        try:
             temp.write_bytes(data)
             os.link(temp, self.path)
         except OSError as error:
@@ -151,7 +174,8 @@ class Lease:
             return (read_lease(self.path) or {}).get("token") == self.token
 
     def release(self) -> None:
-        """Remove the lease if it is still ours. Never fails: what is left is stale once this process is gone."""
+        """Remove the lease if it is still ours. Never fails: what is left is stale once this
+        process is gone."""
         self._stop.set()
         with suppress(OSError, StoreError):
             if self.held():
@@ -165,7 +189,8 @@ class Lease:
 
 
 def acquire(path: Path) -> Lease | None:
-    """The lease at `path`, or None while another owner lives. StoreError if it cannot be written."""
+    """The lease at `path`, or None while another owner lives. StoreError if it cannot be
+    written."""
     with disk_errors("take the lease", path):
         while True:
             seen = read_lease(path)
@@ -176,8 +201,9 @@ def acquire(path: Path) -> Lease | None:
                 continue
             if not is_stale(seen, path.parent):
                 return None
-            # Two who judge the same lease stale must not both remove what is there: the slower one would remove the
-            # lease of the faster. So removing this very lease, known by its token, takes a lease of its own.
+            # Two who judge the same lease stale must not both remove what is there: the slower one
+            # would remove the lease of the faster. So removing this very lease, known by its token,
+            # takes a lease of its own.
             right = acquire(path.with_name(f"{path.name}.{seen['token'][:20]}"))
             if right is None:
                 return None

@@ -1,4 +1,5 @@
-"""The store itself: jobs, results with their manifests, working directories, and collecting what nobody needs."""
+"""The store itself: jobs, results with their manifests, working directories, and collecting what
+nobody needs."""
 
 import errno
 import json
@@ -48,7 +49,8 @@ ROOMS = ("jobs", "results", "tmp", "leases", "checkpoints", "damaged", "index")
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a result holds: {name: {"sha256", "bytes"}}; `dropped`: removed on purpose; `meta`: the caller's."""
+    """What a result holds: {name: {"sha256", "bytes"}}; `dropped`: removed on purpose; `meta`: the
+    caller's."""
 
     key: str
     files: dict[str, dict]
@@ -73,15 +75,19 @@ def _is_key(name: str) -> bool:
 
 
 class Store:
-    """The results under `root`, made on first use. StoreError if it is not a directory that can be written.
-    With `writable=False` a store that exists is opened for reading, on a read-only mount too: nothing is made."""
+    """The results under `root`, made on first use. StoreError if it is not a directory that can be
+    written. With `writable=False` a store that exists is opened for reading, on a read-only mount
+    too: nothing is made."""
 
     def __init__(self, root: Path, writable: bool = True):
         self.root = Path(root).expanduser().absolute()
         if not writable:
             with disk_errors("read the store", self.root):
                 if not (self.root / "results").is_dir():
-                    raise StoreError(f"no store at {self.root}: no results/ there; check the path, or run a suite first")
+                    raise StoreError(
+                        f"no store at {self.root}: no results/ there; check the path, or run a"
+                        " suite first"
+                    )
             return
         for room in ROOMS:
             with disk_errors("use the store", self.root):
@@ -91,13 +97,17 @@ class Store:
 
     def _at(self, room: str, key: str, suffix: str = "") -> Path:
         if not _is_key(key):
-            raise StoreError(f"not a key: {key!r}; a key is 64 hexadecimal digits, see the names in {self.root / room}")
+            raise StoreError(
+                f"not a key: {key!r}; a key is 64 hexadecimal digits, see the names in"
+                f" {self.root / room}"
+            )
         return self.root / room / (key + suffix)
 
     # Jobs
 
     def write_job(self, key: str, job: dict) -> None:
-        """The job's description, whole or not at all; the plan can write it again, so it is not flushed to the disk."""
+        """The job's description, whole or not at all; the plan can write it again, so it is not
+        flushed to the disk."""
         path, data = self._at("jobs", key, ".json"), canonical_json(job)
         with suppress(OSError):
             if path.read_bytes() == data:
@@ -110,16 +120,23 @@ class Store:
             with disk_errors("read the job", path):
                 return json.loads(insist(bytes_of, path)[1])
         except ValueError as error:
-            raise StoreError(f"cannot read the job {path}: {error}; plan the suite again, which rewrites it") from error
+            raise StoreError(
+                f"cannot read the job {path}: {error}; plan the suite again, which rewrites it"
+            ) from error
 
     # Working directories
 
     def _temp(self, kind: str, key: str) -> Path:
-        return self.root / "tmp" / "@".join([kind, key, *map(str, identity().values()), uuid.uuid4().hex[:8]])
+        return (
+            self.root
+            / "tmp"
+            / "@".join([kind, key, *map(str, identity().values()), uuid.uuid4().hex[:8]])
+        )
 
     @contextmanager
     def workdir(self, key: str) -> Iterator[Path]:
-        """A fresh directory on the store's disk; what is still there when the block ends is removed."""
+        """A fresh directory on the store's disk; what is still there when the block ends is
+        removed."""
         self._at("tmp", key)
         path = self._temp("work", key)
         with disk_errors("make the working directory", path):
@@ -139,16 +156,20 @@ class Store:
     def clean_start(self) -> list[str]:
         """Remove what killed processes of this host left in tmp/. Returns the names."""
         with disk_errors("clean", self.root / "tmp"):
-            left = [path for path in sorted((self.root / "tmp").iterdir()) if is_dead(owner_of(path))]
+            left = [
+                path for path in sorted((self.root / "tmp").iterdir()) if is_dead(owner_of(path))
+            ]
             return [path.name for path in left if self._remove(path)]
 
     def _remove(self, path: Path) -> bool:
         if path.parent.name == "tmp" and path.name.startswith("old@"):
-            # Killed between the two renames of a replacement: put the old result back, unless the new one is there.
+            # Killed between the two renames of a replacement: put the old result back, unless the
+            # new one is there.
             with suppress(OSError):
                 path.rename(self._at("results", owner_of(path)["key"]))
                 return False
-        if path.is_dir() and path.parent.name == "results":  # leave results/ whole, never file by file
+        # leave results/ whole, never file by file
+        if path.is_dir() and path.parent.name == "results":
             path = path.rename(self._temp("gone", path.name))
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -159,16 +180,20 @@ class Store:
     # Results
 
     def commit(self, key: str, directory: Path, meta: dict) -> Manifest:
-        """Move `directory` (from `workdir`) into the store as the result of `key`, flushed to the disk. Atomic: killed
-        anywhere, the result is complete or absent. If a sound result is there already, that one stays and is returned;
-        one with dropped files is replaced whole; one that is damaged is set aside. `manifest.json` is the store's name.
-        The checkpoints of `key`, useless now, go. StoreError if it cannot be written; what was committed before is unharmed."""
+        """Move `directory` (from `workdir`) into the store as the result of `key`, flushed to the
+        disk. Atomic: killed anywhere, the result is complete or absent. If a sound result is there
+        already, that one stays and is returned; one with dropped files is replaced whole; one that
+        is damaged is set aside. `manifest.json` is the store's name. The checkpoints of `key`,
+        useless now, go. StoreError if it cannot be written; what was committed before is
+        unharmed."""
         final, directory = self._at("results", key), Path(directory)
         with disk_errors("commit", final):
             files = {}
             for path in sorted(directory.rglob("*")):
                 if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                    raise StoreError(f"cannot commit {path}: a link or device; a result holds plain files only")
+                    raise StoreError(
+                        f"cannot commit {path}: a link or device; a result holds plain files only"
+                    )
                 flush(path)
                 if path.is_file() and path != directory / MANIFEST:
                     name = path.relative_to(directory).as_posix()
@@ -178,7 +203,8 @@ class Store:
             atomic_write(directory / MANIFEST, raw)  # last of the files; flushes the directory too
             with self._changing(key):
                 manifest = self._put(final, directory, ours)
-        shutil.rmtree(self._at("checkpoints", key), ignore_errors=True)  # killed before this: `collect` does it
+        # killed before this: `collect` does it
+        shutil.rmtree(self._at("checkpoints", key), ignore_errors=True)
         return manifest
 
     def _put(self, final: Path, directory: Path, ours: Manifest) -> Manifest:
@@ -191,7 +217,9 @@ class Store:
             if theirs and not problems:
                 old = self._temp("old", ours.key)
                 final.rename(old)
-            elif os.path.lexists(final) and not unmade(final) and not blank(final):  # of one that looks again, and gone
+            elif (
+                os.path.lexists(final) and not unmade(final) and not blank(final)
+            ):  # of one that looks again, and gone
                 self._move_aside(ours.key, "; ".join(problems))
             try:
                 directory.rename(final)
@@ -199,7 +227,8 @@ class Store:
                 if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ESTALE):
                     self.look_again(ours.key)
                     continue  # someone came between after all
-                if self.manifest(ours.key) != ours:  # NFS can lose the answer to a rename that worked
+                # NFS can lose the answer to a rename that worked
+                if self.manifest(ours.key) != ours:
                     if old is not None:
                         self._remove(old)  # puts it back
                     raise
@@ -216,7 +245,10 @@ class Store:
         path, deadline = self._at("leases", key, ".change"), time.monotonic() + 10 * STALE_SECONDS
         while (lease := acquire(path)) is None:
             if time.monotonic() > deadline:
-                raise StoreError(f"cannot change result {key[:12]}: {path} is held; end its owner, then try again")
+                raise StoreError(
+                    f"cannot change result {key[:12]}: {path} is held; end its owner, then try"
+                    " again"
+                )
             time.sleep(0.02)
         with lease:
             yield
@@ -234,11 +266,18 @@ class Store:
                     raise
             return None, NOTHING if blank(path.parent) else str(error.strerror)
         if (manifest.schema, manifest.key) != (SCHEMA, key):
-            return None, f"schema {manifest.schema}, key {manifest.key[:12]}; expected {SCHEMA} and {key[:12]}"
+            return (
+                None,
+                (
+                    f"schema {manifest.schema}, key {manifest.key[:12]}; expected {SCHEMA} and"
+                    f" {key[:12]}"
+                ),
+            )
         return manifest, ""
 
     def look_again(self, key: str) -> bool:
-        """Whether a result is there, sound or not, by the server's word: this machine may remember that there was none."""
+        """Whether a result is there, sound or not, by the server's word: this machine may remember
+        that there was none."""
         path = self._at("results", key)
         with disk_errors("look for", path):
             return not blank(path) or not (absent(path) or blank(path))
@@ -247,7 +286,9 @@ class Store:
         """None: no such result, or not a complete one. Cheap: hashes the manifest only."""
         return self._load(key)[0]
 
-    def _check(self, path: Path, entry: dict, read: Callable[[Path], tuple[str, Any]]) -> tuple[Any, str]:
+    def _check(
+        self, path: Path, entry: dict, read: Callable[[Path], tuple[str, Any]]
+    ) -> tuple[Any, str]:
         """What `read` makes of the file, and what is wrong with it."""
         try:
             sha, value = insist(read, path)
@@ -260,12 +301,16 @@ class Store:
         return value, "" if sha == good else f"SHA-256 is {sha[:12]}, the manifest says {good[:12]}"
 
     def verify(self, key: str) -> list[str]:
-        """Re-hash every file that was not dropped: a line per problem; none if all is sound or nothing is there."""
+        """Re-hash every file that was not dropped: a line per problem; none if all is sound or
+        nothing is there."""
         manifest, why = self._load(key)
         if manifest is None:
             return [f"{MANIFEST}: {why}"] if why != NOTHING else []
         final = self._at("results", key)
-        found = {name: self._check(final / name, entry, hash_of)[1] for name, entry in manifest.files.items()}
+        found = {
+            name: self._check(final / name, entry, hash_of)[1]
+            for name, entry in manifest.files.items()
+        }
         return [f"{name}: {why}" for name, why in found.items() if why]
 
     def _checked(self, key: str, name: str, read: Callable[[Path], tuple[str, Any]]) -> Any:
@@ -274,21 +319,29 @@ class Store:
             manifest, why = self._load(key)
             if manifest is not None:
                 if name not in manifest.files:
-                    why = "dropped, compute it again" if name in manifest.dropped else f"it has {[*manifest.files]}"
+                    why = (
+                        "dropped, compute it again"
+                        if name in manifest.dropped
+                        else f"it has {[*manifest.files]}"
+                    )
                     raise StoreError(f"result {key[:12]} has no file {name!r}: {why}")
-                value, why = self._check(self._at("results", key) / name, manifest.files[name], read)
+                value, why = self._check(
+                    self._at("results", key) / name, manifest.files[name], read
+                )
                 if not why:
                     return value
             if before == (manifest, why):
                 break
             before = manifest, why
-            time.sleep(0.02)  # a commit may be replacing the result under us: believe what is seen twice
+            # a commit may be replacing the result under us: believe what is seen twice
+            time.sleep(0.02)
         if manifest is None and why == NOTHING:
             raise StoreError(f"no result {key[:12]} in {self.root}; run the job first")
         raise DamagedError(key, name if manifest else MANIFEST, why)
 
     def path(self, key: str, name: str) -> Path:
-        """A file of a result, its hash just checked. DamagedError if it does not match, StoreError if there is none."""
+        """A file of a result, its hash just checked. DamagedError if it does not match, StoreError
+        if there is none."""
         return self._checked(key, name, hash_of)
 
     def read_json(self, key: str, name: str) -> Any:
@@ -296,7 +349,8 @@ class Store:
         return json.loads(self._checked(key, name, bytes_of))
 
     def set_aside(self, key: str, why: str) -> Path | None:
-        """Move a damaged result to damaged/KEY.N. None if it is sound or gone: another process was faster."""
+        """Move a damaged result to damaged/KEY.N. None if it is sound or gone: another process was
+        faster."""
         with self._changing(key), disk_errors("set aside", self._at("results", key)):
             return self._move_aside(key, why) if self.verify(key) else None
 
@@ -310,59 +364,85 @@ class Store:
         return target
 
     def drop(self, key: str, names: Iterable[str]) -> None:
-        """Remove files of a result for good; the manifest keeps their hashes. The manifest goes first: killed in
-        between, the result is sound, and dropping again or `collect` removes the rest."""
+        """Remove files of a result for good; the manifest keeps their hashes. The manifest goes
+        first: killed in between, the result is sound, and dropping again or `collect` removes the
+        rest."""
         final, names = self._at("results", key), set(names)
         with self._changing(key), disk_errors("drop files of", final):
             manifest, why = self._load(key)
             if manifest is None:
                 raise StoreError(f"cannot drop files of {final}: {why}")
             if unknown := names - manifest.files.keys() - manifest.dropped.keys():
-                raise StoreError(f"cannot drop {sorted(unknown)} of {final}: it has {sorted(manifest.files)}")
+                raise StoreError(
+                    f"cannot drop {sorted(unknown)} of {final}: it has {sorted(manifest.files)}"
+                )
             if names & manifest.files.keys():
                 files = {name: entry for name, entry in manifest.files.items() if name not in names}
-                dropped = manifest.dropped | {name: manifest.files[name] for name in names & manifest.files.keys()}
-                atomic_write(final / MANIFEST, seal(asdict(Manifest(key, files, dropped, manifest.meta))))
+                dropped = manifest.dropped | {
+                    name: manifest.files[name] for name in names & manifest.files.keys()
+                }
+                atomic_write(
+                    final / MANIFEST, seal(asdict(Manifest(key, files, dropped, manifest.meta)))
+                )
             for name in names:
                 (final / name).unlink(missing_ok=True)
 
     def on_disk(self, key: str, name: str) -> bool:
-        """Whether a file of a result lies there, also where the manifest has it as dropped already."""
+        """Whether a file of a result lies there, also where the manifest has it as dropped
+        already."""
         return (self._at("results", key) / name).is_file()
 
     def keys(self, complete: bool = True) -> list[str]:
-        """The keys that have a result; with `complete=False` also those whose manifest is missing or garbled."""
+        """The keys that have a result; with `complete=False` also those whose manifest is missing
+        or garbled."""
         with disk_errors("list", self.root / "results"):
-            names = sorted(path.name for path in (self.root / "results").iterdir() if _is_key(path.name))
-            return [key for key in names if (self.manifest(key) if complete else not blank(self._at("results", key)))]
+            names = sorted(
+                path.name for path in (self.root / "results").iterdir() if _is_key(path.name)
+            )
+            return [
+                key
+                for key in names
+                if (self.manifest(key) if complete else not blank(self._at("results", key)))
+            ]
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each complete result, dropped files not counted."""
         manifests = filter(None, map(self.manifest, self.keys(complete=False)))
-        return {manifest.key: sum(entry["bytes"] for entry in manifest.files.values()) for manifest in manifests}
+        return {
+            manifest.key: sum(entry["bytes"] for entry in manifest.files.values())
+            for manifest in manifests
+        }
 
     # Leases
 
     def lease(self, key: str) -> Lease | None:
-        """The right to work on `key`, or None while another owner lives. A dead one of this host is replaced."""
+        """The right to work on `key`, or None while another owner lives. A dead one of this host is
+        replaced."""
         return acquire(self._at("leases", key))
 
     def holder(self, key: str) -> Holder | None:
         """Who works on `key` now, as far as the lease says."""
         with disk_errors("read the lease", path := self._at("leases", key)):
             seen = read_lease(path)
-        return Holder(seen["host"].rpartition(".")[0], seen["pid"], seen["time"]) if seen and seen["host"] else None
+        return (
+            Holder(seen["host"].rpartition(".")[0], seen["pid"], seen["time"])
+            if seen and seen["host"]
+            else None
+        )
 
     # Collecting what nobody needs
 
     def collect(self, keep: set[str] | None = None, dry_run: bool = False) -> Collected:
-        """Remove leftovers of the dead in tmp/, dead leases, checkpoints of committed keys, what was set aside, and,
-        if `keep` is given, results and checkpoints of keys not in it. What a live lease protects stays."""
+        """Remove leftovers of the dead in tmp/, dead leases, checkpoints of committed keys, what
+        was set aside, and, if `keep` is given, results and checkpoints of keys not in it. What a
+        live lease protects stays."""
         report = Collected()
         with disk_errors("collect in", self.root):
             for path in list(self._garbage(keep, server_clock(self.root / "leases"))):
                 inside = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
-                size = sum(item.lstat().st_size for item in inside if item.is_symlink() or item.is_file())
+                size = sum(
+                    item.lstat().st_size for item in inside if item.is_symlink() or item.is_file()
+                )
                 if not dry_run and path.parent.name == "leases" and not path.name.startswith("."):
                     if lease := acquire(path):  # the one safe way to remove a dead one
                         lease.release()
@@ -373,7 +453,11 @@ class Store:
 
     def _garbage(self, keep: set[str] | None, now: float) -> Iterator[Path]:
         rooms = {room: sorted((self.root / room).iterdir()) for room in ROOMS}
-        leases = {path.name: seen for path in rooms["leases"] if path.name[0] != "." and (seen := read_lease(path))}
+        leases = {
+            path.name: seen
+            for path in rooms["leases"]
+            if path.name[0] != "." and (seen := read_lease(path))
+        }
         live = {name for name, seen in leases.items() if not is_stale(seen, self.root / "leases")}
         yield from rooms["damaged"]
         yield from (self.root / "leases" / name for name in leases if name not in live)
@@ -384,7 +468,9 @@ class Store:
                 yield path
         for path in rooms["checkpoints"]:
             committed = _is_key(path.name) and self.manifest(path.name)
-            if path.name not in live and (committed or (keep is not None and path.name not in keep)):
+            if path.name not in live and (
+                committed or (keep is not None and path.name not in keep)
+            ):
                 yield path
         for path in rooms["results"]:
             left = blank(path) and now - path.lstat().st_mtime > STALE_SECONDS

@@ -1,7 +1,8 @@
 """What network disks do to names and open files, and how to ask them once more.
 
-A client remembers for up to a minute that a name was absent (NFS, FUSE), though another machine has made it since; but it
-asks the server before it makes that name itself. And what another machine replaced under our eyes is ESTALE, once.
+A client remembers for up to a minute that a name was absent (NFS, FUSE), though another machine has
+made it since; but it asks the server before it makes that name itself. And what another machine
+replaced under our eyes is ESTALE, once.
 """
 
 import errno
@@ -20,7 +21,8 @@ T = TypeVar("T")
 
 
 def asks_again(call: Callable[P, T]) -> Callable[P, T]:
-    """`call`, made anew when the disk says ESTALE: it has to open what it reads by name, and may be done twice."""
+    """`call`, made anew when the disk says ESTALE: it has to open what it reads by name, and may be
+    done twice."""
 
     @functools.wraps(call)
     def asking(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -38,8 +40,9 @@ def asks_again(call: Callable[P, T]) -> Callable[P, T]:
 
 @asks_again
 def absent(path: Path) -> bool:
-    """Whether there is no `path`, by the server's word: a directory of that name can be made. It goes at once; killed in
-    between, an empty one is left. OSError if none can be made for another reason."""
+    """Whether there is no `path`, by the server's word: a directory of that name can be made. It
+    goes at once; killed in between, an empty one is left. OSError if none can be made for another
+    reason."""
     try:
         path.mkdir()
     except FileExistsError:
@@ -60,7 +63,8 @@ def insist(read: Callable[[Path], T], path: Path) -> T:
 
 @asks_again
 def blank(path: Path) -> bool:
-    """Whether there is nothing: no `path`, or an empty directory, as a killed `absent` leaves one."""
+    """Whether there is nothing: no `path`, or an empty directory, as a killed `absent` leaves
+    one."""
     try:
         with os.scandir(path) as entries:
             return not any(entries)

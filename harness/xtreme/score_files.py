@@ -1,7 +1,8 @@
-"""The files of a submission and of its labels, read: one reader a family, strict where the scores would mislead.
+"""The files of a submission and of its labels, read: one reader a family, strict where the scores
+would mislead.
 
-A reader gives golds and predictions as the family's metric takes them, and what looks like a slip in them. Text is
-UTF-8, whatever ends its lines; a byte-order mark is no part of it.
+A reader gives golds and predictions as the family's metric takes them, and what looks like a slip
+in them. Text is UTF-8, whatever ends its lines; a byte-order mark is no part of it.
 """
 
 import json
@@ -19,7 +20,8 @@ from harness.xtreme.slips import Files, Row
 
 
 class Read(NamedTuple):
-    """One language: golds and predictions as its metric takes them, and a line for each thing that looks like a slip."""
+    """One language: golds and predictions as its metric takes them, and a line for each thing that
+    looks like a slip."""
 
     golds: Any
     guesses: Any
@@ -30,7 +32,8 @@ Known = Callable[[], set[str]]  # the labels of all languages of a task; read wh
 
 
 def read_lines(path: Path) -> list[str]:
-    """Stripped lines. Only a newline ends a line: `splitlines` would also cut at U+2028 and the like."""
+    """Stripped lines. Only a newline ends a line: `splitlines` would also cut at U+2028 and the
+    like."""
     lines = read_text(path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if not lines[-1]:
         lines.pop()
@@ -63,8 +66,9 @@ def _rows(golds: list[str], guesses: list[str]) -> list[Row]:
 
 def _unequal(files: Files, golds: int, guesses: int, line: int, why: str = "") -> SpecError:
     return SpecError(
-        f"{files.predictions}:{line}: {guesses} lines, but {files.labels} has {golds}, and they part at line {line};"
-        f" write one prediction a line, in the order of the labels, with no blank line too many{why}"
+        f"{files.predictions}:{line}: {guesses} lines, but {files.labels} has {golds}, and they"
+        f" part at line {line}; write one prediction a line, in the order of the labels, with no"
+        f" blank line too many{why}"
     )
 
 
@@ -74,7 +78,8 @@ def tag_files(files: Files, known: Known) -> Read:
     seqeval strings all tags together, so a sentence of another length would shift what follows it.
     """
     golds, guesses = (
-        lines[:-1] if lines and not lines[-1] else lines for lines in (read_lines(files.labels), read_lines(files.predictions))
+        lines[:-1] if lines and not lines[-1] else lines
+        for lines in (read_lines(files.labels), read_lines(files.predictions))
     )
     for line, (gold, guess) in enumerate(zip_longest(golds, guesses), 1):
         if gold is not None and guess is not None and bool(gold) == bool(guess):
@@ -83,8 +88,13 @@ def tag_files(files: Files, known: Known) -> Read:
             raise _unequal(files, len(golds), len(guesses), line)
         at = f"{files.predictions}:{line}"
         if gold:
-            raise SpecError(f"{at}: an empty tag, where {files.labels} has {show(gold)}; a blank line ends a sentence")
-        raise SpecError(f"{at}: tag {show(guess)}, where {files.labels} ends a sentence; leave that line blank")
+            raise SpecError(
+                f"{at}: an empty tag, where {files.labels} has {show(gold)}; a blank line ends a"
+                " sentence"
+            )
+        raise SpecError(
+            f"{at}: tag {show(guess)}, where {files.labels} ends a sentence; leave that line blank"
+        )
     tagged = [row for row in _rows(golds, guesses) if row.gold]
     return Read(_sentences(golds), _sentences(guesses), slips.labels(files, tagged, known, "tag"))
 
@@ -110,33 +120,45 @@ def _pairs(path: Path) -> list[slips.Pair]:
     for number, line in enumerate(read_lines(path), 1):
         source, _, target = line.partition("\t")
         if not source or not target or "\t" in target:
-            raise SpecError(f"{path}:{number}: {show(line)} is no pair; write SOURCE-ID TAB TARGET-ID")
+            raise SpecError(
+                f"{path}:{number}: {show(line)} is no pair; write SOURCE-ID TAB TARGET-ID"
+            )
         found.append((source, target))
     return found
 
 
 def answer_files(files: Files, _: Known) -> Read:
-    """Golds as `metrics.squad` takes them, in file order, and the answer to each or None. Other answers are not read."""
-    (questions, text, gold_twice), (found, answers_text, twice) = _json(files.labels), _json(files.predictions)
+    """Golds as `metrics.squad` takes them, in file order, and the answer to each or None. Other
+    answers are not read."""
+    (questions, text, gold_twice), (found, answers_text, twice) = (
+        _json(files.labels),
+        _json(files.predictions),
+    )
     given = _answers(files.predictions, found, answers_text)
     try:
         golds = list(_golds(files.labels, questions, text))
     except (KeyError, TypeError, IndexError) as error:
-        raise SpecError(f"{files.labels}:1: not SQuAD's layout (data, paragraphs, qas, id, answers, text): {error!r}") from None
+        raise SpecError(
+            f"{files.labels}:1: not SQuAD's layout (data, paragraphs, qas, id, answers, text):"
+            f" {error!r}"
+        ) from None
     ids = [id_ for id_, _ in golds]
     seen = [*gold_twice, *twice, *(slips.answers(files, given, ids) if ids else [])]
     return Read([gold for _, gold in golds], [given.get(id_) for id_ in ids], seen)
 
 
 def _json(path: Path) -> tuple[Any, str, list[str]]:
-    """(what the file says, its text, a line if an object in it has a key twice). Of equal keys the last one counts."""
+    """(what the file says, its text, a line if an object in it has a key twice). Of equal keys the
+    last one counts."""
     text = read_text(path)
     twice: Counter[str] = Counter()
 
     def last(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            twice.update(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+            twice.update(
+                key for key, count in Counter(key for key, _ in pairs).items() if count > 1
+            )
         return found
 
     try:
@@ -158,7 +180,10 @@ def _answers(path: Path, found: Any, text: str) -> dict[str, str]:
     for id_, answer in found.items():
         if not isinstance(answer, str):
             kind = "nothing" if answer is None else show(answer)
-            raise SpecError(f"{path}:{_line_of(id_, text)}: the answer to {show(id_)} must be a string, not {kind}")
+            raise SpecError(
+                f"{path}:{_line_of(id_, text)}: the answer to {show(id_)} must be a string, not"
+                f" {kind}"
+            )
     return found
 
 

@@ -1,11 +1,13 @@
 """Score a submission folder in XTREME's layout against a folder of labels in the same layout.
 
     FOLDER/<task>/test-<language>.tsv       one label, tag, row number or pair of ids a line
-    FOLDER/<task>/test-<language>.json      predictions: {question id: answer}; labels: SQuAD's own layout
+    FOLDER/<task>/test-<language>.json      predictions: {question id: answer}; labels: SQuAD's own
+                                            layout
 
-Where the official evaluate.py gives a number, this gives the same one. Where it stops at an absent file, the rest is
-scored here and what is missing is listed; where it would compare lines that do not belong together, this stops.
-Source: google-research/xtreme, evaluate.py; Hu et al. 2020, arXiv 2003.11080.
+Where the official evaluate.py gives a number, this gives the same one. Where it stops at an absent
+file, the rest is scored here and what is missing is listed; where it would compare lines that do
+not belong together, this stops. Source: google-research/xtreme, evaluate.py; Hu et al. 2020, arXiv
+2003.11080.
 """
 
 from collections.abc import Iterable
@@ -24,7 +26,8 @@ from harness.xtreme.slips import Files
 
 
 class Benchmark(NamedTuple):
-    """A task of XTREME: its family, the metric that scores it, the languages it is averaged over (`spoken`, as one text)."""
+    """A task of XTREME: its family, the metric that scores it, the languages it is averaged over
+    (`spoken`, as one text)."""
 
     family: str
     metric: str
@@ -46,12 +49,14 @@ XTREME: dict[str, Benchmark] = {
     "udpos": Benchmark(
         "tagging",
         "span_f1",
-        "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh",
+        "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur"
+        " vi yo zh",
     ),
     "panx": Benchmark(
         "tagging",
         "span_f1",
-        "af ar bg bn de el en es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru sw ta te th tl tr ur vi yo zh",
+        "af ar bg bn de el en es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr ms my nl pt ru"
+        " sw ta te th tl tr ur vi yo zh",
     ),
     "xquad": Benchmark("span_qa", "squad", "ar de el en es hi ru th tr vi zh"),
     "mlqa": Benchmark("span_qa", "mlqa", "ar de en es hi vi zh"),
@@ -60,11 +65,13 @@ XTREME: dict[str, Benchmark] = {
     "tatoeba": Benchmark(
         "retrieval",
         "retrieval_accuracy",
-        "af ar bg bn de el es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr nl pt ru sw ta te th tl tr ur vi zh",
+        "af ar bg bn de el es et eu fa fi fr he hi hu id it ja jv ka kk ko ml mr nl pt ru sw ta te"
+        " th tl tr ur vi zh",
     ),
 }
 PACKED = {".gz", ".bz2", ".xz", ".zip", ".zst"}
-XTREME_R = {"mewslix", "lareqa", "xcopa"}  # tasks that only the successor has (Ruder et al. 2021, arXiv 2104.07412)
+# tasks that only the successor has (Ruder et al. 2021, arXiv 2104.07412)
+XTREME_R = {"mewslix", "lareqa", "xcopa"}
 OFFICIAL = {  # what evaluate.py reports; our metrics know more
     "classification": ("accuracy",),
     "tagging": ("f1", "precision", "recall"),
@@ -78,15 +85,24 @@ def score(predictions: Path, labels: Path) -> dict[str, Any]:
     """Every file of `predictions` that XTREME knows, scored; all numbers 0-100, unrounded.
 
     scores      task → language → metric → number
-    averages    task → each metric and `metric`, the task's score, over the languages that are there; `languages` of `of`
-    groups      of the groups of which every task has every language; overall, when all nine tasks do, else None
+    averages    task → each metric and `metric`, the task's score, over the languages that are
+                there; `languages` of `of`
+    groups      of the groups of which every task has every language; overall, when all nine tasks
+                do, else None
     missing     task → languages without predictions
     not_scored  files and folders that are no part of XTREME → why
     unanswered  task → language → questions without an answer, which count 0
-    warnings    a line for each thing that looks like a slip, with its file; no number is changed by it
-    raises      SpecError: a file that cannot be scored, at its line; no labels for it; nothing to score at all
+    warnings    a line for each thing that looks like a slip, with its file; no number is changed by
+                it
+    raises      SpecError: a file that cannot be scored, at its line; no labels for it; nothing to
+                score at all
     """
-    report: dict[str, Any] = {"scores": {}, "averages": {}, "missing": {}, "not_scored": _strangers(predictions)}
+    report: dict[str, Any] = {
+        "scores": {},
+        "averages": {},
+        "missing": {},
+        "not_scored": _strangers(predictions),
+    }
     report |= {"unanswered": {}, "warnings": []}
     for task, benchmark in XTREME.items():
         found: dict[str, dict[str, float]] = {}
@@ -97,16 +113,22 @@ def score(predictions: Path, labels: Path) -> dict[str, Any]:
             if silent:
                 report["unanswered"].setdefault(task, {})[language] = silent
         if len(found) < len(benchmark.languages):
-            report["missing"][task] = [language for language in benchmark.languages if language not in found]
+            report["missing"][task] = [
+                language for language in benchmark.languages if language not in found
+            ]
         if found:
             report["scores"][task] = found
             report["averages"][task] = _average(benchmark, found)
     if not report["scores"]:
         raise SpecError(
-            f"{predictions}: nothing to score; it must hold folders such as xnli/ with files such as test-de.tsv"
-            f" (tasks: {', '.join(XTREME)}){_seen(report['not_scored'])}"
+            f"{predictions}: nothing to score; it must hold folders such as xnli/ with files such"
+            f" as test-de.tsv (tasks: {', '.join(XTREME)}){_seen(report['not_scored'])}"
         )
-    complete = {task: average["metric"] for task, average in report["averages"].items() if task not in report["missing"]}
+    complete = {
+        task: average["metric"]
+        for task, average in report["averages"].items()
+        if task not in report["missing"]
+    }
     groups = overall(complete)
     report["overall"] = groups.pop("all_task", None)
     return report | {"groups": groups}
@@ -122,26 +144,37 @@ def _files(predictions: Path, labels: Path, benchmark: Benchmark) -> dict[str, F
                 continue
             if not (labels / name).is_file():
                 raise SpecError(
-                    f"{predictions / name}: there is no labels file {labels / name} to score it with;"
-                    " add it or take the predictions away"
+                    f"{predictions / name}: there is no labels file {labels / name} to score it"
+                    " with; add it or take the predictions away"
                 )
         found[language] = Files(predictions / name, labels / name)
     return found
 
 
 def _strangers(predictions: Path) -> dict[str, str]:
-    """What a submission folder holds beside XTREME's files: relative path → why it is not scored. Dot files are nobody's."""
+    """What a submission folder holds beside XTREME's files: relative path → why it is not scored.
+    Dot files are nobody's."""
     why = {}
     with disk_errors("read", predictions):
-        for folder in sorted(path for path in predictions.iterdir() if not path.name.startswith(".")):
+        for folder in sorted(
+            path for path in predictions.iterdir() if not path.name.startswith(".")
+        ):
             benchmark = XTREME.get(folder.name)
             if benchmark is None:
-                why[folder.name] = "a task of XTREME-R" if folder.name in XTREME_R else _unlike(folder.name, XTREME)
+                why[folder.name] = (
+                    "a task of XTREME-R"
+                    if folder.name in XTREME_R
+                    else _unlike(folder.name, XTREME)
+                )
             elif not folder.is_dir():
                 why[folder.name] = "not a folder"
             else:
-                strange = {path.name: _stranger(path, benchmark) for path in sorted(folder.iterdir())}
-                why |= {f"{folder.name}/{name}": reason for name, reason in strange.items() if reason}
+                strange = {
+                    path.name: _stranger(path, benchmark) for path in sorted(folder.iterdir())
+                }
+                why |= {
+                    f"{folder.name}/{name}": reason for name, reason in strange.items() if reason
+                }
     return why
 
 
@@ -171,13 +204,23 @@ def _seen(strangers: dict[str, str]) -> str:
 
 def _average(benchmark: Benchmark, found: dict[str, dict[str, float]]) -> dict[str, float]:
     names = OFFICIAL[benchmark.family]
-    average = {name: language_mean({language: numbers[name] for language, numbers in found.items()}) for name in names}
-    main = (average["exact_match"] + average["f1"]) / 2 if benchmark.family == "span_qa" else average[names[0]]
+    average = {
+        name: language_mean({language: numbers[name] for language, numbers in found.items()})
+        for name in names
+    }
+    main = (
+        (average["exact_match"] + average["f1"]) / 2
+        if benchmark.family == "span_qa"
+        else average[names[0]]
+    )
     return average | {"metric": main, "languages": len(found), "of": len(benchmark.languages)}
 
 
-def _score_file(benchmark: Benchmark, language: str, files: Files, known: Known) -> tuple[dict[str, float], int, list[str]]:
-    """The official metrics of one language, how many questions have no answer, and what looks like a slip."""
+def _score_file(
+    benchmark: Benchmark, language: str, files: Files, known: Known
+) -> tuple[dict[str, float], int, list[str]]:
+    """The official metrics of one language, how many questions have no answer, and what looks like
+    a slip."""
     read = READERS[benchmark.family](files, known)
     if not read.golds:
         raise SpecError(f"{files.labels}: nothing to score, the file is empty")

@@ -1,7 +1,9 @@
-"""What looks like a slip in predictions that are scored all the same, or in the labels they are scored with.
+"""What looks like a slip in predictions that are scored all the same, or in the labels they are
+scored with.
 
-The official scorer gives such a file a number, often a low one, and says nothing; so the number stays as it is and a
-line stands beside it. Each function takes one language's files as they were read, and returns such lines.
+The official scorer gives such a file a number, often a low one, and says nothing; so the number
+stays as it is and a line stands beside it. Each function takes one language's files as they were
+read, and returns such lines.
 """
 
 import codecs
@@ -15,7 +17,8 @@ from typing import NamedTuple
 from harness.spec.explain import nearest, show
 
 FEW = 10  # rows; below it one and the same answer everywhere is no surprise
-HITS = 5  # rows that another way of counting must get right before it is named; fewer in a file of few rows
+# rows that another way of counting must get right before it is named; fewer in a file of few rows
+HITS = 5
 SHOWN = 3  # of many alike; the others are only counted
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
 _NUMBER = re.compile(r"[-+]?[0-9]+([.][0-9]*)?")
@@ -40,11 +43,15 @@ class Row(NamedTuple):
 Pair = tuple[str, str]  # ids of the foreign and of the English sentence
 
 
-def labels(files: Files, rows: list[Row], known: Callable[[], set[str]], noun: str = "label") -> list[str]:
+def labels(
+    files: Files, rows: list[Row], known: Callable[[], set[str]], noun: str = "label"
+) -> list[str]:
     """Slips in labels, or in tags with the lines between sentences left out.
 
-    known  the labels of all languages of the task; asked only where a prediction is no label of this one
-    noun   "label": one that occurs nowhere is wrong for sure. "tag": the metric may still find its type in it
+    known  the labels of all languages of the task; asked only where a prediction is no label of
+           this one
+    noun   "label": one that occurs nowhere is wrong for sure. "tag": the metric may still find its
+           type in it
     """
     golds = {row.gold for row in rows}
     found = _odd_labels(files.labels, rows)
@@ -54,8 +61,8 @@ def labels(files: Files, rows: list[Row], known: Callable[[], set[str]], noun: s
         counts = Counter(row.guess for row in wrong)
         so = ", so each counts as wrong" if noun == "label" else ""
         found.append(
-            f"{files.predictions}:{wrong[0].line}: {len(wrong)} of {len(rows)} {noun}s occur in no labels file of this"
-            f" task{so}: {_listed(counts, lambda label: _meant(label, names))}"
+            f"{files.predictions}:{wrong[0].line}: {len(wrong)} of {len(rows)} {noun}s occur in no"
+            f" labels file of this task{so}: {_listed(counts, lambda label: _meant(label, names))}"
         )
     return found + _constant(files, rows, noun)
 
@@ -65,11 +72,14 @@ def _odd_labels(path: Path, rows: list[Row]) -> list[str]:
     found = []
     if wide := [row for row in rows if "\t" in row.gold]:
         found.append(
-            f"{path}:{wide[0].line}: {_lines(len(wide))} with a tab in it, so with a column too many;"
-            " the whole line is taken as the label"
+            f"{path}:{wide[0].line}: {_lines(len(wide))} with a tab in it, so with a column too"
+            " many; the whole line is taken as the label"
         )
     if blank := [row for row in rows if not row.gold]:
-        found.append(f"{path}:{blank[0].line}: {_lines(len(blank))} without a label; a blank prediction counts as right there")
+        found.append(
+            f"{path}:{blank[0].line}: {_lines(len(blank))} without a label; a blank prediction"
+            " counts as right there"
+        )
     first: dict[str, Row] = {}
     for row in {row.gold: row for row in reversed(rows)}.values():
         other = first.setdefault(_plain(row.gold), row)
@@ -83,28 +93,43 @@ def _odd_labels(path: Path, rows: list[Row]) -> list[str]:
 
 
 def row_numbers(files: Files, rows: list[Row]) -> list[str]:
-    """Slips in the row numbers of Tatoeba: no numbers, beyond the last row, counted or ordered in another way."""
+    """Slips in the row numbers of Tatoeba: no numbers, beyond the last row, counted or ordered in
+    another way."""
     if odd := [row for row in rows if not _ROW_NUMBER.fullmatch(row.gold)]:
         what = show(odd[0].gold)
-        return [f"{files.labels}:{odd[0].line}: {what} is no row number; labels are numbers such as 0 or 17"]
+        return [
+            f"{files.labels}:{odd[0].line}: {what} is no row number; labels are numbers such as 0"
+            " or 17"
+        ]
     found = []
-    whole = {int(row.gold) for row in rows} == set(range(len(rows)))  # else the labels are of some rows only
+    # else the labels are of some rows only
+    whole = {int(row.gold) for row in rows} == set(range(len(rows)))
     if odd := [row for row in rows if not _ROW_NUMBER.fullmatch(row.guess)]:
         found.append(
-            f"{files.predictions}:{odd[0].line}: {_lines(len(odd))} without a row number, written as in the labels"
-            f" (0, 17), so each counts as wrong: {_listed(Counter(row.guess for row in odd))}"
+            f"{files.predictions}:{odd[0].line}: {_lines(len(odd))} without a row number, written"
+            " as in the labels (0, 17), so each counts as wrong:"
+            f" {_listed(Counter(row.guess for row in odd))}"
         )
-    if beyond := [row for row in rows if _ROW_NUMBER.fullmatch(row.guess) and int(row.guess) >= len(rows) and whole]:
+    if beyond := [
+        row
+        for row in rows
+        if _ROW_NUMBER.fullmatch(row.guess) and int(row.guess) >= len(rows) and whole
+    ]:
         found.append(
-            f"{files.predictions}:{beyond[0].line}: {_lines(len(beyond))} with a number above the last row, {len(rows) - 1}"
-            f" (counted from 0): {_listed(Counter(row.guess for row in beyond))}"
+            f"{files.predictions}:{beyond[0].line}: {_lines(len(beyond))} with a number above the"
+            f" last row, {len(rows) - 1} (counted from 0):"
+            f" {_listed(Counter(row.guess for row in beyond))}"
         )
     return found + _miscounted(files, rows) + _constant(files, rows, "row number")
 
 
 def _miscounted(files: Files, rows: list[Row]) -> list[str]:
     """Ways to count or to order the rows in which far more predictions would be right."""
-    pairs = [(i, int(row.gold), int(row.guess)) for i, row in enumerate(rows) if _ROW_NUMBER.fullmatch(row.guess)]
+    pairs = [
+        (i, int(row.gold), int(row.guess))
+        for i, row in enumerate(rows)
+        if _ROW_NUMBER.fullmatch(row.guess)
+    ]
     right = sum(gold == guess for _, gold, guess in pairs)
     ways = {
         "if rows were counted from 1": sum(gold == guess - 1 for _, gold, guess in pairs),
@@ -115,13 +140,14 @@ def _miscounted(files: Files, rows: list[Row]) -> list[str]:
     if hits < max(2, min(HITS, len(rows) // 2)) or hits <= 2 * right:
         return []
     return [
-        f"{files.predictions}: {right} of {len(rows)} row numbers are right, but {hits} would be {way};"
-        " rows count from 0, and line i answers the i-th English sentence by code point"
+        f"{files.predictions}: {right} of {len(rows)} row numbers are right, but {hits} would be"
+        f" {way}; rows count from 0, and line i answers the i-th English sentence by code point"
     ]
 
 
 def pairs(files: Files, golds: list[Pair], guesses: list[Pair]) -> list[str]:
-    """Slips in pairs of ids: none at all, twice, swapped columns, ids written in another way or of another kind."""
+    """Slips in pairs of ids: none at all, twice, swapped columns, ids written in another way or of
+    another kind."""
     if not guesses:
         return [f"{files.predictions}: the file is empty; with no pair predicted the score is 0"]
     found = [*_twice(files.labels, golds), *_twice(files.predictions, guesses)]
@@ -135,15 +161,23 @@ def pairs(files: Files, golds: list[Pair], guesses: list[Pair]) -> list[str]:
     }
     way, hits = max(ways.items(), key=lambda item: item[1])
     if hits > right:
-        found.append(f"{files.predictions}: {right} of {len(golds)} pairs are found, but {hits} would be {way}")
+        found.append(
+            f"{files.predictions}: {right} of {len(golds)} pairs are found, but {hits} would be"
+            f" {way}"
+        )
         return found
     for side, name in enumerate(("first", "second")):
         kinds = {_kind(pair[side]) for pair in golds}
-        strange = [(line, pair[side]) for line, pair in enumerate(guesses, 1) if _kind(pair[side]) not in kinds]
+        strange = [
+            (line, pair[side])
+            for line, pair in enumerate(guesses, 1)
+            if _kind(pair[side]) not in kinds
+        ]
         if strange:
             found.append(
-                f"{files.predictions}:{strange[0][0]}: {_some(len(strange), 'pair')} whose {name} id is of another kind"
-                f" than in the labels, {show(golds[0][side])}: {_listed(Counter(id_ for _, id_ in strange))}"
+                f"{files.predictions}:{strange[0][0]}: {_some(len(strange), 'pair')} whose {name}"
+                f" id is of another kind than in the labels, {show(golds[0][side])}:"
+                f" {_listed(Counter(id_ for _, id_ in strange))}"
             )
     return found
 
@@ -151,7 +185,14 @@ def pairs(files: Files, golds: list[Pair], guesses: list[Pair]) -> list[str]:
 def _twice(path: Path, found: list[Pair]) -> list[str]:
     seen: set[Pair] = set()
     again = [line for line, pair in enumerate(found, 1) if pair in seen or seen.add(pair)]
-    return [f"{path}:{again[0]}: {_lines(len(again))} with a pair that stands there twice; it counts once"] if again else []
+    return (
+        [
+            f"{path}:{again[0]}: {_lines(len(again))} with a pair that stands there twice; it"
+            " counts once"
+        ]
+        if again
+        else []
+    )
 
 
 def answers(files: Files, given: dict[str, str], ids: Collection[str]) -> list[str]:
@@ -166,20 +207,26 @@ def answers(files: Files, given: dict[str, str], ids: Collection[str]) -> list[s
         found.append(f"{files.predictions}: the file has no answer, so the score is 0")
     elif not known:
         found.append(
-            f"{files.predictions}: no answer is to a question of {files.labels}: ids there are such as"
-            f" {show(next(iter(ids)))}, here such as {show(next(iter(given)))}"
+            f"{files.predictions}: no answer is to a question of {files.labels}: ids there are such"
+            f" as {show(next(iter(ids)))}, here such as {show(next(iter(given)))}"
         )
     elif strange := [id_ for id_ in given if id_ not in asked]:
         listed = _listed(Counter(strange))
-        found.append(f"{files.predictions}: {_some(len(strange), 'answer')} to no question of the labels, not read: {listed}")
+        found.append(
+            f"{files.predictions}: {_some(len(strange), 'answer')} to no question of the labels,"
+            f" not read: {listed}"
+        )
     if empty := [id_ for id_ in known if not given[id_].strip()]:
-        found.append(f"{files.predictions}: {len(empty)} of {len(known)} answers are empty: {_listed(Counter(empty))}")
+        found.append(
+            f"{files.predictions}: {len(empty)} of {len(known)} answers are empty:"
+            f" {_listed(Counter(empty))}"
+        )
     elif len(known) >= FEW and len({given[id_] for id_ in known}) == 1:
         found.append(f"{files.predictions}: every answer is {show(given[known[0]])}")
     if repeated := {id_: n for id_, n in Counter(ids).items() if n > 1}:
         found.append(
-            f"{files.labels}: {_some(len(repeated), 'question id')} twice or more, each question scored with the one"
-            f" answer: {_listed(Counter(repeated))}"
+            f"{files.labels}: {_some(len(repeated), 'question id')} twice or more, each question"
+            f" scored with the one answer: {_listed(Counter(repeated))}"
         )
     return found
 
@@ -188,25 +235,38 @@ def keys_twice(path: Path, keys: Counter[str]) -> list[str]:
     """A line about keys that one JSON object has more than once."""
     if not keys:
         return []
-    return [f"{path}: {_some(len(keys), 'key')} twice in one object, of which the last counts: {_listed(keys)}"]
+    return [
+        f"{path}: {_some(len(keys), 'key')} twice in one object, of which the last counts:"
+        f" {_listed(keys)}"
+    ]
 
 
 def of_bytes(files: Files) -> list[str]:
     """Slips in the files as such: one file for both sides, a byte-order mark."""
     found = []
     if files.predictions.samefile(files.labels):
-        found.append(f"{files.predictions}: the predictions are the labels themselves: {files.labels} is the same file")
+        found.append(
+            f"{files.predictions}: the predictions are the labels themselves: {files.labels} is the"
+            " same file"
+        )
     for path in files:
         with path.open("rb") as file:
             if file.read(3) == codecs.BOM_UTF8:
-                found.append(f"{path}:1: starts with a byte-order mark, which is not read; evaluate.py would read it")
+                found.append(
+                    f"{path}:1: starts with a byte-order mark, which is not read; evaluate.py would"
+                    " read it"
+                )
     return found
 
 
 def _constant(files: Files, rows: list[Row], noun: str) -> list[str]:
-    """One and the same answer on all lines: what a script writes where labels are hidden, or a model that broke down."""
+    """One and the same answer on all lines: what a script writes where labels are hidden, or a
+    model that broke down."""
     found = []
-    for path, values in ((files.labels, {row.gold for row in rows}), (files.predictions, {row.guess for row in rows})):
+    for path, values in (
+        (files.labels, {row.gold for row in rows}),
+        (files.predictions, {row.guess for row in rows}),
+    ):
         if len(rows) >= FEW and len(values) == 1 and (value := values.pop()):
             found.append(f"{path}: every {noun} is {show(value)}")
     return found
@@ -219,7 +279,9 @@ def _meant(label: str, known: set[str]) -> str:
         return "a blank line"
     if (name := plain.get(_plain(label))) is not None:
         return f"written otherwise than {show(name)}"
-    parts = [part for part in re.split(r"[\t ,;|]+", label) if part in known or _plain(part) in plain]
+    parts = [
+        part for part in re.split(r"[\t ,;|]+", label) if part in known or _plain(part) in plain
+    ]
     if parts:
         return f"a column too many beside {show(parts[0])}"
     if _NUMBER.fullmatch(label) and not any(map(_NUMBER.fullmatch, known)):
@@ -228,9 +290,14 @@ def _meant(label: str, known: set[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text without what the eye may miss: case, quotes, blanks, look-alikes, characters that do not show."""
+    """A text without what the eye may miss: case, quotes, blanks, look-alikes, characters that do
+    not show."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    kept = [c for c in folded if c not in _QUOTES and not c.isspace() and unicodedata.category(c) != "Cf"]
+    kept = [
+        c
+        for c in folded
+        if c not in _QUOTES and not c.isspace() and unicodedata.category(c) != "Cf"
+    ]
     return "".join(kept) or text
 
 
@@ -245,7 +312,8 @@ def _kind(id_: str) -> str:
 
 
 def _listed(counts: Counter[str], why: Callable[[str], str] = lambda _: "") -> str:
-    """The most frequent of them, each with how often it stands there and what may be wrong with it."""
+    """The most frequent of them, each with how often it stands there and what may be wrong with
+    it."""
     words = []
     for text, count in counts.most_common(SHOWN):
         more = ", ".join(filter(None, (f"{count} times" if count > 1 else "", why(text))))
