@@ -24,7 +24,7 @@ small: $(VENV)/ready
 	$(BIN)/xstilts-harness eval --suite small $(if $(DATA),--data-root $(DATA))
 
 test: $(VENV)/ready lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist worksteal
 
 stress: $(VENV)/ready
 	XSTILTS_STRESS=1 $(BIN)/python -m pytest $$(grep -lE 'from (tests\.)?stress import' tests/test_*.py)
@@ -32,6 +32,7 @@ stress: $(VENV)/ready
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 bench: $(VENV)/ready
 	$(BIN)/python -m pytest --benchmark-only --benchmark-disable-gc -o addopts= tests/bench.py
