@@ -8,9 +8,17 @@ A vector is `harness.metrics.vectors.pack` of a list. A field with a default may
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, create_model
+from pydantic import (
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PlainSerializer,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
-from harness.metrics import GOLD_SIDE, PREDICTION_SIDE
 from harness.release.schema_derived import (
     Average,
     Best,
@@ -26,7 +34,7 @@ from harness.release.schema_derived import (
     Split,
     Subsets,
 )
-from harness.spec.base import Strict
+from harness.spec.base import Strict, later
 from harness.spec.formats import Conll
 from harness.spec.recipe import Cut, Recipe, Recipes, Setting
 from harness.spec.suite import Caps, Sampler, SplitRule, Subset, Waived
@@ -34,12 +42,15 @@ from harness.spec.task import Difficulty
 
 Vector = Annotated[str, Field(pattern=r"^(\d*|(-?\d[\d.e+-]*,)+)$")]
 Kind = Literal["baseline", "task", "mixture", "subset", "control"]
+Control = Literal["shuffled_labels", "masked_lm"]
+# A cut says what it replaces, and nothing of the rest.
+BriefCut = Annotated[Cut, PlainSerializer(lambda cut: cut.model_dump(exclude_none=True))]
 
 
 # Declared facts
 
 
-class Suite(Strict):
+class SuiteFacts(Strict):
     """The experiment; `recipes`, `settings` and `cuts` with its protocol's filled in."""
 
     name: str
@@ -54,12 +65,12 @@ class Suite(Strict):
     pvi: bool
     caps: Caps
     task_caps: dict[str, Caps]
-    cuts: dict[str, Cut]
+    cuts: dict[str, BriefCut]
     recipes: Recipes
     settings: dict[str, Setting]
 
 
-class Encoder(Strict):
+class EncoderFacts(Strict):
     version: PositiveInt
     pretrained_on: str
     seen: list[str]
@@ -73,15 +84,15 @@ class Trained(Strict):
     key: Hash
 
 
-class Arm(Strict):
+class ArmFacts(Strict):
     """`of`: the one task it is, or is made from. `cut`: its rows, in place of those that the
-    suite's cut of the task gives. The fields with a default are those that the baseline lacks."""
+    suite's cut of the task gives. The baseline has no field with a default."""
 
     intermediate: list[str] | None
     kind: Kind
     of: str | None
     shown: str
-    cut: Cut | None
+    cut: BriefCut | None
     difficulty: Difficulty | None
     trained: list[Trained]
     versions: dict[str, PositiveInt] = {}
@@ -89,11 +100,23 @@ class Arm(Strict):
     title: str = ""
     sampler: Sampler | None = None
     languages: list[str] = []
-    control: Literal["shuffled_labels", "masked_lm", "variant"] | None = None
+    control: Control | Literal["variant"] | None = None
     subset: Subset | None = None
 
+    @model_serializer(mode="wrap")
+    def _without_what_a_baseline_lacks(
+        self, write: SerializerFunctionWrapHandler
+    ) -> dict[str, object]:
+        said: dict[str, object] = write(self)
+        if self.intermediate is None:
+            return {name: said[name] for name, of in _ARM.items() if of.is_required()}
+        return said
 
-class Target(Strict):
+
+_ARM = ArmFacts.model_fields
+
+
+class TargetFacts(Strict):
     task: str
     version: PositiveInt
     family: str
@@ -107,7 +130,7 @@ class Target(Strict):
     cut: str | None
 
 
-class Language(Strict):
+class LanguageFacts(Strict):
     name: str
     family: str
     script: str
@@ -128,8 +151,8 @@ class TaskPart(Strict):
 class TrainRows(Strict):
     """A fold [number, of how many], or the rows that a select job chose."""
 
-    fold: Annotated[list[NonNegativeInt], Field(min_length=2, max_length=2)] = []
-    subset: Hash = ""
+    fold: Annotated[list[NonNegativeInt], Field(min_length=2, max_length=2)] = later([])
+    subset: Hash = later("")
 
 
 class TrainSpec(Strict):
@@ -138,7 +161,7 @@ class TrainSpec(Strict):
     tasks: dict[str, TaskPart]
     recipe: Recipe
     sampler: Sampler | None
-    control: Literal["shuffled_labels", "masked_lm"] | None
+    control: Control | None
     rows: TrainRows | None
     watch: bool
     init: Hash | None
@@ -167,7 +190,9 @@ class OverlapSpec(Strict):
     pass
 
 
-class _Job(Strict):
+class _KeyedJob(Strict):
+    """What a key is the hash of, with names for its rows and its encoder."""
+
     version: PositiveInt
     family: list[PositiveInt]
     metric: list[PositiveInt]
@@ -176,23 +201,32 @@ class _Job(Strict):
     encoder: str | None
 
 
-def _job(kind: str, spec: type[Strict]) -> type[_Job]:
-    return create_model(
-        f"{kind.title()}Job", __base__=_Job, kind=(Literal[kind], ...), spec=(spec, ...)
-    )
+class TrainJob(_KeyedJob):
+    kind: Literal["train"]
+    spec: TrainSpec
 
 
-_SPECS = {
-    "train": TrainSpec,
-    "select": SelectSpec,
-    "pvi": PviSpec,
-    "evaluate": EvaluateSpec,
-    "overlap": OverlapSpec,
-}
-TrainJob, SelectJob, PviJob, EvaluateJob, OverlapJob = (
-    _job(kind, spec) for kind, spec in _SPECS.items()
-)
-Job = Annotated[
+class SelectJob(_KeyedJob):
+    kind: Literal["select"]
+    spec: SelectSpec
+
+
+class PviJob(_KeyedJob):
+    kind: Literal["pvi"]
+    spec: PviSpec
+
+
+class EvaluateJob(_KeyedJob):
+    kind: Literal["evaluate"]
+    spec: EvaluateSpec
+
+
+class OverlapJob(_KeyedJob):
+    kind: Literal["overlap"]
+    spec: OverlapSpec
+
+
+KeyedJob = Annotated[
     TrainJob | SelectJob | PviJob | EvaluateJob | OverlapJob, Field(discriminator="kind")
 ]
 
@@ -219,11 +253,18 @@ class SplitRows(Strict):
     columns: dict[str, str | list[str]]
     labels: list[str] | dict[str, str | int] | None
     cap: PositiveInt | None
-    numbering: RowNumbers | None = None
-    reader: PositiveInt | None = None
-    conll: Conll | None = None
-    aligned: bool = False
-    as_text: bool = False
+    numbering: RowNumbers | None = later(None)
+    reader: PositiveInt | None = later(None)
+    conll: Annotated[Conll, PlainSerializer(lambda c: c.model_dump(exclude_none=True))] | None = (
+        later(None)
+    )
+    aligned: bool = later(False)
+    as_text: bool = later(False)
+
+    @property
+    def splits(self) -> list["SplitRows"]:
+        """The single splits of which the rows are made."""
+        return [self]
 
 
 class Together(Strict):
@@ -231,7 +272,12 @@ class Together(Strict):
 
     union: list["SplitRows | Together"]
     cap: PositiveInt | None
-    as_text: bool = False
+    as_text: bool = later(False)
+
+    @property
+    def splits(self) -> list[SplitRows]:
+        """The single splits of which the rows are made."""
+        return [split for member in self.union for split in member.splits]
 
 
 AnyRows = SplitRows | Together
@@ -241,22 +287,32 @@ class RowsRead(Strict):
     """All rows that a job reads: by task (train, dev), by language (tests, devs), by phase
     (trained)."""
 
-    train: dict[str, AnyRows] = {}
-    dev: dict[str, AnyRows] = {}
-    tests: dict[str, AnyRows] = {}
-    devs: dict[str, AnyRows] = {}
-    trained: dict[Phase, list[AnyRows]] = {}
-    english: AnyRows | None = None
+    train: dict[str, AnyRows] = later({})
+    dev: dict[str, AnyRows] = later({})
+    tests: dict[str, AnyRows] = later({})
+    devs: dict[str, AnyRows] = later({})
+    trained: dict[Phase, list[AnyRows]] = later({})
+    english: AnyRows | None = later(None)
+
+
+def hashes(rows: AnyRows) -> list[str]:
+    """SHA-256 of every file that rows are read from, in order."""
+    return [sha for split in rows.splits for part in split.parts for sha in part.sha256]
 
 
 # Evidence
 
-_VECTORS = sorted(
-    {name for table in (GOLD_SIDE, PREDICTION_SIDE) for names in table.values() for name in names}
-)
-Examples = create_model(
-    "Examples", __base__=Strict, **dict.fromkeys((*_VECTORS, "n", "unit", "centred"), (Vector, ""))
-)
+
+class Examples(Strict):
+    """Packed vectors by name: those of the metric (`metrics`), "n" and "unit" of a gold side."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Vector] = Field(init=False)
+
+    @property
+    def vectors(self) -> dict[str, str]:
+        """Name → `pack` of a list."""
+        return self.__pydantic_extra__
 
 
 class Facts(Strict):
@@ -265,11 +321,11 @@ class Facts(Strict):
     unknown: float
     constant: bool
     placeholder: bool
-    empty_text: PositiveInt | None = None
-    misplaced: PositiveInt | None = None
-    candidates: NonNegativeInt | None = None
-    threshold: float | None = None
-    dev_f1: float | None = None
+    empty_text: PositiveInt | None = later(None)
+    misplaced: PositiveInt | None = later(None)
+    candidates: NonNegativeInt | None = later(None)
+    threshold: float | None = later(None)
+    dev_f1: float | None = later(None)
 
 
 class Said(Examples):
@@ -278,7 +334,7 @@ class Said(Examples):
     facts: Facts
 
 
-class Overlap(Strict):
+class OverlapCounts(Strict):
     leaks: dict[Phase, PerLanguage]
     shared: NonNegativeInt
     rows: dict[Phase, NonNegativeInt]
@@ -293,12 +349,14 @@ class EvidenceCell(Strict):
     key: Hash
     trained: Hash | None
     intermediate: Hash | None
-    overlap: Overlap | None
+    overlap: OverlapCounts | None
     refused: bool
     languages: dict[str, Said]
 
 
 class TrainingTask(Examples):
+    """One task of a training, with the vectors of its dev rows if they were looked at."""
+
     rows: PositiveInt
     features: PositiveInt
     metric: str
@@ -335,19 +393,28 @@ class Evidence(Strict):
     subsets: dict[str, list[Chosen]]
 
 
-class Content(Strict):
-    """A release: what specs say, what jobs reported, and what follows from them (`derive`)."""
+class Known(Strict):
+    """What a release's numbers follow from: what specs say, and what jobs reported."""
 
     number: Literal[5] = Field(alias="schema")
-    suite: Suite
-    encoders: dict[str, Encoder]
-    arms: dict[str, Arm]
-    targets: dict[str, Target]
-    languages: dict[str, Language]
+    suite: SuiteFacts
+    encoders: dict[str, EncoderFacts]
+    arms: dict[str, ArmFacts]
+    targets: dict[str, TargetFacts]
+    languages: dict[str, LanguageFacts]
     data: dict[str, list[Hash]]
-    jobs: dict[Hash, Job]
+    jobs: dict[Hash, KeyedJob]
     rows: dict[str, RowsRead]
     evidence: Evidence
+
+    def rows_of(self, key: str) -> RowsRead:
+        """The rows that a job reads."""
+        return self.rows[self.jobs[key].data]
+
+
+class Content(Known):
+    """A whole release: what is known, and what follows from it (`derive`)."""
+
     dev_scores: list[DevScore]
     selections: list[Selection]
     cells: list[Cell]

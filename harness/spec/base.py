@@ -1,7 +1,7 @@
 """What every spec model shares: unknown keys are errors, and a spec never changes after it is
 read."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,3 +12,13 @@ class Strict(BaseModel):
     """A frozen model that refuses unknown keys; `strict` so that "3" is not a number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def later(default: Any, **more: Any) -> Any:
+    """A field that its model did not always have: left out wherever the model is written, while it
+    has its default. So what was keyed or released before knows nothing of it, and stays as it is.
+
+    Every field that is added to a spec, or to a part of a job, comes by this function; what it
+    does by default must be what was done before.
+    """
+    return Field(default, exclude_if=lambda value: bool(value == default), **more)
