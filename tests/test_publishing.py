@@ -23,7 +23,7 @@ from harness.release.evidence import SCHEMAS
 from harness.release.shelve import leftovers
 from harness.run import steps as runner
 from harness.store import key_of
-from harness.store.lease import identity
+from harness.store.lease import this_process
 
 GOLDEN = json.loads(
     (ROOT / "tests" / "golden" / "releases" / f"schema-{SCHEMAS[-1]}.json").read_bytes()
@@ -282,7 +282,7 @@ def test_a_disk_without_links(monkeypatch, tmp_path):
 
 def claim(shelf: Board, number: int, age: float = 0.0, **owner) -> Path:
     path = shelf.releases / f".{number:04d}.claim"
-    path.write_text(json.dumps(identity() | {"token": "x", "time": 0} | owner))
+    path.write_text(json.dumps(this_process()._asdict() | {"token": "x", "time": 0} | owner))
     os.utime(path, (time.time() - age,) * 2)
     return path
 
@@ -322,7 +322,8 @@ def test_the_sidecar_of_a_release_that_was_lost_stays_and_keeps_its_number(tmp_p
 def test_a_dead_lease_of_another_machine_ends(tmp_path):
     shelf = board_of(tmp_path / "board", "old")
     lease = shelf.folder / ".publishing"
-    lease.write_text(json.dumps(identity() | {"host": "elsewhere.0123abcd", "token": "x"}))
+    owner = this_process()._asdict() | {"host": "elsewhere.0123abcd", "token": "x"}
+    lease.write_text(json.dumps(owner))
     os.utime(lease, (time.time() - 600,) * 2)
     runner.put(made("new"), SIDECAR, shelf, print)
     sound(shelf, "old", "new")

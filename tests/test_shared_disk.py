@@ -364,7 +364,8 @@ def taken(rig, tmp_path):
 
 def lease_pid(path: Path) -> int | None:
     """Whose lease it is."""
-    return (lease_room.read_lease(path) or {}).get("pid")
+    seen = lease_room.read_lease(path)
+    return seen.owner.pid if seen else None
 
 
 def test_a_worker_that_lost_its_lease_in_its_sleep_ends_quietly(taken, tmp_path):
@@ -401,7 +402,7 @@ def test_a_run_that_waits_for_another_says_so_once(rig, tmp_path):
     store = Store(tmp_path / "store")
     assert rig.run(plan(rig, "short", "--write"), tmp_path).returncode == 0
     (key,) = keys_of(store.root, "train")
-    host = lease_room.identity()["host"].rpartition(".")[0]
+    host = lease_room.this_process().host.rpartition(".")[0]
     line = (
         f"waiting for train tiny target tiny_mood seed 1: process {os.getpid()} on {host}, since 20"
     )

@@ -824,7 +824,7 @@ def forge(store, key=KEY, age=0.0, **change):
 
 
 def test_a_pid_that_came_back_is_another_process(store):
-    forge(store, host=lease_room.identity()["host"], pid_start="1")
+    forge(store, host=lease_room.this_process().host, pid_start="1")
     assert store.lease(KEY) is not None
 
 

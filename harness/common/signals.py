@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import TracebackType
 
 GRACE = 0.5  # seconds to close what is open
 PATIENCE = 9.0  # seconds to save a checkpoint: `docker stop` kills after 10
@@ -162,7 +163,9 @@ class Stop:
         for number in self._numbers:
             signal.signal(number, signal.SIG_DFL)
 
-    def _excepthook(self, kind: type[BaseException], error: BaseException, trace: object) -> None:
+    def _excepthook(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
         if isinstance(error, Interrupted):
             self.leave()
         sys.__excepthook__(kind, error, trace)

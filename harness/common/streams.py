@@ -9,11 +9,16 @@ full or closed.
 import codecs
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.common.text import escaped, neutral
+
+if TYPE_CHECKING:  # Rich takes a while to wake
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+    from rich.text import Text
 
 # what libraries read with int(), and the most we let by
 WIDTHS = {"COLUMNS": 10_000, "LINES": 10_000, "TERMINAL_WIDTH": 10_000}
@@ -38,7 +43,7 @@ class Stream:
             self.raw.write(shown)
         return len(text)
 
-    def writelines(self, lines) -> None:
+    def writelines(self, lines: Iterable[str]) -> None:
         for one in lines:
             self.write(one)
 
@@ -125,16 +130,18 @@ def _sane_widths() -> None:
             del os.environ[name]
 
 
-def console(stream: TextIO | None = None, width: int | None = None):
+def console(stream: TextIO | None = None, width: int | None = None) -> "Console":
     """A Rich console that shows what is hidden in the text it is given, and writes its own colours
     as they are."""
     from rich.console import Console
 
     class Neutral(Console):
-        def render_str(self, text: str, **how):
+        def render_str(self, text: str, **how: Any) -> "Text":
             return super().render_str(neutral(text), **how)
 
-        def render(self, renderable, options=None):
+        def render(
+            self, renderable: "RenderableType", options: "ConsoleOptions | None" = None
+        ) -> "Iterable[Segment]":
             for segment in super().render(renderable, options):
                 yield segment if segment.control else segment._replace(text=neutral(segment.text))
 

@@ -27,9 +27,8 @@ from harness.common.errors import SpecError, StoreError
 from harness.release.document import Board, beside, content_bytes, is_listed, plain_bytes
 from harness.store import atomic_write, disk_errors, key_of
 from harness.store.files import flush
-from harness.store.lease import STALE_SECONDS, Lease, acquire, is_dead, is_stale, read_lease
+from harness.store.lease import Lease, is_dead, is_stale, read_lease, waited_for
 
-PATIENCE = 10 * STALE_SECONDS  # until a publisher gives up waiting for another
 FORGOTTEN = 3600.0  # seconds after which a claim of another machine is no publisher's any more
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}  # what a disk without hard links says to one
 _LEASE = ".publishing"
@@ -102,15 +101,7 @@ def _same(shelf: Board, digest: str, size: int) -> Path | None:
 def changing(shelf: Board) -> Iterator[None]:
     """A moment's right to change the board, cleared of what killed publishers left. StoreError if
     it cannot be had."""
-    path, deadline = shelf.folder / _LEASE, time.monotonic() + PATIENCE
-    while (lease := acquire(path)) is None:
-        if time.monotonic() > deadline:
-            raise StoreError(
-                f"cannot change the board {shelf.folder}: {path} is held; end its owner, then try"
-                " again"
-            )
-        time.sleep(0.02)
-    with lease:
+    with waited_for(shelf.folder / _LEASE, f"the board {shelf.folder}"):
         _clear(shelf)
         yield
 
@@ -153,15 +144,17 @@ def _unfinished(shelf: Board, number: str) -> None:
 
 def _is_dead(claim: Path) -> bool:
     """Whether the process that claimed this number is dead, as far as can be told."""
-    owner = read_lease(claim)
-    dead = owner is None or is_dead(owner)
-    return time.time() - owner["mtime"] > FORGOTTEN if dead is None else dead
+    seen = read_lease(claim)
+    if seen is None:
+        return True
+    dead = is_dead(seen.owner)
+    return time.time() - seen.mtime > FORGOTTEN if dead is None else dead
 
 
 def _is_left(lease: Path) -> bool:
     """Whether a lease, or a file in which one was being written, is of the dead."""
-    owner = read_lease(lease)
-    return owner is not None and is_stale(owner, lease.parent)
+    seen = read_lease(lease)
+    return seen is not None and is_stale(seen, lease.parent)
 
 
 # A new one

@@ -7,10 +7,10 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.common.errors import StoreError
 from harness.store.shared import asks_again
@@ -156,7 +156,7 @@ def flush(path: Path) -> None:
         os.close(fd)
 
 
-def seal(body: dict) -> bytes:
+def seal(body: Mapping[str, Any]) -> bytes:
     """Readable JSON that carries its own hash."""
     return (
         json.dumps(
@@ -166,13 +166,20 @@ def seal(body: dict) -> bytes:
     )
 
 
-def unseal(raw: bytes) -> dict:
+def unseal(raw: bytes) -> dict[str, Any]:
     """The body, or ValueError if a single bit differs from what `seal` wrote, white space
     included."""
     body = json.loads(raw)
     if not isinstance(body, dict) or body.pop("seal", None) is None or seal(body) != raw:
         raise ValueError("its bytes do not match its own seal")
     return body
+
+
+class _Remembered(NamedTuple):
+    """A file's hash, and what the file looked like when it was taken."""
+
+    signature: list[int]
+    sha256: str
 
 
 class HashIndex:
@@ -182,10 +189,12 @@ class HashIndex:
     """
 
     def __init__(self, path: Path | None = None):
-        self.path, self._known = path, {}
+        self.path = path
+        self._known: dict[str, _Remembered] = {}
         if path is not None:
             with suppress(OSError, ValueError):
-                self._known = unseal(Path(path).read_bytes())["files"]
+                known = unseal(Path(path).read_bytes())["files"]
+                self._known = {name: _Remembered(seen, sha) for name, (*seen, sha) in known.items()}
 
     def sha256(self, path: Path) -> str:
         """Of the file as it is now. A remembered hash counts only if size, mtime, ctime and inode
@@ -194,13 +203,14 @@ class HashIndex:
         with disk_errors("read", path):
             now, before = time.time_ns(), signature(path)
             known = self._known.get(str(path))
-            if known and known[:-1] == before:
-                return known[-1]
+            if known and known.signature == before:
+                return known.sha256
+
             sha = file_sha256(path)
             # A file written within the clock's tick can change again and look the same: remember
             # only what has settled.
             if before == signature(path) and before[1] < now - 2_000_000_000:
-                self._known[str(path)] = [*before, sha]
+                self._known[str(path)] = _Remembered(before, sha)
             else:
                 self._known.pop(str(path), None)
         return sha
@@ -212,7 +222,8 @@ class HashIndex:
             self.path.parent.is_dir() and not os.access(self.path.parent, os.W_OK)
         ):
             return
-        atomic_write(self.path, seal({"files": self._known}), sync=False)
+        known = {name: [*seen, sha] for name, (seen, sha) in self._known.items()}
+        atomic_write(self.path, seal({"files": known}), sync=False)
 
 
 def signature(path: Path) -> list[int]:

@@ -13,8 +13,10 @@ import socket
 import threading
 import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 from typing import NamedTuple, Self
 
 from harness.common.errors import StoreError
@@ -23,6 +25,30 @@ from harness.store.shared import asks_again
 
 STALE_SECONDS = 60.0  # a lease of another machine without a heartbeat for this long is dead
 BEAT_SECONDS = 5.0
+PATIENCE = 10 * STALE_SECONDS  # until who waits for another's lease gives up
+
+
+class Owner(NamedTuple):
+    """A process, told from a later one of the same number. `host` None: nobody knows whose it
+    was."""
+
+    host: str | None
+    pid: int = 0
+    pid_start: str = ""
+
+
+class Seen(NamedTuple):
+    """A lease as it was read.
+
+    token  what its owner knows it by
+    since  when it was taken, in seconds by its owner's clock
+    mtime  its last heartbeat, in seconds by the file server's clock
+    """
+
+    owner: Owner
+    token: str
+    since: float
+    mtime: float
 
 
 class Holder(NamedTuple):
@@ -69,29 +95,21 @@ def _birth(pid: int) -> str:
     return "" if fields[0] in "ZX" else fields[19]
 
 
-def identity() -> dict:
-    """This process."""
-    return {"host": _host(), "pid": os.getpid(), "pid_start": _birth(os.getpid())}
+def this_process() -> Owner:
+    """This process, as its leases and its entries of tmp/ name it."""
+    return Owner(_host(), os.getpid(), _birth(os.getpid()))
 
 
-def is_dead(owner: dict) -> bool | None:
+def is_dead(owner: Owner) -> bool | None:
     """Whether that process is dead; None on another host: nobody here can tell."""
-    if owner["host"] != _host():
+    if owner.host != _host():
         return None
-    birth = _birth(owner["pid"])
-    return not birth or (birth != owner["pid_start"] and "?" not in (birth, owner["pid_start"]))
-
-
-def owner_of(path: Path) -> dict:
-    """Who made this entry of tmp/, as its name says."""
-    parts = path.name.split("@")
-    if len(parts) != 6 or not parts[3].isdigit():
-        return {"host": None, "key": ""}
-    return {"key": parts[1], "host": parts[2], "pid": int(parts[3]), "pid_start": parts[4]}
+    birth = _birth(owner.pid)
+    return not birth or (birth != owner.pid_start and "?" not in (birth, owner.pid_start))
 
 
 @asks_again
-def read_lease(path: Path) -> dict | None:
+def read_lease(path: Path) -> Seen | None:
     """Owner and mtime through one open file: opening makes NFS ask its server, a bare stat may be a
     minute old."""
     try:
@@ -101,20 +119,12 @@ def read_lease(path: Path) -> dict | None:
     except FileNotFoundError:
         return None
     try:
-        owner = json.loads(raw)
-        owner = {name: owner[name] for name in ("host", "pid", "pid_start", "token", "time")}
-        owner |= {
-            "pid": int(owner["pid"]),
-            "token": str(owner["token"]),
-            "time": float(owner["time"]),
-        }
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-    ):  # not yet written, or its owner died right there: only its age can tell
-        owner = {"host": None, "token": f"bad-{mtime:x}"}
-    return {**owner, "mtime": mtime / 1e9}
+        said = json.loads(raw)
+        owner = Owner(said["host"], int(said["pid"]), said["pid_start"])
+        return Seen(owner, str(said["token"]), float(said["time"]), mtime / 1e9)
+    except (ValueError, TypeError, KeyError):
+        # not yet written, or its owner died right there: only its age can tell
+        return Seen(Owner(None), f"bad-{mtime:x}", 0.0, mtime / 1e9)
 
 
 class Lease:
@@ -130,9 +140,8 @@ class Lease:
         """False if there is a lease already. StoreError if none can be written."""
         with disk_errors("write the lease", self.path):
             try:
-                self._write(
-                    canonical_json({**identity(), "token": self.token, "time": time.time()})
-                )
+                said = {"token": self.token, "time": time.time()}
+                self._write(canonical_json(this_process()._asdict() | said))
             except FileExistsError:
                 if not self.held():  # NFS can lose the answer to a write that worked
                     return False
@@ -171,7 +180,7 @@ class Lease:
 
     def held(self) -> bool:
         with disk_errors("read the lease", self.path):
-            return (read_lease(self.path) or {}).get("token") == self.token
+            return _token(self.path) == self.token
 
     def release(self) -> None:
         """Remove the lease if it is still ours. Never fails: what is left is stale once this
@@ -184,7 +193,12 @@ class Lease:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.release()
 
 
@@ -204,18 +218,37 @@ def acquire(path: Path) -> Lease | None:
             # Two who judge the same lease stale must not both remove what is there: the slower one
             # would remove the lease of the faster. So removing this very lease, known by its token,
             # takes a lease of its own.
-            right = acquire(path.with_name(f"{path.name}.{seen['token'][:20]}"))
+            right = acquire(path.with_name(f"{path.name}.{seen.token[:20]}"))
             if right is None:
                 return None
             with right:
-                if (read_lease(path) or {}).get("token") == seen["token"]:
+                if _token(path) == seen.token:
                     path.unlink()
 
 
-def is_stale(seen: dict, directory: Path) -> bool:
+@contextmanager
+def waited_for(path: Path, what: str) -> Iterator[Lease]:
+    """The lease at `path`, as soon as it is free. StoreError, which names `what` one wanted to
+    change, if it is still held after PATIENCE seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while (lease := acquire(path)) is None:
+        if time.monotonic() > deadline:
+            raise StoreError(f"cannot change {what}: {path} is held; end its owner, then try again")
+        time.sleep(0.02)
+    with lease:
+        yield lease
+
+
+def is_stale(seen: Seen, directory: Path) -> bool:
     """Whether the lease, as `read_lease` saw it, may be taken over."""
-    dead = is_dead(seen)
-    return server_clock(directory) - seen["mtime"] > STALE_SECONDS if dead is None else dead
+    dead = is_dead(seen.owner)
+    return server_clock(directory) - seen.mtime > STALE_SECONDS if dead is None else dead
+
+
+def _token(path: Path) -> str | None:
+    """Of the lease that is there now."""
+    seen = read_lease(path)
+    return seen.token if seen else None
 
 
 @asks_again

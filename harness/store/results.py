@@ -8,11 +8,11 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypedDict, TypeVar
 
 from harness.common.errors import StoreError
 from harness.store.files import (
@@ -32,13 +32,15 @@ from harness.store.lease import (
     STALE_SECONDS,
     Holder,
     Lease,
+    Owner,
+    Seen,
     acquire,
-    identity,
     is_dead,
     is_stale,
-    owner_of,
     read_lease,
     server_clock,
+    this_process,
+    waited_for,
 )
 from harness.store.shared import absent, blank, insist, unmade
 
@@ -47,16 +49,31 @@ MANIFEST, NOTHING = "manifest.json", "no such result"
 ROOMS = ("jobs", "results", "tmp", "leases", "checkpoints", "damaged", "index")
 
 
+T = TypeVar("T")
+Read = Callable[[Path], tuple[str, T]]  # a file → its hash, and what the caller wants of it
+
+
+class FileEntry(TypedDict):
+    """What a manifest says of one file."""
+
+    sha256: str
+    bytes: int
+
+
 @dataclass(frozen=True)
 class Manifest:
-    """What a result holds: {name: {"sha256", "bytes"}}; `dropped`: removed on purpose; `meta`: the
-    caller's."""
+    """What a result holds: name → hash and size; `dropped`: removed on purpose; `meta`: the
+    caller's own JSON."""
 
     key: str
-    files: dict[str, dict]
-    dropped: dict[str, dict] = field(default_factory=dict)
-    meta: dict = field(default_factory=dict)
+    files: dict[str, FileEntry]
+    dropped: dict[str, FileEntry] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
+
+
+class _WrongFile(Exception):
+    """A file of a result is gone, or not what its manifest says; the text says how."""
 
 
 @dataclass
@@ -68,6 +85,21 @@ class Collected:
     @property
     def bytes(self) -> int:
         return sum(size for _, size in self.removed)
+
+
+class _Temp(NamedTuple):
+    """An entry of tmp/, as its name says: whose it is, and of what result."""
+
+    key: str
+    owner: Owner
+
+    @staticmethod
+    def of(path: Path) -> "_Temp":
+        parts = path.name.split("@")
+        if len(parts) != 6 or not parts[3].isdigit():
+            return _Temp("", Owner(None))  # not made by `Store._temp`
+        _, key, host, pid, pid_start, _ = parts
+        return _Temp(key, Owner(host, int(pid), pid_start))
 
 
 def _is_key(name: str) -> bool:
@@ -105,7 +137,7 @@ class Store:
 
     # Jobs
 
-    def write_job(self, key: str, job: dict) -> None:
+    def write_job(self, key: str, job: Mapping[str, Any]) -> None:
         """The job's description, whole or not at all; the plan can write it again, so it is not
         flushed to the disk."""
         path, data = self._at("jobs", key, ".json"), canonical_json(job)
@@ -114,7 +146,8 @@ class Store:
                 return
         atomic_write(path, data, sync=False)
 
-    def read_job(self, key: str) -> dict:
+    def read_job(self, key: str) -> Any:
+        """What the file says, unchecked: `job.check` tells whether it is the job of that key."""
         path = self._at("jobs", key, ".json")
         try:
             with disk_errors("read the job", path):
@@ -127,11 +160,8 @@ class Store:
     # Working directories
 
     def _temp(self, kind: str, key: str) -> Path:
-        return (
-            self.root
-            / "tmp"
-            / "@".join([kind, key, *map(str, identity().values()), uuid.uuid4().hex[:8]])
-        )
+        name = "@".join([kind, key, *map(str, this_process()), uuid.uuid4().hex[:8]])
+        return self.root / "tmp" / name
 
     @contextmanager
     def workdir(self, key: str) -> Iterator[Path]:
@@ -156,9 +186,8 @@ class Store:
     def clean_start(self) -> list[str]:
         """Remove what killed processes of this host left in tmp/. Returns the names."""
         with disk_errors("clean", self.root / "tmp"):
-            left = [
-                path for path in sorted((self.root / "tmp").iterdir()) if is_dead(owner_of(path))
-            ]
+            entries = sorted((self.root / "tmp").iterdir())
+            left = [path for path in entries if is_dead(_Temp.of(path).owner)]
             return [path.name for path in left if self._remove(path)]
 
     def _remove(self, path: Path) -> bool:
@@ -166,7 +195,7 @@ class Store:
             # Killed between the two renames of a replacement: put the old result back, unless the
             # new one is there.
             with suppress(OSError):
-                path.rename(self._at("results", owner_of(path)["key"]))
+                path.rename(self._at("results", _Temp.of(path).key))
                 return False
         # leave results/ whole, never file by file
         if path.is_dir() and path.parent.name == "results":
@@ -179,7 +208,7 @@ class Store:
 
     # Results
 
-    def commit(self, key: str, directory: Path, meta: dict) -> Manifest:
+    def commit(self, key: str, directory: Path, meta: dict[str, Any]) -> Manifest:
         """Move `directory` (from `workdir`) into the store as the result of `key`, flushed to the
         disk. Atomic: killed anywhere, the result is complete or absent. If a sound result is there
         already, that one stays and is returned; one with dropped files is replaced whole; one that
@@ -188,17 +217,7 @@ class Store:
         unharmed."""
         final, directory = self._at("results", key), Path(directory)
         with disk_errors("commit", final):
-            files = {}
-            for path in sorted(directory.rglob("*")):
-                if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                    raise StoreError(
-                        f"cannot commit {path}: a link or device; a result holds plain files only"
-                    )
-                flush(path)
-                if path.is_file() and path != directory / MANIFEST:
-                    name = path.relative_to(directory).as_posix()
-                    files[name] = {"sha256": file_sha256(path), "bytes": path.stat().st_size}
-            raw = seal(asdict(Manifest(key, files, meta=meta)))
+            raw = seal(asdict(Manifest(key, _flushed(directory), meta=meta)))
             ours = Manifest(**unseal(raw))  # as a reader will see it: tuples are lists
             atomic_write(directory / MANIFEST, raw)  # last of the files; flushes the directory too
             with self._changing(key):
@@ -242,15 +261,7 @@ class Store:
     @contextmanager
     def _changing(self, key: str) -> Iterator[None]:
         """A moment's exclusive right to change what is committed under `key`."""
-        path, deadline = self._at("leases", key, ".change"), time.monotonic() + 10 * STALE_SECONDS
-        while (lease := acquire(path)) is None:
-            if time.monotonic() > deadline:
-                raise StoreError(
-                    f"cannot change result {key[:12]}: {path} is held; end its owner, then try"
-                    " again"
-                )
-            time.sleep(0.02)
-        with lease:
+        with waited_for(self._at("leases", key, ".change"), f"result {key[:12]}"):
             yield
 
     def _load(self, key: str) -> tuple[Manifest | None, str]:
@@ -266,13 +277,8 @@ class Store:
                     raise
             return None, NOTHING if blank(path.parent) else str(error.strerror)
         if (manifest.schema, manifest.key) != (SCHEMA, key):
-            return (
-                None,
-                (
-                    f"schema {manifest.schema}, key {manifest.key[:12]}; expected {SCHEMA} and"
-                    f" {key[:12]}"
-                ),
-            )
+            said = f"schema {manifest.schema}, key {manifest.key[:12]}"
+            return None, f"{said}; expected {SCHEMA} and {key[:12]}"
         return manifest, ""
 
     def look_again(self, key: str) -> bool:
@@ -286,19 +292,20 @@ class Store:
         """None: no such result, or not a complete one. Cheap: hashes the manifest only."""
         return self._load(key)[0]
 
-    def _check(
-        self, path: Path, entry: dict, read: Callable[[Path], tuple[str, Any]]
-    ) -> tuple[Any, str]:
-        """What `read` makes of the file, and what is wrong with it."""
+    def _sound(self, path: Path, entry: FileEntry, read: Read[T]) -> T:
+        """What `read` makes of the file; _WrongFile if it is not what its manifest says."""
         try:
             sha, value = insist(read, path)
         except OSError as error:
             if error.errno not in DAMAGE:
                 with disk_errors("read", path):
                     raise
-            return None, str(error.strerror)
-        good = entry["sha256"]
-        return value, "" if sha == good else f"SHA-256 is {sha[:12]}, the manifest says {good[:12]}"
+            raise _WrongFile(error.strerror) from None
+
+        if sha != entry["sha256"]:
+            said = entry["sha256"][:12]
+            raise _WrongFile(f"SHA-256 is {sha[:12]}, the manifest says {said}")
+        return value
 
     def verify(self, key: str) -> list[str]:
         """Re-hash every file that was not dropped: a line per problem; none if all is sound or
@@ -306,35 +313,31 @@ class Store:
         manifest, why = self._load(key)
         if manifest is None:
             return [f"{MANIFEST}: {why}"] if why != NOTHING else []
-        final = self._at("results", key)
-        found = {
-            name: self._check(final / name, entry, hash_of)[1]
-            for name, entry in manifest.files.items()
-        }
-        return [f"{name}: {why}" for name, why in found.items() if why]
+        found = []
+        for name, entry in manifest.files.items():
+            try:
+                self._sound(self._at("results", key) / name, entry, hash_of)
+            except _WrongFile as wrong:
+                found.append(f"{name}: {wrong}")
+        return found
 
-    def _checked(self, key: str, name: str, read: Callable[[Path], tuple[str, Any]]) -> Any:
+    def _checked(self, key: str, name: str, read: Read[T]) -> T:
         before = None
         while True:
             manifest, why = self._load(key)
             if manifest is not None:
-                if name not in manifest.files:
-                    why = (
-                        "dropped, compute it again"
-                        if name in manifest.dropped
-                        else f"it has {[*manifest.files]}"
-                    )
-                    raise StoreError(f"result {key[:12]} has no file {name!r}: {why}")
-                value, why = self._check(
-                    self._at("results", key) / name, manifest.files[name], read
-                )
-                if not why:
-                    return value
+                entry = _entry(manifest, name)
+                try:
+                    return self._sound(self._at("results", key) / name, entry, read)
+                except _WrongFile as wrong:
+                    why = str(wrong)
+
+            # a commit may be replacing the result under us: believe what is seen twice
             if before == (manifest, why):
                 break
             before = manifest, why
-            # a commit may be replacing the result under us: believe what is seen twice
             time.sleep(0.02)
+
         if manifest is None and why == NOTHING:
             raise StoreError(f"no result {key[:12]} in {self.root}; run the job first")
         raise DamagedError(key, name if manifest else MANIFEST, why)
@@ -424,11 +427,11 @@ class Store:
         """Who works on `key` now, as far as the lease says."""
         with disk_errors("read the lease", path := self._at("leases", key)):
             seen = read_lease(path)
-        return (
-            Holder(seen["host"].rpartition(".")[0], seen["pid"], seen["time"])
-            if seen and seen["host"]
-            else None
-        )
+        if seen is None or not seen.owner.host:
+            return None
+        # without the mark of boot and pid namespace
+        host = seen.owner.host.rpartition(".")[0]
+        return Holder(host, seen.owner.pid, seen.since)
 
     # Collecting what nobody needs
 
@@ -452,33 +455,82 @@ class Store:
         return report
 
     def _garbage(self, keep: set[str] | None, now: float) -> Iterator[Path]:
+        """What `collect` may remove; `now` by the file server's clock."""
+        # listed before any lease is read: what appears later has a lease that is not seen here
         rooms = {room: sorted((self.root / room).iterdir()) for room in ROOMS}
-        leases = {
-            path.name: seen
-            for path in rooms["leases"]
-            if path.name[0] != "." and (seen := read_lease(path))
-        }
+        leases = _leases(rooms["leases"])
         live = {name for name, seen in leases.items() if not is_stale(seen, self.root / "leases")}
+
+        def unwanted(path: Path) -> bool:
+            return keep is not None and path.name not in keep
+
         yield from rooms["damaged"]
         yield from (self.root / "leases" / name for name in leases if name not in live)
         for path in rooms["tmp"]:
-            dead = is_dead(owner := owner_of(path))
-            unused = owner["key"] not in live and now - path.lstat().st_mtime > STALE_SECONDS
-            if dead or (dead is None and unused):
+            if _is_left(path, live, now):
                 yield path
+
         for path in rooms["checkpoints"]:
             committed = _is_key(path.name) and self.manifest(path.name)
-            if path.name not in live and (
-                committed or (keep is not None and path.name not in keep)
-            ):
+            if path.name not in live and (committed or unwanted(path)):
                 yield path
+
         for path in rooms["results"]:
-            left = blank(path) and now - path.lstat().st_mtime > STALE_SECONDS
-            if path.name not in live and (left or (keep is not None and path.name not in keep)):
+            left = blank(path) and _is_old(path, now)
+            if path.name not in live and (left or unwanted(path)):
                 yield path
             elif _is_key(path.name) and (manifest := self.manifest(path.name)):
+                # killed in `drop`, between the manifest and the files
                 yield from (path / name for name in manifest.dropped if (path / name).exists())
+
         for room in ("jobs", "leases", "index", "results/*"):
-            for path in self.root.glob(f"{room}/.*.tmp"):  # of a killed atomic_write
-                if now - path.lstat().st_mtime > STALE_SECONDS:
-                    yield path
+            drafts = self.root.glob(f"{room}/.*.tmp")  # of a killed atomic_write
+            yield from (path for path in drafts if _is_old(path, now))
+
+
+def _leases(paths: Iterable[Path]) -> dict[str, Seen]:
+    """Name → lease, of those that are still there."""
+    found = {}
+    for path in paths:
+        if not path.name.startswith(".") and (seen := read_lease(path)):
+            found[path.name] = seen
+    return found
+
+
+def _is_old(path: Path, now: float) -> bool:
+    """Whether nobody can be at it any more, also on a machine whose processes are not seen here."""
+    return now - path.lstat().st_mtime > STALE_SECONDS
+
+
+def _is_left(path: Path, live: set[str], now: float) -> bool:
+    """Whether an entry of tmp/ is of the dead; of another machine's, whether no live lease needs
+    it."""
+    temp = _Temp.of(path)
+    dead = is_dead(temp.owner)
+    if dead is None:
+        return temp.key not in live and _is_old(path, now)
+    return dead
+
+
+def _flushed(directory: Path) -> dict[str, FileEntry]:
+    """The files of a working directory, on the disk for good. StoreError for a link or device."""
+    files: dict[str, FileEntry] = {}
+    for path in sorted(directory.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise StoreError(
+                f"cannot commit {path}: a link or device; a result holds plain files only"
+            )
+        flush(path)
+        if path.is_file() and path != directory / MANIFEST:
+            name = path.relative_to(directory).as_posix()
+            files[name] = {"sha256": file_sha256(path), "bytes": path.stat().st_size}
+    return files
+
+
+def _entry(manifest: Manifest, name: str) -> FileEntry:
+    """What the manifest says of a file; StoreError if the result has none of that name."""
+    if name in manifest.files:
+        return manifest.files[name]
+    why = "dropped, compute it again" if name in manifest.dropped else ""
+    why = why or f"it has {[*manifest.files]}"
+    raise StoreError(f"result {manifest.key[:12]} has no file {name!r}: {why}")
