@@ -27,7 +27,14 @@ from harness.jobs.context import Context, JobError, Stopped, environment
 from harness.store import Lease, Store, disk_errors
 from harness.store.job import check
 
-JOBS = {kind: f"harness.jobs.{kind}" for kind in ("train", "select", "pvi", "evaluate", "overlap")}
+# The module that does each kind of job; woken by the first job of its kind.
+JOBS = {
+    "train": "harness.jobs.train",
+    "select": "harness.jobs.select",
+    "pvi": "harness.jobs.pvi",
+    "evaluate": "harness.jobs.evaluate",
+    "overlap": "harness.jobs.leaks",
+}
 
 # how long a needed result may take to appear: disks remember an absent name for half a minute or
 # more
