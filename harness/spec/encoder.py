@@ -1,7 +1,7 @@
 """An encoder: pretrained weights with their tokenizer, at a pinned hash, and what it is known to
 have seen."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -22,7 +22,7 @@ class EncoderSource(Strict):
     )
 
     @model_validator(mode="after")
-    def _somewhere(self):
+    def _somewhere(self) -> Self:
         if not (self.hub or self.package or self.hint):
             raise ValueError(
                 "name a hub id, a package, or a hint how to make the folder for --encoder-root"

@@ -5,13 +5,15 @@ naming pydantic.
 """
 
 import difflib
+import functools
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Union
 
 from pydantic import BaseModel
+from pydantic_core import ErrorDetails
 
 MAX_SHOWN = 60
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -52,14 +54,12 @@ LIMITS = {  # and the same for bounds
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: the name most likely meant, else the first few
     that are known."""
-    known = (
-        sorted(str(k) for k in known)
-        if isinstance(known, (set, frozenset))
-        else [str(k) for k in known]
-    )
-    if meant := close(name, known):
+    names = [str(k) for k in known]
+    if isinstance(known, (set, frozenset)):
+        names.sort()  # a set's own order differs from run to run
+    if meant := close(name, names):
         return f"; did you mean {show(meant)}?"
-    return f"; {_one_of(known)}" if known else ""
+    return f"; {_one_of(names)}" if names else ""
 
 
 def show(value: Any) -> str:
@@ -77,68 +77,80 @@ class Branch(str):
     """A part of an error's loc that names a branch of a union, and so no part of the document."""
 
 
+Trail = tuple[str | int, ...]
+
+
 class Finding(NamedTuple):
     """One error of a model, with what is needed to place it and to say it."""
 
-    trail: tuple  # the way to it in the document, with Branch marks until `settle` has chosen
+    trail: Trail  # the way to it in the document, with Branch marks until `settle` has chosen
     kind: str
     value: Any
-    context: dict
+    context: dict[str, Any]
     text: str
-    known: list  # the names that would be right here
+    known: list[str]  # the names that would be right here
     on_key: bool
 
 
-def finding(model: type[BaseModel], error: dict) -> Finding:
-    kind, value, context, known = error["type"], error["input"], error.get("ctx", {}), []
+def finding(model: type[BaseModel], error: ErrorDetails) -> Finding:
+    """What one of pydantic's errors is about: where in the document, and what would be right."""
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    known: list[str] = []
     on_key = error["loc"][-1:] == ("[key]",)
     trail, parent, here = _trace(model, error["loc"][:-1] if on_key else error["loc"])
     if kind == "extra_forbidden":
         known, on_key = list(_fields(parent)), True
     elif kind in ("literal_error", "missing"):
-        choices = typing.get_args(parent)[0] if on_key else here
-        known = [
-            name
-            for m in _members(choices)
-            if typing.get_origin(m) is Literal
-            for name in typing.get_args(m)
-        ]
+        known = _literals(typing.get_args(parent)[0] if on_key else here)
     elif kind == "union_tag_invalid":  # of a discriminated union: the key that says which branch
-        kind, value, trail = (
-            "literal_error",
-            context["tag"],
-            (*trail, context["discriminator"].strip("'")),
-        )
+        kind, value = "literal_error", context["tag"]
+        trail = (*trail, context["discriminator"].strip("'"))
         known = re.findall("'([^']*)'", context["expected_tags"])
     elif kind == "union_tag_not_found":
         kind, trail = "missing", (*trail, context["discriminator"].strip("'"))
-        if isinstance(value, dict) and (
-            typo := next((key for key in value if close(key, trail[-1:])), None)
-        ):
-            kind, trail, known, on_key = "extra_forbidden", (*trail[:-1], typo), [trail[-1]], True
+        wanted = str(trail[-1])
+        written = value if isinstance(value, dict) else {}
+        if typo := next((key for key in written if close(key, [wanted])), None):
+            kind, trail, known, on_key = "extra_forbidden", (*trail[:-1], typo), [wanted], True
     return Finding(trail, kind, value, context, error["msg"], known, on_key)
 
 
-def _trace(model: Any, loc: tuple) -> tuple[tuple, Any, Any]:
+def _literals(kind: Any) -> list[str]:
+    """The values that a type allows by name."""
+    found: list[str] = []
+    for member in _members(kind):
+        if typing.get_origin(member) is Literal:
+            found += typing.get_args(member)
+    return found
+
+
+def _trace(model: Any, loc: Trail) -> tuple[Trail, Any, Any]:
     """Follow an error's loc through the types: the loc with union branches marked, the last parent,
     the type there."""
-    trail, parent, here = [], model, model
+    trail: list[str | int] = []
+    parent, here = model, model
     for part in loc:
         branches = _members(here)
         if len(branches) > 1:  # at a union pydantic puts the branch's name into loc
-            trail.append(Branch(part))
-            here = min(branches, key=lambda branch: _rank(branch, str(part)))
+            label = Branch(part)
+            trail.append(label)
+            here = min(branches, key=functools.partial(_rank, label=label))
             continue
         trail.append(part)
-        parent, args = branches[0], [a for a in typing.get_args(branches[0]) if a is not Ellipsis]
-        # A model's field, the values of a dict, the entry of a tuple, the entries of a list.
-        here = _fields(parent).get(
-            part, args[part if part in range(len(args)) else -1] if args else Any
-        )
+        parent = branches[0]
+        here = _fields(parent).get(str(part)) or _entry(parent, part)
     return tuple(trail), parent, here
 
 
-def _members(kind: Any) -> list:
+def _entry(kind: Any, place: str | int) -> Any:
+    """The type of what stands at a place of a tuple, of a list, or behind a dict's key."""
+    kinds = [of for of in typing.get_args(kind) if of is not Ellipsis]
+    if not kinds:
+        return Any
+    return kinds[place] if isinstance(place, int) and place < len(kinds) else kinds[-1]
+
+
+def _members(kind: Any) -> list[Any]:
     """The branches of a union without None; of any other type, itself, bare of annotations."""
     if typing.get_origin(kind) is Annotated:
         return _members(typing.get_args(kind)[0])
@@ -150,26 +162,23 @@ def _members(kind: Any) -> list:
 
 def _fields(kind: Any) -> dict[str, Any]:
     """The keys that a model takes, each with its type."""
-    return {
-        field.alias or name: field.annotation
-        for name, field in getattr(kind, "model_fields", {}).items()
-    }
+    fields = getattr(kind, "model_fields", {})
+    return {field.alias or name: field.annotation for name, field in fields.items()}
 
 
 def _rank(branch: Any, label: str) -> int:
     """How badly pydantic's label fits this branch of a union; it holds a type's name, or the data's
     own tag."""
     members = _members(branch)
-    if any(label in typing.get_args(kind) for m in members for kind in _fields(m).values()):
-        return -1
+    for member in members:
+        if any(label in typing.get_args(kind) for kind in _fields(member).values()):
+            return -1
     kind = typing.get_origin(members[0]) or members[0]
-    name = (
-        "union"
-        if len(members) > 1
-        else "literal"
-        if kind is Literal
-        else getattr(kind, "__name__", "?")
-    )
+    name = getattr(kind, "__name__", "?")
+    if kind is Literal:
+        name = "literal"
+    if len(members) > 1:
+        name = "union"
     match = re.search(rf"\b{re.escape(name)}\b", label)
     return match.start() if match else len(label)
 
@@ -177,21 +186,27 @@ def _rank(branch: Any, label: str) -> int:
 def settle(found: list[Finding]) -> list[Finding]:
     """For each union keep the findings of one branch, the one that got furthest: one mistake, one
     line."""
-    done, unions = [], {}
+    done: list[Finding] = []
+    unions: dict[Trail, dict[str | int, list[Finding]]] = {}
     for f in found:
         i = next((i for i, part in enumerate(f.trail) if isinstance(part, Branch)), None)
         if i is None:
             done.append(f)
-        else:
-            branches = unions.setdefault(f.trail[:i], {})
-            branches.setdefault(f.trail[i], []).append(
-                f._replace(trail=f.trail[:i] + f.trail[i + 1 :])
-            )
+            continue
+        beyond = f._replace(trail=f.trail[:i] + f.trail[i + 1 :])
+        unions.setdefault(f.trail[:i], {}).setdefault(f.trail[i], []).append(beyond)
+
     for where, branches in unions.items():
-        far = [(-max(len(f.trail) for f in b), len(b), b) for b in map(settle, branches.values())]
-        depth, _, best = min(far, key=lambda b: b[:2])
-        done += best if -depth > len(where) else [_refused_by_all([b[0] for *_, b in far])]
+        settled = [settle(branch) for branch in branches.values()]
+        best = max(settled, key=lambda branch: (_depth(branch), -len(branch)))
+        further = _depth(best) > len(where)
+        done += best if further else [_refused_by_all([branch[0] for branch in settled])]
     return done
+
+
+def _depth(branch: list[Finding]) -> int:
+    """How far into the document a branch of a union was followed."""
+    return max(len(f.trail) for f in branch)
 
 
 def _refused_by_all(found: list[Finding]) -> Finding:
@@ -205,16 +220,15 @@ def _refused_by_all(found: list[Finding]) -> Finding:
 
 
 def say(f: Finding) -> str:
+    """A finding in words, without its place."""
     last, value = f.trail[-1] if f.trail else "", show(f.value)
     if f.kind == "extra_forbidden":
-        return f"unknown key {show(last)}{nearest(last, f.known)}"
+        return f"unknown key {show(last)}{nearest(str(last), f.known)}"
     if f.kind == "missing":
         return f"missing key {show(last)}" + (f"; {_one_of(f.known)}" if f.known else "")
     if f.kind == "literal_error":
-        key = next(
-            (p for p in reversed(f.trail[: -1 if f.on_key else None]) if isinstance(p, str)),
-            "the file",
-        )
+        way = f.trail[:-1] if f.on_key else f.trail
+        key = next((part for part in reversed(way) if isinstance(part, str)), "the file")
         article = "an" if key[:1] in "aeiou" else "a"
         noun = f"{article} {key}" if key == last and not f.on_key else f"known in {show(key)}"
         end = nearest(str(f.value), f.known)
@@ -235,12 +249,12 @@ def say(f: Finding) -> str:
     return f"expected {noun}, got {value}{hint}"
 
 
-def close(name: Any, known: Iterable) -> str | None:
+def close(name: Any, known: Iterable[Any]) -> str | None:
     """The known name most like this one, whatever its case; None when nothing is close."""
     by_lower = {str(k).lower(): str(k) for k in known}
     match = difflib.get_close_matches(str(name)[:MAX_SHOWN].lower(), by_lower, 1)
     return by_lower[match[0]] if match else None
 
 
-def _one_of(known: list) -> str:
+def _one_of(known: Sequence[str]) -> str:
     return f"one of {', '.join(str(k) for k in known[:8])}{', ...' if len(known) > 8 else ''}"

@@ -1,6 +1,8 @@
 """Which files rows are read from: known by how a name ends, or by what `source` says of them. Code:
 `harness/sources/read.py`."""
 
+from typing import Self
+
 from pydantic import Field, PositiveInt, model_validator
 
 from harness.spec.base import Strict
@@ -29,7 +31,7 @@ class Conll(Strict):
     )
 
     @model_validator(mode="after")
-    def _two_columns(self):
+    def _two_columns(self) -> Self:
         if self.token == self.tag:
             raise ValueError(f"the token and its tag are two columns; both are {self.tag} here")
         return self

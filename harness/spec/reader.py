@@ -16,14 +16,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from harness.common.errors import SpecError
 from harness.common.text import HIDDEN, line, short
-from harness.spec.explain import FLOAT, MAX_SHOWN, Finding, close, finding, say, settle, show
+from harness.spec.explain import FLOAT, MAX_SHOWN, Finding, Trail, close, finding, say, settle, show
 
 MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MAX_LINES, MAX_TEXT = 1_000_000, 30, 100, 100, 10_000
 MAX_WHOLE = 2**63 - 1
@@ -46,10 +46,18 @@ HINTS = {  # what the parser says -> what most likely happened
 }
 
 
+Place = tuple[int, int]  # line and column, from 1
+
+
 class Spot(NamedTuple):
-    value: tuple[int, int]  # line and column, from 1
-    key: tuple[int, int]
+    """Where a value and its key stand, and the same of its parts."""
+
+    value: Place
+    key: Place
     parts: dict[str | int, "Spot"]
+
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Problem(Exception):
@@ -71,7 +79,7 @@ class Source:
         """The same for the key itself."""
         return _line(self.path, self.place(loc, on_key=True))
 
-    def place(self, loc: Iterable[str | int], on_key: bool = False) -> tuple[int, int]:
+    def place(self, loc: Iterable[str | int], on_key: bool = False) -> Place:
         spot = self.root
         for part in loc:
             if part not in spot.parts:
@@ -80,7 +88,7 @@ class Source:
         return spot.key if on_key else spot.value
 
 
-def load(path: Path) -> tuple[dict, Source]:
+def load(path: Path) -> tuple[dict[str, Any], Source]:
     """The file as plain data, and where its parts stand."""
     path = Path(path)
     try:
@@ -100,24 +108,21 @@ def load(path: Path) -> tuple[dict, Source]:
     except Problem as problem:
         place, text = problem.args
     except yaml.YAMLError as error:
-        mark, said = (
-            getattr(error, "problem_mark", None),
-            getattr(error, "problem", None) or "cannot be read",
-        )
+        mark = getattr(error, "problem_mark", None)
+        said = getattr(error, "problem", None) or "cannot be read"
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        text = f"not valid YAML: {said}" + next(
-            (f"; {hint}" for words, hint in HINTS.items() if words in said), ""
-        )
+        likely = next((f"; {hint}" for words, hint in HINTS.items() if words in said), "")
+        text = f"not valid YAML: {said}{likely}"
     raise SpecError(f"{_line(path, place)}: {text}")
 
 
-def read(path: Path, model: type[BaseModel]) -> tuple[BaseModel, Source]:
+def read(path: Path, model: type[Model]) -> tuple[Model, Source]:
     """The file as a checked model, and where its parts stand."""
     data, source = load(path)
     return validate(data, source, model), source
 
 
-def validate(data: Any, source: Source, model: type[BaseModel]) -> BaseModel:
+def validate(data: Any, source: Source, model: type[Model]) -> Model:
     """What `load` returned as a checked model; one SpecError tells all that is wrong with it."""
     try:
         return model.model_validate(data)
@@ -126,22 +131,22 @@ def validate(data: Any, source: Source, model: type[BaseModel]) -> BaseModel:
 
 
 def problems(
-    error: ValidationError, source: Source, model: type[BaseModel], prefix: tuple = ()
+    error: ValidationError, source: Source, model: type[BaseModel], prefix: Trail = ()
 ) -> list[str]:
     """One line per mistake, in the file's order; `prefix`: where in the file the data of `model`
     stands."""
-    found = [
-        f._replace(trail=(*prefix, *f.trail, *_named(f)))
-        for f in settle([finding(model, e) for e in error.errors()])
-    ]
-    unknown: dict[tuple, list[Finding]] = {}
+    told = settle([finding(model, e) for e in error.errors()])
+    found = [f._replace(trail=(*prefix, *f.trail, *_named(f))) for f in told]
+    found.sort(key=lambda f: source.place(f.trail, f.on_key))
+
+    unknown: dict[Trail, list[Finding]] = {}
     for f in found:
         if f.kind == "extra_forbidden":
             unknown.setdefault(f.trail[:-1], []).append(f)
+
     lines: dict[str, None] = {}  # in order and without doubles
-    for place, f in sorted(
-        ((source.place(f.trail, f.on_key), f) for f in found), key=lambda pair: pair[0]
-    ):
+    for f in found:
+        place = source.place(f.trail, f.on_key)
         beside = unknown.get(f.trail[:-1], [])[:9]
         if f.kind == "missing" and any(close(u.trail[-1], u.known) == f.trail[-1] for u in beside):
             continue  # a misspelt key that is also required is one mistake, not two
@@ -200,50 +205,56 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _value(
-    event: yaml.Event, events: Iterator, depth: int, key: tuple[int, int] | None = None
+    event: Any, events: Iterator[yaml.Event], depth: int, key: Place | None = None
 ) -> tuple[Any, Spot]:
-    """One value and where its parts stand, from the event that starts it."""
+    """One value and where its parts stand, from the event that starts it (of a scalar, a
+    sequence, a mapping or an alias; the types of yaml have no name for these four)."""
     spot = Spot(_place(event), key or _place(event), {})
-    if event.anchor:  # an alias has one too
-        what = "alias '*" if isinstance(event, yaml.AliasEvent) else "anchor '&"
-        raise Problem(
-            spot.value,
-            f"{what}{event.anchor[:MAX_SHOWN]}' is not allowed; write the value out in each place",
-        )
-    if event.tag:
-        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-        raise Problem(
-            spot.value, f"tag {show(tag)} is not allowed; write plain values, text in quotes"
-        )
+    _refuse_references(event, spot.value)
     if isinstance(event, yaml.ScalarEvent):
         return _scalar(event), spot
     if depth > MAX_DEPTH:
         raise Problem(spot.value, f"nested deeper than {MAX_DEPTH} levels; write it flatter")
     if isinstance(event, yaml.SequenceStartEvent):
-        items = []
+        items: list[Any] = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
             item, spot.parts[len(items)] = _value(event, events, depth + 1)
             items.append(item)
         return items, spot
-    data = {}
+    data: dict[str, Any] = {}
     while not isinstance(event := next(events), yaml.MappingEndEvent):
-        name, here = _value(event, events, depth + 1)
-        if not isinstance(name, str):
-            fix = f"; put it in quotes: {show(event.value)}" if getattr(event, "value", "") else ""
-            raise Problem(here.value, f"a key must be text, got {show(name)}{fix}")
-        if name == "<<" and event.implicit[0]:
-            raise Problem(
-                here.value,
-                "merge key '<<' is not allowed; write the keys out where they are needed",
-            )
-        if name in data:
-            first = "line {}, column {}".format(*spot.parts[name].key)
-            raise Problem(
-                here.value,
-                f"key {show(name)} is here a second time, the first is at {first}; keep one",
-            )
-        data[name], spot.parts[name] = _value(next(events), events, depth + 1, here.value)
+        name, place = _key(event, events, depth + 1, spot)
+        data[name], spot.parts[name] = _value(next(events), events, depth + 1, place)
     return data, spot
+
+
+def _refuse_references(event: Any, place: Place) -> None:
+    """Nothing stands for something that is written elsewhere: no anchor, no alias, no tag."""
+    if event.anchor:  # an alias has one too
+        what = "alias '*" if isinstance(event, yaml.AliasEvent) else "anchor '&"
+        raise Problem(
+            place,
+            f"{what}{event.anchor[:MAX_SHOWN]}' is not allowed; write the value out in each place",
+        )
+    if event.tag:
+        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+        raise Problem(place, f"tag {show(tag)} is not allowed; write plain values, text in quotes")
+
+
+def _key(event: Any, events: Iterator[yaml.Event], depth: int, spot: Spot) -> tuple[str, Place]:
+    """The next key of the mapping at `spot`, and where it stands."""
+    name, here = _value(event, events, depth)
+    if not isinstance(name, str):
+        fix = f"; put it in quotes: {show(event.value)}" if getattr(event, "value", "") else ""
+        raise Problem(here.value, f"a key must be text, got {show(name)}{fix}")
+    if name == "<<" and event.implicit[0]:
+        what = "merge key '<<' is not allowed; write the keys out where they are needed"
+        raise Problem(here.value, what)
+    if name in spot.parts:
+        first = "line {}, column {}".format(*spot.parts[name].key)
+        what = f"key {show(name)} is here a second time, the first is at {first}; keep one"
+        raise Problem(here.value, what)
+    return name, here.value
 
 
 def _scalar(event: yaml.ScalarEvent) -> Any:
@@ -280,16 +291,18 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
     return int(word) if whole else float(word)
 
 
-def _place(event: yaml.Event) -> tuple[int, int]:
-    return event.start_mark.line + 1, event.start_mark.column + 1
+def _place(event: yaml.Event) -> Place:
+    mark = event.start_mark
+    assert mark is not None  # the parser marks every event that it makes
+    return mark.line + 1, mark.column + 1
 
 
-def _place_after(text: str) -> tuple[int, int]:
+def _place_after(text: str) -> Place:
     lines = re.split("\r\n|\r|\n", text)
     return len(lines), len(lines[-1]) + 1
 
 
-def _line(path: Path, place: tuple[int, int]) -> str:
+def _line(path: Path, place: Place) -> str:
     with suppress(OSError):  # the working directory may be gone
         here = Path.cwd()
         path = (here / path).relative_to(here) if (here / path).is_relative_to(here) else path

@@ -6,7 +6,7 @@ set, `protocols/xstilts.yaml` what the paper's released code sets. A suite names
 single values.
 """
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -61,6 +61,9 @@ class Recipe(Strict):
 TWINS = {"warmup": "warmup_updates", "evaluations": "evaluate_every"}
 
 
+Changed = TypeVar("Changed", "Recipe", "RecipeChange")
+
+
 class RecipeChange(Strict):
     """The fields of a recipe that a family, a task or an arm overrides."""
 
@@ -77,14 +80,14 @@ class RecipeChange(Strict):
     micro_tokens: PositiveInt | None = None
     precision: Literal["fp32", "bf16"] | None = None
 
-    def applied_to(self, other: "Recipe | RecipeChange"):
+    def applied_to(self, other: Changed) -> Changed:
         """`other` with these values; a share of the updates takes the place of their number, and so
         on."""
         given = self.model_dump(exclude_none=True)
-        unset = {
-            count: None for share, count in TWINS.items() if share in given and count not in given
-        }
-        return other.model_copy(update=given | unset)
+        for share, count in TWINS.items():
+            if share in given:
+                given.setdefault(count, None)
+        return other.model_copy(update=given)
 
 
 class Recipes(Strict):
@@ -103,8 +106,10 @@ class Recipes(Strict):
         A family's change holds for the phase `target` only: X-STILTs' intermediates share one
         recipe, its targets do not.
         """
-        recipe = getattr(self, phase)
-        for change in (self.families.get(family or ""), *map(self.tasks.get, dict.fromkeys(names))):
+        recipe: Recipe = getattr(self, phase)
+        changes = [self.families.get(family or "")]
+        changes += [self.tasks.get(name) for name in dict.fromkeys(names)]
+        for change in changes:
             recipe = change.applied_to(recipe) if change else recipe
         return recipe
 

@@ -1,7 +1,7 @@
 """A suite: encoders × arms × targets × seeds, with recipes, caps and cuts. One experiment, one YAML
 file."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -41,7 +41,7 @@ class Sampler(Strict):
     weights: dict[Name, PositiveFloat] = {}
 
     @model_validator(mode="after")
-    def _weights_when_asked(self):
+    def _weights_when_asked(self) -> Self:
         if (self.by == "weights") != bool(self.weights):
             raise ValueError("`weights: {task: number}` goes with `by: weights`, and only with it")
         return self
@@ -80,7 +80,7 @@ class Subset(Strict):
     )
 
     @model_validator(mode="after")
-    def _ranked(self):
+    def _ranked(self) -> Self:
         if (self.by is None) != (self.keep == "random"):
             raise ValueError(
                 "by: easiest, hardest and ambiguous need `by:` (pvi, confidence, variability),"
@@ -130,7 +130,7 @@ class Intermediate(Strict):
         return value
 
     @model_validator(mode="after")
-    def _sound(self):
+    def _sound(self) -> Self:
         if len(set(self.tasks)) != len(self.tasks):
             raise ValueError("tasks: one is listed twice")
         for field in ("subset", "control", "cut"):
@@ -222,7 +222,7 @@ class SplitRule(Strict):
     )
 
     @model_validator(mode="after")
-    def _value_when_asked(self):
+    def _value_when_asked(self) -> Self:
         if (self.by == "threshold") != (self.value is not None):
             raise ValueError("`value: number` goes with `by: threshold`, and only with it")
         return self
@@ -268,7 +268,7 @@ class Suite(Strict):
     )
 
     @model_validator(mode="after")
-    def _no_twins(self):
+    def _no_twins(self) -> Self:
         for field in ("encoders", "targets", "seeds"):
             values = getattr(self, field)
             if len(set(values)) != len(values):

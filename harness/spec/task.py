@@ -11,9 +11,16 @@ in it.
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PositiveInt, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from harness.common.text import short
 from harness.spec.base import Name, Strict
@@ -80,7 +87,7 @@ class SplitPart(Strict):
 
 def split_parts(expression: str) -> list[SplitPart]:
     """Parse a split expression; raises ValueError that shows the notation."""
-    parts = []
+    parts: list[SplitPart] = []
     for text in expression.split("+"):
         match = _SPLIT_PART.fullmatch(text.strip())
         if not match or len(parts) == _MAX_PARTS:
@@ -174,7 +181,7 @@ class Source(Strict):
         return format_of(self.files, conll=self.conll is not None) if self.files else "parquet"
 
     @model_validator(mode="after")
-    def _one_kind(self):
+    def _one_kind(self) -> Self:
         given = [kind for kind in ("hub", "files", "generated") if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(
@@ -188,7 +195,7 @@ class Source(Strict):
         return self
 
     @model_validator(mode="after")
-    def _names_make_paths(self):
+    def _names_make_paths(self) -> Self:
         """What is filled in leads no further than the template that somebody wrote as a path."""
         for template in filter(None, (self.files, self.config)):
             for name in self.names.values():
@@ -204,7 +211,7 @@ class Source(Strict):
         return self
 
     @model_validator(mode="after")
-    def _columns_of_one_file(self):
+    def _columns_of_one_file(self) -> Self:
         if self.conll and (not self.files or PART in self.files):
             raise ValueError(
                 "conll: says which columns of one file are read, and this source has no such"
@@ -214,13 +221,11 @@ class Source(Strict):
 
     @field_validator("files")
     @classmethod
-    def _known_format(cls, value, info):
+    def _known_format(cls, value: str | None, info: ValidationInfo) -> str | None:
         # Where `conll` itself is wrong, that is what is said, and it is not among the data.
-        if (
-            value is None
-            or "conll" not in info.data
-            or format_of(value, conll=info.data["conll"] is not None)
-        ):
+        if value is None or "conll" not in info.data:
+            return value
+        if format_of(value, conll=info.data["conll"] is not None):
             return value
         if value.removesuffix(PACKED).endswith(".conllu"):
             raise ValueError(
@@ -254,7 +259,7 @@ class Rows(Strict):
     )
 
     @model_validator(mode="after")
-    def _task_or_split(self):
+    def _task_or_split(self) -> Self:
         if sum(map(bool, (self.task, self.tasks, self.split))) != 1:
             raise ValueError(
                 "give one of `task:` (another's rows), `tasks:` (several tasks') or `split:` (rows"
@@ -300,6 +305,9 @@ class About(Strict):
     note: str | None = None
 
 
+Labels = list[str] | dict[str, str | int]
+
+
 class Task(Strict):
     """One task. Fifteen fields are common to all tasks; `difficulty` belongs to intermediate tasks
     only."""
@@ -320,7 +328,7 @@ class Task(Strict):
             " b of column a"
         ),
     )
-    labels: list[str] | dict[str, str | int] | None = Field(
+    labels: Labels | None = Field(
         None, description="class names in head order; a map gives each name's raw value in the data"
     )
     metric: str
@@ -333,7 +341,7 @@ class Task(Strict):
 
     @field_validator("labels")
     @classmethod
-    def _told_apart(cls, labels: list[str] | dict[str, str | int] | None):
+    def _told_apart(cls, labels: Labels | None) -> Labels | None:
         """Each name once, and each value of a map once: two names for one value, and which one a
         row has is a toss."""
         seen: set[str] = set()
@@ -345,10 +353,11 @@ class Task(Strict):
                     f"label {show(name)} is there twice; each name stands for one class"
                 )
             seen.add(name)
+        values_of = labels if isinstance(labels, dict) else {}
         first: dict[str, str] = {}
-        for name, value in labels.items() if isinstance(labels, dict) else ():
+        for name, value in values_of.items():
             if (other := first.setdefault(str(value), name)) != name:
-                values = f"{show(labels[other])} and {show(value)}"
+                values = f"{show(values_of[other])} and {show(value)}"
                 raise ValueError(
                     f"labels {show(other)} and {show(name)} have one value, {values}; give each"
                     " its own"
@@ -366,7 +375,7 @@ class Task(Strict):
         return FAMILIES[self.family].options.model_validate(self.options)
 
     @model_validator(mode="after")
-    def _family_agrees(self):
+    def _family_agrees(self) -> Self:
         family = FAMILIES[self.family]
         if self.metric not in family.metrics:
             raise ValueError(
@@ -388,13 +397,13 @@ class Task(Strict):
                 "labels: the source names a label_file too; keep one of them, so that it is clear"
                 " which counts"
             )
-        if self.metric == "mlqa" and (
-            strange := [one for one in self.languages if one.split("-")[0] not in MLQA_LANGUAGES]
-        ):
-            raise ValueError(
-                f"metric: mlqa normalises {', '.join(sorted(MLQA_LANGUAGES))} only, not"
-                f" {', '.join(strange)}; squad takes any"
-            )
+        if self.metric == "mlqa":
+            unread = [one for one in self.languages if one.split("-")[0] not in MLQA_LANGUAGES]
+            if unread:
+                raise ValueError(
+                    f"metric: mlqa normalises {', '.join(sorted(MLQA_LANGUAGES))} only, not"
+                    f" {', '.join(unread)}; squad takes any"
+                )
         if self.metric == "squad" and self.options.get("unanswerable"):
             raise ValueError("metric: squad has no unanswerable questions; use squad_v2")
         if self.metric == "accuracy_f1" and set(self.label_names) != {"0", "1"}:
@@ -411,7 +420,7 @@ class Task(Strict):
         return self
 
     @model_validator(mode="after")
-    def _placeholders_apply(self):
+    def _placeholders_apply(self) -> Self:
         phases = {phase: getattr(self, phase) for phase in ("train", "dev", "test")}
         sources = {"source": self.source} | {
             phase: rows.source for phase, rows in phases.items() if rows and rows.source
@@ -428,7 +437,7 @@ class Task(Strict):
         return self
 
     @model_validator(mode="after")
-    def _sources_fit(self):
+    def _sources_fit(self) -> Self:
         """A format whose rows are those of one family only serves that one."""
         given = [
             self.source,
@@ -449,7 +458,7 @@ class Task(Strict):
         return self
 
     @model_validator(mode="after")
-    def _roles_have_rows(self):
+    def _roles_have_rows(self) -> Self:
         if "target" in self.role and self.test is None:
             raise ValueError("role: a target needs test rows")
         trained = FAMILIES[self.family].trained

@@ -6,7 +6,7 @@ that is meant is written twice, `{{`.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -24,11 +24,11 @@ _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
 MAX_TEXT, MAX_PART = 1000, 255
 
 
-def fill(template: str, values: dict[str, str | None]) -> str:
+def fill(template: str, values: Mapping[str, str | None]) -> str:
     """The template with each {name} replaced by its value; values are put in as they are, braces
     and all."""
 
-    def value(token: re.Match) -> str:
+    def value(token: re.Match[str]) -> str:
         return str(values[token["name"]]) if token["name"] else token[0][0]
 
     return _TOKEN.sub(value, template)
@@ -43,11 +43,9 @@ def checked(template: str, known: Iterable[str]) -> str:
     """The template itself. ValueError that names what is wrong with its braces, and the
     placeholders there are."""
     known = list(known)
-    there = (
-        f"here there are {', '.join(f'{{{name}}}' for name in known)}"
-        if known
-        else "nothing is filled in here"
-    )
+    there = "nothing is filled in here"
+    if known:
+        there = f"here there are {', '.join(f'{{{name}}}' for name in known)}"
     for token in _TOKEN.finditer(template):
         name = token["name"]
         if name in known or token[0] in ("{{", "}}"):
@@ -57,8 +55,9 @@ def checked(template: str, known: Iterable[str]) -> str:
                 f"{show(template)}: a lone {show(token[0])}; {there}; a brace that is meant is"
                 " written twice"
             )
-        plain = re.match(r"\s*(\w*)", name)[1]
-        meant = plain if plain in known and plain != name else close(name, known) if known else None
+        # A name with something behind it, {language!r} or {name:>9}, means the name.
+        plain = re.findall(r"^\s*(\w*)", name)[0]
+        meant = plain if plain in known and plain != name else close(name, known)
         better = f"; did you mean '{{{meant}}}'?" if meant else ""
         raise ValueError(f"{show(template)}: {show(token[0])} is no placeholder{better}; {there}")
     return template
