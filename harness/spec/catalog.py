@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -71,18 +72,24 @@ def _yaml_files(place: Path) -> list[Path]:
             return [place]
         inside = list(place.iterdir())
     except (OSError, ValueError) as error:
-        gone = isinstance(error, FileNotFoundError)
-        why = (
-            "no such file or folder"
-            if gone
-            else f"cannot be read: {getattr(error, 'strerror', None) or error}"
-        )
+        why = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        if isinstance(error, FileNotFoundError):
+            why = "no such file or folder"
         raise SpecError(f"{short(line(place))}:1:1: {why}") from None
     return sorted(
         path
         for path in inside
         if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
     )
+
+
+Spec = TypeVar("Spec", bound=Strict)
+
+
+def _named(known: dict[str, Spec], kind: str, name: str) -> Spec:
+    if name not in known:
+        raise SpecError(f"no {kind} is called {show(name)}{nearest(name, known)}")
+    return known[name]
 
 
 class Catalog:
@@ -149,24 +156,18 @@ class Catalog:
 
     def task(self, name: str) -> Task:
         """The task of that name; SpecError with the nearest one otherwise."""
-        return self._get("task", name)
+        return _named(self.tasks, "task", name)
 
     def encoder(self, name: str) -> Encoder:
         """The encoder of that name; SpecError with the nearest one otherwise."""
-        return self._get("encoder", name)
+        return _named(self.encoders, "encoder", name)
 
     def suite(self, name: str) -> Suite:
         """The suite of that name, its protocol filled in; SpecError with the nearest one
         otherwise."""
-        suite = self._get("suite", name)
+        suite = _named(self.suites, "suite", name)
         families = {task.task: task.family for task in self.tasks.values()}
         return suite.under(self.protocols[suite.protocol], families) if suite.protocol else suite
-
-    def _get(self, kind: str, name: str):
-        known = getattr(self, f"{kind}s")
-        if name not in known:
-            raise SpecError(f"no {kind} is called {show(name)}{nearest(name, known)}")
-        return known[name]
 
     def _broken_references(self) -> Iterator[str]:
         for name, task in self.tasks.items():
@@ -195,7 +196,9 @@ class Catalog:
         one head serve both."""
         for phase in ("train", "dev", "test"):
             rows: Rows | None = getattr(own, phase)
-            for wanted in [rows.task] if rows and rows.task else rows.tasks if rows else []:
+            if rows is None:
+                continue
+            for wanted in [rows.task] if rows.task else rows.tasks:
                 at = source.at(*loc, phase, "task" if rows.task else "tasks")
                 other = self.tasks.get(wanted)
                 if other is None:
@@ -215,19 +218,8 @@ class Catalog:
         for i, encoder in enumerate(suite.encoders):
             yield from self._unknown("encoder", encoder, source.at("encoders", i))
         for i, arm in enumerate(suite.arms):
-            for wanted in arm.intermediate.tasks if arm.intermediate else []:
-                yield from self._broken_role("intermediate", wanted, source.at("arms", i))
-                spoken = self.tasks[wanted].languages if wanted in self.tasks else []
-                for language in arm.intermediate.languages if spoken else []:
-                    if language not in spoken:
-                        yield (
-                            f"{source.at('arms', i)}: {wanted} has no rows in"
-                            f" {show(language)}{nearest(language, spoken)}"
-                        )
-                if wanted in self.tasks:
-                    yield from self._broken_part(
-                        self.tasks[wanted], arm.intermediate, source.at("arms", i)
-                    )
+            if arm.intermediate:
+                yield from self._broken_intermediate(arm.intermediate, source.at("arms", i))
         for i, target in enumerate(suite.targets):
             yield from self._broken_role("target", target, source.at("targets", i))
         if suite.protocol:
@@ -244,6 +236,18 @@ class Catalog:
             )
         also = [*PHASES, *FAMILIES, *(arm.name for arm in suite.arms)]
         yield from self._broken_names("suite", name, suite.changes, "changes", also=also)
+
+    def _broken_intermediate(self, intermediate: Intermediate, at: str) -> Iterator[str]:
+        for wanted in intermediate.tasks:
+            yield from self._broken_role("intermediate", wanted, at)
+            task = self.tasks.get(wanted)
+            if task is None:
+                continue
+            for language in intermediate.languages:
+                if language not in task.languages:
+                    near = nearest(language, task.languages)
+                    yield f"{at}: {wanted} has no rows in {show(language)}{near}"
+            yield from self._broken_part(task, intermediate, at)
 
     def _broken_part(self, task: Task, intermediate: Intermediate, at: str) -> Iterator[str]:
         """A subset or a control that the task's family cannot give."""
@@ -271,7 +275,7 @@ class Catalog:
         self,
         kind: str,
         name: str,
-        table: dict,
+        table: Iterable[str],
         *loc: str,
         also: Iterable[str] = (),
         families: bool = False,
@@ -293,23 +297,14 @@ class Catalog:
         yield from self._broken_names(kind, name, settings, "settings", also=FAMILIES)
         yield from self._broken_names(kind, name, cuts, "cuts")
         for wanted, setting in settings.items():
-            family = (
-                wanted
-                if wanted in FAMILIES
-                else self.tasks[wanted].family
-                if wanted in self.tasks
-                else None
-            )
-            if family:
-                try:
-                    FAMILIES[family].options.model_validate(setting.options)
-                except ValidationError as error:
-                    yield from problems(
-                        error,
-                        source,
-                        FAMILIES[family].options,
-                        prefix=("settings", wanted, "options"),
-                    )
+            family = self.tasks[wanted].family if wanted in self.tasks else wanted
+            if family not in FAMILIES:
+                continue
+            options = FAMILIES[family].options
+            try:
+                options.model_validate(setting.options)
+            except ValidationError as error:
+                yield from problems(error, source, options, ("settings", wanted, "options"))
         for wanted, cut in cuts.items():
             if wanted in self.tasks:
                 yield from self._broken_rows(self.tasks[wanted], cut, source, "cuts", wanted)

@@ -40,34 +40,23 @@ def without(suite: Suite, names: list[str]) -> Suite:
 
     raises  SpecError: a name that the suite does not have, or nothing left
     """
-    tasks = {task for arm in suite.arms if arm.intermediate for task in arm.intermediate.tasks}
-    known = {*tasks, *suite.targets, *(arm.name for arm in suite.arms if not arm.is_baseline)}
+    known = set(suite.targets)
+    for arm in suite.arms:
+        known |= {*arm.tasks, *([] if arm.is_baseline else [arm.name])}
     for name in names:
         if name not in known:
-            raise SpecError(
-                f"--without {name}: suite {suite.suite} has no such task or"
-                f" arm{nearest(name, known)}"
-            )
+            near = nearest(name, known)
+            what = f"suite {suite.suite} has no such task or arm{near}"
+            raise SpecError(f"--without {name}: {what}")
+
     arms = []
     for arm in suite.arms:
-        left = (
-            [task for task in arm.intermediate.tasks if task not in names]
-            if arm.intermediate
-            else []
-        )
+        left = [task for task in arm.tasks if task not in names]
         if arm.name in names or (arm.intermediate and not left):
             continue
-        if arm.intermediate and left != arm.intermediate.tasks:
-            sampler = arm.intermediate.sampler
-            weights = {task: weight for task, weight in sampler.weights.items() if task in left}
-            sampler = sampler.model_copy(update={"weights": weights})
-            arm = arm.model_copy(
-                update={
-                    "intermediate": arm.intermediate.model_copy(
-                        update={"tasks": left, "sampler": sampler}
-                    )
-                }
-            )
+        if arm.intermediate and left != arm.tasks:
+            smaller = _with_tasks(arm.intermediate, left)
+            arm = arm.model_copy(update={"intermediate": smaller})
         arms.append(arm)
     targets = [target for target in suite.targets if target not in names]
     if not targets or len(arms) < 1:
@@ -75,3 +64,10 @@ def without(suite: Suite, names: list[str]) -> Suite:
     return suite.model_copy(
         update={"arms": arms, "targets": targets, "left_out": sorted(set(names))}
     )
+
+
+def _with_tasks(mixture: Intermediate, tasks: list[str]) -> Intermediate:
+    """A mixture of these of its tasks, with their weights."""
+    weights = {task: of for task, of in mixture.sampler.weights.items() if task in tasks}
+    sampler = mixture.sampler.model_copy(update={"weights": weights})
+    return mixture.model_copy(update={"tasks": tasks, "sampler": sampler})

@@ -14,8 +14,8 @@ from pydantic import (
 
 from harness.spec.base import Name, Strict
 from harness.spec.family import FAMILIES
-from harness.spec.recipe import PHASES, TWINS, Cut, Protocol, RecipeChange, Recipes, Setting
-from harness.spec.task import Language, Task
+from harness.spec.recipe import PHASES, TWINS, Cut, Protocol, Recipe, RecipeChange, Recipes, Setting
+from harness.spec.task import Language, Rows, Task
 
 BASELINE = "none"
 
@@ -49,12 +49,14 @@ class Sampler(Strict):
     def shares(self, rows: dict[str, int]) -> dict[str, float]:
         """Each task's probability, given its number of training rows."""
         counted = {task: min(n, self.cap or n) for task, n in rows.items()}
-        weight = {
-            "proportional": lambda task: float(counted[task]),
-            "uniform": lambda task: 1.0,
-            "temperature": lambda task: counted[task] ** (1 / self.temperature),
-            "weights": lambda task: self.weights[task],
-        }[self.by]
+
+        def weight(task: str) -> float:
+            if self.by == "weights":
+                return self.weights[task]
+            if self.by == "temperature":
+                return float(counted[task] ** (1 / self.temperature))
+            return 1.0 if self.by == "uniform" else float(counted[task])
+
         total = sum(map(weight, rows))
         return {task: weight(task) / total for task in rows}
 
@@ -118,15 +120,14 @@ class Intermediate(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _short_forms(cls, value):
+    def _short_forms(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"tasks": [value]}
         if isinstance(value, list):
             return {"tasks": value}
         if isinstance(value, dict) and "task" in value and "tasks" not in value:
-            return {
-                ("tasks" if k == "task" else k): [v] if k == "task" else v for k, v in value.items()
-            }
+            others = {name: of for name, of in value.items() if name != "task"}
+            return {"tasks": [value["task"]], **others}
         return value
 
     @model_validator(mode="after")
@@ -151,7 +152,9 @@ def _breadth(name: str) -> int:
 def _without(own: RecipeChange, broader: RecipeChange) -> RecipeChange:
     """What is left of a narrower change where a broader one of the suite speaks."""
     said = set(broader.model_dump(exclude_none=True))
-    said |= {twin for pair in TWINS.items() if said & set(pair) for twin in pair}
+    for pair in TWINS.items():
+        if said & set(pair):
+            said |= set(pair)
     return own.model_copy(update=dict.fromkeys(said))
 
 
@@ -167,7 +170,7 @@ class Arm(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _named_after_its_task(cls, value):
+    def _named_after_its_task(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
         given = value.get("intermediate")
@@ -181,20 +184,21 @@ class Arm(Strict):
         return self.intermediate is None
 
     @property
+    def tasks(self) -> list[str]:
+        """The tasks that are trained on first; none of the baseline."""
+        return self.intermediate.tasks if self.intermediate else []
+
+    @property
     def kind(self) -> Literal["baseline", "task", "mixture", "subset", "control"]:
         """What it is compared as: only tasks are easy or hard."""
         given = self.intermediate
         if given is None:
             return "baseline"
-        return (
-            "control"
-            if given.control
-            else "subset"
-            if given.subset
-            else "mixture"
-            if len(given.tasks) > 1
-            else "task"
-        )
+        if given.control:
+            return "control"
+        if given.subset:
+            return "subset"
+        return "mixture" if len(given.tasks) > 1 else "task"
 
 
 class Caps(Strict):
@@ -309,22 +313,17 @@ class Suite(Strict):
         """
         if arm.kind != "task":
             return None
-        first = next(
-            one
-            for one in self.arms
-            if one.kind == "task" and one.intermediate.tasks == arm.intermediate.tasks
-        )
+        alike = [one for one in self.arms if one.kind == "task" and one.tasks == arm.tasks]
+        first = alike[0]
         again = None if first.name == arm.name else task.task
         return (task.difficulty.variant_of if task.difficulty else None) or again
 
     def for_arm(self, arm: Arm) -> "Suite":
         """This suite with the arm's own cut of its task in place of the suite's."""
         cut = arm.intermediate.cut if arm.intermediate else None
-        return (
-            self.model_copy(update={"cuts": {**self.cuts, arm.intermediate.tasks[0]: cut}})
-            if cut
-            else self
-        )
+        if cut is None:
+            return self
+        return self.model_copy(update={"cuts": {**self.cuts, arm.tasks[0]: cut}})
 
     def shown_name(self, task: Task) -> str:
         """A task's name on the board: `task@LABEL` where its rows, or those it trains on, are cut
@@ -333,24 +332,18 @@ class Suite(Strict):
         So a number of fewer rows never shares a column with the whole one.
         """
         cut = self.cuts.get(task.task)
-        read = [
-            (getattr(cut, phase, None) or getattr(task, phase))
-            for phase in ("train", "dev", "test")
-        ]
-        related = [
-            task.task,
-            *(name for rows in read if rows for name in [rows.task, *rows.tasks] if name),
-        ]
-        capped = any(self.task_caps.get(name, self.caps) != Caps() for name in related)
+        related = [task.task]
+        for phase in ("train", "dev", "test"):
+            rows: Rows | None = getattr(cut, phase, None) or getattr(task, phase)
+            if rows:
+                related += [name for name in (rows.task, *rows.tasks) if name]
+
         cuts = [self.cuts[name] for name in related if name in self.cuts]
-        label = (
-            self.suite
-            if capped or any(not own.label for own in cuts)
-            else cuts[0].label
-            if cuts
-            else None
-        )
-        return f"{task.task}@{label}" if label else task.task
+        if any(self.task_caps.get(name, self.caps) != Caps() for name in related):
+            return f"{task.task}@{self.suite}"  # capped
+        if any(not own.label for own in cuts):
+            return f"{task.task}@{self.suite}"
+        return f"{task.task}@{cuts[0].label}" if cuts else task.task
 
     def under(self, protocol: Protocol, family_of: dict[str, str]) -> "Suite":
         """This suite with the protocol's recipes, settings and cuts filled in.
@@ -358,12 +351,21 @@ class Suite(Strict):
         The suite's values win, also over narrower ones of the protocol: its `target` over the
         protocol's `span_qa`, its `span_qa` over the protocol's `squad`. `family_of`: task → family.
         """
-        recipes, tasks, families = (
-            protocol.recipes,
-            dict(protocol.recipes.tasks),
-            dict(protocol.recipes.families),
-        )
-        phases = {}
+        cuts = {
+            task: cut.model_copy(update={"label": cut.label or protocol.protocol})
+            for task, cut in protocol.cuts.items()
+        }
+        filled_in = {
+            "recipes": self._changed(protocol.recipes, family_of),
+            "settings": self._set(protocol.settings, family_of),
+            "cuts": cuts | self.cuts,
+        }
+        return self.model_copy(update=filled_in)
+
+    def _changed(self, recipes: Recipes, family_of: dict[str, str]) -> Recipes:
+        """A protocol's recipes with this suite's changes."""
+        tasks, families = dict(recipes.tasks), dict(recipes.families)
+        phases: dict[str, Recipe] = {}
         for name, change in sorted(self.changes.items(), key=lambda item: _breadth(item[0])):
             if name in PHASES:
                 phases[name] = change.applied_to(getattr(recipes, name))
@@ -374,30 +376,26 @@ class Suite(Strict):
             if name not in PHASES:
                 table = families if name in FAMILIES else tasks
                 table[name] = change.applied_to(table.get(name, RecipeChange()))
-        cuts = {
-            task: cut.model_copy(update={"label": cut.label or protocol.protocol})
-            for task, cut in protocol.cuts.items()
-        }
-        settings = dict(protocol.settings)
+        return recipes.model_copy(update={**phases, "tasks": tasks, "families": families})
+
+    def _set(
+        self, of_protocol: dict[str, Setting], family_of: dict[str, str]
+    ) -> dict[str, Setting]:
+        """A protocol's settings with this suite's."""
+        settings = dict(of_protocol)
         for name, setting in sorted(self.settings.items(), key=lambda item: _breadth(item[0])):
-            for narrower in [task for task in settings if family_of.get(task) == name]:
-                own = settings[narrower]
-                options = {
-                    option: value
-                    for option, value in own.options.items()
-                    if option not in setting.options
-                }
+            for task in [task for task in settings if family_of.get(task) == name]:
+                own = settings[task]
+                said = setting.options
+                left = {name: value for name, value in own.options.items() if name not in said}
                 length = None if setting.max_length else own.max_length
-                settings[narrower] = Setting(max_length=length, options=options)
+                settings[task] = Setting(max_length=length, options=left)
             base = settings.get(name, Setting())
             settings[name] = Setting(
                 max_length=setting.max_length or base.max_length,
                 options=base.options | setting.options,
             )
-        recipes = recipes.model_copy(update={**phases, "tasks": tasks, "families": families})
-        return self.model_copy(
-            update={"recipes": recipes, "settings": settings, "cuts": cuts | self.cuts}
-        )
+        return settings
 
     def task_as_run(self, task: Task) -> Task:
         """The task with this suite's settings: its family's first, then its own."""

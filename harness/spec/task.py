@@ -377,11 +377,6 @@ class Task(Strict):
     @model_validator(mode="after")
     def _family_agrees(self) -> Self:
         family = FAMILIES[self.family]
-        if self.metric not in family.metrics:
-            raise ValueError(
-                f"metric: {show(self.metric)} does not score"
-                f" {self.family}{nearest(self.metric, family.metrics)}"
-            )
         missing = family.columns - set(self.columns)
         if missing:
             raise ValueError(f"columns: {self.family} needs {', '.join(sorted(missing))} too")
@@ -397,6 +392,16 @@ class Task(Strict):
                 "labels: the source names a label_file too; keep one of them, so that it is clear"
                 " which counts"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _metric_agrees(self) -> Self:
+        metrics = FAMILIES[self.family].metrics
+        if self.metric not in metrics:
+            raise ValueError(
+                f"metric: {show(self.metric)} does not score"
+                f" {self.family}{nearest(self.metric, metrics)}"
+            )
         if self.metric == "mlqa":
             unread = [one for one in self.languages if one.split("-")[0] not in MLQA_LANGUAGES]
             if unread:
@@ -410,6 +415,10 @@ class Task(Strict):
             raise ValueError(
                 'metric: accuracy_f1 needs the labels "0" and "1"; its F1 is that of "1"'
             )
+        return self
+
+    @model_validator(mode="after")
+    def _languages_told_apart(self) -> Self:
         if len(set(self.languages)) != len(self.languages):
             raise ValueError("languages: one is listed twice")
         if len(self.languages) > 1 and not self.source.speaks:
@@ -421,13 +430,15 @@ class Task(Strict):
 
     @model_validator(mode="after")
     def _placeholders_apply(self) -> Self:
-        phases = {phase: getattr(self, phase) for phase in ("train", "dev", "test")}
-        sources = {"source": self.source} | {
-            phase: rows.source for phase, rows in phases.items() if rows and rows.source
-        }
         spoken = {"en", *self.languages}
-        for rows in filter(None, phases.values()):
+        sources = {"source": self.source}
+        for phase in ("train", "dev", "test"):
+            rows: Rows | None = getattr(self, phase)
+            if rows is None:
+                continue
             spoken |= {*rows.languages, rows.language or "en"}
+            if rows.source:
+                sources[phase] = rows.source
         for key, source in sources.items():
             if strange := [language for language in source.names if language not in spoken]:
                 raise ValueError(
