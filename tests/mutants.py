@@ -48,7 +48,6 @@ TESTS = {
     "harness/sources/lock.py": "lock",
     "harness/sources/split_files.py": "split_files read data",
     "harness/sources/locate.py": "data split_files",
-    "harness/sources/mini*.py": "mini_data",
     "harness/sources/overlap.py": "data",
     "harness/sources/*.py": "read data",
     "harness/store/inputs.py": "inputs",

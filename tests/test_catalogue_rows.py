@@ -23,7 +23,7 @@ from harness.spec.suite import Suite
 from harness.store import HashIndex
 
 CATALOG = Catalog.load([])
-REAL = [name for name, task in CATALOG.tasks.items() if not task.source.generated]
+REAL = [name for name in CATALOG.tasks if not name.startswith("mini_")]
 PHASES = ("train", "dev", "test")
 SPLITS = [(name, phase) for name in REAL for phase in PHASES if getattr(CATALOG.task(name), phase)]
 NINE = ["xnli", "pawsx", "udpos", "panx", "xquad", "mlqa", "tydiqa", "bucc2018", "tatoeba"]

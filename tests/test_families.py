@@ -23,7 +23,6 @@ from harness.models import retriever as retrieval
 from harness.models import span_reader as span_qa
 from harness.models import tagger as tagging
 from harness.models.encoder import LoadedEncoder, pool
-from harness.sources import mini
 from harness.sources import rows as data_rows
 from harness.sources.encoders import find
 from harness.sources.hub import Where
@@ -31,6 +30,7 @@ from harness.sources.locate import Locator
 from harness.spec.catalog import Catalog
 from harness.spec.family import FAMILIES
 from harness.store import HashIndex
+from tests import mini_rows
 
 SHARED = Path(__file__).parents[2] / "shared"
 FEATURES = SHARED / "oracles" / "features"
@@ -393,7 +393,7 @@ def shown(feature: dict, row: dict) -> str:
 
 
 def test_training_positions_point_at_the_answer(minilm):
-    rows = mini.rows("xquad", "en", "train")[:150]
+    rows = mini_rows.rows("xquad", "en", "train")[:150]
     for length in (48, 128, 384):
         task = task_of("span_qa", length, doc_stride=16, max_query_length=20)
         features = span_qa.encode(rows, minilm, task, training=True)

@@ -80,7 +80,6 @@ def test_a_typo_between_braces_is_told_with_its_place_and_what_there_is(tmp_path
     for field, source in {
         "files": f'{{files: ‸"{template}.jsonl"}}',
         "config": f'{{hub: a/b, config: ‸"{template}"}}',
-        "generated": f'{{generated: ‸"{template}"}}',
         "where": HUB + f', where: {{column: ‸"{template}"}}}}',
     }.items():
         known = KNOWN if field == "files" else KNOWN.replace(", {part}", "")
@@ -114,7 +113,7 @@ def test_a_format_takes_no_memory(tmp_path):
         ('‸{files: "{language}.{part}"}', "{part} is for bitext_mining"),
         (
             HUB + ', unless: {a: ‸"{language}"}}',
-            "{language} is not filled in here, only in files, config, generated and where",
+            "{language} is not filled in here, only in files, config and where",
         ),
         (HUB + ', names: {de: ‸"{language}"}}', "{language} is not filled in here"),
         (

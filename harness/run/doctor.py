@@ -24,7 +24,6 @@ PACKAGES = (
     "pydantic",
     "typer",
     "rich",
-    "babel",
 )
 LOW_DISK = 5e9
 

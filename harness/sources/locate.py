@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.common.errors import MissingError, SpecError
-from harness.sources import mini
 from harness.sources.hub import Where, snapshot
 from harness.sources.labels import read_labels
 from harness.sources.read import how_read
@@ -26,7 +25,7 @@ from harness.spec.family import FAMILIES
 from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
 from harness.spec.template import fill
-from harness.store import HashIndex, key_of, unchanged
+from harness.store import HashIndex, unchanged
 
 ENGLISH = "en"
 
@@ -59,8 +58,7 @@ def files_named(dataset: dict) -> dict[Path, str]:
         return {file: sha for files in of_each for file, sha in files.items()}
     named: dict[Path, str] = {}
     for part, place in zip(identity["parts"], location, strict=True):
-        if "files" in place:
-            named |= zip(map(Path, place["files"]), part["sha256"], strict=True)
+        named |= zip(map(Path, place["files"]), part["sha256"], strict=True)
     return named
 
 
@@ -72,7 +70,6 @@ class Locator:
         self, catalog: Catalog, where: Where, index: HashIndex, suite: Suite | None = None
     ):
         self.catalog, self.where, self.index, self.suite = catalog, where, index, suite
-        self._generated: dict[tuple[str, str, str], str] = {}
         self._labels: dict[str, list[str]] = {}
         self._known: dict[tuple, Dataset] = {}
 
@@ -181,7 +178,7 @@ class Locator:
             "labels": self.labels(task) if source.label_file else task.labels,
             "cap": cap,
         }
-        identity |= how_read(source, task.family, location[0].get("files", []))
+        identity |= how_read(source, task.family, location[0]["files"])
         if source.numbering:
             identity["numbering"] = {
                 "rows": source.numbering.rows,
@@ -218,11 +215,6 @@ class Locator:
         self, source: Source, task: Task, split: str, language: str
     ) -> tuple[list[str], dict]:
         values = _fill(source, language) | {"split": split}
-        if source.generated:
-            config = fill(source.generated, values)
-            return [self._generated_hash(config, language, split)], {
-                "generated": [config, language, split]
-            }
         if source.files:
             parts = _parts(source, task.family, language)
             files = [
@@ -248,12 +240,6 @@ class Locator:
             return
         if wrong := disagreement(names[column], task.labels or self.labels(task)):
             raise SpecError(f"{task.task}: {file}, column {column}: {wrong}")
-
-    def _generated_hash(self, config: str, language: str, split: str) -> str:
-        at = (config, language, split)
-        if at not in self._generated:
-            self._generated[at] = key_of(mini.rows(config, language, split))
-        return self._generated[at]
 
     def _hub_files(self, source: Source, config: str, split: str) -> tuple[Path, list[Path]]:
         """(the data set's folder, the files of the split): under --data-root, else in the hub

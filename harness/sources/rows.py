@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from harness.common.errors import SpecError
-from harness.sources import mini
 from harness.sources.read import heaps, read_files
 from harness.sources.shapes import Raw, Shape, listed, shown
 from harness.spec.task import SplitPart
@@ -84,28 +83,13 @@ def _union(dataset: dict, metric: str | None) -> list[dict]:
 def _read(place: dict, identity: dict, name: str) -> list[Raw]:
     """The rows of one part that `where` and `unless` keep, each with its file and its number in
     it."""
-    if "generated" in place:
-        raw = [
-            Raw("generated", number, row)
-            for number, row in enumerate(mini.rows(*place["generated"]))
-        ]
-    else:
-        named = [
-            [columns] if isinstance(columns, str) else columns
-            for columns in identity["columns"].values()
-        ]
-        needed = tuple(
-            sorted(
-                {column for columns in named for column in columns}
-                | {*identity["where"], *identity["unless"]}
-            )
-        )
-        raw = [
-            Raw(at, number, row)
-            for file, rows in read_files(place["files"], needed, identity)
-            for at in [_place(file)]
-            for number, row in enumerate(rows)
-        ]
+    needed = {*identity["where"], *identity["unless"]}
+    for columns in identity["columns"].values():
+        needed |= {columns} if isinstance(columns, str) else set(columns)
+    raw: list[Raw] = []
+    for file, rows in read_files(place["files"], tuple(sorted(needed)), identity):
+        at = _place(file)
+        raw += [Raw(at, number, row) for number, row in enumerate(rows)]
     for keyword, keep in (("where", True), ("unless", False)):
         for column, wanted in identity[keyword].items():
             raw = [

@@ -33,7 +33,6 @@ from harness.spec.template import (
     FilePath,
     FileTemplate,
     Fixed,
-    GeneratedTemplate,
     HubId,
     Revision,
     Url,
@@ -123,7 +122,7 @@ class Numbering(Strict):
 
 
 class Source(Strict):
-    """Where rows come from: exactly one of `hub`, `files`, `generated`."""
+    """Where rows come from: one of `hub`, `files`."""
 
     hub: HubId | None = Field(None, description="hub dataset id, e.g. google/xtreme")
     revision: Revision | None = Field(None, description="commit of the hub dataset")
@@ -138,9 +137,6 @@ class Source(Strict):
         description=(
             "beside the YAML or in --data-root; may hold {language}, {name}, {split}, {part}"
         ),
-    )
-    generated: GeneratedTemplate | None = Field(
-        None, description="a config of the built-in smoke data"
     )
     names: dict[str, Fixed] = Field({}, description="language → {name}")
     where: dict[str, ValueTemplate] = Field(
@@ -165,29 +161,24 @@ class Source(Strict):
     @property
     def speaks(self) -> bool:
         """Whether its rows differ by language."""
-        return bool(self.generated) or bool(self.filled & {"language", "name", "part"})
+        return bool(self.filled & {"language", "name", "part"})
 
     @property
     def filled(self) -> set[str]:
         """The placeholders that it has filled in."""
-        texts = [self.config or "", self.files or "", self.generated or "", *self.where.values()]
+        texts = [self.config or "", self.files or "", *self.where.values()]
         return set().union(*map(placeholders, texts))
 
     @property
     def format(self) -> str | None:
-        """How its files are read; None of generated rows. What the hub has is Parquet."""
-        if self.generated:
-            return None
+        """How its files are read. What the hub has is Parquet."""
         return format_of(self.files, conll=self.conll is not None) if self.files else "parquet"
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        given = [kind for kind in ("hub", "files", "generated") if getattr(self, kind) is not None]
-        if len(given) != 1:
-            raise ValueError(
-                "a source has exactly one of hub, files, generated; this one has"
-                f" {' and '.join(given) or 'none'}"
-            )
+        if (self.hub is None) == (self.files is None):
+            given = "both" if self.hub else "neither"
+            raise ValueError(f"a source has exactly one of hub and files; this one has {given}")
         if self.hub and not self.config:
             raise ValueError(
                 "a hub source needs a config (the hub's own name for the subset; often 'default')"

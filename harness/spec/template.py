@@ -111,8 +111,7 @@ def _fixed(text: str) -> str:
     """Braces are text here; but who writes a placeholder expects it to be filled in."""
     if meant := placeholders(text) & set(MEANINGS):
         raise ValueError(
-            f"{show(text)}: {{{min(meant)}}} is not filled in here, only in files, config,"
-            " generated and where"
+            f"{show(text)}: {{{min(meant)}}} is not filled in here, only in files, config and where"
         )
     return text
 
@@ -146,7 +145,6 @@ FileTemplate = Annotated[
 ]
 ConfigTemplate = Annotated[str, AfterValidator(_config)]
 ValueTemplate = Annotated[str, AfterValidator(_template("language", "name"))]
-GeneratedTemplate = Annotated[str, AfterValidator(_template("language", "name", "split"))]
 FilePath = Annotated[str, AfterValidator(_template(path=possible))]
 InnerPath = Annotated[str, AfterValidator(inside)]
 HubId = Annotated[str, AfterValidator(_hub_id)]

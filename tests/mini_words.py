@@ -1,7 +1,7 @@
 # ruff: noqa: E501
 """The words of the smoke suite: names, sentence templates and tagged phrases in eight languages.
 
-Every list is parallel: entry i means the same thing in each language, so that `mini.py` can draw
+Every list is parallel: entry i means the same thing in each language, so that `mini_rows.py` can draw
 a meaning once, as indices, and write it in any language. Country, day, month, currency and
 language names are not here: Babel's CLDR data give them. Templates keep an inserted name in its
 dictionary form (beside a copula, or behind a colon), because CLDR does not inflect. A list of

@@ -1,4 +1,7 @@
-"""The data of the embedded smoke suite `mini`, made at run time: no download, no licence, no file.
+"""Makes the rows of the smoke suite `mini`, tasks/mini/*.json: made-up, so no download and no
+licence.
+
+    python -m tests.mini_rows      write those files anew
 
 A row is drawn once as a *meaning* (indices into parallel lists) and then written in a language, so
 row i of a test split means the same, and has the same label, in all eight languages. Rows follow
@@ -9,13 +12,16 @@ is in `mini_words.py`. The rows prove that the machine works; they measure no la
 
 import functools
 import random
+from pathlib import Path
 
-from harness.sources import mini_words as words
+from harness.store.files import canonical_json
+from tests import mini_words as words
 
-VERSION = 1  # raised whenever a row changes: it is part of what a result's key is made of
+FOLDER = Path(__file__).parents[1] / "tasks" / "mini"
+VERSION = 1  # of the draws: another one gives other rows
 
 LANGUAGES = ("en", "de", "es", "fr", "ru", "ar", "zh", "hi")
-ENGLISH_ONLY = ("topic", "question", "order")
+ENGLISH_ONLY = ("topic", "question")
 CONFIGS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("xnli", "pawsx", "udpos", "panx", "xquad"), LANGUAGES),
     "tatoeba": LANGUAGES[1:],
@@ -69,6 +75,27 @@ def rows(config: str, language: str, split: str) -> list[dict]:
     write = _CONFIGS[config][1]
     meanings = _meanings(config)[split]
     return [write(language, meaning, f"mini-{split}-{i:03d}") for i, meaning in enumerate(meanings)]
+
+
+def slices() -> list[tuple[str, str, str]]:
+    """(config, language, split) of every file."""
+    return [
+        (config, language, split)
+        for config in CONFIGS
+        for split in SPLITS[config]
+        for language in languages(config, split)
+    ]
+
+
+def path(config: str, language: str, split: str) -> Path:
+    """Where the rows of a split lie."""
+    return FOLDER / f"{config}.{language}.{split}.json"
+
+
+def content(config: str, language: str, split: str) -> bytes:
+    """A file's bytes: canonical JSON, so that its SHA-256 is that of the rows themselves, whoever
+    holds them."""
+    return canonical_json(rows(config, language, split))
 
 
 @functools.cache
@@ -356,20 +383,6 @@ def _draw_question(rng, i):
     return text, {"text": text, "label": i % 2}
 
 
-def _draw_order(rng, i):
-    # label 1, "yes": the first comes before
-    months = sorted(rng.sample(range(12), 2), reverse=not i % 2)
-    texts = []
-    for month in months:
-        when = rng.choice(["in ", f"on {rng.randint(1, 28)} "]) + names("en")["month"][month]
-        place = rng.choice(names("en")["end"])
-        texts.append(
-            f"The {rng.choice(_EVENTS)} in {place} {rng.choice(['opens', 'starts', 'begins'])}"
-            f" {when}."
-        )
-    return tuple(texts), {"text": texts[0], "text_pair": texts[1], "label": ["no", "yes"][i % 2]}
-
-
 def _write_english(language, row, name):
     return dict(row)
 
@@ -383,5 +396,10 @@ _CONFIGS = {
     "tatoeba": (_draw_tatoeba, _write_tatoeba),
     "topic": (_draw_topic, _write_english),
     "question": (_draw_question, _write_english),
-    "order": (_draw_order, _write_english),
 }
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for one in slices():
+        path(*one).write_bytes(content(*one))
