@@ -155,7 +155,7 @@ def edits(job: dict) -> dict[str, dict]:
             "encoder",
             "kind",
             "needs",
-            "identity",
+            "versions",
             "more",
         )
     }
@@ -166,9 +166,9 @@ def edits(job: dict) -> dict[str, dict]:
     made["encoder"]["encoder"]["identity"]["max_length"] = 7
     made["kind"]["kind"] = "evaluate"
     made["needs"]["needs"] = ["a" * 64]
-    made["identity"]["identity"]["version"] = 99
+    made["versions"]["versions"]["version"] = 99
     made["more"]["english"] = made["more"]["train"]["toy"]
-    for name in ("spec", "encoder", "train", "identity"):
+    for name in ("spec", "encoder", "train", "versions"):
         made[f"no {name}"] = {
             part: value for part, value in copy.deepcopy(job).items() if part != name
         }
@@ -185,18 +185,24 @@ def test_a_job_is_what_its_key_names(tmp_path, job):
         check("b" * 64, job)
 
 
+def test_a_job_says_its_spec_and_its_rows_once(job):
+    text = canonical_json(job).decode()
+    for part in (job["spec"], job["train"]["toy"]["identity"], job["encoder"]["identity"]):
+        assert text.count(canonical_json(part).decode()) == 1
+
+
 def test_the_tasks_of_a_mixture_may_stand_in_any_order(job):
     """A key has the versions of families and metrics in the order of the suite; the file has the
     tasks by name."""
     tasks = {"z": job["spec"]["tasks"]["toy"], "a": task_part("tagging")}
     data = {side: dict.fromkeys(tasks, job[side]["toy"]) for side in ("train", "dev")}
     mixture = described("train", "both", job["spec"] | {"tasks": tasks}, data, job["encoder"])
-    assert mixture["identity"]["family"] == [1, 2]
+    assert mixture["versions"]["family"] == [1, 2]
     written = json.loads(canonical_json(mixture))
     assert list(written["spec"]["tasks"]) == ["a", "z"]
     check(mixture["key"], written)
-    written["identity"]["family"] = [1, 1]
-    with pytest.raises(StoreError, match=r"its key names \(family\)"):
+    written["versions"]["family"] = [1, 1]
+    with pytest.raises(StoreError, match=r"its key names \(family, key\)"):
         check(mixture["key"], written)
 
 

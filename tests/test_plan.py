@@ -27,7 +27,7 @@ from harness.spec.suite import Caps
 from harness.spec.task import Task
 from harness.store import HashIndex, Store, canonical_json, file_sha256, key_of
 from harness.store import job as job_room
-from harness.store.job import JOB_VERSIONS, described
+from harness.store.job import JOB_VERSIONS, described, identity_of
 
 GOLDEN = Path(__file__).parent / "golden"
 REWRITE = os.environ.get("XSTILTS_GOLDEN") == "1"  # write the golden files anew
@@ -175,7 +175,7 @@ def test_jobs_form_a_graph_without_cycles(world):
         for key in ready:
             del waiting[key]
     for key, job in plan.jobs.items():
-        assert job.key == key == job.body["key"] == key_of(job.body["identity"])
+        assert job.key == key == job.body["key"] == key_of(identity_of(job.body))
         assert all(plan.jobs[need].kind == "train" for need in job.needs)
         assert plan.dependants(key) == [
             other.key for other in plan.jobs.values() if key in other.needs
@@ -308,7 +308,7 @@ def test_places_change_no_key(world, tmp_path):
     moved = World(tmp_path / "another place" / "deeper")
     other = moved.plan()
     assert keys(other) == expected
-    identities = canonical_json([job.body["identity"] for job in other.jobs.values()]).decode()
+    identities = canonical_json([identity_of(job.body) for job in other.jobs.values()]).decode()
     assert str(tmp_path) not in identities
     for path in world.root.rglob("*.jsonl"):
         os.utime(path, (1, 1))

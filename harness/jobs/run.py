@@ -25,7 +25,7 @@ from harness.common.signals import Interrupted, stop
 from harness.jobs.channel import Channel, away
 from harness.jobs.context import Context, JobError, Stopped, environment
 from harness.store import Lease, Store, disk_errors
-from harness.store.job import check
+from harness.store.job import JobJson, check
 
 # The module that does each kind of job; woken by the first job of its kind.
 JOBS = {
@@ -96,7 +96,7 @@ def run_job(
     return "done"
 
 
-def await_inputs(store: Store, job: dict, stopping: Callable[[], bool]) -> None:
+def await_inputs(store: Store, job: JobJson, stopping: Callable[[], bool]) -> None:
     """Let results that the job needs appear: another machine may have committed them in this
     moment, on a shared disk that shows them here only later. StoreError if one is not there after
     INPUT_SECONDS; Stopped."""

@@ -25,7 +25,7 @@ from harness.spec.recipe import Recipe
 from harness.spec.suite import Arm, Suite
 from harness.spec.task import Task
 from harness.store import HashIndex, Store
-from harness.store.job import WEIGHTS, described
+from harness.store.job import WEIGHTS, JobJson, described
 
 HEAD_OPTIONS = {"head", "outside"}  # options of a family that decide the shape of its head
 FOLDS = 2  # a row's PVI is measured by the model that trained on the other fold
@@ -42,7 +42,7 @@ class Job:
     kind: str
     name: str
     needs: list[str]
-    body: dict
+    body: JobJson
     # scheduling order: finish an arm before starting the next, so that weights can go
     rank: tuple = ()
     blocked: tuple[str, ...] = ()
@@ -449,7 +449,8 @@ class _Planner:
             [*filter(None, missing), *(reason for job in needs for reason in job.blocked)]
         )
         return self.plan.jobs.setdefault(
-            body["key"], Job(body["key"], kind, name, body["needs"], body, rank, tuple(blocked))
+            body["key"],
+            Job(body["key"], kind, name, body["needs"], body, rank, tuple(blocked)),
         )
 
     def _note(self, job: Job | None, what: str, beside: Job | None = None) -> None:

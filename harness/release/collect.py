@@ -20,6 +20,7 @@ from harness.spec.suite import Arm, Caps, Suite
 from harness.spec.task import Task
 from harness.statistics.derive import derive
 from harness.store import Store, key_of
+from harness.store.job import identity_of
 
 SCHEMA = 5
 GROUPS = {  # XTREME's groups of targets (Hu et al. 2020, table 1), by family
@@ -122,7 +123,7 @@ def _jobs(plan: Plan) -> dict:
     rows = {}
     jobs = {}
     for key, job in plan.jobs.items():
-        identity = job.body["identity"]
+        identity = identity_of(job.body)
         reference = key_of(identity["data"])[:16]
         rows[reference] = identity["data"]
         jobs[key] = {

@@ -18,6 +18,7 @@ from harness.release import collect
 from harness.release.complete import Problem, label
 from harness.release.evidence import WITH_EVIDENCE
 from harness.store import Store
+from harness.store.job import identity_of
 
 
 class Rechecked(NamedTuple):
@@ -96,7 +97,7 @@ def _why(content: dict, plan: Plan, key: str, planned: str) -> list[str]:
     """What differs between a release's job and the planned one: in itself, else in the jobs before
     it."""
     old = content["jobs"][key]
-    new = plan.jobs[planned].body["identity"]
+    new = identity_of(plan.jobs[planned].body)
     encoder = (
         {name: content["encoders"][old["encoder"]][name] for name in ("files", "max_length")}
         if old["encoder"]

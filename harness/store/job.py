@@ -1,13 +1,13 @@
 """What a job's JSON says, and the key that follows from it. The planner writes it, a worker checks
 it, both by this file.
 
-A job is {"key", "kind", "name", "identity", "spec", "needs"}, the data it reads under names of its
-kind ("train", "dev", "tests", ...), and "encoder" if it has one. `identity` is what the key is the
-hash of: everything that decides the result (DESIGN, invariant 2), upstream keys included. Paths are
-beside it: where the rows lie, not what they are.
+The key is the hash of the job's identity: everything that decides the result (DESIGN, invariant 2),
+upstream keys included. The identity is no part of the JSON, which says each thing once: it is made
+of it (`identity_of`), without the names and places of data and encoder.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NotRequired, TypedDict, cast
 
 from harness.common.errors import StoreError
 from harness.metrics import METRIC_VERSIONS
@@ -22,28 +22,102 @@ WORLD_SIZE = 1  # processes that share one training job
 # of a train job's result; dropped once all that depends on it is committed
 WEIGHTS = "model.safetensors"
 
-_NO_DATA = {"key", "kind", "name", "identity", "spec", "needs", "encoder"}
+
+class RowsJson(TypedDict):
+    """One split of one task: what it is (`identity`, in the key), what it is called and where it
+    lies (not)."""
+
+    name: str
+    identity: dict[str, Any]
+    location: list[Any]
+
+
+class EncoderJson(TypedDict):
+    """An encoder: what it is (`identity`, in the key), its folder and what its spec declares
+    (not)."""
+
+    name: str
+    identity: dict[str, Any]
+    folder: str
+    declared: dict[str, Any]
+
+
+class Versions(TypedDict):
+    """The result-versions of a job's code. One `family` and one `metric` for each of its tasks, in
+    the order in which the suite names them, which a file of sorted JSON loses."""
+
+    version: int
+    family: list[int]
+    metric: list[int]
+    world_size: int
+
+
+class JobJson(TypedDict):
+    """A job, as ROOT/jobs/KEY.json holds it. `spec` is what its kind reads: the task, the recipe,
+    the seed, keys of the jobs before it. `needs` has those keys by themselves, for schedulers."""
+
+    key: str
+    kind: str
+    name: str
+    versions: Versions
+    spec: dict[str, Any]
+    needs: list[str]
+    encoder: NotRequired[EncoderJson]
+    # task → rows, of train, select and pvi
+    train: NotRequired[dict[str, RowsJson]]
+    dev: NotRequired[dict[str, RowsJson]]
+    # language → rows, of evaluate and overlap
+    tests: NotRequired[dict[str, RowsJson]]
+    devs: NotRequired[dict[str, RowsJson]]
+    # phase → rows, and the English original of parallel tests, of overlap
+    trained: NotRequired[dict[str, list[RowsJson]]]
+    english: NotRequired[RowsJson]
+
+
+_NO_DATA = {"key", "kind", "name", "versions", "spec", "needs", "encoder"}
 
 
 def described(
-    kind: str, name: str, spec: dict, data: dict, encoder: dict | None, order: dict | None = None
-) -> dict:
+    kind: str, name: str, spec: dict[str, Any], data: dict[str, Any], encoder: EncoderJson | None
+) -> JobJson:
     """The JSON of a job.
 
-    encoder   as `FoundEncoder.to_json` gives it
-    order     an identity in whose order the versions of several tasks stand: JSON sorts the tasks
-              of a mixture by name
+    data  rows under the names that a job of this kind reads them by
     """
-    identity = _identity(kind, spec, data, encoder)
-    for part in ("family", "metric"):
-        if order and sorted(order[part]) == sorted(identity[part]):
-            identity[part] = order[part]
-    body = {"key": key_of(identity), "kind": kind, "name": name, "identity": identity, "spec": spec}
-    body |= {"needs": needs_of(kind, spec), **data}
-    return body | ({"encoder": encoder} if encoder else {})
+    body: dict[str, Any] = {"kind": kind, "name": name, "versions": versions_of(kind, spec)}
+    body |= {"spec": spec, "needs": needs_of(kind, spec), **data}
+    if encoder:
+        body["encoder"] = encoder
+    return cast(JobJson, body | {"key": key_of(identity_of(body))})
 
 
-def needs_of(kind: str, spec: dict) -> list[str]:
+def versions_of(kind: str, spec: dict[str, Any]) -> Versions:
+    """The result-versions of the code that is installed here."""
+    tasks = list(spec.get("tasks", {}).values())
+    if "task" in spec:
+        tasks = [spec["task"]]
+    return {
+        "version": JOB_VERSIONS[kind],
+        "family": [FAMILIES[task["family"]].version for task in tasks],
+        "metric": [METRIC_VERSIONS[task["metric"]] for task in tasks],
+        "world_size": WORLD_SIZE,
+    }
+
+
+def identity_of(job: JobJson | dict[str, Any]) -> dict[str, Any]:
+    """What a job's key is the hash of."""
+    data = {name: value for name, value in job.items() if name not in _NO_DATA}
+    encoder = job.get("encoder")
+    return {
+        "kind": job["kind"],
+        **job["versions"],
+        "spec": job["spec"],
+        "data": _identities(data),
+        "encoder": encoder["identity"] if encoder else None,
+    }
+
+
+def needs_of(kind: str, spec: dict[str, Any]) -> list[str]:
     """Keys of the jobs whose results a job reads, as its spec names them."""
     if kind == "train":
         subset = (spec["rows"] or {}).get("subset")
@@ -53,23 +127,16 @@ def needs_of(kind: str, spec: dict) -> list[str]:
     return [spec["model"]] if spec.get("model") else []
 
 
-def check(key: str, job: dict) -> None:
-    """StoreError if that job is not the one whose key it stands under: its file was edited, or
-    comes from another version.
+def check(key: str, job: Any) -> None:
+    """StoreError if what was read from the file of that key is not that job, as this version does
+    it: it was edited, or comes from another version.
 
     A result is kept under its key for good, so a worker hashes again what it is about to do.
     """
     try:
-        data = {name: value for name, value in job.items() if name not in _NO_DATA}
-        right = described(
-            job["kind"], job["name"], job["spec"], data, job.get("encoder"), order=job["identity"]
-        )
-        wrong = _differences(job, right)
+        wrong = list(_wrong(key, job))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         wrong = [f"it has no sound {error}"]
-    else:
-        if right["key"] != key:
-            wrong = wrong or ["key"]
     if wrong:
         raise StoreError(
             f"job {key[:12]}: its description is not the one that its key names"
@@ -78,45 +145,29 @@ def check(key: str, job: dict) -> None:
         )
 
 
-def _differences(job: dict, right: dict) -> list[str]:
-    """Names of the parts in which two descriptions differ; of `identity` those inside it."""
-    found = [
-        name for name in right if name not in ("key", "identity") and job.get(name) != right[name]
-    ]
-    before = job["identity"]
-    return found + [
-        name
-        for name in {**before, **right["identity"]}
-        if before.get(name) != right["identity"].get(name)
-    ]
+def _wrong(key: str, job: dict[str, Any]) -> Iterator[str]:
+    """Names of the result-versions that are not this code's; `key`, if the rest is another job."""
+    if job["needs"] != needs_of(job["kind"], job["spec"]):
+        yield "needs"
 
+    now: dict[str, Any] = {**versions_of(job["kind"], job["spec"])}
+    for name, version in now.items():
+        said = job["versions"][name]
+        if isinstance(version, list):  # one a task, and the file sorts the tasks by name
+            said, version = sorted(said), sorted(version)
+        if said != version:
+            yield name
 
-def _identity(kind: str, spec: dict, data: dict, encoder: dict | None) -> dict:
-    tasks = (
-        list(spec["tasks"].values())
-        if "tasks" in spec
-        else [spec["task"]]
-        if "task" in spec
-        else []
-    )
-    return {
-        "kind": kind,
-        "version": JOB_VERSIONS[kind],
-        "family": [FAMILIES[task["family"]].version for task in tasks],
-        "metric": [METRIC_VERSIONS[task["metric"]] for task in tasks],
-        "world_size": WORLD_SIZE,
-        "spec": spec,
-        "data": _identities(data),
-        "encoder": encoder["identity"] if encoder else None,
-    }
+    if job["key"] != key or key_of(identity_of(job)) != key:
+        yield "key"
 
 
 def _identities(data: Any) -> Any:
     """Job data without names and locations: what the rows are, not where they lie."""
-    if isinstance(data, dict):
-        return (
-            data["identity"]
-            if "identity" in data
-            else {name: _identities(value) for name, value in data.items()}
-        )
-    return [_identities(value) for value in data] if isinstance(data, list) else data
+    if isinstance(data, list):
+        return [_identities(value) for value in data]
+    if not isinstance(data, dict):
+        return data
+    if "identity" in data:
+        return data["identity"]
+    return {name: _identities(value) for name, value in data.items()}
