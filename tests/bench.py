@@ -19,7 +19,8 @@ from transformers import BertConfig, BertModel
 from harness.engines.process import KEEP_MEMORY
 from harness.jobs.predict import forward
 from harness.jobs.vocabulary import clip, narrow
-from harness.metrics import METRICS, search
+from harness.metrics import METRICS
+from harness.metrics.neighbours import search
 from harness.models import TRAINED, build
 from harness.models.batching import micro_batches
 from harness.models.encoder import LoadedEncoder

@@ -17,7 +17,7 @@ ALLOWED = {
     "metrics": set(),
     "spec": {"metrics"},
     "store": {"spec", "metrics"},
-    "sources": {"store", "spec"},
+    "sources": {"store", "spec", "metrics"},
     "plan": {"sources", "store", "spec", "metrics"},
     "engines": {"plan", "store"},
     "models": {"sources", "store", "spec", "metrics"},
@@ -27,7 +27,7 @@ ALLOWED = {
     # circles says.
     "release": {"statistics", "plan", "store", "spec", "metrics"},
     "statistics": {"release", "plan", "store", "spec", "metrics"},
-    "page": {"statistics", "release", "store", "spec"},
+    "page": {"statistics", "release", "store", "spec", "metrics"},
 }
 OPENED_BY_THE_COMMAND_LINE = {"published", "review", "run", "xtreme"}
 COMMAND_LINE = {"__main__", "cli"}

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.metrics import METRICS, main_from_totals, resampled, rescore
+from harness.metrics import METRICS, rescore
 from harness.metrics.confusion import _shuffled, _spread, class_counts, matthews_of
-from harness.release.evidence import NULL_IS_MAIN
 
 quick = settings(max_examples=50, deadline=None)
 both = pytest.mark.parametrize("name", ["macro_f1", "matthews"])
@@ -48,13 +47,13 @@ def test_scikit_learn_has_the_same(name, pairs):
 def test_a_bootstrap_draw_is_scored_as_its_rows_would_be(name, pairs, seed):
     """Also where the draw has lost a class: macro-F1 leaves it out, as it does in a test set that
     never had it."""
-    vectors = resampled(name, score(name, pairs).examples)
+    vectors = METRICS[name].resampled(score(name, pairs).examples)
     drawn = np.random.default_rng(seed).integers(0, len(pairs), len(pairs))
     weights = np.bincount(drawn, minlength=len(pairs)).astype(float)
     totals = {
         vector: np.array([weights @ values, values.sum()]) for vector, values in vectors.items()
     }
-    found = main_from_totals(name)(totals | {"n": np.array([len(pairs)] * 2)})
+    found = METRICS[name].main_from_totals(totals | {"n": np.array([len(pairs)] * 2)})
     assert found == pytest.approx(
         [sklearn_score(name, [pairs[i] for i in drawn]), score(name, pairs).main], abs=1e-9
     )
@@ -182,7 +181,7 @@ def test_the_error_is_about_what_other_rows_would_give(name):
 
 
 def test_headroom_takes_their_null_for_chance():
-    assert {"macro_f1", "matthews"} <= NULL_IS_MAIN
+    assert METRICS["macro_f1"].null_is_main and METRICS["matthews"].null_is_main
 
 
 def test_many_rows_do_not_overflow():

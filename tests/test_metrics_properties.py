@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.metrics import METRICS, main_from_totals, resampled
+from harness.metrics import METRICS
 from harness.metrics.scored import numbered
 
 quick = settings(max_examples=60, deadline=None)
@@ -167,9 +167,9 @@ def test_the_examples_carry_the_score(name, data):
         ]
         assert scored.main == pytest.approx(100 * sum(right) / n)
     elif name in ("macro_f1", "matthews"):
-        columns = resampled(name, scored.examples)
+        columns = METRICS[name].resampled(scored.examples)
         totals = {key: math.fsum(values) for key, values in columns.items()} | {"n": n}
-        assert main_from_totals(name)(totals) == pytest.approx(scored.main)
+        assert METRICS[name].main_from_totals(totals) == pytest.approx(scored.main)
     elif name == "accuracy":
         assert scored.main == pytest.approx(100 * total["correct"] / n)
     else:

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -16,7 +17,7 @@ from test_loop import dataset, make_encoder, make_job, task_part
 
 from harness.common.errors import SpecError
 from harness.jobs.run import run_job
-from harness.metrics import METRIC_VERSIONS
+from harness.metrics import METRICS
 from harness.plan.planner import Plan, make_plan, refused_leaks
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
@@ -491,7 +492,7 @@ def test_versions_of_code_are_in_keys(world, monkeypatch):
         job.name for job in after.jobs.values() if job.key in before.jobs and job.kind == "evaluate"
     } == {"evaluate toyenc pairs arm none"}
     monkeypatch.undo()
-    monkeypatch.setitem(job_room.METRIC_VERSIONS, "span_f1", METRIC_VERSIONS["span_f1"] + 1)
+    monkeypatch.setitem(METRICS, "span_f1", replace(METRICS["span_f1"], version=2))
     gone = [before.jobs[key].name for key in set(before.jobs) - set(world.plan().jobs)]
     assert gone
     assert all("words" in name for name in gone)
@@ -775,7 +776,7 @@ def test_results_did_not_move_without_a_version(tmp_path, family):
     kinds = ("train", "evaluate") if FAMILIES[family].trained else ("evaluate",)
     versions = {kind: JOB_VERSIONS[kind] for kind in kinds} | {
         "family": FAMILIES[family].version,
-        "metric": METRIC_VERSIONS[METRIC[family]],
+        "metric": METRICS[METRIC[family]].version,
     }
     content = golden("results.json")
     known = content.get(family)

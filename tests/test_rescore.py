@@ -11,22 +11,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from harness.jobs.evaluate import score_language
-from harness.metrics import (
-    ADDITIVE,
-    GOLD_SIDE,
-    METRICS,
-    PREDICTION_SIDE,
-    main_from_totals,
-    resampled,
-    rescore,
-)
+from harness.metrics import METRICS, rescore
 from harness.metrics.flags import language_flags
 from harness.metrics.vectors import pack, unpack
 from harness.models import retriever as retrieval
 
 quick = settings(max_examples=60, deadline=None)
 every_metric = pytest.mark.parametrize("metric", METRICS)
-blocks_of_rows = pytest.mark.parametrize("metric", sorted(ADDITIVE))
+blocks_of_rows = pytest.mark.parametrize(
+    "metric", [name for name, metric in METRICS.items() if metric.additive]
+)
 
 labels, bits, ids = (
     st.sampled_from(["yes", "no", "maybe"]),
@@ -111,20 +105,16 @@ def test_the_vectors_are_those_of_the_table_and_gold_sides_do_not_depend_on_pred
 ):
     golds, answers = data.draw(data_sets(metric))
     first = METRICS[metric](golds, answers, "en").examples
-    assert set(first) == {*GOLD_SIDE[metric], *PREDICTION_SIDE[metric]}
+    assert set(first) == {*METRICS[metric].vectors}
     assert {len(vector) for vector in first.values()} == {len(golds)}
     others = [gold if isinstance(gold, list) else "" for gold in golds]
     if metric == "accuracy_f1":
         others = ["1"] * len(golds)
     if metric != "masked_accuracy":  # it has no gold side: what is hidden is in the prediction
         second = METRICS[metric](golds, others, "en").examples
-        assert [first[name] for name in GOLD_SIDE[metric]] == [
-            second[name] for name in GOLD_SIDE[metric]
+        assert [first[name] for name in METRICS[metric].gold_side] == [
+            second[name] for name in METRICS[metric].gold_side
         ]
-
-
-def test_every_metric_has_its_vectors():
-    assert set(GOLD_SIDE) == set(PREDICTION_SIDE) == set(METRICS) >= ADDITIVE
 
 
 # theirs: test_confusion.py
@@ -183,7 +173,7 @@ def test_squad_v2_names_the_better_null_again():
 
 @every_metric
 def test_what_cannot_be_rescored_is_named(metric):
-    names = [*GOLD_SIDE[metric], *PREDICTION_SIDE[metric]]
+    names = METRICS[metric].vectors
     with pytest.raises(ValueError, match="nothing to score in 0 examples"):
         rescore(metric, {name: [] for name in names})
     with pytest.raises(ValueError, match=f"the examples have no {names[-1]}$"):
@@ -191,7 +181,7 @@ def test_what_cannot_be_rescored_is_named(metric):
     if len(names) > 1:
         with pytest.raises(ValueError, match="the examples are not equally many"):
             rescore(metric, {name: [1] * (1 + (name == names[0])) for name in names})
-    if metric not in ADDITIVE:
+    if not METRICS[metric].additive:
         with pytest.raises(ValueError, match="its examples do not add"):
             rescore(metric, {name: [1] for name in [*names, "n"]})
 
@@ -221,8 +211,8 @@ def test_blocks_of_rows_have_the_score_of_the_rows(metric, data):
     blocks["n"] = [part.stop - part.start for part in parts]
     second = rescore(metric, blocks)
     assert second._replace(examples={}, stderr=0.0) == first._replace(examples={}, stderr=0.0)
-    assert main_from_totals(metric)(
-        {k: sum(v) for k, v in resampled(metric, blocks).items()}
+    assert METRICS[metric].main_from_totals(
+        {k: sum(v) for k, v in METRICS[metric].resampled(blocks).items()}
     ) == pytest.approx(first.main)
 
 
@@ -242,16 +232,16 @@ def test_a_block_counts_as_one_draw():
 @given(data=st.data())
 def test_the_main_score_follows_from_sums(metric, data):
     first = data.draw(scored(metric))
-    vectors = resampled(metric, first.examples)
+    vectors = METRICS[metric].resampled(first.examples)
     rows = len(next(iter(first.examples.values())))
     totals = {name: sum(vector) for name, vector in vectors.items()} | {"n": rows}
-    assert abs(main_from_totals(metric)(totals) - first.main) < 1e-9
+    assert abs(METRICS[metric].main_from_totals(totals) - first.main) < 1e-9
     # each metric's own answer to a resampled set
     draws = np.random.default_rng(0).integers(0, rows, (3, rows))
     arrays = {name: np.array(vector)[draws].sum(axis=1) for name, vector in vectors.items()} | {
         "n": np.full(3, rows)
     }
-    mains = main_from_totals(metric)(arrays)
+    mains = METRICS[metric].main_from_totals(arrays)
     for draw, main in zip(draws, mains, strict=True):
         chosen = {name: [vector[i] for i in draw] for name, vector in first.examples.items()}
         try:
@@ -263,9 +253,9 @@ def test_the_main_score_follows_from_sums(metric, data):
 
 @every_metric
 def test_nothing_is_0_without_a_warning(metric):
-    main = main_from_totals(metric)
+    main = METRICS[metric].main_from_totals
     names = [
-        *resampled(metric, {name: [1] for name in [*GOLD_SIDE[metric], *PREDICTION_SIDE[metric]]}),
+        *METRICS[metric].resampled({name: [1] for name in METRICS[metric].vectors}),
         "n",
     ]
     with warnings.catch_warnings():

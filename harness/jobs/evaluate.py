@@ -18,7 +18,7 @@ import numpy as np
 from harness.jobs.context import Context, Stopped, device, make_deterministic
 from harness.jobs.handed import hand_over, load_model
 from harness.jobs.predict import forward, predict_rows
-from harness.metrics import METRICS, main_from_totals, resampled
+from harness.metrics import METRICS
 from harness.metrics.flags import language_flags
 from harness.models import EMBEDDED, FAMILIES, TRAINED
 from harness.sources.inspect import placeholder
@@ -80,12 +80,9 @@ def score_language(
     }
     examples = {"id": [row["id"] for row in rows], **scored.examples}
     if centred is not None:
-        examples["centred"] = resampled(task["metric"], metric(golds, centred, language).examples)[
-            "correct"
-        ]
-        derived["centred"] = main_from_totals(task["metric"])(
-            {"correct": sum(examples["centred"]), "n": len(rows)}
-        )
+        hits = metric.resampled(metric(golds, centred, language).examples)["correct"]
+        examples["centred"] = hits
+        derived["centred"] = metric.main_from_totals({"correct": sum(hits), "n": len(rows)})
     return facts | derived | {"flags": language_flags(facts, scored)}, examples
 
 

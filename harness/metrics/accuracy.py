@@ -2,9 +2,13 @@
 label (QQP)."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-from harness.metrics.scored import Scored, check_pairs, paired_difference
+from harness.metrics.metric import Metric, Number, Task, f1_from_totals, ratio, sums_of
+from harness.metrics.scored import Examples, Scored, check_pairs, paired_difference
 
+Label = TypeVar("Label", int, str)
 NEGATIVE, POSITIVE = "0", "1"  # label names of a task that is scored by F1
 
 
@@ -25,7 +29,7 @@ def accuracy(golds: list[str], predictions: list[str], language: str = "") -> Sc
     return accuracy_from({"correct": correct, "null": [int(gold == majority) for gold in golds]})
 
 
-def accuracy_from(examples: dict[str, list]) -> Scored:
+def accuracy_from(examples: Examples) -> Scored:
     """`accuracy` of its examples. In blocks of rows (see `harness.metrics.rescore`) they are
     counts."""
     correct, constant, sizes = examples["correct"], examples["null"], examples.get("n")
@@ -76,7 +80,7 @@ def accuracy_f1(golds: list[str], predictions: list[str], language: str = "") ->
     return accuracy_f1_from({**scored.examples, "tp": tp, "pred": pred, "gold": gold})
 
 
-def accuracy_f1_from(examples: dict[str, list]) -> Scored:
+def accuracy_f1_from(examples: Examples) -> Scored:
     """`accuracy_f1` of its examples, also in blocks of rows."""
     scored = accuracy_from(examples)
     tp, pred, gold = (sum(examples[name]) for name in ("tp", "pred", "gold"))
@@ -86,8 +90,48 @@ def accuracy_f1_from(examples: dict[str, list]) -> Scored:
     )
 
 
-def most_frequent(labels: list[str]) -> str:
+def most_frequent(labels: Sequence[Label]) -> Label:
     """The most frequent label. Ties go to the smallest name, so that the order of the rows does not
     matter."""
     counts = Counter(labels)
     return min(counts, key=lambda label: (-counts[label], label))
+
+
+def _accuracy_f1_from_totals(totals: Mapping[str, Number]) -> Number:
+    return (_accuracy_from_totals(totals) + f1_from_totals(totals)) / 2
+
+
+def _needs_two_labels(task: Task) -> str | None:
+    if set(task.label_names) == {NEGATIVE, POSITIVE}:
+        return None
+    return 'accuracy_f1 needs the labels "0" and "1"; its F1 is that of "1"'
+
+
+_accuracy_from_totals = ratio("correct", "n")
+
+ACCURACY = Metric(
+    name="accuracy",
+    version=1,
+    scores=("label", "choice"),
+    score=accuracy,
+    from_examples=accuracy_from,
+    gold_side=("null",),
+    prediction_side=("correct",),
+    resampled=sums_of("correct"),
+    main_from_totals=_accuracy_from_totals,
+    additive=True,
+    null_is_main=True,
+)
+ACCURACY_F1 = Metric(
+    name="accuracy_f1",
+    version=1,
+    scores=("label",),
+    score=accuracy_f1,
+    from_examples=accuracy_f1_from,
+    gold_side=("gold", "null"),
+    prediction_side=("correct", "tp", "pred"),
+    resampled=sums_of("correct", "tp", "pred", "gold"),
+    main_from_totals=_accuracy_f1_from_totals,
+    additive=True,
+    unfit=_needs_two_labels,
+)

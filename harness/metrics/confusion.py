@@ -8,17 +8,16 @@ rows.
 
 import math
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Generic, NamedTuple, cast
 
 import numpy as np
 
-from harness.metrics.scored import Scored, check_pairs, numbered
+from harness.metrics.metric import Metric, Number, Vector, Vectors, share
+from harness.metrics.scored import Examples, Scored, check_pairs, numbered
 
-Number = Any  # int, float, or a numpy array of one shape
 
-
-class Counts(NamedTuple):
+class Counts(NamedTuple, Generic[Number]):
     """Of each class, a number (or an array of numbers, one a bootstrap draw)."""
 
     tp: list[Number]
@@ -27,7 +26,7 @@ class Counts(NamedTuple):
 
     @property
     def rows(self) -> Number:
-        return sum(self.gold)
+        return _total(self.gold)
 
 
 def macro_f1(golds: list[str], predictions: list[str], language: str = "") -> Scored:
@@ -50,7 +49,7 @@ def macro_f1(golds: list[str], predictions: list[str], language: str = "") -> Sc
     return macro_f1_from(_examples(golds, predictions))
 
 
-def macro_f1_from(examples: dict[str, list]) -> Scored:
+def macro_f1_from(examples: Examples) -> Scored:
     """`macro_f1` of its examples."""
     counts = class_counts(examples)
     classes = sum(p + g > 0 for p, g in zip(counts.pred, counts.gold, strict=True))
@@ -82,7 +81,7 @@ def matthews(golds: list[str], predictions: list[str], language: str = "") -> Sc
     return matthews_from(_examples(golds, predictions))
 
 
-def matthews_from(examples: dict[str, list]) -> Scored:
+def matthews_from(examples: Examples) -> Scored:
     """`matthews` of its examples."""
     counts = class_counts(examples)
     spread = _spread(counts)
@@ -92,29 +91,31 @@ def matthews_from(examples: dict[str, list]) -> Scored:
     )
 
 
-def macro_f1_of(counts: Counts) -> Number:
+def macro_f1_of(counts: Counts[Number]) -> Number:
     """0-1; 0 of nothing."""
-    there = sum(p + g > 0 for p, g in zip(counts.pred, counts.gold, strict=True))
-    shares = [_share(2 * t, p + g) for t, p, g in zip(*counts, strict=True)]
-    # numbers, whose exact sum no order of the classes changes; or arrays
-    exact = isinstance(there, int)
-    return _share(math.fsum(shares) if exact else sum(shares), there)
+    rows = zip(counts.tp, counts.pred, counts.gold, strict=True)
+    there = cast(Number, sum(p + g > 0 for p, g in zip(counts.pred, counts.gold, strict=True)))
+    shares = [share(2 * t, p + g) for t, p, g in rows]
+    if isinstance(there, np.ndarray):
+        return share(_total(shares), there)
+    # of numbers the exact sum, which no order of the classes changes
+    return share(math.fsum(shares), there)
 
 
-def matthews_of(counts: Counts) -> Number:
+def matthews_of(counts: Counts[Number]) -> Number:
     """-1 to 1; 0 where one side has one class only."""
-    both = sum(p * g for p, g in zip(counts.pred, counts.gold, strict=True))
-    return _share(counts.rows * sum(counts.tp) - both, _spread(counts))
+    both = _total([p * g for p, g in zip(counts.pred, counts.gold, strict=True)])
+    return share(counts.rows * _total(counts.tp) - both, _spread(counts))
 
 
 _OF = {"macro_f1": macro_f1_of, "matthews": matthews_of}
 
 
-def class_vectors(examples: dict[str, Iterable[int]]) -> dict[str, np.ndarray]:
+def class_vectors(examples: Vectors) -> dict[str, Vector]:
     """0 or 1 of each row, for each class c: `tp c`, `pred c`, `gold c`. Their sums are the
     counts."""
     gold, predicted = (np.asarray(examples[name]) for name in ("gold", "predicted"))
-    found = {}
+    found: dict[str, Vector] = {}
     for i, one in enumerate(np.unique(np.concatenate([gold, predicted]))):
         is_gold, is_predicted = gold == one, predicted == one
         found[f"gold {i}"] = is_gold.astype(np.float64)
@@ -123,23 +124,27 @@ def class_vectors(examples: dict[str, Iterable[int]]) -> dict[str, np.ndarray]:
     return found
 
 
-def counts_of(totals: dict[str, Number]) -> Counts:
+def counts_of(totals: Mapping[str, Number]) -> Counts[Number]:
     """The counts from the sums of `class_vectors`."""
     classes = range(sum(name.startswith("gold ") for name in totals))
     return Counts(*([totals[f"{what} {i}"] for i in classes] for what in Counts._fields))
 
 
-def class_counts(examples: dict[str, list]) -> Counts:
+def class_counts(examples: Examples) -> Counts[float]:
     """The counts of all rows; classes in the order of their numbers."""
     gold, predicted = Counter(examples["gold"]), Counter(examples["predicted"])
     right = Counter(
         g for g, p in zip(examples["gold"], examples["predicted"], strict=True) if g == p
     )
     classes = sorted(gold | predicted)
-    return Counts(*([of[one] for one in classes] for of in (right, predicted, gold)))
+
+    def by_class(counted: Counter[float]) -> list[float]:
+        return [counted[one] for one in classes]
+
+    return Counts(tp=by_class(right), pred=by_class(predicted), gold=by_class(gold))
 
 
-def _examples(golds: list[str], predictions: list[str]) -> dict[str, list]:
+def _examples(golds: list[str], predictions: list[str]) -> Examples:
     """Numbers of classes as they first appear, those of the golds first: no answer changes a gold's
     number."""
     check_pairs(golds, predictions)
@@ -149,8 +154,8 @@ def _examples(golds: list[str], predictions: list[str]) -> dict[str, list]:
 
 def _scored(
     name: str,
-    examples: dict[str, list],
-    counts: Counts,
+    examples: Examples,
+    counts: Counts[float],
     null: float,
     null_name: str,
     weights: list[float],
@@ -168,7 +173,7 @@ def _scored(
     )
 
 
-def _jackknife(name: str, examples: dict[str, list], counts: Counts, score: float) -> float:
+def _jackknife(name: str, examples: Examples, counts: Counts[float], score: float) -> float:
     """Standard error of a score by leaving out one row at a time (Efron and Tibshirani 1993,
     chapter 11).
 
@@ -193,7 +198,7 @@ def _jackknife(name: str, examples: dict[str, list], counts: Counts, score: floa
     return math.sqrt((rows - 1) / rows * squares)
 
 
-def _shuffled(counts: Counts, weights: list[float]) -> float:
+def _shuffled(counts: Counts[float], weights: list[float]) -> float:
     """Standard deviation of a score over all orders of the same answers: what chance alone moves it
     by.
 
@@ -216,14 +221,48 @@ def _shuffled(counts: Counts, weights: list[float]) -> float:
     return math.sqrt(max(0.0, math.fsum([*own, together * together]) / (rows - 1)))
 
 
-def _spread(counts: Counts) -> Number:
+def _total(values: Sequence[Number]) -> Number:
+    """Their sum; 0 of none."""
+    return cast(Number, sum(values))
+
+
+def _spread(counts: Counts[Number]) -> Number:
     rows = counts.rows
-    pred, gold = (
-        rows * rows - sum(count * count for count in side) for side in (counts.pred, counts.gold)
-    )
-    return np.sqrt(pred * 1.0 * gold)
+    pred = rows * rows - _total([count * count for count in counts.pred])
+    gold = rows * rows - _total([count * count for count in counts.gold])
+    return cast(Number, np.sqrt(pred * 1.0 * gold))
 
 
-def _share(part: Number, whole: Number) -> Number:
-    """part / whole, and 0 where the whole is 0, since then the part is too."""
-    return part / (whole + (whole == 0))
+def _macro_f1_from_totals(totals: Mapping[str, Number]) -> Number:
+    return 100 * macro_f1_of(counts_of(totals))
+
+
+def _matthews_from_totals(totals: Mapping[str, Number]) -> Number:
+    return 100 * matthews_of(counts_of(totals))
+
+
+MACRO_F1 = Metric(
+    name="macro_f1",
+    version=1,
+    scores=("label",),
+    score=macro_f1,
+    from_examples=macro_f1_from,
+    gold_side=("gold",),
+    prediction_side=("predicted",),
+    resampled=class_vectors,
+    main_from_totals=_macro_f1_from_totals,
+    null_is_main=True,
+)
+MATTHEWS = Metric(
+    name="matthews",
+    version=1,
+    scores=("label",),
+    score=matthews,
+    from_examples=matthews_from,
+    gold_side=("gold",),
+    prediction_side=("predicted",),
+    resampled=class_vectors,
+    main_from_totals=_matthews_from_totals,
+    null_is_main=True,
+    lowest=-100,
+)

@@ -1,6 +1,8 @@
 """What is wrong with the score of one language, from facts about its rows and from the score
 itself."""
 
+from typing import NotRequired, TypedDict
+
 from harness.metrics.scored import Scored
 
 FEW_ROWS = 50
@@ -9,12 +11,21 @@ ODD = ("empty_text", "misplaced")  # facts that are there only where some rows s
 UNKNOWN_SHARE = 0.05  # pieces the vocabulary does not know: above it the encoder reads holes
 
 
-def language_flags(facts: dict, scored: Scored | None) -> list[str]:
+class RowFacts(TypedDict):
+    """What is known of the rows of one language, and of the answers to them."""
+
+    n: int  # rows
+    truncated: int  # rows that lost text
+    unknown: float  # share of pieces, 0-1
+    constant: bool
+    placeholder: bool
+    empty_text: NotRequired[int]  # rows that say nothing; absent where there are none
+    misplaced: NotRequired[int]
+
+
+def language_flags(facts: RowFacts, scored: Scored | None) -> list[str]:
     """The flags that hold, always in this order.
 
-    facts           n, rows; truncated, rows that lost text; unknown, share of pieces, 0-1; constant
-                    and placeholder, bools; empty_text and misplaced, rows that say nothing, absent
-                    where there are none
     scored          None where there is no score: the gold labels are placeholders
 
     few_rows        fewer than FEW_ROWS

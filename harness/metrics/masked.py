@@ -1,11 +1,21 @@
 """Accuracy of masked pieces (masked language modelling). Pieces are an encoder's own: no two
 encoders compare by it."""
 
+from typing import TypedDict
+
 from harness.metrics.accuracy import most_frequent
-from harness.metrics.scored import Scored, check_pairs, paired_difference
+from harness.metrics.metric import Metric, ratio, sums_of
+from harness.metrics.scored import Examples, Scored, check_pairs, paired_difference
 
 
-def masked_accuracy(golds: list[str], predictions: list[dict], language: str = "") -> Scored:
+class Pieces(TypedDict):
+    """The hidden pieces of one row, and what was guessed for them."""
+
+    gold: list[int]
+    predicted: list[int]
+
+
+def masked_accuracy(golds: list[str], predictions: list[Pieces], language: str = "") -> Scored:
     """Share of hidden pieces that are guessed, over those of all rows together.
 
     golds        n row ids; not read, since what was hidden is known to the prediction
@@ -37,7 +47,7 @@ def masked_accuracy(golds: list[str], predictions: list[dict], language: str = "
     return masked_accuracy_from({"right": right, "masked": masked, "null": constant})
 
 
-def masked_accuracy_from(examples: dict[str, list]) -> Scored:
+def masked_accuracy_from(examples: Examples) -> Scored:
     """`masked_accuracy` of its examples, also in blocks of rows."""
     right, masked, constant = (examples[name] for name in ("right", "masked", "null"))
     above, stderr = paired_difference(
@@ -53,3 +63,19 @@ def masked_accuracy_from(examples: dict[str, list]) -> Scored:
         above_null=100 * above,
         stderr=100 * stderr,
     )
+
+
+MASKED_ACCURACY = Metric(
+    name="masked_accuracy",
+    version=1,
+    scores=("pieces",),
+    score=masked_accuracy,
+    from_examples=masked_accuracy_from,
+    # what is hidden depends on the encoder, so that the golds alone decide nothing
+    gold_side=(),
+    prediction_side=("right", "masked", "null"),
+    resampled=sums_of("right", "masked"),
+    main_from_totals=ratio("right", "masked"),
+    additive=True,
+    null_is_main=True,
+)

@@ -8,16 +8,22 @@ Zweigenbaum et al. 2018 (the data).
 
 import hashlib
 from collections.abc import Collection, Hashable, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from harness.metrics.scored import Scored, check_pairs, paired_difference
+from harness.metrics.metric import Metric, f1_from_totals, precision_recall_f1, sums_of
+from harness.metrics.scored import Examples, Scored, check_pairs, paired_difference
 
 # a block of similarities is at most this many rows of x by as many of y: 64 MiB
 _ROWS_AT_ONCE = 4096
 
+Id = int | str
+Matrix = npt.NDArray[Any]  # floats of any width where a docstring says so, else float32 or int64
 
-def mining_f1(golds: list[list], predictions: list[list], language: str = "") -> Scored:
+
+def mining_f1(golds: list[list[Id]], predictions: list[list[Id]], language: str = "") -> Scored:
     """F1 over (row, id on the other side) pairs; every number 0-100.
 
     golds, predictions  n rows each, the sentences of both sides; a row is a list of ids on the
@@ -46,10 +52,10 @@ def mining_f1(golds: list[list], predictions: list[list], language: str = "") ->
     )
 
 
-def mining_f1_from(examples: dict[str, list]) -> Scored:
+def mining_f1_from(examples: Examples) -> Scored:
     """`mining_f1` of its examples, also in blocks of rows."""
     tp, pred, gold = (examples[name] for name in ("tp", "pred", "gold"))
-    precision, recall, f1 = _precision_recall_f1(sum(tp), sum(pred), sum(gold))
+    precision, recall, f1 = precision_recall_f1(sum(tp), sum(pred), sum(gold))
     _, stderr = paired_difference(
         [2 * n for n in tp], sizes=[p + g for p, g in zip(pred, gold, strict=True)]
     )
@@ -69,7 +75,7 @@ def pair_f1(
 ) -> dict[str, float]:
     """precision, recall and f1 (0-100) of two sets of pairs; 0 where nothing is right."""
     gold, predicted = set(gold_pairs), set(predicted_pairs)
-    scores = _precision_recall_f1(len(gold & predicted), len(predicted), len(gold))
+    scores = precision_recall_f1(len(gold & predicted), len(predicted), len(gold))
     return {
         name: 100 * score for name, score in zip(("precision", "recall", "f1"), scores, strict=True)
     }
@@ -92,23 +98,15 @@ def threshold(
     best, cut, right = 0.0, 0.0, 0
     for n, (source, target, score) in enumerate(items, start=1):
         right += (source, target) in gold
-        _, _, f1 = _precision_recall_f1(right, n, len(gold))
+        _, _, f1 = precision_recall_f1(right, n, len(gold))
         if f1 > best:
             following = items[n][2] if n < len(items) else score
             best, cut = f1, (score + following) / 2
     return cut
 
 
-def _precision_recall_f1(right: int, predicted: int, gold: int) -> tuple[float, float, float]:
-    """Fractions 0-1; 0 where nothing is right."""
-    if not right:
-        return 0.0, 0.0, 0.0
-    precision, recall = right / predicted, right / gold
-    return precision, recall, 2 * precision * recall / (precision + recall)
-
-
 def mine(
-    x: np.ndarray, y: np.ndarray, neighbours: int = 4, margin: str = "ratio", retrieval: str = "max"
+    x: Matrix, y: Matrix, neighbours: int = 4, margin: str = "ratio", retrieval: str = "max"
 ) -> list[tuple[int, int, float]]:
     """Candidate pairs (row of x, row of y, score), by descending score; equal scores in the order
     of rows.
@@ -157,8 +155,8 @@ def mine(
 
 
 def _best(
-    cosines: np.ndarray, near: np.ndarray, mean: np.ndarray, other_mean: np.ndarray, margin: str
-):
+    cosines: Matrix, near: Matrix, mean: Matrix, other_mean: Matrix, margin: str
+) -> tuple[Matrix, Matrix]:
     """(score, row on the other side) of each sentence's best-scored neighbour; the nearest of
     equals."""
     about = (mean[:, None] + other_mean[near]) / 2
@@ -184,7 +182,7 @@ def _one_to_one(candidates: list[tuple[int, int, float]]) -> list[tuple[int, int
     return kept
 
 
-def normalise(vectors: np.ndarray) -> np.ndarray:
+def normalise(vectors: Matrix) -> Matrix:
     """Rows divided by their L2 norm, in place where the array is float32, contiguous and writeable;
     a zero row stays.
 
@@ -201,9 +199,7 @@ def normalise(vectors: np.ndarray) -> np.ndarray:
     return vectors
 
 
-def knn(
-    x: np.ndarray, y: np.ndarray, k: int
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+def knn(x: Matrix, y: Matrix, k: int) -> tuple[tuple[Matrix, Matrix], tuple[Matrix, Matrix]]:
     """The k nearest rows of y for each row of x, and of x for each row of y, by inner product;
     exact.
 
@@ -246,7 +242,7 @@ def knn(
     )
 
 
-def _distinct(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _distinct(vectors: Matrix) -> tuple[Matrix, Matrix]:
     """(first row of each distinct vector, ascending; for each row, which distinct vector it is);
     int64."""
     seen: dict[bytes, int] = {}
@@ -256,11 +252,11 @@ def _distinct(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.unique(group, return_index=True)[1], group
 
 
-def _nothing(rows: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+def _nothing(rows: int, k: int) -> tuple[Matrix, Matrix]:
     return np.full((rows, k), -np.inf, np.float32), np.zeros((rows, k), np.int64)
 
 
-def _merge(best: tuple[np.ndarray, np.ndarray], start: int, block: np.ndarray, offset: int) -> None:
+def _merge(best: tuple[Matrix, Matrix], start: int, block: Matrix, offset: int) -> None:
     """Fold a block of similarities into the best so far.
 
     best    similarities and columns, (rows, k) each, descending; columns that were folded in before
@@ -288,8 +284,8 @@ def _merge(best: tuple[np.ndarray, np.ndarray], start: int, block: np.ndarray, o
 
 
 def _spread(
-    best: tuple[np.ndarray, np.ndarray], group: np.ndarray, other_group: np.ndarray, k: int
-):
+    best: tuple[Matrix, Matrix], group: Matrix, other_group: Matrix, k: int
+) -> tuple[Matrix, Matrix]:
     """From neighbours among distinct vectors to neighbours among rows: every vector stands for all
     its equal rows.
 
@@ -316,3 +312,17 @@ def _spread(
             np.take_along_axis(member, order, axis=1),
         )
     return values, rows
+
+
+MINING_F1 = Metric(
+    name="mining_f1",
+    version=1,
+    scores=("pairs",),
+    score=mining_f1,
+    from_examples=mining_f1_from,
+    gold_side=("gold",),
+    prediction_side=("tp", "pred"),
+    resampled=sums_of("tp", "pred", "gold"),
+    main_from_totals=f1_from_totals,
+    additive=True,
+)

@@ -3,17 +3,20 @@ hit."""
 
 import math
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
 from harness.metrics.accuracy import most_frequent
-from harness.metrics.scored import Scored, check_pairs, numbered, paired_difference
+from harness.metrics.metric import Metric, Vector, Vectors, ratio
+from harness.metrics.scored import Examples, Scored, check_pairs, numbered, paired_difference
 
 _SCORES_AT_ONCE = 1 << 24  # similarities held in memory at a time: 64 MiB of float32
 
 
-def retrieval_accuracy(golds: list, predictions: list, language: str = "") -> Scored:
+def retrieval_accuracy(
+    golds: Sequence[int | str], predictions: Sequence[int | str], language: str = ""
+) -> Scored:
     """Share of queries whose first hit is the gold row.
 
     golds, predictions  n ids each, ints or strings (compared as stripped strings, as XTREME's
@@ -31,17 +34,17 @@ def retrieval_accuracy(golds: list, predictions: list, language: str = "") -> Sc
                         mining)
     """
     check_pairs(golds, predictions)
-    golds = [str(row).strip() for row in golds]
-    predictions = [str(row).strip() for row in predictions]
-    frequent = most_frequent(golds)
-    numbers = numbered([*golds, *predictions])
+    gold_ids = [str(row).strip() for row in golds]
+    found_ids = [str(row).strip() for row in predictions]
+    frequent = most_frequent(gold_ids)
+    numbers = numbered([*gold_ids, *found_ids])
     gold, predicted = numbers[: len(golds)], numbers[len(golds) :]
     return retrieval_accuracy_from(
-        {"gold": gold, "predicted": predicted, "null": [int(id_ == frequent) for id_ in golds]}
+        {"gold": gold, "predicted": predicted, "null": [int(id_ == frequent) for id_ in gold_ids]}
     )
 
 
-def retrieval_accuracy_from(examples: dict[str, list]) -> Scored:
+def retrieval_accuracy_from(examples: Examples) -> Scored:
     """`retrieval_accuracy` of its examples."""
     golds, predictions, constant = (examples[name] for name in ("gold", "predicted", "null"))
     correct = [int(gold == guess) for gold, guess in zip(golds, predictions, strict=True)]
@@ -58,7 +61,7 @@ def retrieval_accuracy_from(examples: dict[str, list]) -> Scored:
     )
 
 
-def weighted_f1(golds: list[Hashable], predictions: list[Hashable]) -> float:
+def weighted_f1(golds: Sequence[Hashable], predictions: Sequence[Hashable]) -> float:
     """F1 of each class, averaged with its share of the golds as weight; 0-1.
 
     A class that is never right has F1 0; a class that is only ever predicted has weight 0.
@@ -104,3 +107,22 @@ def _unit_rows(vectors: np.ndarray, name: str) -> np.ndarray:
     if not np.isfinite(norms).all():
         raise ValueError(f"search: {name} hold NaN or infinite values, or some whose squares are")
     return vectors / np.where(norms == 0, 1, norms)
+
+
+def _hits(examples: Vectors) -> dict[str, Vector]:
+    """0 or 1 of each query. Ids are compared, which no sum of ids could tell."""
+    pairs = zip(examples["gold"], examples["predicted"], strict=True)
+    return {"correct": [int(gold == guess) for gold, guess in pairs]}
+
+
+RETRIEVAL_ACCURACY = Metric(
+    name="retrieval_accuracy",
+    version=1,
+    scores=("id",),
+    score=retrieval_accuracy,
+    from_examples=retrieval_accuracy_from,
+    gold_side=("gold", "null"),
+    prediction_side=("predicted",),
+    resampled=_hits,
+    main_from_totals=ratio("correct", "n"),
+)

@@ -11,15 +11,26 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, partial
+from typing import TypedDict
 
-from harness.metrics.scored import Scored, check_pairs, numbered, paired_difference, percent
+from harness.metrics.metric import Metric, Number, Task, share, sums_of
+from harness.metrics.scored import (
+    Examples,
+    Scored,
+    check_pairs,
+    numbered,
+    paired_difference,
+    percent,
+)
 
 # What MLQA's script takes for articles. Vietnamese has classifiers and a particle there; Hindi and
 # Chinese have none.
-_MLQA_ARTICLES: dict[str, re.Pattern | None] = {
-    "en": re.compile(r"\b(a|an|the)\b"),
+_ENGLISH_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_MLQA_ARTICLES: dict[str, re.Pattern[str] | None] = {
+    "en": _ENGLISH_ARTICLES,
     "es": re.compile(r"\b(un|una|unos|unas|el|la|los|las)\b"),
     "hi": None,
     "vi": re.compile(r"\b(của|là|cái|chiếc|những)\b"),
@@ -29,7 +40,6 @@ _MLQA_ARTICLES: dict[str, re.Pattern | None] = {
     "zh": None,
 }
 MLQA_LANGUAGES: tuple[str, ...] = tuple(sorted(_MLQA_ARTICLES))
-_ENGLISH_ARTICLES = _MLQA_ARTICLES["en"]
 _ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _HAN = re.compile("([\u4e00-\u9fa5])")
 
@@ -44,11 +54,20 @@ _NULL_NAMES = {
     "no_answer": 'f1 of always answering ""',
 }
 
+
+class Gold(TypedDict):
+    """One question: every accepted answer, what the null predictor draws from, its paragraph."""
+
+    answers: list[str]
+    context: str
+    group: str
+
+
 # prediction, answers -> exact match 0 or 1, F1 0-1
 Scorer = Callable[[str, list[str]], tuple[int, float]]
 
 
-def squad(golds: list[dict], predictions: list[str | None], language: str = "") -> Scored:
+def squad(golds: list[Gold], predictions: list[str | None], language: str = "") -> Scored:
     """SQuAD 1.1, the same English normalisation for all languages; XTREME uses it for XQuAD and
     TyDiQA.
 
@@ -69,12 +88,12 @@ def squad(golds: list[dict], predictions: list[str | None], language: str = "") 
     return squad_from(_examples(golds, predictions, language, partial(_best, normalise_squad)))
 
 
-def squad_from(examples: dict[str, list]) -> Scored:
+def squad_from(examples: Examples) -> Scored:
     """`squad`, or `mlqa`, of its examples."""
     return _summary(examples, "null")
 
 
-def mlqa(golds: list[dict], predictions: list[str | None], language: str) -> Scored:
+def mlqa(golds: list[Gold], predictions: list[str | None], language: str) -> Scored:
     """MLQA: as `squad`, with the normalisation of the answer's language.
 
     raises  ValueError: as `squad`; a language that MLQA does not define
@@ -89,7 +108,7 @@ def mlqa(golds: list[dict], predictions: list[str | None], language: str) -> Sco
     )
 
 
-def squad_v2(golds: list[dict], predictions: list[str | None], language: str = "") -> Scored:
+def squad_v2(golds: list[Gold], predictions: list[str | None], language: str = "") -> Scored:
     """SQuAD 2.0: as `squad`, with questions that have no answer (`answers` empty), where "" is
     right.
 
@@ -108,7 +127,7 @@ def squad_v2(golds: list[dict], predictions: list[str | None], language: str = "
     return squad_v2_from(examples)
 
 
-def squad_v2_from(examples: dict[str, list]) -> Scored:
+def squad_v2_from(examples: Examples) -> Scored:
     """`squad_v2` of its examples."""
     scored = _summary(examples, max(_NULL_NAMES, key=lambda name: percent(examples[name])))
     metrics = {"exact": scored.metrics["exact_match"], "f1": scored.metrics["f1"]}
@@ -141,7 +160,7 @@ def normalise_mlqa(text: str, language: str) -> str:
     return " ".join(text.split())
 
 
-def null_answer(gold: dict, language: str) -> str:
+def null_answer(gold: Gold, language: str) -> str:
     """A random span of the context: 1 to 3 words, or 1 to 10 characters where words are not set
     apart by spaces.
 
@@ -160,21 +179,22 @@ def null_answer(gold: dict, language: str) -> str:
 
 
 def _examples(
-    golds: list[dict], predictions: list[str | None], language: str, score: Scorer
-) -> dict[str, list]:
+    golds: list[Gold], predictions: list[str | None], language: str, score: Scorer
+) -> dict[str, list[float]]:
     pairs = [
         (0, 0.0) if p is None else score(p, g["answers"])
         for g, p in zip(golds, predictions, strict=True)
     ]
+    null = [score(null_answer(gold, language), gold["answers"])[1] for gold in golds]
     return {
         "em": [int(em) for em, _ in pairs],
         "f1": [float(f1) for _, f1 in pairs],
-        "null": [score(null_answer(gold, language), gold["answers"])[1] for gold in golds],
-        "group": numbered(gold["group"] for gold in golds),
+        "null": null,
+        "group": list(numbered(gold["group"] for gold in golds)),
     }
 
 
-def _summary(examples: dict[str, list], null: str) -> Scored:
+def _summary(examples: Examples, null: str) -> Scored:
     """The score against the null predictor whose F1 is the vector `null`."""
     em, f1, constant = examples["em"], examples["f1"], examples[null]
     above, stderr = paired_difference(
@@ -241,7 +261,7 @@ def _check_mlqa_language(language: str) -> None:
         )
 
 
-def _check(golds: list[dict], predictions: list[str | None], need_answers: bool) -> None:
+def _check(golds: list[Gold], predictions: list[str | None], need_answers: bool) -> None:
     check_pairs(golds, predictions)
     for i, gold in enumerate(golds):
         missing = [name for name in ("answers", "context", "group") if name not in gold]
@@ -251,3 +271,49 @@ def _check(golds: list[dict], predictions: list[str | None], need_answers: bool)
             raise ValueError(
                 f"question {i}: no gold answer; only squad_v2 scores questions without one"
             )
+
+
+def _em_f1_from_totals(totals: Mapping[str, Number]) -> Number:
+    return 100 * share(totals["em"] + totals["f1"], 2 * totals["n"])
+
+
+def _squad_unfit(task: Task) -> str | None:
+    if not task.options.get("unanswerable"):
+        return None
+    return "squad has no unanswerable questions; use squad_v2"
+
+
+def _mlqa_unfit(task: Task) -> str | None:
+    strange = [one for one in task.languages if one.split("-")[0] not in MLQA_LANGUAGES]
+    if not strange:
+        return None
+    known = ", ".join(MLQA_LANGUAGES)
+    return f"mlqa normalises {known} only, not {', '.join(strange)}; squad takes any"
+
+
+SQUAD = Metric(
+    name="squad",
+    version=1,
+    scores=("span",),
+    score=squad,
+    from_examples=squad_from,
+    gold_side=("null", "group"),
+    prediction_side=("em", "f1"),
+    resampled=sums_of("em", "f1"),
+    main_from_totals=_em_f1_from_totals,
+    needs_answers=True,
+    unfit=_squad_unfit,
+)
+MLQA = replace(SQUAD, name="mlqa", version=1, score=mlqa, unfit=_mlqa_unfit)
+SQUAD_V2 = Metric(
+    name="squad_v2",
+    version=1,
+    scores=("span",),
+    score=squad_v2,
+    from_examples=squad_v2_from,
+    gold_side=("null", "no_answer", "has_answer", "group"),
+    prediction_side=("em", "f1"),
+    resampled=sums_of("em", "f1"),
+    main_from_totals=_em_f1_from_totals,
+    null_is_main=True,
+)

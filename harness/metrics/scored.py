@@ -1,8 +1,11 @@
 """What every metric returns, and the error bar that says whether a model has learned anything."""
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Sized
 from typing import NamedTuple
+
+# what a metric needs to know of each example: vectors by name, equally long
+Examples = Mapping[str, Sequence[float]]
 
 
 class Scored(NamedTuple):
@@ -24,7 +27,7 @@ class Scored(NamedTuple):
 
     metrics: dict[str, float]
     main: float
-    examples: dict[str, list]
+    examples: Examples
     null: float
     null_name: str
     above_null: float
@@ -36,7 +39,7 @@ class Scored(NamedTuple):
         return self.above_null > 0 and self.above_null > 3 * self.stderr
 
 
-def check_pairs(golds: list, predictions: list) -> None:
+def check_pairs(golds: Sized, predictions: Sized) -> None:
     """Raise ValueError unless there is one prediction for each gold, and at least one."""
     if len(golds) != len(predictions):
         raise ValueError(
@@ -67,7 +70,9 @@ def percent(values: Iterable[float]) -> float:
 
 
 def paired_difference(
-    differences: list[float], sizes: list[int] | None = None, groups: list[Hashable] | None = None
+    differences: Sequence[float],
+    sizes: Sequence[float] | None = None,
+    groups: Sequence[Hashable] | None = None,
 ) -> tuple[float, float]:
     """Mean of model minus null, and its cluster-robust standard error.
 
@@ -81,7 +86,7 @@ def paired_difference(
     counted as independent they would make the error far too small.
     """
     sizes = [1] * len(differences) if sizes is None else sizes
-    clusters: dict[Hashable, tuple[list[float], list[int]]] = {}
+    clusters: dict[Hashable, tuple[list[float], list[float]]] = {}
     for i, (difference, size) in enumerate(zip(differences, sizes, strict=True)):
         of_cluster = clusters.setdefault(i if groups is None else groups[i], ([], []))
         of_cluster[0].append(difference)

@@ -8,7 +8,14 @@ there); the published ones are from 0.0.12.
 """
 
 from harness.metrics.accuracy import most_frequent
-from harness.metrics.scored import Scored, check_pairs, paired_difference
+from harness.metrics.metric import (
+    Metric,
+    f1_from_totals,
+    precision_recall_f1,
+    ratio,
+    sums_of,
+)
+from harness.metrics.scored import Examples, Scored, check_pairs, paired_difference
 
 
 def span_f1(golds: list[list[str]], predictions: list[list[str]], language: str = "") -> Scored:
@@ -28,7 +35,7 @@ def span_f1(golds: list[list[str]], predictions: list[list[str]], language: str 
                         arXiv 2003.11080
     """
     scored = token_accuracy(golds, predictions)
-    counts = {"tp": [], "pred": [], "gold": []}
+    counts: dict[str, list[int]] = {"tp": [], "pred": [], "gold": []}
     for gold, guess in zip(golds, predictions, strict=True):
         gold_spans, guess_spans = spans(gold), spans(guess)
         counts["tp"].append(len(gold_spans & guess_spans))
@@ -37,10 +44,10 @@ def span_f1(golds: list[list[str]], predictions: list[list[str]], language: str 
     return span_f1_from({**counts, **scored.examples})
 
 
-def span_f1_from(examples: dict[str, list]) -> Scored:
+def span_f1_from(examples: Examples) -> Scored:
     """`span_f1` of its examples, also in blocks of sentences."""
     scored = token_accuracy_from(examples)
-    precision, recall, f1 = _precision_recall_f1(
+    precision, recall, f1 = precision_recall_f1(
         *(sum(examples[name]) for name in ("tp", "pred", "gold"))
     )
     metrics = {
@@ -80,7 +87,7 @@ def token_accuracy(
     )
 
 
-def token_accuracy_from(examples: dict[str, list]) -> Scored:
+def token_accuracy_from(examples: Examples) -> Scored:
     """`token_accuracy` of its examples, also in blocks of sentences."""
     right, tokens, constant = (examples[name] for name in ("right", "tokens", "null"))
     above, stderr = paired_difference(
@@ -132,14 +139,6 @@ def spans(tags: list[str]) -> set[tuple[str, int, int]]:
     return found
 
 
-def _precision_recall_f1(tp: int, pred: int, gold: int) -> tuple[float, float, float]:
-    """Fractions 0-1; 0 where nothing was predicted, there was nothing to find, or both."""
-    precision = tp / pred if pred else 0.0
-    recall = tp / gold if gold else 0.0
-    f1 = 2 * precision * recall / (precision + recall) if tp else 0.0
-    return precision, recall, f1
-
-
 def _check_sentences(golds: list[list[str]], predictions: list[list[str]]) -> None:
     for i, (gold, guess) in enumerate(zip(golds, predictions, strict=True)):
         if len(gold) != len(guess):
@@ -148,3 +147,30 @@ def _check_sentences(golds: list[list[str]], predictions: list[list[str]]) -> No
             raise ValueError(f"sentence {i}: an empty tag")
     if not any(golds):
         raise ValueError(f"nothing to score: {len(golds)} sentences without a token")
+
+
+SPAN_F1 = Metric(
+    name="span_f1",
+    version=1,
+    scores=("tags",),
+    score=span_f1,
+    from_examples=span_f1_from,
+    gold_side=("gold", "tokens", "null"),
+    prediction_side=("tp", "pred", "right"),
+    resampled=sums_of("tp", "pred", "gold"),
+    main_from_totals=f1_from_totals,
+    additive=True,
+)
+TOKEN_ACCURACY = Metric(
+    name="token_accuracy",
+    version=1,
+    scores=("tags",),
+    score=token_accuracy,
+    from_examples=token_accuracy_from,
+    gold_side=("tokens", "null"),
+    prediction_side=("right",),
+    resampled=sums_of("right", "tokens"),
+    main_from_totals=ratio("right", "tokens"),
+    additive=True,
+    null_is_main=True,
+)

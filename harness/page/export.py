@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from harness.common.errors import SpecError
+from harness.metrics import METRICS
 from harness.release.upgrade import upgraded
 from harness.spec.catalog import Catalog
 from harness.store import atomic_write, disk_errors
@@ -217,7 +218,8 @@ def _notes(release: dict, title: str, arm: str, target: str, cells: list[dict]) 
     it."""
     facts, suite = release["targets"][target], release["suite"]
     intermediate, cut = release["arms"][arm]["intermediate"], release["arms"][arm]["cut"]
-    scale = "-100 to 100" if facts["metric"] == "matthews" else "0-100"
+    lowest = METRICS[facts["metric"]].lowest
+    scale = f"{lowest} to 100" if lowest else "0-100"
     languages, seeds = len(facts["languages"]), len(cells)
     said = [
         (

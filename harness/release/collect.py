@@ -7,7 +7,7 @@ and F1), packed as text (`metrics.vectors`). Scores, gains and intervals come fr
 the same bytes.
 """
 
-from harness.metrics import ADDITIVE, GOLD_SIDE
+from harness.metrics import METRICS
 from harness.metrics.flags import ODD
 from harness.metrics.vectors import pack
 from harness.plan.planner import Cell, Plan
@@ -275,10 +275,10 @@ def gold_side(
     of a target."""
     scored = {language: vectors for language, vectors in examples.items() if vectors}
     unit_of = joint_units(scored, parallel)
-    blocks = of_blocks(unit_of) if metric in ADDITIVE else None
+    blocks = of_blocks(unit_of) if METRICS[metric].additive else None
     found = {}
     for language, vectors in scored.items():
-        gold = {name: vectors[name] for name in GOLD_SIDE[metric]}
+        gold = {name: vectors[name] for name in METRICS[metric].gold_side}
         rows = len(vectors["id"])
         if blocks:
             own = blocks[language]
@@ -295,7 +295,11 @@ def prediction_side(
     vectors: dict, known: tuple[list[int] | None, dict], metric: str
 ) -> dict[str, str]:
     blocks, _ = known
-    own = {name: v for name, v in vectors.items() if name != "id" and name not in GOLD_SIDE[metric]}
+    own = {
+        name: v
+        for name, v in vectors.items()
+        if name != "id" and name not in METRICS[metric].gold_side
+    }
     return {name: pack(_summed(v, blocks) if blocks else v) for name, v in own.items()}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
-from harness.metrics import ADDITIVE, GOLD_SIDE, PREDICTION_SIDE
+from harness.metrics import METRICS
 from harness.metrics.flags import ODD
 from harness.metrics.vectors import unpack
 from harness.plan.planner import refused_leaks
@@ -210,7 +210,7 @@ def _language(path: str, said: dict, gold: dict, target: dict) -> Iterator[Probl
     if facts.keys() & {"candidates", "threshold", "dev_f1"} != mining:
         yield Problem(f"{path}.facts", sorted(facts), f"those of {target['family']}")
     wanted = {
-        *PREDICTION_SIDE[target["metric"]],
+        *METRICS[target["metric"]].prediction_side,
         *(["centred"] if target["family"] == "retrieval" else []),
     }
     if said.keys() - {"facts"} != (set() if facts["placeholder"] else wanted):
@@ -282,9 +282,9 @@ def _units(content: dict) -> Iterator[Problem]:
         target, numbers = content["targets"][name], []
         for language, vectors in sorted(by_language.items()):
             path, own = f"evidence.units.{name}.{language}", vectors.keys() - {"unit"}
-            blocks = {"n"} if "n" in vectors and target["metric"] in ADDITIVE else set()
-            if own != {*GOLD_SIDE[target["metric"]], *blocks}:
-                yield Problem(path, sorted(own), sorted(GOLD_SIDE[target["metric"]]))
+            blocks = {"n"} if "n" in vectors and METRICS[target["metric"]].additive else set()
+            if own != {*METRICS[target["metric"]].gold_side, *blocks}:
+                yield Problem(path, sorted(own), sorted(METRICS[target["metric"]].gold_side))
             unit = (
                 unpack(vectors["unit"])
                 if "unit" in vectors
@@ -361,7 +361,7 @@ def _counts(content: dict) -> Iterator[Problem]:
             looked = part["dev_rows"] > 0
             if looked and not recipe["evaluations"]:
                 yield Problem(f"{path}.tasks.{name}.dev_rows", part["dev_rows"], 0)
-            if vectors != ({*GOLD_SIDE[metric], *PREDICTION_SIDE[metric]} if looked else set()):
+            if vectors != ({*METRICS[metric].vectors} if looked else set()):
                 yield Problem(
                     f"{path}.tasks.{name}",
                     sorted(vectors),

@@ -5,15 +5,12 @@ from statistics import fmean
 
 import numpy as np
 
-from harness.metrics import GOLD_SIDE, PREDICTION_SIDE, Scored, rescore
+from harness.metrics import METRICS, Scored, rescore
 from harness.metrics.vectors import unpack
 
 SCHEMAS = (1, 2, 3, 4, 5)  # all that were ever written; `load` reads them forever
 # the first that holds evidence and jobs, so that its numbers can be computed again
 WITH_EVIDENCE = 3
-
-# The null predictor is scored by `main` itself.
-NULL_IS_MAIN = {"accuracy", "macro_f1", "matthews", "token_accuracy", "squad_v2", "masked_accuracy"}
 
 
 def mean(values) -> float | None:
@@ -25,7 +22,7 @@ def mean(values) -> float | None:
 def vectors(packed: dict, metric: str) -> dict[str, list]:
     """A metric's example vectors among the fields of one language, or of one task of a training;
     "n" and "unit" too."""
-    names = (*GOLD_SIDE[metric], *PREDICTION_SIDE[metric], "n", "unit")
+    names = (*METRICS[metric].vectors, "n", "unit")
     return {name: unpack(packed[name]) for name in names if name in packed}
 
 
@@ -34,7 +31,7 @@ def arrays(packed: dict, metric: str) -> dict[str, np.ndarray]:
     them before."""
     return {
         name: _array(packed[name])
-        for name in (*GOLD_SIDE[metric], *PREDICTION_SIDE[metric], "n", "unit")
+        for name in (*METRICS[metric].vectors, "n", "unit")
         if name in packed
     }
 
@@ -94,7 +91,8 @@ def dev_of(training: dict) -> dict:
         scores.append(rescore(part["metric"], examples) if any(examples.values()) else None)
     known = [score for score in scores if score is not None]
     whole = bool(scores) and len(known) == len(scores)
-    like_main = whole and all(part["metric"] in NULL_IS_MAIN for part in training["tasks"].values())
+    metrics = [METRICS[part["metric"]] for part in training["tasks"].values()]
+    like_main = whole and all(metric.null_is_main for metric in metrics)
     return {
         "main": mean(s.main for s in known) if whole else None,
         "learned": whole and all(s.learned for s in known),

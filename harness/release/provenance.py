@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from harness.metrics import GOLD_SIDE
+from harness.metrics import METRICS
 from harness.plan.planner import FOLDS, HEAD_OPTIONS
 from harness.release.complete import Problem, label, length, must
 from harness.release.rows_read import data_of, named_cap, overlap_keys
@@ -250,7 +250,7 @@ def _trainings(content: dict) -> Iterator[Problem]:
                 )
                 gold = {
                     vector: part[vector]
-                    for vector in GOLD_SIDE[part["metric"]] or ("masked", "null")
+                    for vector in METRICS[part["metric"]].gold_side or ("masked", "null")
                 }
                 same = seen.setdefault(read, gold)
                 for vector in gold:

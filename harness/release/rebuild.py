@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from harness.common.errors import SpecError
-from harness.metrics import PREDICTION_SIDE
+from harness.metrics import METRICS
 from harness.metrics.vectors import unpack
 from harness.release.complete import label, length
 from harness.release.evidence import WITH_EVIDENCE
@@ -37,7 +37,7 @@ from harness.statistics.derive import SECTIONS
 POINTS = 5.0
 MEAN = 0.5  # a cell's score, which is a mean over languages: of what one language may
 ANSWERED = {
-    *(name for names in PREDICTION_SIDE.values() for name in names),
+    *(name for metric in METRICS.values() for name in metric.prediction_side),
     "centred",
     "bits",
     "null_bits",

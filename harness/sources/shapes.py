@@ -19,9 +19,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from harness.common.errors import SpecError
+from harness.metrics import METRICS
 
-# metrics in which a question without an answer cannot be scored
-NEED_ANSWERS = frozenset({"squad", "mlqa"})
 # of a split's rows that say nothing: above it the split is refused, whatever is read from it
 ODD_SHARE = 0.2
 SHOWN = 60  # characters of a value in a message
@@ -57,7 +56,7 @@ class Shape:
         self.name, self.columns = name, identity["columns"]
         self.labels = Labels(identity["labels"] or [])
         self.family = FAMILIES[identity["family"]]
-        self.answers_needed = metric in NEED_ANSWERS
+        self.answers_needed = metric is not None and METRICS[metric].needs_answers
 
     def __call__(self, number: int | str, raw: Raw) -> Row:
         """The row; `number` is its id where the data have none."""

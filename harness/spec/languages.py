@@ -13,10 +13,6 @@ ISO_639_1 = frozenset(
     """.split()  # noqa: SIM905
 )
 
-# Those whose answers MLQA's script normalises; `metrics.qa` has the rules. Here, so that a spec is
-# checked without numpy.
-MLQA_LANGUAGES = frozenset(["ar", "de", "en", "es", "hi", "vi", "zh"])
-
 # Code → English name, family (of Indo-European the branch), script. The languages of XTREME, as in
 # Hu et al. 2020 (arXiv 2003.11080, appendix, table of languages: name, script, family), and some
 # that users bring. Norms: Glottolog, ISO 15924.

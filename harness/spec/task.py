@@ -23,11 +23,12 @@ from pydantic import (
 )
 
 from harness.common.text import short
+from harness.metrics import METRICS
 from harness.spec.base import Name, Strict
 from harness.spec.explain import MAX_SHOWN, nearest, show
 from harness.spec.family import FAMILIES
 from harness.spec.formats import PACKED, PART, SUFFIXES, Conll, format_of
-from harness.spec.languages import ISO_639_1, MLQA_LANGUAGES
+from harness.spec.languages import ISO_639_1
 from harness.spec.template import (
     ConfigTemplate,
     FilePath,
@@ -393,19 +394,8 @@ class Task(Strict):
                 f"metric: {show(self.metric)} does not score"
                 f" {self.family}{nearest(self.metric, metrics)}"
             )
-        if self.metric == "mlqa":
-            unread = [one for one in self.languages if one.split("-")[0] not in MLQA_LANGUAGES]
-            if unread:
-                raise ValueError(
-                    f"metric: mlqa normalises {', '.join(sorted(MLQA_LANGUAGES))} only, not"
-                    f" {', '.join(unread)}; squad takes any"
-                )
-        if self.metric == "squad" and self.options.get("unanswerable"):
-            raise ValueError("metric: squad has no unanswerable questions; use squad_v2")
-        if self.metric == "accuracy_f1" and set(self.label_names) != {"0", "1"}:
-            raise ValueError(
-                'metric: accuracy_f1 needs the labels "0" and "1"; its F1 is that of "1"'
-            )
+        if unfit := METRICS[self.metric].unfit(self):
+            raise ValueError(f"metric: {unfit}")
         return self
 
     @model_validator(mode="after")

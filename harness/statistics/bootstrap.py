@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.metrics import main_from_totals, resampled
+from harness.metrics import METRICS
 
 REPLICATES = 5000
 FLOAT_SCALE = 10**6  # a fractional vector (F1 of an answer) counts in millionths
@@ -104,7 +104,7 @@ def _group(
         for language, table in tables.items():
             mine = counts if len(table.units) == len(units) else counts[:, at[language]]
             np.matmul(mine, table.values, out=sums[language][rows])
-    main = main_from_totals(metric)
+    main = METRICS[metric].main_from_totals
     for language, table in tables.items():
         of = sums.pop(language).T
         yield (
@@ -122,7 +122,9 @@ def _table(metric: str, units: np.ndarray, systems: list[dict]) -> _Table:
     places = []
     for examples in systems:
         place = {}
-        for name, vector in ({"n": np.ones(len(units))} | resampled(metric, examples)).items():
+        for name, vector in (
+            {"n": np.ones(len(units))} | METRICS[metric].resampled(examples)
+        ).items():
             values = np.asarray(vector, dtype=np.float64)
             scale = 1 if (values == np.rint(values)).all() else FLOAT_SCALE
             whole = np.rint(values * scale)

@@ -8,7 +8,7 @@ from statistics import fmean
 
 import numpy as np
 
-from harness.metrics import main_from_totals, resampled
+from harness.metrics import METRICS
 from harness.release.evidence import mean
 from harness.statistics.bootstrap import REPLICATES
 from harness.statistics.gains import EXCLUDING
@@ -265,7 +265,11 @@ def _half_gains(study: Study, target: str, arms: list[str], reported: Keep) -> t
 
 
 def _main(metric: str, examples: dict) -> float:
-    vectors = {"n": np.ones(len(next(iter(examples.values()))))} | resampled(metric, examples)
+    vectors = {"n": np.ones(len(next(iter(examples.values()))))} | METRICS[metric].resampled(
+        examples
+    )
     return float(
-        main_from_totals(metric)({name: math.fsum(vector) for name, vector in vectors.items()})
+        METRICS[metric].main_from_totals(
+            {name: math.fsum(vector) for name, vector in vectors.items()}
+        )
     )

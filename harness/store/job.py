@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NotRequired, TypedDict, cast
 
 from harness.common.errors import StoreError
-from harness.metrics import METRIC_VERSIONS
+from harness.metrics import METRICS
 from harness.spec.family import FAMILIES
 from harness.store import key_of
 
@@ -99,7 +99,7 @@ def versions_of(kind: str, spec: dict[str, Any]) -> Versions:
     return {
         "version": JOB_VERSIONS[kind],
         "family": [FAMILIES[task["family"]].version for task in tasks],
-        "metric": [METRIC_VERSIONS[task["metric"]] for task in tasks],
+        "metric": [METRICS[task["metric"]].version for task in tasks],
         "world_size": WORLD_SIZE,
     }
 
