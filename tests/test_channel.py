@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import PATIENCE, eventually, kill
 
+from harness.engines.engine import Event
 from harness.engines.process import ProcessEngine
 from harness.run import steps as runner
 from harness.sources.hub import Where
@@ -92,14 +93,14 @@ def sleepers(folder: Path) -> list[int]:
     return found
 
 
-def heard(engine: ProcessEngine, kind: str) -> dict:
+def heard(engine: ProcessEngine, kind: str) -> Event:
     """The next event of that kind; all others are progress."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         for _, event in engine.poll(0.2):
-            if event["event"] == kind:
+            if event.event == kind:
                 return event
-            assert event["event"] == "progress", event
+            assert event.event == "progress", event
     raise AssertionError(f"heard no {kind!r}")
 
 
@@ -111,7 +112,7 @@ def test_nothing_that_is_printed_reaches_the_channel_and_no_key_is_lost(world):
         # the second and the third lie in the pipe while the first makes noise
         engine.submit("worker-0", key, again=False)
     for key in keys[:3]:
-        assert heard(engine, "done") == {"event": "done", "key": key}
+        assert heard(engine, "done") == Event("done", key=key)
     engine.stop()
     log = (store.root / "logs" / "worker-0.log").read_text(errors="replace")
     for noise in ("at the start", "of Python", "of a system call", "of C", "of a child"):
@@ -128,7 +129,7 @@ def test_a_worker_that_dies_is_heard_though_a_child_of_it_lives(world, more):
     engine.submit("worker-0", keys[0], again=False)
     heard(engine, "done")
     os.kill(engine._process["worker-0"].pid, signal.SIGKILL)
-    assert heard(engine, "died")["code"] == -signal.SIGKILL
+    assert heard(engine, "died").code == -signal.SIGKILL
     assert eventually(lambda: sleepers(store.root.parent), "children that outlive the worker")
     engine.stop()
 

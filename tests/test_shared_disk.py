@@ -441,9 +441,9 @@ def test_waiting_is_said_on_a_terminal_too():
     shown, holder = Terminal(), Holder("node7", 12, 0.0)
     job = Job(KEY, "train", "train something", [], {})
     with Progress(shown) as progress:
-        progress.hear("todo", None, {"jobs": 1})
+        progress.todo(1)
         for since in (0.0, 0.0, 9.0):
-            progress.hear("waiting", job, {"holder": holder._replace(since=since)})
+            progress.waiting(job, holder._replace(since=since))
     assert (
         shown.getvalue().count("waiting for train something: process 12 on node7, since 1970-") == 2
     )

@@ -6,15 +6,43 @@ store, so losing the driver loses nothing but the time since the last checkpoint
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
+from harness.engines.engine import Engine, Event
 from harness.plan.planner import Job, Plan, refused_leaks
 from harness.store import Store
 from harness.store.job import JOB_VERSIONS, WEIGHTS
+from harness.store.lease import Holder
 
 TRIES = 2  # a worker that dies (out of memory, a killed process) gets its job once more
 BUSY_WAIT = 2.0  # seconds before asking again for a job that another run on this store holds
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job gave no result.
+
+    exit_code  what the command ends with
+    trace      of a bug of ours
+    rows       whether its rows cannot be used: then `why` names them, and is the same for every job
+               that reads them
+    """
+
+    why: str
+    exit_code: int = 1
+    trace: str = ""
+    rows: bool = False
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An evaluation that must not run: phase → language → test rows that stand in training rows."""
+
+    arm: str
+    target: str
+    leaks: dict[str, dict[str, int]]
 
 
 @dataclass
@@ -23,16 +51,40 @@ class Outcome:
     theirs."""
 
     done: list[str] = field(default_factory=list)
-    failed: dict[str, dict] = field(default_factory=dict)
-    refused: dict[str, dict] = field(default_factory=dict)
+    failed: dict[str, Failure] = field(default_factory=dict)
+    refused: dict[str, Refusal] = field(default_factory=dict)
 
 
-Listener = Callable[[str, Job | None, dict], None]  # what happened, to which job, details
+class Listener:
+    """Who is told what a run does, in this order. This one does nothing."""
+
+    def unfit(self, job: Job, failure: Failure) -> None:
+        """It failed before the run began: its rows cannot be used."""
+
+    def todo(self, jobs: int) -> None:
+        """So many jobs come now."""
+
+    def start(self, job: Job) -> None:
+        """A worker has it."""
+
+    def progress(self, job: Job, done: int, total: int) -> None:
+        """So far it is."""
+
+    def waiting(self, job: Job, holder: Holder) -> None:
+        """Another process does it, and there is nothing else to do here."""
+
+    def retry(self, job: Job, code: int | None) -> None:
+        """Its worker ended with that code; another gets it."""
+
+    def done(self, job: Job) -> None:
+        """Its result is committed."""
+
+    def failed(self, job: Job, failure: Failure) -> None:
+        """It gave no result, or cannot start without one that failed."""
 
 
-def refusals(plan: Plan, store: Store) -> dict[str, dict]:
-    """Evaluations that must not run: evaluate key → {"why", "leaks"} from committed overlap
-    results."""
+def refusals(plan: Plan, store: Store) -> dict[str, Refusal]:
+    """Evaluations that must not run, by key, from committed overlap results."""
     if "leak" in plan.suite.waives:
         return {}
     refused = {}
@@ -40,12 +92,7 @@ def refusals(plan: Plan, store: Store) -> dict[str, dict]:
         if cell.overlap and store.manifest(cell.overlap):
             leaks = refused_leaks(store.read_json(cell.overlap, "overlap.json"))
             if leaks:
-                refused[cell.evaluate] = {
-                    "why": "leak",
-                    "leaks": leaks,
-                    "arm": cell.arm,
-                    "target": cell.target,
-                }
+                refused[cell.evaluate] = Refusal(cell.arm, cell.target, leaks)
     return refused
 
 
@@ -62,20 +109,19 @@ def check(plan: Plan, store: Store) -> list[str]:
 def drive(
     plan: Plan,
     store: Store,
-    engine,
-    listen: Listener,
+    engine: Engine,
+    listener: Listener,
     keep_weights: bool = False,
-    unfit: Mapping[str, dict] | None = None,
+    unfit: Mapping[str, Failure] | None = None,
 ) -> Outcome:
     """Run all that is missing. First the overlap checks, so that no time is spent on a cell that
     would be refused.
 
-    unfit  jobs that would fail, by key: why, exit_code. They have failed; what serves nothing else
-           is left out
+    unfit  jobs that would fail, by key. They have failed; what serves nothing else is left out
     """
     outcome = Outcome(failed=dict(unfit or {}))
-    for key, event in outcome.failed.items():
-        listen("unfit", plan.jobs[key], event)
+    for key, failure in outcome.failed.items():
+        listener.unfit(plan.jobs[key], failure)
     for key, job in plan.jobs.items():
         store.write_job(key, job.body)
     for only in ({"overlap"}, set(JOB_VERSIONS)):
@@ -87,7 +133,7 @@ def drive(
             if job.kind in only and job.key not in lost
         ]
         if todo:
-            _Run(plan, store, engine, listen, keep_weights, outcome, todo).until_done()
+            _Run(plan, store, engine, listener, keep_weights, outcome, todo).until_done()
     outcome.refused = refusals(plan, store)
     if not keep_weights:
         _sweep(plan, store, outcome)
@@ -111,24 +157,29 @@ def _lost(plan: Plan, outcome: Outcome) -> frozenset[str]:
 
 def _sweep(plan: Plan, store: Store, outcome: Outcome) -> None:
     """Drop weights that a run killed between the last commit and the drop, or in the drop, left
-    behind; or one with
-    --keep-weights."""
+    behind; or one with --keep-weights."""
     for key in plan.jobs:
-        if (
-            store.manifest(key)
-            and store.on_disk(key, WEIGHTS)
-            and not any(r in outcome.failed for r in plan.dependants(key))
-        ):
+        needed = any(reader in outcome.failed for reader in plan.dependants(key))
+        if store.manifest(key) and store.on_disk(key, WEIGHTS) and not needed:
             store.drop(key, [WEIGHTS])
 
 
 class _Run:
     """One pass over a list of jobs."""
 
-    def __init__(self, plan, store, engine, listen, keep_weights, outcome, todo):
-        self.plan, self.store, self.engine, self.listen = plan, store, engine, listen
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        engine: Engine,
+        listener: Listener,
+        keep_weights: bool,
+        outcome: Outcome,
+        todo: list[Job],
+    ):
+        self.plan, self.store, self.engine, self.listener = plan, store, engine, listener
         self.keep_weights, self.outcome = keep_weights, outcome
-        self.waiting: dict[str, Job] = {job.key: job for job in todo}
+        self.waiting = {job.key: job for job in todo}
         self.running: dict[str, str] = {}  # slot → key
         self.tries: dict[str, int] = {}
         self.not_before: dict[str, float] = {}
@@ -136,10 +187,8 @@ class _Run:
     def until_done(self) -> None:
         for job in list(self.waiting.values()):
             if lost := next((key for key in job.needs if key in self.outcome.failed), None):
-                self._fail(
-                    job, {"why": f"needs {self.plan.jobs[lost].name}, which failed", "exit_code": 1}
-                )
-        self.listen("todo", None, {"jobs": len(self.waiting)})
+                self._fail(job, Failure(f"needs {self.plan.jobs[lost].name}, which failed"))
+        self.listener.todo(len(self.waiting))
         self.engine.start()
         while self.waiting or self.running:
             self._submit_ready()
@@ -171,7 +220,7 @@ class _Run:
                 slot = idle.pop(0)
                 self.running[slot] = job.key
                 self.not_before.pop(job.key, None)
-                self.listen("start", job, {"slot": slot})
+                self.listener.start(job)
                 self.engine.submit(slot, job.key, again=want == "weights")
 
     def _pending_readers(self, key: str) -> list[str]:
@@ -186,7 +235,7 @@ class _Run:
             return False  # committed, refused, or serves nothing but what was refused
         return self._want(self.waiting[key]) is not None
 
-    def _want(self, job: Job) -> str | None:
+    def _want(self, job: Job) -> Literal["result", "weights"] | None:
         """What is missing of the job: its "result", the dropped "weights" that somebody still
         needs, or nothing."""
         manifest = self.store.manifest(job.key)
@@ -194,45 +243,49 @@ class _Run:
             return "result"
         return "weights" if manifest.dropped and self._pending_readers(job.key) else None
 
-    def _hear(self, slot: str, event: dict) -> None:
-        key = self.running.get(slot)
-        job = self.waiting.get(key) if key else None
-        kind = event["event"]
-        if kind == "progress":
+    def _hear(self, slot: str, event: Event) -> None:
+        key = self.running.get(slot, "")
+        job = self.waiting.get(key)
+        if event.event == "progress":
             if job:
-                self.listen("progress", job, event)
+                self.listener.progress(job, event.done, event.total)
             return
+
+        # all else ends a job, or the worker with it
         self.running.pop(slot, None)
-        if kind == "died":
+        if event.event == "died":
             self.engine.restart(slot)
-        if job is None:
-            return
-        if kind == "done":
-            self.waiting.pop(key)
-            self.outcome.done.append(key)
-            self.listen("done", job, event)
+        if job:
+            self._ended(job, event)
+
+    def _ended(self, job: Job, event: Event) -> None:
+        """What becomes of a job whose worker has let it go."""
+        if event.event == "done":
+            self.waiting.pop(job.key)
+            self.outcome.done.append(job.key)
+            self.listener.done(job)
             self._drop_weights(job)
-        elif kind in ("busy", "stopped"):
-            self.not_before[key] = time.monotonic() + BUSY_WAIT
-            self.listen("busy", job, event)
-            if not self.running and not self._ready() and (holder := self.store.holder(key)):
-                self.listen("waiting", job, {"holder": holder})
-        elif kind == "died" and self.tries.get(key, 0) + 1 < TRIES:
-            self.tries[key] = self.tries.get(key, 0) + 1
-            self.listen("retry", job, event)
+        elif event.event in ("busy", "stopped"):
+            self.not_before[job.key] = time.monotonic() + BUSY_WAIT
+            idle = not self.running and not self._ready()
+            if idle and (holder := self.store.holder(job.key)):
+                self.listener.waiting(job, holder)
+        elif event.event == "died" and self.tries.get(job.key, 0) + 1 < TRIES:
+            self.tries[job.key] = self.tries.get(job.key, 0) + 1
+            self.listener.retry(job, event.code)
         else:
             # whoever shows it names the job
-            why = (event.get("why") or "").removeprefix(f"{job.name}: ")
-            why = why or f"its worker ended with code {event.get('code')}; see {event.get('log')}"
-            self._fail(job, {**event, "why": why})
+            why = event.why.removeprefix(f"{job.name}: ")
+            why = why or f"its worker ended with code {event.code}; see {event.log}"
+            self._fail(job, Failure(why, event.exit_code, event.trace))
 
-    def _fail(self, job: Job, event: dict) -> None:
+    def _fail(self, job: Job, failure: Failure) -> None:
         """A failed job takes with it what needs its result; the rest goes on."""
         self.waiting.pop(job.key)
-        self.outcome.failed[job.key] = event
-        self.listen("failed", job, event)
+        self.outcome.failed[job.key] = failure
+        self.listener.failed(job, failure)
         for other in [other for other in self.waiting.values() if job.key in other.needs]:
-            self._fail(other, {"why": f"needs {job.name}, which failed", "exit_code": 1})
+            self._fail(other, Failure(f"needs {job.name}, which failed"))
 
     def _give_up_on_orphans(self) -> None:
         """Nothing runs and nothing is ready: a needed job is not in this pass (cannot happen with a

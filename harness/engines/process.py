@@ -1,7 +1,6 @@
 """Workers as child processes of the driver: one per GPU, or one per CPU core, each warm for the
 whole run."""
 
-import json
 import os
 import selectors
 import subprocess
@@ -9,6 +8,9 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
+
+from harness.engines.engine import Event
 
 # glibc: keep up to half a GiB of freed memory for the next update. Else a CPU worker returns and
 # fetches it update by update, tens of thousands of page faults a second. What is computed stays the
@@ -35,8 +37,7 @@ def gpus() -> list[str]:
 
 
 class ProcessEngine:
-    """`workers` child processes. A worker that dies is reported as an event {"event": "died"} and
-    can be restarted."""
+    """`workers` child processes, each with a log in the store."""
 
     def __init__(
         self, store: Path, workers: int | None = None, checkpoint_seconds: float | None = None
@@ -45,7 +46,7 @@ class ProcessEngine:
         self.gpus = gpus()
         count = workers or len(self.gpus) or len(os.sched_getaffinity(0))
         self.slots = [f"worker-{i}" for i in range(count)]
-        self._process: dict[str, subprocess.Popen] = {}
+        self._process: dict[str, subprocess.Popen[bytes]] = {}
         self._buffer: dict[str, bytes] = {}
         self._selector = selectors.DefaultSelector()
 
@@ -78,60 +79,53 @@ class ProcessEngine:
                 start_new_session=True,
             )
         self._process[slot], self._buffer[slot] = process, b""
-        os.set_blocking(process.stdout.fileno(), False)
-        self._selector.register(process.stdout, selectors.EVENT_READ, slot)
+        said = _pipe(process.stdout)
+        os.set_blocking(said.fileno(), False)
+        self._selector.register(said, selectors.EVENT_READ, slot)
 
     def submit(self, slot: str, key: str, again: bool) -> None:
         """Send a key to an idle worker (`again`: its dropped weights are needed). If it just died,
         poll() says so."""
+        keys = _pipe(self._process[slot].stdin)
         with suppress(BrokenPipeError):
-            self._process[slot].stdin.write(key.encode() + (b" again\n" if again else b"\n"))
-            self._process[slot].stdin.flush()
+            keys.write(key.encode() + (b" again\n" if again else b"\n"))
+            keys.flush()
 
-    def poll(self, timeout: float) -> list[tuple[str, dict]]:
+    def poll(self, timeout: float) -> list[tuple[str, Event]]:
         """What workers said within `timeout` seconds, at once if there is something."""
         # A child that a worker left behind may hold its end of the pipe open, so that the end of
         # the worker does not show there.
         ended = {slot for slot, process in self._process.items() if process.poll() is not None}
-        ready = [key for key, _ in self._selector.select(timeout)]
-        left = [
-            key
-            for key in self._selector.get_map().values()
-            if key.data in ended and key not in ready
-        ]
-        return [
-            event
-            for key in [*ready, *left]
-            for event in self._hear(key.data, key.fileobj, key.data in ended)
-        ]
+        ready = [key.data for key, _ in self._selector.select(timeout)]
+        heard = [key.data for key in self._selector.get_map().values()]
+        left = [slot for slot in heard if slot in ended and slot not in ready]
+        events = []
+        for slot in [*ready, *left]:
+            events += [(slot, event) for event in self._hear(slot, slot in ended)]
+        return events
 
-    def _hear(self, slot: str, stream, ended: bool) -> list[tuple[str, dict]]:
+    def _hear(self, slot: str, ended: bool) -> list[Event]:
         """What one worker has said and nobody has heard yet; its death, if it is dead."""
         events = []
+        stream = _pipe(self._process[slot].stdout)
         while data := stream.read():
             *lines, self._buffer[slot] = (self._buffer[slot] + data).split(b"\n")
-            events += [
-                (slot, event)
-                for line in lines
-                if line.strip() and (event := self._event(slot, line))
-            ]
+            for line in filter(bytes.strip, lines):
+                if event := Event.of(line):
+                    events.append(event)
+                else:
+                    self._note(slot, line)
+
         if data == b"" or ended:
             self._selector.unregister(stream)
             code = self._process[slot].wait()
-            events.append((slot, {"event": "died", "code": code, "log": str(self._log(slot))}))
+            events.append(Event("died", code=code, log=str(self._log(slot))))
         return events
 
-    def _event(self, slot: str, line: bytes) -> dict | None:
-        """The event in a line; None, and the line in the worker's log, if it is none."""
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            event = None
-        if isinstance(event, dict) and isinstance(event.get("event"), str):
-            return event
+    def _note(self, slot: str, line: bytes) -> None:
+        """Keep what was said and is no event in the worker's log."""
         with self._log(slot).open("ab") as log:
             log.write(b"on the channel of events, and none: " + line + b"\n")
-        return None
 
     def _log(self, slot: str) -> Path:
         return self.store / "logs" / f"{slot}.log"
@@ -145,7 +139,7 @@ class ProcessEngine:
                 if process.poll() is None:
                     process.terminate()
                     with suppress(BrokenPipeError):
-                        process.stdin.close()
+                        _pipe(process.stdin).close()
             for process in self._process.values():
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(max(0.0, deadline - time.monotonic()))
@@ -155,6 +149,12 @@ class ProcessEngine:
                     process.kill()
                     process.wait()
                     killed += 1
-                process.stdout.close()
+                _pipe(process.stdout).close()
             self._selector.close()
         return killed
+
+
+def _pipe(end: IO[bytes] | None) -> IO[bytes]:
+    """Our end of a pipe to a worker: `restart` asks for both."""
+    assert end is not None
+    return end

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ import harness
 from harness.common.errors import HarnessError, MissingError, RefusedError
 from harness.common.signals import stop
 from harness.engines import ENGINES
-from harness.engines.drive import Outcome, check, drive
+from harness.engines.drive import Failure, Outcome, check, drive
 from harness.engines.progress import Progress
 from harness.page.board_files import outdated, write_board
 from harness.plan.planner import Job, Plan, make_plan
@@ -87,8 +87,9 @@ def run_plan(
     workers: int | None,
     checkpoint_seconds: float | None = None,
     keep_weights: bool = False,
+    engine: str = "process",
 ) -> Outcome:
-    """Run what is missing. Raises MissingError before anything runs if data or weights are not
+    """Run what is missing, on an engine of `engines.ENGINES`. Raises MissingError before anything runs if data or weights are not
     here.
 
     Jobs whose rows cannot be used have failed before the first one starts, and nothing is trained
@@ -105,17 +106,15 @@ def run_plan(
     with Progress(sys.stderr) as progress:
         for line in check(plan, store):
             progress.note(f"damaged: {line}")
-        engine = ENGINES["process"](store.root, workers, checkpoint_seconds)
+        where = ENGINES[engine](store.root, workers, checkpoint_seconds)
         with stop.patient():
             try:
-                outcome = drive(
-                    plan, store, engine, progress.hear, keep_weights, unfit(plan, store)
-                )
+                outcome = drive(plan, store, where, progress, keep_weights, unfit(plan, store))
             except KeyboardInterrupt:
                 progress.note("stopping: workers save a checkpoint ... (once more: stop at once)")
                 raise
             finally:
-                if engine.stop():
+                if where.stop():
                     progress.note(
                         "a worker had to be killed; its training goes on from the checkpoint before"
                     )
@@ -124,27 +123,19 @@ def run_plan(
     return outcome
 
 
-def unfit(plan: Plan, store: Store, hear: Hear | None = None) -> dict[str, dict]:
-    """Jobs to run whose rows cannot be used, as failed jobs are told: key → why, exit_code. Reads
-    all their rows once.
-
-    `hear` is told of them.
-    """
+def unfit(plan: Plan, store: Store, hear: Hear | None = None) -> dict[str, Failure]:
+    """Jobs to run whose rows cannot be used, by key. Reads all their rows once, and tells `hear` of
+    them."""
     found = unfit_jobs((job.body for job in plan.todo(store)), plan.suite.waives, hear)
-    return {
-        key: {"why": str(error), "exit_code": error.exit_code, "rows": True}
-        for key, error in found.items()
-    }
+    return {key: Failure(str(error), error.exit_code, rows=True) for key, error in found.items()}
 
 
 def refuse_unfit(plan: Plan, store: Store, hear: Hear | None = None) -> None:
     """Raise what `run_plan` would end with if rows of jobs to run cannot be used. `hear` is told of
     all rows."""
     if found := unfit(plan, store, hear):
-        lines = dict.fromkeys(event["why"] for event in found.values())
-        error = HarnessError("\n".join(lines))
-        error.exit_code = max(event["exit_code"] for event in found.values())
-        raise error
+        lines = dict.fromkeys(failure.why for failure in found.values())
+        raise _worst("\n".join(lines), found.values())
 
 
 def write_jobs(plan: Plan, store: Store) -> list[Job]:
@@ -165,31 +156,36 @@ def write_jobs(plan: Plan, store: Store) -> list[Job]:
 
 
 def _failures(plan: Plan, outcome: Outcome) -> HarnessError:
-    named = (
-        "" if event.get("rows") else f"{plan.jobs[key].name}: "
-        for key, event in outcome.failed.items()
-    )
-    said = (
-        f"{name}{event['why']}" for name, event in zip(named, outcome.failed.values(), strict=True)
-    )
+    said = []
+    for key, failure in outcome.failed.items():
+        name = "" if failure.rows else f"{plan.jobs[key].name}: "
+        said.append(f"{name}{failure.why}")
     # what is wrong with rows is said once, however many jobs read them
     lines = list(dict.fromkeys(said))
+
     lines.append(
         f"{len(outcome.failed)} jobs failed; what was done is kept, the same command tries the rest"
         " again"
     )
-    lines += [event["trace"] for event in outcome.failed.values() if event.get("trace")][:1]
-    error = HarnessError("\n".join(lines))
-    error.exit_code = max(event.get("exit_code", 1) for event in outcome.failed.values())
+    lines += [failure.trace for failure in outcome.failed.values() if failure.trace][:1]
+    return _worst("\n".join(lines), outcome.failed.values())
+
+
+def _worst(text: str, failures: Collection[Failure]) -> HarnessError:
+    """An error with the highest exit code among the failures."""
+    error = HarnessError(text)
+    error.exit_code = max(failure.exit_code for failure in failures)
     return error
 
 
 def refusals(outcome: Outcome) -> list[str]:
     """What was refused and why: one line for the arms of a target that share the reason."""
-    arms: dict[tuple, list[str]] = {}
+    arms: dict[tuple[str, str], list[str]] = {}
     for refusal in outcome.refused.values():
-        named = arms.setdefault((refusal["target"], json.dumps(refusal["leaks"])), [])
-        named += [refusal["arm"]] if refusal["arm"] not in named else []
+        named = arms.setdefault((refusal.target, json.dumps(refusal.leaks)), [])
+        if refusal.arm not in named:
+            named.append(refusal.arm)
+
     lines = []
     for (target, leaks), names in arms.items():
         counts = "; ".join(
