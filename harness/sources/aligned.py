@@ -2,10 +2,10 @@
 of two files (Moses)."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness.common.errors import SpecError
-from harness.sources.text_files import read_lines
+from harness.sources.text_files import RawRow, read_lines
 
 
 class _Entry(NamedTuple):
@@ -16,7 +16,7 @@ class _Entry(NamedTuple):
     right: str
 
 
-def pairs_of_lines(source: Path, target: Path) -> list[dict]:
+def pairs_of_lines(source: Path, target: Path) -> list[RawRow]:
     """Line i of one file is the translation of line i of the other; the columns are called source
     and target.
 
@@ -33,14 +33,14 @@ def pairs_of_lines(source: Path, target: Path) -> list[dict]:
     return [{"source": one, "target": other} for one, other in zip(left, right, strict=True)]
 
 
-def heaps(dataset: dict) -> list[dict]:
+def heaps(dataset: dict[str, Any]) -> list[RawRow]:
     """Both heaps of a BUCC split: lines `id TAB text` of the source side, then of the English side;
     gold is `id TAB id`.
 
     raises  SpecError at file:line: an id that is empty, stands twice on one side, or is named by
             gold and not there; a pair twice in gold
     """
-    rows: list[dict] = []
+    rows: list[RawRow] = []
     for part, place in zip(dataset["identity"]["parts"], dataset["location"], strict=True):
         if part["start"] or part["stop"]:
             raise SpecError(
@@ -60,7 +60,7 @@ def heaps(dataset: dict) -> list[dict]:
     return rows
 
 
-def _heap(source: Path, target: Path, gold: Path) -> list[dict]:
+def _heap(source: Path, target: Path, gold: Path) -> list[RawRow]:
     sides = {path: _sentences(path) for path in (source, target)}
     pairs = _pairs(gold, sides[source], sides[target], source, target)
     rows = [
@@ -88,7 +88,9 @@ def _sentences(path: Path) -> dict[str, _Entry]:
     return found
 
 
-def _pairs(gold: Path, left: dict, right: dict, source: Path, target: Path) -> dict[str, list[str]]:
+def _pairs(
+    gold: Path, left: dict[str, _Entry], right: dict[str, _Entry], source: Path, target: Path
+) -> dict[str, list[str]]:
     """id of a source sentence → ids of its translations."""
     seen: dict[tuple[str, str], int] = {}
     pairs: dict[str, list[str]] = {}

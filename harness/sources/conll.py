@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.common.errors import SpecError
-from harness.sources.text_files import read_lines
+from harness.sources.text_files import RawRow, read_lines
 
 DOCUMENT = "-DOCSTART-"
 NOTHING = "_"  # how these files say that there is no value
@@ -44,7 +44,7 @@ class _Line(NamedTuple):
     tag: str
 
 
-def read_conll(path: Path, columns: Columns | None) -> list[dict]:
+def read_conll(path: Path, columns: Columns | None) -> list[RawRow]:
     """Sentences as {tokens, tags}. Without `columns`, every line is `token TAB tag` and nothing
     else is read.
 
@@ -53,7 +53,7 @@ def read_conll(path: Path, columns: Columns | None) -> list[dict]:
     """
     lines = read_lines(path)
     found = _plain(path, lines) if columns is None else _chosen(path, lines, columns)
-    sentences: list[dict] = []
+    sentences: list[RawRow] = []
     open_ = False
     for line in found:
         if line is None:
@@ -65,9 +65,7 @@ def read_conll(path: Path, columns: Columns | None) -> list[dict]:
             open_ = True
         sentences[-1]["tokens"].append(line.token)
         sentences[-1]["tags"].append(line.tag)
-    if sentences and all(
-        token == NOTHING for sentence in sentences for token in sentence["tokens"]
-    ):
+    if sentences and all(set(sentence["tokens"]) == {NOTHING} for sentence in sentences):
         raise SpecError(
             f"{path}: every word is {NOTHING!r}: they are left out of this copy, as licences"
             " demand; restore them"
@@ -169,8 +167,5 @@ def _seen(line: str) -> str:
     if "\t" in line:
         return f"{len(line.split(chr(9)))} columns between tabs"
     cells = _cells(line)
-    return (
-        "one column, and no tab"
-        if len(cells) == 1
-        else f"{len(cells)} columns between spaces, and no tab"
-    )
+    columns = "one column" if len(cells) == 1 else f"{len(cells)} columns between spaces"
+    return f"{columns}, and no tab"

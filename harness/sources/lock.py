@@ -5,7 +5,6 @@ file differs. `harness.sources.hub.Lock` is the lock in memory; here it is read,
 written, and held against the disk.
 """
 
-import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +13,12 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from harness.common.errors import SpecError
-from harness.sources.hub import SECTIONS, Lock, Where, cached
+from harness.sources.encoders import package_folder
+from harness.sources.hub import SECTIONS, Entries, Lock, Where, cached
 from harness.spec.base import Strict
 from harness.spec.catalog import Catalog
+from harness.spec.encoder import Encoder
+from harness.spec.task import Source
 from harness.store import atomic_write, file_sha256
 
 DEFAULT = Path("xstilts.lock.json")
@@ -67,9 +69,7 @@ def _first_problem(error: OSError | ValidationError) -> str:
 
 def write_lock(lock: Lock) -> None:
     """Write it whole or not at all; equal locks give equal bytes."""
-    entries = {
-        section: lock.entries.get(section, {}) for section in ("datasets", "encoders", "tasks")
-    }
+    entries = {name: lock.entries.get(name, {}) for name in ("datasets", "encoders", "tasks")}
     text = json.dumps({"schema": 1, **entries}, indent=1, sort_keys=True, ensure_ascii=False)
     atomic_write(lock.path, text.encode() + b"\n")
 
@@ -77,16 +77,14 @@ def write_lock(lock: Lock) -> None:
 def unchecked(lock: Lock) -> Lock:
     """The lock's revisions without its hashes: to look for what is meant, whatever the bytes are
     now."""
-    bare = {
-        section: {
-            name: {"revision": entry["revision"], "files": {}} for name, entry in entries.items()
-        }
-        for section, entries in lock.entries.items()
-    }
+    bare: Entries = {}
+    for section, entries in lock.entries.items():
+        for name, entry in entries.items():
+            bare.setdefault(section, {})[name] = {"revision": entry["revision"], "files": {}}
     return Lock(lock.path, bare)
 
 
-def updated(lock: Lock, sources: dict[str, dict[str, dict]]) -> tuple[Lock, list[str]]:
+def updated(lock: Lock, sources: Entries) -> tuple[Lock, list[str]]:
     """The lock with what was read (`Where.sources`), and a line for each thing that was locked
     otherwise before.
 
@@ -98,17 +96,13 @@ def updated(lock: Lock, sources: dict[str, dict[str, dict]]) -> tuple[Lock, list
     for section, names in sources.items():
         for name, now in names.items():
             before = lock.entry(section, name)
-            differ = [
-                path for path, sha in now["files"].items() if before["files"].get(path, sha) != sha
-            ]
-            changes += [
-                f"{name}: {path}: {before['files'][path]} is now {now['files'][path]}"
-                for path in differ
-            ]
+            kept = before["files"]
+            differ = [path for path, sha in now["files"].items() if kept.get(path, sha) != sha]
+            for path in differ:
+                changes.append(f"{name}: {path}: {kept[path]} is now {now['files'][path]}")
             # Files of unknown origin (--data-root) with the locked hashes are those of the locked
             # commit.
             revision = now["revision"] or (None if differ else before["revision"])
-            kept = before["files"]
             if before["revision"] and now["revision"] and before["revision"] != now["revision"]:
                 changes.append(f"{name}: commit {before['revision']} is now {now['revision']}")
                 kept = {}
@@ -126,32 +120,20 @@ def verify(lock: Lock, catalog: Catalog, where: Where) -> Iterator[tuple[str, st
         for name, entry in names.items():
             folders = list(_folders(section, name, entry["revision"], catalog, where))
             for path, sha in entry["files"].items():
-                label = f"{name}: {path}"
-                place = next(
-                    (folder / path for folder in folders if (folder / path).is_file()), None
-                )
-                if place is None:
-                    yield (
-                        label,
-                        (
-                            "is gone; looked in"
-                            f" {', '.join(map(str, folders)) or 'no folder, for none is there'}"
-                        ),
-                    )
-                    continue
-                try:
-                    now = file_sha256(place)
-                except OSError as error:
-                    yield label, f"cannot be read: {place}: {error.strerror}"
-                    continue
-                yield (
-                    label,
-                    (
-                        None
-                        if now == sha
-                        else f"differs: {place} has SHA-256 {now}, locked is {sha}"
-                    ),
-                )
+                yield f"{name}: {path}", _problem(path, sha, folders)
+
+
+def _problem(path: str, sha: str, folders: list[Path]) -> str | None:
+    """What is wrong with one file, in the first folder that has it."""
+    place = next((folder / path for folder in folders if (folder / path).is_file()), None)
+    if place is None:
+        looked = ", ".join(map(str, folders)) or "no folder, for none is there"
+        return f"is gone; looked in {looked}"
+    try:
+        now = file_sha256(place)
+    except OSError as error:
+        return f"cannot be read: {place}: {error.strerror}"
+    return None if now == sha else f"differs: {place} has SHA-256 {now}, locked is {sha}"
 
 
 def _folders(
@@ -165,28 +147,32 @@ def _folders(
             yield where.data_root
         return
     if section == "datasets":
-        rows = [
-            rows for task in catalog.tasks.values() for rows in (task.train, task.dev, task.test)
-        ]
-        sources = [task.source for task in catalog.tasks.values()] + [
-            one.source for one in rows if one and one.source
-        ]
-        pins = {source.revision for source in sources if source.hub == name}
+        pins = {source.revision for source in _sources(catalog) if source.hub == name}
         if where.data_root:
             yield where.data_root / name
     else:
-        encoders = [
-            spec for spec in catalog.encoders.values() if name in (spec.source.hub, spec.encoder)
-        ]
-        pins = {spec.source.revision for spec in encoders}
-        for spec in encoders:
-            if where.encoder_root:
-                yield where.encoder_root / spec.encoder
-            if spec.source.package and (
-                module := importlib.util.find_spec(spec.source.folder.split("/")[0])
-            ):
-                yield Path(module.origin or "").parent.joinpath(*spec.source.folder.split("/")[1:])
+        known = catalog.encoders.values()
+        encoders = [one for one in known if name in (one.source.hub, one.encoder)]
+        pins = {encoder.source.revision for encoder in encoders}
+        yield from _encoder_folders(encoders, where)
     kind = next(kind for kind, of in SECTIONS.items() if of == section)
     for at in [revision] if revision else sorted(pins or {None}, key=str):
         if "/" in name and (folder := cached(name, kind, at, [])):
             yield folder
+
+
+def _encoder_folders(encoders: list[Encoder], where: Where) -> Iterator[Path]:
+    for encoder in encoders:
+        if where.encoder_root:
+            yield where.encoder_root / encoder.encoder
+        if folder := package_folder(encoder):
+            yield folder
+
+
+def _sources(catalog: Catalog) -> Iterator[Source]:
+    """Where the catalog's tasks read rows from."""
+    for task in catalog.tasks.values():
+        yield task.source
+        for rows in (task.train, task.dev, task.test):
+            if rows and rows.source:
+                yield rows.source

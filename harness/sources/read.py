@@ -12,7 +12,7 @@ from harness.sources.aligned import heaps, pairs_of_lines
 from harness.sources.conll import Columns, read_conll
 from harness.sources.squad import is_squad, questions
 from harness.sources.tables import read_csv, read_tsv
-from harness.sources.text_files import parse_json, read_lines, read_text
+from harness.sources.text_files import RawRow, parse_json, read_lines, read_text
 from harness.spec.formats import format_of
 from harness.spec.task import Source
 from harness.store import signature
@@ -28,7 +28,7 @@ READER_VERSIONS: dict[str, int] = {
 }
 
 
-def how_read(source: Source, family: str, files: Sequence[str]) -> dict:
+def how_read(source: Source, family: str, files: Sequence[str]) -> dict[str, Any]:
     """What of a source, beside its bytes, decides its raw rows, as it stands in a dataset's
     identity; {} where nothing does.
 
@@ -37,7 +37,7 @@ def how_read(source: Source, family: str, files: Sequence[str]) -> dict:
     conll    which columns of a line are the token and its tag
     aligned  two files, of which line i is one row
     """
-    identity: dict = {}
+    identity: dict[str, Any] = {}
     kind = format_of(Path(files[0]).name) if source.hub and files else source.format
     if kind in READER_VERSIONS:
         identity["reader"] = READER_VERSIONS[kind]
@@ -49,8 +49,8 @@ def how_read(source: Source, family: str, files: Sequence[str]) -> dict:
 
 
 def read_files(
-    files: Iterable[str], needed: tuple[str, ...], identity: dict
-) -> list[tuple[Path, list[dict]]]:
+    files: Iterable[str], needed: tuple[str, ...], identity: dict[str, Any]
+) -> list[tuple[Path, list[RawRow]]]:
     """Each file of one part of a split with its raw rows, as its dataset's `identity` says that
     they are read.
 
@@ -67,7 +67,7 @@ def read_files(
 @functools.lru_cache(maxsize=2)
 def read_file(
     path: Path, seen: tuple[int, ...], needed: tuple[str, ...], columns: Columns | None = None
-) -> list[dict]:
+) -> list[RawRow]:
     """All rows of one file.
 
     seen     its `store.signature`, so that one that changed is read again
@@ -85,7 +85,7 @@ def read_file(
     return rows
 
 
-def _read_parquet(path: Path, needed: tuple[str, ...]) -> list[dict]:
+def _read_parquet(path: Path, needed: tuple[str, ...]) -> list[RawRow]:
     """Only the needed columns, since a shard may be large; all of them if one lacks, so that the
     error can name them."""
     import pyarrow.parquet as parquet
@@ -96,21 +96,18 @@ def _read_parquet(path: Path, needed: tuple[str, ...]) -> list[dict]:
         wanted = {column if column in names else column.split(".")[0] for column in needed}
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"the column {twice[0]!r} stands twice in it")
-        return file.read(
-            columns=sorted(wanted) if wanted and wanted <= set(names) else None
-        ).to_pylist()
-    except (
-        ValueError,
-        OverflowError,
-        OSError,
-    ) as error:  # pyarrow's own errors are ValueErrors, and OSErrors without a number
+        chosen = sorted(wanted) if wanted and wanted <= set(names) else None
+        rows: list[RawRow] = file.read(columns=chosen).to_pylist()
+        return rows
+    except (ValueError, OverflowError, OSError) as error:
+        # pyarrow's own errors are ValueErrors, and OSErrors without a number.
         if isinstance(error, OSError) and error.errno:
             raise
         said = " ".join(str(error).split())
         raise SpecError(f"{path}: not readable as parquet: {said}") from None
 
 
-def _read_jsonl(path: Path, needed: tuple[str, ...]) -> list[dict]:
+def _read_jsonl(path: Path, needed: tuple[str, ...]) -> list[RawRow]:
     rows = []
     for number, line in enumerate(read_lines(path), 1):
         if line.strip():
@@ -124,17 +121,15 @@ def _read_jsonl(path: Path, needed: tuple[str, ...]) -> list[dict]:
     return rows
 
 
-def _read_json(path: Path, needed: tuple[str, ...]) -> list[dict]:
+def _read_json(path: Path, needed: tuple[str, ...]) -> list[RawRow]:
     """A list of objects; the same under "data"; SQuAD's own layout."""
     found = _json(path, read_text(path), "a file of one object a line is a .jsonl")
     if isinstance(found, dict) and isinstance(found.get("data"), list):
         found = found["data"]
     if not isinstance(found, list):
-        seen = (
-            f"an object with {', '.join(map(repr, list(found)[:5]))}"
-            if isinstance(found, dict)
-            else _kind(found)
-        )
+        seen = _kind(found)
+        if isinstance(found, dict):
+            seen = f"an object with {', '.join(map(repr, list(found)[:5]))}"
         raise SpecError(
             f"{path}:1:1: {seen}; a .json is a list of objects, or has one under 'data',"
             " or is of SQuAD's layout (data, paragraphs, qas)"
@@ -172,7 +167,7 @@ def _kind(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-_FORMATS: dict[str | None, Callable[[Path, tuple[str, ...]], list[dict]]] = {
+_FORMATS: dict[str | None, Callable[[Path, tuple[str, ...]], list[RawRow]]] = {
     "jsonl": _read_jsonl,
     "json": _read_json,
     "csv": read_csv,

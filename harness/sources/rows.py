@@ -6,14 +6,15 @@ What a row of each family is, and which rows are refused: `shapes`.
 import hashlib
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from harness.common.errors import SpecError
 from harness.sources.read import heaps, read_files
-from harness.sources.shapes import Raw, Shape, listed, shown
+from harness.sources.shapes import Raw, Row, Shape, listed, shown
 from harness.spec.task import SplitPart
 
 
-def load(dataset: dict, metric: str | None = None) -> list[dict]:
+def load(dataset: dict[str, Any], metric: str | None = None) -> list[Row]:
     """The rows of a dataset as a job's JSON describes it (`locate.Dataset.to_json`).
 
     metric  what will score them, if anything does: some cannot score every row
@@ -21,81 +22,72 @@ def load(dataset: dict, metric: str | None = None) -> list[dict]:
             would be right
     """
     rows = _load(dataset, metric)
-    return (
-        [{"id": row["id"], "text": text_of(row)} for row in rows]
-        if dataset["identity"].get("as_text")
-        else rows
-    )
+    if dataset["identity"].get("as_text"):
+        return [{"id": row["id"], "text": text_of(row)} for row in rows]
+    return rows
 
 
-def text_of(row: dict) -> str:
+def text_of(row: Row) -> str:
     """All that a row says, without its label: what masked-LM reads in its place."""
     names = ("text", "text_pair", "context", "question", "source", "target")
-    return " ".join(
-        [
-            *(row[name] for name in names if row.get(name)),
-            *row.get("tokens", []),
-            *row.get("choices", []),
-        ]
-    )
+    said = [row[name] for name in names if row.get(name)]
+    return " ".join([*said, *row.get("tokens", []), *row.get("choices", [])])
 
 
-def _load(dataset: dict, metric: str | None) -> list[dict]:
+def _load(dataset: dict[str, Any], metric: str | None) -> list[Row]:
     identity, name = dataset["identity"], dataset["name"]
     if "union" in identity:
         return capped(_union(dataset, metric), identity["cap"])
     if identity["family"] == "bitext_mining":
         return _capped_heaps(heaps(dataset), identity["cap"])
-    raw: list[tuple[int | str, Raw]] = []
+    raw: list[Raw] = []
+    numbers: list[int | str] = []
     for part, place in zip(identity["parts"], dataset["location"], strict=True):
-        rows = _read(place, identity, name)
-        start, stop = SplitPart(name=part["split"], start=part["start"], stop=part["stop"]).bounds(
-            len(rows)
-        )
-        numbered = list(zip(_numbers(len(rows), identity.get("numbering")), rows, strict=True))[
-            start:stop
-        ]
-        # One split keeps its own row numbers; a sum of splits is numbered through.
-        raw += (
-            numbered
-            if len(identity["parts"]) == 1
-            else [(len(raw) + i, row) for i, (_, row) in enumerate(numbered)]
-        )
+        found = _read(place, identity, name)
+        split = SplitPart(name=part["split"], start=part["start"], stop=part["stop"])
+        start, stop = split.bounds(len(found))
+        numbers += _numbers(len(found), identity.get("numbering"))[start:stop]
+        raw += found[start:stop]
+    if len(identity["parts"]) > 1:  # one split keeps its own row numbers, a sum is numbered through
+        numbers = list(range(len(raw)))
+
     shape = Shape(identity, name, metric)
-    rows = [shape(number, row) for number, row in raw]
+    rows = [shape(number, row) for number, row in zip(numbers, raw, strict=True)]
     if not rows:
         raise SpecError(f"{name}: no rows; check its split and its where")
     return capped(_unique_ids(rows), identity["cap"])
 
 
-def _union(dataset: dict, metric: str | None) -> list[dict]:
+def _union(dataset: dict[str, Any], metric: str | None) -> list[Row]:
     """The rows of all members, one after the other; an id says which member it is from."""
+    rows: list[Row] = []
     members = zip(dataset["identity"]["union"], dataset["location"], strict=True)
-    return [
-        {**row, "id": f"{i}:{row['id']}"}
-        for i, (identity, location) in enumerate(members)
-        for row in load(
-            {"name": dataset["name"], "identity": identity, "location": location}, metric
-        )
-    ]
+    for i, (identity, location) in enumerate(members):
+        member = {"name": dataset["name"], "identity": identity, "location": location}
+        rows += [{**row, "id": f"{i}:{row['id']}"} for row in load(member, metric)]
+    return rows
 
 
-def _read(place: dict, identity: dict, name: str) -> list[Raw]:
+def _read(place: dict[str, Any], identity: dict[str, Any], name: str) -> list[Raw]:
     """The rows of one part that `where` and `unless` keep, each with its file and its number in
     it."""
+    raw: list[Raw] = []
+    for file, cells in read_files(place["files"], _needed(identity), identity):
+        at = _place(file)
+        raw += [Raw(at, number, row) for number, row in enumerate(cells)]
+    for keyword, keep in (("where", True), ("unless", False)):
+        asked = f"{name}: `{keyword}`"
+        for column, wanted in identity[keyword].items():
+            raw = [row for row in raw if _matches(row, column, wanted, asked) == keep]
+    return raw
+
+
+def _needed(identity: dict[str, Any]) -> tuple[str, ...]:
+    """The columns that are read."""
     needed = {*identity["where"], *identity["unless"]}
     for columns in identity["columns"].values():
         needed |= {columns} if isinstance(columns, str) else set(columns)
-    raw: list[Raw] = []
-    for file, rows in read_files(place["files"], tuple(sorted(needed)), identity):
-        at = _place(file)
-        raw += [Raw(at, number, row) for number, row in enumerate(rows)]
-    for keyword, keep in (("where", True), ("unless", False)):
-        for column, wanted in identity[keyword].items():
-            raw = [
-                row for row in raw if _matches(row, column, wanted, f"{name}: `{keyword}`") == keep
-            ]
-    return raw
+    return tuple(sorted(needed))
 
 
 def _place(file: Path) -> str:
@@ -104,11 +96,8 @@ def _place(file: Path) -> str:
         here = Path.cwd()
     except OSError:  # the current directory was deleted
         here = Path("/")
-    name = (
-        str(file.relative_to(here))
-        if file.is_relative_to(here) and here != Path("/")
-        else str(file)
-    )
+    inside = file.is_relative_to(here) and here != Path("/")
+    name = str(file.relative_to(here) if inside else file)
     return name if name.isprintable() else shown(name)
 
 
@@ -119,7 +108,7 @@ def _matches(raw: Raw, column: str, wanted: str, asked: str) -> bool:
     return fnmatchcase(str(raw.cells[column]), wanted)
 
 
-def _capped_heaps(rows: list[dict], cap: int | None) -> list[dict]:
+def _capped_heaps(rows: list[Row], cap: int | None) -> list[Row]:
     """At most `cap` rows of each side: pairs first and whole, since half a pair is none; then what
     a hash of the id says."""
     if cap is None:
@@ -131,14 +120,15 @@ def _capped_heaps(rows: list[dict], cap: int | None) -> list[dict]:
     for some in sides.values():
         others = [row for row in some if row["id"] not in kept]
         kept |= {row["id"] for row in capped(others, max(0, cap - (len(some) - len(others))))}
-    return [
-        {**row, "pairs": [i for i in row["pairs"] if i in kept]}
-        for row in rows
-        if row["id"] in kept
-    ]
+
+    left = []
+    for row in rows:
+        if row["id"] in kept:
+            left.append({**row, "pairs": [i for i in row["pairs"] if i in kept]})
+    return left
 
 
-def _numbers(rows: int, numbering: dict | None) -> list[int] | list[str]:
+def _numbers(rows: int, numbering: dict[str, Any] | None) -> list[int] | list[str]:
     """Row numbers that mean the same row in every language, given the rows that this copy lacks.
 
     A copy of another length lacks other rows, nobody knows which: its ids (`own-7`) are those of no
@@ -152,7 +142,7 @@ def _numbers(rows: int, numbering: dict | None) -> list[int] | list[str]:
     return [number for number in range(numbering["rows"]) if number not in absent]
 
 
-def _unique_ids(rows: list[dict]) -> list[dict]:
+def _unique_ids(rows: list[Row]) -> list[Row]:
     """Some sets repeat an id (TyDiQA does): the second row with id x is x#2, and so on, unless a
     row is called that."""
     seen: dict[str, int] = {}
@@ -166,7 +156,7 @@ def _unique_ids(rows: list[dict]) -> list[dict]:
     return rows
 
 
-def capped(rows: list[dict], cap: int | None) -> list[dict]:
+def capped(rows: list[Row], cap: int | None) -> list[Row]:
     """At most `cap` rows, in their order, chosen by a hash of the id: the same rows in every
     language and on every machine."""
     if cap is None or len(rows) <= cap:
@@ -175,11 +165,11 @@ def capped(rows: list[dict], cap: int | None) -> list[dict]:
     return [row for row in rows if row["id"] in kept]
 
 
-def fold(rows: list[dict], number: int, of: int) -> list[dict]:
+def fold(rows: list[Row], number: int, of: int) -> list[Row]:
     """Part `number` of `of` equal parts, in order; a hash of the id deals the rows out."""
     kept = {row["id"] for row in sorted(rows, key=_rank)[number::of]}
     return [row for row in rows if row["id"] in kept]
 
 
-def _rank(row: dict) -> bytes:
+def _rank(row: Row) -> bytes:
     return hashlib.sha256(row["id"].encode("utf-8", "surrogatepass")).digest()

@@ -65,9 +65,8 @@ def split_files(folder: Path, config: str, split: str, first: int | None = None)
     for patterns in _patterns(card, place, config, split):
         if files := _resolve(place, patterns):
             return _one_export(files, split, first)
-    named = (
-        f"; {folder / CARD} names {', '.join(card.files[config])}" if card.files.get(config) else ""
-    )
+    known = card.files.get(config)
+    named = f"; {folder / CARD} names {', '.join(known)}" if known else ""
     return Found([], f"no file of split {split} in {place}{named}")
 
 
@@ -118,19 +117,15 @@ def disagreement(names: list[str], labels: list[str] | dict[str, str | int]) -> 
     A label that is its own number ("0", "1") agrees with any name; so does a map's label that the
     data do not know.
     """
+    given: list[tuple[str | int, str]]
     if isinstance(labels, dict):
         given = [(raw, label) for label, raw in labels.items()]
-        wrong = [
-            (raw, label) for raw, label in given if label in names and names.index(label) != raw
-        ]
+        known_names = [(raw, label) for raw, label in given if label in names]
+        wrong = [(raw, label) for raw, label in known_names if names.index(label) != raw]
     else:
         given = list(enumerate(labels))
-        own = dict(enumerate(names))
-        wrong = [
-            (number, label)
-            for number, label in given
-            if label not in (own.get(number), str(number))
-        ]
+        right_names = [{str(i), *names[i : i + 1]} for i in range(len(labels))]
+        wrong = [one for one, right in zip(given, right_names, strict=True) if one[1] not in right]
     if not wrong:
         return None
     number, label = wrong[0]
@@ -193,15 +188,16 @@ def _folder_of(folder: Path, config: str) -> Path | None:
 
 def _patterns(card: _Card, place: Path, config: str, split: str) -> Iterator[list[str]]:
     """Where the files of a split may lie under `place`, one way after the other."""
-    if card.files.get(config):
-        yield card.files[config].get(split, [])
+    if named := card.files.get(config):
+        yield named.get(split, [])
         return
     from datasets.data_files import SPLIT_KEYWORDS, SPLIT_PATTERN_SHARDED, get_data_patterns
 
     exported = SPLIT_PATTERN_SHARDED.format(split=split)  # data/SPLIT-00000-of-00001.parquet
     yield [exported.removeprefix("data/")]
     yield [f"{split}/*"]
-    if split.split("-")[0] not in {word for words in SPLIT_KEYWORDS.values() for word in words}:
+    usual = set().union(*SPLIT_KEYWORDS.values())
+    if split.split("-")[0] not in usual:
         yield [exported]
         # the library's conventions know train, validation and test, in their several spellings
         return
@@ -238,22 +234,17 @@ def _one_export(files: list[Path], split: str, first: int | None) -> Found:
     `test-*` matches the files of a split `test-translated` too, and those of an export that was
     made before this one.
     """
-    exports: dict[tuple, dict[int, list[Path]]] = {}
+    exports: dict[tuple[Path, str, int, str], dict[int, list[Path]]] = {}
     for file in files:
         stem, number, total = _shard(file)
-        exports.setdefault((file.parent, stem, total, file.suffix), {}).setdefault(
-            number, []
-        ).append(file)
+        export = exports.setdefault((file.parent, stem, total, file.suffix), {})
+        export.setdefault(number, []).append(file)
     own = {export: shards for export, shards in exports.items() if export[1] == split}
     chosen = own or exports
-    twice = [shards for shards in chosen.values() if any(len(some) > 1 for some in shards.values())]
+
+    twice = [shards for shards in chosen.values() if max(map(len, shards.values())) > 1]
     if twice or len(own) > 1:
-        doubled = sorted(
-            file.name
-            for shards in twice or own.values()
-            for some in shards.values()
-            for file in some
-        )
+        doubled = sorted(file.name for shards in twice or own.values() for file in _all(shards))
         raise SpecError(
             f"{files[0].parent}: two exports of split {split} lie side by side:"
             f" {', '.join(doubled[:4])}{' ...' * (len(doubled) > 4)}; remove the older one"
@@ -269,6 +260,10 @@ def _one_export(files: list[Path], split: str, first: int | None) -> Found:
             )
         kept += [shards[number][0] for number in sorted(shards)]
     return Found(kept[:first])
+
+
+def _all(shards: dict[int, list[Path]]) -> list[Path]:
+    return [file for some in shards.values() for file in some]
 
 
 def _shard(file: Path) -> tuple[str, int, int]:
@@ -295,13 +290,8 @@ def _names_in_file(file: Path, changed: int) -> dict[str, list[str]]:
         from datasets import Features
 
         return dict(_names(Features.from_arrow_schema(schema)))
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-    ):  # whoever reads the rows says what is wrong with the file
-        return {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # whoever reads the rows says what is wrong with the file
 
 
 def _names(feature: Any, column: str = "") -> Iterator[tuple[str, list[str]]]:

@@ -7,16 +7,18 @@ and many others come:
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from harness.common.errors import SpecError
+from harness.sources.text_files import RawRow
 
 
-def is_squad(articles: list) -> bool:
+def is_squad(articles: list[Any]) -> bool:
     """Whether these are articles, and not rows."""
     return any(isinstance(article, dict) and "paragraphs" in article for article in articles)
 
 
-def questions(path: Path, articles: list) -> Iterator[dict]:
+def questions(path: Path, articles: list[Any]) -> Iterator[RawRow]:
     """A row a question, as the hub has them: id, title, context, question, answers {text: [...],
     answer_start: [...]}; of version 2.0 also is_impossible, and no answers then. Its
     `plausible_answers` are wrong ones and not read.
@@ -26,33 +28,31 @@ def questions(path: Path, articles: list) -> Iterator[dict]:
     """
     for a, article in enumerate(articles):
         for p, paragraph in enumerate(_list(path, article, "paragraphs", f"data[{a}]")):
-            for q, question in enumerate(
-                _list(path, paragraph, "qas", f"data[{a}].paragraphs[{p}]")
-            ):
-                at = f"data[{a}].paragraphs[{p}].qas[{q}]"
+            of_paragraph = f"data[{a}].paragraphs[{p}]"
+            for q, question in enumerate(_list(path, paragraph, "qas", of_paragraph)):
+                at = f"{of_paragraph}.qas[{q}]"
                 yield {
                     "id": _field(path, question, "id", at),
                     "title": article.get("title"),
-                    "context": _field(path, paragraph, "context", at.rpartition(".")[0]),
+                    "context": _field(path, paragraph, "context", of_paragraph),
                     "question": _field(path, question, "question", at),
                     **_answers(path, question, at),
                 }
 
 
-def _answers(path: Path, question: dict, at: str) -> dict:
+def _answers(path: Path, question: RawRow, at: str) -> RawRow:
     answers = _list(path, question, "answers", at)
     said = {"is_impossible": question["is_impossible"]} if "is_impossible" in question else {}
     if said.get("is_impossible") and answers:
         raise SpecError(f"{path}: {at} has is_impossible and answers; it is one or the other")
-    names = ("text", "answer_start")
-    columns = {
-        n: [_field(path, one, n, f"{at}.answers[{i}]") for i, one in enumerate(answers)]
-        for n in names
-    }
+    columns: dict[str, list[Any]] = {"text": [], "answer_start": []}
+    for name, values in columns.items():
+        for i, answer in enumerate(answers):
+            values.append(_field(path, answer, name, f"{at}.answers[{i}]"))
     return {"answers": columns, **said}
 
 
-def _field(path: Path, record: object, name: str, at: str):
+def _field(path: Path, record: object, name: str, at: str) -> Any:
     if not isinstance(record, dict) or name not in record:
         raise SpecError(
             f"{path}: {at} has no {name!r}, in SQuAD's layout (data, paragraphs, qas, answers)"
@@ -60,7 +60,7 @@ def _field(path: Path, record: object, name: str, at: str):
     return record[name]
 
 
-def _list(path: Path, record: object, name: str, at: str) -> list:
+def _list(path: Path, record: object, name: str, at: str) -> list[Any]:
     found = _field(path, record, name, at)
     if not isinstance(found, list):
         raise SpecError(

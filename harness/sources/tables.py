@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.common.errors import SpecError
-from harness.sources.text_files import read_lines, read_text
+from harness.sources.text_files import RawRow, read_lines, read_text
 
 _LONGEST = 2**31 - 1  # characters of a cell: no limit in practice; the module's own is 131,072
 _QUOTED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
@@ -23,13 +23,13 @@ class _Record(NamedTuple):
     cells: list[str]
 
 
-def read_csv(path: Path, needed: tuple[str, ...]) -> list[dict]:
-    """Cells between commas; one that holds a comma, a quotation mark or a line's end stands in
+def read_csv(path: Path, needed: tuple[str, ...]) -> list[RawRow]:
+    """RawRow between commas; one that holds a comma, a quotation mark or a line's end stands in
     quotation marks."""
     return _rows(path, _csv_records(path, read_text(path)), needed, ",")
 
 
-def read_tsv(path: Path, needed: tuple[str, ...]) -> list[dict]:
+def read_tsv(path: Path, needed: tuple[str, ...]) -> list[RawRow]:
     """One row a line, a tab between cells. Nothing is quoted, so that a quotation mark is text like
     any other."""
     lines = read_lines(path)
@@ -65,9 +65,9 @@ def _csv_records(path: Path, text: str) -> Iterator[_Record]:
             yield _Record(line, cells)
             line = reader.line_num + 1
     except csv.Error as error:
-        said = {"unexpected end of data": "a quotation mark that begins here is never closed"}.get(
-            str(error), str(error)
-        )
+        said = str(error)
+        if said == "unexpected end of data":
+            said = "a quotation mark that begins here is never closed"
         raise SpecError(
             f"{path}:{line}:1: not readable as CSV: {said};"
             " a cell with a quotation mark in it stands in quotation marks, and its own are doubled"
@@ -76,7 +76,7 @@ def _csv_records(path: Path, text: str) -> Iterator[_Record]:
 
 def _rows(
     path: Path, records: Iterator[_Record], needed: tuple[str, ...], separator: str
-) -> list[dict]:
+) -> list[RawRow]:
     """Each record under the names of the first; refused at its line if it has more cells than
     names, or fewer."""
     suffix = Path(path.name.removesuffix(".gz")).suffix
@@ -133,16 +133,13 @@ def _other_separator(names: list[str], needed: tuple[str, ...], separator: str) 
     is asked for."""
     if len(names) != 1 or names[0] in needed:
         return None
-    others = [other for other in _SEPARATORS if other != separator and other in names[0]]
-    asked = set(needed)
-    return next(
-        (
-            other
-            for other in others
-            if not asked or asked & {name.strip(' "') for name in names[0].split(other)}
-        ),
-        None,
-    )
+    for other in _SEPARATORS:
+        if other == separator or other not in names[0]:
+            continue
+        named = {name.strip(' "') for name in names[0].split(other)}
+        if not needed or named & set(needed):
+            return other
+    return None
 
 
 def _cells(cells: list[str]) -> str:

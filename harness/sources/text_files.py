@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 from harness.common.errors import SpecError
 from harness.store import disk_errors
 
+RawRow = dict[str, Any]  # a row as its file has it: column → value
+
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 # Longer marks first: that of UTF-32 begins with that of UTF-16.
