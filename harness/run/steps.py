@@ -89,8 +89,8 @@ def run_plan(
     keep_weights: bool = False,
     engine: str = "process",
 ) -> Outcome:
-    """Run what is missing, on an engine of `engines.ENGINES`. Raises MissingError before anything runs if data or weights are not
-    here.
+    """Run what is missing, on an engine of `engines.ENGINES`. Raises MissingError before anything
+    runs if data or weights are not here.
 
     Jobs whose rows cannot be used have failed before the first one starts, and nothing is trained
     for them alone. KeyboardInterrupt (by `signals` on Ctrl-C and SIGTERM) leaves once the workers
