@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import pytest
+from conftest import MIRROR, needs_shared
 from hub_fixtures import PANX, XNLI, write_hub
 
 from harness.common.errors import MissingError, SpecError
@@ -27,10 +28,6 @@ REAL = [name for name in CATALOG.tasks if not name.startswith("mini_")]
 PHASES = ("train", "dev", "test")
 SPLITS = [(name, phase) for name in REAL for phase in PHASES if getattr(CATALOG.task(name), phase)]
 NINE = ["xnli", "pawsx", "udpos", "panx", "xquad", "mlqa", "tydiqa", "bucc2018", "tatoeba"]
-MIRROR = Path(__file__).parents[2] / "shared" / "mirror"
-mirrored = pytest.mark.skipif(
-    not MIRROR.is_dir(), reason="the mirror of real data is not on this machine"
-)
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +304,7 @@ def test_targets_that_train_on_another_tasks_rows(hub, index):
 # together)
 
 
-@mirrored
+@needs_shared
 @pytest.mark.parametrize(
     ("task", "phase", "languages", "rows"),
     [
@@ -341,7 +338,7 @@ def test_real_rows(index, task, phase, languages, rows):
         check_shape(task, of_language)
 
 
-@mirrored
+@needs_shared
 @pytest.mark.parametrize(("task", "share"), [("xnli", 0.0), ("pawsx", 0.02)])
 def test_real_rows_of_one_number_are_translations_of_each_other(index, task, share):
     """So their labels agree: all of XNLI's, and all but 22 of 2,000 of PAWS-X's; misaligned, half
@@ -354,14 +351,14 @@ def test_real_rows_of_one_number_are_translations_of_each_other(index, task, sha
         ) <= share * len(rows), language
 
 
-@mirrored
+@needs_shared
 def test_real_questions_stand_after_their_context(index):
     rows = load(MIRROR, index, "cosmos_qa", "dev")
     assert sum(row["text"].rstrip().endswith("?") for row in rows) > 0.95 * len(rows)
     assert {len(row["choices"]) for row in load(MIRROR, index, "commonsense_qa", "dev")} == {5}
 
 
-@mirrored
+@needs_shared
 @pytest.mark.parametrize(
     ("task", "languages", "rows"),
     [("xnli", 15, 37350), ("pawsx", 7, 14000), ("udpos", 29, 64363), ("mlqa", 7, None)],

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from conftest import MIRROR, SHARED, needs_shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,9 +28,7 @@ from harness.spec.catalog import Catalog
 from harness.spec.task import SplitPart, split_parts
 from harness.store import HashIndex, Store
 
-SHARED = Path(__file__).parents[2] / "shared"
-MIRROR = Where(data_root=SHARED / "mirror", offline=True)
-needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared (real data) is not here")
+MIRRORED = Where(data_root=MIRROR, offline=True)
 QUICK = settings(max_examples=100, deadline=None)
 
 
@@ -815,7 +814,7 @@ def test_placeholders_are_noticed_and_real_labels_are_not():
 @needs_shared
 def test_the_mirrors_hidden_tydiqa_answers_are_noticed():
     lines = [
-        line for line in check_data(Catalog.load([]), ["tydiqa"], MIRROR) if " test " in line.text
+        line for line in check_data(Catalog.load([]), ["tydiqa"], MIRRORED) if " test " in line.text
     ]
     assert len(lines) == 9
     assert all(line.exit_code == 1 and "PLACEHOLDER" in line.text for line in lines)
@@ -914,7 +913,7 @@ def overlaps(tmp_path_factory) -> dict[tuple[str, str], dict]:
     folder = tmp_path_factory.mktemp("overlap")
     (folder / "suite.yaml").write_text(SUITE)
     catalog, store = Catalog.load([folder]), Store(folder / "store")
-    plan = make_plan(catalog.suite("leaks"), catalog, MIRROR, HashIndex(folder / "index"))
+    plan = make_plan(catalog.suite("leaks"), catalog, MIRRORED, HashIndex(folder / "index"))
     assert not plan.blocked
     found = {}
     for cell in plan.cells:
@@ -947,7 +946,7 @@ def test_the_44_leaked_questions_are_those_with_a_shared_paragraph(tmp_path):
     paragraphs of XQuAD are in it, with every question that XQuAD asks of them, so all ways of
     counting find the same 44 rows."""
     catalog = Catalog.load([])
-    locator = Locator(catalog, MIRROR, HashIndex(tmp_path / "index"))
+    locator = Locator(catalog, MIRRORED, HashIndex(tmp_path / "index"))
     train, test = catalog.task("squad_v2"), catalog.task("xquad")
     known = data_rows.load(locator.dataset(train, train.train, "train", "en", None).to_json())
     rows = data_rows.load(locator.dataset(test, test.test, "test", "en", None).to_json())
@@ -968,7 +967,7 @@ def test_a_pawsx_row_has_one_id_and_one_label_in_every_language(tmp_path):
     would be mispaired."""
     catalog = Catalog.load([])
     task = catalog.task("pawsx")
-    locator = Locator(catalog, MIRROR, HashIndex(tmp_path / "index"))
+    locator = Locator(catalog, MIRRORED, HashIndex(tmp_path / "index"))
     labels: dict[str, set[str]] = {}
     for language in task.languages:
         rows = data_rows.load(locator.dataset(task, task.test, "test", language, None).to_json())

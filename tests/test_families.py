@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from conftest import MIRROR, ORACLES, needs_shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,11 +33,7 @@ from harness.spec.family import FAMILIES
 from harness.store import HashIndex
 from tests import mini_rows
 
-SHARED = Path(__file__).parents[2] / "shared"
-FEATURES = SHARED / "oracles" / "features"
-needs_shared = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="../shared (real data, reference outputs) is not here"
-)
+FEATURES = ORACLES / "features"
 QUICK = settings(max_examples=60, deadline=None)
 
 
@@ -136,8 +133,6 @@ class XtremeEncoder:
 
 @pytest.fixture(scope="module")
 def xtreme() -> XtremeEncoder:
-    if not FEATURES.is_dir():
-        pytest.skip("../shared/oracles/features is not here")
     return XtremeEncoder(FEATURES / "sentencepiece.bpe.model")
 
 
@@ -273,7 +268,6 @@ def test_a_word_may_be_outside_even_where_no_tag_is(minilm, labels, outside, cla
         assert tagging.decode([logits], [feature], rows, task) == [[name, name]]
 
 
-@needs_shared
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_tagging_features_equal_xtremes(xtreme, split):
     """Cut points, ids, label positions and labels; both its two </s> and, without
@@ -378,11 +372,9 @@ def qa_rows(triples: list[tuple[str, str, str | None]]) -> list[dict]:
 
 
 def real_qa_rows(index, language: str, count: int = 60) -> list[dict]:
-    if not SHARED.is_dir():
-        pytest.skip("../shared (real data) is not here")
     catalog = Catalog.load([])
     task = catalog.task("xquad")
-    locator = Locator(catalog, Where(data_root=SHARED / "mirror", offline=True), index)
+    locator = Locator(catalog, Where(data_root=MIRROR, offline=True), index)
     return data_rows.load(locator.dataset(task, task.test, "test", language, count).to_json())
 
 

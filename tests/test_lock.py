@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow
 import pyarrow.parquet
 import pytest
-from conftest import Done, Rig, only_line
+from conftest import MIRROR, Done, Rig, needs_shared, only_line
 from fake_hub import FakeHub
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +29,6 @@ from harness.spec.catalog import Catalog
 from harness.store import HashIndex, file_sha256
 
 ROOT = Path(__file__).parents[1]
-MIRROR = Path(__file__).parents[2] / "shared" / "mirror"
 
 BIRDS, TINY = "someone/birds", "someone/tiny-bert"
 TASK = """
@@ -797,7 +796,7 @@ def test_a_lock_is_read_as_it_was_written(tmp_path_factory, entries):
     )
 
 
-@pytest.mark.skipif(not MIRROR.is_dir(), reason="the mirror of real data is not here")
+@needs_shared
 def test_the_mirror_as_a_hub_and_as_a_data_root_give_the_same_rows(client, tmp_path):
     """Real files through the hub's way, a locked one at that, and through --data-root: the same
     identity, the same rows."""

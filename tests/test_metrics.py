@@ -9,10 +9,10 @@ does.
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import MOCK, ORACLES, needs_shared
 
 from harness.metrics import METRICS, TASK_GROUPS
 from harness.metrics.aggregate import language_mean, overall, task_score
@@ -20,11 +20,6 @@ from harness.metrics.neighbours import search
 from harness.metrics.qa import normalise_mlqa, normalise_squad, null_answer
 from harness.metrics.scored import paired_difference
 from harness.metrics.spans import spans
-
-ORACLES = Path(__file__).parents[2] / "shared" / "oracles"
-parity = pytest.mark.skipif(
-    not ORACLES.exists(), reason="the official scorers' answers are not on this machine"
-)
 
 METRIC_OF = {
     "xnli": "accuracy",
@@ -63,9 +58,7 @@ def read_questions(path):
 
 
 def score_mock(task, language):
-    labels, predictions = (
-        ORACLES / "xtreme_mock" / side / task for side in ("labels", "predictions")
-    )
+    labels, predictions = (MOCK / side / task for side in ("labels", "predictions"))
     metric = METRICS[METRIC_OF[task]]
     if METRIC_OF[task] in ("squad", "mlqa"):
         golds = read_questions(labels / f"test-{language}.json")
@@ -81,7 +74,7 @@ def expected_scores():
     return json.loads((ORACLES / "xtreme_mock_scores.json").read_text())["seqeval_0.0.12"]
 
 
-@parity
+@needs_shared
 @pytest.mark.parametrize("task", METRIC_OF)
 def test_mock_submission_per_language_is_bit_equal(task):
     expected = expected_scores()[task]
@@ -98,7 +91,7 @@ def test_mock_submission_per_language_is_bit_equal(task):
     assert language_mean({k: s.main for k, s in scored.items()}) == averages["main"]
 
 
-@parity
+@needs_shared
 def test_mock_submission_overall():
     expected = expected_scores()
     # mining is scored where pairs are mined, not here
@@ -115,11 +108,9 @@ def test_mock_submission_overall():
 
 
 def official_cases():
-    path = ORACLES / "scorer_cases_official.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return json.loads((ORACLES / "scorer_cases_official.json").read_text(encoding="utf-8"))
 
 
-@parity
 def test_span_cases_of_the_official_scorer():
     cases = official_cases()["cases"]
     assert cases
@@ -129,7 +120,6 @@ def test_span_cases_of_the_official_scorer():
         ), name
 
 
-@parity
 def test_answer_normalisation_of_the_official_scripts():
     rows = official_cases()["mlqa_vs_squad_norm"]
     assert rows
@@ -138,7 +128,6 @@ def test_answer_normalisation_of_the_official_scripts():
         assert normalise_squad(row["text"]) == row["squad"]
 
 
-@parity
 def test_answer_pairs_of_the_official_scripts():
     rows = official_cases()["qa_pairs"]
     assert rows
@@ -152,7 +141,6 @@ def test_answer_pairs_of_the_official_scripts():
             )
 
 
-@parity
 @pytest.mark.parametrize("size", ["small", "rect"])
 def test_search_finds_what_the_official_search_found(size):
     arrays = np.load(ORACLES / "retrieval" / "arrays.npz")

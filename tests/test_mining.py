@@ -8,11 +8,11 @@ those answers are not at hand. The rest runs anywhere, against rules written out
 
 import json
 import tracemalloc
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytest
+from conftest import ORACLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,10 +21,7 @@ from harness.metrics import mining
 from harness.metrics.mining import knn, mine, mining_f1, normalise, pair_f1, threshold
 from harness.models import pair_miner as bitext_mining
 
-ORACLES = Path(__file__).parents[2] / "shared" / "oracles" / "retrieval"
-parity = pytest.mark.skipif(
-    not ORACLES.exists(), reason="the official mining's answers are not on this machine"
-)
+OFFICIAL = ORACLES / "retrieval"
 quick = settings(max_examples=60, deadline=None)
 
 OPTIONS = {"margin": "ratio", "retrieval": "max", "neighbours": 4, "duplicates": "drop"}
@@ -39,11 +36,11 @@ def task(**options):
 
 
 def table(name):
-    return [line.split("\t") for line in (ORACLES / name).read_text(encoding="utf-8").splitlines()]
+    return [line.split("\t") for line in (OFFICIAL / name).read_text(encoding="utf-8").splitlines()]
 
 
 def expected():
-    return json.loads((ORACLES / "expected.json").read_text())
+    return json.loads((OFFICIAL / "expected.json").read_text())
 
 
 def corpus(split):
@@ -52,7 +49,7 @@ def corpus(split):
     for source, target in table(f"{split}.gold"):
         gold.setdefault(source, []).append(target)
     rows, vectors = [], {}
-    arrays = np.load(ORACLES / "arrays.npz")
+    arrays = np.load(OFFICIAL / "arrays.npz")
     for side, name, array in (("source", "src", "x"), ("target", "tgt", "y")):
         ids, texts = (
             [line for (line,) in table(f"{split}.{name}.{kind}")] for kind in ("id", "txt")
@@ -86,7 +83,6 @@ def both_embed(rows, vectors, dev_vectors):
     return embed
 
 
-@parity
 @pytest.mark.parametrize("retrieval", ["max", "intersect"])
 @pytest.mark.parametrize("margin", MARGINS)
 @pytest.mark.parametrize("split", ["dev", "test"])
@@ -109,7 +105,6 @@ def test_candidates_of_the_official_code(split, margin, retrieval):
     )
 
 
-@parity
 def test_the_test_set_with_the_threshold_of_dev():
     rows, predictions, facts = official("test")
     truth = expected()["xtreme_test_with_dev_threshold"]
@@ -124,7 +119,6 @@ def test_the_test_set_with_the_threshold_of_dev():
     }
 
 
-@parity
 @pytest.mark.parametrize(
     ("duplicates", "who", "scale"), [("drop", "xtreme", 1), ("all", "jiant", 100)]
 )
@@ -148,19 +142,17 @@ def test_the_dev_set_and_its_duplicates(duplicates, who, scale):
         assert sorted(found) == sorted(table("dev.pred.tsv"))
 
 
-@parity
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_candidates_of_jiant(split):
     rows, vectors = corpus(split)
     ours = bitext_mining._candidates(
         both_embed(rows, vectors, vectors), rows, OPTIONS | {"duplicates": "all"}
     )
-    theirs = json.loads((ORACLES / f"{split}.jiant_candidates.json").read_text())
+    theirs = json.loads((OFFICIAL / f"{split}.jiant_candidates.json").read_text())
     assert sorted(pair[:2] for pair in ours) == sorted(tuple(pair[:2]) for pair in theirs)
     assert [score for *_, score in ours] == pytest.approx([score for *_, score in theirs], rel=1e-6)
 
 
-@parity
 def test_the_official_threshold_and_the_leak_it_makes_possible():
     case = expected()["bucc_optimize_case"]
     gold = {tuple(line.split("\t")) for line in case["gold"]}

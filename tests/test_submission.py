@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import MOCK, ORACLES, needs_shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,12 +29,6 @@ from harness.xtreme import submission
 from harness.xtreme.score_files import answer_files, label_files, pair_files, tag_files
 from harness.xtreme.scoring import OFFICIAL, XTREME, score
 from harness.xtreme.slips import Files
-
-ORACLES = Path(__file__).parents[2] / "shared" / "oracles"
-parity = pytest.mark.skipif(
-    not ORACLES.exists(), reason="the official scorer's answers are not on this machine"
-)
-MOCK = ORACLES / "xtreme_mock"
 
 
 @pytest.fixture
@@ -95,7 +90,7 @@ def mock() -> tuple[dict, dict]:
     return score(MOCK / "predictions", MOCK / "labels"), expected
 
 
-@parity
+@needs_shared
 @pytest.mark.parametrize("task", XTREME)
 def test_mock_scores_are_bit_equal_per_language(mock, task):
     report, expected = mock
@@ -107,7 +102,7 @@ def test_mock_scores_are_bit_equal_per_language(mock, task):
         assert numbers == {name: expected[task][name][language] for name in names}
 
 
-@parity
+@needs_shared
 def test_mock_averages_and_groups(mock):
     report, expected = mock
     for task, average in report["averages"].items():
@@ -126,7 +121,7 @@ def test_mock_averages_and_groups(mock):
     assert report["not_scored"] == {"mewslix": "a task of XTREME-R"}
 
 
-@parity
+@needs_shared
 def test_part_of_the_mock_scores_as_it_does_in_the_whole(mock, tmp_path, command):
     report, _ = mock
     for name in ("xnli/test-de.tsv", "panx/test-ar.tsv", "panx/test-he.tsv", "mlqa/test-zh.json"):
