@@ -25,9 +25,7 @@ ORACLES = ROOT / "tests" / "oracles"
 SHARED = ROOT.parent / "shared"
 MIRROR = SHARED / "mirror"
 MOCK = SHARED / "oracles" / "xtreme_mock"
-needs_shared = pytest.mark.skipif(
-    not SHARED.is_dir(), reason="../shared (others' data) is not here"
-)
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="others' data are not in ../shared")
 # seconds until a test gives up waiting for something that must come, on the slowest machine
 PATIENCE = 300.0
 

@@ -268,11 +268,11 @@ checks:
         ),
         ("provenance: verbatim", "provenance: memory", "provenance"),
         ("says: s,", "", "missing key 'says'"),
-        ("cells: {r: {a: 1.0, b: 2.5}}", "cells: {}", ":8:99: expected 1 or more entries, got 0"),
+        ("cells: {r: {a: 1.0, b: 2.5}}", "cells: {}", ":9:14: expected 1 or more entries, got 0"),
         (
             "cells: {r: {a: 1.0, b: 2.5}}",
             "cells: {r: {a: 1.0, b: 2.5}, s: {}}",
-            ":8:124: expected 1 or more entries, got 0",
+            ":9:39: expected 1 or more entries, got 0",
         ),
     ],
 )
@@ -295,7 +295,7 @@ def test_whole_numbers_have_no_decimals(tmp_path, value):
 def test_a_name_twice(tmp_path):
     (tmp_path / "a.yaml").write_text(GOOD)
     (tmp_path / "b.yaml").write_text(GOOD)
-    with pytest.raises(SpecError, match=r"check 'one' stands at .*a\.yaml:10:12 too"):
+    with pytest.raises(SpecError, match=r"check 'one' stands at .*a\.yaml:11:12 too"):
         spec.load([tmp_path])
 
 
