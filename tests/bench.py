@@ -33,7 +33,7 @@ from harness.sources import mini
 from harness.sources.encoders import find
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
-from harness.statistics.derive import derive
+from harness.statistics.derive import sections
 from harness.store import HashIndex
 
 ROWS = 64
@@ -257,7 +257,7 @@ def test_a_release(benchmark, release, what):
     page.render([("warm", content)])  # the library is read once a process
     do = {
         "load": lambda: json.loads(data),
-        "derive": lambda: derive(content),
+        "derive": lambda: sections(content),
         "verify": lambda: verify(data, sidecar),
         "page": lambda: page.render([("0000-any", content)]),
     }

@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+from hashlib import sha256
 from statistics import stdev
 
 import pytest
@@ -10,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.metrics.vectors import pack
+from harness.statistics.best import coin
 from harness.statistics.bootstrap import REPLICATES
-from harness.statistics.derive import SECTIONS, derive
-from harness.statistics.gains import _correct
+from harness.statistics.derive import SECTIONS, sections
+from harness.statistics.gains import corrections
 
 ROWS = 20
 
@@ -28,10 +30,9 @@ def training(correct: list[int] | None, rows: int = 100, task: str = "a task") -
     part = {"rows": rows, "features": rows, "metric": "accuracy", "dev_rows": len(correct or [])}
     return {
         "encoder": "e",
-        "phase": "x",
+        "phase": "target",
         "seed": 1,
         "updates": 1,
-        "tokens": 1,
         "tasks": {task: part | dev},
     }
 
@@ -43,19 +44,27 @@ def target(
     metric: str = "accuracy",
 ) -> dict:
     return {
-        "metric": metric,
+        "task": "a task",
+        "version": 1,
+        "family": "classification",
         "group": group,
-        "languages": list(languages),
-        "parallel": parallel,
         "trained": group != "retrieval",
+        "parallel": parallel,
+        "metric": metric,
+        "title": "",
+        "languages": list(languages),
+        "capped": False,
+        "cut": None,
     }
 
 
 def arm(kind: str = "task", of: str | None = None, **how) -> dict:
     known = {
-        "intermediate": [of],
+        "intermediate": ["a task"],
         "kind": kind,
         "of": of,
+        "shown": "an arm",
+        "cut": None,
         "control": None,
         "subset": None,
         "difficulty": None,
@@ -64,14 +73,56 @@ def arm(kind: str = "task", of: str | None = None, **how) -> dict:
     return known | how
 
 
+def key(name: str) -> str:
+    """A readable name as a release has keys."""
+    return sha256(name.encode()).hexdigest()
+
+
+RECIPE = {"learning_rate": 1e-5, "batch_size": 16, "epochs": 1, "max_updates": None}
+SUITE = {
+    "name": "a suite",
+    "version": 1,
+    "about": "",
+    "smoke": False,
+    "seeds": [1],
+    "protocol": None,
+    "left_out": [],
+    "waives": [],
+    "split_rule": {"by": "median", "value": None},
+    "pvi": False,
+    "caps": {},
+    "task_caps": {},
+    "cuts": {},
+    "recipes": {"intermediate": RECIPE, "target": RECIPE},
+    "settings": {},
+}
+JOB = {
+    "version": 1,
+    "family": [1],
+    "metric": [1],
+    "world_size": 1,
+    "encoder": None,
+    "kind": "overlap",
+    "spec": {},
+}
+ROWS_OF = {
+    "family": "classification",
+    "where": {},
+    "unless": {},
+    "columns": {},
+    "labels": None,
+    "cap": None,
+}
+
+
 class Release:
     """A content document that grows by `cell`; `arms` and `targets` by name, one encoder `e`."""
 
     def __init__(self, arms: dict, targets: dict, **suite):
-        rule = {"by": "median", "value": None}
         self.content = {
             "schema": 5,
-            "suite": {"seeds": [1], "smoke": False, "waives": [], "split_rule": rule} | suite,
+            "suite": SUITE | suite,
+            "encoders": {},
             "arms": {"none": arm("baseline", intermediate=None)} | arms,
             "targets": targets,
             "languages": {
@@ -79,6 +130,7 @@ class Release:
                 "sw": {"name": "Swahili", "family": "Niger-Congo", "script": "Latin"},
                 "th": {"name": "Thai", "family": "Kra-Dai", "script": "Thai"},
             },
+            "data": {},
             "jobs": {},
             "rows": {},
             "evidence": {"units": {}, "cells": [], "trainings": {}, "pvi": {}, "subsets": {}},
@@ -96,9 +148,9 @@ class Release:
         """correct: language → 0 or 1 a row; facts by language in `facts`; anything else of the cell
         in `how`."""
         evidence, facts = self.content["evidence"], how.pop("facts", {})
-        key = f"{arm}-{target}-{seed}"
+        name = key(f"{arm}-{target}-{seed}")
         if self.content["targets"][target]["trained"]:
-            evidence["trainings"][key] = training(right(15) if dev is None else dev)
+            evidence["trainings"][name] = training(right(15) if dev is None else dev)
         languages = {}
         for language, answers in correct.items():
             if language not in evidence["units"].setdefault(target, {}):
@@ -113,17 +165,17 @@ class Release:
                 "constant": False,
                 "placeholder": False,
             }
-            name = "predicted" if "gold" in evidence["units"][target][language] else "correct"
-            languages[language] = {"facts": known | facts.get(language, {}), name: pack(answers)}
+            side = "predicted" if "gold" in evidence["units"][target][language] else "correct"
+            languages[language] = {"facts": known | facts.get(language, {}), side: pack(answers)}
         cell = {
             "encoder": "e",
             "arm": arm,
             "target": target,
             "seed": seed,
-            "key": key,
+            "key": name,
             "intermediate": None,
         }
-        cell["trained"] = key if key in evidence["trainings"] else None
+        cell["trained"] = name if name in evidence["trainings"] else None
         overlap = {
             "leaks": {},
             "shared": 0,
@@ -147,26 +199,33 @@ class Release:
         """The arm's intermediate trainings, one a seed, and what is declared of its difficulty."""
         facts = self.content["arms"][arm]
         facts["trained"] = [
-            {"encoder": "e", "seed": i, "key": f"{arm}-{i}"} for i, _ in enumerate(devs, start=1)
+            {"encoder": "e", "seed": i, "key": key(f"{arm}-{i}")}
+            for i, _ in enumerate(devs, start=1)
         ]
         self.content["evidence"]["trainings"] |= {
-            f"{arm}-{i}": training(dev, rows) for i, dev in enumerate(devs, start=1)
+            key(f"{arm}-{i}"): training(dev, rows) for i, dev in enumerate(devs, start=1)
         }
-        figures = {"chance": chance and {"value": chance}, "human": human and {"value": human}}
-        facts["difficulty"] = {"declared": "easy"} | figures | difficulty
+        known = {"declared": "easy", "why": ""} | difficulty
+        for name, value in (("chance", chance), ("human", human)):
+            known[name] = value and {"value": value, "source": ""}
+        facts["difficulty"] = known
 
-    def reads(self, key: str, *files: str) -> str:
+    def reads(self, name: str, *files: str) -> str:
         """A training's job, whose rows come from these files, half of them as a member of a union;
         gives its key."""
-        leaves = [{"parts": [{"sha256": [file]}]} for file in files]
-        self.content["jobs"][key] = {"data": key}
-        self.content["rows"][key] = {
-            "train": {"task": {"union": [leaves[0], {"union": leaves[1:]}]}, "more": leaves[-1]}
-        }
-        return key
+        leaves = []
+        for file in files:
+            part = {"sha256": [key(file)], "split": "train", "start": None, "stop": None}
+            leaves.append(ROWS_OF | {"parts": [part]})
+        rows = key(name)[:16]
+        within = {"union": leaves[1:], "cap": None}
+        both = {"union": [leaves[0], within], "cap": None}
+        self.content["jobs"][key(name)] = JOB | {"data": rows}
+        self.content["rows"][rows] = {"train": {"task": both, "more": leaves[-1]}}
+        return key(name)
 
     def derive(self) -> dict:
-        found = derive(self.content)
+        found = sections(self.content)
         assert json.loads(json.dumps(found, allow_nan=False)) == found
         return found
 
@@ -446,9 +505,7 @@ def test_holm_is_over_all_gains_of_the_encoder():
     [(0.0499, 0.0499, True), (0.05, 0.05, False), (0.04996, 0.05, False)],
 )
 def test_a_p_that_is_printed_as_the_level_is_not_below_it(p, corrected, significant):
-    gain = {"counted": True, "p": p}
-    _correct([gain])
-    assert (gain["p_corrected"], gain["significant"]) == (corrected, significant)
+    assert corrections([p]) == [(corrected, significant)]
 
 
 def test_one_unit_tells_no_spread():
@@ -517,6 +574,7 @@ def test_rows_that_both_get_right_shrink_a_gain_and_change_no_sign(base, with_it
 
 # --- other rows of the target's own data
 
+KEPT = {"easy": "easiest", "hard": "hardest"}  # arms' names, and what they keep of a task
 NOTHING = {"gain": None, "interval": None, "seed_interval": None}
 
 
@@ -535,7 +593,7 @@ def reading(
                     one, name, {"en": right(10 + n), "sw": right(10 + n)}, seed=seed
                 )
                 if cell["trained"]:
-                    release.reads(cell["trained"], f"other {name}", name)
+                    release.reads(f"{one}-{name}-{seed}", f"other {name}", name)
                 if one != "none":
                     cell["intermediate"] = release.reads(
                         f"{one}-{seed}", f"other {one}", files.get(one, one)
@@ -582,7 +640,7 @@ def test_parts_controls_and_mixtures_are_the_same_too(part):
 def test_same_stands_beside_the_other_flags_and_takes_nothing_from_them():
     release = reading({"a": {"xnli": -10}}, {"a": "xnli"})
     release.content["evidence"]["cells"][1]["overlap"]["shared"] = 50
-    release.content["evidence"]["trainings"]["a-xnli-1"] = training(right(1))
+    release.content["evidence"]["trainings"][key("a-xnli-1")] = training(right(1))
     assert release.derive()["cells"][1]["flags"] == ["shared", "unlearned", "same"]
     assert (
         release.only("gains")["flags"] == ["same", "shared", "unlearned"]
@@ -639,7 +697,7 @@ def test_parts_are_compared_over_other_tasks_targets_too():
     release = reading(gains, dict.fromkeys(gains, "xnli"), seeds=(1, 2, 3))
     for name in gains:
         release.content["arms"][name] |= arm(
-            "subset", "nli", subset={"by": "pvi", "keep": name, "fraction": 0.3}
+            "subset", "nli", subset={"by": "pvi", "keep": KEPT[name], "fraction": 0.3}
         )
     found = release.only("subsets")
     assert found["targets"] == ["pawsx", "xnli"] and found["comparisons"][0][
@@ -649,14 +707,14 @@ def test_parts_are_compared_over_other_tasks_targets_too():
     assert found["other_tasks"]["targets"] == ["pawsx"] and other["difference"] == pytest.approx(
         5 * -2
     )
-    assert (other["a"], other["b"]) == ("easy", "hard") and other["interval"][0] < -10 < other[
-        "interval"
-    ][1]
+    assert (other["a"], other["b"]) == ("easiest", "hardest") and other["interval"][
+        0
+    ] < -10 < other["interval"][1]
     assert other["seed_interval"] == [pytest.approx(-10, abs=1e-3)] * 2
     release = reading({name: {"xnli": 1} for name in gains}, dict.fromkeys(gains, "xnli"))
     for name in gains:
         release.content["arms"][name] |= arm(
-            "subset", "nli", subset={"by": "pvi", "keep": name, "fraction": 0.3}
+            "subset", "nli", subset={"by": "pvi", "keep": KEPT[name], "fraction": 0.3}
         )
     assert release.only("subsets")["other_tasks"] == {"targets": [], "comparisons": []}
 
@@ -917,7 +975,7 @@ def test_pvi_is_a_share_of_what_the_labels_alone_leave_open():
         {"bits": [3.0, 2.0], "null_bits": [2.0, 2.0]},
     ]
     facts = [
-        {"encoder": "e", "seed": i, "key": "k"} | {name: pack(v) for name, v in run.items()}
+        {"encoder": "e", "seed": i, "key": key("k")} | {name: pack(v) for name, v in run.items()}
         for i, run in enumerate(runs)
     ]
     release.content["evidence"]["pvi"]["a"] = [*facts, facts[0] | {"encoder": "another"}]
@@ -967,7 +1025,7 @@ def test_buckets(rule, buckets, line):
         run = {
             "encoder": "e",
             "seed": 1,
-            "key": "k",
+            "key": key("k"),
             "bits": pack([bits]),
             "null_bits": pack([1.0]),
         }
@@ -1146,7 +1204,11 @@ def test_only_arms_that_trained_on_as_many_rows_are_compared():
         release.content["arms"][name] |= {
             "kind": "subset",
             "of": "mnli",
-            "subset": {"by": "pvi", "keep": {"easy": "easiest", "hard": "hardest"}[name]},
+            "subset": {
+                "by": "pvi",
+                "keep": KEPT[name],
+                "fraction": 0.3,
+            },
         }
     release.content["arms"]["shuffled"] |= {
         "kind": "control",
@@ -1231,13 +1293,11 @@ def test_the_best_arm_is_chosen_without_a_look_at_the_test():
 
 def retrieval(halves: dict[str, tuple[int, int]]) -> Release:
     """arm → (1 if it is right on the selecting half, 1 if on the reported half)."""
-    from harness.statistics.contrasts import _coin
-
     release = Release(
         {name: arm(of=name) for name in halves if name != "none"},
         {"t": target("retrieval", ("sw",))},
     )
-    coins = [_coin("t", "sw", unit) for unit in range(200)]
+    coins = [coin("t", "sw", unit) for unit in range(200)]
     assert 80 < sum(coins) < 120
     for name, sides in halves.items():
         release.cell(
@@ -1292,7 +1352,7 @@ def big() -> Release:
         release.cell(name, "tatoeba", {"sw": [rng.randint(0, 1) for _ in range(60)]})
         cell = release.cell(name, "qa", {"sw": right(15), "th": right(15)})
         for packed in cell["languages"].values():
-            packed["correct"] = ""
+            del packed["correct"]
             packed |= {
                 "em": pack([rng.randint(0, 1) for _ in range(30)]),
                 "f1": pack([rng.random() for _ in range(30)]),
@@ -1317,17 +1377,17 @@ def shuffled(value, rng: random.Random):
 def test_the_same_content_gives_the_same_bytes_whatever_the_order_of_its_fields():
     content = big().content
     before = copy.deepcopy(content)
-    first = json.dumps(derive(content))
+    first = json.dumps(sections(content))
     assert content == before  # nothing is written into it
-    assert json.dumps(derive(content)) == first
+    assert json.dumps(sections(content)) == first
     for seed in range(3):
-        assert json.dumps(derive(shuffled(content, random.Random(seed)))) == first
+        assert json.dumps(sections(shuffled(content, random.Random(seed)))) == first
 
 
 def test_derived_sections_are_not_read():
     content = big().content
-    assert derive(content | {"cells": "nonsense", "gains": None}) == derive(content)
-    assert tuple(derive(content)) == SECTIONS
+    assert sections(content | {"cells": "nonsense", "gains": None}) == sections(content)
+    assert tuple(sections(content)) == SECTIONS
 
 
 def test_resampled_numbers_are_frozen():

@@ -23,6 +23,7 @@ from harness.published.claims import Committed
 from harness.published.numbers import Check, Published
 from harness.published.rerun import rerun
 from harness.published.verdict import Verdict
+from harness.release.schema import Content
 from harness.sources.hub import Where
 from harness.sources.inspect import check_data
 from harness.spec.catalog import Catalog
@@ -489,7 +490,18 @@ def claim(kind: str, printed: float | None = None, **how) -> tuple[Check, Publis
     return document.checks[0], document
 
 
-def release(gains: dict[str, dict[str, list[int]]], base: int = 100) -> dict:
+ENCODER = {"version": 1, "pretrained_on": "", "seen": [], "files": {}, "max_length": 128}
+
+
+def whole(made: Release) -> Content:
+    """A made-up release of encoder e, whose targets are called as their tasks are."""
+    for name, facts in made.content["targets"].items():
+        facts["task"] = name
+    made.content["encoders"] = {"e": ENCODER}
+    return Content.model_validate(made.content | made.derive())
+
+
+def release(gains: dict[str, dict[str, list[int]]], base: int = 100) -> Content:
     """arm → target → how many more of 400 rows are right in each of the seeds, in both
     languages."""
     names = list(dict.fromkeys(name for of in gains.values() for name in of))
@@ -498,7 +510,6 @@ def release(gains: dict[str, dict[str, list[int]]], base: int = 100) -> dict:
         {name: an_arm(of=name) for name in gains},
         {name: target() for name in names},
         seeds=seeds,
-        left_out=[],
     )
     for name in names:
         for i, seed in enumerate(seeds):
@@ -506,27 +517,20 @@ def release(gains: dict[str, dict[str, list[int]]], base: int = 100) -> dict:
             for arm, of in gains.items():
                 more = right(base + of[name][i], ROWS)
                 made.cell(arm, name, {"en": more, "sw": more}, seed=seed)
-    content = made.content | made.derive() | {"encoders": {"e": {}}}
-    for name, facts in content["targets"].items():
-        facts["task"] = name
-    return content
+    return whole(made)
 
 
-def verdict(content: dict, kind: str, **how) -> str:
+def verdict(content: Content, kind: str, **how) -> str:
     return judged(content, kind, **how).outcome
 
 
-def judged(content: dict, kind: str, **how) -> Verdict:
+def judged(content: Content, kind: str, **how) -> Verdict:
     return claims.claimed(*claim(kind, **how), content, "a release", {}, committed(content))
 
 
-def committed(content: dict) -> Committed:
+def committed(content: Content) -> Committed:
     """What the suite's YAML says if the release is of it."""
-    return Committed(
-        dict.fromkeys(claims.DECIDES) | content["suite"],
-        set(content["arms"]),
-        set(content["targets"]),
-    )
+    return Committed(content.suite, set(content.arms), set(content.targets))
 
 
 STRONG = release(
@@ -555,15 +559,20 @@ def test_fewer_than_three_seeds_conclude_nothing():
     assert (found.outcome, "fewer than three seeds" in found.says) == ("inconclusive", True)
 
 
-def flagged(flag: str) -> dict:
+def flagged(flag: str) -> Content:
     """Arm a gains 10.25 and 50.25 points; its cells on y carry a flag."""
     content = release(
         {"a": {"x": [40, 41, 42], "y": [200, 201, 202]}, "b": {"x": [0, 1, 2], "y": [0, 1, 2]}}
     )
-    for cell in content["cells"]:
-        if (cell["arm"], cell["target"]) == ("a", "y"):
-            cell["flags"].append(flag)
+    for cell in content.cells:
+        if (cell.arm, cell.target) == ("a", "y"):
+            cell.flags.append(flag)
     return content
+
+
+LONGER = STRONG.suite.recipes.model_copy(
+    update={"target": STRONG.suite.recipes.target.model_copy(update={"epochs": 9})}
+)
 
 
 def test_an_average_that_leaves_a_target_out_is_not_the_papers():
@@ -583,15 +592,16 @@ def test_an_average_that_leaves_a_target_out_is_not_the_papers():
         # an arm that is called as a target is
         ([], {"arms": {"none", "a", "b", "x"}}, "without x"),
         ([], {"suite": {"version": 2, "seeds": [1, 2]}}, "other version, seeds"),
-        ([], {"suite": {"recipes": {"target": {"epochs": 9}}}}, "other recipes"),
+        ([], {"suite": {"recipes": LONGER}}, "other recipes"),
         ([], None, "no suite is called s here"),
     ],
 )
 def test_a_part_of_the_papers_experiment_or_more_than_it_concludes_nothing(left_out, wanted, said):
-    content, whole = STRONG | {"suite": STRONG["suite"] | {"left_out": left_out}}, committed(STRONG)
+    suite, expected = STRONG.suite, committed(STRONG)
+    content = STRONG.model_copy(update={"suite": suite.model_copy(update={"left_out": left_out})})
     if wanted and "suite" in wanted:
-        wanted = {"suite": whole.suite | wanted["suite"]}
-    expected = whole._replace(**wanted) if wanted is not None else None
+        wanted = {"suite": suite.model_copy(update=wanted["suite"])}
+    expected = expected._replace(**wanted) if wanted is not None else None
     how = {"arm": "a", "printed": 30.3, "margin": 6.0}
     found = claims.claimed(*claim("gain", **how), content, "a release", {}, expected)
     assert (found.outcome, found.says) == ("inconclusive", f"not the suite as committed: {said}")
@@ -671,18 +681,20 @@ def test_the_best_arm_of_each_target():
 def test_a_best_arms_seeds_spread_around_the_gain_that_is_reported():
     """Arm a gains 30 on all rows of x, 20 on the half that did not choose it; on y the baseline is
     best."""
+    content = release({"a": {"x": [120, 120, 120], "y": [0, 0, 0]}})
     per_seed = {"1": 29.0, "2": 30.0, "3": 31.0}
-    content = {
-        "suite": {"seeds": [1, 2, 3]},
-        "targets": {"x": {}, "y": {}},
-        "arms": {"none": {"kind": "baseline"}, "a": {"kind": "task"}},
-        "gains": [{"encoder": "e", "arm": "a", "target": "x", "per_seed": per_seed}],
-        "best": [
-            {"encoder": "e", "target": "x", "arm": "a", "gain": 20.0, "interval": [19.9, 20.1]},
-            {"encoder": "e", "target": "y", "arm": "none", "gain": 0.0, "interval": [0.0, 0.0]},
-            {"encoder": "e", "target": None, "arm": None, "gain": 10.0, "interval": [9.95, 10.05]},
-        ],
-    }
+    gain = content.gains[0].model_copy(update={"per_seed": per_seed})
+    x, y, mean = content.best
+    content = content.model_copy(
+        update={
+            "gains": [gain],
+            "best": [
+                x.model_copy(update={"arm": "a", "gain": 20.0, "interval": [19.9, 20.1]}),
+                y.model_copy(update={"arm": "none", "gain": 0.0, "interval": [0.0, 0.0]}),
+                mean.model_copy(update={"gain": 10.0, "interval": [9.95, 10.05]}),
+            ],
+        }
+    )
     check, _ = claim("best", printed=10.0, margin=1.0)
     found = claims._best(check.claim, content)
     assert found.value == 10.0
@@ -702,15 +714,12 @@ def test_a_baselines_score():
 def width(languages: tuple[str, ...], parallel: bool) -> float:
     """Of the interval of a baseline's score: 100 of 400 rows are right, the same ones in each
     language and seed."""
-    made = Release(
-        {}, {"x": target(languages=languages, parallel=parallel)}, seeds=[1, 2, 3], left_out=[]
-    )
+    made = Release({}, {"x": target(languages=languages, parallel=parallel)}, seeds=[1, 2, 3])
     for seed in (1, 2, 3):
         made.cell("none", "x", dict.fromkeys(languages, right(100, ROWS)), seed=seed)
-    content = made.content | made.derive() | {"encoders": {"e": {}}}
-    content["targets"]["x"]["task"] = "x"
+    content = whole(made)
     check, _ = claim("score", targets=["x"], printed=25.0, margin=4.0)
-    found = claims._score(check.claim, Study.of(content, content["cells"], "e"))
+    found = claims._score(check.claim, Study.of(content, content.cells, "e"))
     assert found.value == 25.0 and found.low < 25 < found.high
     return found.high - found.low
 

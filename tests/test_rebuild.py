@@ -21,7 +21,7 @@ from harness.release.upgrade import upgraded
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.spec.changes import without
-from harness.statistics.derive import SECTIONS, derive
+from harness.statistics.derive import SECTIONS, sections
 from harness.store import HashIndex
 
 BOARD = Board(ROOT / "leaderboard")
@@ -49,7 +49,7 @@ def _golden() -> str:
 def rederived(content: dict) -> dict:
     """With the derived sections that follow from the rest."""
     known = {name: value for name, value in content.items() if name not in SECTIONS}
-    return known | plain(derive(known))
+    return known | plain(sections(known))
 
 
 # The committed release of suite `mini`

@@ -567,7 +567,7 @@ def rehashed(content: dict, sidecar: dict) -> tuple[dict, dict]:
 
 @cache
 def _derived(known: bytes) -> dict:
-    return derivation.derive(json.loads(known))
+    return derivation.sections(json.loads(known))
 
 
 def derive_once(content: dict) -> dict:
@@ -756,7 +756,7 @@ def without(content: dict, **names: Any) -> dict:
 def rederived(content: dict) -> dict:
     """With the derived sections that follow from what is left."""
     known = {name: value for name, value in content.items() if name not in derivation.SECTIONS}
-    return known | json.loads(json.dumps(derivation.derive(known)))
+    return known | json.loads(json.dumps(derivation.sections(known)))
 
 
 def without_language(content: dict, target: str, language: str) -> dict:

@@ -12,17 +12,21 @@ rows with the target (MNLI before XNLI, SQuAD before XQuAD and MLQA); the paper 
 do. What leaked or was not learned counts nowhere.
 """
 
-import json
+from collections.abc import Callable, Mapping
 from statistics import fmean
 from typing import NamedTuple
 
 from harness.published.arithmetic import bounds
 from harness.published.numbers import Check, Claim, Published
 from harness.published.verdict import Outcome, Verdict
+from harness.release.schema import Content, SuiteFacts
+from harness.release.schema_derived import Interval
 from harness.statistics.bootstrap import replicate_scores
-from harness.statistics.gains import EXCLUDING, measure
+from harness.statistics.gains import EXCLUDING, measured
 from harness.statistics.intervals import interval, t_interval
-from harness.statistics.study import Study, averaged
+from harness.statistics.replicated import Replicated, averaged
+from harness.statistics.sampling import read
+from harness.statistics.study import Study
 
 COUNTS_HERE = {"shared"}
 # Of a suite, what its numbers follow from.
@@ -41,10 +45,10 @@ class Sure(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """What a suite's YAML says: its facts (`collect.suite_facts`), its arms and targets by the
-    names that a release shows."""
+    """What a suite's YAML says: its facts, its arms and targets by the names that a release
+    shows."""
 
-    suite: dict
+    suite: SuiteFacts
     arms: set[str]
     targets: set[str]
 
@@ -56,31 +60,30 @@ class Unknown(Exception):
 def claimed(
     check: Check,
     document: Published,
-    content: dict,
+    content: Content,
     name: str,
     studies: dict[str, Study],
     committed: Committed | None,
 ) -> Verdict:
-    """The verdict of a `claim` check over a release's content (of the present schema, see
-    `leaderboard.upgrade`).
+    """The verdict of a `claim` check over a release's content.
 
     studies    the release's encoders as measured for claims; filled here, for the next claim over
                it
     committed  what the suite's YAML says; None where there is no such suite
     """
     claim = check.claim
+    assert claim, "a claim check"
     try:
         _as_committed(claim, content, committed)
-        if claim.encoder not in content["encoders"]:
+        if claim.encoder not in content.encoders:
             raise Unknown(f"{name} has no encoder {claim.encoder}")
         if claim.encoder not in studies:
-            studies[claim.encoder] = study = Study.of(content, content["cells"], claim.encoder)
-            measure(study, EXCLUDING - COUNTS_HERE)
+            study = Study.of(content, content.cells, claim.encoder)
+            studies[claim.encoder] = measured(study, EXCLUDING - COUNTS_HERE)
         if claim.printed:
             low, high = bounds(claim.printed, document)
-            outcome, says = _within(
-                _number(claim, studies[claim.encoder]), float(low + high) / 2, claim.margin
-            )
+            found = _number(claim, content, studies[claim.encoder])
+            outcome, says = _within(found, float(low + high) / 2, _margin(claim))
         else:
             outcome, says = _KINDS[claim.kind](claim, studies[claim.encoder])
     except Unknown as why:
@@ -88,213 +91,211 @@ def claimed(
     return Verdict(check, outcome, f"{says} ({name})")
 
 
-def _as_committed(claim: Claim, content: dict, committed: Committed | None) -> None:
+def _as_committed(claim: Claim, content: Content, committed: Committed | None) -> None:
     """Unknown if the release is of another experiment than the suite's YAML: a part of it, it with
     tasks of the user's own, or one with other settings."""
     if committed is None:
         raise Unknown(f"not the suite as committed: no suite is called {claim.suite} here")
     # an arm may be called as a target is
-    suite, targets, arms = content["suite"], set(content["targets"]), set(content["arms"])
-    without, beyond = (
-        (committed.targets - targets) | (committed.arms - arms),
-        (targets - committed.targets) | (arms - committed.arms),
-    )
+    targets, arms = set(content.targets), set(content.arms)
+    without = (committed.targets - targets) | (committed.arms - arms)
+    beyond = (targets - committed.targets) | (arms - committed.arms)
+    suite, other = _deciding(content.suite), _deciding(committed.suite)
     differs = {
-        "left out": suite["left_out"],
+        "left out": content.suite.left_out,
         "without": sorted(without),
         "beyond it": sorted(beyond),
+        "other": [name for name in DECIDES if suite[name] != other[name]],
     }
-    differs["other"] = [
-        name for name in DECIDES if _deciding(suite, name) != _deciding(committed.suite, name)
-    ]
     if said := [f"{what} {', '.join(names)}" for what, names in differs.items() if names]:
         raise Unknown(f"not the suite as committed: {'; '.join(said)}")
 
 
-def _deciding(suite: dict, name: str) -> object:
-    """A fact of a suite as JSON has it, without the words for its reader."""
-    value = json.loads(json.dumps(suite.get(name)))
-    return (
-        {task: {**cut, "why": None} for task, cut in value.items()}
-        if name == "cuts" and value
-        else value
-    )
+def _deciding(suite: SuiteFacts) -> dict[str, object]:
+    """What a suite's numbers follow from, without the words for its reader."""
+    facts = suite.model_dump(include=set(DECIDES))
+    for cut in facts["cuts"].values():
+        cut.pop("why", None)
+    return facts
+
+
+def _margin(claim: Claim) -> float:
+    assert claim.margin is not None, "claims of this kind have one"
+    return claim.margin
 
 
 def _within(found: Sure, printed: float, margin: float) -> tuple[Outcome, str]:
     low, high = printed - margin, printed + margin
-    inside, outside = low <= found.low and found.high <= high, found.high < low or found.low > high
-    outcome = "holds" if inside else "fails" if outside else "inconclusive"
-    return outcome, f"{found}, printed {printed:+.1f} within {margin:g}"
+    inside = low <= found.low and found.high <= high
+    outside = found.high < low or found.low > high
+    return _outcome(inside, outside), f"{found}, printed {printed:+.1f} within {margin:g}"
 
 
-def _number(claim: Claim, study: Study) -> Sure:
+def _outcome(holds: bool, fails: bool) -> Outcome:
+    if holds:
+        return "holds"
+    return "fails" if fails else "inconclusive"
+
+
+def _number(claim: Claim, content: Content, study: Study) -> Sure:
     """The number that stands beside the printed one."""
     if claim.kind == "gain":
-        return _sure(*_average(study, _arm(claim.arm, study)))
-    return _best(claim, study.content) if claim.kind == "best" else _score(claim, study)
+        assert claim.arm, "a gain is an arm's"
+        return _sure_of(_average(study, _arm(claim.arm, study)))
+    return _best(claim, content) if claim.kind == "best" else _score(claim, study)
 
 
-def _average(
-    study: Study, arm: str, than: str | None = None
-) -> tuple[float, list[float], list[float] | None]:
-    """(average gain over all targets, interval over test examples, over seeds) of an arm, or of it
-    minus that of another."""
-    for one in filter(None, (arm, than)):
-        if left := set(study.content["targets"]) - set(study.counted(one)):
-            raise Unknown(
-                f"the average of {one} leaves out {', '.join(sorted(left))}, so it is not the"
-                " paper's"
-            )
-    targets = sorted(study.content["targets"])
-    (value, drawn), seeds = study.average(arm, targets), study.per_seed(arm, targets)
-    if than:
-        (other, others), of = study.average(than, targets), study.per_seed(than, targets)
-        value, drawn, seeds = (
-            value - other,
-            drawn - others,
-            {seed: seeds[seed] - of[seed] for seed in seeds if seed in of},
+def _average(study: Study, arm: str) -> Replicated:
+    """An arm's average gain over all targets."""
+    targets = sorted(study.known.targets)
+    average = study.average(arm, targets)
+    if average is None:
+        left = set(targets) - set(study.counted(arm))
+        raise Unknown(
+            f"the average of {arm} leaves out {', '.join(sorted(left))}, so it is not the paper's"
         )
-    return value, interval(drawn), t_interval(list(seeds.values()))
+    return average
 
 
-def _best(claim: Claim, content: dict) -> Sure:
-    rows = [row for row in content["best"] if row["encoder"] == claim.encoder]
-    whole = next((row for row in rows if row["target"] is None), None)
-    chosen = {row["target"]: row for row in rows if row["target"] and row["arm"]}
-    if whole is None or whole["gain"] is None or set(chosen) != set(content["targets"]):
+def _best(claim: Claim, content: Content) -> Sure:
+    rows = [row for row in content.best if row.encoder == claim.encoder]
+    whole = next((row for row in rows if row.target is None), None)
+    chosen = {row.target: row for row in rows if row.target and row.arm}
+    if whole is None or whole.gain is None or set(chosen) != set(content.targets):
         raise Unknown("no best arm is known for every target")
     gains = {
-        (row["arm"], row["target"]): row["per_seed"]
-        for row in content["gains"]
-        if row["encoder"] == claim.encoder
+        (gain.arm, gain.target): gain.per_seed
+        for gain in content.gains
+        if gain.encoder == claim.encoder
     }
-    seeds = [str(seed) for seed in content["suite"]["seeds"]]
+    seeds = [str(seed) for seed in content.suite.seeds]
     per_seed = [0.0] * len(seeds)
     for target, row in chosen.items():
-        if content["arms"][row["arm"]]["kind"] == "baseline":
+        assert row.arm and row.gain is not None, "who was chosen gains something"
+        if content.arms[row.arm].kind == "baseline":
             continue  # which gains nothing, with every seed
-        known = gains[row["arm"], target]
+        known = gains[row.arm, target]
         if lacking := [seed for seed in seeds if seed not in known]:
-            raise Unknown(f"{row['arm']} on {target} has no gain with seed {', '.join(lacking)}")
+            raise Unknown(f"{row.arm} on {target} has no gain with seed {', '.join(lacking)}")
         # Where half of the rows chose, the gain is the other half's; how seeds spread around it is
         # known from all rows.
-        shift = row["gain"] - fmean(known[seed] for seed in seeds)
-        per_seed = [
-            sum_ + (known[seed] + shift) / len(chosen)
-            for sum_, seed in zip(per_seed, seeds, strict=True)
-        ]
-    return _sure(whole["gain"], whole["interval"], t_interval(per_seed))
+        shift = row.gain - fmean(known[seed] for seed in seeds)
+        for i, seed in enumerate(seeds):
+            per_seed[i] += (known[seed] + shift) / len(chosen)
+    return _sure(whole.gain, whole.interval, t_interval(per_seed))
 
 
 def _score(claim: Claim, study: Study) -> Sure:
     """The baseline's score on one target, and how sure it is: over seeds by Student's t, over test
     examples by their bootstrap (not by the release's `stderr`, which is that of the score above a
     null predictor)."""
-    (target,) = _targets(claim, study.content)
-    cells = {
-        (arm, seed): c
-        for (arm, t, seed), c in study.cells.items()
-        if (arm, t) == (study.baseline, target)
-    }
-    if not cells or any(cell["score"] is None for cell in cells.values()):
+    (target,) = _targets(claim, study)
+    facts, cells = study.known.targets[target], study.cells_of(study.baseline, target)
+    scores = [cell.score for cell in cells.values() if cell.score is not None]
+    if not cells or len(scores) < len(cells):
         raise Unknown(f"{target} has no score")
-    facts, keys = study.content["targets"][target], list(cells)
-    languages = [
-        lang
-        for lang in facts["languages"]
-        if all("main" in cell["languages"].get(lang, {}) for cell in cells.values())
-    ]
+    scored = set.intersection(*[set(cell.mains) for cell in cells.values()])
+    systems = [(study.baseline, seed) for seed in cells]
     drawn = replicate_scores(
         target,
-        facts["metric"],
-        languages,
-        facts["parallel"],
-        lambda lang: study.read(target, lang, keys),
+        facts.metric,
+        [language for language in facts.languages if language in scored],
+        facts.parallel,
+        lambda language: read(study, target, language, systems),
     )
-    examples = interval(averaged([averaged(drawn[language]) for language in sorted(drawn)]))
-    scores = [cell["score"] for cell in cells.values()]
-    return _sure(fmean(scores), examples, t_interval(scores) if facts["trained"] else examples)
+    by_language = [averaged(drawn[language]) for language in sorted(drawn)]
+    examples = interval(averaged(by_language))
+    return _sure(fmean(scores), examples, t_interval(scores) if facts.trained else examples)
 
 
 def _most(claim: Claim, study: Study) -> tuple[Outcome, str]:
-    chosen, pairs = _targets(claim, study.content), {}
-    for arm in claim.arms:
-        found = {target: _gain(study, arm, target) for target in study.content["targets"]}
-        rest = [target for target in found if target not in chosen]
-        pairs |= {
-            (arm, target, other): (found[target], found[other])
-            for target in chosen
-            for other in rest
-        }
-    if not pairs:
+    chosen = _targets(claim, study)
+    rest = [target for target in study.known.targets if target not in chosen]
+    if not rest:
         raise Unknown(
             "all targets of the release are named, so there is none that they could gain more than"
         )
+    # arm, target, other target → how far the one gain is surely above the other, and the other way
+    above: dict[tuple[str, str, str], float] = {}
+    below: dict[tuple[str, str, str], float] = {}
+    for arm in claim.arms:
+        gains = {target: _gain(study, arm, target) for target in study.known.targets}
+        for target in chosen:
+            for other in rest:
+                above[arm, target, other] = gains[target].low - gains[other].high
+                below[arm, target, other] = gains[other].low - gains[target].high
+
     # the pair with the least room, and the one in which the other target is the furthest above
-    apart, (arm, target, rival) = min(
-        (mine.low - other.high, at) for at, (mine, other) in pairs.items()
-    )
-    above, (by, below, first) = max(
-        (other.low - mine.high, at) for at, (mine, other) in pairs.items()
-    )
-    if above > 0:
-        return "fails", f"{by}, {first} above {below} by {above:+.1f} or more"
-    return (
-        "holds" if apart > 0 else "inconclusive"
-    ), f"closest: {arm}, {target} above {rival} by {apart:+.1f} or more"
+    least, (arm, target, rival) = min((room, at) for at, room in above.items())
+    most, (by, under, first) = max((room, at) for at, room in below.items())
+    if most > 0:
+        return "fails", f"{by}, {first} above {under} by {most:+.1f} or more"
+    says = f"closest: {arm}, {target} above {rival} by {least:+.1f} or more"
+    return _outcome(holds=least > 0, fails=False), says
 
 
 def _consistent(claim: Claim, study: Study) -> tuple[Outcome, str]:
-    found = [
-        (arm, t, _gain(study, arm, t)) for arm in claim.arms for t in _targets(claim, study.content)
-    ]
-    arm, target, least = min(found, key=lambda entry: entry[2].low)
-    fails = any(sure.high < 0 for *_, sure in found)
-    return (
-        "fails" if fails else "holds" if least.low > 0 else "inconclusive"
-    ), f"least: {arm} on {target}, {least}"
+    found = {
+        f"{arm} on {target}": _gain(study, arm, target)
+        for arm in claim.arms
+        for target in _targets(claim, study)
+    }
+    name = min(found, key=lambda name: found[name].low)
+    fails = any(sure.high < 0 for sure in found.values())
+    holds = not fails and found[name].low > 0
+    return _outcome(holds, fails), f"least: {name}, {found[name]}"
 
 
 def _none(claim: Claim, study: Study) -> tuple[Outcome, str]:
-    pairs = [(arm, target) for arm in claim.arms for target in _targets(claim, study.content)]
-    return _at_most(
-        {f"{arm} on {target}": _gain(study, arm, target) for arm, target in pairs}, claim.margin
-    )
+    found = {
+        f"{arm} on {target}": _gain(study, arm, target)
+        for arm in claim.arms
+        for target in _targets(claim, study)
+    }
+    return _at_most(found, _margin(claim))
 
 
 def _no_better(claim: Claim, study: Study) -> tuple[Outcome, str]:
-    than = _arm(claim.than, study)
-    arms = [_arm(name, study) for name in claim.arms]
-    return _at_most(
-        {f"{arm} minus {than}": _sure(*_average(study, arm, than)) for arm in arms}, claim.margin
-    )
+    assert claim.than, "an arm is no better than another"
+    than, arms = _arm(claim.than, study), [_arm(name, study) for name in claim.arms]
+    found = {}
+    for arm in arms:
+        found[f"{arm} minus {than}"] = _sure_of(_average(study, arm) - _average(study, than))
+    return _at_most(found, _margin(claim))
 
 
-def _at_most(found: dict[str, Sure], margin: float) -> tuple[Outcome, str]:
+def _at_most(found: Mapping[str, Sure], margin: float) -> tuple[Outcome, str]:
     """Whether none of these numbers, by what they are called, is above `margin`."""
     name = max(found, key=lambda name: found[name].high)
     fails = any(sure.low > margin for sure in found.values())
-    outcome = "fails" if fails else "holds" if found[name].high <= margin else "inconclusive"
-    return outcome, f"most: {name}, {found[name]}, at most {margin:g} is claimed"
+    holds = found[name].high <= margin
+    return _outcome(holds, fails), f"most: {name}, {found[name]}, at most {margin:g} is claimed"
 
 
-_KINDS = {"most": _most, "consistent": _consistent, "none": _none, "no_better": _no_better}
+_KINDS: dict[str, Callable[[Claim, Study], tuple[Outcome, str]]] = {
+    "most": _most,
+    "consistent": _consistent,
+    "none": _none,
+    "no_better": _no_better,
+}
 
 
 def _gain(study: Study, arm: str, target: str) -> Sure:
-    gain = study.gains.get((_arm(arm, study), target))
+    gain = study.gain(_arm(arm, study), target)
     if gain is None:
         raise Unknown(f"the release has no {arm} on {target}")
-    if gain["gain"] is None or not gain["counted"]:
+    if gain.gain is None or not gain.counted:
         raise Unknown(
-            f"the gain of {arm} on {target} does not count"
-            f" ({', '.join(gain['flags']) or 'no score'})"
+            f"the gain of {arm} on {target} does not count ({', '.join(gain.flags) or 'no score'})"
         )
-    return _sure(gain["gain"], gain["interval"], gain["seed_interval"])
+    return _sure(gain.gain, gain.interval, gain.seed_interval)
 
 
-def _sure(value: float, examples: list[float] | None, seeds: list[float] | None) -> Sure:
+def _sure_of(number: Replicated) -> Sure:
+    return _sure(number.value, number.interval, number.seed_interval)
+
+
+def _sure(value: float, examples: Interval | None, seeds: Interval | None) -> Sure:
     if examples is None or seeds is None:
         raise Unknown(f"{value:+.1f}, but fewer than three seeds: nothing is concluded")
     return Sure(value, min(examples[0], seeds[0]), max(examples[1], seeds[1]))
@@ -306,9 +307,9 @@ def _arm(name: str, study: Study) -> str:
     return name
 
 
-def _targets(claim: Claim, content: dict) -> list[str]:
+def _targets(claim: Claim, study: Study) -> list[str]:
     """The release's names of the claim's tasks (a cut task is called `task@LABEL`)."""
-    named = {facts["task"]: target for target, facts in content["targets"].items()}
+    named = {facts.task: target for target, facts in study.known.targets.items()}
     missing = [task for task in claim.targets if task not in named]
     if missing:
         raise Unknown(f"the release has no target {', '.join(missing)}")

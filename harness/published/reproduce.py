@@ -8,6 +8,7 @@ never green.
 import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
@@ -19,6 +20,7 @@ from harness.published.verdict import Verdict
 from harness.release.collect import suite_facts
 from harness.release.document import Board, NewerError
 from harness.release.evidence import WITH_EVIDENCE
+from harness.release.schema import Content, SuiteFacts
 from harness.release.upgrade import upgraded
 from harness.release.verify import verify
 from harness.run import steps as runner
@@ -56,6 +58,11 @@ class Found:
     name: str
     studies: dict[str, Study] = field(default_factory=dict)
 
+    @cached_property
+    def read(self) -> Content:
+        """The same as values."""
+        return Content.model_validate(self.content)
+
 
 def chosen(
     documents: Sequence[Published], names: Sequence[str], levels: Sequence[int]
@@ -91,9 +98,8 @@ def judge(check: Check, document: Published, means: Means) -> Verdict:
         return Verdict(check, "not run", str(why))
     if check.rerun:
         return cells.rerun(check, document, found.content, found.name)
-    return claims.claimed(
-        check, document, found.content, found.name, found.studies, _committed(suite, means.catalog)
-    )
+    committed = _committed(suite, means.catalog)
+    return claims.claimed(check, document, found.read, found.name, found.studies, committed)
 
 
 def _committed(suite: str, catalog: Catalog) -> Committed | None:
@@ -103,7 +109,8 @@ def _committed(suite: str, catalog: Catalog) -> Committed | None:
         return None
     whole = catalog.suite(suite)
     targets = {whole.shown_name(catalog.task(name)) for name in whole.targets}
-    return Committed(suite_facts(whole), {arm.name for arm in whole.arms}, targets)
+    facts = SuiteFacts.model_validate(suite_facts(whole))
+    return Committed(facts, {arm.name for arm in whole.arms}, targets)
 
 
 def _submission(check: Check, document: Published, means: Means) -> Verdict:

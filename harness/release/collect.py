@@ -18,7 +18,7 @@ from harness.spec.family import FAMILIES
 from harness.spec.languages import language_facts
 from harness.spec.suite import Arm, Caps, Suite
 from harness.spec.task import Task
-from harness.statistics.derive import derive
+from harness.statistics.derive import sections
 from harness.store import Store, key_of
 from harness.store.job import identity_of
 
@@ -49,7 +49,7 @@ def content(plan: Plan, catalog: Catalog, store: Store, refused: dict[str, dict]
     """A release's content document (schema SCHEMA): declared facts, evidence, and all that follows
     from them."""
     known = declared(plan, catalog) | {"evidence": evidence(plan, catalog, store, refused)}
-    return known | derive(known)
+    return known | sections(known)
 
 
 def declared(plan: Plan, catalog: Catalog) -> dict:

@@ -1,50 +1,55 @@
 """Reading a release's evidence: packed vectors back to numbers, what a training reached on its own
 dev rows, what it read."""
 
+from collections.abc import Iterable
 from statistics import fmean
 
 import numpy as np
 
-from harness.metrics import METRICS, Scored, rescore
+from harness.metrics import METRICS
+from harness.metrics.metric import Array
 from harness.metrics.vectors import unpack
+from harness.release.schema import Examples
 
 SCHEMAS = (1, 2, 3, 4, 5)  # all that were ever written; `load` reads them forever
 # the first that holds evidence and jobs, so that its numbers can be computed again
 WITH_EVIDENCE = 3
 
 
-def mean(values) -> float | None:
+def mean(values: Iterable[float]) -> float | None:
     """The mean, unrounded (fsum: no order of addition changes it); None of nothing."""
     values = list(values)
     return fmean(values) if values else None
 
 
-def vectors(packed: dict, metric: str) -> dict[str, list]:
+def vectors(packed: Examples, metric: str) -> dict[str, list[float]]:
     """A metric's example vectors among the fields of one language, or of one task of a training;
-    "n" and "unit" too."""
-    names = (*METRICS[metric].vectors, "n", "unit")
-    return {name: unpack(packed[name]) for name in names if name in packed}
+    "n" and "unit" too. Whole numbers are ints."""
+    return {name: unpack(text) for name, text in _of_metric(packed, metric).items()}
 
 
-def arrays(packed: dict, metric: str) -> dict[str, np.ndarray]:
+def arrays(packed: Examples, metric: str) -> dict[str, Array]:
     """The same as numpy arrays, much faster; not checked, since `vectors` has read every one of
     them before."""
-    return {
-        name: _array(packed[name])
-        for name in (*METRICS[metric].vectors, "n", "unit")
-        if name in packed
-    }
+    return {name: _array(text) for name, text in _of_metric(packed, metric).items()}
 
 
-def _array(text: str) -> np.ndarray:
+def _of_metric(packed: Examples, metric: str) -> dict[str, str]:
+    names = (*METRICS[metric].vectors, "n", "unit")
+    return {name: packed.vectors[name] for name in names if name in packed.vectors}
+
+
+def _array(text: str) -> Array:
     if "," in text:
         return np.array(text.split(",")[:-1], dtype=np.float64)
     return (np.frombuffer(text.encode(), dtype=np.uint8) - ord("0")).astype(np.float64)
 
 
-def units_of(examples: dict[str, np.ndarray]) -> np.ndarray:
+def units_of(examples: dict[str, Array]) -> Array:
     """The resampling unit of each example: the vector "unit", or each row its own."""
-    return examples["unit"] if "unit" in examples else np.arange(len(next(iter(examples.values()))))
+    if "unit" in examples:
+        return examples["unit"]
+    return np.arange(len(next(iter(examples.values()))), dtype=np.float64)
 
 
 def data_of(content: dict, job: dict) -> dict:
@@ -74,27 +79,3 @@ def same_data(content: dict, cell: dict) -> bool:
     trained = [data_of(content, content["jobs"][key])["train"].values() for key in keys]
     first, second = ({sha for rows in several for sha in hashes(rows)} for several in trained)
     return not first.isdisjoint(second)
-
-
-def dev_of(training: dict) -> dict:
-    """How a training did on its own dev rows, scored again from the vectors.
-
-    main     mean over its tasks, 0-100; None where one of them has no dev rows, or there is no task
-    learned  every task is above its null predictor by three standard errors; False where nothing
-             was looked at
-    null     mean over its tasks of what the null predictor reaches; None where that is another
-             number than main (span F1)
-    """
-    scores: list[Scored | None] = []
-    for _, part in sorted(training["tasks"].items()):
-        examples = vectors(part, part["metric"])
-        scores.append(rescore(part["metric"], examples) if any(examples.values()) else None)
-    known = [score for score in scores if score is not None]
-    whole = bool(scores) and len(known) == len(scores)
-    metrics = [METRICS[part["metric"]] for part in training["tasks"].values()]
-    like_main = whole and all(metric.null_is_main for metric in metrics)
-    return {
-        "main": mean(s.main for s in known) if whole else None,
-        "learned": whole and all(s.learned for s in known),
-        "null": mean(s.null for s in known) if like_main else None,
-    }

@@ -19,21 +19,7 @@ from pydantic import (
     model_serializer,
 )
 
-from harness.release.schema_derived import (
-    Average,
-    Best,
-    Cell,
-    DevScore,
-    DifficultyRow,
-    Gain,
-    Hash,
-    PerLanguage,
-    Phase,
-    Selection,
-    Slice,
-    Split,
-    Subsets,
-)
+from harness.release.schema_derived import Derived, Hash, PerLanguage, Phase
 from harness.spec.base import Strict, later
 from harness.spec.formats import Conll
 from harness.spec.recipe import Cut, Recipe, Recipes, Setting
@@ -412,19 +398,8 @@ class Known(Strict):
         return self.rows[self.jobs[key].data]
 
 
-class Content(Known):
+class Content(Derived, Known):
     """A whole release: what is known, and what follows from it (`derive`)."""
-
-    dev_scores: list[DevScore]
-    selections: list[Selection]
-    cells: list[Cell]
-    gains: list[Gain]
-    averages: list[Average]
-    slices: list[Slice]
-    difficulty: list[DifficultyRow]
-    split: list[Split]
-    subsets: list[Subsets]
-    best: list[Best]
 
 
 def mismatches(data: bytes) -> list[tuple[str, str]]:

@@ -1,13 +1,17 @@
-"""The derived sections of a release, schema 4, as models: what `derive` gives.
+"""The derived sections of a release: the values that `harness.statistics` builds and passes on, and
+what a document holds of them.
 
-Scores and gains are 0-100. An interval is [low, high], 95%. A field with a default may be absent.
+Scores and gains are 0-100 and unrounded. An interval is [low, high], 95%, rounded to 4 decimals, as
+every p is. A field that is `later` is absent where it has nothing to say. Fields stand in the order
+in which a release spells them.
 """
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from harness.spec.base import Strict
+from harness.spec.base import Strict, later
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
@@ -20,25 +24,34 @@ class Scores(Strict):
     placeholders."""
 
     n: PositiveInt
-    main: float | None = None
-    metrics: dict[str, float] = {}
-    null: float | None = None
-    null_name: str = ""
-    candidates: NonNegativeInt | None = None
-    threshold: float | None = None
-    dev_f1: float | None = None
-    above_null: float | None = None
-    stderr: float | None = None
+    metrics: dict[str, float] = later({})
+    main: float | None = later(None)
+    null: float | None = later(None)
+    null_name: str = later("")
+    above_null: float | None = later(None)
+    stderr: float | None = later(None)
+    candidates: NonNegativeInt | None = later(None)
+    threshold: float | None = later(None)
+    dev_f1: float | None = later(None)
+    empty_text: PositiveInt | None = later(None)
+    misplaced: PositiveInt | None = later(None)
     truncated: NonNegativeInt
     unknown: float
-    empty_text: PositiveInt | None = None
-    misplaced: PositiveInt | None = None
     flags: list[str]
-    centred: float | None = None
-    answers_sum: NonNegativeInt | None = None
+    answers_sum: NonNegativeInt | None = later(None)
+    centred: float | None = later(None)
 
 
 class DevScore(Strict):
+    """How a training did on its own English dev rows, scored again from the vectors.
+
+    main     mean over its tasks; None where one of them has no dev rows, or there is no task
+    learned  every task is above its null predictor by three standard errors; False where nothing
+             was looked at
+    null     mean over its tasks of what the null predictor reaches; None where that is another
+             number than main (span F1)
+    """
+
     key: Hash
     encoder: str
     phase: Phase
@@ -49,6 +62,9 @@ class DevScore(Strict):
 
 
 class Selection(Strict):
+    """How many rows a subset arm chose. `ids_sum`: of the code points of their ids, so that none
+    can be changed unseen."""
+
     arm: str
     encoder: str
     seed: NonNegativeInt
@@ -56,15 +72,19 @@ class Selection(Strict):
     ids_sum: NonNegativeInt
 
 
-class Cell(Strict):
+class ScoredCell(Strict):
+    """One encoder, arm, target and seed, language by language. Of a refused or missing cell there
+    are no languages, and every mean is None. `above_floor`: the mean over languages that are above
+    their null predictor; `centred`: retrieval after centring; `dev` of the target's training."""
+
     encoder: str
     arm: str
     target: str
     seed: NonNegativeInt
     key: Hash
     flags: list[str]
-    leaks: dict[Phase, PerLanguage] = {}
-    shared_rows: PositiveInt | None = None
+    leaks: dict[Phase, PerLanguage] = later({})
+    shared_rows: PositiveInt | None = later(None)
     languages: dict[str, Scores]
     score: float | None
     zero_shot: float | None
@@ -74,6 +94,15 @@ class Cell(Strict):
     dev: float | None
     dev_learned: bool | None
 
+    @cached_property
+    def mains(self) -> dict[str, float]:
+        """Language → main score, where there is one."""
+        return {
+            language: scores.main
+            for language, scores in self.languages.items()
+            if scores.main is not None
+        }
+
 
 class LanguageGain(Strict):
     gain: float
@@ -82,12 +111,18 @@ class LanguageGain(Strict):
 
 
 class Gain(Strict):
+    """An arm's score on a target minus the baseline's, paired by seed; what is None is not known.
+
+    flags        those of its cells and their baselines; `counted` unless one of them excludes it
+    above_floor  mean over seeds and languages in which neither side is at the floor
+    p            bootstrap; `p_corrected` by Holm over all gains of the encoder that count
+    """
+
     encoder: str
     arm: str
     target: str
     flags: list[str]
     counted: bool
-    per_seed: dict[str, float]
     gain: float | None
     english: float | None
     zero_shot: float | None
@@ -97,6 +132,7 @@ class Gain(Strict):
     seed_interval: Interval | None
     p: float | None
     p_corrected: float | None
+    per_seed: dict[str, float]
     significant: bool
     per_language: dict[str, LanguageGain]
 
@@ -108,7 +144,7 @@ class GroupGain(Strict):
 
 
 class OtherTasks(Strict):
-    """Over an own set of targets for each arm, see `study.other_tasks`: without those that have the
+    """Over a set of targets of each arm's own, see `Study.other_tasks`: without those that have the
     flag `same`."""
 
     gain: float | None
@@ -192,7 +228,9 @@ class WithinTarget(SeededContrast):
     hard: list[str]
 
 
-class Split(Contrast):
+class Split(Strict):
+    """Easy against hard intermediates of one encoder; arms' average gains by side."""
+
     encoder: str
     by: str
     threshold: float | None
@@ -200,6 +238,9 @@ class Split(Contrast):
     hard: Side
     median: list[str]
     unlearned: list[str]
+    hard_minus_easy: float | None
+    interval: Interval | None
+    seed_interval: Interval | None
     permutation_p: float | None
     permutations: NonNegativeInt
     claim: bool
@@ -211,10 +252,9 @@ class Split(Contrast):
     zero_shot: Contrast
     other_tasks: SeededContrast
     by_target: dict[str, WithinTarget]
-    seed_interval: Interval | None
 
 
-class Difference(Strict):
+class ArmDifference(Strict):
     """Of the average gains of two arms, by their labels."""
 
     a: str
@@ -224,7 +264,7 @@ class Difference(Strict):
     seed_interval: Interval | None
 
 
-class Comparison(Difference):
+class TestedDifference(ArmDifference):
     p: float
     p_corrected: float
 
@@ -233,7 +273,7 @@ class Elsewhere(Strict):
     """The same comparisons over other tasks' targets; none where there are none."""
 
     targets: list[str]
-    comparisons: list[Difference]
+    comparisons: list[ArmDifference]
 
 
 class Subsets(Strict):
@@ -242,7 +282,7 @@ class Subsets(Strict):
     arms: dict[str, str]
     rows: dict[str, PositiveInt | None]
     targets: list[str]
-    comparisons: list[Comparison]
+    comparisons: list[TestedDifference]
     other_tasks: Elsewhere
 
 
@@ -255,3 +295,21 @@ class Best(Strict):
     arm: str | None
     gain: float | None
     interval: Interval | None
+
+
+class Derived(Strict):
+    """All that follows from a release's declared facts and its evidence: what `derive` gives."""
+
+    dev_scores: list[DevScore]
+    selections: list[Selection]
+    cells: list[ScoredCell]
+    gains: list[Gain]
+    averages: list[Average]
+    slices: list[Slice]
+    difficulty: list[DifficultyRow]
+    split: list[Split]
+    subsets: list[Subsets]
+    best: list[Best]
+
+
+SECTIONS = tuple(Derived.model_fields)

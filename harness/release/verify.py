@@ -34,7 +34,7 @@ SHOWN = 20  # differing leaves of one section in a report
 Derive = Callable[[dict], dict]
 
 
-def verify(data: bytes, sidecar: dict, derive: Derive = derivation.derive) -> list[Problem]:
+def verify(data: bytes, sidecar: dict, derive: Derive = derivation.sections) -> list[Problem]:
     """All that is wrong with a release's bytes and its sidecar; nothing if it stands.
 
     Where the document is not of its schema, nothing further is looked at; nor are numbers derived
@@ -43,7 +43,7 @@ def verify(data: bytes, sidecar: dict, derive: Derive = derivation.derive) -> li
     return list(problems(data, sidecar, derive))
 
 
-def problems(data: bytes, sidecar: dict, derive: Derive = derivation.derive) -> Iterator[Problem]:
+def problems(data: bytes, sidecar: dict, derive: Derive = derivation.sections) -> Iterator[Problem]:
     """The same, one by one, cheap checks first."""
     try:
         content = parsed(data)

@@ -1,5 +1,4 @@
-"""Average gains, over the targets that count in every arm of an encoder, so that arms compare; and
-slices by language.
+"""Average gains, over the targets that count in every arm of an encoder, so that arms compare.
 
 `other_tasks` leaves out the targets of whose own data the arm trained on other rows (flag `same`):
 is it more than more rows of one kind? A target stays for the other arms, also where its own arm's
@@ -7,68 +6,67 @@ gain does not count. So each arm has its own targets there, and arms do not comp
 by the average.
 """
 
-from statistics import fmean
 from string import ascii_lowercase
+from typing import Any
 
-import numpy as np
+from harness.release.schema_derived import Average, GroupGain, OtherTasks
+from harness.statistics.intervals import limits
+from harness.statistics.replicated import (
+    Replicated,
+    interval_of,
+    seed_interval_of,
+    value_of,
+)
+from harness.statistics.study import Study
 
-from harness.release.evidence import mean
-from harness.statistics.cells import ENGLISH
-from harness.statistics.intervals import interval, limits, t_interval
-from harness.statistics.study import Study, averaged
 
-# share of pieces not in the vocabulary: (below this, name)
-BUCKETS = ((0.01, "under 1%"), (0.05, "1-5%"), (0.25, "5-25%"), (float("inf"), "over 25%"))
-
-
-def averages(study: Study) -> list[dict]:
+def averages(study: Study) -> list[Average]:
     """One entry an arm. An arm of which nothing counts has no average."""
     ties = tie_groups(study)
-    return [_average(study, arm) | {"tie": ties.get(arm)} for arm in study.arms]
+    return [_average(study, arm, ties.get(arm)) for arm in study.arms]
 
 
-def _average(study: Study, arm: str) -> dict:
+def _average(study: Study, arm: str, tie: str | None) -> Average:
     common, own = study.common, study.counted(arm)
-    average, sure = _with_interval(study.average(arm, common))
-    trained, sure_trained = _with_interval(study.average(arm, study.without_retrieval(common)))
-    zero_shot, sure_zero_shot = _with_interval(study.average(arm, common, "zero_shot"))
+    average = study.average(arm, common)
+    trained = study.average(arm, study.without_retrieval(common))
+    zero_shot = study.average(arm, common, zero_shot=True)
     groups: dict[str, list[str]] = {}
-    for target in common if average is not None else []:
-        groups.setdefault(study.content["targets"][target]["group"], []).append(target)
-    return {
-        "encoder": study.encoder,
-        "arm": arm,
-        "average_gain": average,
-        "interval": sure,
-        "seed_interval": t_interval(list(study.per_seed(arm, common).values())),
-        "targets": common,
-        "without_retrieval": trained,
-        "without_retrieval_interval": sure_trained,
-        "zero_shot": zero_shot,
-        "zero_shot_interval": sure_zero_shot,
-        "other_tasks": _other_tasks(study, arm),
-        "average_gain_own": mean(study.gains[arm, target]["gain"] for target in own),
-        "own_targets": own,
-        "groups": {group: _group(study, arm, targets) for group, targets in sorted(groups.items())},
-    }
+    for target in common if average else []:
+        groups.setdefault(study.known.targets[target].group, []).append(target)
+    return Average(
+        encoder=study.encoder,
+        arm=arm,
+        average_gain=value_of(average),
+        interval=interval_of(average),
+        seed_interval=seed_interval_of(average),
+        targets=common,
+        without_retrieval=value_of(trained),
+        without_retrieval_interval=interval_of(trained),
+        zero_shot=value_of(zero_shot),
+        zero_shot_interval=interval_of(zero_shot),
+        other_tasks=_other_tasks(study, arm),
+        average_gain_own=value_of(study.average(arm, own)),
+        own_targets=own,
+        groups={group: _group(study, arm, targets) for group, targets in sorted(groups.items())},
+        tie=tie,
+    )
 
 
-def _other_tasks(study: Study, arm: str) -> dict:
+def _other_tasks(study: Study, arm: str) -> OtherTasks:
     targets = study.other_tasks(arm)
-    value, sure = _with_interval(study.average(arm, targets))
-    seeds = t_interval(list(study.per_seed(arm, targets).values()))
-    return {"gain": value, "interval": sure, "seed_interval": seeds, "targets": targets}
+    average = study.average(arm, targets)
+    return OtherTasks(
+        gain=value_of(average),
+        interval=interval_of(average),
+        seed_interval=seed_interval_of(average),
+        targets=targets,
+    )
 
 
-def _group(study: Study, arm: str, targets: list[str]) -> dict:
-    value, sure = _with_interval(study.average(arm, targets))
-    return {"gain": value, "interval": sure, "targets": targets}
-
-
-def _with_interval(
-    average: tuple[float, np.ndarray] | None,
-) -> tuple[float | None, list[float] | None]:
-    return (average[0], interval(average[1])) if average else (None, None)
+def _group(study: Study, arm: str, targets: list[str]) -> GroupGain:
+    average = study.average(arm, targets)
+    return GroupGain(gain=value_of(average), interval=interval_of(average), targets=targets)
 
 
 def tie_groups(study: Study) -> dict[str, str]:
@@ -77,98 +75,34 @@ def tie_groups(study: Study) -> dict[str, str]:
     paired difference of their averages leaves out 0. Tasks and mixtures only: parts and controls
     are no rivals of theirs.
     """
-    facts = study.content["arms"]
-    rivals = [arm for arm in study.arms if facts[arm]["kind"] in ("task", "mixture")]
-    known = {arm: average for arm in rivals if (average := study.average(arm, study.common))}
+    found = {arm: study.average(arm, study.common) for arm in study.rivals}
+    known = {arm: average for arm, average in found.items() if average}
     letters: dict[str, str] = {}
     first, group = None, -1
-    for arm in sorted(known, key=lambda arm: (-known[arm][0], arm)):
-        if first is None or _differ(known[first][1], known[arm][1]):
+    for arm in sorted(known, key=lambda arm: (-known[arm].value, arm)):
+        if first is None or _differ(known[first], known[arm]):
             first, group = arm, group + 1
         letters[arm] = ascii_lowercase[group % 26] * (1 + group // 26)
     return letters
 
 
-def _differ(a: np.ndarray, b: np.ndarray) -> bool:
-    low, high = limits(a - b)
+def _differ(a: Replicated, b: Replicated) -> bool:
+    low, high = limits((a - b).replicates)
     return low > 0 or high < 0
 
 
-def slices(study: Study) -> list[dict]:
-    """Mean gain over (target, language) pairs by language family, script, and share of unknown
-    pieces in the baseline's input.
-
-    Over the targets that count in every task, as the averages, so that arms compare within a slice.
-    Without English: that is what the target was trained in.
-    """
-    out = []
-    for arm in (arm for arm in study.arms if study.counted(arm)):
-        by_language = {
-            target: study.gains[arm, target]["per_language"]
-            for target in study.common
-            if (arm, target) in study.gains
-        }
-        pairs = [
-            (target, lang) for target, of in by_language.items() for lang in of if lang != ENGLISH
-        ]
-        for by in ("family", "script", "unknown"):
-            value = {pair: _value(study, by, *pair) for pair in pairs}
-            order = (
-                [name for _, name in BUCKETS] if by == "unknown" else sorted(set(value.values()))
-            )
-            out += [
-                _slice(study, arm, by, name, mine)
-                for name in order
-                if (mine := [p for p in pairs if value[p] == name])
-            ]
-    return out
+def elsewhere(average: dict[str, Any]) -> dict[str, Any] | None:
+    """Of a document: an arm's average over other tasks' targets, where these are others than those
+    of the average; None where they are the same."""
+    other: dict[str, Any] | None = average.get("other_tasks")
+    if not other or average["average_gain"] is None or other["targets"] == average["targets"]:
+        return None
+    return other
 
 
-def _slice(study: Study, arm: str, by: str, value: str, pairs: list[tuple[str, str]]) -> dict:
-    return {
-        "encoder": study.encoder,
-        "arm": arm,
-        "by": by,
-        "value": value,
-        "gain": mean(
-            study.gains[arm, target]["per_language"][language]["gain"] for target, language in pairs
-        ),
-        "interval": interval(
-            averaged([study.replicates[arm, target][language] for target, language in pairs])
-        ),
-        "languages": sorted({language for _, language in pairs}),
-        "points": len(pairs),
-    }
-
-
-def _value(study: Study, by: str, target: str, language: str) -> str:
-    if by != "unknown":
-        return study.content["languages"][language][by]
-    cells = [
-        cell for (arm, t, _), cell in study.cells.items() if (arm, t) == (study.baseline, target)
-    ]
-    share = fmean(
-        cell["languages"][language]["unknown"] for cell in cells if language in cell["languages"]
-    )
-    return next(name for below, name in BUCKETS if share < below)
-
-
-def elsewhere(average: dict) -> dict | None:
-    """An arm's average over other tasks' targets, where these are others than those of the average;
-    None where they are the same, and in old releases, which do not know it."""
-    other = average.get("other_tasks")
-    return (
-        other
-        if other and average["average_gain"] is not None and other["targets"] != average["targets"]
-        else None
-    )
-
-
-def split_elsewhere(split: dict) -> dict | None:
-    """Hard minus easy over those targets, where it is another number; None as above."""
-    other = split.get("other_tasks")
-    return (
-        other
-        if other and other["hard_minus_easy"] not in (None, split["hard_minus_easy"])
-        else None
-    )
+def split_elsewhere(split: dict[str, Any]) -> dict[str, Any] | None:
+    """Of a document: hard minus easy over those targets, where it is another number."""
+    other: dict[str, Any] | None = split.get("other_tasks")
+    if not other or other["hard_minus_easy"] in (None, split["hard_minus_easy"]):
+        return None
+    return other

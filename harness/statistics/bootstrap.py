@@ -13,19 +13,23 @@ sums are of whole numbers below 2^53, which no order of addition changes; the re
 an element.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.metrics import METRICS
+from harness.metrics.metric import Array
 
 REPLICATES = 5000
 FLOAT_SCALE = 10**6  # a fractional vector (F1 of an answer) counts in millionths
 _DRAWN_AT_ONCE = 1 << 17  # unit numbers; 1 MiB, which a core's cache holds
 
-Reader = Callable[[str], tuple[np.ndarray, list[dict[str, np.ndarray]]]]
+# unit number of each example, (n,); of each system, vector name → (n,)
+Systems = tuple[Array, Sequence[Mapping[str, Array]]]
+Reader = Callable[[str], Systems]  # of a language
 
 
 class _Table(NamedTuple):
@@ -37,8 +41,8 @@ class _Table(NamedTuple):
     places  for each system, vector name → (column, scale)
     """
 
-    units: np.ndarray
-    values: np.ndarray
+    units: npt.NDArray[np.int64]
+    values: Array
     places: list[dict[str, tuple[int, int]]]
 
 
@@ -49,7 +53,7 @@ def stream(*names: str) -> np.random.RandomState:
     )
 
 
-def draws(units: int, random: np.random.RandomState) -> Iterator[tuple[slice, np.ndarray]]:
+def draws(units: int, random: np.random.RandomState) -> Iterator[tuple[slice, Array]]:
     """(which replicates, how often each of `units` is drawn in them): float64 (replicates, units),
     each row sums to `units`."""
     at_once = max(1, _DRAWN_AT_ONCE // units)
@@ -64,59 +68,61 @@ def draws(units: int, random: np.random.RandomState) -> Iterator[tuple[slice, np
 def replicate_scores(
     target: str,
     metric: str,
-    languages: list[str],
+    languages: Sequence[str],
     parallel: bool,
     read: Reader,
     purpose: str = "bootstrap",
-) -> dict[str, list[np.ndarray]]:
+) -> dict[str, list[Array]]:
     """Main scores, 0-100, of each replicate: language → for each system, (REPLICATES,).
 
-    read     language → (unit number of each example, examples of each system); called once a
-             language, so that one language's vectors are in memory at a time
+    read     called once a language; where languages draw apart, one language's vectors are in
+             memory at a time
     purpose  names the stream beside target and language ("" where one draw serves all languages)
     """
-    groups = (
-        [("", sorted(languages))]
-        if parallel
-        else [(language, [language]) for language in sorted(languages)]
-    )
-    return {
-        language: scores
-        for name, group in groups
-        for language, scores in _group(target, metric, name, group, read, purpose)
-    }
+    groups = [("", sorted(languages))]
+    if not parallel:
+        groups = [(language, [language]) for language in sorted(languages)]
+
+    scores: dict[str, list[Array]] = {}
+    for name, group in groups:
+        tables = {language: _table(metric, *read(language)) for language in group}
+        sums = _sums(tables, stream(target, name, purpose))
+        for language, table in tables.items():
+            scores[language] = _scores(metric, table, sums.pop(language).T)
+    return scores
 
 
-def _group(
-    target: str, metric: str, name: str, group: list[str], read: Reader, purpose: str
-) -> Iterator:
-    """(language, replicate scores of each system) for languages that share their draws."""
-    tables = {language: _table(metric, *read(language)) for language in group}
+def _sums(tables: Mapping[str, _Table], random: np.random.RandomState) -> dict[str, Array]:
+    """Language → sums of its columns over the drawn units, (REPLICATES, columns), for languages
+    that share their draws."""
     units = np.unique(np.concatenate([table.units for table in tables.values()]))
+    for table in tables.values():
+        assert len(units) * np.abs(table.values).max() < 2**53, "sums would not be exact"
+
     at = {language: np.searchsorted(units, table.units) for language, table in tables.items()}
     sums = {
         language: np.empty((REPLICATES, table.values.shape[1]))
         for language, table in tables.items()
     }
-    for table in tables.values():
-        assert len(units) * np.abs(table.values).max() < 2**53, "sums would not be exact"
-    for rows, counts in draws(len(units), stream(target, name, purpose)):
+    for rows, counts in draws(len(units), random):
         for language, table in tables.items():
+            # a parallel language may lack some of the units that are drawn for all
             mine = counts if len(table.units) == len(units) else counts[:, at[language]]
             np.matmul(mine, table.values, out=sums[language][rows])
+    return sums
+
+
+def _scores(metric: str, table: _Table, sums: Array) -> list[Array]:
+    """Each system's main scores from the sums of the table's columns, (columns, REPLICATES)."""
     main = METRICS[metric].main_from_totals
-    for language, table in tables.items():
-        of = sums.pop(language).T
-        yield (
-            language,
-            [
-                main({key: of[place] / scale for key, (place, scale) in places.items()})
-                for places in table.places
-            ],
-        )
+    scores = []
+    for places in table.places:
+        totals = {name: sums[column] / scale for name, (column, scale) in places.items()}
+        scores.append(main(totals))
+    return scores
 
 
-def _table(metric: str, units: np.ndarray, systems: list[dict]) -> _Table:
+def _table(metric: str, units: Array, systems: Sequence[Mapping[str, Array]]) -> _Table:
     numbers, index = np.unique(np.asarray(units, dtype=np.int64), return_inverse=True)
     columns: dict[bytes, int] = {}
     places = []
@@ -131,5 +137,6 @@ def _table(metric: str, units: np.ndarray, systems: list[dict]) -> _Table:
             column = np.bincount(index, weights=whole, minlength=len(numbers)).tobytes()
             place[name] = (columns.setdefault(column, len(columns)), scale)
         places.append(place)
+    # one row a column as they were found, turned so that a draw's counts multiply them
     values = np.frombuffer(b"".join(columns)).reshape(len(columns), len(numbers))
     return _Table(numbers, np.ascontiguousarray(values.T), places)

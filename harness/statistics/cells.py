@@ -1,5 +1,5 @@
 """Cells: the scores of one encoder, arm, target and seed, language by language, computed again from
-the vectors.
+the vectors; and what trainings and selections say of themselves.
 
 What makes a number meaningless or unfair is a flag on its cell, and keeps it out of averages:
 
@@ -19,139 +19,198 @@ What makes a number meaningless or unfair is a flag on its cell, and keeps it ou
 Flags of a language: `harness.metrics.flags`.
 """
 
+from collections.abc import Mapping
 from statistics import fmean
+from typing import Any
 
-from harness.metrics import Scored, rescore
-from harness.metrics.flags import ODD, language_flags
+from harness.metrics import METRICS, Scored, rescore
+from harness.metrics.flags import RowFacts, language_flags
 from harness.metrics.vectors import unpack
 from harness.plan.planner import refused_leaks
-from harness.release.evidence import dev_of, mean, same_data, vectors
+from harness.release.evidence import mean, vectors
+from harness.release.schema import EvidenceCell, Examples, Facts, Known, OverlapCounts, Said, hashes
+from harness.release.schema_derived import DevScore, ScoredCell, Scores, Selection
+from harness.statistics.study import ENGLISH
 
 SHARED_SHARE = 0.01
-ENGLISH = "en"
-MINING = ("candidates", "threshold", "dev_f1")  # what bitext mining says beside its score
-_SCORED = ("metrics", "main", "null", "null_name", "above_null", "stderr")
+Vectors = dict[str, list[float]]
 
 
-def cells(content: dict) -> list[dict]:
-    """All cells, in the order of the evidence. Scores are 0-100, unrounded; of a refused or missing
-    cell, None."""
-    evidence = content["evidence"]
-    metrics = {name: target["metric"] for name, target in content["targets"].items()}
-    golds = {
-        t: {lang: vectors(packed, metrics[t]) for lang, packed in by.items()}
-        for t, by in evidence["units"].items()
-    }
-    devs = {key: dev_of(training) for key, training in evidence["trainings"].items()}
-    found = [
-        _cell(cell, content["targets"][cell["target"]], golds.get(cell["target"], {}), devs)
-        for cell in evidence["cells"]
-    ]
-    for cell, given in zip(found, evidence["cells"], strict=True):
-        cell["flags"] += ["same"] * same_data(content, given)
-    return found
+def cells(known: Known, devs: Mapping[str, DevScore]) -> list[ScoredCell]:
+    """All cells, in the order of the evidence. `devs`: training key → its dev score."""
+    golds = {target: _golds(known, target) for target in known.targets}
+    return [_cell(known, cell, golds[cell.target], devs) for cell in known.evidence.cells]
 
 
-def dev_scores(content: dict) -> list[dict]:
-    """How each training did on its own English dev, 0-100, and whether it learned: of parts and
-    controls it stands only here."""
+def dev_scores(known: Known) -> list[DevScore]:
+    """How each training did on its own English dev, by key: of parts and controls it stands only
+    here."""
+    return [_dev_score(known, key) for key in sorted(known.evidence.trainings)]
+
+
+def selections(known: Known) -> list[Selection]:
+    """How many rows each subset arm chose, by arm."""
     return [
-        {
-            "key": key,
-            "encoder": training["encoder"],
-            "phase": training["phase"],
-            "seed": training["seed"],
-            **dev_of(training),
-        }
-        for key, training in sorted(content["evidence"]["trainings"].items())
-    ]
-
-
-def selections(content: dict) -> list[dict]:
-    """How many rows each subset arm chose; `ids_sum`, of the code points of their ids, so that none
-    can be changed unseen."""
-    return [
-        {
-            "arm": arm,
-            "encoder": run["encoder"],
-            "seed": run["seed"],
-            "rows": run["rows"],
-            "ids_sum": sum(map(ord, run["ids"])),
-        }
-        for arm, runs in sorted(content["evidence"]["subsets"].items())
+        Selection(
+            arm=arm,
+            encoder=run.encoder,
+            seed=run.seed,
+            rows=run.rows,
+            ids_sum=sum(map(ord, run.ids)),
+        )
+        for arm, runs in sorted(known.evidence.subsets.items())
         for run in runs
     ]
 
 
-def _cell(cell: dict, target: dict, golds: dict, devs: dict) -> dict:
-    """One cell. `golds`: language → the gold side's vectors; `devs`: training key → `dev_of` it."""
-    flags = _overlap_flags(cell["overlap"])
-    out = {name: cell[name] for name in ("encoder", "arm", "target", "seed", "key")} | {
-        "flags": flags
-    }
-    if "leak" in flags or "overlap" in flags:
-        out["leaks"] = {
-            phase: dict(sorted(found.items()))
-            for phase, found in sorted(cell["overlap"]["leaks"].items())
-        }
-    if cell["overlap"] and cell["overlap"]["shared"]:
-        out["shared_rows"] = cell["overlap"]["shared"]
-    dev = devs.get(cell["trained"], {"main": None, "learned": False})
-    given = {} if cell["refused"] else cell["languages"]
-    languages, scored = {}, {}
-    for language, packed in sorted(given.items()):
-        languages[language], score = _language(packed, golds.get(language, {}), target["metric"])
+def _golds(known: Known, target: str) -> dict[str, Vectors]:
+    """Language → the gold side's vectors, which all cells of a target share."""
+    packed: Mapping[str, Examples] = known.evidence.units.get(target, {})
+    metric = known.targets[target].metric
+    return {language: vectors(gold, metric) for language, gold in packed.items()}
+
+
+def _cell(
+    known: Known,
+    cell: EvidenceCell,
+    golds: Mapping[str, Vectors],
+    devs: Mapping[str, DevScore],
+) -> ScoredCell:
+    target = known.targets[cell.target]
+    languages: dict[str, Scores] = {}
+    scored: dict[str, Scored] = {}
+    for language, said in sorted(cell.languages.items()):
+        if cell.refused:
+            continue
+        score = _rescored(said, golds.get(language, {}), target.metric)
+        languages[language] = _scores(said, score)
         if score is not None:
             scored[language] = score
+
+    flags = _overlap_flags(cell.overlap)
+    leaks = cell.overlap.leaks if cell.overlap and {"leak", "overlap"} & set(flags) else {}
     if len(scored) < len(languages):
         flags.append("placeholder")
-    # never looked at: not known to have learned
-    learned = dev["learned"] or (ENGLISH in scored and scored[ENGLISH].learned)
-    if languages and target["trained"] and not learned:
+    dev = devs.get(cell.trained) if cell.trained else None
+    # either will do; never looked at: not known to have learned
+    on_dev, on_test = dev is not None and dev.learned, scored.get(ENGLISH)
+    if languages and target.trained and not (on_dev or (on_test and on_test.learned)):
         flags.append("unlearned")
+    if _reads_the_same_file(known, cell):
+        flags.append("same")
+
     above = [score.main for score in scored.values() if score.learned]
-    return out | {
-        "languages": languages,
-        "score": mean(score.main for score in scored.values()),
-        "zero_shot": mean(score.main for language, score in scored.items() if language != ENGLISH),
-        "above_floor": mean(above),
-        "languages_above_floor": len(above),
-        "centred": mean(facts["centred"] for facts in languages.values() if "centred" in facts),
-        "dev": dev["main"] if target["trained"] else None,
-        "dev_learned": dev["learned"] if target["trained"] else None,
-    }
+    centred = [scores.centred for scores in languages.values() if scores.centred is not None]
+    others = [score.main for language, score in scored.items() if language != ENGLISH]
+    return ScoredCell(
+        encoder=cell.encoder,
+        arm=cell.arm,
+        target=cell.target,
+        seed=cell.seed,
+        key=cell.key,
+        flags=flags,
+        leaks={phase: dict(sorted(found.items())) for phase, found in sorted(leaks.items())},
+        shared_rows=(cell.overlap.shared or None) if cell.overlap else None,
+        languages=languages,
+        score=mean(score.main for score in scored.values()),
+        zero_shot=mean(others),
+        above_floor=mean(above),
+        languages_above_floor=len(above),
+        centred=mean(centred),
+        dev=dev.main if dev and target.trained else None,
+        dev_learned=on_dev if target.trained else None,
+    )
 
 
-def _overlap_flags(overlap: dict | None) -> list[str]:
+def _overlap_flags(overlap: OverlapCounts | None) -> list[str]:
     """`overlap`: what the overlap job counted; None where nothing is trained, so that nothing can
     overlap."""
     if overlap is None:
         return []
     flags = []
-    if overlap["leaks"]:
-        flags.append("leak" if refused_leaks(overlap) else "overlap")
-    if overlap["shared"] and overlap["shared"] >= SHARED_SHARE * overlap["rows"].get("target", 0):
+    if overlap.leaks:
+        flags.append("leak" if refused_leaks(overlap.model_dump()) else "overlap")
+    if overlap.shared and overlap.shared >= SHARED_SHARE * overlap.rows.get("target", 0):
         flags.append("shared")
     return flags
 
 
-def _language(packed: dict, gold: dict[str, list], metric: str) -> tuple[dict, Scored | None]:
-    """(what the release says of one language, its score; None where the gold labels are
-    placeholders)."""
-    facts = packed["facts"]
-    score = None if facts["placeholder"] else rescore(metric, gold | vectors(packed, metric))
-    out = {"n": facts["n"]}
-    if score is not None:
-        out |= {name: getattr(score, name) for name in _SCORED}
-    out |= {name: facts[name] for name in (*MINING, *ODD) if name in facts}
-    out |= {
-        "truncated": facts["truncated"],
-        "unknown": facts["unknown"],
-        "flags": language_flags(facts, score),
-    }
+def _reads_the_same_file(known: Known, cell: EvidenceCell) -> bool:
+    """Whether a cell's intermediate trained on rows of a file whose rows its target trains on: by
+    the files' hashes, so that a task under another name is found too, and parts and controls of
+    it."""
+    if cell.intermediate is None or cell.trained is None:
+        return False
+    first, second = _files(known, cell.intermediate), _files(known, cell.trained)
+    return not first.isdisjoint(second)
+
+
+def _files(known: Known, training: str) -> set[str]:
+    return {sha for rows in known.rows_of(training).train.values() for sha in hashes(rows)}
+
+
+def _rescored(said: Said, gold: Vectors, metric: str) -> Scored | None:
+    """None where the gold labels are placeholders."""
+    return None if said.facts.placeholder else rescore(metric, gold | vectors(said, metric))
+
+
+def _scores(said: Said, score: Scored | None) -> Scores:
+    """What the release says of one language."""
+    facts, packed = said.facts, said.vectors
     # which wrong answer was given moves no score: a sum, so that no answer can be changed unseen
-    if "predicted" in packed:
-        out["answers_sum"] = sum(unpack(packed["predicted"]))
-    if "centred" in packed:
-        out["centred"] = 100 * fmean(unpack(packed["centred"]))
-    return out, score
+    answers = sum(map(int, unpack(packed["predicted"]))) if "predicted" in packed else None
+    return Scores(
+        n=facts.n,
+        **_numbers(score),
+        candidates=facts.candidates,
+        threshold=facts.threshold,
+        dev_f1=facts.dev_f1,
+        empty_text=facts.empty_text,
+        misplaced=facts.misplaced,
+        truncated=facts.truncated,
+        unknown=facts.unknown,
+        flags=language_flags(_row_facts(facts), score),
+        answers_sum=answers,
+        centred=100 * fmean(unpack(packed["centred"])) if "centred" in packed else None,
+    )
+
+
+def _row_facts(facts: Facts) -> RowFacts:
+    return {
+        "n": facts.n,
+        "truncated": facts.truncated,
+        "unknown": facts.unknown,
+        "constant": facts.constant,
+        "placeholder": facts.placeholder,
+        "empty_text": facts.empty_text or 0,
+        "misplaced": facts.misplaced or 0,
+    }
+
+
+def _numbers(score: Scored | None) -> dict[str, Any]:
+    """All of a score but its examples, which stand in the evidence."""
+    if score is None:
+        return {}
+    return {name: value for name, value in score._asdict().items() if name != "examples"}
+
+
+def _dev_score(known: Known, key: str) -> DevScore:
+    training = known.evidence.trainings[key]
+    parts = [part for _, part in sorted(training.tasks.items())]
+    scores: list[Scored] = []
+    for part in parts:
+        examples = vectors(part, part.metric)
+        if any(examples.values()):
+            scores.append(rescore(part.metric, examples))
+
+    whole = bool(parts) and len(scores) == len(parts)
+    comparable = whole and all(METRICS[part.metric].null_is_main for part in parts)
+    return DevScore(
+        key=key,
+        encoder=training.encoder,
+        phase=training.phase,
+        seed=training.seed,
+        main=mean(score.main for score in scores) if whole else None,
+        learned=whole and all(score.learned for score in scores),
+        null=mean(score.null for score in scores) if comparable else None,
+    )

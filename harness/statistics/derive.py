@@ -4,48 +4,73 @@ A pure function: no torch, no data, no store, no clock. The same content gives t
 every machine, so that anyone can compute a release's numbers again and compare.
 """
 
-from harness.statistics.averages import averages, slices
+from typing import Any
+
+from harness.release.schema import Known
+from harness.release.schema_derived import (
+    SECTIONS,
+    Average,
+    Best,
+    Derived,
+    DifficultyRow,
+    Gain,
+    Slice,
+    Split,
+    Subsets,
+)
+from harness.statistics.averages import averages
+from harness.statistics.best import best
 from harness.statistics.cells import cells, dev_scores, selections
-from harness.statistics.contrasts import best, subsets
 from harness.statistics.difficulty import difficulty
-from harness.statistics.gains import measure
+from harness.statistics.gains import measured
+from harness.statistics.slices import slices
 from harness.statistics.split import split
 from harness.statistics.study import Study
-
-SECTIONS = (
-    "dev_scores",
-    "selections",
-    "cells",
-    "gains",
-    "averages",
-    "slices",
-    "difficulty",
-    "split",
-    "subsets",
-    "best",
-)
+from harness.statistics.subsets import subsets
 
 
-def derive(content: dict) -> dict:
-    """SECTIONS of a content document (schema 4), in that order; whatever derived sections it holds
-    already are not read.
+def derive(known: Known) -> Derived:
+    """What follows from what specs say and jobs reported.
 
     Scores and gains are 0-100 and unrounded; intervals and p are rounded to 4 decimals. Encoders
     one after the other, each in the order in which the cells name it, so that one encoder's
     replicates are in memory at a time.
     """
-    out: dict[str, list] = {section: [] for section in SECTIONS}
-    out["dev_scores"] = dev_scores(content)
-    out["selections"] = selections(content)
-    out["cells"] = cells(content)
-    for encoder in dict.fromkeys(cell["encoder"] for cell in out["cells"]):
-        study = Study.of(content, out["cells"], encoder)
-        entries = difficulty(content, encoder)
-        out["gains"] += measure(study)
-        out["averages"] += averages(study)
-        out["slices"] += slices(study)
-        out["difficulty"] += entries
-        out["split"].append(split(study, entries))
-        out["subsets"] += subsets(study)
-        out["best"] += best(study)
-    return out
+    scored = dev_scores(known)
+    devs = {score.key: score for score in scored}
+    every = cells(known, devs)
+    gains: list[Gain] = []
+    means: list[Average] = []
+    sliced: list[Slice] = []
+    hardness: list[DifficultyRow] = []
+    splits: list[Split] = []
+    parts: list[Subsets] = []
+    chosen: list[Best] = []
+    for encoder in dict.fromkeys(cell.encoder for cell in every):
+        study = measured(Study.of(known, every, encoder))
+        rows = difficulty(known, encoder, devs)
+        gains += [gain.said for gain in study.gains.values()]
+        means += averages(study)
+        sliced += slices(study)
+        hardness += rows
+        splits.append(split(study, rows))
+        parts += subsets(study)
+        chosen += best(study)
+    return Derived(
+        dev_scores=scored,
+        selections=selections(known),
+        cells=every,
+        gains=gains,
+        averages=means,
+        slices=sliced,
+        difficulty=hardness,
+        split=splits,
+        subsets=parts,
+        best=chosen,
+    )
+
+
+def sections(content: dict[str, Any]) -> dict[str, Any]:
+    """The same of a document as JSON has it; what derived sections it holds already is not read."""
+    known = {name: value for name, value in content.items() if name not in SECTIONS}
+    return derive(Known.model_validate(known)).model_dump()

@@ -6,152 +6,155 @@ and p say how sure it is about other test rows (bootstrap); its `seed_interval` 
 seeds.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 
+from harness.metrics.metric import Array
 from harness.release.evidence import mean
-from harness.statistics.cells import ENGLISH
+from harness.release.schema_derived import Gain, LanguageGain
 from harness.statistics.intervals import holm, interval, rounded, t_interval, two_sided
-from harness.statistics.study import Study
+from harness.statistics.replicated import averaged
+from harness.statistics.sampling import Drawn, sample
+from harness.statistics.study import ENGLISH, At, Pair, ReplicatedGain, Study
 
 EXCLUDING = frozenset({"shared", "leak", "placeholder", "unlearned"})
 SIGNIFICANT = 0.05
-_UNKNOWN: dict = {
-    **dict.fromkeys(
-        (
-            "gain",
-            "english",
-            "zero_shot",
-            "above_floor",
-            "centred",
-            "interval",
-            "seed_interval",
-            "p",
-            "p_corrected",
-        )
-    ),
-    "per_seed": {},
-    "significant": False,
-    "per_language": {},
-}
 
 
-def measure(study: Study, excluding: frozenset[str] = EXCLUDING) -> list[dict]:
-    """All gains of an encoder, target by target within each arm; fills `study.gains` and
-    `study.replicates`.
+def measured(study: Study, excluding: frozenset[str] = EXCLUDING) -> Study:
+    """The study with all its gains, target by target within each arm.
 
-    excluding  the flags with which a gain does not count
+    excluding  the flags with which a gain does not count; "unlearned" not where the suite waives it
     """
+    excluding -= {"unlearned"} & set(study.known.suite.waives)
+    found: dict[At, ReplicatedGain] = {}
     for target in study.targets:
-        pairs = {arm: found for arm in study.arms if (found := study.pairs(arm, target))}
-        languages = {arm: _languages(found) for arm, found in pairs.items()}
-        known = {
-            arm: [seed for seed, _, _ in found] for arm, found in pairs.items() if languages[arm]
-        }
-        replicates = study.sample(target, known, languages) if known else {}
-        for arm, found in pairs.items():
-            study.gains[arm, target] = _flags(study, arm, target, found, excluding)
-            if arm in known:
-                study.replicates[arm, target] = replicates[arm]
-                study.gains[arm, target] |= _gain(study, arm, target, languages[arm])
-    study.gains = {
-        (a, t): study.gains[a, t]
-        for a in study.arms
-        for t in study.targets
-        if (a, t) in study.gains
-    }
-    _correct(list(study.gains.values()))
-    return list(study.gains.values())
+        found |= _of_target(study, target, excluding)
+    order = [(arm, target) for arm in study.arms for target in study.targets]
+    return replace(study, gains=_with_p({at: found[at] for at in order if at in found}))
 
 
-def _languages(pairs: list[tuple]) -> list[str]:
+def _of_target(study: Study, target: str, excluding: frozenset[str]) -> dict[At, ReplicatedGain]:
+    pairs = {arm: study.pairs(arm, target) for arm in study.arms}
+    languages = {arm: _languages(of) for arm, of in pairs.items() if of}
+    seeds = {arm: [pair.seed for pair in pairs[arm]] for arm, of in languages.items() if of}
+    drawn = sample(study, target, seeds, languages) if seeds else Drawn({}, {})
+    found = {}
+    for arm in languages:
+        by_language = drawn.gains.get(arm, {})
+        said = _gain(study.encoder, arm, target, pairs[arm], by_language, drawn.units)
+        counted = said.gain is not None and not excluding & set(said.flags)
+        said = said.model_copy(update={"counted": counted})
+        found[arm, target] = ReplicatedGain(said, by_language)
+    return found
+
+
+def _languages(pairs: Sequence[Pair]) -> list[str]:
     """Languages with a score in every cell and baseline, by code; none where a cell has no score at
     all."""
-    scored = [
-        {lang for lang, s in cell["languages"].items() if "main" in s}
-        for _, *both in pairs
-        for cell in both
-    ]
+    scored = [set(pair.cell.mains) & set(pair.base.mains) for pair in pairs]
     return sorted(set.intersection(*scored))
 
 
-def _flags(
-    study: Study, arm: str, target: str, pairs: list[tuple], excluding: frozenset[str]
-) -> dict:
-    flags = sorted({flag for _, cell, base in pairs for flag in cell["flags"] + base["flags"]})
-    waived = {"unlearned"} & set(study.content["suite"]["waives"])
-    counted = bool(_languages(pairs)) and not (excluding - waived) & set(flags)
-    return {
-        "encoder": study.encoder,
-        "arm": arm,
-        "target": target,
-        "flags": flags,
-        "counted": counted,
-    } | _UNKNOWN
+def _gain(
+    encoder: str,
+    arm: str,
+    target: str,
+    pairs: Sequence[Pair],
+    drawn: Mapping[str, Array],
+    units: Mapping[str, int],
+) -> Gain:
+    """A gain before its p, and before it is known whether it counts.
 
-
-def _gain(study: Study, arm: str, target: str, languages: list[str]) -> dict:
-    """The numbers of a known gain. One unit tells nothing about its spread: no interval and no
-    p."""
-    pairs = study.pairs(arm, target)
-    by_language = {
-        lang: {
-            str(seed): cell["languages"][lang]["main"] - base["languages"][lang]["main"]
-            for seed, cell, base in pairs
-        }
-        for lang in languages
-    }
-    per_seed = {str(seed): _difference(cell, base, languages) for seed, cell, base in pairs}
+    drawn  language → replicates, of the languages that all pairs have; none: nothing is known
+    units  language → how many units there were to draw from. One tells nothing about its spread: no
+           interval then
+    """
+    languages = sorted(drawn)
+    by_language = {language: _by_seed(pairs, language) for language in languages}
     others = [language for language in languages if language != ENGLISH]
-    above = [
-        by_language[lang][str(seed)]
-        for seed, cell, base in pairs
-        for lang in languages
-        if not any("floor" in c["languages"][lang]["flags"] for c in (cell, base))
-    ]
-    centred = [(cell["centred"], base["centred"]) for _, cell, base in pairs]
-    drawn = study.replicates[arm, target]
-    units = {language: study.units[target, language] for language in languages}
-    sure = max(units.values()) > 1
-    return {
-        "per_seed": per_seed,
-        "gain": mean(per_seed.values()),
-        "english": mean(by_language[ENGLISH].values()) if ENGLISH in languages else None,
-        "zero_shot": (
-            mean(_difference(cell, base, others) for _, cell, base in pairs) if others else None
-        ),
-        "above_floor": mean(above),
-        "centred": (
-            None if any(None in both for both in centred) else mean(a - b for a, b in centred)
-        ),
-        "interval": interval(study.replicate(arm, target)) if sure else None,
-        "seed_interval": t_interval(list(per_seed.values())),
-        "p": two_sided(study.replicate(arm, target)) if sure else None,
-        "per_language": {
-            lang: {
-                "gain": mean(by_language[lang].values()),
-                "per_seed": by_language[lang],
-                "interval": interval(drawn[lang]) if units[lang] > 1 else None,
-            }
-            for lang in languages
+    per_seed = {str(pair.seed): pair.difference(languages) for pair in pairs if languages}
+    zero_shot = [pair.difference(others) for pair in pairs if others]
+    sure = any(units[language] > 1 for language in languages)
+    return Gain(
+        encoder=encoder,
+        arm=arm,
+        target=target,
+        flags=sorted({flag for pair in pairs for flag in pair.flags}),
+        counted=False,
+        gain=mean(per_seed.values()),
+        english=mean(by_language.get(ENGLISH, {}).values()),
+        zero_shot=mean(zero_shot),
+        above_floor=_above_floor(pairs, languages),
+        centred=_centred(pairs) if languages else None,
+        interval=interval(averaged([drawn[language] for language in languages])) if sure else None,
+        seed_interval=t_interval(list(per_seed.values())),
+        p=None,
+        p_corrected=None,
+        per_seed=per_seed,
+        significant=False,
+        per_language={
+            language: LanguageGain(
+                gain=fmean(gains.values()),
+                per_seed=gains,
+                interval=interval(drawn[language]) if units[language] > 1 else None,
+            )
+            for language, gains in by_language.items()
         },
+    )
+
+
+def _by_seed(pairs: Sequence[Pair], language: str) -> dict[str, float]:
+    return {str(pair.seed): pair.difference([language]) for pair in pairs}
+
+
+def _above_floor(pairs: Sequence[Pair], languages: Sequence[str]) -> float | None:
+    """The mean over seeds and languages in which neither side is at the floor."""
+    return mean(
+        pair.difference([language])
+        for pair in pairs
+        for language in languages
+        if not pair.at_floor(language)
+    )
+
+
+def _centred(pairs: Sequence[Pair]) -> float | None:
+    """Of the scores after centring; None where a cell has none."""
+    differences = []
+    for _, cell, base in pairs:
+        if cell.centred is None or base.centred is None:
+            return None
+        differences.append(cell.centred - base.centred)
+    return mean(differences)
+
+
+def _with_p(gains: Mapping[At, ReplicatedGain]) -> dict[At, ReplicatedGain]:
+    """The gains with their p, and Holm's correction over all of the encoder's that count."""
+    ps = {
+        at: two_sided(gain.whole.replicates)
+        for at, gain in gains.items()
+        if gain.whole is not None and gain.said.interval is not None
     }
+    tested = [at for at in ps if gains[at].said.counted]
+    corrected = dict(zip(tested, corrections([ps[at] for at in tested]), strict=True))
+    found = {}
+    for at, gain in gains.items():
+        p, (p_corrected, significant) = ps.get(at), corrected.get(at, (None, False))
+        tests = {
+            "p": None if p is None else rounded(p),
+            "p_corrected": p_corrected,
+            "significant": significant,
+        }
+        found[at] = replace(gain, said=gain.said.model_copy(update=tests))
+    return found
 
 
-def _difference(cell: dict, base: dict, languages: list[str]) -> float:
-    """Mean score minus mean score, over these languages."""
-    score, other = (fmean(c["languages"][lang]["main"] for lang in languages) for c in (cell, base))
-    return score - other
-
-
-def _correct(gains: list[dict]) -> None:
-    """Holm's correction over all gains of the encoder that count and have a p; rounds every p.
+def corrections(ps: Sequence[float]) -> list[tuple[float, bool]]:
+    """(corrected p, rounded; whether it is below SIGNIFICANT) of each test, by Holm's method.
 
     The smallest p is 2 / (REPLICATES + 1): with 5,000 replicates and 125 gains or more none can be
     significant, and `words` says so.
     """
-    tested = [gain for gain in gains if gain["counted"] and gain["p"] is not None]
-    for gain, corrected in zip(tested, holm([gain["p"] for gain in tested]), strict=True):
-        gain["p_corrected"] = rounded(corrected)
-        gain["significant"] = gain["p_corrected"] < SIGNIFICANT
-    for gain in gains:
-        gain["p"] = None if gain["p"] is None else rounded(gain["p"])
+    corrected = [rounded(p) for p in holm(ps)]
+    return [(p, p < SIGNIFICANT) for p in corrected]

@@ -8,8 +8,12 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, combinations, permutations
 from statistics import fmean, stdev
+from typing import NamedTuple
 
 import numpy as np
+
+from harness.metrics.metric import Array
+from harness.release.schema_derived import Interval
 
 LEVEL = 0.95
 DIGITS = 4
@@ -23,7 +27,7 @@ def rounded(value: float) -> float:
     return round(float(value), DIGITS) + 0.0
 
 
-def limits(replicates: np.ndarray) -> tuple[float, float]:
+def limits(replicates: Array) -> tuple[float, float]:
     """The 95% percentile interval of a bootstrap, unrounded: the k-th smallest and the k-th
     largest, k = floor(0.025 (B + 1)).
 
@@ -37,12 +41,12 @@ def limits(replicates: np.ndarray) -> tuple[float, float]:
     return float(ordered[k - 1]), float(ordered[-k])
 
 
-def interval(replicates: np.ndarray | None) -> list[float] | None:
-    """`limits`, rounded; None of None."""
-    return None if replicates is None else [rounded(limit) for limit in limits(replicates)]
+def interval(replicates: Array) -> Interval:
+    """`limits`, rounded."""
+    return [rounded(limit) for limit in limits(replicates)]
 
 
-def two_sided(replicates: np.ndarray) -> float:
+def two_sided(replicates: Array) -> float:
     """p of "the difference is 0" from its bootstrap distribution: min(1, 2 (1 + min(#<=0, #>=0)) /
     (B + 1)); unrounded.
 
@@ -67,7 +71,7 @@ def holm(ps: Sequence[float]) -> list[float]:
     return corrected
 
 
-def t_interval(values: Sequence[float]) -> list[float] | None:
+def t_interval(values: Sequence[float]) -> Interval | None:
     """95% Student t interval of a mean over seeds; None below 3 values, where it would say next to
     nothing."""
     if len(values) < 3:
@@ -111,48 +115,55 @@ def permutation_test(
     return sum(difference(one) >= least for one in chosen) / assignments, assignments
 
 
-def spearman(x: Sequence[float], y: Sequence[float]) -> dict | None:
-    """Rank correlation: {"rho", "interval", "p", "points"}; None below 3 points, or where all of
-    one side are equal.
+class RankCorrelation(NamedTuple):
+    """`rho` unrounded, `p` two-sided, over `points` pairs."""
 
-    rho       Pearson's correlation of the ranks, equal values sharing their mean rank; unrounded
+    rho: float
+    interval: Interval | None
+    p: float
+    points: int
+
+
+def spearman(x: Sequence[float], y: Sequence[float]) -> RankCorrelation | None:
+    """Spearman's rank correlation; None below 3 points, or where all of one side are equal.
+
+    rho       Pearson's correlation of the ranks, equal values sharing their mean rank
     interval  Fisher's z with variance 1.06 / (n - 3): Fieller, Hartley and Pearson 1957, Biometrika
               44, 470-481. None below 4 points, and at rho = 1 or -1, where z is infinite
-    p         two-sided; over all orders up to EXACT_RANKS points, beyond them rho sqrt(n - 1) is
-              taken as normal
+    p         over all orders up to EXACT_RANKS points, beyond them rho sqrt(n - 1) is taken as
+              normal
     """
     n = len(x)
     if n < 3 or len(set(x)) == 1 or len(set(y)) == 1:
         return None
     # whole numbers, so that equal correlations are equal
     a, b = _centred_ranks(x), _centred_ranks(y)
-    covariance, spread = sum(map(int.__mul__, a, b)), sum(i * i for i in a) * sum(i * i for i in b)
+    covariance, spread = _dot(a, b), _dot(a, a) * _dot(b, b)
     rho = max(-1.0, min(1.0, covariance / math.sqrt(spread)))
     if n <= EXACT_RANKS:
-        orders = [
-            abs(sum(map(int.__mul__, a, order))) >= abs(covariance) for order in permutations(b)
-        ]
+        orders = [abs(_dot(a, order)) >= abs(covariance) for order in permutations(b)]
         p = sum(orders) / len(orders)
     else:
         p = math.erfc(abs(rho) * math.sqrt(n - 1) / math.sqrt(2))
     known = n > 3 and covariance * covariance < spread
-    return {
-        "rho": rho,
-        "interval": _fisher(rho, n) if known else None,
-        "p": rounded(p),
-        "points": n,
-    }
+    return RankCorrelation(rho, _fisher(rho, n) if known else None, rounded(p), n)
+
+
+def _dot(a: Sequence[int], b: Sequence[int]) -> int:
+    return sum(map(int.__mul__, a, b))
 
 
 def _centred_ranks(values: Sequence[float]) -> list[int]:
     """Twice (rank - mean rank): smaller values minus larger ones, a whole number also where ranks
     are shared."""
-    return [
-        sum(other < value for other in values) - sum(other > value for other in values)
-        for value in values
-    ]
+    ranks = []
+    for value in values:
+        smaller = sum(other < value for other in values)
+        larger = sum(other > value for other in values)
+        ranks.append(smaller - larger)
+    return ranks
 
 
-def _fisher(rho: float, n: int) -> list[float]:
+def _fisher(rho: float, n: int) -> Interval:
     half = 1.959963984540054 * math.sqrt(1.06 / (n - 3))
     return [rounded(math.tanh(math.atanh(rho) - half)), rounded(math.tanh(math.atanh(rho) + half))]

@@ -1,0 +1,165 @@
+"""Which intermediate one would have chosen for each target without a look at its test rows, and
+what that gains."""
+
+import math
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from statistics import fmean
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.metrics import METRICS
+from harness.metrics.metric import Array
+from harness.release.evidence import mean
+from harness.release.schema_derived import Best
+from harness.statistics.gains import EXCLUDING
+from harness.statistics.replicated import (
+    NOTHING,
+    Replicated,
+    averaged,
+    interval_of,
+    mean_of,
+    value_of,
+)
+from harness.statistics.sampling import Keep, Kept, only, read, sample
+from harness.statistics.study import Study
+
+LanguageGains = dict[str, float]
+
+
+class Pick(NamedTuple):
+    arm: str
+    gain: Replicated
+
+
+def best(study: Study) -> list[Best]:
+    """What choosing the intermediate per target gains, measured on rows that had no say in the
+    choice.
+
+    Pick on English dev of the target's training; where nothing is trained, on half of the test
+    units, and measured on the other half. Tasks and mixtures are candidates, and the baseline, with
+    gain 0; not where rows leak or are shared, nor where dev, which is all one may look at, says
+    that the target was not learned. The row with target None is the mean over targets that have a
+    candidate beside the baseline.
+    """
+    rows, chosen = [], []
+    for target in study.targets:
+        on_dev = _dev(study, study.baseline, target) is not None
+        candidates = [arm for arm in study.rivals if _is_candidate(study, arm, target)]
+        choose = _by_dev if on_dev else _by_half
+        found = choose(study, target, candidates) if candidates else None
+        if found:
+            chosen.append(found.gain)
+        selected_on = "English dev" if on_dev else "half of the test examples"
+        rows.append(_row(study.encoder, target, selected_on, found))
+    average = mean_of(chosen)
+    whole = Best(
+        encoder=study.encoder,
+        target=None,
+        selected_on=None,
+        arm=None,
+        gain=value_of(average),
+        interval=interval_of(average),
+    )
+    return [*rows, whole]
+
+
+def _row(encoder: str, target: str, selected_on: str, found: Pick | None) -> Best:
+    return Best(
+        encoder=encoder,
+        target=target,
+        selected_on=selected_on,
+        arm=found.arm if found else None,
+        gain=found.gain.value if found else None,
+        interval=found.gain.interval if found else None,
+    )
+
+
+def _is_candidate(study: Study, arm: str, target: str) -> bool:
+    gain = study.gain(arm, target)
+    if gain is None or gain.gain is None or (EXCLUDING - {"unlearned"}) & set(gain.flags):
+        return False
+    learned = [cell.dev_learned for cell in study.cells_of(arm, target).values()]
+    return False not in learned or "unlearned" in study.known.suite.waives
+
+
+def _dev(study: Study, arm: str, target: str) -> float | None:
+    """Mean over seeds of the English dev score; None where a seed has none."""
+    devs = [cell.dev for cell in study.cells_of(arm, target).values()]
+    known = [dev for dev in devs if dev is not None]
+    return mean(known) if len(known) == len(devs) else None
+
+
+def _first(values: Mapping[str, float], baseline: str) -> str:
+    """The arm with the highest value; of equal ones the baseline, then the first by name."""
+    return min(values, key=lambda arm: (-values[arm], arm != baseline, arm))
+
+
+def _by_dev(study: Study, target: str, arms: Sequence[str]) -> Pick:
+    devs = {arm: _dev(study, arm, target) for arm in (study.baseline, *arms)}
+    known = {arm: dev for arm, dev in devs.items() if dev is not None}
+    arm = _first(known, study.baseline)
+    gain = study.gains[arm, target].whole if arm != study.baseline else NOTHING
+    assert gain is not None, "a candidate's gain is known"
+    return Pick(arm, gain)
+
+
+def _by_half(study: Study, target: str, arms: Sequence[str]) -> Pick | None:
+    """The arm that gains most on one half, with its gain on the other; None where a half is
+    empty."""
+    parallel = study.known.targets[target].parallel
+
+    def is_reported(language: str, units: Array) -> Kept:
+        coins = [coin(target, "" if parallel else language, int(unit)) for unit in units]
+        return np.array(coins, dtype=bool)
+
+    def is_selecting(language: str, units: Array) -> Kept:
+        return ~is_reported(language, units)
+
+    selecting = {arm: _gains(study, target, arm, is_selecting) for arm in arms}
+    reporting = {arm: _gains(study, target, arm, is_reported) for arm in arms}
+    if not all((*selecting.values(), *reporting.values())):
+        return None
+    means = {arm: fmean(selecting[arm].values()) for arm in arms}
+    arm = _first({study.baseline: 0.0} | means, study.baseline)
+    if arm == study.baseline:
+        return Pick(arm, NOTHING)
+
+    seeds = [pair.seed for pair in study.pairs(arm, target)]
+    languages = sorted(reporting[arm])
+    drawn = sample(study, target, {arm: seeds}, {arm: languages}, is_reported).gains[arm]
+    replicates = averaged([drawn[language] for language in languages])
+    return Pick(arm, Replicated(fmean(reporting[arm].values()), replicates))
+
+
+def coin(target: str, language: str, unit: int) -> int:
+    """The half a unit falls in: 0 selects, 1 is reported. `language` is "" where a unit holds rows
+    of all languages."""
+    return sha256(f"{unit}\n{target}\n{language}".encode()).digest()[-1] % 2
+
+
+def _gains(study: Study, target: str, arm: str, keep: Keep) -> LanguageGains:
+    """An arm's gain by language over the units that are kept, mean over seeds; a language with no
+    such unit is left out."""
+    gain = study.gain(arm, target)
+    seeds = [pair.seed for pair in study.pairs(arm, target)]
+    systems = [(one, seed) for seed in seeds for one in (arm, study.baseline)]
+    found = {}
+    for language in gain.per_language if gain else ():
+        units, vectors = read(study, target, language, systems)
+        kept = keep(language, units)
+        if kept.any():
+            scores = [_main(study, target, one) for one in only(kept, (units, vectors))[1]]
+            pairs = zip(scores[::2], scores[1::2], strict=True)
+            found[language] = fmean(mine - base for mine, base in pairs)
+    return found
+
+
+def _main(study: Study, target: str, examples: Mapping[str, Array]) -> float:
+    """The main score of some examples, 0-100."""
+    metric = METRICS[study.known.targets[target].metric]
+    rows = len(next(iter(examples.values())))
+    vectors = {"n": np.ones(rows)} | metric.resampled(examples)
+    totals = {name: math.fsum(vector) for name, vector in vectors.items()}
+    return float(metric.main_from_totals(totals))

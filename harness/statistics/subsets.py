@@ -1,0 +1,109 @@
+"""Parts and controls of one task against each other: is it what the rows say, or how many there
+are?"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+from harness.release.schema_derived import ArmDifference, Elsewhere, Subsets, TestedDifference
+from harness.statistics.difficulty import rows_trained
+from harness.statistics.intervals import holm, rounded, two_sided
+from harness.statistics.replicated import Replicated
+from harness.statistics.study import Study
+
+LABELS = (
+    "easiest",
+    "hardest",
+    "ambiguous",
+    "random",
+    "shuffled_labels",
+    "masked_lm",
+    "variant",
+    "all",
+)
+
+
+def subsets(study: Study) -> list[Subsets]:
+    """Per task with subsets or controls: average gains compared two by two, Holm within the task.
+
+    Only arms that trained on as many rows are compared: parts with parts, controls with the whole.
+    Over the targets that count in all of the group's arms, and over those among them that are other
+    tasks' (`other_tasks`), where more rows of the target's own kind explain nothing. `difference`
+    is a's average gain minus b's; the intervals are paired.
+    """
+    groups: dict[str, list[str]] = {}
+    for arm in study.arms:
+        facts = study.known.arms[arm]
+        if facts.of and facts.kind in ("task", "subset", "control"):
+            groups.setdefault(facts.of, []).append(arm)
+    return [
+        _compared(study, of, _labelled(study, arms))
+        for of, arms in sorted(groups.items())
+        if any(study.known.arms[arm].kind != "task" for arm in arms)
+    ]
+
+
+def _labelled(study: Study, arms: Sequence[str]) -> dict[str, str]:
+    """label → arm, in the order of LABELS; where two arms share one, the arm's name is added to
+    it."""
+    labels = {arm: _label(study, arm) for arm in arms}
+    shared = [label for label in labels.values() if list(labels.values()).count(label) > 1]
+    found = {}
+    for arm in sorted(arms, key=lambda arm: (_place(labels[arm]), arm)):
+        label = labels[arm]
+        found[f"{label} ({arm})" if label in shared else label] = arm
+    return found
+
+
+def _label(study: Study, arm: str) -> str:
+    facts = study.known.arms[arm]
+    return facts.control or (facts.subset.keep if facts.subset else "all")
+
+
+def _place(label: str) -> int:
+    return LABELS.index(label) if label in LABELS else len(LABELS)
+
+
+def _compared(study: Study, of: str, arms: Mapping[str, str]) -> Subsets:
+    targets = study.common_of(list(arms.values()))
+    others = [t for t in targets if not any(study.same(arm, t) for arm in arms.values())]
+    known, there = _averages(study, arms, targets), _averages(study, arms, others)
+    rows = {label: rows_trained(study.known, study.encoder, arm) for label, arm in arms.items()}
+    pairs = [(a, b) for a, b in combinations(known, 2) if rows[a] == rows[b]]
+    ps = [two_sided((known[a] - known[b]).replicates) for a, b in pairs]
+    return Subsets(
+        encoder=study.encoder,
+        of=of,
+        arms=dict(arms),
+        rows=rows,
+        targets=targets,
+        comparisons=[
+            TestedDifference(
+                **vars(_difference(known, *pair)), p=rounded(p), p_corrected=rounded(corrected)
+            )
+            for pair, p, corrected in zip(pairs, ps, holm(ps), strict=True)
+        ],
+        other_tasks=Elsewhere(
+            targets=others,
+            comparisons=[_difference(there, *pair) for pair in pairs] if there else [],
+        ),
+    )
+
+
+def _averages(
+    study: Study, arms: Mapping[str, str], targets: Sequence[str]
+) -> dict[str, Replicated]:
+    """label → its arm's average over these targets; without arms that have none."""
+    found = {label: study.average(arm, targets) for label, arm in arms.items()}
+    return {label: average for label, average in found.items() if average}
+
+
+def _difference(known: Mapping[str, Replicated], a: str, b: str) -> ArmDifference:
+    """a's average minus b's, with its intervals."""
+    found = known[a] - known[b]
+    return ArmDifference(
+        a=a,
+        b=b,
+        difference=found.value,
+        interval=found.interval,
+        seed_interval=found.seed_interval,
+    )
