@@ -1,0 +1,81 @@
+"""What an engine is: the protocol, and the events that its workers send."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a worker says, as one line of JSON; what a kind does not say has its default.
+
+    progress  `done` of `total` steps
+    done      the result of `key` is committed
+    busy      another live process works on `key`
+    stopped   it was asked to end, and has saved what it could
+    failed    `why`; `exit_code` is for the command line, `trace` that of a bug
+    died      said by the engine: the worker ended by itself with `code`, see `log`
+    """
+
+    event: str
+    key: str = ""
+    done: int = 0
+    total: int = 0
+    why: str = ""
+    exit_code: int = 1
+    trace: str = ""
+    code: int | None = None
+    log: str = ""
+
+    @staticmethod
+    def of(line: bytes) -> "Event | None":
+        """The event in a line; None if it is none: libraries that print are heard here too."""
+        try:
+            said: Any = json.loads(line)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(said, dict) or not isinstance(said.get("event"), str):
+            return None
+        known = Event.__dataclass_fields__.keys() & said.keys()
+        return Event(**{name: said[name] for name in known})
+
+
+class Engine(Protocol):
+    """Workers in slots, each of which does one job at a time. An engine decides where they run, and
+    never sees a score."""
+
+    @property
+    def slots(self) -> list[str]:
+        """The names of the slots."""
+
+    def start(self) -> None:
+        """Start every worker that does not run yet."""
+
+    def restart(self, slot: str) -> None:
+        """Start a slot's worker anew, after it died."""
+
+    def submit(self, slot: str, key: str, again: bool) -> None:
+        """Give an idle worker a job; `again`: its result is there, but its dropped weights are
+        needed once more. Must not raise because the worker has just died: `poll` says so."""
+
+    def poll(self, timeout: float) -> list[tuple[str, Event]]:
+        """(slot, event) of all that was said, as soon as there is something, after `timeout`
+        seconds at the latest. Every job that was submitted comes to one event that is no
+        progress."""
+
+    def stop(self) -> int:
+        """Ask every worker to save and end. Returns how many had to be killed."""
+
+
+class EngineClass(Protocol):
+    """How an engine is made."""
+
+    def __call__(
+        self, store: Path, workers: int | None = None, checkpoint_seconds: float | None = None
+    ) -> Engine:
+        """
+        store               that every worker sees under this path
+        workers             how many; None: as many as the machine has room for
+        checkpoint_seconds  from one checkpoint of a training to the next; None: `train` chooses
+        """
