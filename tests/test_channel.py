@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from conftest import PATIENCE, eventually, kill
-from harness.engines.engine import Event
 
+from harness.engines.engine import Event
 from harness.engines.process import ProcessEngine
 from harness.run import steps as runner
 from harness.sources.hub import Where
