@@ -17,11 +17,12 @@ import torch
 from transformers import BertConfig, BertModel
 
 from harness.engines.process import KEEP_MEMORY
+from harness.families import FAMILIES
 from harness.jobs.predict import forward
 from harness.jobs.vocabulary import clip, narrow
 from harness.metrics import METRICS
 from harness.metrics.neighbours import search
-from harness.models import TRAINED, build
+from harness.models import build
 from harness.models.batching import micro_batches
 from harness.models.encoder import LoadedEncoder
 from harness.page import page
@@ -75,7 +76,7 @@ def work(encoder):
         }
         for i, r in enumerate(mini.rows("xnli", "en", "train")[:ROWS])
     ]
-    family = TRAINED["classification"]
+    family = FAMILIES["classification"].trainer()
     features = family.encode(rows, encoder, task, training=True)
     model = build(encoder, {"xnli": task}, 0.1, 0.0, seed=lambda name: 0)
     return family, model, features
@@ -167,7 +168,7 @@ def test_word_embeddings(benchmark, trained):
     model = BertModel(BertConfig(vocab_size=250_002, **size), add_pooling_layer=False).train()
     ids = torch.randint(3000, (4, 2, 128))
     part = SimpleNamespace(
-        family=TRAINED["classification"], features=[{"input_ids": list(range(3000))}]
+        half=FAMILIES["classification"].trainer(), features=[{"input_ids": list(range(3000))}]
     )
     narrowed = narrow(model, [part], 0, weight_decay=0.0) if trained == "those that occur" else None
     optimizer = torch.optim.AdamW(

@@ -15,17 +15,18 @@ FILES = sorted(HARNESS.rglob("*.py"))
 ALLOWED = {
     "common": set(),
     "metrics": set(),
-    "spec": {"metrics"},
-    "store": {"spec", "metrics"},
-    "sources": {"store", "spec", "metrics"},
-    "plan": {"sources", "store", "spec", "metrics"},
+    "families": {"metrics"},
+    "spec": {"families", "metrics"},
+    "store": {"spec", "families", "metrics"},
+    "sources": {"store", "spec", "families", "metrics"},
+    "plan": {"sources", "store", "spec", "families", "metrics"},
     "engines": {"plan", "store"},
-    "models": {"sources", "store", "spec", "metrics"},
-    "jobs": {"models", "sources", "store", "spec", "metrics"},
+    "models": {"sources", "store", "spec", "families", "metrics"},
+    "jobs": {"models", "sources", "store", "spec", "families", "metrics"},
     # `release` stands below `statistics` with the document and its evidence, above it with what
     # derives it again; that no file of the two imports itself in the end is what the test for
     # circles says.
-    "release": {"statistics", "plan", "store", "spec", "metrics"},
+    "release": {"statistics", "plan", "store", "spec", "families", "metrics"},
     "statistics": {"release", "plan", "store", "spec", "metrics"},
     "page": {"statistics", "release", "store", "spec", "metrics"},
 }

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from harness.common.errors import SpecError
+from harness.families import FAMILIES
 from harness.spec.catalog import KINDS, Catalog, builtin_root, read_spec
 from harness.spec.describe import described, listing
-from harness.spec.family import FAMILIES
 from harness.spec.suite import BASELINE
 from harness.spec.task import Task, split_parts
 
@@ -573,10 +573,11 @@ def test_unknown_names_suggest_the_nearest(catalog, kind):
         getattr(catalog, kind)(known + "x")
 
 
-def test_families_name_only_metrics_that_exist():
-    from harness.metrics import METRICS
+def test_every_metric_scores_some_family():
+    from harness.metrics import METRICS, scoring
 
-    assert {metric for family in FAMILIES.values() for metric in family.metrics} == set(METRICS)
+    named = {metric for family in FAMILIES.values() for metric in scoring(family.answers)}
+    assert named == set(METRICS)
 
 
 def test_a_sound_spec_can_be_shown_beside_a_broken_one(tmp_path):

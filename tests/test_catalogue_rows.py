@@ -13,13 +13,13 @@ from conftest import MIRROR, needs_shared
 from hub_fixtures import PANX, XNLI, write_hub
 
 from harness.common.errors import MissingError, SpecError
+from harness.families import FAMILIES
 from harness.plan.planner import Plan, make_plan
 from harness.sources import rows as data_rows
 from harness.sources.hub import Where
 from harness.sources.inspect import check_data
 from harness.sources.locate import Locator
 from harness.spec.catalog import Catalog
-from harness.spec.family import FAMILIES
 from harness.spec.suite import Suite
 from harness.store import HashIndex
 

@@ -16,14 +16,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.common.errors import MissingError, SpecError
+from harness.families import FAMILIES
+from harness.families.family import normalise
 from harness.jobs.run import run_job
 from harness.plan.planner import make_plan
 from harness.release.evidence import hashes
 from harness.sources import rows as data_rows
 from harness.sources.hub import Where
-from harness.sources.inspect import check_data, placeholder
+from harness.sources.inspect import check_data
 from harness.sources.locate import Dataset, Locator, union
-from harness.sources.overlap import fingerprints, fingerprints_of, normalise, shared_rows
+from harness.sources.overlap import fingerprints_of, shared_rows
 from harness.spec.catalog import Catalog
 from harness.spec.task import SplitPart, split_parts
 from harness.store import HashIndex, Store
@@ -806,7 +808,7 @@ def test_placeholders_are_noticed_and_real_labels_are_not():
         ("tagging", [{"tags": ["X", "Y"]}], False),
         ("retrieval", [{"id": "0"}], False),
     ]
-    assert [(family, placeholder(family, rows)) for family, rows, _ in cases] == [
+    assert [(family, FAMILIES[family].placeholder(rows)) for family, rows, _ in cases] == [
         (family, hidden) for family, _, hidden in cases
     ]
 
@@ -833,6 +835,7 @@ def test_what_counts_as_the_same_text():
     )
     assert normalise("中文。") == "中文"
     pair = {"text": "A b.", "text_pair": "C"}
+    fingerprints = FAMILIES["classification"].fingerprints
     assert (
         fingerprints(pair)
         == fingerprints({"text": "a B", "text_pair": "c!"})
@@ -860,7 +863,8 @@ def test_a_shared_paragraph_counts_and_a_long_shared_question_with_its_answer():
         qa("one of several answers", "Other.", asked, "Bob", "Ann"),
         qa("a question that means nothing alone", "Other.", "Who?", "Ann"),
     ]
-    assert shared_rows(test, fingerprints_of(train)) == [
+    qa_family = FAMILIES["span_qa"]
+    assert shared_rows(qa_family, test, fingerprints_of(qa_family, train)) == [
         "same paragraph",
         "same question and answer",
         "one of several answers",
@@ -875,20 +879,22 @@ def test_eight_words_make_a_question_mean_one_thing(words, found):
         qa("train", "Paragraph one.", asked, "Ann"),
         qa("test", "Paragraph two.", asked, "Ann"),
     )
-    assert shared_rows([test], fingerprints_of([train])) == found
+    family = FAMILIES["span_qa"]
+    assert shared_rows(family, [test], fingerprints_of(family, [train])) == found
 
 
 def test_shared_rows_of_other_families():
     tags = [{"id": "0", "tokens": ["The", "house", "."]}, {"id": "1", "tokens": ["house"]}]
-    assert shared_rows(tags, fingerprints_of([{"id": "x", "tokens": ["the", "HOUSE"]}])) == ["0"]
+    tagging, pairs, text = (FAMILIES[name] for name in ("tagging", "retrieval", "mlm"))
+    known = fingerprints_of(tagging, [{"id": "x", "tokens": ["the", "HOUSE"]}])
+    assert shared_rows(tagging, tags, known) == ["0"]
     bitext = [
         {"id": "0", "source": "Haus", "target": "house"},
         {"id": "1", "source": "Baum", "target": "tree"},
     ]
-    assert shared_rows(
-        bitext, fingerprints_of([{"id": "x", "text": "A tree?"}, {"id": "y", "text": "Tree!"}])
-    ) == ["1"]
-    assert shared_rows([], fingerprints_of(tags)) == []
+    known = fingerprints_of(text, [{"id": "x", "text": "A tree?"}, {"id": "y", "text": "Tree!"}])
+    assert shared_rows(pairs, bitext, known) == ["1"]
+    assert shared_rows(pairs, [], fingerprints_of(tagging, tags)) == []
 
 
 SUITE = """
@@ -950,7 +956,8 @@ def test_the_44_leaked_questions_are_those_with_a_shared_paragraph(tmp_path):
     train, test = catalog.task("squad_v2"), catalog.task("xquad")
     known = data_rows.load(locator.dataset(train, train.train, "train", "en", None).to_json())
     rows = data_rows.load(locator.dataset(test, test.test, "test", "en", None).to_json())
-    found = set(shared_rows(rows, fingerprints_of(known)))
+    family = FAMILIES["span_qa"]
+    found = set(shared_rows(family, rows, fingerprints_of(family, known)))
     assert len(found) == LEAKED
     for what in ("question", "context", "id"):
         texts = {row[what].strip() for row in known}

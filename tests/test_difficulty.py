@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.special import log_softmax
 
+from harness.families import FAMILIES
 from harness.jobs.part import shuffled_labels
 from harness.jobs.select import chosen
 from harness.models import chooser as multiple_choice
@@ -22,7 +23,7 @@ from harness.models import classifier as classification
 from harness.models import tagger as tagging
 from harness.page import explained
 from harness.release.complete import complete
-from harness.sources.rows import fold, text_of
+from harness.sources.rows import fold
 from harness.spec.suite import Intermediate, SplitRule, Subset
 from harness.store import Store
 
@@ -354,26 +355,31 @@ def test_folds_are_dealt_by_the_hash_of_the_id_whatever_the_order(count, of):
 
 def test_shuffled_labels_keep_their_counts_and_leave_the_texts():
     rows = [{"id": str(i), "text": f"t{i}", "label": "ab"[i % 2]} for i in range(50)]
-    new = shuffled_labels(rows, 3)
+    labels = FAMILIES["classification"]
+    new = shuffled_labels(labels, rows, 3)
     assert [(row["id"], row["text"]) for row in new] == [(row["id"], row["text"]) for row in rows]
     assert Counter(row["label"] for row in new) == Counter(row["label"] for row in rows)
-    assert new != rows and new == shuffled_labels(rows, 3) != shuffled_labels(rows, 4)
+    assert new != rows and new == shuffled_labels(
+        FAMILIES["classification"], rows, 3
+    ) != shuffled_labels(FAMILIES["classification"], rows, 4)
     sentences = [
         {"id": "0", "tokens": list("xyz"), "tags": ["A", "B", "B"]},
         {"id": "1", "tokens": ["w"], "tags": ["C"]},
     ]
-    dealt = shuffled_labels(sentences, 1)
+    dealt = shuffled_labels(FAMILIES["tagging"], sentences, 1)
     assert [len(row["tags"]) for row in dealt] == [3, 1]
     assert Counter(tag for row in dealt for tag in row["tags"]) == {"A": 1, "B": 2, "C": 1}
 
 
 def test_text_for_masked_lm_says_all_but_the_label():
-    assert text_of({"id": "1", "text": "a b", "text_pair": "c", "label": "x"}) == "a b c"
-    assert text_of({"id": "1", "text": "q", "choices": ["yes", "no"], "label": "A"}) == "q yes no"
-    assert text_of({"id": "1", "tokens": ["a", "b"], "tags": ["X", "Y"]}) == "a b"
-    assert (
-        text_of({"id": "1", "context": "c", "question": "q", "answers": {"text": ["c"]}}) == "c q"
-    )
+    rows = {
+        "classification": ({"text": "a b", "text_pair": "c", "label": "x"}, "a b c"),
+        "multiple_choice": ({"text": "q", "choices": ["yes", "", "no"], "label": "A"}, "q yes  no"),
+        "tagging": ({"tokens": ["a", "", "b"], "tags": ["X", "Y", "Y"]}, "a  b"),
+        "span_qa": ({"context": "c", "question": "q", "answers": {"text": ["c"]}}, "c q"),
+    }
+    for family, (row, text) in rows.items():
+        assert FAMILIES[family].text({"id": "1", **row}) == text
 
 
 # Bits

@@ -28,9 +28,9 @@ from tokenizers import (
 )
 
 from harness.common.errors import MissingError, SpecError
+from harness.families import FAMILIES
 from harness.jobs.vocabulary import clip, narrow
 from harness.metrics import METRICS
-from harness.models import TRAINED
 from harness.models import masked_lm as mlm
 from harness.models import tagger as tagging
 from harness.models.encoder import LoadedEncoder, pool
@@ -38,8 +38,9 @@ from harness.sources.encoders import FoundEncoder, find
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.spec.encoder import Encoder
-from harness.spec.family import FAMILIES
 from harness.store import HashIndex
+
+TRAINED = {name: family.trainer() for name, family in FAMILIES.items() if family.trained}
 
 CORPUS = [
     "The quick brown fox jumps over the lazy dog while nobody watches it from the garden.",
@@ -787,7 +788,7 @@ def test_training_only_the_rows_that_occur_gives_every_kinds_gradients(encoder):
         for ids in encoder.tokenizer(CORPUS, add_special_tokens=False)["input_ids"]
     ]
     features = [{"input_ids": ids} for ids in texts]
-    part, gradients = SimpleNamespace(family=TRAINED["classification"], features=features), []
+    part, gradients = SimpleNamespace(half=TRAINED["classification"], features=features), []
     for narrowed in (False, True):
         body = encoder.fresh(0.1, 0.1).train()
         own = body.get_input_embeddings()
@@ -1065,7 +1066,10 @@ def test_texts_too_short_to_have_a_context_have_empty_answers(loaded):
         "predicted": [0] * len(features[0]["labels"]),
     }
     assert (
-        METRICS["masked_accuracy"]([mlm.gold(row) for row in rows], predictions, "en").main == 0.0
+        METRICS["masked_accuracy"](
+            [FAMILIES["mlm"].gold(row) for row in rows], predictions, "en"
+        ).main
+        == 0.0
     )
 
 

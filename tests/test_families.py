@@ -18,20 +18,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.common.errors import MissingError
-from harness.models import TRAINED
+from harness.families import FAMILIES
+from harness.metrics import scoring
 from harness.models import classifier as classification
 from harness.models import retriever as retrieval
 from harness.models import span_reader as span_qa
 from harness.models import tagger as tagging
 from harness.models.encoder import LoadedEncoder, pool
+from harness.models.half import Measured
 from harness.sources import rows as data_rows
 from harness.sources.encoders import find
 from harness.sources.hub import Where
 from harness.sources.locate import Locator
 from harness.spec.catalog import Catalog
-from harness.spec.family import FAMILIES
 from harness.store import HashIndex
 from tests import mini_rows
+
+TRAINED = {name: family.trainer() for name, family in FAMILIES.items() if family.trained}
 
 FEATURES = ORACLES / "features"
 QUICK = settings(max_examples=60, deadline=None)
@@ -748,7 +751,7 @@ def test_retrieval_asks_from_the_side_its_spec_names():
         for direction in ("english_to_foreign", "foreign_to_english")
     }
     assert answers == {"english_to_foreign": ["1", "1"], "foreign_to_english": ["0", "0"]}
-    assert [retrieval.gold(row) for row in rows] == ["0", "1"]
+    assert [FAMILIES["retrieval"].gold(row) for row in rows] == ["0", "1"]
 
 
 def test_pooling_ignores_padding_and_keeps_special_tokens():
@@ -776,13 +779,17 @@ def test_heads_have_the_shape_the_family_says(name, shape):
     )
 
 
-def test_families_of_specs_and_of_code_are_the_same():
-    from harness.models import EMBEDDED
-    from harness.models import FAMILIES as CODE
-
-    assert set(CODE) == set(FAMILIES)
-    assert {name for name, spec in FAMILIES.items() if spec.trained} == set(TRAINED)
-    assert {name for name, spec in FAMILIES.items() if not spec.trained} == set(EMBEDDED)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_both_halves_of_a_family_are_there(name):
+    family = FAMILIES[name]
+    assert family.name == name and family.group and family.version >= 1
+    assert scoring(family.answers)
+    if not family.trained:
+        assert family.finder().predict
+        return
+    for function in ("encode", "head", "terms", "loss", "decode"):
+        assert hasattr(family.trainer(), function)
+    assert isinstance(family.trainer(), Measured) == family.bits
 
 
 def test_template_is_the_encoders_own(minilm):

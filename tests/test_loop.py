@@ -15,18 +15,20 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from harness.common import signals
+from harness.families import FAMILIES
 from harness.jobs import train
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
 from harness.jobs.part import Part
-from harness.models import TRAINED, build
+from harness.models import build
 from harness.models.batching import epoch_batches, feature_length, micro_batches, stream_seed
 from harness.models.encoder import LoadedEncoder
 from harness.sources import rows as data_rows
 from harness.sources.encoder_files import DECISIVE
-from harness.spec.family import FAMILIES
 from harness.spec.recipe import Recipe
 from harness.store import Store, file_sha256, key_of
 from harness.store.job import described
+
+TRAINED = {name: family.trainer() for name, family in FAMILIES.items() if family.trained}
 
 QUICK = settings(max_examples=60, deadline=None)
 VOCABULARY = [
@@ -576,12 +578,10 @@ def test_a_signal_breaks_a_look_off_and_the_next_run_looks_again(
             torch.rand(3)
             raise signals.Interrupted
 
-    for name in ("score_dev", "Part.gold_bits"):
-        room, _, attribute = name.rpartition(".")
-        where = getattr(train, room) if room else train
-        real = getattr(where, attribute)
+    for name in ("score", "gold_bits"):
+        real = getattr(train.Part, name)
         monkeypatch.setattr(
-            where, attribute, lambda *args, real=real: (signalled(), real(*args))[1]
+            train.Part, name, lambda *args, real=real: (signalled(), real(*args))[1]
         )
     broken = context(tmp / "broken", job, warm=warm)
     with pytest.raises(Stopped):
@@ -752,7 +752,7 @@ def fake_scores(monkeypatch, mains: list[float]) -> None:
         main = next(scores)
         return {"main": main, "metrics": {"accuracy": main}, "examples": {}}
 
-    monkeypatch.setattr(train, "score_dev", score)
+    monkeypatch.setattr(train.Part, "score", score)
 
 
 @pytest.mark.parametrize(
@@ -773,7 +773,7 @@ def test_the_first_of_the_best_weights_is_kept(tmp, folder, warm, monkeypatch, m
     assert looks == [2, 3, 4, 6]
     assert summary["best"]["update"] == best
     assert summary["best"]["main"] == max(mains)
-    monkeypatch.setattr(train, "score_dev", None)  # the same training, stopped where the best was
+    monkeypatch.setattr(train.Part, "score", None)  # the same training, stopped where the best was
     weights = {}
     finish, update = train._Loop.finish, train._Loop.update
 

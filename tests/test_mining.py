@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.common.errors import SpecError
+from harness.families import FAMILIES
 from harness.metrics import mining
 from harness.metrics.mining import knn, mine, mining_f1, normalise, pair_f1, threshold
 from harness.models import pair_miner as bitext_mining
@@ -113,7 +114,7 @@ def test_the_test_set_with_the_threshold_of_dev():
     assert facts["threshold"] == pytest.approx(truth["threshold"], rel=1e-6)
     assert facts["candidates"] == expected()["xtreme_test_n_candidates"]
     assert facts["dev_f1"] == expected()["xtreme_dev"]["F1"]
-    scored = mining_f1([bitext_mining.gold(row) for row in rows], predictions)
+    scored = mining_f1([FAMILIES["bitext_mining"].gold(row) for row in rows], predictions)
     assert scored.metrics == {
         name: truth[name if name != "f1" else "F1"] for name in ("f1", "precision", "recall")
     }
@@ -130,7 +131,7 @@ def test_the_dev_set_and_its_duplicates(duplicates, who, scale):
     truth = expected()[f"{who}_dev"]
     assert facts["threshold"] == pytest.approx(truth["best-threshold"], rel=1e-6)
     assert facts["candidates"] == expected()[f"{who}_dev_n_candidates"]
-    metrics = mining_f1([bitext_mining.gold(row) for row in rows], predictions).metrics
+    metrics = mining_f1([FAMILIES["bitext_mining"].gold(row) for row in rows], predictions).metrics
     assert metrics == pytest.approx(
         {name: scale * truth[name if name != "f1" else "F1"] for name in metrics}, rel=1e-14
     )
@@ -472,7 +473,7 @@ DEV, TEST = heap(range(30), range(10, 45), "dev-"), heap(range(100, 140), range(
 
 def test_translations_are_found():
     predictions, facts = bitext_mining.predict(embed, TEST, task(), DEV)
-    scored = mining_f1([bitext_mining.gold(row) for row in TEST], predictions)
+    scored = mining_f1([FAMILIES["bitext_mining"].gold(row) for row in TEST], predictions)
     assert scored.main > 80 and scored.learned
     assert set(facts) == {"threshold", "candidates", "dev_f1"} and facts["dev_f1"] > 80
     assert all(predictions[i] == [] for i, row in enumerate(TEST) if row["side"] == "target")

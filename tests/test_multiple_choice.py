@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.common.errors import MissingError, SpecError
+from harness.families import FAMILIES
 from harness.metrics import METRICS
 from harness.models import chooser as multiple_choice
 from harness.models import classifier as classification
@@ -19,7 +20,6 @@ from harness.models.encoder import LoadedEncoder
 from harness.sources.encoders import find
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
-from harness.spec.family import FAMILIES
 from harness.store import HashIndex
 
 QUICK = settings(max_examples=80, deadline=None)
@@ -303,7 +303,7 @@ def test_the_highest_choice_is_the_answer():
     logits = [np.array(scores) for scores in ([0.0, 1.0, 2.0], [3.0, 0.0, 3.0], [0.0, 0.0, 1.0])]
     answers = multiple_choice.decode(logits, [], rows, task_of())
     assert answers == ["C", "A", "C"]
-    golds = [multiple_choice.gold(one) for one in rows]
+    golds = [FAMILIES["multiple_choice"].gold(one) for one in rows]
     assert METRICS["accuracy"](golds, answers, "en").examples == {
         "correct": [1, 1, 0],
         "null": [0, 1, 0],

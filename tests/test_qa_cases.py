@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.families import FAMILIES
 from harness.metrics import METRICS
 from harness.models import span_reader as span_qa
-from harness.spec.family import FAMILIES
 
 QUICK = settings(max_examples=60, deadline=None)
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -233,7 +233,7 @@ def test_an_unanswerable_row_points_every_window_at_position_0(tiny):
 
 def test_an_unanswerable_row_is_right_when_nothing_is_answered(tiny):
     rows = [row("abc def", None), row("abc def", "def")]
-    golds = [span_qa.gold(one) for one in rows]
+    golds = [FAMILIES["span_qa"].gold(one) for one in rows]
     assert METRICS["squad_v2"](golds, ["", "def"], "en").main == 100
     assert METRICS["squad_v2"](golds, ["abc", ""], "en").main == 0
 
@@ -326,7 +326,7 @@ def test_an_answer_that_is_not_in_the_context_is_skipped_and_still_scored(tiny):
         task = task_of(unanswerable=unanswerable)
         assert [f["row"] for f in span_qa.encode(rows, tiny, task, training=True)] == [2]
         assert [f["row"] for f in span_qa.encode(rows, tiny, task, training=False)] == [0, 1, 2]
-    golds = [span_qa.gold(one) for one in rows]
+    golds = [FAMILIES["span_qa"].gold(one) for one in rows]
     assert METRICS["squad"](golds, ["abc", "def", "gh"], "en").examples["em"] == [0, 1, 1]
     assert METRICS["squad"](golds, ["xyz", "def", "gh"], "en").main == 100
 
@@ -336,4 +336,4 @@ def test_only_the_first_answer_is_learned_and_all_are_accepted(tiny):
     one["answers"] = {"text": ["def", "abc"], "answer_start": [4, 0]}
     (feature,) = span_qa.encode([one], tiny, task_of(), training=True)
     assert shown(feature, one["context"]) == "def"
-    assert METRICS["squad"]([span_qa.gold(one)], ["abc"], "en").main == 100
+    assert METRICS["squad"]([FAMILIES["span_qa"].gold(one)], ["abc"], "en").main == 100

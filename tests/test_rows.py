@@ -19,16 +19,18 @@ from stress import times
 from test_data import described, jsonl
 
 from harness.common.errors import HarnessError, SpecError
+from harness.families import FAMILIES
+from harness.families.cells import Labels, Unfit, shown
+from harness.families.odd import Odd, too_many
 from harness.jobs.evaluate import score_language
 from harness.metrics.flags import ODD
 from harness.plan.estimate import _characters
 from harness.sources import rows as data_rows
-from harness.sources.inspect import Reader, look, placeholder
+from harness.sources.inspect import Reader, look
 from harness.sources.labels import read_labels
 from harness.sources.overlap import fingerprints_of
-from harness.sources.shapes import Labels, Odd, Raw, Shape, Unfit, odd, shown, too_many
+from harness.sources.shapes import Raw, Shape
 from harness.spec.catalog import read_spec
-from harness.spec.family import FAMILIES
 from harness.spec.suite import Waived
 
 NAN = float("nan")
@@ -262,8 +264,8 @@ def use(family: str, rows: list[dict]) -> None:
     assert len(data_rows.capped(rows, 2)) == min(2, len(rows))
     parts = [data_rows.fold(rows, number, 2) for number in range(2)]
     assert sorted(row["id"] for part in parts for row in part) == sorted(row["id"] for row in rows)
-    fingerprints_of(rows)
-    assert all(_characters(row) >= 0 and data_rows.text_of(row) is not None for row in rows)
+    fingerprints_of(FAMILIES[family], rows)
+    assert all(_characters(row) >= 0 and FAMILIES[family].text(row) is not None for row in rows)
     if family == "mlm":
         predictions = [{"gold": [1], "predicted": [1]} for _ in rows]
     else:
@@ -709,7 +711,7 @@ def test_whatever_a_row_holds_it_is_read_or_refused(tmp_path_factory, planted):
         assert str(error).isprintable() and "rows.jsonl" in str(error) and len(str(error)) < 600
         return
     assert len(loaded) == len(rows)
-    found = odd(family, loaded, placeholder(family, loaded))
+    found = FAMILIES[family].odd(loaded, FAMILIES[family].placeholder(loaded))
     assert all(0 <= count <= len(rows) for count in found)
     use(family, loaded)
 

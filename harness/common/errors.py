@@ -7,7 +7,7 @@ traceback.
 
     0    done
     1    done, and the answer is no: a check failed, a job failed
-    2    bad input: a spec, a name, an option
+    2    bad input: a spec, a name, an option, a plug-in
     3    something is not here: data or weights, with the command that fetches them
     4    refused: the numbers would mislead (a leak, placeholder labels, a partial run)
     74   the store, the disk or standard output cannot be read or written
@@ -28,6 +28,12 @@ class HarnessError(Exception):
 class SpecError(HarnessError):
     """A YAML file, a name or an option is wrong; each line reads `file:line:column: what, nearest
     valid name`."""
+
+    exit_code = 2
+
+
+class PluginError(HarnessError):
+    """A family, metric or engine of a package outside is broken, or two have one name."""
 
     exit_code = 2
 

@@ -4,26 +4,33 @@ predictions alone.
 Writes, for each language:
     predictions/LANG.jsonl  {"id", "prediction"} a line, in row order
     scores.json             facts: n, truncated, unknown, constant, placeholder, odd rows where
-                            there are any (`shapes.Odd`), a family's own; what follows from them and
-                            from the examples: flags, metrics, main, null, null_name, above_null,
-                            stderr; of retrieval, centred
+                            there are any (`families.odd`), a family's own; what follows from them
+                            and from the examples: flags, metrics, main, null, null_name,
+                            above_null, stderr; of retrieval, centred
     examples.json           id, and the metric's examples, from which `harness.metrics.rescore`
                             gives the score again, without a model or data; of retrieval, centred
 """
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
+import torch
 
+from harness.families import FAMILIES
+from harness.families.cells import Row
 from harness.jobs.context import Context, Stopped, device, make_deterministic
 from harness.jobs.handed import hand_over, load_model
-from harness.jobs.predict import forward, predict_rows
+from harness.jobs.predict import Batch, forward, predict_rows
 from harness.metrics import METRICS
-from harness.metrics.flags import language_flags
-from harness.models import EMBEDDED, FAMILIES, TRAINED
-from harness.sources.inspect import placeholder
-from harness.sources.shapes import odd
+from harness.metrics.flags import RowFacts, language_flags
+from harness.models.encoder import LoadedEncoder, pool
+from harness.models.half import Feature, Floats, TaskJson
 from harness.store.job import WEIGHTS
+
+# test rows, dev rows if they set a threshold → one prediction a test row, facts about them
+Predict = Callable[[list[Row], Sequence[Row]], tuple[list[Any], dict[str, Any]]]
 
 
 def run(ctx: Context) -> None:
@@ -31,33 +38,37 @@ def run(ctx: Context) -> None:
     job, task = ctx.job, ctx.job["spec"]["task"]
     make_deterministic(0)
     encoder = ctx.encoder()
-    predict = _trained(ctx, encoder) if task["family"] in TRAINED else _embedded(ctx, encoder)
+    trained = FAMILIES[task["family"]].trained
+    predict = _trained(ctx, encoder) if trained else _embedded(ctx, encoder)
     (ctx.workdir / "predictions").mkdir()
     scores, examples = {}, {}
     for done, (language, dataset) in enumerate(sorted(job["tests"].items())):
         if ctx.stopping():
             raise Stopped
         rows = ctx.rows(dataset, task["metric"])
-        dev = ctx.rows(job["devs"][language]) if "devs" in job else None
+        dev = ctx.rows(job["devs"][language]) if "devs" in job else []
         predictions, facts = predict(rows, dev)
+
         lines = [
-            json.dumps({"id": r["id"], "prediction": p}, ensure_ascii=False)
-            for r, p in zip(rows, predictions, strict=True)
+            json.dumps({"id": row["id"], "prediction": prediction}, ensure_ascii=False) + "\n"
+            for row, prediction in zip(rows, predictions, strict=True)
         ]
-        (ctx.workdir / "predictions" / f"{language}.jsonl").write_text(
-            "\n".join(lines) + "\n", encoding="utf-8"
-        )
-        scores[language], examples[language] = score_language(
-            task, rows, predictions, language, facts
-        )
+        file = ctx.workdir / "predictions" / f"{language}.jsonl"
+        file.write_text("".join(lines), encoding="utf-8")
+        found = score_language(task, rows, predictions, language, facts)
+        scores[language], examples[language] = found
         ctx.progress(done + 1, len(job["tests"]))
     (ctx.workdir / "scores.json").write_text(json.dumps(scores, indent=1, sort_keys=True))
     (ctx.workdir / "examples.json").write_text(json.dumps(examples, sort_keys=True))
 
 
 def score_language(
-    task: dict, rows: list[dict], predictions: list, language: str, facts: dict
-) -> tuple[dict, dict]:
+    task: TaskJson,
+    rows: list[Row],
+    predictions: list[Any],
+    language: str,
+    facts: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """(facts and score of one language with the flags that say what is wrong with it, per-example
     statistics).
 
@@ -66,99 +77,108 @@ def score_language(
            and 0 or 1 a row
     Hidden labels are not scored: then there are facts and flags alone.
     """
-    metric, golds = METRICS[task["metric"]], [FAMILIES[task["family"]].gold(row) for row in rows]
-    hidden = placeholder(task["family"], rows)
-    facts = {"n": len(rows), **facts, "constant": _constant(predictions), "placeholder": hidden}
-    facts |= odd(task["family"], rows, hidden).counts()
-    centred = facts.pop("centred", None)
-    if facts["placeholder"]:
-        return facts | {"flags": language_flags(facts, None)}, {}
-    scored = metric(golds, predictions, language)
-    derived = {
-        name: getattr(scored, name)
-        for name in ("metrics", "main", "null", "null_name", "above_null", "stderr")
+    family, metric = FAMILIES[task["family"]], METRICS[task["metric"]]
+    golds = [family.gold(row) for row in rows]
+    hidden = family.placeholder(rows)
+    said: dict[str, Any] = {
+        "n": len(rows),
+        **facts,
+        "constant": _constant(predictions),
+        "placeholder": hidden,
+        **family.odd(rows, hidden).counts(),
     }
-    examples = {"id": [row["id"] for row in rows], **scored.examples}
+    centred = said.pop("centred", None)
+    of_rows = cast(RowFacts, said)  # with a family's own facts beside them
+    if hidden:
+        return said | {"flags": language_flags(of_rows, None)}, {}
+
+    scored = metric(golds, predictions, language)
+    derived: dict[str, Any] = {
+        "metrics": scored.metrics,
+        "main": scored.main,
+        "null": scored.null,
+        "null_name": scored.null_name,
+        "above_null": scored.above_null,
+        "stderr": scored.stderr,
+    }
+    examples: dict[str, Any] = {"id": [row["id"] for row in rows], **scored.examples}
     if centred is not None:
         hits = metric.resampled(metric(golds, centred, language).examples)["correct"]
         examples["centred"] = hits
         derived["centred"] = metric.main_from_totals({"correct": sum(hits), "n": len(rows)})
-    return facts | derived | {"flags": language_flags(facts, scored)}, examples
+    return said | derived | {"flags": language_flags(of_rows, scored)}, examples
 
 
-def _constant(predictions: list) -> bool:
+def _constant(predictions: list[Any]) -> bool:
     """Whether several rows all got the same answer; of a list each entry is an answer, so that one
     tag everywhere is one."""
-    answers = {json.dumps(a) for p in predictions for a in (p if isinstance(p, list) else [p])}
+    answers: set[str] = set()
+    for prediction in predictions:
+        several = prediction if isinstance(prediction, list) else [prediction]
+        answers |= {json.dumps(answer) for answer in several}
     return len(answers) <= 1 and len(predictions) > 1
 
 
-def _trained(ctx: Context, encoder):
+def _trained(ctx: Context, encoder: LoadedEncoder) -> Predict:
     task, where = ctx.job["spec"]["task"], device()
-    family = TRAINED[task["family"]]
+    family = FAMILIES[task["family"]]
     model = load_model(ctx, encoder, task, ctx.job["spec"]["model"], where)
 
-    def predict(rows: list[dict], dev: None) -> tuple[list, dict]:
+    def predict(rows: list[Row], dev: Sequence[Row]) -> tuple[list[Any], dict[str, Any]]:
         predictions, features = predict_rows(model, family, encoder, task, rows, where)
         return predictions, text_facts(features, encoder)
 
     return predict
 
 
-def _embedded(ctx: Context, encoder):
-    from harness.models.encoder import pool
-
+def _embedded(ctx: Context, encoder: LoadedEncoder) -> Predict:
     task, where = ctx.job["spec"]["task"], device()
-    options = task["options"]
+    half, options = FAMILIES[task["family"]].finder(), task["options"]
     body = encoder.fresh(0.0, 0.0)
     if ctx.job["spec"]["model"]:
         hand_over(ctx.store.path(ctx.job["spec"]["model"], WEIGHTS), body)
     body.to(where).eval()
 
-    def vectors(batch):
+    def vectors(batch: Batch) -> torch.Tensor:
         states = body(**batch, output_hidden_states=True).hidden_states
         return pool(states[options["layer"]], batch["attention_mask"], options["pooling"])
 
-    def predict(rows: list[dict], dev: list[dict] | None) -> tuple[list, dict]:
-        read: list[dict] = []
+    def predict(rows: list[Row], dev: Sequence[Row]) -> tuple[list[Any], dict[str, Any]]:
+        read: list[Feature] = []
         # what is said of the text is said of the test rows
-        of_dev = {row["text"].strip() for row in dev or []}
+        of_dev = {row["text"].strip() for row in dev}
 
-        def embed(texts: list[str]) -> np.ndarray:
+        def embed(texts: list[str]) -> Floats:
             features = sentences(texts, encoder, min(task["max_length"], encoder.max_length))
-            read.extend(
-                feature
-                for text, feature in zip(texts, features, strict=True)
-                if text.strip() not in of_dev
-            )
+            for text, feature in zip(texts, features, strict=True):
+                if text.strip() not in of_dev:
+                    read.append(feature)
             return np.stack(forward(vectors, encoder, features, where))
 
-        predictions, facts = EMBEDDED[task["family"]].predict(embed, rows, task, dev)
+        predictions, facts = half.predict(embed, rows, task, dev)
         return predictions, facts | text_facts(read, encoder)
 
     return predict
 
 
-def text_facts(features: list[dict], encoder) -> dict:
+def text_facts(features: list[Feature], encoder: LoadedEncoder) -> dict[str, Any]:
     """What became of the text: `truncated`, how many rows lost some; `unknown`, the share of pieces
     not in the vocabulary."""
-    unknown, pieces, special = (
-        encoder.tokenizer.unk_token_id,
-        0,
-        set(encoder.tokenizer.all_special_ids),
-    )
-    holes = 0
-    for ids in (
-        part["input_ids"] for feature in features for part in feature.get("parts", [feature])
-    ):
-        found = ids.count(unknown)
-        holes += found
-        pieces += found + sum(piece not in special for piece in ids)
+    unknown = encoder.tokenizer.unk_token_id
+    special = set(encoder.tokenizer.all_special_ids)
+    pieces, holes = 0, 0
+    for feature in features:
+        for part in feature.get("parts", [feature]):
+            ids = part["input_ids"]
+            found = ids.count(unknown)
+            holes += found
+            # the unknown piece counts as special elsewhere, here as the hole it is
+            pieces += found + sum(piece not in special for piece in ids)
     cut = {feature.get("row", i) for i, feature in enumerate(features) if feature.get("truncated")}
     return {"truncated": len(cut), "unknown": holes / max(1, pieces)}
 
 
-def sentences(texts: list[str], encoder, limit: int) -> list[dict]:
+def sentences(texts: list[str], encoder: LoadedEncoder, limit: int) -> list[Feature]:
     """Features of single texts, cut at `limit` pieces, special tokens included."""
     ids = encoder.tokenizer(texts, return_attention_mask=False, return_token_type_ids=False)[
         "input_ids"
@@ -167,7 +187,7 @@ def sentences(texts: list[str], encoder, limit: int) -> list[dict]:
     features = []
     for one in ids:
         cut = len(one) > limit
-        feature = {
+        feature: Feature = {
             "input_ids": one[: limit - len(after)] + list(after) if cut else one,
             "truncated": cut,
         }

@@ -2,40 +2,71 @@
 (shared training)."""
 
 import json
+from typing import Any, NamedTuple
 
+from harness.families import Family
+from harness.families.cells import Row
 from harness.jobs.context import Context
 from harness.sources.overlap import fingerprints_of, shared_rows
+from harness.sources.shapes import family_of
+
+
+class Compared(NamedTuple):
+    """Rows of one dataset, with the family that says what they share with others."""
+
+    family: Family
+    rows: list[Row]
+
+    @property
+    def fingerprints(self) -> set[str]:
+        return fingerprints_of(self.family, self.rows)
+
+    def known_in(self, fingerprints: set[str]) -> set[str]:
+        """Ids of the rows that have one of these fingerprints."""
+        return set(shared_rows(self.family, self.rows, fingerprints))
+
+    @property
+    def ids(self) -> set[str]:
+        return {row["id"] for row in self.rows}
 
 
 def run(ctx: Context) -> None:
     """Compare each training set of an arm's chain with the target's tests; writes overlap.json."""
+
+    def compared(dataset: dict[str, Any]) -> Compared:
+        return Compared(family_of(dataset["identity"]), ctx.rows(dataset))
+
     job = ctx.job
-    tests = {language: ctx.rows(dataset) for language, dataset in job["tests"].items()}
-    trained = {
-        phase: [row for rows in sets for row in ctx.rows(rows)]
-        for phase, sets in job["trained"].items()
-    }
+    tests = {language: compared(dataset) for language, dataset in sorted(job["tests"].items())}
+    trained = {phase: [compared(one) for one in sets] for phase, sets in job["trained"].items()}
+    known: dict[str, set[str]] = {}
+    for phase, sets in trained.items():
+        known[phase] = set().union(*(one.fingerprints for one in sets))
+
     # A parallel test set repeats an English leak under the same id in every language, also where
     # English is not tested.
-    original = ctx.rows(job["english"]) if "english" in job else []
-    known = {phase: fingerprints_of(rows) for phase, rows in trained.items()}
-    leaks = {}
+    original = compared(job["english"]) if "english" in job else None
+    leaks: dict[str, dict[str, int]] = {}
     for phase, marks in known.items():
-        english = set(shared_rows(original, marks))
-        per_language = {}
-        for language, test in sorted(tests.items()):
-            found = set(shared_rows(test, marks)) | (english & {row["id"] for row in test})
-            if found:
-                per_language[language] = len(found)
-        if per_language:
-            leaks[phase] = per_language
+        english = original.known_in(marks) if original else set()
+        found = {
+            language: len(test.known_in(marks) | (english & test.ids))
+            for language, test in tests.items()
+        }
+        if any(found.values()):
+            leaks[phase] = {language: count for language, count in found.items() if count}
+
     shared = 0
     if {"intermediate", "target"} <= set(trained):
-        shared = len(shared_rows(trained["target"], known["intermediate"]))
+        # an id may stand in several of the sets: rows count, not ids
+        shared = sum(
+            len(shared_rows(one.family, one.rows, known["intermediate"]))
+            for one in trained["target"]
+        )
     result = {
         "leaks": leaks,
         "shared": shared,
-        "rows": {phase: len(rows) for phase, rows in trained.items()},
-        "test_rows": {language: len(rows) for language, rows in sorted(tests.items())},
+        "rows": {phase: sum(len(one.rows) for one in sets) for phase, sets in trained.items()},
+        "test_rows": {language: len(test.rows) for language, test in tests.items()},
     }
     (ctx.workdir / "overlap.json").write_text(json.dumps(result, indent=1, sort_keys=True))

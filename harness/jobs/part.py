@@ -1,73 +1,121 @@
 """One task's share of a training: its rows as features, its batches in order, its dev rows. Most
 trainings have one part."""
 
-import numpy as np
+from typing import Any, NotRequired, TypedDict
 
+import numpy as np
+import numpy.typing as npt
+
+from harness.families import FAMILIES, Family
+from harness.families.cells import Row
 from harness.jobs.context import Context, JobError
-from harness.jobs.predict import measured_bits
-from harness.models import TRAINED
+from harness.jobs.predict import measured_bits, predict_rows
+from harness.metrics import METRICS
+from harness.metrics.scored import Examples
+from harness.models import TaskModel
 from harness.models.batching import epoch_batches, feature_length, stream_seed
+from harness.models.encoder import LoadedEncoder
+from harness.models.half import Corrupting, Feature, TaskJson
 from harness.sources import rows as data_rows
+
+Numbers = npt.NDArray[np.int64]
+
+
+class DevScore(TypedDict):
+    """What a training reached on the dev rows of one task, 0-100; `examples`: what it follows
+    from."""
+
+    metrics: dict[str, float]
+    main: float
+    null: float
+    above_null: float
+    stderr: float
+    learned: bool
+    dev_rows: int
+    examples: NotRequired[Examples]  # taken out where the score is written
 
 
 class Part:
     """`batch(n)` is the n-th batch this task gives, whatever the other parts of a mixture do in
     between."""
 
-    def __init__(self, ctx: Context, encoder, name: str):
-        spec, recipe = ctx.job["spec"], ctx.job["spec"]["recipe"]
-        self.name, self.task, self.recipe, self.encoder = name, spec["tasks"][name], recipe, encoder
-        self.family = TRAINED[self.task["family"]]
-        rows = self.training = training_rows(ctx, name)
+    def __init__(self, ctx: Context, encoder: LoadedEncoder, name: str):
+        spec: dict[str, Any] = ctx.job["spec"]
+        recipe: dict[str, Any] = spec["recipe"]
+        self.name, self.recipe, self.encoder = name, recipe, encoder
+        self.task: TaskJson = spec["tasks"][name]
+        self.family = FAMILIES[self.task["family"]]
+        self.half = self.family.trainer()
+
+        rows = self.training = training_rows(ctx, name, self.family)
         self.rows = len(rows)
-        self.features = self.family.encode(rows, encoder, self.task, training=True)
+        self.features = self.half.encode(rows, encoder, self.task, training=True)
         if not self.features:
             raise JobError(
                 f"{ctx.job['name']}: none of {len(rows)} rows of {name} can be used (no answer"
                 " found in any context?)"
             )
         self.lengths = np.array([feature_length(feature) for feature in self.features])
+
         dev = ctx.rows(ctx.job["dev"][name], self.task["metric"]) if recipe["evaluations"] else []
         self.dev = dev[: recipe["dev_rows"]]
         # masked-LM can hide nothing in a text of one piece
-        may_be_short = hasattr(self.family, "corrupt") and self.dev
-        if may_be_short and not self.family.encode(self.dev, encoder, self.task, training=False):
+        may_be_short = isinstance(self.half, Corrupting) and self.dev
+        if may_be_short and not self.half.encode(self.dev, encoder, self.task, training=False):
             raise JobError(
                 f"{ctx.job['name']}: none of {len(self.dev)} dev rows of {name} has a text of two"
                 " pieces or more"
             )
-        self.per_epoch = -(-len(self.features) // recipe["batch_size"])
-        self._seed = lambda purpose: stream_seed(spec["seed"], spec["phase"], name, purpose)
-        self._drawn: tuple[int, list[np.ndarray]] = (-1, [])  # an epoch and its batches
 
-    def gold_bits(self, model, where: str) -> list[float]:
+        self.per_epoch = -(-len(self.features) // recipe["batch_size"])
+        self._stream = (spec["seed"], spec["phase"], name)
+        self._drawn: tuple[int, list[Numbers]] = (-1, [])  # an epoch and its batches
+
+    def _seed(self, purpose: str) -> int:
+        return stream_seed(*self._stream, purpose)
+
+    def score(self, model: TaskModel, head: int, where: str) -> DevScore:
+        """How the model, by this part's head, does on the dev rows."""
+        predictions, _ = predict_rows(
+            model, self.family, self.encoder, self.task, self.dev, where, head
+        )
+        golds = [self.family.gold(row) for row in self.dev]
+        scored = METRICS[self.task["metric"]](golds, predictions, "en")
+        return {
+            "metrics": scored.metrics,
+            "main": scored.main,
+            "null": scored.null,
+            "above_null": scored.above_null,
+            "stderr": scored.stderr,
+            "learned": bool(scored.learned),
+            "dev_rows": len(self.dev),
+            "examples": scored.examples,
+        }
+
+    def gold_bits(self, model: TaskModel, where: str) -> list[float]:
         """Per training row −log2 of the probability that the model gives its gold label."""
         return measured_bits(model, self.family, self.encoder, self.task, self.training, where)
 
-    def _epoch(self, epoch: int) -> list[np.ndarray]:
+    def _epoch(self, epoch: int) -> list[Numbers]:
         if self._drawn[0] != epoch:
-            recipe, seed = self.recipe, self._seed("order")
-            self._drawn = (
-                epoch,
-                epoch_batches(self.lengths, recipe["batch_size"], seed, epoch, recipe["batching"]),
-            )
+            size, batching = self.recipe["batch_size"], self.recipe["batching"]
+            drawn = epoch_batches(self.lengths, size, self._seed("order"), epoch, batching)
+            self._drawn = epoch, drawn
         return self._drawn[1]
 
-    def batch(self, number: int) -> list[dict]:
+    def batch(self, number: int) -> list[Feature]:
         """The features of batch `number` (from 0; epochs follow each other, each in its own
         order)."""
         epoch, place = divmod(number, self.per_epoch)
         features = [self.features[i] for i in self._epoch(epoch)[place]]
-        # masked-LM draws its masks anew for each update
-        corrupt = getattr(self.family, "corrupt", None)
-        if corrupt is None:
+        if not isinstance(self.half, Corrupting):
             return features
-        return corrupt(
-            features, np.random.default_rng([self._seed("mask"), number]), self.encoder, self.task
-        )
+        # masked-LM draws its masks anew for each update
+        rng = np.random.default_rng([self._seed("mask"), number])
+        return self.half.corrupt(features, rng, self.encoder, self.task)
 
 
-def training_rows(ctx: Context, name: str) -> list[dict]:
+def training_rows(ctx: Context, name: str, family: Family) -> list[Row]:
     """The rows a training reads: all of its task's, a fold, or a subset that a select job chose;
     shuffled for a control."""
     spec, rows = ctx.job["spec"], ctx.rows(ctx.job["train"][name])
@@ -78,19 +126,19 @@ def training_rows(ctx: Context, name: str) -> list[dict]:
         chosen = set(ctx.store.read_json(part["subset"], "subset.json")["ids"])
         rows = [row for row in rows if row["id"] in chosen]
     if spec["control"] == "shuffled_labels":
-        rows = shuffled_labels(rows, stream_seed(spec["seed"], spec["phase"], name, "labels"))
+        seed = stream_seed(spec["seed"], spec["phase"], name, "labels")
+        rows = shuffled_labels(family, rows, seed)
     return rows
 
 
-def shuffled_labels(rows: list[dict], seed: int) -> list[dict]:
+def shuffled_labels(family: Family, rows: list[Row], seed: int) -> list[Row]:
     """The same texts and the same labels (or words and tags), dealt out anew: all that labels could
     teach is gone."""
-    rng = np.random.default_rng(seed)
-    if "label" in rows[0]:
-        return [
-            {**row, "label": rows[i]["label"]}
-            for row, i in zip(rows, rng.permutation(len(rows)), strict=True)
-        ]
-    tags = [tag for row in rows for tag in row["tags"]]
-    dealt = iter([tags[i] for i in rng.permutation(len(tags))])
-    return [{**row, "tags": [next(dealt) for _ in row["tags"]]} for row in rows]
+    counts = [len(family.labels(row)) for row in rows]
+    labels = [label for row in rows for label in family.labels(row)]
+    order = np.random.default_rng(seed).permutation(len(labels))
+    dealt = iter([labels[i] for i in order])
+    return [
+        family.relabelled(row, [next(dealt) for _ in range(count)])
+        for row, count in zip(rows, counts, strict=True)
+    ]

@@ -1,65 +1,80 @@
-"""A trained model over rows: predictions, the score on dev rows, and what the gold labels cost it
-in bits."""
+"""A trained model over rows: predictions, and what the gold labels cost it in bits."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
+from harness.families import Family
+from harness.families.cells import Row
 from harness.jobs.context import JobError
-from harness.metrics import METRICS
 from harness.models import TaskModel
 from harness.models.batching import feature_length, micro_batches
+from harness.models.encoder import LoadedEncoder
+from harness.models.half import Feature, Floats, Measured, TaskJson
 
 TOKENS_PER_FORWARD = {"cpu": 2048, "cuda": 16384}  # padded; not in keys
 
-
-def score_dev(model: TaskModel, head: int, part, encoder, where: str) -> dict:
-    """One part of a training on its dev rows: its score, and under `examples` what that follows
-    from."""
-    predictions, _ = predict_rows(model, part.family, encoder, part.task, part.dev, where, head)
-    scored = METRICS[part.task["metric"]](
-        [part.family.gold(row) for row in part.dev], predictions, "en"
-    )
-    named = {
-        name: getattr(scored, name) for name in ("metrics", "main", "null", "above_null", "stderr")
-    }
-    return named | {
-        "learned": bool(scored.learned),
-        "dev_rows": len(part.dev),
-        "examples": scored.examples,
-    }
+Batch = Mapping[str, torch.Tensor]
 
 
 def predict_rows(
-    model: TaskModel, family, encoder, task: dict, rows: list[dict], where: str, head: int = 0
-) -> tuple[list, list[dict]]:
+    model: TaskModel,
+    family: Family,
+    encoder: LoadedEncoder,
+    task: TaskJson,
+    rows: list[Row],
+    where: str,
+    head: int = 0,
+) -> tuple[list[Any], list[Feature]]:
     """(one prediction a row, the features they were made from)."""
-    features = family.encode(rows, encoder, task, training=False)
+    half = family.trainer()
+    features = half.encode(rows, encoder, task, training=False)
     if not features:  # masked-LM, of texts in which nothing can be hidden
         raise JobError(f"none of {len(rows)} rows to predict has a text of two pieces or more")
     model.eval()
     logits = forward(lambda batch: model(batch, head), encoder, features, where)
-    return family.decode(logits, features, rows, task), features
+    return half.decode(logits, features, rows, task), features
 
 
 def measured_bits(
-    model: TaskModel, family, encoder, task: dict, rows: list[dict], where: str
+    model: TaskModel,
+    family: Family,
+    encoder: LoadedEncoder,
+    task: TaskJson,
+    rows: list[Row],
+    where: str,
 ) -> list[float]:
     """Per row −log2 of the probability of its gold (of a sentence the mean over its words)."""
-    features = family.encode(rows, encoder, task, training=False)
+    half = measuring(family)
+    features = half.encode(rows, encoder, task, training=False)
     model.eval()
-    return family.bits(
-        forward(lambda batch: model(batch, 0), encoder, features, where), features, rows, task
-    )
+    logits = forward(lambda batch: model(batch, 0), encoder, features, where)
+    return half.bits(logits, features, rows, task)
 
 
-def forward(compute, encoder, features: list[dict], where: str) -> list[np.ndarray]:
+def measuring(family: Family) -> Measured:
+    """The half of a family with `bits`."""
+    half = family.trainer()
+    if not isinstance(half, Measured):
+        raise JobError(f"family {family.name} cannot say how probable a row's gold is")
+    return half
+
+
+def forward(
+    compute: Callable[[Batch], torch.Tensor],
+    encoder: LoadedEncoder,
+    features: Sequence[Feature],
+    where: str,
+) -> list[Floats]:
     """`compute(batch)` over all features in batches of similar length; one float32 array a feature,
     padding cut off."""
     lengths = np.array([feature_length(feature) for feature in features])
-    outputs: list[np.ndarray | None] = [None] * len(features)
+    outputs: dict[int, Floats] = {}
     with torch.inference_mode():
         for group in micro_batches(np.arange(len(features)), lengths, TOKENS_PER_FORWARD[where]):
             result = compute(encoder.pad([features[i] for i in group], where)).float().cpu().numpy()
             for i, row in zip(group, result, strict=True):
-                outputs[i] = row[: lengths[i]] if row.ndim > 1 else row
-    return outputs
+                outputs[int(i)] = row[: lengths[i]] if row.ndim > 1 else row
+    return [outputs[i] for i in range(len(features))]

@@ -11,10 +11,11 @@ import json
 from collections import Counter, defaultdict
 from statistics import fmean, pstdev
 
+from harness.families import FAMILIES
+from harness.families.cells import Row
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
 from harness.jobs.handed import load_model
-from harness.jobs.predict import measured_bits
-from harness.models import TRAINED
+from harness.jobs.predict import measured_bits, measuring
 from harness.sources import rows as data_rows
 
 
@@ -22,16 +23,14 @@ def run(ctx: Context) -> None:
     """Rank the rows of the job's one task and keep the share that its subset names."""
     spec, (name,) = ctx.job["spec"], ctx.job["train"]
     rows, subset = ctx.rows(ctx.job["train"][name]), spec["subset"]
-    ranks = (
-        _by_pvi(ctx, rows)
-        if subset["by"] == "pvi"
-        else _by_dynamics(ctx, rows)
-        if subset["by"]
-        else {}
-    )
-    ids = chosen(
-        rows, ranks.get(subset["by"]), subset["keep"], subset["fraction"], spec["seed"], spec["cap"]
-    )
+    ranks: dict[str, list[float]] = {}
+    if subset["by"] == "pvi":
+        ranks = _by_pvi(ctx, rows)
+    elif subset["by"]:
+        ranks = _by_dynamics(ctx, rows)
+    values, share = ranks.get(subset["by"]), subset["fraction"]
+    ids = chosen(rows, values, subset["keep"], share, spec["seed"], spec["cap"])
+
     kept = set(ids)
     labels = Counter(row["label"] for row in rows if row["id"] in kept and "label" in row)
     found = {
@@ -47,7 +46,7 @@ def run(ctx: Context) -> None:
 
 
 def chosen(
-    rows: list[dict],
+    rows: list[Row],
     values: list[float] | None,
     keep: str,
     fraction: float,
@@ -61,7 +60,7 @@ def chosen(
     Ties, and random rows, go by a hash of seed and id.
     """
     sign = -1 if keep in ("easiest", "ambiguous") else 1
-    by_label: dict[str, list[tuple]] = defaultdict(list)
+    by_label: dict[str, list[tuple[float, bytes, str]]] = defaultdict(list)
     for i, row in enumerate(rows):
         dice = hashlib.sha256(f"{seed}\0{row['id']}".encode()).digest()
         by_label[row.get("label", "")].append(
@@ -69,15 +68,14 @@ def chosen(
         )
     if cap is not None:
         fraction = min(fraction, cap / len(rows))
-    kept = {
-        i
-        for some in by_label.values()
-        for *_, i in sorted(some)[: max(1, int(fraction * len(some)))]
-    }
+    kept: set[str] = set()
+    for some in by_label.values():
+        most = max(1, int(fraction * len(some)))
+        kept |= {own for _, _, own in sorted(some)[:most]}
     return [row["id"] for row in rows if row["id"] in kept]
 
 
-def _by_pvi(ctx: Context, rows: list[dict]) -> dict[str, list[float]]:
+def _by_pvi(ctx: Context, rows: list[Row]) -> dict[str, list[float]]:
     """PVI of each row by a model that has not seen it: model i trained on fold i, so it measures
     the other folds.
 
@@ -85,7 +83,7 @@ def _by_pvi(ctx: Context, rows: list[dict]) -> dict[str, list[float]]:
     """
     make_deterministic(0)
     task, models = ctx.job["spec"]["task"], ctx.job["spec"]["models"]
-    encoder, where, family = ctx.encoder(), device(), TRAINED[task["family"]]
+    encoder, where, family = ctx.encoder(), device(), FAMILIES[task["family"]]
     found: dict[str, list[float]] = {row["id"]: [] for row in rows}
     for number, key in enumerate(models):
         if ctx.stopping():
@@ -95,15 +93,14 @@ def _by_pvi(ctx: Context, rows: list[dict]) -> dict[str, list[float]]:
         others = [row for row in rows if row["id"] not in seen]
         model = load_model(ctx, encoder, task, key, where)
         bits = measured_bits(model, family, encoder, task, others, where)
-        for row, known, null in zip(
-            others, bits, family.null_bits(training, others, task), strict=True
-        ):
+        null_bits = measuring(family).null_bits(training, others, task)
+        for row, known, null in zip(others, bits, null_bits, strict=True):
             found[row["id"]].append(null - known)
         ctx.progress(number + 1, len(models))
     return {"pvi": [round(fmean(found[row["id"]]), 6) for row in rows]}
 
 
-def _by_dynamics(ctx: Context, rows: list[dict]) -> dict[str, list[float]]:
+def _by_dynamics(ctx: Context, rows: list[Row]) -> dict[str, list[float]]:
     """Mean and standard deviation over the epochs of the gold label's probability (Swayamdipta et
     al. 2020, section 2)."""
     (key,) = ctx.job["spec"]["models"]

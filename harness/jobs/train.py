@@ -29,7 +29,6 @@ from harness.common.signals import Interrupted, stop
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
 from harness.jobs.handed import hand_over
 from harness.jobs.part import Part
-from harness.jobs.predict import score_dev
 from harness.jobs.vocabulary import clip, narrow
 from harness.models import TaskModel, build
 from harness.models.batching import feature_length, micro_batches, stream_seed, turns
@@ -162,8 +161,8 @@ class _Loop:
     def update(self, part: int, features: list[dict]) -> None:
         """One optimizer step over a batch of one part: the mean gradient over the batch's terms."""
         self.model.train()
-        family = self.parts[part].family
-        terms, total = family.terms(features), 0.0
+        half = self.parts[part].half
+        terms, total = half.terms(features), 0.0
         lengths = np.array([feature_length(feature) for feature in features])
         for group in micro_batches(np.arange(len(features)), lengths, self.recipe["micro_tokens"]):
             examples = [features[i] for i in group]
@@ -171,7 +170,7 @@ class _Loop:
                 self.device, torch.bfloat16, enabled=self.recipe["precision"] == "bf16"
             ):
                 logits = self.model(self.encoder.pad(examples, self.device), part)
-            loss = family.loss(logits, examples) / max(1, terms)
+            loss = half.loss(logits, examples) / max(1, terms)
             loss.backward()
             total += float(loss.detach())
         if not np.isfinite(total):
@@ -223,7 +222,7 @@ class _Loop:
         """
         with aside():
             scored = {
-                part.name: score_dev(self.model, head, part, self.encoder, self.device)
+                part.name: part.score(self.model, head, self.device)
                 for head, part in enumerate(self.parts)
             }
         self.looked = self.step

@@ -11,6 +11,9 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_, clip_grads_with_norm_, get_total_norm
 
+from harness.jobs.part import Part
+from harness.models.half import Corrupting
+
 # numbers a CPU handles at once, at most: a row that is a multiple of it is computed as it is inside
 # the full table
 LANES = 16
@@ -74,22 +77,20 @@ class OccurringRows(nn.Embedding):
 
 
 def narrow(
-    encoder: nn.Module, parts: list, padding: int, weight_decay: float
+    encoder: nn.Module, parts: list[Part], padding: int, weight_decay: float
 ) -> OccurringRows | None:
     """Make `encoder` train only the word embeddings that the features of `parts` hold, and
     `padding`. None, and nothing done, where more would move: weight decay, masks drawn anew in each
     update, a table that is scaled or of an odd width."""
     table = encoder.get_input_embeddings()
-    drawn_anew = any(hasattr(part.family, "corrupt") for part in parts)
+    drawn_anew = any(isinstance(part.half, Corrupting) for part in parts)
     if weight_decay or drawn_anew or type(table) is not nn.Embedding or table.embedding_dim % LANES:
         return None
-    texts = (
-        text
-        for part in parts
-        for feature in part.features
-        for text in feature.get("parts", [feature])
-    )
-    ids = {padding, *(piece for text in texts for piece in text["input_ids"])}
+    ids = {padding}
+    for part in parts:
+        for feature in part.features:
+            for text in feature.get("parts", [feature]):
+                ids.update(text["input_ids"])
     narrowed = OccurringRows(table, torch.tensor(sorted(ids)))
     encoder.set_input_embeddings(narrowed)
     return narrowed

@@ -1,7 +1,8 @@
 """Official scorers of XTREME and SQuAD, in plain Python and numpy.
 
 Adding a metric: its two functions and its record (`harness.metrics.metric`) in one file, a line in
-`METRICS`.
+METRICS. A package outside adds one by an entry point of the same form, in the group
+`xstilts_harness.metrics`.
 
     accuracy            labels                   XNLI, PAWS-X and most intermediate tasks
     accuracy_f1         labels "0" and "1"       QQP
@@ -17,34 +18,43 @@ Adding a metric: its two functions and its record (`harness.metrics.metric`) in 
     masked_accuracy     hidden pieces            masked-LM
 """
 
-from harness.metrics.accuracy import ACCURACY, ACCURACY_F1
+from harness.common.plugins import Table
 from harness.metrics.aggregate import TASK_GROUPS, language_mean, overall, task_score
-from harness.metrics.confusion import MACRO_F1, MATTHEWS
-from harness.metrics.masked import MASKED_ACCURACY
 from harness.metrics.metric import Metric
-from harness.metrics.mining import MINING_F1
-from harness.metrics.neighbours import RETRIEVAL_ACCURACY
-from harness.metrics.qa import MLQA, SQUAD, SQUAD_V2
 from harness.metrics.scored import Examples, Scored
-from harness.metrics.spans import SPAN_F1, TOKEN_ACCURACY
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        ACCURACY,
-        ACCURACY_F1,
-        MACRO_F1,
-        MATTHEWS,
-        SPAN_F1,
-        TOKEN_ACCURACY,
-        SQUAD,
-        MLQA,
-        SQUAD_V2,
-        RETRIEVAL_ACCURACY,
-        MINING_F1,
-        MASKED_ACCURACY,
-    )
-}
+
+def _sound(name: str, found: object) -> str | None:
+    if not isinstance(found, Metric):
+        return f"it is {type(found).__name__}, not a harness.metrics.Metric"
+    if found.name != name:
+        return f"the metric is named {found.name!r}; the two names must be one"
+    return None
+
+
+METRICS: Table[Metric] = Table(
+    "metrics",
+    {
+        "accuracy": "harness.metrics.accuracy:ACCURACY",
+        "accuracy_f1": "harness.metrics.accuracy:ACCURACY_F1",
+        "macro_f1": "harness.metrics.confusion:MACRO_F1",
+        "matthews": "harness.metrics.confusion:MATTHEWS",
+        "span_f1": "harness.metrics.spans:SPAN_F1",
+        "token_accuracy": "harness.metrics.spans:TOKEN_ACCURACY",
+        "squad": "harness.metrics.qa:SQUAD",
+        "mlqa": "harness.metrics.qa:MLQA",
+        "squad_v2": "harness.metrics.qa:SQUAD_V2",
+        "retrieval_accuracy": "harness.metrics.neighbours:RETRIEVAL_ACCURACY",
+        "mining_f1": "harness.metrics.mining:MINING_F1",
+        "masked_accuracy": "harness.metrics.masked:MASKED_ACCURACY",
+    },
+    _sound,
+)
+
+
+def scoring(answers: str) -> list[str]:
+    """The metrics that score answers of a kind (`Metric.scores`, `Family.answers`)."""
+    return [name for name, metric in METRICS.items() if answers in metric.scores]
 
 
 def rescore(name: str, examples: Examples) -> Scored:
@@ -91,5 +101,6 @@ __all__ = [
     "language_mean",
     "overall",
     "rescore",
+    "scoring",
     "task_score",
 ]

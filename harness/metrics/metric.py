@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from harness.metrics.scored import Examples, Scored
 
-Array = npt.NDArray[np.float64]
+if TYPE_CHECKING:  # a spec is checked without numpy, which takes its time to load
+    import numpy as np
+    import numpy.typing as npt
+
+Array: TypeAlias = "npt.NDArray[np.float64]"
 # one number, or one a bootstrap draw: arithmetic that is written once works for both
-Number = TypeVar("Number", float, Array)
-Vector = Sequence[float] | Array
-Vectors = Mapping[str, Vector]
+Number = TypeVar("Number", float, "Array")
+Vector: TypeAlias = "Sequence[float] | Array"
+Vectors: TypeAlias = Mapping[str, "Vector"]
 
 
 class Task(Protocol):

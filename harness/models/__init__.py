@@ -1,54 +1,15 @@
-"""What a family of tasks is, in code. One file a family, two protocols, one line each in the table
-below.
-
-`trained` families (classification, multiple_choice, tagging, span_qa, mlm) are modules with
-
-    encode(rows, encoder, task, training)       → features: dicts with input_ids and what loss and
-                                                decode need
-    corrupt(features, rng, encoder, task)       → what an update sees of them (mlm only: its masks
-                                                are drawn anew)
-    head(encoder, body, task, dropout)          → torch module: hidden states (rows, tokens, width)
-                                                → logits
-    terms(features)                             → how many terms their loss sums; the batch's
-                                                gradient is the mean over them
-    loss(logits, features)                      → the summed loss of these features
-    decode(logits, features, rows, task)        → one prediction a row (plain JSON)
-    gold(row)                                   → what the metric compares a prediction with
-    bits(logits, features, rows, task)          → −log2 of the probability of each row's gold
-                                                (FamilySpec.bits)
-    null_bits(training, rows, task)             → the same without any input: what is known from
-                                                training labels alone
-
-`embedded` families (retrieval, bitext_mining) have predict(embed, rows, task, dev) and gold(row):
-nothing is trained. A feature may have `parts` (several texts: one a choice) and then says its
-`length`; `truncated` says that text was cut. A change here that moves a result raises the family's
-version in `spec/family.py`. `task` is the part of a task spec that a job carries: labels,
-max_length, options, metric.
+"""The halves of families that wake torch, one file a family (what is in it: `half`), and the model
+that they make together: an encoder under the heads of its tasks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
 
-from harness.models import chooser as multiple_choice
-from harness.models import classifier as classification
-from harness.models import masked_lm as mlm
-from harness.models import pair_miner as bitext_mining
-from harness.models import retriever as retrieval
-from harness.models import span_reader as span_qa
-from harness.models import tagger as tagging
-
-TRAINED = {
-    "classification": classification,
-    "multiple_choice": multiple_choice,
-    "tagging": tagging,
-    "span_qa": span_qa,
-    "mlm": mlm,
-}
-EMBEDDED = {"retrieval": retrieval, "bitext_mining": bitext_mining}
-FAMILIES = TRAINED | EMBEDDED
-
+from harness.families import FAMILIES
+from harness.models.encoder import LoadedEncoder
+from harness.models.half import TaskJson
 
 INITIAL_STD = 0.02  # of new layers, as in BERT and RoBERTa (config.initializer_range)
 
@@ -95,8 +56,8 @@ class TaskModel(nn.Module):
 
 
 def build(
-    encoder,
-    tasks: dict[str, dict],
+    encoder: LoadedEncoder,
+    tasks: Mapping[str, TaskJson],
     dropout: float,
     attention_dropout: float,
     seed: Callable[[str], int],
@@ -109,7 +70,7 @@ def build(
     with torch.random.fork_rng(devices=[]):
         for name, task in tasks.items():
             torch.manual_seed(seed(name))
-            heads.append(TRAINED[task["family"]].head(encoder, body, task, dropout))
+            heads.append(FAMILIES[task["family"]].trainer().head(encoder, body, task, dropout))
             if not getattr(heads[-1], "pretrained", False):
                 _initialise(heads[-1])
         if any(pooled):

@@ -82,12 +82,9 @@ def head(encoder, body: nn.Module, task: dict, dropout: float) -> nn.Module:
 
 # From the logits on a choice is a label: cross-entropy over a row's choices, summed over rows; the
 # highest is the answer.
-terms, loss, decode, gold = (
-    classification.terms,
-    classification.loss,
-    classification.decode,
-    classification.gold,
-)
+terms = classification.terms
+loss = classification.loss
+decode = classification.decode
 bits = classification.bits
 
 

@@ -102,11 +102,6 @@ def decode(
     return [task["labels"][int(row.argmax())] for row in logits]
 
 
-def gold(row: dict) -> str:
-    """The row's label."""
-    return row["label"]
-
-
 def bits(
     logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict
 ) -> list[float]:

@@ -172,9 +172,3 @@ def decode(
             int(piece) for piece in answer[feature["predict"]]
         ]
     return predictions
-
-
-def gold(row: dict) -> str:
-    """The row's id: what was hidden is known to the prediction alone, since it depends on the
-    tokenizer."""
-    return row["id"]

@@ -48,11 +48,6 @@ def predict(
     return predictions, {"threshold": cut, "candidates": len(candidates), "dev_f1": dev_f1}
 
 
-def gold(row: dict) -> list[str]:
-    """The ids of a sentence's translations; pairs stand at the source side."""
-    return row["pairs"]
-
-
 def _candidates(
     embed: Callable[[list[str]], np.ndarray], rows: list[dict], options: dict
 ) -> list[tuple[str, str, float]]:

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from harness.sources.shapes import located
+from harness.families.span_qa import located
 
 NO_SPAN = "empty"
 MIN_CONTEXT = 16  # pieces of context in a window, however long the question
@@ -188,13 +188,3 @@ def _best_span(
                 if found is None or score > found[0]:
                     found = score, (first, last)
     return found
-
-
-def gold(row: dict) -> dict:
-    """All accepted answers, the context (for the null predictor) and the paragraph (for
-    clustering)."""
-    return {
-        "answers": list(row["answers"]["text"]),
-        "context": row["context"],
-        "group": row["context"],
-    }

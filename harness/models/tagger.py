@@ -134,11 +134,6 @@ def decode(
     return tags
 
 
-def gold(row: dict) -> list[str]:
-    """The sentence's tags."""
-    return row["tags"]
-
-
 def bits(
     logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict
 ) -> list[float]:

@@ -16,18 +16,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.common.errors import MissingError, SpecError
+from harness.families import FAMILIES
 from harness.sources.encoders import FoundEncoder, find
 from harness.sources.hub import Where
 from harness.sources.locate import ENGLISH, Dataset, Locator, as_text
 from harness.spec.catalog import Catalog
-from harness.spec.family import FAMILIES, MLMOptions
 from harness.spec.recipe import Recipe
 from harness.spec.suite import Arm, Suite
 from harness.spec.task import Task
 from harness.store import HashIndex, Store
 from harness.store.job import WEIGHTS, JobJson, described
 
-HEAD_OPTIONS = {"head", "outside"}  # options of a family that decide the shape of its head
 FOLDS = 2  # a row's PVI is measured by the model that trained on the other fold
 
 
@@ -384,7 +383,9 @@ class _Planner:
                 )
         else:  # the head is that of the task it was trained on: XNLI's is MNLI's
             owner = self._task_part(self.locator.owner(target, "train"))["options"]
-            task["options"] |= {name: owner[name] for name in HEAD_OPTIONS & owner.keys()}
+            task["options"] |= {
+                name: owner[name] for name in FAMILIES[target.family].head_options & owner.keys()
+            }
         sets = {"tests": tests}
         if FAMILIES[target.family].tuned:
             sets["devs"] = {
@@ -490,7 +491,7 @@ class _Planner:
             "family": "mlm",
             "labels": [],
             "metric": "masked_accuracy",
-            "options": MLMOptions().model_dump(),
+            "options": FAMILIES["mlm"].options().model_dump(),
         }
         return {"version": task.version, "max_length": length, **mlm}
 

@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 
 from harness.common.errors import SpecError
-from harness.spec.base import Name, Strict
+from harness.common.strict import Name, Strict
 from harness.spec.catalog import builtin_root
 from harness.spec.reader import Source, read
 

@@ -7,6 +7,7 @@ and F1), packed as text (`metrics.vectors`). Scores, gains and intervals come fr
 the same bytes.
 """
 
+from harness.families import FAMILIES
 from harness.metrics import METRICS
 from harness.metrics.flags import ODD
 from harness.metrics.vectors import pack
@@ -14,7 +15,6 @@ from harness.plan.planner import Cell, Plan
 from harness.release.evidence import hashes
 from harness.release.units import joint_units, of_blocks
 from harness.spec.catalog import Catalog
-from harness.spec.family import FAMILIES
 from harness.spec.languages import language_facts
 from harness.spec.suite import Arm, Caps, Suite
 from harness.spec.task import Task
@@ -23,15 +23,6 @@ from harness.store import Store, key_of
 from harness.store.job import identity_of
 
 SCHEMA = 5
-GROUPS = {  # XTREME's groups of targets (Hu et al. 2020, table 1), by family
-    "classification": "pair",
-    "multiple_choice": "multiple choice",
-    "tagging": "tagging",
-    "span_qa": "qa",
-    "retrieval": "retrieval",
-    "bitext_mining": "retrieval",
-    "mlm": "masked-LM",
-}
 FACTS = (
     "n",
     "truncated",
@@ -193,7 +184,7 @@ def _target(task: Task, plan: Plan) -> dict:
         "task": task.task,
         "version": task.version,
         "family": task.family,
-        "group": GROUPS[task.family],
+        "group": FAMILIES[task.family].group,
         "trained": FAMILIES[task.family].trained,
         "parallel": bool(rows.parallel),
         "metric": task.metric,

@@ -9,15 +9,13 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
+from harness.families import FAMILIES
 from harness.metrics import METRICS
 from harness.metrics.flags import ODD
 from harness.metrics.vectors import unpack
 from harness.plan.planner import refused_leaks
-from harness.release.collect import GROUPS
 from harness.release.units import BLOCKS
-from harness.spec.family import FAMILIES
 
-ONE_FEATURE_A_ROW = {"classification", "multiple_choice"}
 SHOWN = 80  # characters of a value in a message
 
 
@@ -140,7 +138,7 @@ def _targets(content: dict) -> Iterator[Problem]:
         )
         wanted = {
             "task": name.split("@")[0],
-            "group": GROUPS[target["family"]],
+            "group": FAMILIES[target["family"]].group,
             "trained": FAMILIES[target["family"]].trained,
             "capped": any(caps.values()),
             "cut": cut["why"] if cut else None,
@@ -206,12 +204,12 @@ def _languages(content: dict) -> Iterator[Problem]:
 
 def _language(path: str, said: dict, gold: dict, target: dict) -> Iterator[Problem]:
     facts = said["facts"]
-    mining = {"candidates", "threshold", "dev_f1"} if target["family"] == "bitext_mining" else set()
-    if facts.keys() & {"candidates", "threshold", "dev_f1"} != mining:
+    family = FAMILIES[target["family"]]
+    if facts.keys() & {"candidates", "threshold", "dev_f1"} != family.facts:
         yield Problem(f"{path}.facts", sorted(facts), f"those of {target['family']}")
     wanted = {
         *METRICS[target["metric"]].prediction_side,
-        *(["centred"] if target["family"] == "retrieval" else []),
+        *(["centred"] if family.centred else []),
     }
     if said.keys() - {"facts"} != (set() if facts["placeholder"] else wanted):
         yield Problem(path, sorted(said), sorted(wanted))
@@ -353,7 +351,7 @@ def _counts(content: dict) -> Iterator[Problem]:
         recipe, per_epoch = job["spec"]["recipe"], 0
         for name, part in training["tasks"].items():
             metric, family = part["metric"], job["spec"]["tasks"][name]["family"]
-            if family in ONE_FEATURE_A_ROW and part["features"] != part["rows"]:
+            if FAMILIES[family].one_feature and part["features"] != part["rows"]:
                 yield Problem(
                     f"{path}.tasks.{name}.features", part["features"], f"{part['rows']}, one a row"
                 )

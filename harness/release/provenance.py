@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
+from harness.families import FAMILIES
 from harness.metrics import METRICS
-from harness.plan.planner import FOLDS, HEAD_OPTIONS
+from harness.plan.planner import FOLDS
 from harness.release.complete import Problem, label, length, must
 from harness.release.rows_read import data_of, named_cap, overlap_keys
-from harness.spec.family import FAMILIES
 from harness.spec.recipe import Recipes
 from harness.store import key_of
 
@@ -367,7 +367,9 @@ def _parts(content: dict) -> Iterator[Problem]:
         )
         if encoder and other["family"] == part["family"]:
             options = {
-                name: value for name, value in other["options"].items() if name not in HEAD_OPTIONS
+                name: value
+                for name, value in other["options"].items()
+                if name not in FAMILIES[part["family"]].head_options
             }
             yield from must(
                 f"jobs: {task}.options", {name: part["options"][name] for name in options}, options
@@ -388,7 +390,7 @@ def _settings(
             if (
                 option not in own.get("options", {})
                 and not isinstance(value, dict)
-                and not (evaluated and option in HEAD_OPTIONS)
+                and not (evaluated and option in FAMILIES[part["family"]].head_options)
             ):
                 yield from must(f"{path}.options.{option}", part["options"][option], value)
 

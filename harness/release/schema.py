@@ -19,8 +19,8 @@ from pydantic import (
     model_serializer,
 )
 
+from harness.common.strict import Strict, later
 from harness.release.schema_derived import Derived, Hash, PerLanguage, Phase
-from harness.spec.base import Strict, later
 from harness.spec.formats import Conll
 from harness.spec.recipe import Cut, Recipe, Recipes, Setting
 from harness.spec.suite import Caps, Sampler, SplitRule, Subset, Waived

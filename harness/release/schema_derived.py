@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from harness.spec.base import Strict, later
+from harness.common.strict import Strict, later
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Interval = Annotated[list[float], Field(min_length=2, max_length=2)]

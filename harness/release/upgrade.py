@@ -20,9 +20,9 @@ by language), and the rest is null or empty.
 from collections.abc import Callable
 from typing import Any
 
-from harness.release.collect import GROUPS, SCHEMA
+from harness.families import FAMILIES
+from harness.release.collect import SCHEMA
 from harness.release.evidence import WITH_EVIDENCE, mean, same_data
-from harness.spec.family import FAMILIES
 from harness.spec.languages import language_facts
 
 NO_CLAIM = (
@@ -283,7 +283,7 @@ def _arm(name: str, facts: dict) -> dict:
 def _target(facts: dict) -> dict:
     family = FAMILIES.get(facts["family"])
     return {
-        "group": GROUPS.get(facts["family"], facts["family"]),
+        "group": family.group if family else facts["family"],
         "trained": family.trained if family else True,
         "parallel": None,  # not said then, and only resampling asks
     } | facts

@@ -17,6 +17,7 @@ from harness.common.signals import stop
 from harness.engines import ENGINES
 from harness.engines.drive import Failure, Outcome, check, drive
 from harness.engines.progress import Progress
+from harness.families.odd import ODD_SHARE, in_words, too_many
 from harness.page.board_files import outdated, write_board
 from harness.plan.planner import Job, Plan, make_plan
 from harness.release import collect
@@ -24,7 +25,6 @@ from harness.release import document as release
 from harness.release.shelve import shelve
 from harness.sources.hub import Where, fetch
 from harness.sources.inspect import Hear, unfit_jobs
-from harness.sources.shapes import ODD_SHARE, in_words, too_many
 from harness.spec.catalog import Catalog
 from harness.spec.changes import with_limit, with_user_tasks, without
 from harness.store import HashIndex, Store

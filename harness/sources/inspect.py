@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.common.errors import HarnessError, MissingError, RefusedError, SpecError
+from harness.families import FAMILIES
+from harness.families.odd import ODD_SHARE, in_words, too_many
 from harness.sources import rows as data_rows
 from harness.sources.hub import Where
 from harness.sources.locate import Locator, splits
-from harness.sources.shapes import ODD_SHARE, in_words, odd, too_many
 from harness.spec.catalog import Catalog
 from harness.spec.task import Task
 from harness.store import HashIndex, key_of
@@ -84,13 +85,15 @@ def look(dataset: dict, reader: Reader, phase: str, hear: Hear | None = None) ->
     rows = data_rows.load(dataset, reader.metric if phase != "train" else None)
     if hear:
         hear(dataset, rows)
-    hidden = placeholder(reader.family, rows)
-    if phase == "dev" and reader.family == "bitext_mining" and hidden:
+    family = FAMILIES[reader.family]
+    hidden = family.placeholder(rows)
+    if phase == "dev" and family.tuned and hidden:
         raise SpecError(
-            f"{dataset['name']}: none of {len(rows)} rows has a pair, so that they set no threshold"
+            f"{dataset['name']}: none of {len(rows)} rows {family.known_gold}, so that they set no"
+            " threshold"
         )
-    unanswerable = phase != "train" or reader.options.get("unanswerable", False)
-    return Looked(len(rows), hidden, odd(reader.family, rows, hidden, unanswerable).counts())
+    odd = family.odd(rows, hidden, reader.options if phase == "train" else None)
+    return Looked(len(rows), hidden, odd.counts())
 
 
 def unfit_jobs(
@@ -140,7 +143,7 @@ def _read_by(body: dict) -> Iterator[tuple[str, dict, Reader]]:
             yield from ((phase, dataset, reader) for dataset in sets.values())
     elif body["kind"] == "train":
         for name, task in body["spec"]["tasks"].items():
-            for phase in ("train", "dev") if task["family"] != "mlm" else ():
+            for phase in ("train", "dev") if FAMILIES[task["family"]].looked_at else ():
                 yield phase, body[phase][name], Reader.of(task)
 
 
@@ -180,20 +183,3 @@ def check_data(catalog: Catalog, names: list[str], where: Where) -> Iterator[Lin
             else:
                 code = RefusedError.exit_code if found.too_many else 1 if found.hidden else 0
                 yield Line(f"{label}: {found.words}", code)
-
-
-def placeholder(family: str, rows: list[dict]) -> bool:
-    """Whether the labels carry no information, as benchmark test sets with hidden labels do: all
-    the same, or all empty."""
-    if family == "span_qa":
-        return not any(text.strip() for row in rows for text in row["answers"]["text"])
-    if family in ("classification", "multiple_choice"):
-        return len(rows) > 1 and len({row["label"] for row in rows}) == 1
-    if family == "tagging":
-        return (
-            sum(len(row["tags"]) for row in rows) > 1
-            and len({tag for row in rows for tag in row["tags"]}) == 1
-        )
-    if family == "bitext_mining":
-        return not any(row["pairs"] for row in rows)
-    return False

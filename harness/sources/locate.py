@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.common.errors import MissingError, SpecError
+from harness.families import FAMILIES
 from harness.sources.hub import Where, snapshot
 from harness.sources.labels import read_labels
 from harness.sources.read import how_read
@@ -21,7 +22,6 @@ from harness.sources.split_files import (
     usual_layouts,
 )
 from harness.spec.catalog import Catalog
-from harness.spec.family import FAMILIES
 from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
 from harness.spec.template import fill
@@ -306,6 +306,6 @@ def _parts(source: Source, family: str, language: str) -> list[str | None]:
     pairs."""
     if source.format != "parts":
         return [None]
-    if family == "bitext_mining":
+    if FAMILIES[family].parts == "heaps":
         return [language, ENGLISH, "gold"]
     return [source.names.get(one, one) for one in (language, ENGLISH)]

@@ -13,9 +13,9 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from harness.common.errors import SpecError
+from harness.common.strict import Strict
 from harness.sources.encoders import package_folder
 from harness.sources.hub import SECTIONS, Entries, Lock, Where, cached
-from harness.spec.base import Strict
 from harness.spec.catalog import Catalog
 from harness.spec.encoder import Encoder
 from harness.spec.task import Source

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.common.errors import SpecError
+from harness.families import FAMILIES
 from harness.sources.aligned import heaps, pairs_of_lines
 from harness.sources.conll import Columns, read_conll
 from harness.sources.squad import is_squad, questions
@@ -43,7 +44,7 @@ def how_read(source: Source, family: str, files: Sequence[str]) -> dict[str, Any
         identity["reader"] = READER_VERSIONS[kind]
     if source.conll:
         identity["conll"] = source.conll.model_dump(exclude_none=True)
-    if source.format == "parts" and family == "retrieval":
+    if source.format == "parts" and FAMILIES[family].parts == "aligned":
         identity["aligned"] = True
     return identity
 

@@ -1,6 +1,6 @@
 """From files to rows in one shape per family, numbered the same way in every language.
 
-What a row of each family is, and which rows are refused: `shapes`.
+What a row of a family is, and which rows are refused, its file in `families` says.
 """
 
 import hashlib
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.common.errors import SpecError
+from harness.families import FAMILIES
+from harness.families.cells import Row, listed, shown
 from harness.sources.read import heaps, read_files
-from harness.sources.shapes import Raw, Row, Shape, listed, shown
+from harness.sources.shapes import Raw, Shape, family_of
 from harness.spec.task import SplitPart
 
 
@@ -22,23 +24,18 @@ def load(dataset: dict[str, Any], metric: str | None = None) -> list[Row]:
             would be right
     """
     rows = _load(dataset, metric)
-    if dataset["identity"].get("as_text"):
-        return [{"id": row["id"], "text": text_of(row)} for row in rows]
-    return rows
-
-
-def text_of(row: Row) -> str:
-    """All that a row says, without its label: what masked-LM reads in its place."""
-    names = ("text", "text_pair", "context", "question", "source", "target")
-    said = [row[name] for name in names if row.get(name)]
-    return " ".join([*said, *row.get("tokens", []), *row.get("choices", [])])
+    identity = dataset["identity"]
+    if not identity.get("as_text"):
+        return rows
+    family = family_of({**identity, "as_text": False})
+    return [{"id": row["id"], "text": family.text(row)} for row in rows]
 
 
 def _load(dataset: dict[str, Any], metric: str | None) -> list[Row]:
     identity, name = dataset["identity"], dataset["name"]
     if "union" in identity:
         return capped(_union(dataset, metric), identity["cap"])
-    if identity["family"] == "bitext_mining":
+    if FAMILIES[identity["family"]].parts == "heaps":
         return _capped_heaps(heaps(dataset), identity["cap"])
     raw: list[Raw] = []
     numbers: list[int | str] = []

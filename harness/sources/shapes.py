@@ -1,32 +1,12 @@
-"""What a row is, family by family: cells as a file has them go in, and out comes the row that jobs
-read, or one line that says what is wrong.
+"""Rows of a file → rows as jobs read them, or one line that says what is wrong."""
 
-    classification   {id, text, text_pair?, label}        tagging        {id, tokens, tags}
-    multiple_choice  {id, text, choices, label}           retrieval      {id, source, target}
-    span_qa          {id, context, question, answers}     bitext_mining  {id, side, text, pairs}
-    mlm              {id, text}
-
-Labels and tags come out as names; `answers` as {"text": [...], "answer_start": [...]}; `pairs` are
-the ids of a source sentence's translations (`read.heaps` makes those rows).
-
-Nothing is turned into text that is none: a number, NaN, a date in a column of texts is an error of
-the data, and a model would train on "nan". A row that has the shape and still says nothing is
-`odd`.
-"""
-
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from harness.common.errors import SpecError
+from harness.families import FAMILIES, Family
+from harness.families.cells import Cells, Labels, NoColumn, Row, Unfit, listed
 from harness.metrics import METRICS
-
-# of a split's rows that say nothing: above it the split is refused, whatever is read from it
-ODD_SHARE = 0.2
-SHOWN = 60  # characters of a value in a message
-MANY = 12  # names in a message; the others are counted
-
-Row = dict[str, Any]
 
 
 class Raw(NamedTuple):
@@ -37,14 +17,6 @@ class Raw(NamedTuple):
     cells: Mapping[str, Any]
 
 
-class Unfit(Exception):
-    """What is wrong with a row, as the end of a line that begins "FILE: row N"."""
-
-
-class NoColumn(Exception):
-    """The data have no column of that name."""
-
-
 class Shape:
     """Raw rows → rows of one family, as a dataset's identity describes them.
 
@@ -52,8 +24,9 @@ class Shape:
     raises  SpecError: one line with file, row and value
     """
 
-    def __init__(self, identity: Row, name: str, metric: str | None = None):
-        self.name, self.columns = name, identity["columns"]
+    def __init__(self, identity: Mapping[str, Any], name: str, metric: str | None = None):
+        self.name = name
+        self.columns: Mapping[str, str | list[str]] = identity["columns"]
         self.labels = Labels(identity["labels"] or [])
         self.family = FAMILIES[identity["family"]]
         self.answers_needed = metric is not None and METRICS[metric].needs_answers
@@ -62,7 +35,7 @@ class Shape:
         """The row; `number` is its id where the data have none."""
         try:
             cells = Cells(self.columns, raw.cells)
-            row = {"id": cells.id(number)} | self.family(cells, self.labels)
+            row = {"id": cells.id(number)} | self.family.row(cells, self.labels)
             if self.answers_needed and not row["answers"]["text"]:
                 raise Unfit("has no answer, which its metric cannot score; `metric: squad_v2` can")
         except NoColumn as column:
@@ -76,394 +49,9 @@ class Shape:
         return row
 
 
-class Cells:
-    """The cells of one row by our names for its columns."""
-
-    def __init__(self, columns: Mapping[str, str | list[str]], cells: Mapping[str, Any]):
-        self.columns, self.cells = columns, cells
-
-    def __contains__(self, ours: str) -> bool:
-        return ours in self.columns
-
-    def value(self, ours: str) -> Any:
-        """What stands in the one column that is ours; never None."""
-        column = self.columns[ours]
-        if isinstance(column, list):
-            raise Unfit(f"cannot be read: {ours} must be one column, the spec names {len(column)}")
-        return self._cell(column)
-
-    def text(self, ours: str) -> str:
-        """The text of a column; several columns are one text, joined with spaces."""
-        columns = self.columns[ours]
-        if isinstance(columns, str):
-            return text(self._cell(columns), columns)
-        return " ".join([text(self._cell(column), column) for column in columns])
-
-    def texts(self, ours: str, one: str) -> list[str]:
-        """A column of lists of texts; `one` is what an entry is called."""
-        column, found = self.columns[ours], self.entries(ours, one)
-        try:
-            # all at once, since nearly all rows are sound and some have many entries
-            "".join(found).encode()
-        except (TypeError, UnicodeEncodeError):
-            return [text(entry, column, f"as {one} {i} ") for i, entry in enumerate(found)]
-        return list(found)
-
-    def each(self, ours: str, one: str) -> list[str]:
-        """The same, or several columns of texts, which are the entries."""
-        columns = self.columns[ours]
-        if isinstance(columns, str):
-            return self.texts(ours, one)
-        return [text(self._cell(column), column) for column in columns]
-
-    def entries(self, ours: str, one: str) -> list[Any]:
-        """A column of lists."""
-        found = self.value(ours)
-        if not isinstance(found, list):
-            what = f"{shown(found)} in column {shown(self.columns[ours])}, {kind(found)}"
-            raise Unfit(f"has {what}; a list of {one}s is needed")
-        return found
-
-    def id(self, number: int | str) -> str:
-        """The row's id as text: a text or a number in the data, else its number."""
-        columns = self.columns.get("id")
-        if columns is None:
-            return str(number)
-        several = [columns] if isinstance(columns, str) else columns
-        return " ".join([self._id(column) for column in several])
-
-    def _id(self, column: str) -> str:
-        found = self._cell(column)
-        if isinstance(found, str):
-            return text(found, column)
-        number = isinstance(found, int | float) and not isinstance(found, bool)
-        if not number or not abs(found) < float("inf"):
-            raise Unfit(f"has the id {shown(found)}, {kind(found)}; an id is a text or a number")
-        return str(found)
-
-    def _cell(self, column: str) -> Any:
-        """A cell by its column's name, or by `a.b`: field b of what stands in a. Its own name comes
-        first."""
-        found: Any = self.cells
-        for name in [column] if column in self.cells else column.split("."):
-            if found is None:  # a struct that is null in this row
-                break
-            if not isinstance(found, Mapping) or name not in found:
-                raise NoColumn(shown(column))
-            found = found[name]
-        if found is None:
-            raise Unfit(f"has nothing in column {shown(column)}")
-        return found
-
-
-class Labels:
-    """Raw values → names. In a list a text is a name and a whole number a place; a map says each
-    name's own value."""
-
-    def __init__(self, labels: Sequence[str] | Mapping[str, str | int]):
-        self.names = list(labels)
-        self.named = isinstance(labels, Mapping)
-        self.of: dict[str | int, str] = {}
-        if isinstance(labels, Mapping):
-            self.of = {raw: name for name, raw in labels.items()}
-        else:
-            self.of = {name: name for name in labels} | dict(enumerate(labels))
-        self.ambiguous = not self.named and any(
-            _is_number(name) and float(name) != i for i, name in enumerate(self.names)
-        )
-
-    def name(self, raw: Any, tag: int | None = None) -> str:
-        """The name of a raw value, which may be that of a sentence's `tag`.
-
-        Whole numbers may come as floats: a column that once had gaps is one of floats.
-        """
-        key = int(raw) if isinstance(raw, float) and raw.is_integer() else raw
-        means = str if self.ambiguous else (str, int)
-        if not isinstance(key, bool) and isinstance(key, means) and key in self.of:
-            return self.of[key]
-        where = "" if tag is None else f" as tag {tag}"
-        raise Unfit(f"has label {self._why(raw, key, where)}")
-
-    def _why(self, raw: Any, key: Any, where: str) -> str:
-        """What is wrong with a raw value that means no name, or not only one."""
-        if raw is None:
-            return f"nothing{where}; {self._known(None)}"
-        if isinstance(key, bool) or not isinstance(key, str | int):
-            return f"{shown(raw)}, {kind(raw)}{where}; {self._known(None)}"
-        if not self.ambiguous or isinstance(key, str):
-            return f"{shown(raw)}{where}; {self._known(key)}"
-        maps = f"{self._map(str)} or {self._map(lambda name: self.names.index(name))}"
-        return (
-            f"{shown(raw)}, a whole number,{where}; the names in `labels` are numbers too but not"
-            f" those of their places: write which number is which name, {maps}"
-        )
-
-    def tags(self, values: list[Any]) -> list[str]:
-        """The names of a sentence's raw values."""
-        kinds = set(map(type, values))
-        # all at once, as nearly always
-        if kinds == {str} or (kinds == {int} and not self.ambiguous):
-            names = list(map(self.of.get, values))
-            if None not in names:
-                return names
-        return [self.name(value, i) for i, value in enumerate(values)]
-
-    def _known(self, raw: str | int | None) -> str:
-        if self.named:
-            known = f"the spec knows {listed(self.of)}"
-        else:
-            known = (
-                f"the spec knows {listed(self.names)}, or their places 0 to {len(self.names) - 1}"
-                " as whole numbers"
-            )
-        if raw is None:
-            return f"{known}; a name is text"
-        twin = int(raw) if isinstance(raw, str) and re.fullmatch(r"-?[0-9]{1,9}", raw) else str(raw)
-        if twin not in self.of:
-            return known
-        if isinstance(raw, int):
-            return f"{known}; the data hold numbers: in the map leave their quotes away"
-        example = f'`labels: {{{self.of[twin]}: "{raw}", ...}}`'
-        return (
-            f'{known}; here it is text: write it in the map with quotes, "{raw}", as in {example}'
-        )
-
-    def _map(self, value: Callable[[str], Any]) -> str:
-        some = ", ".join(f'"{name}": {value(name)}' for name in self.names[:MANY])
-        return f"`labels: {{{some}{', ...' if len(self.names) > MANY else ''}}}`"
-
-
-def _is_number(name: str) -> bool:
-    """Whether a name reads as a whole number, so that a number in the data may mean it."""
-    return re.fullmatch(r"[-+]?[0-9]{1,9}(\.0*)?", name) is not None
-
-
-# One function a family
-
-
-def classification(cells: Cells, labels: Labels) -> Row:
-    row = {"text": cells.text("text")}
-    if "text_pair" in cells:
-        row["text_pair"] = cells.text("text_pair")
-    return row | {"label": labels.name(cells.value("label"))}
-
-
-def multiple_choice(cells: Cells, labels: Labels) -> Row:
-    """As many choices as the task has labels; each begins with `choice_prefix`, if that is a column
-    and not empty."""
-    asked, choices = cells.text("text"), cells.each("choices", "choice")
-    if len(choices) != len(labels.names) or len(choices) < 2:
-        wanted = "every row needs one choice a label, and at least two"
-        raise Unfit(
-            f"has {len(choices)} choices, but its task has {len(labels.names)} labels; {wanted}"
-        )
-    prefix = cells.text("choice_prefix") if "choice_prefix" in cells else ""
-    label = labels.name(cells.value("label"))
-    return {
-        "text": asked,
-        "choices": [f"{prefix} {one}" if prefix else one for one in choices],
-        "label": label,
-    }
-
-
-def tagging(cells: Cells, labels: Labels) -> Row:
-    """As many tags as tokens, and at least one."""
-    tokens, tags = cells.texts("tokens", "token"), cells.entries("tags", "tag")
-    if len(tags) != len(tokens):
-        raise Unfit(f"has {len(tokens)} tokens but {len(tags)} tags")
-    if not tokens:
-        raise Unfit("has no tokens; leave such rows out")
-    return {"tokens": tokens, "tags": labels.tags(tags)}
-
-
-def span_qa(cells: Cells, labels: Labels) -> Row:
-    return {
-        "context": cells.text("context"),
-        "question": cells.text("question"),
-        "answers": _answers(cells),
-    }
-
-
-def _answers(cells: Cells) -> Row:
-    """Two lists of one length: the texts of the answers, and at which character of the context each
-    starts."""
-    wanted = "answers are {text: [...], answer_start: [...]}, two lists of one length"
-    column, found = shown(cells.columns["answers"]), cells.value("answers")
-    if not isinstance(found, Mapping):
-        raise Unfit(f"has {shown(found)} in column {column}, {kind(found)}; {wanted}")
-    for name in ("text", "answer_start"):
-        if not isinstance(found.get(name), list):
-            what = (
-                f"{shown(found[name])} as {name}, {kind(found[name])},"
-                if found.get(name) is not None
-                else f"no {name}"
-            )
-            raise Unfit(f"has {what} in column {column}; {wanted}")
-    texts, starts = found["text"], found["answer_start"]
-    if len(texts) != len(starts):
-        raise Unfit(
-            f"has {len(texts)} answers but {len(starts)} starts in column {column}; {wanted}"
-        )
-    return {
-        "text": [
-            text(one, f"{cells.columns['answers']}.text", f"as answer {i} ")
-            for i, one in enumerate(texts)
-        ],
-        "answer_start": [_start(one, i) for i, one in enumerate(starts)],
-    }
-
-
-def _start(found: Any, number: int) -> int:
-    if isinstance(found, float) and found.is_integer():
-        return int(found)
-    if isinstance(found, bool) or not isinstance(found, int):
-        what = "nothing" if found is None else f"{shown(found)}, {kind(found)},"
-        raise Unfit(
-            f"has {what} as the start of answer {number}; a start is a whole number of characters"
-        )
-    return found
-
-
-def retrieval(cells: Cells, labels: Labels) -> Row:
-    return {"source": cells.text("source"), "target": cells.text("target")}
-
-
-def mlm(cells: Cells, labels: Labels) -> Row:
-    return {"text": cells.text("text")}
-
-
-FAMILIES: dict[str, Callable[[Cells, Labels], Row]] = {
-    "classification": classification,
-    "multiple_choice": multiple_choice,
-    "tagging": tagging,
-    "span_qa": span_qa,
-    "retrieval": retrieval,
-    "mlm": mlm,
-}
-
-
-def text(found: Any, column: str | list[str], where: str = "") -> str:
-    """`found` if it is text that can be written as UTF-8; half a surrogate pair cannot, and no
-    tokenizer takes it."""
-    if not isinstance(found, str):
-        what = "nothing" if found is None else f"{shown(found)}, {kind(found)},"
-        raise Unfit(f"has {what} {where}in column {shown(column)}; text is needed")
-    if not found.isascii():
-        try:
-            found.encode()
-        except UnicodeEncodeError as error:
-            half = f"U+{ord(found[error.start]):04X}, half of a character,"
-            raise Unfit(
-                f"has {half} at place {error.start} of {shown(found)} {where}in column"
-                f" {shown(column)}"
-            ) from None
-    return found
-
-
-# Values in messages
-
-
-def shown(value: Any) -> str:
-    """A value on one line, short, with no character that moves a cursor: texts in quotes, numbers
-    without."""
-    try:
-        whole = repr(value)
-    except (
-        ValueError,
-        RecursionError,
-    ):  # an integer of thousands of digits; lists in lists in lists
-        return f"a {type(value).__name__}"
-    return whole if len(whole) <= SHOWN else whole[: SHOWN - 3] + "..."
-
-
-def listed(names: Sequence[Any] | Mapping[Any, Any]) -> str:
-    """The first of several names; names of columns and labels without quotes where they need
-    none."""
-    some = [
-        (
-            name
-            if isinstance(name, str) and re.fullmatch(r"[^\W\d][\w.-]{0,50}", name)
-            else shown(name)
-        )
-        for name in names
-    ]
-    return ", ".join(some[:MANY]) + (f" and {len(some) - MANY} more" if len(some) > MANY else "")
-
-
-def kind(value: Any) -> str:
-    """What a value is, in a word or three."""
-    if isinstance(value, float) and value != value:
-        return "not a number"
-    words = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-        str: "text",
-        list: "a list",
-        dict: "a mapping",
-    }
-    return words.get(type(value), f"of type {type(value).__name__}")
-
-
-# Rows that have the shape and say nothing
-
-
-class Odd(NamedTuple):
-    """How many rows of a split say nothing; each name is a flag of the scores that such rows are
-    in."""
-
-    empty_text: int = 0
-    misplaced: int = 0
-
-    def counts(self) -> dict[str, int]:
-        """Those that are not 0."""
-        return {name: count for name, count in self._asdict().items() if count}
-
-
-WORDS = {"empty_text": "with an empty text", "misplaced": "whose answer is not where it says"}
-
-
-def odd(family: str, rows: Sequence[Row], hidden: bool, unanswerable: bool = True) -> Odd:
-    """Of how many rows a text is empty, and of how many questions the first answer does not stand
-    where it says.
-
-    hidden        the answers are placeholders, which are nowhere
-    unanswerable  rows without an answer are meant; where they are not, training can do nothing with
-                  them
-    """
-    empty = sum(map(_is_empty, rows))
-    if family != "span_qa" or hidden:
-        return Odd(empty)
-    return Odd(
-        empty, sum(not (located(row) if row["answers"]["text"] else unanswerable) for row in rows)
-    )
-
-
-def _is_empty(row: Row) -> bool:
-    """Whether one of a row's texts is empty or only white space; of a sentence, whether all its
-    tokens are."""
-    if "tokens" in row:
-        return not any(token.strip() for token in row["tokens"])
-    names = ("text", "text_pair", "context", "question", "source", "target")
-    return any(
-        not one.strip()
-        for one in [*(row[name] for name in names if name in row), *row.get("choices", [])]
-    )
-
-
-def located(row: Row) -> bool:
-    """Whether a question's first answer, the one that training reads, stands in the context where
-    it says."""
-    answer, start = row["answers"]["text"][0], row["answers"]["answer_start"][0]
-    return start >= 0 and bool(answer.strip()) and row["context"].startswith(answer, start)
-
-
-def too_many(found: Mapping[str, int], rows: int) -> list[str]:
-    """The flags of `Odd` that more than ODD_SHARE of the rows have."""
-    return [name for name in WORDS if found.get(name, 0) > ODD_SHARE * rows]
-
-
-def in_words(found: Mapping[str, int]) -> str:
-    """Counts of odd rows as they are said: "1 with an empty text, 3 whose answer is not where it
-    says"."""
-    return ", ".join(f"{found[name]} {words}" for name, words in WORDS.items() if found.get(name))
+def family_of(identity: Mapping[str, Any]) -> Family:
+    """Of which family the rows of a dataset are, once they are loaded."""
+    if identity.get("as_text"):
+        return FAMILIES["mlm"]
+    # the members of a union are of one task, or of tasks under one head
+    return family_of(identity["union"][0]) if "union" in identity else FAMILIES[identity["family"]]

@@ -14,11 +14,11 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from harness.common.errors import SpecError
+from harness.common.strict import Strict
 from harness.common.text import line, short
-from harness.spec.base import Strict
+from harness.families import FAMILIES
 from harness.spec.encoder import Encoder
 from harness.spec.explain import nearest, show
-from harness.spec.family import FAMILIES
 from harness.spec.reader import Source, load, problems, validate
 from harness.spec.recipe import PHASES, Cut, Protocol, Setting
 from harness.spec.suite import Intermediate, Suite

@@ -3,7 +3,7 @@
 from typing import Any
 
 from harness.common.errors import SpecError
-from harness.spec.base import Strict
+from harness.common.strict import Strict
 from harness.spec.catalog import KINDS, Catalog
 from harness.spec.encoder import Encoder
 from harness.spec.explain import nearest, show

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from harness.spec.base import Name, Strict
+from harness.common.strict import Name, Strict
 from harness.spec.template import HubId, InnerPath, Revision
 
 

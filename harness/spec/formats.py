@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from harness.spec.base import Strict
+from harness.common.strict import Strict
 
 PACKED = ".gz"  # every text format may be packed
 PART = "{part}"

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from harness.spec.base import Name, Strict
+from harness.common.strict import Name, Strict
 from harness.spec.task import Language, Rows
 
 Phase = Literal["intermediate", "target"]

@@ -12,8 +12,8 @@ from pydantic import (
     model_validator,
 )
 
-from harness.spec.base import Name, Strict
-from harness.spec.family import FAMILIES
+from harness.common.strict import Name, Strict
+from harness.families import FAMILIES
 from harness.spec.recipe import PHASES, TWINS, Cut, Protocol, Recipe, RecipeChange, Recipes, Setting
 from harness.spec.task import Language, Rows, Task
 

@@ -22,11 +22,11 @@ from pydantic import (
     model_validator,
 )
 
+from harness.common.strict import Name, Strict
 from harness.common.text import short
-from harness.metrics import METRICS
-from harness.spec.base import Name, Strict
+from harness.families import FAMILIES
+from harness.metrics import METRICS, scoring
 from harness.spec.explain import MAX_SHOWN, nearest, show
-from harness.spec.family import FAMILIES
 from harness.spec.formats import PACKED, PART, SUFFIXES, Conll, format_of
 from harness.spec.languages import ISO_639_1
 from harness.spec.template import (
@@ -388,11 +388,11 @@ class Task(Strict):
 
     @model_validator(mode="after")
     def _metric_agrees(self) -> Self:
-        metrics = FAMILIES[self.family].metrics
-        if self.metric not in metrics:
+        answers = FAMILIES[self.family].answers
+        if self.metric not in METRICS or answers not in METRICS[self.metric].scores:
             raise ValueError(
                 f"metric: {show(self.metric)} does not score"
-                f" {self.family}{nearest(self.metric, metrics)}"
+                f" {self.family}{nearest(self.metric, scoring(answers))}"
             )
         if unfit := METRICS[self.metric].unfit(self):
             raise ValueError(f"metric: {unfit}")
@@ -431,22 +431,23 @@ class Task(Strict):
     @model_validator(mode="after")
     def _sources_fit(self) -> Self:
         """A format whose rows are those of one family only serves that one."""
+        family = FAMILIES[self.family]
         given = [
             self.source,
             *(rows.source for rows in (self.train, self.dev, self.test) if rows and rows.source),
         ]
         for source in given:
             parts = source.format == "parts"
-            if parts and self.family not in ("bitext_mining", "retrieval"):
+            if parts and family.parts is None:
+                able = " and ".join(sorted(name for name, one in FAMILIES.items() if one.parts))
+                raise ValueError(f"source: {PART} is for {able}, not for {self.family}")
+            if family.parts == "heaps" and not parts:
                 raise ValueError(
-                    f"source: {PART} is for bitext_mining and retrieval, not for {self.family}"
+                    f"source: {self.family} reads three files a split; its `files` end in .{PART}"
                 )
-            if self.family == "bitext_mining" and not parts:
-                raise ValueError(
-                    f"source: bitext_mining reads three files a split; its `files` end in .{PART}"
-                )
-            if source.conll and self.family != "tagging":
-                raise ValueError(f"source: conll is for tagging, not for {self.family}")
+            if source.conll and not family.sentences:
+                able = " and ".join(sorted(name for name, one in FAMILIES.items() if one.sentences))
+                raise ValueError(f"source: conll is for {able}, not for {self.family}")
         return self
 
     @model_validator(mode="after")

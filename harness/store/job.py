@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any, NotRequired, TypedDict, cast
 
 from harness.common.errors import StoreError
+from harness.families import FAMILIES
 from harness.metrics import METRICS
-from harness.spec.family import FAMILIES
 from harness.store import key_of
 
 # Raised when the code of that job moves a result; a golden test fails when results move and these

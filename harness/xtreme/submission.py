@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from harness.common.errors import MissingError, SpecError
 from harness.engines.drive import refusals
+from harness.families import FAMILIES
 from harness.plan.planner import Cell, Plan
 from harness.sources import rows as data_rows
-from harness.sources.inspect import placeholder
 from harness.spec.explain import nearest
 from harness.store import Store, disk_errors
 from harness.xtreme.scoring import XTREME
@@ -132,6 +132,7 @@ def _not_whole(task: str, cell: Cell, plan: Plan) -> list[str]:
 def _add(found: Submission, task: str, job: dict, store: Store, want_labels: bool) -> None:
     """One task's files."""
     benchmark, spec, tests = XTREME[task], job["spec"]["task"], job["tests"]
+    family = FAMILIES[benchmark.family]
     if spec["family"] != benchmark.family:
         raise SpecError(
             f"{job['name']}: {task} is of family {benchmark.family}, this target of"
@@ -164,18 +165,14 @@ def _add(found: Submission, task: str, job: dict, store: Store, want_labels: boo
         found.predictions[name] = _file(
             benchmark.family, rows, [answer["prediction"] for answer in answers], name
         )
-        if want_labels and placeholder(benchmark.family, rows):
+        if want_labels and family.placeholder(rows):
             found.notes.append(f"{task}: {language} has no real labels, so none are written")
         elif want_labels and benchmark.family == "span_qa":
             found.labels[name] = _squad_layout(rows)
         elif want_labels:
             found.labels[name] = _file(
-                benchmark.family, rows, [row[_GOLD[benchmark.family]] for row in rows], name
+                benchmark.family, rows, [family.gold(row) for row in rows], name
             )
-
-
-# The column of a row that its predictions are held against.
-_GOLD = {"classification": "label", "tagging": "tags", "retrieval": "id", "bitext_mining": "pairs"}
 
 
 def _file(family: str, rows: list[dict], answers: list[Any], name: str) -> str:

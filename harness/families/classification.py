@@ -1,0 +1,75 @@
+"""One or two texts in, one label out: XNLI, PAWS-X, MNLI, ...
+
+A row is {id, text, text_pair?, label}.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from harness.common.strict import Strict
+from harness.families.cells import Cells, Labels, Row
+from harness.families.family import Family, normalise
+
+Head = Annotated[
+    Literal["plain", "pooled"],
+    Field(
+        description=(
+            "plain: on the first token's hidden state (XTREME); pooled: on a pooler that an"
+            " intermediate hands over"
+        )
+    ),
+]
+
+
+class ClassificationOptions(Strict):
+    """One or two texts in, one of `labels` out."""
+
+    head: Head = "plain"
+
+
+class Classification(Family):
+    """Cross-entropy over `labels`."""
+
+    name = "classification"
+    version = 1
+    group = "pair"
+    half = "harness.models.classifier"
+    trained = True
+    options = ClassificationOptions
+    columns = frozenset({"text", "label"})
+    optional = frozenset({"text_pair", "id"})
+    answers = "label"
+    labelled = True
+    bits = True
+    head_options = frozenset({"head"})
+    one_feature = True
+
+    def row(self, cells: Cells, labels: Labels) -> Row:
+        row = {"text": cells.text("text")}
+        if "text_pair" in cells:
+            row["text_pair"] = cells.text("text_pair")
+        return row | {"label": labels.name(cells.value("label"))}
+
+    def texts(self, row: Row) -> list[str]:
+        return [row[name] for name in ("text", "text_pair") if row.get(name) is not None]
+
+    def gold(self, row: Row) -> str:
+        """The row's label."""
+        label: str = row["label"]
+        return label
+
+    def labels(self, row: Row) -> list[str]:
+        return [row["label"]]
+
+    def relabelled(self, row: Row, labels: Sequence[str]) -> Row:
+        return {**row, "label": labels[0]}
+
+    def fingerprints(self, row: Row) -> set[str]:
+        """A pair counts as one text: the same premise stands under many hypotheses."""
+        texts = [normalise(text) for text in self.texts(row)]
+        return {("pair:" if len(texts) > 1 else "text:") + "\t".join(texts)}
+
+
+CLASSIFICATION = Classification()

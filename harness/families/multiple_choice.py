@@ -1,0 +1,83 @@
+"""A text and several continuations, one of them right: HellaSwag, CosmosQA, CommonsenseQA.
+
+A row is {id, text, choices, label}.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from harness.common.strict import Strict
+from harness.families.cells import Cells, Labels, Row, Unfit
+from harness.families.classification import Head
+from harness.families.family import Family, normalise
+
+
+class MultipleChoiceOptions(Strict):
+    """A text and several continuations, one of them right. Each choice is read with the text;
+    softmax over the choices."""
+
+    head: Head = "plain"
+    truncate: Literal["front", "end"] = Field(
+        "front", description="which end of a pair that is too long is cut; jiant: front"
+    )
+
+
+class MultipleChoice(Family):
+    """Cross-entropy over the choices of a row."""
+
+    name = "multiple_choice"
+    version = 1
+    group = "multiple choice"
+    half = "harness.models.chooser"
+    trained = True
+    options = MultipleChoiceOptions
+    columns = frozenset({"text", "choices", "label"})
+    optional = frozenset({"choice_prefix", "id"})
+    answers = "choice"
+    labelled = True
+    bits = True
+    head_options = frozenset({"head"})
+    one_feature = True
+
+    def row(self, cells: Cells, labels: Labels) -> Row:
+        """As many choices as the task has labels; each begins with `choice_prefix`, if that is a
+        column and not empty."""
+        asked, choices = cells.text("text"), cells.each("choices", "choice")
+        if len(choices) != len(labels.names) or len(choices) < 2:
+            wanted = "every row needs one choice a label, and at least two"
+            raise Unfit(
+                f"has {len(choices)} choices, but its task has {len(labels.names)} labels; {wanted}"
+            )
+        prefix = cells.text("choice_prefix") if "choice_prefix" in cells else ""
+        label = labels.name(cells.value("label"))
+        return {
+            "text": asked,
+            "choices": [f"{prefix} {one}" if prefix else one for one in choices],
+            "label": label,
+        }
+
+    def texts(self, row: Row) -> list[str]:
+        return [row["text"], *row["choices"]]
+
+    def text(self, row: Row) -> str:
+        return " ".join([*filter(None, [row["text"]]), *row["choices"]])
+
+    def gold(self, row: Row) -> str:
+        """The label of the right choice."""
+        label: str = row["label"]
+        return label
+
+    def labels(self, row: Row) -> list[str]:
+        return [row["label"]]
+
+    def relabelled(self, row: Row, labels: Sequence[str]) -> Row:
+        return {**row, "label": labels[0]}
+
+    def fingerprints(self, row: Row) -> set[str]:
+        """A text with its choices: the same question stands over many of them."""
+        return {"choices:" + "\t".join([normalise(text) for text in self.texts(row)])}
+
+
+MULTIPLE_CHOICE = MultipleChoice()

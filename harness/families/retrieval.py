@@ -1,0 +1,58 @@
+"""Find a sentence's translation among all others by cosine: Tatoeba. Nothing is trained.
+
+A row is {id, source, target}, a sentence and its English translation.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from harness.common.strict import Strict
+from harness.families.cells import Cells, Labels, Row
+from harness.families.family import Family
+
+Layer = int | dict[str, int] | None  # a map names encoders; others take their own
+
+
+class RetrievalOptions(Strict):
+    """Nearest-neighbour search between sentences and their English translations; nothing is
+    trained."""
+
+    direction: Literal["english_to_foreign", "foreign_to_english"] = Field(
+        "english_to_foreign", description="which side is the query; XTREME searches from English"
+    )
+    pooling: Literal["mean", "cls"] | None = Field(None, description="default: the encoder's own")
+    layer: Layer = Field(
+        None,
+        description="index into hidden states, 0 = embeddings, -1 = last; default: the encoder's",
+    )
+
+
+class Retrieval(Family):
+    """The first hit of each query is its answer."""
+
+    name = "retrieval"
+    version = 1
+    group = "retrieval"
+    half = "harness.models.retriever"
+    trained = False
+    options = RetrievalOptions
+    columns = frozenset({"source", "target"})
+    optional = frozenset({"id"})
+    answers = "id"
+    parts = "aligned"
+    centred = True
+
+    def row(self, cells: Cells, labels: Labels) -> Row:
+        return {"source": cells.text("source"), "target": cells.text("target")}
+
+    def texts(self, row: Row) -> list[str]:
+        return [row["source"], row["target"]]
+
+    def gold(self, row: Row) -> str:
+        """A row's translation is its own other side."""
+        own: str = row["id"]
+        return own
+
+
+RETRIEVAL = Retrieval()

@@ -1,0 +1,86 @@
+"""What the half of a family that wakes torch must have: the functions of one module.
+
+Features are dicts with `input_ids` and what the module's own loss and decode need. One may have
+`parts` (several texts: one a choice) and then says its `length`; `truncated` says that text was
+cut, `row` which row it is of, if it is not the one in its place. `task` is the part of a task spec
+that a job carries: family, labels, max_length, options, metric. A change that moves a result raises
+the family's version.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from harness.families.cells import Row
+from harness.models.encoder import LoadedEncoder
+
+Feature = dict[str, Any]  # each family's own
+TaskJson = Mapping[str, Any]  # as a job's JSON has it; options are each family's own
+Floats = npt.NDArray[np.float32]
+Embed = Callable[[list[str]], Floats]  # texts → (n, width), an array that nobody else holds
+
+
+class Trained(Protocol):
+    """Of a family that is trained."""
+
+    def encode(
+        self, rows: list[Row], encoder: LoadedEncoder, task: TaskJson, training: bool
+    ) -> list[Feature]:
+        """What the encoder reads. Rows that training can do nothing with have no feature."""
+
+    def head(
+        self, encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float
+    ) -> nn.Module:
+        """Hidden states (features, tokens, width) → logits."""
+
+    def terms(self, features: list[Feature]) -> int:
+        """How many terms their loss sums; the batch's gradient is the mean over them."""
+
+    def loss(self, logits: torch.Tensor, features: list[Feature]) -> torch.Tensor:
+        """The summed loss of these features."""
+
+    def decode(
+        self, logits: list[Floats], features: list[Feature], rows: list[Row], task: TaskJson
+    ) -> list[Any]:
+        """One prediction a row, plain JSON, as the family's metrics take it."""
+
+
+@runtime_checkable
+class Corrupting(Trained, Protocol):
+    """Of one whose features are drawn anew for every update (masked-LM)."""
+
+    def corrupt(
+        self,
+        features: list[Feature],
+        rng: np.random.Generator,
+        encoder: LoadedEncoder,
+        task: TaskJson,
+    ) -> list[Feature]:
+        """What an update sees of them."""
+
+
+@runtime_checkable
+class Measured(Trained, Protocol):
+    """Of one that says how probable a row's gold was (`Family.bits`)."""
+
+    def bits(
+        self, logits: list[Floats], features: list[Feature], rows: list[Row], task: TaskJson
+    ) -> list[float]:
+        """Per row −log2 of the probability of its gold."""
+
+    def null_bits(self, training: list[Row], rows: list[Row], task: TaskJson) -> list[float]:
+        """The same without any input: what is known from training labels alone."""
+
+
+class Embedded(Protocol):
+    """Of a family that finds sentences by their vectors; nothing is trained."""
+
+    def predict(
+        self, embed: Embed, rows: list[Row], task: TaskJson, dev: Sequence[Row]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """One prediction a row, and facts about the language (`Family.facts`); of a family that is
+        `centred` also `centred`, the predictions after centring."""
