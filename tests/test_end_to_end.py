@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import ROOT, Rig, boxes, copied, moods, releases, sentences, write_jsonl
+from conftest import (
+    ROOT,
+    Done,
+    Rig,
+    boxes,
+    copied,
+    moods,
+    once,
+    releases,
+    sentences,
+    write_jsonl,
+)
 from hub_fixtures import write_hub
 
 from harness.release.places import without_places
@@ -89,7 +100,7 @@ def test_a_dropped_in_task_takes_its_role_in_the_plan(rig, undisturbed, tmp_path
 def test_a_dropped_in_task_appears_as_column_and_arm(rig, undisturbed, tmp_path):
     copied(undisturbed, tmp_path)
     planets(tmp_path / "tasks", "intermediate, target")
-    done = rig.run(rig.eval("tiny", "--all"), tmp_path)
+    done = rig.run(rig.through("tiny", "--all"), tmp_path)
     assert done.returncode == 0, done.stderr
     before, after = (json.loads(content) for content in releases(tmp_path).values())
     assert set(after["targets"]) - set(before["targets"]) == {"planets@tiny"}
@@ -194,7 +205,7 @@ def test_the_papers_whole_suite_gives_a_release_that_verifies(rig, tmp_path):
         suite = suite.replace(old, new)
     (tmp_path / "paper.yaml").write_text(suite)
     done = rig.run(
-        rig.eval(
+        rig.through(
             "paper", "-t", tmp_path / "paper.yaml", "--data-root", write_hub(tmp_path / "hub")
         ),
         tmp_path,
@@ -325,7 +336,7 @@ def test_targets_that_share_a_training_set_share_the_training(rig, tmp_path):
 
 def test_a_limited_run_says_partial_and_makes_no_release(rig, kept, tmp_path):
     copied(kept, tmp_path)
-    done = rig.run(rig.eval("tiny", "--limit", 5, "--keep-weights"), tmp_path)
+    done = rig.run(rig.through("tiny", "--limit", 5, "--keep-weights"), tmp_path)
     assert done.returncode == 0, done.stderr
     assert "PARTIAL: at most 5 test rows, no release" in done.stdout
     assert releases(tmp_path) == releases(kept)
@@ -403,11 +414,14 @@ def bad_specs(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def bad(rig, tmp_path_factory):
     """(folder, finished command) of suite `bad`."""
-    folder = tmp_path_factory.mktemp("bad")
-    specs = bad_specs(folder / "bad")
-    done = rig.run(rig.eval("bad", "--tasks", specs), folder)
-    assert done.returncode == 0, done.stderr
-    return folder, done
+
+    def make(folder: Path) -> tuple[Path, Done]:
+        specs = bad_specs(folder / "bad")
+        done = rig.run(rig.through("bad", "--tasks", specs), folder)
+        assert done.returncode == 0, done.stderr
+        return folder, done
+
+    return once(tmp_path_factory, "bad", make)
 
 
 def test_a_leak_is_refused_and_said(bad):
@@ -527,7 +541,7 @@ def test_nothing_is_trained_for_rows_that_cannot_be_used_and_the_rest_goes_on(ri
     suite = BAD.replace("[none, leaking, sharing]", "[none]").replace("[1]", "[1, 2]")
     suite = suite.replace("[tiny_mood, hidden]", "[unanswered, elsewhere, tiny_mood]")
     (tmp_path / "bad.yaml").write_text(suite.lstrip())
-    done = rig.run(rig.eval("bad", "--tasks", tmp_path), tmp_path)
+    done = rig.run(rig.through("bad", "--tasks", tmp_path), tmp_path)
     assert done.returncode == 4
     why = done.stderr.splitlines()[-3:]
     assert why[0].endswith(
@@ -549,7 +563,7 @@ def test_nothing_is_trained_for_rows_that_cannot_be_used_and_the_rest_goes_on(ri
         "[unanswered, ", "["
     )
     (tmp_path / "bad.yaml").write_text(waived.lstrip())
-    done = rig.run(rig.eval("bad", "--tasks", tmp_path), tmp_path)
+    done = rig.run(rig.through("bad", "--tasks", tmp_path), tmp_path)
     assert done.returncode == 0, done.stderr
     said = cells(only_release(tmp_path))["none", "elsewhere"]["languages"]["en"]
     assert said["misplaced"] == 9 and "misplaced" in said["flags"]
@@ -612,7 +626,7 @@ def test_missing_data_and_weights_are_named_with_the_command_that_fetches_them(r
 def test_a_missing_file_of_the_users_own_is_named(rig: Rig, tmp_path):
     mine = planets(tmp_path / "tasks", "target")
     (mine / "planets.dev.jsonl").unlink()
-    done = rig.run(rig.eval("tiny", "--all"), tmp_path)
+    done = rig.run(rig.through("tiny", "--all"), tmp_path)
     assert done.returncode == 3
     assert "planets.dev.jsonl" in done.stderr
     assert "target planets" in done.stderr

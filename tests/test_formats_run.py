@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Rig, copied, moods, releases, sentences
+from conftest import Rig, copied, finished, moods, once, releases, sentences
 
 from harness.release.schema import mismatches
 from harness.release.verify import verify
@@ -141,11 +141,12 @@ def write(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def run(rig: Rig, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("formats")
-    write(folder)
-    done = rig.run(rig.eval("formats", "-t", folder, "--checkpoint-seconds", 1000), folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+    def make(folder: Path) -> Path:
+        write(folder)
+        command = rig.through("formats", "-t", folder)
+        return finished(rig, command, folder)
+
+    return once(tmp_path_factory, "formats", make)
 
 
 def content(folder: Path) -> dict:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Rig, only_line, releases, write_jsonl
+from conftest import Rig, once, only_line, releases, write_jsonl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -428,19 +428,23 @@ waives: [unlearned]
 @pytest.fixture(scope="module")
 def run(rig: Rig, tmp_path_factory) -> tuple[Path, str]:
     """(folder, what was printed) of suite `mixed`."""
-    folder = tmp_path_factory.mktemp("mixed")
-    (folder / "tasks").mkdir()
-    (folder / "tasks" / "suite.yaml").write_text(MIXED.lstrip())
-    (folder / "tasks" / "mood.yaml").write_text(TRANSLATED.lstrip())
-    for language, word in (("en", "sentence"), ("de", "Satz")):
-        for split, size in (("train", 30), ("dev", 10)):
-            rows = [
-                {"text": f"{word} {split} {i}", "mood": ["sad", "glad"][i % 2]} for i in range(size)
-            ]
-            write_jsonl(folder / "tasks" / f"mine.{language}.{split}.jsonl", rows)
-    done = rig.run(rig.eval("mixed", "--keep-weights"), folder)
-    assert done.returncode == 0, done.stderr
-    return folder, done.stdout
+
+    def make(folder: Path) -> tuple[Path, str]:
+        (folder / "tasks").mkdir()
+        (folder / "tasks" / "suite.yaml").write_text(MIXED.lstrip())
+        (folder / "tasks" / "mood.yaml").write_text(TRANSLATED.lstrip())
+        for language, word in (("en", "sentence"), ("de", "Satz")):
+            for split, size in (("train", 30), ("dev", 10)):
+                rows = [
+                    {"text": f"{word} {split} {i}", "mood": ["sad", "glad"][i % 2]}
+                    for i in range(size)
+                ]
+                write_jsonl(folder / "tasks" / f"mine.{language}.{split}.jsonl", rows)
+        done = rig.run(rig.through("mixed", "--keep-weights"), folder)
+        assert done.returncode == 0, done.stderr
+        return folder, done.stdout
+
+    return once(tmp_path_factory, "mixed", make)
 
 
 def test_arms_of_several_tasks_and_languages_run_to_a_board(run):

@@ -3,11 +3,12 @@ that learns."""
 
 import json
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import write_jsonl
+from conftest import once, write_jsonl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -396,27 +397,32 @@ def endings(language: str, count: int, seed: int) -> list[dict]:
 @pytest.fixture(scope="module")
 def ends(rig, tmp_path_factory):
     """The folder of a finished run of the suite above."""
-    specs, run = tmp_path_factory.mktemp("specs"), tmp_path_factory.mktemp("run")
-    (specs / "encoder.yaml").write_text((rig.specs / "encoder.yaml").read_text())
-    (specs / "tiny_end.yaml").write_text(TASK.lstrip())
-    (specs / "ends.yaml").write_text(SUITE.lstrip())
-    for seed, (split, count) in enumerate({"train": 96, "dev": 24, "test": 60}.items()):
-        for language in ("en", "de") if split == "test" else ("en",):
-            write_jsonl(specs / f"end.{language}.{split}.jsonl", endings(language, count, seed))
-    command = rig.command(
-        "eval",
-        "--suite",
-        "ends",
-        "--tasks",
-        specs,
-        "--encoder-root",
-        rig.encoders,
-        "--workers",
-        "1",
-    )
-    done = rig.run(command, run)
-    assert done.returncode == 0, done.stderr
-    return specs, run
+
+    def make(folder: Path) -> tuple[Path, Path]:
+        specs, run = folder / "specs", folder / "run"
+        specs.mkdir()
+        (specs / "encoder.yaml").write_text((rig.specs / "encoder.yaml").read_text())
+        (specs / "tiny_end.yaml").write_text(TASK.lstrip())
+        (specs / "ends.yaml").write_text(SUITE.lstrip())
+        for seed, (split, count) in enumerate({"train": 96, "dev": 24, "test": 60}.items()):
+            for language in ("en", "de") if split == "test" else ("en",):
+                write_jsonl(specs / f"end.{language}.{split}.jsonl", endings(language, count, seed))
+        command = rig.command(
+            "eval",
+            "--suite",
+            "ends",
+            "--tasks",
+            specs,
+            "--encoder-root",
+            rig.encoders,
+            "--workers",
+            "1",
+        )
+        done = rig.run(command, run)
+        assert done.returncode == 0, done.stderr
+        return specs, run
+
+    return once(tmp_path_factory, "ends", make)
 
 
 def results(run, name: str) -> list[dict]:

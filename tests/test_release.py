@@ -8,7 +8,7 @@ import random
 import re
 import shutil
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from conftest import ROOT, Rig, copied, write_jsonl
+from conftest import ROOT, Rig, copied, once, write_jsonl
 from huggingface_hub import parse_eval_result_entries
 from rich.console import Console
 
@@ -137,7 +137,7 @@ def ran(rig: Rig, folder: Path, name: str, suite: str) -> Path:
     (own / "feeling.yaml").write_text(FEELING.lstrip())
     for split in ("train", "dev"):
         shutil.copy(rig.specs / f"mood.en.{split}.jsonl", own)
-    done = rig.run(rig.eval(name, "-t", own), folder)
+    done = rig.run(rig.through(name, "-t", own), folder)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -146,7 +146,8 @@ def ran(rig: Rig, folder: Path, name: str, suite: str) -> Path:
 def whole(rig: Rig, tmp_path_factory) -> Path:
     """The folder of a run with a subset, a control, PVI, two seeds, cuts of tasks and of arms, a
     cap and a setting."""
-    return ran(rig, tmp_path_factory.mktemp("whole"), "whole", SUITE)
+    make = partial(ran, rig, name="whole", suite=SUITE)
+    return once(tmp_path_factory, "whole", make)
 
 
 def read(folder: Path) -> tuple[dict, dict]:
@@ -411,29 +412,36 @@ about: {title: heaps}
 @pytest.fixture(scope="module")
 def odd(rig: Rig, tmp_path_factory) -> Path:
     """The folder of a run of ODD: 1,010 parallel rows in two languages become 1,000 blocks each."""
-    folder = tmp_path_factory.mktemp("odd")
-    specs = folder / "specs"
-    specs.mkdir()
-    for name, text in ODD.items():
-        (specs / f"{name}.yaml").write_text(text.lstrip())
-    for language, split, rows in (("en", "train", 40), ("en", "test", 1010), ("de", "test", 1010)):
-        some = [
-            {"text": f"{language} {split} {i}", "label": ("even", "odd")[i % 2]}
-            for i in range(rows)
-        ]
-        write_jsonl(specs / f"many.{language}.{split}.jsonl", some)
-    for split in ("dev", "test"):
-        for part, text in (
-            ("de", "d{0}\tder {1} Satz {0}\n"),
-            ("en", "e{0}\tthe {1} line {0}\n"),
-            ("gold", "d{0}\te{0}\n"),
+
+    def make(folder: Path) -> Path:
+        specs = folder / "specs"
+        specs.mkdir()
+        for name, text in ODD.items():
+            (specs / f"{name}.yaml").write_text(text.lstrip())
+        for language, split, rows in (
+            ("en", "train", 40),
+            ("en", "test", 1010),
+            ("de", "test", 1010),
         ):
-            (specs / f"heap.{split}.{part}").write_text(
-                "".join(text.format(i, split) for i in range(12))
-            )
-    done = rig.run(rig.eval("odd", "-t", specs), folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+            some = [
+                {"text": f"{language} {split} {i}", "label": ("even", "odd")[i % 2]}
+                for i in range(rows)
+            ]
+            write_jsonl(specs / f"many.{language}.{split}.jsonl", some)
+        for split in ("dev", "test"):
+            for part, text in (
+                ("de", "d{0}\tder {1} Satz {0}\n"),
+                ("en", "e{0}\tthe {1} line {0}\n"),
+                ("gold", "d{0}\te{0}\n"),
+            ):
+                (specs / f"heap.{split}.{part}").write_text(
+                    "".join(text.format(i, split) for i in range(12))
+                )
+        done = rig.run(rig.through("odd", "-t", specs), folder)
+        assert done.returncode == 0, done.stderr
+        return folder
+
+    return once(tmp_path_factory, "odd", make)
 
 
 def test_a_mixture_mined_pairs_and_blocks_of_rows_are_sound_too(rig, odd):

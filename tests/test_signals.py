@@ -9,11 +9,12 @@ import socket
 import subprocess
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import fake_hub
 import pytest
-from conftest import PATIENCE, SLOW_DISK, Rig, eventually, releases, workers
+from conftest import PATIENCE, SLOW_DISK, Rig, eventually, finished, once, releases, workers
 from stress import times
 
 BOTH = pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
@@ -258,10 +259,7 @@ def short(rig: Rig, *more: object) -> list[str]:
 @pytest.fixture(scope="module")
 def short_run(rig, tmp_path_factory) -> Path:
     """The folder of a run of suite `short` that nobody disturbed."""
-    folder = tmp_path_factory.mktemp("short")
-    done = rig.run(short(rig), folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+    return once(tmp_path_factory, "short", partial(finished, rig, short(rig)))
 
 
 def facts(store: Path) -> dict:
