@@ -1,4 +1,5 @@
 # make eval   the smoke suite, end to end, with its table     make test    what CI runs
+# make test-fast  the same without what is slow               make coverage  the same, and which lines it did not reach
 # make stress the long forms of those tests that have one: kills, publishers, fuzzed specs and rows, corruptions
 # make small  real data: make small DATA=folder-in-hub-layout  make lock    refresh requirements.lock
 # make mutants  faults that the tests do not notice, a sample (see tests/mutants.py)
@@ -7,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: eval small test stress lint bench mutants board lock clean
+.PHONY: eval small test test-fast coverage stress lint bench mutants board lock clean
 .DEFAULT_GOAL := eval
 
 # One environment, from the lock file. torch is locked by version, so each platform takes its own build.
@@ -25,6 +26,12 @@ small: $(VENV)/ready
 
 test: $(VENV)/ready lint
 	$(BIN)/python -m pytest -n logical --dist worksteal
+
+test-fast: $(VENV)/ready
+	$(BIN)/python -m pytest -n logical --dist worksteal -m "not slow"
+
+coverage: $(VENV)/ready
+	$(BIN)/python -m pytest -n logical --dist worksteal -m "not slow" --cov --cov-report=term:skip-covered
 
 stress: $(VENV)/ready
 	XSTILTS_STRESS=1 $(BIN)/python -m pytest $$(grep -lE 'from (tests\.)?stress import' tests/test_*.py)

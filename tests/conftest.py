@@ -370,6 +370,19 @@ def write_encoder(folder: Path) -> None:
         BertModel(config).save_pretrained(folder)
 
 
+# Fixtures that train for some seconds: who needs one is slow.
+TRAINED = {"kept", "long_run", "short_run", "mini", "parts", "whole", "odd", "bad", "wrong", "ends"}
+TRAINED |= {"overlaps", "mixed_run", "formats"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Mark as slow what `make test-fast` leaves out for its fixtures; the rest says so itself."""
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if (TRAINED & set(item.fixturenames)) - set(parameters):
+            item.add_marker(pytest.mark.slow)
+
+
 class Done(subprocess.CompletedProcess):
     """A finished command. `lines`: its standard error, line by line."""
 

@@ -146,6 +146,7 @@ def test_a_checkout_knows_its_commit_and_whether_it_was_changed(tmp_path, monkey
 # What a reviewer does with it
 
 
+@pytest.mark.slow
 def test_the_page_says_what_works(rig, folder):
     """Every command of README.md, in order. The rerun has its results before it starts: training is
     not the point here."""
@@ -302,6 +303,7 @@ def result_of(store: Path, name: str) -> Path:
     return found
 
 
+@pytest.mark.slow
 def test_a_result_that_the_store_lacks_is_named(rig, undisturbed, tmp_path):
     folder = copied(undisturbed, tmp_path / "run")
     shutil.rmtree(result_of(folder / "store", "evaluate tiny tiny_mood arm mini_topic"))
@@ -402,6 +404,7 @@ def test_specs_and_data_that_no_longer_lead_to_it_are_not_packed(
     )
 
 
+@pytest.mark.slow
 def test_what_is_not_here_is_named(rig, undisturbed, tmp_path):
     folder, specs = copied(undisturbed, tmp_path / "run"), copied(rig.specs, tmp_path / "specs")
     (specs / "mood.de.test.jsonl").unlink()
@@ -428,6 +431,7 @@ def test_a_spec_that_names_a_path_of_this_machine_is_not_packed(rig, undisturbed
     )
 
 
+@pytest.mark.slow
 def test_releases_that_lead_nowhere(rig, undisturbed, tmp_path):
     board = ["--board", ROOT / "leaderboard"]
     refused(
@@ -447,6 +451,7 @@ def test_releases_that_lead_nowhere(rig, undisturbed, tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mine.json", "0001 copy.json", "release-of-june.json"])
 def test_a_release_by_its_file_has_a_name_that_a_board_lists(rig, undisturbed, tmp_path, name):
     """Or the page's own commands would not find it."""

@@ -304,6 +304,7 @@ def test_targets_that_train_on_another_tasks_rows(hub, index):
 # together)
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize(
     ("task", "phase", "languages", "rows"),
@@ -338,6 +339,7 @@ def test_real_rows(index, task, phase, languages, rows):
         check_shape(task, of_language)
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize(("task", "share"), [("xnli", 0.0), ("pawsx", 0.02)])
 def test_real_rows_of_one_number_are_translations_of_each_other(index, task, share):
@@ -358,6 +360,7 @@ def test_real_questions_stand_after_their_context(index):
     assert {len(row["choices"]) for row in load(MIRROR, index, "commonsense_qa", "dev")} == {5}
 
 
+@pytest.mark.slow
 @needs_shared
 @pytest.mark.parametrize(
     ("task", "languages", "rows"),

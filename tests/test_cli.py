@@ -77,6 +77,7 @@ def test_help(rig, tmp_path, command):
     assert not list(tmp_path.iterdir())  # asking for help makes no folder
 
 
+@pytest.mark.slow
 def test_every_command_is_in_the_help_test(rig, tmp_path):
     groups = {command.partition(" ")[0] for command in COMMANDS if " " in command}
     for group in ["", *groups]:
@@ -113,6 +114,7 @@ def without_torch(tmp_path) -> str:
     return str(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -145,6 +147,7 @@ def test_it_works_without_torch(rig, undisturbed, tmp_path, without_torch, argum
     assert done.stdout
 
 
+@pytest.mark.slow
 def test_official_scores_need_no_torch(rig, undisturbed, tmp_path, without_torch):
     copied(undisturbed, tmp_path)
     suite = [
@@ -170,6 +173,7 @@ def test_torch_really_is_taken_away(rig, tmp_path, without_torch):
     assert "a test took it away" in done.stderr
 
 
+@pytest.mark.slow
 def test_list_says_all_that_it_lists(rig, tmp_path):
     said = rig.run(rig.command("list", "--help"), tmp_path).stdout
     for word in ("tasks", "encoders", "suites", "protocols", "releases"):
@@ -389,6 +393,7 @@ def test_a_log_gets_plain_lines(undisturbed):
     assert first[0] == "1" and last[0] == last[1]
 
 
+@pytest.mark.slow
 def test_the_first_line_names_the_suite_and_how_to_choose_another(rig, tmp_path):
     done = rig.run(rig.command("plan", "--encoder-root", rig.encoders), tmp_path)
     first = (done.stdout + done.stderr).splitlines()[0]

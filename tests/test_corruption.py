@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from conftest import copied, releases
 from stress import times
 
@@ -83,6 +84,7 @@ def contents(store: Store) -> dict[tuple[str, str], bytes]:
     return found
 
 
+@pytest.mark.slow
 def test_nothing_wrong_is_read_from_a_damaged_store(rig, undisturbed, tmp_path):
     draw = random.Random(14)
     sound = contents(Store(undisturbed / "store"))

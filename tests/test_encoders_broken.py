@@ -784,6 +784,7 @@ def with_code(folder: Path, mark: Path, **config) -> None:
     edit("tokenizer_config.json", tokenizer_class="Tokenizer", auto_map=names)(folder)
 
 
+@pytest.mark.slow
 def test_code_of_a_folder_is_not_run_even_if_somebody_says_yes(rig, tiny, tmp_path):
     """`yes | xstilts-harness job run KEY`: transformers asks, unless it is told not to."""
     mark, store = tmp_path / "it ran", Store(tmp_path / "store")

@@ -97,6 +97,7 @@ def test_a_dropped_in_task_takes_its_role_in_the_plan(rig, undisturbed, tmp_path
     assert within["kinds"]["evaluate"]["cached"] == 3 * 4  # nothing that is known is done again
 
 
+@pytest.mark.slow
 def test_a_dropped_in_task_appears_as_column_and_arm(rig, undisturbed, tmp_path):
     copied(undisturbed, tmp_path)
     planets(tmp_path / "tasks", "intermediate, target")
@@ -166,6 +167,7 @@ def test_a_release_holds_no_time_no_path_no_environment(undisturbed, rig):
     )
 
 
+@pytest.mark.slow
 def test_the_same_command_repairs_what_a_release_has_lost(undisturbed, rig, tmp_path):
     board = copied(undisturbed, tmp_path) / "leaderboard"
     lost = [board / "releases" / "0001-tiny.env.json", board / "index.html"]
@@ -189,6 +191,7 @@ def test_the_same_command_repairs_what_a_release_has_lost(undisturbed, rig, tmp_
     )
 
 
+@pytest.mark.slow
 def test_the_papers_whole_suite_gives_a_release_that_verifies(rig, tmp_path):
     """xstilts-2020 as it stands, all arms, targets and protocol, with a tiny encoder, a few rows
     and a few updates."""
@@ -334,6 +337,7 @@ def test_targets_that_share_a_training_set_share_the_training(rig, tmp_path):
 # Nothing silently partial, nothing silently meaningless -------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_limited_run_says_partial_and_makes_no_release(rig, kept, tmp_path):
     copied(kept, tmp_path)
     done = rig.run(rig.through("tiny", "--limit", 5, "--keep-weights"), tmp_path)
@@ -524,6 +528,7 @@ about: {{title: what is in the box}}
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_trained_for_rows_that_cannot_be_used_and_the_rest_goes_on(rig, tmp_path):
     """A test question without an answer, a test set whose answers are elsewhere; what is wrong is
     said once, for two seeds."""
@@ -596,6 +601,7 @@ recipes:
 """
 
 
+@pytest.mark.slow
 def test_missing_data_and_weights_are_named_with_the_command_that_fetches_them(rig, tmp_path):
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "far.yaml").write_text(FAR.lstrip())

@@ -369,6 +369,7 @@ def plan_of(rig: Rig, folder, suite: str, *more) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_plan_of_tiny_before_and_after_its_run(rig, undisturbed, tmp_path):
     before = plan_of(rig, tmp_path, "tiny")
     for words in (
@@ -389,6 +390,7 @@ def test_plan_of_tiny_before_and_after_its_run(rig, undisturbed, tmp_path):
     assert " to run" not in plan_of(rig, tmp_path, "tiny").split("┏")[0]
 
 
+@pytest.mark.slow
 def test_plan_of_mini_without_its_encoder(rig, tmp_path):
     found = plan_of(rig, tmp_path, "mini", "--offline")
     assert "all-MiniLM-L6-v2, seed 1" in found
@@ -408,6 +410,7 @@ recipes: {intermediate: {learning_rate: 1e-3}, target: {learning_rate: 1e-3}}
 """
 
 
+@pytest.mark.slow
 def test_a_suite_without_its_data_still_prints_its_graph(rig, tmp_path):
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "far.yaml").write_text(FAR.lstrip())

@@ -206,6 +206,7 @@ def test_the_tasks_of_a_mixture_may_stand_in_any_order(job):
         check(mixture["key"], written)
 
 
+@pytest.mark.slow
 def test_a_worker_refuses_an_edited_job_and_the_next_plan_writes_it_again(rig: Rig, tmp_path):
     """The file of a planned job is edited; `job run` refuses it, and `eval` puts it right."""
     planned = rig.run(

@@ -228,6 +228,7 @@ def budget(n, m, d, k, block):
     return 2 * 4 * block**2 + 2 * 4 * block * d + 2 * 12 * k * (n + m) + 250 * (n + m)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "width", "block"), [(5000, 256, None), (20_000, 8, 512), (3000, 1024, 128)]
 )
@@ -480,6 +481,7 @@ def test_translations_are_found():
     assert json.loads(json.dumps([predictions, facts])) == [predictions, facts]
 
 
+@pytest.mark.slow
 @quick
 @given(shuffle=st.randoms(use_true_random=False), options=st.sampled_from(["drop", "all"]))
 def test_the_gold_of_the_test_set_moves_nothing(shuffle, options):

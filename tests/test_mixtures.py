@@ -196,6 +196,7 @@ def batches(loop_job: dict, tmp: Path, warm: dict, monkeypatch) -> dict[str, lis
     return seen
 
 
+@pytest.mark.slow
 def test_a_task_gives_the_batches_it_gives_alone(tmp_path, folder, warm, monkeypatch):
     """Dynamic masks and the short last batch included, over several epochs."""
     together = batches(
@@ -426,7 +427,7 @@ waives: [unlearned]
 
 
 @pytest.fixture(scope="module")
-def run(rig: Rig, tmp_path_factory) -> tuple[Path, str]:
+def mixed_run(rig: Rig, tmp_path_factory) -> tuple[Path, str]:
     """(folder, what was printed) of suite `mixed`."""
 
     def make(folder: Path) -> tuple[Path, str]:
@@ -447,8 +448,8 @@ def run(rig: Rig, tmp_path_factory) -> tuple[Path, str]:
     return once(tmp_path_factory, "mixed", make)
 
 
-def test_arms_of_several_tasks_and_languages_run_to_a_board(run):
-    folder, printed = run
+def test_arms_of_several_tasks_and_languages_run_to_a_board(mixed_run):
+    folder, printed = mixed_run
     (content,) = releases(folder).values()
     release = json.loads(content)
     assert release["arms"]["both"]["intermediate"] == ["mini_topic", "tiny_colour"]
@@ -466,8 +467,8 @@ def test_arms_of_several_tasks_and_languages_run_to_a_board(run):
     }
 
 
-def test_translated_rows_are_what_such_an_arm_reads(run):
-    folder, _ = run
+def test_translated_rows_are_what_such_an_arm_reads(mixed_run):
+    folder, _ = mixed_run
     jobs = [json.loads(path.read_text()) for path in (folder / "store" / "jobs").glob("*.json")]
     read = {
         job["train"]["mood_translated"]["name"]: job

@@ -271,6 +271,7 @@ def shuffled(spec, rng: random.Random):
     return [shuffled(value, rng) for value in spec] if isinstance(spec, list) else spec
 
 
+@pytest.mark.slow
 @SLOW
 @given(
     seed=st.integers(0, 10**6),

@@ -187,6 +187,7 @@ def test_xstilts_cells_are_those_of_the_source():
     }
 
 
+@pytest.mark.slow
 @needs_shared
 def test_the_mirrors_rows_are_those_of_the_published_cells():
     """1,000 pairs, fewer in the languages where Tatoeba has fewer; the count decides which

@@ -106,6 +106,7 @@ def publishers() -> Iterator[Publishers]:
 # Killed
 
 
+@pytest.mark.slow
 def test_killed_before_any_access_to_a_file_of_the_board(publishers, tmp_path):
     """At a part of them, or all."""
     new, stride, died = wanted(tmp_path, "new"), times(7, 1), 0

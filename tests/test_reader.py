@@ -525,6 +525,7 @@ SNIPPETS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @QUICK
 @given(
     st.one_of(
@@ -556,6 +557,7 @@ class Quoting(yaml.SafeDumper):
         return True
 
 
+@pytest.mark.slow
 @QUICK
 @given(st.dictionaries(TEXTS, VALUES, max_size=5), st.booleans(), st.booleans())
 def test_what_is_dumped_is_read_back(data, flow, allow_unicode):

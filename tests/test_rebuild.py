@@ -276,6 +276,7 @@ def test_an_old_release_has_no_answers_to_compare():
 # The command line
 
 
+@pytest.mark.slow
 def test_compare_from_the_command_line(rig, tmp_path):
     """By name on a board and by path; 0 and 1; every difference as `path: before, after`."""
     shelf = Board(tmp_path / "leaderboard")
@@ -328,6 +329,7 @@ def test_compare_says_which_hardware_computed(rig, tmp_path):
     assert done.returncode == 1 and "sums round otherwise" in done.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_file_stands_for_a_release_wherever_one_is_named(rig, tmp_path):
     """No board is needed for what a colleague sent; a path that leads nowhere is looked up on the
     board, and not found."""

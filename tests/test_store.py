@@ -307,6 +307,7 @@ def test_meta_that_is_no_json_harms_nothing(store):
     assert store.manifest(KEY) is None and not list((store.root / "tmp").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ["absent", "orphan", "dropped", "damaged"])
 def test_killed_at_every_step_of_a_commit(tmp_path, before):
     def prepare(n):
@@ -906,6 +907,7 @@ def test_eight_processes_one_key(store, tmp_path):
     assert not leases(store)
 
 
+@pytest.mark.slow
 def test_eight_processes_take_over_one_dead_lease(store):
     for turn in range(15):
         forge(store, age=lease_room.STALE_SECONDS * 2, token=f"{turn:032}")
