@@ -17,7 +17,7 @@ from harness.page.board_files import write_board
 from harness.published import reproduce
 from harness.release.document import NO_SIDECAR, Board, beside, content_bytes
 from harness.release.evidence import SCHEMAS
-from harness.run import steps as runner
+from harness.run import steps
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.store import Store, key_of
@@ -52,7 +52,7 @@ def whole(tmp_path_factory) -> Path:
     made = Board(tmp_path_factory.mktemp("whole") / "board")
     for suite, about in (("mine", "first"), ("mine", "second"), ("other", "third")):
         content = json.loads(GOLDEN[SCHEMAS[-1]].read_bytes())
-        runner.put(
+        steps.put(
             content | {"suite": content["suite"] | {"name": suite, "about": about}}, {}, made, print
         )
     return made.folder
@@ -90,7 +90,6 @@ def newer(path: Path, schema: object = SCHEMAS[-1] + 1) -> None:
         ("diff", "1", "2"),
         ("compare", "2", "1"),
         ("export", "2"),
-        ("export", "2", "-f", "eval-results"),
         ("bundle", "2"),
     ],
     ids=" ".join,
@@ -129,7 +128,7 @@ def test_it_is_not_built_nor_listed_and_the_others_are(command, shelf):
 def test_a_release_is_published_beside_a_changed_one_and_says_so(shelf):
     changed(shelf.releases / "0002-mine.json")
     content, said = json.loads(GOLDEN[SCHEMAS[-1]].read_bytes()), []
-    done = runner.put(content, {}, shelf, said.append)
+    done = steps.put(content, {}, shelf, said.append)
     assert done.new and done.path.name == "0004-golden.json"
     (line,) = said
     assert line.startswith("left out: ") and "0002-mine.json" in line
@@ -264,7 +263,7 @@ def test_what_is_no_release_ends_nothing_but_itself(command, shelf, what):
     done = command("leaderboard", "verify", "4", "1", *board)
     assert done.code == 1 and "0004-odd: sound" not in done.out and "0001-mine: sound" in done.out
     assert (
-        runner.put(json.loads(GOLDEN[5].read_bytes()), {}, shelf, said.append).path.name
+        steps.put(json.loads(GOLDEN[5].read_bytes()), {}, shelf, said.append).path.name
         == "0005-golden.json"
     )
 
@@ -282,7 +281,7 @@ def test_a_board_file_that_is_no_file(shelf, tmp_path):
     page.unlink()
     os.mkfifo(page)
     content = json.loads(shelf.list()[0].read_bytes())
-    assert runner.put(content, {}, shelf, print).rendered == ["index.html"]
+    assert steps.put(content, {}, shelf, print).rendered == ["index.html"]
     assert page.is_file()
 
 

@@ -12,7 +12,7 @@ from conftest import PATIENCE, eventually, kill
 
 from harness.engines.engine import Event
 from harness.engines.process import ProcessEngine
-from harness.run import steps as runner
+from harness.run import steps
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.store import Store
@@ -69,7 +69,7 @@ def world(rig, tmp_path, monkeypatch):
             monkeypatch.setenv(name, value)
         store = Store(tmp_path / "store")
         where = Where(encoder_root=rig.encoders, offline=True)
-        plan = runner.plan_suite(Catalog.load([rig.specs]), "tiny", False, None, where, store)
+        plan = steps.plan_suite(Catalog.load([rig.specs]), steps.Choice("tiny"), where, store)
         keys = [key for key, job in plan.jobs.items() if job.kind == "overlap"]
         for key in keys:
             store.write_job(key, plan.jobs[key].body)

@@ -21,7 +21,7 @@ from harness.release import shelve
 from harness.release.document import Board, content_bytes
 from harness.release.evidence import SCHEMAS
 from harness.release.shelve import leftovers
-from harness.run import steps as runner
+from harness.run import steps
 from harness.store import key_of
 from harness.store.lease import this_process
 
@@ -47,7 +47,7 @@ def board_of(folder: Path, *suites: str) -> Board:
     """A board with a release of each suite."""
     shelf = Board(folder)
     for suite in suites:
-        runner.put(made(suite, "from before"), SIDECAR, shelf, print)
+        steps.put(made(suite, "from before"), SIDECAR, shelf, print)
     return shelf
 
 
@@ -326,7 +326,7 @@ def test_a_dead_lease_of_another_machine_ends(tmp_path):
     owner = this_process()._asdict() | {"host": "elsewhere.0123abcd", "token": "x"}
     lease.write_text(json.dumps(owner))
     os.utime(lease, (time.time() - 600,) * 2)
-    runner.put(made("new"), SIDECAR, shelf, print)
+    steps.put(made("new"), SIDECAR, shelf, print)
     sound(shelf, "old", "new")
 
 
@@ -339,7 +339,7 @@ def test_the_same_command_writes_what_is_lacking(tmp_path):
     whole = held(shelf)
 
     def again() -> list[str]:
-        done = runner.put(content, SIDECAR, shelf, print)
+        done = steps.put(content, SIDECAR, shelf, print)
         assert (done.path.name, done.new) == ("0002-new.json", False) and held(shelf) == whole
         sound(shelf, "old", "new")
         return ["sidecar"] * done.repaired + done.rendered
@@ -380,7 +380,7 @@ def test_a_board_that_has_it_all_is_only_read(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "board").rglob("*")}
     (shelf.folder.chmod(0o555), shelf.releases.chmod(0o555))
     try:
-        assert runner.put(made("old", "from before"), SIDECAR, shelf, print)[2:] == (False, [])
+        assert steps.put(made("old", "from before"), SIDECAR, shelf, print)[2:] == (False, [])
     finally:
         (shelf.folder.chmod(0o755), shelf.releases.chmod(0o755))
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "board").rglob("*")} == before

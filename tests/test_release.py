@@ -15,9 +15,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 from conftest import ROOT, Rig, copied, once, write_jsonl
-from huggingface_hub import parse_eval_result_entries
 from rich.console import Console
 
 from harness.common.errors import StoreError
@@ -1047,66 +1045,6 @@ def test_csv_has_one_number_a_row(rig, whole, tmp_path):
         )
     # `aside` is a variant of it
     assert {row["arm"] for row in tables["difficulty"]} == {"tiny_colour"}
-
-
-def test_eval_results_are_the_hubs_own_format(rig, tmp_path):
-    """The library reads them back; a target whose data are on no hub is left out aloud."""
-    out = tmp_path / "out"
-    path = next(path for path in COMMITTED if path.stem == "0003-small")
-    command = [
-        "leaderboard",
-        "export",
-        path.stem,
-        "--board",
-        path.parents[1],
-        "--format",
-        "eval-results",
-        "--out",
-        out,
-    ]
-    done = rig.run(rig.command(*command), tmp_path)
-    assert done.returncode == 0, done.stderr
-    content, files = json.loads(path.read_bytes()), sorted(out.rglob("*.yaml"))
-    assert {file.relative_to(out).parts[:3] for file in files} == {
-        (encoder, arm, ".eval_results")
-        for encoder in content["encoders"]
-        for arm in content["arms"]
-    }
-    for file in files:
-        encoder, arm = file.relative_to(out).parts[:2]
-        entries = parse_eval_result_entries(yaml.safe_load(file.read_text(encoding="utf-8")))
-        scores = {
-            c["target"].split("@")[0]: c["score"]
-            for c in content["cells"]
-            if (c["encoder"], c["arm"]) == (encoder, arm)
-        }
-        assert {entry.task_id: entry.value for entry in entries} == scores
-        assert {entry.dataset_id for entry in entries} == {"google/xtreme"}
-        assert all("0003-small" in entry.notes for entry in entries)
-        assert all(
-            ("not the whole" in entry.notes) == (entry.task_id != "tatoeba") for entry in entries
-        )
-
-
-def test_what_is_on_no_hub_is_not_exported_to_it(rig, whole, tmp_path):
-    done = rig.run(
-        rig.command(
-            "leaderboard",
-            "export",
-            "-f",
-            "eval-results",
-            "--board",
-            whole / "leaderboard",
-            "-o",
-            "out",
-        ),
-        tmp_path,
-    )
-    assert (
-        done.returncode == 2
-        and "nothing to export" in done.stderr
-        and "tiny_mood@whole" in done.stderr
-    )
 
 
 # The command line

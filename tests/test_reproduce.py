@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import MIRROR, MOCK, ROOT, Rig, needs_shared
 
-from harness.cli.reproduce import _print_table
+from harness.cli.papers import _print_table
 from harness.published import claims, report, reproduce
 from harness.published import numbers as spec
 from harness.published.numbers import Check, Claim

@@ -7,15 +7,7 @@ xstilts-harness plan --suite small --data-root DIR          what that would do
 """
 
 # Each registers its commands.
-from harness.cli import (  # noqa: F401
-    board,
-    cache,
-    data,
-    reproduce,
-    specs,
-)
-from harness.cli import eval as evaluate  # noqa: F401
-from harness.cli import score as scoring  # noqa: F401
+from harness.cli import board, cache, data, papers, score, specs, suites  # noqa: F401
 from harness.cli.app import app, main
 
 __all__ = ["app", "main"]

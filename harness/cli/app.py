@@ -1,11 +1,12 @@
-"""What the commands share: the Typer apps, the types of their options, printing, and `main`."""
+"""What the commands share: the Typer apps, printing, and `main`."""
 
 import errno
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,11 @@ from harness.common import streams
 from harness.common.errors import HarnessError, RefusedError, StoreError
 from harness.common.signals import stop
 from harness.common.text import line, short
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.store import Store
 
 app = typer.Typer(
     help=(
@@ -48,101 +54,17 @@ def options(
 ) -> None:
     """Does English intermediate-task training help zero-shot cross-lingual transfer? Trains,
     evaluates, keeps a leaderboard."""
+    # else every relative path, ./tasks and ./store among them, would mean nothing
     try:
         Path.cwd()
         os.stat("./.")  # noqa: PTH116 - a Path drops the dot that asks for the right to look into it
-    except (
-        OSError
-    ) as error:  # every relative path, ./tasks and ./store among them, would mean nothing
+    except OSError as error:
         raise StoreError(
             f"the working directory cannot be read ({error.strerror}); go to one that exists"
         ) from None
 
 
-def names_of(kind: str):
-    def complete(incomplete: str) -> list[str]:
-        return [name for name in getattr(catalog_of([]), f"{kind}s") if name.startswith(incomplete)]
-
-    return complete
-
-
-DEFAULT_SUITE = "mini"
-SuiteName = Annotated[
-    str,
-    typer.Option(
-        "--suite",
-        "-s",
-        help="Which suite; `list suites` names them.",
-        autocompletion=names_of("suite"),
-    ),
-]
-DataRoot = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="XSTILTS_DATA_ROOT",
-        exists=True,
-        file_okay=False,
-        help="Folder in the hub's layout, searched before the hub.",
-    ),
-]
-EncoderRoot = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="XSTILTS_ENCODER_ROOT",
-        exists=True,
-        file_okay=False,
-        help="Folder with one folder per encoder.",
-    ),
-]
-Tasks = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--tasks", "-t", help="A folder or file of your own YAML specs; ./tasks is read anyway."
-    ),
-]
-LockFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--lock",
-        envvar="XSTILTS_LOCK",
-        dir_okay=False,
-        help="Names the exact data; ./xstilts.lock.json is read anyway.",
-    ),
-]
-StoreDir = Annotated[
-    Path, typer.Option("--store", envvar="XSTILTS_STORE", help="Where job results are kept.")
-]
-BoardDir = Annotated[
-    Path, typer.Option("--board", envvar="XSTILTS_BOARD", help="Where releases are kept.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
-All = Annotated[
-    bool,
-    typer.Option(
-        "--all", help="Every target and arm of the suite, and every task of your own folder."
-    ),
-]
-Without = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--without", help="Do without this task or arm (no licence, no data); the board says so."
-    ),
-]
-Limit = Annotated[
-    int | None,
-    typer.Option("--limit", "-L", min=1, help="At most N test rows: partial, no release."),
-]
-
-
-def catalog_of(user: list[Path], all_sound: bool = True):
-    from harness.spec.catalog import Catalog
-
-    here = Path("tasks")
-    return Catalog.load(([here] if here.is_dir() else []) + user, all_sound)
-
-
-def store_to_read(folder: Path):
+def store_to_read(folder: Path) -> "Store":
     """The store, for a command that changes no result in it: one that may only be read will do,
     made if it can be made."""
     from harness.store import Store
@@ -156,18 +78,26 @@ def store_to_read(folder: Path):
             raise error from None
 
 
-def console():
+def console() -> "Console":
+    """Standard output in colour; where it is no terminal, wide enough for a table."""
     columns = int(os.environ.get("COLUMNS", 0))  # a number, or `streams` has taken it out
     return streams.console(sys.stdout, None if sys.stdout.isatty() else max(160, columns))
 
 
 def say(text: str) -> None:
+    """A line for a person who watches: stdout is for results."""
     print(text, file=sys.stderr, flush=True)
 
 
-def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
+def print_json(data: Any) -> None:
+    """What `--json` prints."""
+    print(json.dumps(data, indent=1, ensure_ascii=False))
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    """One line a row, under the names of its values."""
     if as_json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        print_json(rows)
         return
     if not rows:
         print("nothing here")

@@ -1,38 +1,28 @@
 """leaderboard build, show, diff, compare, verify, export; bundle: releases."""
 
-import json
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.app import (
+from harness.cli.app import app, console, leaderboard_app, print_json, say
+from harness.cli.options import (
+    BOARD,
+    RELEASE,
+    STORE,
     BoardDir,
-    DataRoot,
     EncoderRoot,
     Json,
     LockFile,
+    Release,
+    Sources,
     StoreDir,
     Tasks,
-    app,
-    catalog_of,
-    console,
-    leaderboard_app,
-    say,
+    with_groups,
 )
 
-NAMES = "a number, a name, a suite (its latest), or a file"
-Release = Annotated[
-    str | None, typer.Argument(help=f"{NAMES[0].upper()}{NAMES[1:]}. Default: the latest.")
-]
-
-
-class Format(StrEnum):
-    """What `leaderboard export` can write."""
-
-    csv = "csv"
-    eval_results = "eval-results"
+if TYPE_CHECKING:
+    from harness.release.complete import Problem
 
 
 @leaderboard_app.command("show")
@@ -44,7 +34,7 @@ def leaderboard_show(
             "--full", help="With the slices by language family, script and unknown pieces."
         ),
     ] = False,
-    board: BoardDir = Path("leaderboard"),
+    board: BoardDir = BOARD,
     as_json: Json = False,
 ) -> None:
     """Print a release."""
@@ -55,13 +45,13 @@ def leaderboard_show(
     shelf = Board(board)
     path, content = shelf.open(release, say)
     if as_json:
-        print(json.dumps(content, indent=1, ensure_ascii=False))
+        print_json(content)
     else:
         print_release(upgraded(content), shelf.title(path), console(), full)
 
 
 @leaderboard_app.command("build")
-def leaderboard_build(board: BoardDir = Path("leaderboard")) -> None:
+def leaderboard_build(board: BoardDir = BOARD) -> None:
     """Render README.md and the page index.html from the releases.
 
     One that was changed since it was released, or is none, is left out: exit code 1. So is one of a
@@ -82,9 +72,9 @@ def leaderboard_build(board: BoardDir = Path("leaderboard")) -> None:
 
 @leaderboard_app.command("diff")
 def leaderboard_diff(
-    before: Annotated[str, typer.Argument(metavar="A", help=f"The older release: {NAMES}.")],
+    before: Annotated[str, typer.Argument(metavar="A", help=f"The older release: {RELEASE}.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The newer one.")],
-    board: BoardDir = Path("leaderboard"),
+    board: BoardDir = BOARD,
     as_json: Json = False,
 ) -> None:
     """What moved between two releases, by how much, and whether data, code, specs, environment or
@@ -96,9 +86,7 @@ def leaderboard_diff(
     (a, old), (b, new) = shelf.open(before, say), shelf.open(after, say)
     found = diff(old, new, shelf.sidecar(a), shelf.sidecar(b))
     if as_json:
-        print(
-            json.dumps({"before": a.stem, "after": b.stem, **found}, indent=1, ensure_ascii=False)
-        )
+        print_json({"before": a.stem, "after": b.stem, **found})
     else:
         for line in lines(found, a.stem, b.stem):
             print(line)
@@ -106,7 +94,7 @@ def leaderboard_diff(
 
 @leaderboard_app.command("compare")
 def leaderboard_compare(
-    before: Annotated[str, typer.Argument(metavar="A", help=f"A release: {NAMES}.")],
+    before: Annotated[str, typer.Argument(metavar="A", help=f"A release: {RELEASE}.")],
     after: Annotated[
         str,
         typer.Argument(metavar="B", help="The one to hold against it, of another board perhaps."),
@@ -121,7 +109,7 @@ def leaderboard_compare(
             ),
         ),
     ] = None,
-    board: BoardDir = Path("leaderboard"),
+    board: BoardDir = BOARD,
     as_json: Json = False,
 ) -> None:
     """Whether B is what A is, computed again: keys, rows and all that is stated exactly, scores
@@ -146,7 +134,7 @@ def leaderboard_compare(
             if name in rest
         }
         head = {"before": str(a), "after": str(b), "byte_identical": same, "hardware": unlike}
-        print(json.dumps(head | rest, indent=1, ensure_ascii=False))
+        print_json(head | rest)
     else:
         said = (
             [f"{a} → {b}", *lines(found, points), *filter(None, [unlike])]
@@ -173,11 +161,11 @@ def leaderboard_verify(
             help="Score again from predictions and gold; the folder is as --data-root.",
         ),
     ] = None,
-    store: StoreDir = Path("store"),
+    store: StoreDir = STORE,
     encoder_root: EncoderRoot = None,
     tasks: Tasks = None,
     lock: LockFile = None,
-    board: BoardDir = Path("leaderboard"),
+    board: BoardDir = BOARD,
     as_json: Json = False,
 ) -> None:
     """Recompute every number of releases from their own evidence: no data, no torch. With --data
@@ -190,7 +178,8 @@ def leaderboard_verify(
     from harness.release.document import Board, parsed
     from harness.release.verify import summary, verify
 
-    shelf, report = Board(board), []
+    shelf = Board(board)
+    report: list[dict[str, Any]] = []
     paths = [shelf.find(name) for name in releases] if releases and not everything else shelf.list()
     if not paths:
         shelf.find(None)  # says that there is none, and what makes one
@@ -199,9 +188,8 @@ def leaderboard_verify(
         problems = problems or verify(read, shelf.sidecar(path))
         checked = "not to be trusted as it stands" if problems else summary(parsed(read))
         if data and not problems:
-            again, more, missing = _recheck(
-                shelf.load(path), data, store, encoder_root, tasks, lock
-            )
+            sources = Sources(data, encoder_root, tasks, lock)
+            again, more, missing = _recheck(shelf.load(path), sources, store)
             checked, problems = f"{checked}; {again}", more + missing
         report.append(
             {"release": path.stem, "sound": not problems, "checked": checked, "problems": problems}
@@ -215,16 +203,16 @@ def leaderboard_verify(
             for problem in problems:
                 say(f"  {path.stem}: {problem}")
     if as_json:
-        listed = [
-            entry | {"problems": [p._asdict() | {"text": str(p)} for p in entry["problems"]]}
-            for entry in report
-        ]
-        print(json.dumps(listed, indent=1, ensure_ascii=False))
+        listed = []
+        for entry in report:
+            problems = [problem._asdict() | {"text": str(problem)} for problem in entry["problems"]]
+            listed.append(entry | {"problems": problems})
+        print_json(listed)
     if any(entry["problems"] for entry in report):
         raise typer.Exit(1)
 
 
-def _read(path: Path) -> tuple[bytes, list]:
+def _read(path: Path) -> tuple[bytes, list["Problem"]]:
     """A release's bytes, or why there are none, as a problem."""
     from harness.release.complete import Problem
     from harness.release.document import plain_bytes
@@ -240,19 +228,12 @@ def _read(path: Path) -> tuple[bytes, list]:
 
 
 def _recheck(
-    content: dict,
-    data: Path,
-    store: Path,
-    encoder_root: Path | None,
-    tasks: list[Path] | None,
-    lock: Path | None,
-):
+    content: dict[str, Any], sources: Sources, store: Path
+) -> tuple[str, list["Problem"], list["Problem"]]:
     """(what was scored again, problems, what the store lacks as problems) of one release."""
     from harness.common.errors import MissingError
     from harness.release.evidence import WITH_EVIDENCE
     from harness.review import bundle, recheck
-    from harness.sources.hub import Where
-    from harness.sources.lock import read_lock
     from harness.store import HashIndex, Store
 
     if content["schema"] < WITH_EVIDENCE:
@@ -261,9 +242,9 @@ def _recheck(
         raise MissingError(
             f"{store}: no store here; give --store DIR, the one in which the release was made"
         )
-    opened, where = Store(store), Where(data, encoder_root, True, read_lock(lock))
+    opened = Store(store)
     index = HashIndex(opened.root / "index" / "files.json")
-    plan = bundle.plan_of(content, catalog_of(tasks or []), where, index)
+    plan = bundle.plan_of(content, sources.catalog(), sources.where(offline=True), index)
     found = recheck.recheck(content, plan, opened, lambda name: say(f"scoring {name}"))
     return found.summary, found.problems, found.missing
 
@@ -271,50 +252,36 @@ def _recheck(
 @leaderboard_app.command("export")
 def leaderboard_export(
     release: Release = None,
-    form: Annotated[
-        Format,
-        typer.Option("--format", "-f", help="csv: tidy tables; eval-results: the Hub's own."),
-    ] = Format.csv,
     out: Annotated[
         Path, typer.Option("--out", "-o", file_okay=False, help="Where to write.")
     ] = Path("export"),
-    tasks: Tasks = None,
-    board: BoardDir = Path("leaderboard"),
+    board: BoardDir = BOARD,
     as_json: Json = False,
 ) -> None:
-    """Write a release as CSV tables or as the Hub's evaluation results. Nothing is uploaded."""
+    """Write a release as CSV tables."""
     from harness.page.export import export
     from harness.release.document import Board
 
     shelf = Board(board)
     path, content = shelf.open(release, say)
-    written, left_out = export(content, path.stem, form.value, out, catalog_of(tasks or []))
-    for why in left_out:
-        say(f"left out: {why}")
+    written = export(content, out)
     if as_json:
-        print(
-            json.dumps(
-                {
-                    "release": path.stem,
-                    "files": [str(file) for file in written],
-                    "left_out": left_out,
-                },
-                indent=1,
-            )
-        )
+        print_json({"release": path.stem, "files": [str(file) for file in written]})
     else:
         for file in written:
             print(file)
 
 
 @app.command("bundle")
+@with_groups
 def bundle_release(
+    sources: Sources,
     release: Release = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", dir_okay=False, help="Default: ./RELEASE-bundle.tar.gz."),
     ] = None,
-    store: StoreDir = Path("store"),
+    store: StoreDir = STORE,
     without_predictions: Annotated[
         bool,
         typer.Option(
@@ -322,11 +289,7 @@ def bundle_release(
             help="No store in it: it can be checked and rerun, not scored again.",
         ),
     ] = False,
-    data_root: DataRoot = None,
-    encoder_root: EncoderRoot = None,
-    tasks: Tasks = None,
-    lock: LockFile = None,
-    board: BoardDir = Path("leaderboard"),
+    board: BoardDir = BOARD,
     as_json: Json = False,
 ) -> None:
     """Pack a release into one file for a reviewer: specs, lock files, predictions as a store, and a
@@ -337,26 +300,20 @@ def bundle_release(
     """
     from harness.release.document import Board
     from harness.review import bundle
-    from harness.sources.hub import Where
-    from harness.sources.lock import read_lock
     from harness.store import Store
 
     shelf = Board(board)
     path, content = shelf.open(release, say)
     chosen = bundle.opened(path, content, shelf.sidecar(path))
-    where = Where(data_root, encoder_root, True, read_lock(lock))
+    where = sources.where(offline=True)
     opened = None if without_predictions else Store(store, writable=False)
     folder = f"{chosen.name}-bundle"
     file = out or Path(f"{folder}.tar.gz")
     count, size = bundle.write(
-        file, folder, bundle.bundle(chosen, catalog_of(tasks or []), where, opened)
+        file, folder, bundle.bundle(chosen, sources.catalog(), where, opened)
     )
     if as_json:
-        print(
-            json.dumps(
-                {"release": chosen.name, "file": str(file), "files": count, "bytes": size}, indent=1
-            )
-        )
+        print_json({"release": chosen.name, "file": str(file), "files": count, "bytes": size})
     else:
         print(
             f"{file}: {count:,} files, {size:,} bytes"

@@ -1,36 +1,31 @@
 """cache ls, cache verify, cache gc: the store of job results."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.cli.app import Json, StoreDir, cache_app, print_rows, say
+from harness.cli.app import cache_app, print_rows, say
+from harness.cli.options import STORE, Json, StoreDir
 
 
 @cache_app.command("ls")
-def cache_ls(store: StoreDir = Path("store"), as_json: Json = False) -> None:
+def cache_ls(store: StoreDir = STORE, as_json: Json = False) -> None:
     """List committed results with their sizes."""
     from harness.store import Store
 
     opened = Store(store, writable=False)
     rows = []
     for key, size in sorted(opened.sizes().items()):
-        manifest = opened.manifest(key)
-        name = manifest.meta.get("name", "") if manifest else ""
-        rows.append(
-            {
-                "key": key[:12],
-                "name": name,
-                "bytes": size,
-                "dropped": ", ".join(manifest.dropped) if manifest else "",
-            }
-        )
+        row = {"key": key[:12], "name": "", "bytes": size, "dropped": ""}
+        if manifest := opened.manifest(key):
+            row["name"] = manifest.meta.get("name", "")
+            row["dropped"] = ", ".join(manifest.dropped)
+        rows.append(row)
     print_rows(rows, as_json)
 
 
 @cache_app.command("verify")
-def cache_verify(store: StoreDir = Path("store")) -> None:
+def cache_verify(store: StoreDir = STORE) -> None:
     """Re-hash every committed result. Exit code 1 if one is damaged; the next eval computes it
     again."""
     from harness.store import Store
@@ -47,7 +42,7 @@ def cache_verify(store: StoreDir = Path("store")) -> None:
 
 @cache_app.command("gc")
 def cache_gc(
-    store: StoreDir = Path("store"),
+    store: StoreDir = STORE,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Only say what would go.")
     ] = False,

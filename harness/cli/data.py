@@ -1,28 +1,29 @@
 """data fetch, data lock, data verify: bring data and encoders to this machine, and name them
 exactly."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from harness.cli.app import (
+from harness.cli.app import app, print_rows, say, store_to_read
+from harness.cli.options import (
     DEFAULT_SUITE,
-    DataRoot,
-    EncoderRoot,
+    STORE,
     Json,
-    LockFile,
+    Sources,
     StoreDir,
-    Tasks,
+    Wanted,
     Without,
-    app,
-    catalog_of,
-    names_of,
-    print_rows,
-    say,
-    store_to_read,
+    with_groups,
 )
+
+if TYPE_CHECKING:
+    from harness.sources.hub import Where
+    from harness.spec.catalog import Catalog
+    from harness.store import HashIndex
 
 data_app = typer.Typer(
     help=(
@@ -33,57 +34,39 @@ data_app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 
-Names = Annotated[
-    list[str] | None,
-    typer.Argument(help="Tasks, encoders and suites by name.", autocompletion=names_of("task")),
-]
-Suites = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--suite", "-s", help="What this suite reads; repeatable.", autocompletion=names_of("suite")
-    ),
-]
-Everything = Annotated[
-    bool,
-    typer.Option(
-        "--all", help="Also what the tasks, suites and encoders of your own folders read."
-    ),
-]
-
 
 @data_app.command("fetch")
+@with_groups
 def data_fetch(
-    names: Names = None,
-    suites: Suites = None,
-    everything: Everything = False,
-    data_root: DataRoot = None,
-    encoder_root: EncoderRoot = None,
-    tasks: Tasks = None,
-    store: StoreDir = Path("store"),
+    wanted: Wanted,
+    sources: Sources,
+    store: StoreDir = STORE,
     left_out: Without = None,
-    lock: LockFile = None,
     as_json: Json = False,
 ) -> None:
     """Download into the hub cache what is not here yet, and add it to the lock file. Exit code 3 if
     something cannot be had."""
     from harness.common.errors import MissingError, SpecError
     from harness.sources import hub
-    from harness.sources.lock import read_lock, updated, write_lock
+    from harness.sources.lock import lock_to_write, updated, write_lock
 
-    catalog = catalog_of(tasks or [])
-    wanted = _chosen(catalog, names, suites, everything)
-    if left_out and not set(wanted) & set(catalog.suites):
+    catalog = sources.catalog()
+    names = _chosen(catalog, wanted)
+    if left_out and not set(names) & set(catalog.suites):
         raise SpecError("--without says what of a suite is not needed; name one with --suite")
-    where = hub.Where(data_root, encoder_root, lock=read_lock(lock, new=True))
-    blocked = _survey(catalog, wanted, where, store, left_out)
+
+    lock = lock_to_write(sources.lock)
+    where = sources.locked_by(lock)
+    blocked = _survey(catalog, names, where, store, left_out or ())
     failed = []
     if where.wanted and where.may_fetch:
         failed = hub.fetch(where, say)
         where = replace(where, wanted=[], found={})
-        blocked = _survey(catalog, wanted, where, store, left_out)
+        blocked = _survey(catalog, names, where, store, left_out or ())
     elif where.wanted:
         failed = ["HF_HUB_OFFLINE is set: nothing is fetched"]
-    made, _ = updated(where.lock, where.sources())
+
+    made, _ = updated(lock, where.sources())
     write_lock(made)
     print_rows(_read(where), as_json)
     say(f"lock file {made.path}")
@@ -96,62 +79,42 @@ def data_fetch(
 
 
 @data_app.command("lock")
+@with_groups
 def data_lock(
-    names: Names = None,
-    suites: Suites = None,
-    everything: Everything = False,
-    data_root: DataRoot = None,
-    encoder_root: EncoderRoot = None,
-    tasks: Tasks = None,
-    store: StoreDir = Path("store"),
-    lock: LockFile = None,
-    as_json: Json = False,
+    wanted: Wanted, sources: Sources, store: StoreDir = STORE, as_json: Json = False
 ) -> None:
     """Write into the lock file what is on this machine, as it is now: of what is named, else of
     every task and encoder."""
-    from harness.sources import hub
-    from harness.sources.lock import read_lock, unchecked, updated, write_lock
+    from harness.sources.lock import lock_to_write, unchecked, updated, write_lock
 
-    catalog = catalog_of(tasks or [])
-    before = read_lock(lock, new=True)
-    asked = bool(names or suites or everything)
-    wanted = (
-        _chosen(catalog, names, suites, everything)
-        if asked
-        else [*catalog.tasks, *catalog.encoders]
-    )
-    where = hub.Where(data_root, encoder_root, offline=True, lock=unchecked(before))
-    blocked = _survey(catalog, wanted, where, store)
+    catalog = sources.catalog()
+    before = lock_to_write(sources.lock)
+    names = _chosen(catalog, wanted) if wanted else [*catalog.tasks, *catalog.encoders]
+    where = sources.locked_by(unchecked(before), offline=True)
+    blocked = _survey(catalog, names, where, store)
+
     made, changes = updated(before, where.sources())
     write_lock(made)
     print_rows(_read(where), as_json)
     for line in changes:
         say(f"changed: {line}")
-    for reason in blocked if asked else ():
+    for reason in blocked if wanted else ():
         say(f"not locked: {reason}")
-    say(
-        f"lock file {made.path}"
-        + (f"; {len(blocked)} things are not on this machine" if blocked else "")
-    )
+    absent = f"; {len(blocked)} things are not on this machine" if blocked else ""
+    say(f"lock file {made.path}{absent}")
 
 
 @data_app.command("verify")
-def data_verify(
-    data_root: DataRoot = None,
-    encoder_root: EncoderRoot = None,
-    tasks: Tasks = None,
-    lock: LockFile = None,
-) -> None:
+@with_groups
+def data_verify(sources: Sources) -> None:
     """Read and hash every file that the lock file names. Exit code 1 if one differs or is gone,
     each is named."""
-    from harness.sources.hub import Where
-    from harness.sources.lock import DEFAULT, read_lock, verify
+    from harness.sources.lock import named_lock, verify
 
-    locked = read_lock(lock or DEFAULT)
+    locked = named_lock(sources.lock)
     count = bad = 0
-    for label, problem in verify(
-        locked, catalog_of(tasks or []), Where(data_root, encoder_root, offline=True)
-    ):
+    where = sources.locked_by(None, offline=True)
+    for label, problem in verify(locked, sources.catalog(), where):
         count += 1
         if problem:
             bad += 1
@@ -161,18 +124,15 @@ def data_verify(
         raise typer.Exit(1)
 
 
-def _chosen(
-    catalog, names: list[str] | None, suites: list[str] | None, everything: bool
-) -> list[str]:
+def _chosen(catalog: "Catalog", wanted: Wanted) -> list[str]:
     """Names of suites, tasks and encoders that are asked for."""
     from harness.common.errors import SpecError
 
-    chosen = [*(names or []), *(suites or [])]
-    if everything:
+    chosen = [*(wanted.names or []), *(wanted.suites or [])]
+    if wanted.everything:
         own = [name for kind, name in sorted(catalog.user) if kind in ("task", "suite", "encoder")]
-        chosen += [
-            name for name in [*([] if suites else [DEFAULT_SUITE]), *own] if name not in chosen
-        ]
+        default = [] if wanted.suites else [DEFAULT_SUITE]
+        chosen += [name for name in [*default, *own] if name not in chosen]
     if not chosen:
         raise SpecError(
             "say what to fetch: --suite NAME, names of tasks and encoders, or --all for your own"
@@ -182,11 +142,15 @@ def _chosen(
 
 
 def _survey(
-    catalog, names: list[str], where, store: Path, left_out: list[str] | None = None
+    catalog: "Catalog",
+    names: Iterable[str],
+    where: "Where",
+    store: Path,
+    left_out: Iterable[str] = (),
 ) -> dict[str, list[str]]:
     """Look for everything that the named suites (less `left_out`), tasks and encoders read; what is
     missing → what needs it."""
-    from harness.run import steps as runner
+    from harness.run.steps import Choice, plan_suite
     from harness.store import HashIndex
 
     opened = store_to_read(store)
@@ -194,9 +158,8 @@ def _survey(
     blocked: dict[str, list[str]] = {}
     for name in names:
         if name in catalog.suites:
-            for reason, needs in runner.plan_suite(
-                catalog, name, False, None, where, opened, left_out or []
-            ).blocked.items():
+            plan = plan_suite(catalog, Choice(name, left_out=tuple(left_out)), where, opened)
+            for reason, needs in plan.blocked.items():
                 blocked.setdefault(reason, []).extend(f"suite {name}: {need}" for need in needs)
         if name in {*catalog.tasks, *catalog.encoders} or name not in catalog.suites:
             for reason in _missing(catalog, name, where, index):
@@ -205,14 +168,14 @@ def _survey(
     return blocked
 
 
-def _missing(catalog, name: str, where, index) -> list[str]:
+def _missing(catalog: "Catalog", name: str, where: "Where", index: "HashIndex") -> list[str]:
     """What the encoder, or the task in all its splits and languages, lacks on this machine."""
     from harness.common.errors import MissingError, SpecError
     from harness.sources.encoders import find
     from harness.sources.locate import Locator, splits
     from harness.spec.explain import nearest
 
-    missing: list[str | None] = []
+    missing = []
     if name in catalog.encoders:
         try:
             find(catalog.encoder(name), where, index)
@@ -224,11 +187,13 @@ def _missing(catalog, name: str, where, index) -> list[str]:
     if name not in catalog.tasks:
         return missing
     task, locator = catalog.task(name), Locator(catalog, where, index)
-    missing += [locator.rows(task, phase, language).missing for phase, language in splits(task)]
-    return list(dict.fromkeys(filter(None, missing)))
+    for phase, language in splits(task):
+        if why := locator.rows(task, phase, language).missing:
+            missing.append(why)
+    return list(dict.fromkeys(missing))
 
 
-def _read(where) -> list[dict]:
+def _read(where: "Where") -> list[dict[str, Any]]:
     """One row for each folder that is read: what, commit, files, bytes, where."""
     from harness.sources.hub import commit_of
 

@@ -1,24 +1,20 @@
 """score, submission: the benchmark's own file layout, read and written."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from harness.cli.app import (
+from harness.cli.app import app, print_json, say
+from harness.cli.options import (
+    STORE,
     All,
-    DataRoot,
-    EncoderRoot,
     Json,
-    LockFile,
     Offline,
+    Sources,
     StoreDir,
-    Tasks,
-    app,
-    catalog_of,
     names_of,
-    say,
+    with_groups,
 )
 
 Folder = {"exists": True, "file_okay": False}
@@ -37,7 +33,7 @@ def score(
 
     report = scoring.score(predictions, labels)
     if as_json:
-        print(json.dumps(report, indent=1))
+        print_json(report)
     else:
         _print_scores(report)
     for task, languages in report["missing"].items():
@@ -57,7 +53,7 @@ def score(
 def _print_scores(report: dict[str, Any]) -> None:
     from tabulate import tabulate
 
-    def print_table(rows: list[dict]) -> None:
+    def print_table(rows: list[dict[str, Any]]) -> None:
         print(tabulate(rows, headers="keys", tablefmt="plain", floatfmt=".2f"))
 
     languages = [
@@ -87,7 +83,9 @@ def _print_scores(report: dict[str, Any]) -> None:
 
 
 @app.command("submission")
+@with_groups
 def submission(
+    sources: Sources,
     run: Annotated[
         str, typer.Argument(help="The suite that was run.", autocompletion=names_of("suite"))
     ],
@@ -105,25 +103,19 @@ def submission(
         ),
     ] = None,
     everything: All = False,
-    data_root: DataRoot = None,
-    encoder_root: EncoderRoot = None,
-    tasks: Tasks = None,
-    store: StoreDir = Path("store"),
+    store: StoreDir = STORE,
     offline: Offline = False,
-    lock: LockFile = None,
 ) -> None:
     """Write a run's predictions as a submission folder in XTREME's layout, from the store."""
-    from harness.run import steps as runner
-    from harness.sources.hub import Where
-    from harness.sources.lock import read_lock
+    from harness.run.steps import Choice, plan_suite
     from harness.store import Store
     from harness.xtreme import submission as made
 
     for folder in filter(None, (out, labels)):
         made.empty_folder(folder)
     opened = Store(store, writable=False)
-    where = Where(data_root, encoder_root, offline, read_lock(lock))
-    plan = runner.plan_suite(catalog_of(tasks or []), run, everything, None, where, opened)
+    choice = Choice(run, everything)
+    plan = plan_suite(sources.catalog(), choice, sources.where(offline), opened)
     cells = made.choose(plan, encoder, arm, seed)
     found = made.collect(plan, opened, cells, made.renamed(plan, rename or []), labels is not None)
     made.write(out, found.predictions)

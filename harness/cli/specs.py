@@ -1,27 +1,30 @@
 """list, show, validate, doctor: what there is, and whether it is sound."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.app import (
+from harness.cli.app import app, print_json, print_rows, say
+from harness.cli.options import (
+    BOARD,
+    STORE,
     BoardDir,
     DataRoot,
     EncoderRoot,
     Json,
     LockFile,
     Offline,
+    Sources,
     StoreDir,
     Tasks,
-    app,
     catalog_of,
     names_of,
-    print_rows,
-    say,
 )
 from harness.common.text import HIDDEN, short
+
+if TYPE_CHECKING:
+    from yaml import ScalarNode
 
 
 @app.command("list")
@@ -30,14 +33,14 @@ def list_specs(
         str, typer.Argument(help="tasks, encoders, suites, protocols, releases, or all")
     ] = "all",
     tasks: Tasks = None,
-    board: BoardDir = Path("leaderboard"),
+    board: BoardDir = BOARD,
     as_json: Json = False,
 ) -> None:
     """Name the tasks, encoders, suites, protocols and releases there are."""
     from harness.release.document import Board
     from harness.spec.describe import listing
 
-    rows = [] if what == "releases" else listing(what, catalog_of(tasks or []))
+    rows = [] if what == "releases" else listing(what, catalog_of(tasks))
     if what in ("releases", "all"):
         for one in Board(board).read_all():
             if one.error:
@@ -65,23 +68,20 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Print one spec with its defaults filled in, and sample rows of a task."""
-    from harness.sources.hub import Where
     from harness.sources.inspect import samples_of
-    from harness.sources.lock import read_lock
     from harness.spec.describe import described
 
-    catalog = catalog_of(tasks or [], all_sound=False)
+    catalog = catalog_of(tasks, all_sound=False)
     spec = described(name, catalog)
     for line in catalog.broken:
         say(f"beside it: {line}")
     if samples:
-        spec["samples"] = samples_of(
-            catalog, catalog.task(name), samples, Where(data_root, None, offline, read_lock(lock))
-        )
+        where = Sources(data_root, lock=lock).where(offline)
+        spec["samples"] = samples_of(catalog, catalog.task(name), samples, where)
     if as_json:
-        print(json.dumps(spec, indent=1, ensure_ascii=False))
-        return
-    print(as_yaml(spec), end="")
+        print_json(spec)
+    else:
+        print(as_yaml(spec), end="")
 
 
 def as_yaml(data: dict[str, Any]) -> str:
@@ -90,10 +90,9 @@ def as_yaml(data: dict[str, Any]) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        def represent_str(self, text: str):
-            return self.represent_scalar(
-                "tag:yaml.org,2002:str", text, style='"' if HIDDEN.search(text) else None
-            )
+        def represent_str(self, text: str) -> "ScalarNode":
+            quotes = '"' if HIDDEN.search(text) else None
+            return self.represent_scalar("tag:yaml.org,2002:str", text, style=quotes)
 
     Dumper.add_representer(str, Dumper.represent_str)
     return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
@@ -113,24 +112,20 @@ def validate(
     lock: LockFile = None,
 ) -> None:
     """Check specs, and with --data the rows they name. Exit code 2 and one line per problem."""
-    from harness.sources.hub import Where
     from harness.sources.inspect import check_data
-    from harness.sources.lock import read_lock
 
-    catalog = catalog_of(paths or [])
+    catalog = catalog_of(paths)
     print(
         f"{len(catalog.tasks)} tasks, {len(catalog.encoders)} encoders, {len(catalog.suites)}"
         " suites: sound"
     )
     if not data:
         return
-    wanted = (
-        [name for kind, name in sorted(catalog.user) if kind == "task"]
-        if paths
-        else sorted(catalog.tasks)
-    )
+    wanted = sorted(catalog.tasks)
+    if paths:
+        wanted = [name for kind, name in sorted(catalog.user) if kind == "task"]
     worst = 0
-    for line in check_data(catalog, wanted, Where(data_root, None, offline, read_lock(lock))):
+    for line in check_data(catalog, wanted, Sources(data_root, lock=lock).where(offline)):
         print(short(line.text), flush=True)
         worst = max(worst, line.exit_code)
     if worst:
@@ -139,7 +134,7 @@ def validate(
 
 @app.command("doctor")
 def doctor(
-    store: StoreDir = Path("store"), encoder_root: EncoderRoot = None, as_json: Json = False
+    store: StoreDir = STORE, encoder_root: EncoderRoot = None, as_json: Json = False
 ) -> None:
     """Check this machine: packages, GPU, cores, disk, encoders."""
     from harness.run.doctor import checkup

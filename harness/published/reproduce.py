@@ -23,7 +23,7 @@ from harness.release.evidence import WITH_EVIDENCE
 from harness.release.schema import Content, SuiteFacts
 from harness.release.upgrade import upgraded
 from harness.release.verify import verify
-from harness.run import steps as runner
+from harness.run import steps
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.spec.explain import nearest
@@ -178,13 +178,12 @@ def _run(suite: str, means: Means) -> tuple[dict, str]:
         raise MissingError("needs torch; --from RELEASE checks a release of it without")
     means.say(f"running suite {suite}")
     try:
-        plan = runner.plan_to_run(
-            means.catalog, suite, False, None, means.where, means.store, [], means.say
-        )
-        outcome = runner.run_plan(plan, means.store, means.workers)
+        choice = steps.Choice(suite)
+        plan = steps.plan_to_run(means.catalog, choice, means.where, means.store, means.say)
+        outcome = steps.run_plan(plan, means.store, means.workers)
     except MissingError as why:
         raise MissingError(str(why).replace("\n", " ")) from None
-    return runner.content_of(plan, means.catalog, means.store, outcome), "this run"
+    return steps.content_of(plan, means.catalog, means.store, outcome), "this run"
 
 
 def judge_all(wanted: Sequence[tuple[Check, Published]], means: Means) -> list[Verdict]:

@@ -7,6 +7,8 @@ and F1), packed as text (`metrics.vectors`). Scores, gains and intervals come fr
 the same bytes.
 """
 
+from collections.abc import Container
+
 from harness.families import FAMILIES
 from harness.metrics import METRICS
 from harness.metrics.flags import ODD
@@ -36,7 +38,7 @@ FACTS = (
 )
 
 
-def content(plan: Plan, catalog: Catalog, store: Store, refused: dict[str, dict]) -> dict:
+def content(plan: Plan, catalog: Catalog, store: Store, refused: Container[str]) -> dict:
     """A release's content document (schema SCHEMA): declared facts, evidence, and all that follows
     from them."""
     known = declared(plan, catalog) | {"evidence": evidence(plan, catalog, store, refused)}
@@ -195,7 +197,7 @@ def _target(task: Task, plan: Plan) -> dict:
     }
 
 
-def evidence(plan: Plan, catalog: Catalog, store: Store, refused: dict[str, dict]) -> dict:
+def evidence(plan: Plan, catalog: Catalog, store: Store, refused: Container[str]) -> dict:
     """What jobs reported. `refused`: evaluations that did not run, by key."""
     shown = {name: plan.suite.shown_name(catalog.task(name)) for name in plan.suite.targets}
     units: dict[str, dict] = {}

@@ -6,6 +6,7 @@ import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal, TypedDict
 
 from harness.common.errors import HarnessError
 from harness.engines.process import gpus
@@ -28,8 +29,19 @@ PACKAGES = (
 LOW_DISK = 5e9
 
 
-def checkup(store: Path, encoder_root: Path | None, catalog: Catalog) -> list[dict]:
-    """One row a finding: what, state (ok, warning, error), detail."""
+State = Literal["ok", "warning", "error"]
+
+
+class Finding(TypedDict):
+    """A row of what `doctor` prints."""
+
+    what: str
+    state: State
+    detail: str
+
+
+def checkup(store: Path, encoder_root: Path | None, catalog: Catalog) -> list[Finding]:
+    """One row a finding, in the order in which a run needs it."""
     rows = [
         _row("python", "ok" if sys.version_info >= (3, 11) else "error", platform.python_version())
     ]
@@ -43,36 +55,28 @@ def checkup(store: Path, encoder_root: Path | None, catalog: Catalog) -> list[di
     try:
         opened = Store(store)
         free = shutil.disk_usage(opened.root).free
-        rows.append(
-            _row(
-                "store",
-                "ok" if free > LOW_DISK else "warning",
-                f"{opened.root}, {free / 1e9:.1f} GB free",
-            )
-        )
+        state: State = "ok" if free > LOW_DISK else "warning"
+        rows.append(_row("store", state, f"{opened.root}, {free / 1e9:.1f} GB free"))
         index = HashIndex(opened.root / "index" / "files.json")
     except HarnessError as error:
         return [*rows, _row("store", "error", str(error))]
+
+    where = Where(None, encoder_root, offline=True)
     for name, encoder in sorted(catalog.encoders.items()):
         try:
-            rows.append(
-                _row(
-                    f"encoder {name}",
-                    "ok",
-                    str(find(encoder, Where(None, encoder_root, offline=True), index).folder),
-                )
-            )
+            found = find(encoder, where, index)
+            rows.append(_row(f"encoder {name}", "ok", str(found.folder)))
         except HarnessError as error:
             rows.append(_row(f"encoder {name}", "warning", str(error)))
     index.save()
     return rows
 
 
-def _row(what: str, state: str, detail: str) -> dict:
+def _row(what: str, state: State, detail: str) -> Finding:
     return {"what": what, "state": state, "detail": detail}
 
 
-def _gpu() -> dict:
+def _gpu() -> Finding:
     visible = gpus()
     if not visible:
         return _row(

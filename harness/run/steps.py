@@ -7,9 +7,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import harness
 from harness.common.errors import HarnessError, MissingError, RefusedError
@@ -27,42 +28,47 @@ from harness.sources.hub import Where, fetch
 from harness.sources.inspect import Hear, unfit_jobs
 from harness.spec.catalog import Catalog
 from harness.spec.changes import with_limit, with_user_tasks, without
+from harness.spec.suite import Suite
 from harness.store import HashIndex, Store
 
 # of a checkout, what a score can depend on
 CODE = ("harness", "tasks", "encoders", "suites", "protocols")
 
 
-def plan_suite(
-    catalog: Catalog,
-    suite: str,
-    everything: bool,
-    limit: int | None,
-    where: Where,
-    store: Store,
-    left_out: Sequence[str] = (),
-) -> Plan:
-    """The plan of a suite by name; `everything` adds the user's own tasks, `limit` caps test rows,
-    `left_out` goes."""
-    chosen = catalog.suite(suite)
-    if left_out:
-        chosen = without(chosen, list(left_out))
-    if everything:
-        chosen = with_user_tasks(chosen, catalog)
-    if limit:
-        chosen = with_limit(chosen, limit)
-    return make_plan(chosen, catalog, where, HashIndex(store.root / "index" / "files.json"))
+@dataclass(frozen=True)
+class Choice:
+    """A suite by name, and how it is changed.
+
+    everything  the user's own tasks join it
+    limit       at most so many test rows: no release comes of that
+    left_out    tasks and arms that it does without
+    """
+
+    suite: str
+    everything: bool = False
+    limit: int | None = None
+    left_out: tuple[str, ...] = ()
+
+    def resolved(self, catalog: Catalog) -> Suite:
+        """The suite as it is run. SpecError if there is none of that name, or nothing to change."""
+        suite = catalog.suite(self.suite)
+        if self.left_out:
+            suite = without(suite, list(self.left_out))
+        if self.everything:
+            suite = with_user_tasks(suite, catalog)
+        if self.limit:
+            suite = with_limit(suite, self.limit)
+        return suite
+
+
+def plan_suite(catalog: Catalog, choice: Choice, where: Where, store: Store) -> Plan:
+    """The plan of a suite, with what is on this machine and what is in the store."""
+    index = HashIndex(store.root / "index" / "files.json")
+    return make_plan(choice.resolved(catalog), catalog, where, index)
 
 
 def plan_to_run(
-    catalog: Catalog,
-    suite: str,
-    everything: bool,
-    limit: int | None,
-    where: Where,
-    store: Store,
-    left_out: Sequence[str],
-    say: Callable[[str], None],
+    catalog: Catalog, choice: Choice, where: Where, store: Store, say: Callable[[str], None]
 ) -> Plan:
     """`plan_suite`, after what is not here was downloaded if it may be; `say` hears of that, and of
     what failed.
@@ -70,15 +76,12 @@ def plan_to_run(
     raises  as `hub.fetch`
     """
 
-    def plan() -> Plan:
-        return plan_suite(catalog, suite, everything, limit, where, store, left_out)
-
-    found = plan()
-    if where.wanted and where.may_fetch:
-        for line in fetch(where, say):
-            say(line)
-        found = plan()
-    return found
+    found = plan_suite(catalog, choice, where, store)
+    if not (where.wanted and where.may_fetch):
+        return found
+    for line in fetch(where, say):
+        say(line)
+    return plan_suite(catalog, choice, where, store)
 
 
 def run_plan(
@@ -203,7 +206,7 @@ def _counts(by_language: dict[str, int]) -> str:
     return ", ".join(f"{language} {count}" for language, count in by_language.items())
 
 
-class Published(NamedTuple):
+class Publication(NamedTuple):
     """A release's file, whether its content is new, and what an old one lacked: its sidecar, files
     of the board that show it."""
 
@@ -222,8 +225,13 @@ class Published(NamedTuple):
 
 
 def publish(
-    content: dict, plan: Plan, store: Store, board: Path, command: str, say: Callable[[str], None]
-) -> Published:
+    content: dict[str, Any],
+    plan: Plan,
+    store: Store,
+    board: Path,
+    command: str,
+    say: Callable[[str], None],
+) -> Publication:
     """Write the release and the board that shows it. Killed in between, the same call does what is
     missing.
 
@@ -233,17 +241,20 @@ def publish(
 
 
 def put(
-    content: dict, sidecar: dict, shelf: release.Board, say: Callable[[str], None]
-) -> Published:
+    content: dict[str, Any],
+    sidecar: dict[str, Any],
+    shelf: release.Board,
+    say: Callable[[str], None],
+) -> Publication:
     """`publish`, of a content and a sidecar that are made."""
     path, new, repaired = shelve(shelf, content, sidecar)
     old = outdated(shelf)
     if old:  # `leaderboard build` renders the same anew
         write_board(shelf, say)
-    return Published(path, new, repaired, [] if new else old)
+    return Publication(path, new, repaired, [] if new else old)
 
 
-def code() -> dict:
+def code() -> dict[str, Any]:
     """{"version", "commit", "changed"} of this harness. A checkout knows its commit, and whether
     files differ from it; an image is told (XSTILTS_COMMIT, set when it is built); a wheel does not
     know: null. `changed` is null where nobody can look."""
@@ -272,7 +283,7 @@ def code() -> dict:
         return told
 
 
-def _refuse_odd(cell: dict, waived: list[str]) -> None:
+def _refuse_odd(cell: dict[str, Any], waived: Collection[str]) -> None:
     """Raise RefusedError if too many test rows of a language say nothing: jobs that a scheduler ran
     were not asked before."""
     for language, said in cell["languages"].items():
@@ -284,7 +295,7 @@ def _refuse_odd(cell: dict, waived: list[str]) -> None:
             )
 
 
-def content_of(plan: Plan, catalog: Catalog, store: Store, outcome: Outcome) -> dict:
+def content_of(plan: Plan, catalog: Catalog, store: Store, outcome: Outcome) -> dict[str, Any]:
     """The release document of a finished run.
 
     Raises RefusedError when test labels are placeholders (and the suite does not waive that), or no

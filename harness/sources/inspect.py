@@ -17,6 +17,7 @@ from harness.sources.locate import Locator, splits
 from harness.spec.catalog import Catalog
 from harness.spec.task import Task
 from harness.store import HashIndex, key_of
+from harness.store.job import JobJson
 
 
 class Line(NamedTuple):
@@ -97,7 +98,7 @@ def look(dataset: dict, reader: Reader, phase: str, hear: Hear | None = None) ->
 
 
 def unfit_jobs(
-    bodies: Iterable[dict], waived: Iterable[str] = (), hear: Hear | None = None
+    bodies: Iterable[JobJson], waived: Iterable[str] = (), hear: Hear | None = None
 ) -> dict[str, HarnessError]:
     """Read all rows that these jobs will train on or test, each set once: key → what is wrong with
     rows of that job.

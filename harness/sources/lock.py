@@ -36,28 +36,43 @@ class _File(Strict):
     tasks: dict[str, _Entry] = {}
 
 
-def read_lock(path: Path | None, new: bool = False) -> Lock | None:
-    """The lock of that file, by default of ./xstilts.lock.json if there is one. `new`: an empty one
-    if there is none.
+def read_lock(path: Path | None) -> Lock | None:
+    """The lock of that file, by default of ./xstilts.lock.json if there is one.
 
-    raises  SpecError: the file is named and not there, or is no lock file
+    raises  as `named_lock`
     """
-    if path is None and not new and not DEFAULT.exists():
-        return None
+    return named_lock(path or DEFAULT) if path or DEFAULT.exists() else None
+
+
+def named_lock(path: Path | None) -> Lock:
+    """The lock of that file, by default of ./xstilts.lock.json.
+
+    raises  SpecError: it is not there, or is no lock file
+    """
     chosen = path or DEFAULT
+    if found := _lock_of(chosen):
+        return found
+    raise SpecError(
+        f"{chosen}: no such lock file; `xstilts-harness data lock --lock {chosen}` writes one"
+    )
+
+
+def lock_to_write(path: Path | None) -> Lock:
+    """The same, to add to: an empty one if it is not there."""
+    chosen = path or DEFAULT
+    return _lock_of(chosen) or Lock(chosen)
+
+
+def _lock_of(path: Path) -> Lock | None:
     try:
-        file = _File.model_validate_json(chosen.read_bytes())
+        file = _File.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        if new:
-            return Lock(chosen)
-        raise SpecError(
-            f"{chosen}: no such lock file; `xstilts-harness data lock --lock {chosen}` writes one"
-        ) from None
+        return None
     except (OSError, ValidationError) as error:
         raise SpecError(
-            f"{chosen}: is no lock file: {_first_problem(error)}; repair or delete it"
+            f"{path}: is no lock file: {_first_problem(error)}; repair or delete it"
         ) from None
-    return Lock(chosen, file.model_dump(exclude={"number"}))
+    return Lock(path, file.model_dump(exclude={"number"}))
 
 
 def _first_problem(error: OSError | ValidationError) -> str:

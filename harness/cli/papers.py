@@ -1,31 +1,34 @@
 """reproduce: published numbers, held against what is computed here."""
 
-import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import (
+from harness.cli.app import app, console, print_json, say, store_to_read
+from harness.cli.options import (
+    BOARD,
+    STORE,
     BoardDir,
-    DataRoot,
-    EncoderRoot,
     Json,
-    LockFile,
     Offline,
+    Sources,
     StoreDir,
-    Tasks,
-    app,
-    catalog_of,
-    console,
-    say,
-    store_to_read,
+    Workers,
+    with_groups,
 )
+
+if TYPE_CHECKING:
+    from harness.published.numbers import Check
+    from harness.published.verdict import Verdict
 
 
 @app.command("reproduce")
+@with_groups
 def reproduce(
+    sources: Sources,
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[CHECK]...", help="Only these. Default: all.")
     ] = None,
@@ -69,16 +72,10 @@ def reproduce(
             envvar="XSTILTS_MOCK", exists=True, file_okay=False, help="XTREME's own mock_test_data."
         ),
     ] = None,
-    data_root: DataRoot = None,
-    encoder_root: EncoderRoot = None,
-    tasks: Tasks = None,
-    store: StoreDir = Path("store"),
-    board: BoardDir = Path("leaderboard"),
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Default: one per GPU, or per CPU core.")
-    ] = None,
+    store: StoreDir = STORE,
+    board: BoardDir = BOARD,
+    workers: Workers = None,
     offline: Offline = False,
-    lock: LockFile = None,
     as_json: Json = False,
 ) -> None:
     """Check published numbers: rerun what a laptop can, redo the arithmetic, hold claims against a
@@ -91,43 +88,35 @@ def reproduce(
     from harness.published import report
     from harness.published.reproduce import Means, chosen, judge_all
     from harness.release.document import Board
-    from harness.sources.hub import Where
-    from harness.sources.lock import read_lock
 
     documents = spec.load(published or [spec.folder()])
     wanted = chosen(documents, names or [], levels or [])
     _known(required or [], [check for check, _ in wanted])
     shelf = Board(board)
     means = Means(
-        catalog_of(tasks or []),
+        sources.catalog(),
         store_to_read(store),
-        Where(data_root, encoder_root, offline, read_lock(lock)),
+        sources.where(offline),
         shelf,
         say,
-    )
-    means.releases, means.mock, means.workers = (
-        [shelf.find(name) for name in releases or []],
-        mock,
-        workers,
+        releases=[shelf.find(name) for name in releases or []],
+        mock=mock,
+        workers=workers,
     )
     verdicts = judge_all(wanted, means)
     sound = report.sound(verdicts, required or [])
     if ci:
-        _write(
-            output,
-            verdicts,
-            required or [],
-            {document.published: document.gaps for document in documents if document.gaps},
-        )
+        gaps = {document.published: document.gaps for document in documents if document.gaps}
+        _write(output, verdicts, required or [], gaps)
     if as_json:
-        _print_json(verdicts, sound)
+        print_json({"sound": sound, "checks": [_listed(verdict) for verdict in verdicts]})
     else:
         _print_table(verdicts, required or [])
     if not sound:
         raise typer.Exit(1)
 
 
-def _known(required: list[str], wanted: list) -> None:
+def _known(required: Sequence[str], wanted: Sequence["Check"]) -> None:
     """SpecError for a requirement that no chosen check can meet: a slip of the name, or of what was
     chosen, would stay green."""
     from harness.common.errors import SpecError
@@ -142,7 +131,12 @@ def _known(required: list[str], wanted: list) -> None:
             )
 
 
-def _write(output: Path, verdicts: list, required: list[str], gaps: dict[str, list[str]]) -> None:
+def _write(
+    output: Path,
+    verdicts: Sequence["Verdict"],
+    required: Sequence[str],
+    gaps: dict[str, list[str]],
+) -> None:
     """reproduce.xml and reproduce.md; the latter also where GitHub shows a job's summary."""
     from harness.published import report
     from harness.store import atomic_write, disk_errors
@@ -157,7 +151,7 @@ def _write(output: Path, verdicts: list, required: list[str], gaps: dict[str, li
                 file.write(summary)
 
 
-def _print_table(verdicts: list, required: list[str]) -> None:
+def _print_table(verdicts: Sequence["Verdict"], required: Sequence[str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -179,17 +173,14 @@ def _print_table(verdicts: list, required: list[str]) -> None:
         say("required, but not run: " + ", ".join(verdict.check.name for verdict in absent))
 
 
-def _print_json(verdicts: list, sound: bool) -> None:
-    lines = [
-        {
-            "check": v.check.name,
-            "level": v.check.level,
-            "claim": v.check.says,
-            "outcome": v.outcome,
-            "verdict": v.word,
-            "found": v.says,
-            "details": list(v.details),
-        }
-        for v in verdicts
-    ]
-    print(json.dumps({"sound": sound, "checks": lines}, indent=1, ensure_ascii=False))
+def _listed(verdict: "Verdict") -> dict[str, object]:
+    """A verdict as `--json` prints it."""
+    return {
+        "check": verdict.check.name,
+        "level": verdict.check.level,
+        "claim": verdict.check.says,
+        "outcome": verdict.outcome,
+        "verdict": verdict.word,
+        "found": verdict.says,
+        "details": list(verdict.details),
+    }

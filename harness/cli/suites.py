@@ -3,32 +3,28 @@
 import json
 import math
 import sys
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import (
+from harness.cli.app import app, console, job_app, print_json, say, store_to_read
+from harness.cli.options import (
+    BOARD,
     DEFAULT_SUITE,
-    All,
+    STORE,
     BoardDir,
-    DataRoot,
-    EncoderRoot,
     Json,
-    Limit,
-    LockFile,
     Offline,
+    Sources,
     StoreDir,
-    SuiteName,
-    Tasks,
-    Without,
-    app,
-    catalog_of,
-    console,
-    job_app,
-    say,
-    store_to_read,
+    SuiteChoice,
+    Workers,
+    with_groups,
 )
+
+if TYPE_CHECKING:
+    from harness.plan.planner import Plan
+    from harness.store import Store
 
 
 def _seconds(value: float | None) -> float | None:
@@ -53,28 +49,21 @@ CheckpointSeconds = Annotated[
 
 
 @app.command("eval")
+@with_groups
 def evaluate(
-    suite: SuiteName = DEFAULT_SUITE,
-    everything: All = False,
-    data_root: DataRoot = None,
-    encoder_root: EncoderRoot = None,
-    tasks: Tasks = None,
-    store: StoreDir = Path("store"),
-    board: BoardDir = Path("leaderboard"),
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Default: one per GPU, or per CPU core.")
-    ] = None,
+    chosen: SuiteChoice,
+    sources: Sources,
+    store: StoreDir = STORE,
+    board: BoardDir = BOARD,
+    workers: Workers = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Print the plan and stop.")
     ] = False,
-    limit: Limit = None,
-    left_out: Without = None,
     keep_weights: Annotated[
         bool, typer.Option("--keep-weights", help="Keep every trained model in the store.")
     ] = False,
     checkpoint_seconds: CheckpointSeconds = None,
     offline: Offline = False,
-    lock: LockFile = None,
     as_json: Json = False,
 ) -> None:
     """Run a suite: train, evaluate, write a release. The same command resumes and does only what is
@@ -82,31 +71,28 @@ def evaluate(
     from harness.page.render import print_release
     from harness.release.document import Board
     from harness.release.places import command
-    from harness.run import steps as runner
-    from harness.sources.hub import Where
-    from harness.sources.lock import read_lock
+    from harness.run import steps
     from harness.store import Store
 
-    _first_line(suite, as_json)
-    catalog, opened = catalog_of(tasks or []), store_to_read(store) if dry_run else Store(store)
-    where = Where(data_root, encoder_root, offline, read_lock(lock))
-    asked = catalog, suite, everything, limit, where, opened, left_out or []
+    _first_line(chosen.suite, as_json)
+    catalog, opened = sources.catalog(), store_to_read(store) if dry_run else Store(store)
+    asked = catalog, chosen.choice(), sources.where(offline), opened
     if dry_run:
-        _print_plan(runner.plan_suite(*asked), opened, as_json)
+        _print_plan(steps.plan_suite(*asked), opened, as_json)
         return
-    plan = runner.plan_to_run(*asked, say)
-    outcome = runner.run_plan(plan, opened, workers, checkpoint_seconds, keep_weights)
-    for line in runner.refusals(outcome):
+
+    plan = steps.plan_to_run(*asked, say)
+    outcome = steps.run_plan(plan, opened, workers, checkpoint_seconds, keep_weights)
+    for line in steps.refusals(outcome):
         say(line)
-    content = runner.content_of(plan, catalog, opened, outcome)
-    done, title = None, f"PARTIAL: at most {limit} test rows, no release"
-    if not limit:
-        done = runner.publish(content, plan, opened, board, command(sys.argv[1:]), say)
+    content = steps.content_of(plan, catalog, opened, outcome)
+
+    done, title = None, f"PARTIAL: at most {chosen.limit} test rows, no release"
+    if not chosen.limit:
+        done = steps.publish(content, plan, opened, board, command(sys.argv[1:]), say)
         title = Board(board).title(done.path)
     if as_json:
-        print(
-            json.dumps({"release": str(done.path) if done else None, "content": content}, indent=1)
-        )
+        print_json({"release": str(done.path) if done else None, "content": content})
     else:
         print_release(content, title, console())
     if done:
@@ -125,43 +111,33 @@ def _first_line(suite: str, as_json: bool) -> None:
 
 
 @app.command("plan")
+@with_groups
 def show_plan(
-    suite: SuiteName = DEFAULT_SUITE,
-    everything: All = False,
-    data_root: DataRoot = None,
-    encoder_root: EncoderRoot = None,
-    tasks: Tasks = None,
-    store: StoreDir = Path("store"),
-    limit: Limit = None,
-    left_out: Without = None,
+    chosen: SuiteChoice,
+    sources: Sources,
+    store: StoreDir = STORE,
     write: Annotated[
         bool,
         typer.Option("--write", help="Write the jobs into the store; print keys in running order."),
     ] = False,
     offline: Offline = False,
-    lock: LockFile = None,
     as_json: Json = False,
 ) -> None:
     """Print what eval would do: what is cached, to run, blocked, and an estimate."""
-    from harness.run import steps as runner
-    from harness.sources.hub import Where
-    from harness.sources.lock import read_lock
+    from harness.run import steps
     from harness.store import Store
 
-    _first_line(suite, as_json or write)
+    _first_line(chosen.suite, as_json or write)
     opened = Store(store) if write else store_to_read(store)
-    where = Where(data_root, encoder_root, offline, read_lock(lock))
-    plan = runner.plan_suite(
-        catalog_of(tasks or []), suite, everything, limit, where, opened, left_out or []
-    )
+    plan = steps.plan_suite(sources.catalog(), chosen.choice(), sources.where(offline), opened)
     if write:
-        for job in runner.write_jobs(plan, opened):
+        for job in steps.write_jobs(plan, opened):
             print(job.key, job.name)
     else:
         _print_plan(plan, opened, as_json)
 
 
-def _print_plan(plan, store, as_json: bool) -> None:
+def _print_plan(plan: "Plan", store: "Store", as_json: bool) -> None:
     from harness.engines.drive import refusals
     from harness.plan import shown as graph
     from harness.plan.estimate import Sizes, estimate
@@ -196,7 +172,7 @@ def _print_plan(plan, store, as_json: bool) -> None:
 @job_app.command("run")
 def job_run(
     key: Annotated[str, typer.Argument(help="A key that a plan wrote into the store.")],
-    store: StoreDir = Path("store"),
+    store: StoreDir = STORE,
 ) -> None:
     """Run one job of a plan in this process and commit its result (for schedulers; eval does this
     by itself)."""
