@@ -111,7 +111,7 @@ def test_broken_pooling_fails(rig, quick, tmp_path):
     code = tmp_path / "code"
     for name in ("harness", "tasks", "encoders", "suites", "protocols"):
         shutil.copytree(ROOT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
-    file = code / "harness" / "encoder.py"
+    file = code / "harness" / "models" / "encoder.py"
     right, wrong = (
         "weights = mask.unsqueeze(-1)",
         "weights = mask.new_ones(mask.shape).unsqueeze(-1)",
