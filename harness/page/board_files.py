@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from harness.page import render
 from harness.page.page import render as render_page
+from harness.page.tables import Release
 from harness.release.document import NO_SIDECAR, Board, NewerError, Read, parsed, plain_bytes
 from harness.release.shelve import changing
 from harness.release.upgrade import upgraded
@@ -33,7 +35,7 @@ def write_board(shelf: Board, say: Callable[[str], None]) -> list[Read]:
     return [one for one in found if one.error and not isinstance(one.error, NewerError)]
 
 
-def _write(shelf: Board, found: list[tuple]) -> None:
+def _write(shelf: Board, found: list[tuple[Path, Release]]) -> None:
     readme = render.readme([(path, shelf.title(path), content) for path, content in found])
     page = render_page([(path.stem, content) for path, content in found])
     for name, text in zip(BOARD_FILES, (readme, page), strict=True):

@@ -6,6 +6,10 @@ the text shown on hover; `lo` and `hi` are the mean itself where no interval is 
 a line per row says in `usermeta` how high a line is: its height depends on the rows.
 """
 
+from typing import Any
+
+Spec = dict[str, Any]  # Vega-Lite, or a part of it, as JSON has it
+
 # for the mouse, for screen readers
 SAID = {"tooltip": {"field": "tip"}, "description": {"field": "tip"}}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
@@ -50,7 +54,7 @@ CONFIG = {
 }
 
 
-def _chart(description: str, **spec) -> dict:
+def _chart(description: str, **spec: Any) -> Spec:
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "description": description,
@@ -61,7 +65,7 @@ def _chart(description: str, **spec) -> dict:
     }
 
 
-def _gain(field: str, title: str | None = None) -> dict:
+def _gain(field: str, title: str | None = None) -> Spec:
     return {
         "field": field,
         "type": "quantitative",
@@ -70,7 +74,7 @@ def _gain(field: str, title: str | None = None) -> dict:
     }
 
 
-def forest(title: str) -> dict:
+def forest(title: str) -> Spec:
     """One line for each row: its mean and its interval. Rows {name, gain, lo, hi, tone, tip}; a
     name that ends with a colon is a heading, and its tone `none`."""
     y = {
@@ -104,7 +108,7 @@ def forest(title: str) -> dict:
     )
 
 
-def split() -> dict:
+def split() -> Spec:
     """Easy against hard. Rows {row, gain, mean, lo, hi, bucket, tip}: a task has `gain`; a side and
     a difference, `mean`."""
     y = {
@@ -147,7 +151,7 @@ def split() -> dict:
     )
 
 
-def scatter() -> dict:
+def scatter() -> Spec:
     """Gain against difficulty, a point per task. Rows {x, gain, lo, hi, bucket, label, dx, dy,
     align, tip}."""
     x = {
@@ -200,7 +204,7 @@ def scatter() -> dict:
     )
 
 
-def unknown() -> dict:
+def unknown() -> Spec:
     """Gain against the share of pieces not in the vocabulary, a point per language. Rows {x, gain,
     lo, hi, tone, label, tip}."""
     x = {
@@ -249,7 +253,7 @@ def unknown() -> dict:
     )
 
 
-def all_charts() -> dict[str, dict]:
+def all_charts() -> dict[str, Spec]:
     """Every chart by the name that the page's script knows."""
     return {
         "averages": forest("average gain, points"),

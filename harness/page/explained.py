@@ -8,7 +8,17 @@ language. Empty tables are left out, so that an old release shows what it has.
 from collections.abc import Callable
 
 from harness.common.text import signed
-from harness.page.tables import Table, baseline_of, between, by_both, ranked, shown, trained_dev
+from harness.page.tables import (
+    Entry,
+    Release,
+    Table,
+    baseline_of,
+    between,
+    by_both,
+    ranked,
+    shown,
+    trained_dev,
+)
 from harness.statistics.averages import elsewhere
 
 SLICES = {
@@ -18,7 +28,7 @@ SLICES = {
 }
 
 
-def tables(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
+def tables(release: Release, encoder: str, full: bool) -> list[tuple[str, Table]]:
     """Those that have rows, in the order in which a reader asks; every gain and slices by language
     only if `full`."""
     every = [
@@ -61,7 +71,7 @@ def tables(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
     return [(title, table) for title, table in found if table[1]]
 
 
-def sure(release: dict, encoder: str) -> Table:
+def sure(release: Release, encoder: str) -> Table:
     """Gains that count and are on one side of 0 over test examples and over seeds, target by
     target, the largest first; and how much of each is English. One gain in twenty would be there by
     chance."""
@@ -89,19 +99,19 @@ def sure(release: dict, encoder: str) -> Table:
     ], rows
 
 
-def gains(release: dict, encoder: str) -> Table:
+def gains(release: Release, encoder: str) -> Table:
     """An arm a row, a target a column."""
     return _by_target(
         release, encoder, "gain", lambda gain: signed(gain["gain"]) + between(gain["interval"])
     )
 
 
-def centred(release: dict, encoder: str) -> Table:
+def centred(release: Release, encoder: str) -> Table:
     """An arm a row, a target of retrieval a column."""
     return _by_target(release, encoder, "centred", lambda gain: signed(gain["centred"]))
 
 
-def _by_target(release: dict, encoder: str, field: str, text: Callable[[dict], str]) -> Table:
+def _by_target(release: Release, encoder: str, field: str, text: Callable[[Entry], str]) -> Table:
     """Gains that count and have the field; arms and targets without one are left out."""
     mine = [
         g
@@ -109,48 +119,46 @@ def _by_target(release: dict, encoder: str, field: str, text: Callable[[dict], s
         if g["encoder"] == encoder and g["counted"] and g[field] is not None
     ]
     known = {(gain["arm"], gain["target"]): text(gain) for gain in mine}
-    targets = [target for target in release["targets"] if any(target == of for _, of in known)]
-    arms = [average["arm"] for average in ranked(release, encoder)]
-    rows = [
-        [shown(release, arm), *(known.get((arm, target), "–") for target in targets)]
-        for arm in arms
-    ]
-    return ["intermediate", *targets], [row for row in rows if any(cell != "–" for cell in row[1:])]
+    there = {target for _, target in known}
+    targets = [target for target in release["targets"] if target in there]
+    rows = []
+    for average in ranked(release, encoder):
+        arm = average["arm"]
+        cells = [known.get((arm, target), "–") for target in targets]
+        if set(cells) - {"–"}:
+            rows.append([shown(release, arm), *cells])
+    return ["intermediate", *targets], rows
 
 
-def averages(release: dict, encoder: str) -> Table:
+def averages(release: Release, encoder: str) -> Table:
     """An arm a row. `seeds`: the t-interval over seeds; below three seeds there is none. Other
     tasks' targets only where an arm has others than all have, and how many."""
     mine = ranked(release, encoder)
     differ = any(map(elsewhere, mine))
     groups = sorted({group for average in mine for group in average["groups"]})
-    cuts = [
-        *["other tasks' targets", "over seeds"] * differ,
-        "without retrieval",
-        "without English",
-    ]
-    header = ["intermediate", "all targets", "over seeds", *cuts, *groups]
+    others = ["other tasks' targets", "over seeds"] if differ else []
+    header = ["intermediate", "all targets", "over seeds", *others]
+    header += ["without retrieval", "without English", *groups]
     rows = []
     for average in mine:
         if average["average_gain"] is None or average["interval"] is None:
             continue
-        parts = [(average["average_gain"], average["interval"])]
-        parts += [
-            (average[name], average[f"{name}_interval"])
-            for name in ("without_retrieval", "zero_shot")
-        ]
-        parts += [
-            (of.get("gain"), of.get("interval"))
-            for of in (average["groups"].get(group, {}) for group in groups)
-        ]
-        first, *others = [signed(value) + between(interval) for value, interval in parts]
-        seeds = _over_seeds(average)
-        other = _elsewhere(average) if differ else []
-        rows.append([shown(release, average["arm"]), first, seeds, *other, *others])
+        row = [shown(release, average["arm"])]
+        row += [_with(average, "average_gain", "interval"), _over_seeds(average)]
+        row += _elsewhere(average) if differ else []
+        row.append(_with(average, "without_retrieval", "without_retrieval_interval"))
+        row.append(_with(average, "zero_shot", "zero_shot_interval"))
+        row += [_with(average["groups"].get(group, {}), "gain", "interval") for group in groups]
+        rows.append(row)
     return header, rows
 
 
-def _elsewhere(average: dict) -> list[str]:
+def _with(entry: Entry, value: str, interval: str) -> str:
+    """A number with its interval, by the names of their fields."""
+    return signed(entry.get(value)) + between(entry.get(interval))
+
+
+def _elsewhere(average: Entry) -> list[str]:
     """The average over other tasks' targets, where these are others than all arms have, how many;
     and over seeds."""
     other = average["other_tasks"]
@@ -162,34 +170,34 @@ def _elsewhere(average: dict) -> list[str]:
     return [signed(other["gain"]) + between(other["interval"]) + count, _over_seeds(other)]
 
 
-def within(release: dict, encoder: str) -> Table:
+def within(release: Release, encoder: str) -> Table:
     """Easy against hard, a target a row: which arms are compared there, and the mean over
     targets."""
     rows = []
     for split in (one for one in release["split"] if one["encoder"] == encoder):
-        found = [
-            (target, of, of["hard"], of["easy"])
-            for target, of in split.get("by_target", {}).items()
-        ]
-        whole = [(f"mean over {len(found)}", split["other_tasks"], [], [])] * bool(found)
-        for name, of, *sides in found + whole:
-            arms = [", ".join(shown(release, arm) for arm in side) for side in sides]
-            rows.append(
-                [
-                    name,
-                    signed(of["hard_minus_easy"]) + between(of["interval"]),
-                    _over_seeds(of),
-                    *arms,
-                ]
-            )
+        found: dict[str, Entry] = split.get("by_target", {})
+        for target, of in found.items():
+            rows.append([target, *_contrast(of), *_sides(release, of)])
+        if found:
+            rows.append([f"mean over {len(found)}", *_contrast(split["other_tasks"]), "", ""])
     return ["target", "hard − easy", "over seeds", "hard", "easy"], rows
 
 
-def _over_seeds(entry: dict) -> str:
+def _contrast(of: Entry) -> list[str]:
+    return [_with(of, "hard_minus_easy", "interval"), _over_seeds(of)]
+
+
+def _sides(release: Release, of: Entry) -> list[str]:
+    """The arms that are compared: the hard ones, the easy ones."""
+    hard, easy = ([shown(release, arm) for arm in of[side]] for side in ("hard", "easy"))
+    return [", ".join(hard), ", ".join(easy)]
+
+
+def _over_seeds(entry: Entry) -> str:
     return between(entry["seed_interval"]).strip() or "–"
 
 
-def difficulty(release: dict, encoder: str) -> Table:
+def difficulty(release: Release, encoder: str) -> Table:
     """Headroom: the share of the way from chance to people that is left. PVI: the share of H(Y)
     that the encoder explains."""
     header = [
@@ -202,18 +210,15 @@ def difficulty(release: dict, encoder: str) -> Table:
         "PVI share of H(Y)",
         "so it is",
     ]
+    mine = [entry for entry in release["difficulty"] if entry["encoder"] == encoder]
+    known = [entry for entry in mine if entry["headroom"] is not None]
     rows = []
-    for entry in sorted(
-        (e for e in release["difficulty"] if e["encoder"] == encoder),
-        key=lambda e: (e["headroom"] is None, e["headroom"]),
-    ):
-        if entry["headroom"] is None:
-            continue
+    for entry in sorted(known, key=lambda entry: float(entry["headroom"])):
         people = f"{entry['human']:.1f}" if entry["human_known"] else "100 (no figure)"
         share = "–" if entry["pvi_share"] is None else f"{entry['pvi_share']:.2f}"
-        chance = f"{entry['chance']:.1f}" + (
-            "" if entry["chance_known"] else " (measured)" if entry["chance"] else " (assumed)"
-        )
+        chance = f"{entry['chance']:.1f}"
+        if not entry["chance_known"]:
+            chance += " (measured)" if entry["chance"] else " (assumed)"
         numbers = [f"{entry['dev']:.1f}", chance, people, f"{entry['headroom']:.2f}", share]
         rows.append(
             [shown(release, entry["arm"]), str(entry["rows"]), *numbers, entry["bucket"] or "–"]
@@ -221,7 +226,7 @@ def difficulty(release: dict, encoder: str) -> Table:
     return header, rows
 
 
-def subsets(release: dict, encoder: str) -> Table:
+def subsets(release: Release, encoder: str) -> Table:
     """Arms that trained on as many rows, two by two; over other tasks' targets too where these are
     others."""
     mine = [group for group in release["subsets"] if group["encoder"] == encoder]
@@ -241,11 +246,11 @@ def subsets(release: dict, encoder: str) -> Table:
     ]
     rows = []
     for group in mine:
-        elsewhere = {(c["a"], c["b"]): c for c in group["other_tasks"]["comparisons"]}
+        others_of = {(c["a"], c["b"]): c for c in group["other_tasks"]["comparisons"]}
         for c in group["comparisons"]:
             ps = ["<0.001" if p < 0.001 else f"{p:.3f}" for p in (c["p"], c["p_corrected"])]
             over = ", ".join(group["targets"])
-            there = _difference(elsewhere.get((c["a"], c["b"]))) if differ else []
+            there = _difference(others_of.get((c["a"], c["b"]))) if differ else []
             rows.append(
                 [
                     group["of"],
@@ -261,7 +266,7 @@ def subsets(release: dict, encoder: str) -> Table:
     return header, rows
 
 
-def _difference(comparison: dict | None) -> list[str]:
+def _difference(comparison: Entry | None) -> list[str]:
     """With its interval over test examples; the interval over seeds."""
     if comparison is None:
         return ["–", "–"]
@@ -271,7 +276,7 @@ def _difference(comparison: dict | None) -> list[str]:
     ]
 
 
-def parts(release: dict, encoder: str) -> Table:
+def parts(release: Release, encoder: str) -> Table:
     """The arms of each group that is compared, with the dev score of the training: to have changed
     nothing is another thing where nothing was learned."""
     rows = []
@@ -289,27 +294,21 @@ def parts(release: dict, encoder: str) -> Table:
     return ["of", "trained on", "rows", "dev score"], rows
 
 
-def best(release: dict, encoder: str) -> Table:
+def best(release: Release, encoder: str) -> Table:
     header = ["target", "chosen on", "intermediate", "gain on the reported rows"]
     rows = []
-    for row in (
-        row for row in release["best"] if row["encoder"] == encoder and row["gain"] is not None
-    ):
-        arm = (
-            ""
-            if row["target"] is None
-            else baseline_of(release)
-            if row["arm"] is None
-            else shown(release, row["arm"])
-        )
+    for row in release["best"]:
+        if row["encoder"] != encoder or row["gain"] is None:
+            continue
+        chosen = row["arm"] or baseline_of(release)
+        arm = shown(release, chosen) if row["arm"] else chosen
         target = row["target"] or "mean over targets"
-        rows.append(
-            [target, row["selected_on"] or "", arm, signed(row["gain"]) + between(row["interval"])]
-        )
+        gain = _with(row, "gain", "interval")
+        rows.append([target, row["selected_on"] or "", arm if row["target"] else "", gain])
     return header, rows
 
 
-def slices(release: dict, encoder: str, by: str) -> Table:
+def slices(release: Release, encoder: str, by: str) -> Table:
     """An arm a row, a slice a column, with how many pairs of target and language it is the mean of.
     Intervals where they fit: of the few shares of unknown pieces, not of the many families and
     scripts (a release holds them)."""
@@ -320,9 +319,11 @@ def slices(release: dict, encoder: str, by: str) -> Table:
     for average in ranked(release, encoder):
         of = [gains.get((average["arm"], value)) for value in points]
         if any(of):
-            said = (
-                one and signed(one["gain"]) + between(one["interval"] if by == "unknown" else None)
-                for one in of
-            )
-            rows.append([shown(release, average["arm"]), *(text or "–" for text in said)])
+            rows.append([shown(release, average["arm"]), *[_slice(one, by) for one in of]])
     return ["intermediate", *(f"{value} ({n})" for value, n in points.items())], rows
+
+
+def _slice(entry: Entry | None, by: str) -> str:
+    if entry is None:
+        return "–"
+    return signed(entry["gain"]) + between(entry["interval"] if by == "unknown" else None)

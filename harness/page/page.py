@@ -10,13 +10,14 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from statistics import fmean
 
 from harness.common.text import neutral_values
 from harness.page.charts import all_charts
-from harness.page.tables import MARKS, baseline_of, marks, trained_dev
+from harness.page.tables import MARKS, Entry, Release, baseline_of, marks, trained_dev
 from harness.page.words import notes, verdict
 
 PARTS = Path(__file__).parent
@@ -55,15 +56,18 @@ GAIN = (
     *("interval", "seed_interval", "p", "p_corrected", "significant"),
 )
 SUITE = ("name", "version", "about", "smoke", "seeds")
+TARGET = ("title", "metric")
 ARM = ("shown", "title", "kind", "of", "subset", "difficulty")
+Field = tuple[str, str, str]  # encoder, arm, target: a field of the board
 
 
-def render(releases: list[tuple[str, dict]]) -> str:
+def render(releases: list[tuple[str, Release]]) -> str:
     """The page of these releases: (title such as "0005-small", content of the present schema),
     newest last."""
-    views, older = _fit(
-        [(title, _json(neutral_values(view(title, release)))) for title, release in releases]
-    )
+    texts = []
+    for title, release in releases:
+        texts.append((title, _json(neutral_values(view(title, release)))))
+    views, older = _fit(texts)
     data = f'{{"releases": [{",".join(views)}], "older": {_json(older)}, "marks": {_json(MARKS)}}}'
     library, script = _library(), _unclosed("\n".join(map(_part, SCRIPTS)))
     parts = {
@@ -77,87 +81,87 @@ def render(releases: list[tuple[str, dict]]) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("page.html"))
 
 
-def view(title: str, release: dict) -> dict:
+def view(title: str, release: Release) -> Entry:
     """What the page shows of a release: facts, derived numbers, sentences. Any derived section may
     be empty or absent."""
     cells, gains = release.get("cells") or [], release.get("gains") or []
-    fields: dict[tuple, list[dict]] = {}
+    fields: dict[Field, list[Entry]] = {}
     for cell in cells:
         fields.setdefault((cell["encoder"], cell["arm"], cell["target"]), []).append(cell)
+    sections = {section: release.get(section) or [] for section in SECTIONS}
     return {
         "title": title,
-        "suite": {name: release["suite"].get(name) for name in SUITE},
+        "suite": _some(release["suite"], SUITE),
         "baseline": baseline_of(release),
-        "encoders": {
-            encoder: {
-                "verdict": verdict(release, encoder),
-                "notes": notes(
-                    release, encoder, [mine for (of, _, _), mine in fields.items() if of == encoder]
-                ),
-                "languages": _languages(encoder, cells, gains, baseline_of(release)),
-                "dev": {arm: trained_dev(release, encoder, arm) for arm in release["arms"]},
-            }
-            for encoder in release["encoders"]
-        },
-        "arms": {
-            name: {field: arm.get(field) for field in ARM} for name, arm in release["arms"].items()
-        },
-        "targets": {
-            name: {field: target.get(field) for field in ("title", "metric")}
-            for name, target in release["targets"].items()
-        },
+        "encoders": {one: _encoder(release, one, fields) for one in release["encoders"]},
+        "arms": {name: _some(arm, ARM) for name, arm in release["arms"].items()},
+        "targets": {name: _some(target, TARGET) for name, target in release["targets"].items()},
         "languages": release.get("languages") or {},
-        "cells": [{field: cell.get(field) for field in CELL} for cell in cells],
-        "fields": [
-            [
-                *field,
-                "".join(MARKS[flag][0] for flag in marks(mine)),
-                _mean(cell["score"] for cell in mine),
-            ]
-            for field, mine in fields.items()
-        ],
-        "gains": [{field: gain.get(field) for field in GAIN} for gain in gains],
-        **{section: release.get(section) or [] for section in SECTIONS},
+        "cells": [_some(cell, CELL) for cell in cells],
+        "fields": [[*field, *_field(mine)] for field, mine in fields.items()],
+        "gains": [_some(gain, GAIN) for gain in gains],
+        **sections,
     }
 
 
-def _languages(encoder: str, cells: list[dict], gains: list[dict], baseline: str) -> dict:
+def _some(entry: Entry, names: Iterable[str]) -> Entry:
+    """These fields of it, None for those that it lacks."""
+    return {name: entry.get(name) for name in names}
+
+
+def _encoder(release: Release, encoder: str, fields: Mapping[Field, list[Entry]]) -> Entry:
+    mine = [cells for (of, _, _), cells in fields.items() if of == encoder]
+    return {
+        "verdict": verdict(release, encoder),
+        "notes": notes(release, encoder, mine),
+        "languages": _languages(release, encoder),
+        "dev": {arm: trained_dev(release, encoder, arm) for arm in release["arms"]},
+    }
+
+
+def _field(cells: list[Entry]) -> tuple[str, float | None]:
+    """The marks of one field of the board, and its score: the mean over seeds."""
+    letters = "".join(MARKS[flag][0] for flag in marks(cells))
+    return letters, _mean(cell["score"] for cell in cells)
+
+
+def _languages(release: Release, encoder: str) -> dict[str, dict[str, Entry]]:
     """target → language → the baseline's score (mean over seeds), rows, unknown share, flags, and
     {arm: [gain, low, high]}."""
-    seen: dict[str, dict[str, list[dict]]] = {}
-    for cell in cells:
-        if (cell["encoder"], cell["arm"]) == (encoder, baseline):
+    seen: dict[str, dict[str, list[Entry]]] = {}
+    for cell in release.get("cells") or []:
+        if (cell["encoder"], cell["arm"]) == (encoder, baseline_of(release)):
             for language, scored in cell["languages"].items():
                 seen.setdefault(cell["target"], {}).setdefault(language, []).append(scored)
-    out: dict[str, dict] = {
-        target: {
-            language: {
-                "score": _mean(s.get("main") for s in scored),
-                "n": scored[0].get("n"),
-                "unknown": _mean(s.get("unknown") for s in scored),
-                "flags": sorted({flag for s in scored for flag in s.get("flags", [])}),
-                "gains": {},
-            }
-            for language, scored in languages.items()
-        }
-        for target, languages in seen.items()
+    found: dict[str, dict[str, Entry]] = {}
+    for target, languages in seen.items():
+        found[target] = {language: _language(scored) for language, scored in languages.items()}
+
+    for gain in release.get("gains") or []:
+        mine = found.get(gain["target"], {}) if gain["encoder"] == encoder else {}
+        for language, of in (gain.get("per_language") or {}).items():
+            if language in mine:
+                limits = of.get("interval") or (None, None)
+                mine[language]["gains"][gain["arm"]] = [of["gain"], *limits]
+    return found
+
+
+def _language(scored: list[Entry]) -> Entry:
+    """The baseline in one language; its scores with each seed."""
+    return {
+        "score": _mean(s.get("main") for s in scored),
+        "n": scored[0].get("n"),
+        "unknown": _mean(s.get("unknown") for s in scored),
+        "flags": sorted({flag for s in scored for flag in s.get("flags", [])}),
+        "gains": {},
     }
-    for gain in gains:
-        if gain["encoder"] == encoder:
-            for language, of in (gain.get("per_language") or {}).items():
-                if language in out.get(gain["target"], {}):
-                    out[gain["target"]][language]["gains"][gain["arm"]] = [
-                        of["gain"],
-                        *(of.get("interval") or (None, None)),
-                    ]
-    return out
 
 
 def _part(name: str) -> str:
     return (PARTS / name).read_text(encoding="utf-8")
 
 
-def _mean(values) -> float | None:
+def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return fmean(known) if known else None
 
@@ -175,7 +179,7 @@ def _fit(views: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
     return kept[::-1], [title for title, _ in views[: len(views) - len(kept)]]
 
 
-def _json(value) -> str:
+def _json(value: object) -> str:
     """JSON for inside a script tag: without "<" no string can close the tag or open a comment."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace(
         "<", "\\u003c"

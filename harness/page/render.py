@@ -4,6 +4,8 @@ What is in the tables: `tables.py`, `explained.py`; in the sentences: `words.py`
 show the same.
 """
 
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tabulate import tabulate
@@ -11,21 +13,26 @@ from tabulate import tabulate
 from harness.common.text import line as one_line
 from harness.common.text import markdown as plain
 from harness.page import explained
-from harness.page.tables import Table, details, fields, grid, languages
+from harness.page.tables import Release, Table, details, fields, grid, languages
 from harness.page.words import notes, verdict
+
+if TYPE_CHECKING:  # rich is loaded by who draws
+    from rich.console import Console
+    from rich.table import Table as Drawn
+    from rich.text import Text
 
 SMOKE = (
     "SMOKE SUITE: its data are made up to prove the machine; no claim follows from these numbers."
 )
 
 
-def lines(release: dict, encoder: str) -> list[str]:
+def lines(release: Release, encoder: str) -> list[str]:
     """What the numbers say, in sentences, each behind its question."""
     smoke = [SMOKE] if release["suite"]["smoke"] else []
     return smoke + [f"{line['ask']} {line['say']}" for line in verdict(release, encoder)]
 
 
-def footnotes(release: dict, encoder: str) -> list[str]:
+def footnotes(release: Release, encoder: str) -> list[str]:
     """What a reader must know beside the tables."""
     said = notes(release, encoder, list(fields(release, encoder).values()))
     return [
@@ -34,7 +41,7 @@ def footnotes(release: dict, encoder: str) -> list[str]:
     ]
 
 
-def print_release(release: dict, title: str, console, full: bool = False) -> None:
+def print_release(release: Release, title: str, console: "Console", full: bool = False) -> None:
     """The board in a terminal; `full`: with the slices by language too."""
     for encoder in release["encoders"]:
         header, rows = grid(release, encoder)
@@ -61,13 +68,13 @@ def print_release(release: dict, title: str, console, full: bool = False) -> Non
             console.print(line, style="dim", markup=False, highlight=False)
 
 
-def _drawn(title: str):
+def _drawn(title: str) -> "Drawn":
     from rich.table import Table as Drawn
 
     return Drawn(title=_cell(title, "table.title"), title_justify="left", header_style="bold")
 
 
-def _cell(text: str, style: str = ""):
+def _cell(text: str, style: str = "") -> "Text":
     """Text for a terminal's table: brackets in it are no markup, a line's end makes no second
     line."""
     from rich.text import Text
@@ -75,7 +82,7 @@ def _cell(text: str, style: str = ""):
     return Text(one_line(text), style)
 
 
-def _more(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
+def _more(release: Release, encoder: str, full: bool) -> list[tuple[str, Table]]:
     """The tables behind the board, with their titles."""
     more = [
         ("The baseline", details(release, encoder)),
@@ -86,7 +93,7 @@ def _more(release: dict, encoder: str, full: bool) -> list[tuple[str, Table]]:
     ]
 
 
-def markdown(release: dict, title: str) -> str:
+def markdown(release: Release, title: str) -> str:
     """The board as Markdown."""
     parts = [f"## {plain(title)}", "", plain(release["suite"]["about"]), ""]
     for encoder in release["encoders"]:
@@ -102,9 +109,8 @@ def markdown(release: dict, title: str) -> str:
 
 def _piped(header: list[str], rows: list[list[str]], align: tuple[str, ...] | None = None) -> str:
     """A table in Markdown."""
-    cells = [[plain(cell) for cell in row] for row in rows]
     return tabulate(
-        cells,
+        [list(map(plain, row)) for row in rows],
         [plain(name) for name in header],
         tablefmt="github",
         colalign=align,
@@ -112,7 +118,7 @@ def _piped(header: list[str], rows: list[list[str]], align: tuple[str, ...] | No
     )
 
 
-def readme(releases: list[tuple]) -> str:
+def readme(releases: list[tuple[Path, str, Release]]) -> str:
     """leaderboard/README.md: each suite's latest release, and the list of all. Takes (path, title,
     content), oldest first."""
     latest = {content["suite"]["name"]: (title, content) for _, title, content in releases}

@@ -8,11 +8,16 @@ The tables that explain it stand in `explained.py`. Numbers are rounded here and
 else.
 """
 
+from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import Any
 
 from harness.common.text import signed
 
 Table = tuple[list[str], list[list[str]]]
+Release = dict[str, Any]  # a release's document, as JSON has it
+Entry = dict[str, Any]  # of one of its sections
+Interval = Sequence[float | None] | None
 
 # Of a cell: the release says so itself.
 CELL_MARKS = {
@@ -64,12 +69,13 @@ COLUMNS = {
 SHOWN = 6  # languages in a list; the others are counted
 
 
-def baseline_of(release: dict) -> str:
+def baseline_of(release: Release) -> str:
     """The name of the arm that trains on nothing first."""
-    return next(name for name, arm in release["arms"].items() if arm["intermediate"] is None)
+    arms: Mapping[str, Entry] = release["arms"]
+    return next(name for name, arm in arms.items() if arm["intermediate"] is None)
 
 
-def grid(release: dict, encoder: str) -> Table:
+def grid(release: Release, encoder: str) -> Table:
     """An encoder's board: the baseline's scores, then each arm's gains, one decimal, signed, tasks
     first, best arm first.
 
@@ -81,12 +87,7 @@ def grid(release: dict, encoder: str) -> Table:
     gains = {(g["arm"], g["target"]): g for g in release["gains"] if g["encoder"] == encoder}
     baseline = baseline_of(release)
     cells = fields(release, encoder)
-    scores = []
-    for target in targets:
-        known = [c["score"] for c in cells.get((baseline, target), []) if c["score"] is not None]
-        scores.append(
-            (f"{fmean(known):.1f}" if known else "–") + _suffix(cells.get((baseline, target), []))
-        )
+    scores = [_score(cells.get((baseline, target), [])) for target in targets]
     rows = [[f"{baseline} (score)", "", *scores, ""]]
     difficult = {
         entry["arm"]: entry for entry in release["difficulty"] if entry["encoder"] == encoder
@@ -96,46 +97,47 @@ def grid(release: dict, encoder: str) -> Table:
         row = [shown(release, arm), _difficulty(release["arms"][arm], difficult.get(arm))]
         for target in targets:
             gain = gains.get((arm, target), {})
-            row.append(
-                signed(gain.get("gain"))
-                + "*" * bool(gain.get("significant"))
-                + _suffix(cells.get((arm, target), []))
-            )
+            star = "*" if gain.get("significant") else ""
+            row.append(signed(gain.get("gain")) + star + _suffix(cells.get((arm, target), [])))
         tie = f" {average['tie']}" if average.get("tie") else ""
         rows.append([*row, signed(average["average_gain"]) + between(average["interval"]) + tie])
     return ["intermediate", "difficulty", *targets, "average gain"], rows
 
 
-def fields(release: dict, encoder: str) -> dict[tuple[str, str], list[dict]]:
+def _score(cells: list[Entry]) -> str:
+    """A field of the baseline: the mean over seeds."""
+    known = [cell["score"] for cell in cells if cell["score"] is not None]
+    return _one(fmean(known) if known else None) + _suffix(cells)
+
+
+def fields(release: Release, encoder: str) -> dict[tuple[str, str], list[Entry]]:
     """(arm, target) → its cells, all seeds."""
-    found: dict[tuple[str, str], list[dict]] = {}
+    found: dict[tuple[str, str], list[Entry]] = {}
     for cell in release["cells"]:
         if cell["encoder"] == encoder:
             found.setdefault((cell["arm"], cell["target"]), []).append(cell)
     return found
 
 
-def ranked(release: dict, encoder: str) -> list[dict]:
+def ranked(release: Release, encoder: str) -> list[Entry]:
     """An encoder's averages: tasks, mixtures, subsets, controls; within each the best first, those
     without a number last."""
     kinds = ("task", "mixture", "subset", "control")
     mine = [average for average in release["averages"] if average["encoder"] == encoder]
-    value = {a["arm"]: a["average_gain"] for a in mine}
-    return sorted(
-        mine,
-        key=lambda a: (
-            kinds.index(release["arms"][a["arm"]]["kind"]),
-            -(-1e9 if value[a["arm"]] is None else value[a["arm"]]),
-        ),
-    )
+
+    def place(average: Entry) -> tuple[int, bool, float]:
+        kind, gain = release["arms"][average["arm"]]["kind"], average["average_gain"]
+        return kinds.index(kind), gain is None, -(gain or 0.0)
+
+    return sorted(mine, key=place)
 
 
-def shown(release: dict, arm: str) -> str:
+def shown(release: Release, arm: str) -> str:
     """An arm's name on the board."""
-    return release["arms"][arm]["shown"] or arm
+    return str(release["arms"][arm]["shown"] or arm)
 
 
-def _difficulty(arm: dict, measured: dict | None) -> str:
+def _difficulty(arm: Entry, measured: Entry | None) -> str:
     """The bucket and the headroom it comes from; of a part or a control what it is."""
     if arm["kind"] == "subset":
         return f"{arm['subset']['keep']} {arm['subset']['fraction']:.0%}"
@@ -145,15 +147,14 @@ def _difficulty(arm: dict, measured: dict | None) -> str:
     return f"{measured['bucket'] or ''}{headroom}".strip()
 
 
-def trained_dev(release: dict, encoder: str, arm: str) -> float | None:
+def trained_dev(release: Release, encoder: str, arm: str) -> float | None:
     """What an arm's intermediate training reached on its task's English dev, mean over seeds; with
     shuffled labels, on the true ones. None where that is not known, and of masked-LM, which is
     scored by the pieces that it fills in."""
-    if release["arms"][arm].get("control") == "masked_lm":
+    facts = release["arms"][arm]
+    if facts.get("control") == "masked_lm":
         return None
-    keys = {
-        run["key"] for run in release["arms"][arm].get("trained") or [] if run["encoder"] == encoder
-    }
+    keys = {run["key"] for run in facts.get("trained") or [] if run["encoder"] == encoder}
     known = [
         row["main"]
         for row in release.get("dev_scores") or []
@@ -162,7 +163,7 @@ def trained_dev(release: dict, encoder: str, arm: str) -> float | None:
     return fmean(known) if known else None
 
 
-def details(release: dict, encoder: str) -> Table:
+def details(release: Release, encoder: str) -> Table:
     """The baseline per target: English against the rest, languages at chance, tagging's
     accuracy."""
     header = [
@@ -176,33 +177,27 @@ def details(release: dict, encoder: str) -> Table:
     ]
     rows = []
     for target, facts in release["targets"].items():
-        cells = _of_baseline(release, encoder, target)
-        scored = {
-            language: s for c in cells[:1] for language, s in c["languages"].items() if "main" in s
-        }
-        if not scored:
-            continue
-        low = sum("floor" in s["flags"] for s in scored.values())
-        majority = [s["metrics"] for s in scored.values() if "majority" in s["metrics"]]
-        rows.append(
-            [
-                target,
-                facts["metric"],
-                _one(scored["en"]["main"]) if "en" in scored else "–",
-                _one(cells[0]["zero_shot"]),
-                _one(cells[0]["above_floor"]),
-                f"{low} of {len(scored)}",
-                (
-                    f"{_average(majority, 'accuracy')} ({_average(majority, 'majority')})"
-                    if majority
-                    else ""
-                ),
-            ]
-        )
+        for cell in _of_baseline(release, encoder, target)[:1]:
+            scored = {lang: s for lang, s in cell["languages"].items() if "main" in s}
+            if scored:
+                rows.append([target, facts["metric"], *_of_languages(cell, scored)])
     return header, rows
 
 
-def languages(release: dict, encoder: str) -> Table:
+def _of_languages(cell: Entry, scored: Mapping[str, Entry]) -> list[str]:
+    """The numbers of a row of `details`. `scored`: language → its scores."""
+    low = sum("floor" in s["flags"] for s in scored.values())
+    majority = [s["metrics"] for s in scored.values() if "majority" in s["metrics"]]
+    return [
+        _one(scored["en"]["main"]) if "en" in scored else "–",
+        _one(cell["zero_shot"]),
+        _one(cell["above_floor"]),
+        f"{low} of {len(scored)}",
+        f"{_average(majority, 'accuracy')} ({_average(majority, 'majority')})" if majority else "",
+    ]
+
+
+def languages(release: Release, encoder: str) -> Table:
     """The baseline per target: the share of unknown pieces, and for each flag that occurs the
     languages that have it.
 
@@ -218,10 +213,7 @@ def languages(release: dict, encoder: str) -> Table:
             for language, s in c["languages"].items()
         ]
         if scored:
-            flagged[target] = {
-                flag: sorted({language for language, s in scored if flag in s["flags"]})
-                for flag in COLUMNS
-            }
+            flagged[target] = {flag: _having(flag, scored) for flag in COLUMNS}
             unknown[target] = {language: s["unknown"] for language, s in scored if "unknown" in s}
     used = [flag for flag in COLUMNS if any(of[flag] for of in flagged.values())]
     header = [
@@ -229,13 +221,18 @@ def languages(release: dict, encoder: str) -> Table:
         "unknown pieces: mean (worst)",
         *(COLUMNS[flag] for flag in used),
     ]
-    return header, [
-        [target, _unknown(unknown[target]), *(_short(of[flag]) for flag in used)]
-        for target, of in flagged.items()
-    ]
+    rows = []
+    for target, of in flagged.items():
+        rows.append([target, _unknown(unknown[target]), *[_short(of[flag]) for flag in used]])
+    return header, rows
 
 
-def cuts(release: dict) -> list[str]:
+def _having(flag: str, scored: list[tuple[str, Entry]]) -> list[str]:
+    """The languages that have a flag, by code. `scored`: (language, its scores) of every seed."""
+    return sorted({language for language, s in scored if flag in s["flags"]})
+
+
+def cuts(release: Release) -> list[str]:
     """One line for each cut task: what the suite changed; and for each cut of a task that arms have
     for themselves."""
     suite = release["suite"]
@@ -255,21 +252,18 @@ def cuts(release: dict) -> list[str]:
     ]
     caps = {split: cap for split, cap in suite["caps"].items() if cap}
     if caps:
-        lines.append(
-            "Rows at most: "
-            + ", ".join(f"{split} {cap}" for split, cap in caps.items())
-            + " (single tasks may differ)."
-        )
+        said = ", ".join(f"{split} {cap}" for split, cap in caps.items())
+        lines.append(f"Rows at most: {said} (single tasks may differ).")
     return lines
 
 
-def marks(cells: list[dict]) -> list[str]:
+def marks(cells: list[Entry]) -> list[str]:
     """The flags (keys of MARKS, in their order) of one field of the board: its cells with all
     seeds."""
     return [flag for flag in MARKS if any(_marked(cell, flag) for cell in cells)]
 
 
-def _marked(cell: dict, flag: str) -> bool:
+def _marked(cell: Entry, flag: str) -> bool:
     if flag == "same" and "shared" in cell["flags"]:  # on the very same rows, which says more
         return False
     if flag in CELL_MARKS:
@@ -278,12 +272,12 @@ def _marked(cell: dict, flag: str) -> bool:
     return 2 * having > len(cell["languages"]) if flag in MOST_MARKS else having > 0
 
 
-def _suffix(cells: list[dict]) -> str:
+def _suffix(cells: list[Entry]) -> str:
     letters = "".join(MARKS[flag][0] for flag in marks(cells))
     return f" {letters}" if letters else ""
 
 
-def _of_baseline(release: dict, encoder: str, target: str) -> list[dict]:
+def _of_baseline(release: Release, encoder: str, target: str) -> list[Entry]:
     wanted = encoder, baseline_of(release), target
     return [c for c in release["cells"] if (c["encoder"], c["arm"], c["target"]) == wanted]
 
@@ -300,28 +294,22 @@ def _short(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" +{more}" if more > 0 else "")
 
 
-def between(interval: list | None) -> str:
+def between(interval: Interval) -> str:
     """A 95% interval in brackets; nothing for none."""
-    return (
-        f" [{signed(interval[0])}, {signed(interval[1])}]"
-        if interval and None not in interval
-        else ""
-    )
+    if not interval or None in interval:
+        return ""
+    return f" [{signed(interval[0])}, {signed(interval[1])}]"
 
 
-def tone(interval: list | None) -> str:
+def tone(interval: Interval) -> str:
     """What a 95% interval says about a gain."""
     low, high = interval or (None, None)
-    return (
-        "unsure"
-        if low is None or high is None or low <= 0 <= high
-        else "help"
-        if low > 0
-        else "hurt"
-    )
+    if low is None or high is None or low <= 0 <= high:
+        return "unsure"
+    return "help" if low > 0 else "hurt"
 
 
-def by_both(gain: dict) -> bool:
+def by_both(gain: Entry) -> bool:
     """Whether a gain's intervals over test examples and over seeds leave out 0, on the same
     side."""
     return tone(gain["interval"]) == tone(gain["seed_interval"]) != "unsure"
@@ -331,5 +319,5 @@ def _one(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
 
 
-def _average(metrics: list[dict], name: str) -> str:
+def _average(metrics: list[dict[str, float]], name: str) -> str:
     return _one(fmean(m[name] for m in metrics))

@@ -1,12 +1,35 @@
 """What the numbers of a release say, in sentences, and what a reader must know beside them. Never
 more than the intervals say."""
 
+from collections.abc import Iterable
+from typing import TypedDict
+
 from harness.common.text import signed
-from harness.page.tables import MARKS, between, by_both, cuts, marks, tone
+from harness.page.tables import (
+    MARKS,
+    Entry,
+    Interval,
+    Release,
+    between,
+    by_both,
+    cuts,
+    marks,
+    tone,
+)
 from harness.statistics.averages import elsewhere, split_elsewhere
 from harness.statistics.bootstrap import REPLICATES
 from harness.statistics.gains import SIGNIFICANT
 
+
+class Line(TypedDict):
+    """What the board answers: the question, help, hurt or unsure, the answer."""
+
+    ask: str
+    say: str
+    tone: str
+
+
+Note = tuple[str, list[str]]  # heading, sentences
 SMALLEST_P = 2 / (REPLICATES + 1)  # of a gain, before correction
 RULES = {
     "declared": "as each task's YAML declares it",
@@ -16,7 +39,7 @@ RULES = {
 }
 
 
-def verdict(release: dict, encoder: str) -> list[dict]:
+def verdict(release: Release, encoder: str) -> list[Line]:
     """One {ask, tone, say} for each question the board answers; tone is help, hurt or unsure."""
     lines = [
         _best_average(release, encoder),
@@ -27,19 +50,19 @@ def verdict(release: dict, encoder: str) -> list[dict]:
     return [line for line in lines if line]
 
 
-def _line(ask: str, say: str, interval: list | None = None) -> dict:
+def _line(ask: str, say: str, interval: Interval = None) -> Line:
     return {"ask": ask, "say": say, "tone": tone(interval)}
 
 
-def _mine(release: dict, section: str, encoder: str) -> list[dict]:
+def _mine(release: Release, section: str, encoder: str) -> list[Entry]:
     return [row for row in release.get(section) or [] if row["encoder"] == encoder]
 
 
-def _shown(release: dict, arm: str) -> str:
+def _shown(release: Release, arm: str) -> str:
     return release["arms"].get(arm, {}).get("shown") or arm
 
 
-def _best_average(release: dict, encoder: str) -> dict:
+def _best_average(release: Release, encoder: str) -> Line:
     """The task or mixture that gains most on average; controls and subsets answer other
     questions."""
     ask = "Which intermediate helps most, on average?"
@@ -97,7 +120,7 @@ def _best_average(release: dict, encoder: str) -> dict:
     return _line(ask, say, interval if apart else None)
 
 
-def _pairs(release: dict, encoder: str) -> dict | None:
+def _pairs(release: Release, encoder: str) -> Line | None:
     """How many gains are more than noise, after correction for their number."""
     counted = [g for g in _mine(release, "gains", encoder) if g["counted"]]
     ask = "Is it more than noise?"
@@ -129,7 +152,7 @@ def _pairs(release: dict, encoder: str) -> dict | None:
     return _line(ask, say)
 
 
-def _easy_hard(release: dict, encoder: str) -> dict:
+def _easy_hard(release: Release, encoder: str) -> Line:
     """Easy against hard: the difference on these tasks, and whether anything follows for tasks in
     general."""
     ask = "Do hard tasks help more than easy ones?"
@@ -174,7 +197,7 @@ def _tasks(count: int) -> str:
     return f"{count} task{'s' * (count != 1)}"
 
 
-def _chosen(release: dict, encoder: str) -> dict | None:
+def _chosen(release: Release, encoder: str) -> Line | None:
     """What one gains who picks the intermediate per target without looking at the test."""
     row = next((b for b in _mine(release, "best", encoder) if b["target"] is None), None)
     if row is None or row.get("gain") is None:
@@ -190,66 +213,61 @@ def _chosen(release: dict, encoder: str) -> dict | None:
     return _line("What if I pick per target?", say)
 
 
-def notes(release: dict, encoder: str, fields: list[list[dict]]) -> list[list]:
-    """[heading, sentences] pairs; `fields`: the cells of each (arm, target) of this encoder, all
+def notes(release: Release, encoder: str, fields: Iterable[list[Entry]]) -> list[Note]:
+    """`fields`: the cells of each (arm, target) of this encoder, all
     seeds together."""
     suite, facts = release["suite"], release["encoders"][encoder]
-    seeds = suite["seeds"]
-    averages = _mine(release, "averages", encoder)
-    used = {flag for cells in fields for flag in marks(cells)}
+    flags = {flag for cells in fields for flag in marks(cells)}
+    used = [mark for flag, mark in MARKS.items() if flag in flags]
     rule = suite.get("split_rule") or {"by": "declared"}
-    protocol = (
-        f"Recipes, settings and cuts of the protocol {suite['protocol']}."
-        if suite.get("protocol")
-        else None
-    )
-    known = [
-        f"{encoder}: pretrained on {facts['pretrained_on']} text.",
-        f"Has seen: {', '.join(facts['seen']) or 'nothing known'}.",
+    left_out, waived = suite.get("left_out"), suite.get("waives")
+    rows: list[Note] = [
+        (
+            "Encoder",
+            [
+                f"{encoder}: pretrained on {facts['pretrained_on']} text.",
+                f"Has seen: {', '.join(facts['seen']) or 'nothing known'}.",
+            ],
+        ),
+        ("Seeds", [_seeds(suite["seeds"])]),
+        ("Average", _averages(_mine(release, "averages", encoder))),
+        (
+            "Easy and hard",
+            [f"By {rule['by']}: {RULES.get(rule['by'], '').format(value=rule.get('value'))}."],
+        ),
+        ("Protocol", [_protocol(suite.get("protocol"))]),
+        ("Left out", [f"This run did without {', '.join(left_out)}."] if left_out else []),
+        (
+            "Waived",
+            [f"This suite waives the refusal of {', '.join(waived)}."] if waived else [],
+        ),
+        ("Cuts and caps", cuts(release)),
+        ("Marks", [f"{mark} = {meaning}" for mark, meaning in used]),
     ]
-    several = f"Means over {len(seeds)} seeds: {', '.join(map(str, seeds))}."
-    common = (
-        [
-            "Over the targets that count in every task:"
-            f" {', '.join(averages[0]['targets']) or 'none'}."
-        ]
-        if averages
-        else []
-    )
+    return [row for row in rows if row[1]]
+
+
+def _seeds(seeds: list[int]) -> str:
+    if len(seeds) == 1:
+        return "One seed: no seed variance is known."
+    return f"Means over {len(seeds)} seeds: {', '.join(map(str, seeds))}."
+
+
+def _averages(averages: list[Entry]) -> list[str]:
+    """Over which targets the averages are."""
+    if not averages:
+        return []
+    targets = ", ".join(averages[0]["targets"]) or "none"
+    said = [f"Over the targets that count in every task: {targets}."]
     if any(map(elsewhere, averages)):
-        common.append(
+        said.append(
             "Other tasks' targets: without those on whose own data an arm trained (marks k and s),"
             " with those that count in every arm but that of their own data; each arm has its own."
         )
-    rows = [
-        ["Encoder", known],
-        ["Seeds", ["One seed: no seed variance is known." if len(seeds) == 1 else several]],
-        ["Average", common],
-        [
-            "Easy and hard",
-            [f"By {rule['by']}: {RULES.get(rule['by'], '').format(value=rule.get('value'))}."],
-        ],
-        ["Protocol", [protocol or "The suite's own recipes."]],
-        [
-            "Left out",
-            (
-                [f"This run did without {', '.join(suite['left_out'])}."]
-                if suite.get("left_out")
-                else []
-            ),
-        ],
-        [
-            "Waived",
-            (
-                [f"This suite waives the refusal of {', '.join(suite['waives'])}."]
-                if suite.get("waives")
-                else []
-            ),
-        ],
-        ["Cuts and caps", cuts(release)],
-        [
-            "Marks",
-            [f"{mark} = {meaning}" for flag, (mark, meaning) in MARKS.items() if flag in used],
-        ],
-    ]
-    return [row for row in rows if row[1]]
+    return said
+
+
+def _protocol(name: str | None) -> str:
+    if not name:
+        return "The suite's own recipes."
+    return f"Recipes, settings and cuts of the protocol {name}."
