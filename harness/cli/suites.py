@@ -56,6 +56,9 @@ def evaluate(
     store: StoreDir = STORE,
     board: BoardDir = BOARD,
     workers: Workers = None,
+    engine: Annotated[
+        str, typer.Option(help="Where workers run: process (this machine), or a package's own.")
+    ] = "process",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Print the plan and stop.")
     ] = False,
@@ -82,7 +85,7 @@ def evaluate(
         return
 
     plan = steps.plan_to_run(*asked, say)
-    outcome = steps.run_plan(plan, opened, workers, checkpoint_seconds, keep_weights)
+    outcome = steps.run_plan(plan, opened, workers, checkpoint_seconds, keep_weights, engine)
     for line in steps.refusals(outcome):
         say(line)
     content = steps.content_of(plan, catalog, opened, outcome)

@@ -17,7 +17,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-from harness.common.errors import PluginError
+from harness.common.errors import PluginError, SpecError
 
 PREFIX = "xstilts_harness."  # of every group
 
@@ -81,6 +81,14 @@ class Table(Mapping[str, Entry], Generic[Entry]):
 
     def __len__(self) -> int:
         return len(self._own) + len(self.outside)
+
+    def chosen(self, name: str, kind: str) -> Entry:
+        """The entry that somebody asked for by name. SpecError, with the nearest, if there is none
+        such."""
+        if name not in self:
+            known = ", ".join(self)
+            raise SpecError(f"no {kind} is called {name!r}; there is {known}")
+        return self[name]
 
     def __contains__(self, name: object) -> bool:
         """Without loading it."""

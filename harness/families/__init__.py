@@ -12,7 +12,7 @@ from harness.families.family import Family
 
 def _sound(name: str, found: object) -> str | None:
     if not isinstance(found, Family):
-        return f"it is {type(found).__name__}, not an instance of harness.families.Family"
+        return f"it is a {type(found).__name__}, not an instance of harness.families.Family"
     if found.name != name:
         return f"the family is named {found.name!r}; the two names must be one"
     return None

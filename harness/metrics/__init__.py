@@ -26,7 +26,7 @@ from harness.metrics.scored import Examples, Scored
 
 def _sound(name: str, found: object) -> str | None:
     if not isinstance(found, Metric):
-        return f"it is {type(found).__name__}, not a harness.metrics.Metric"
+        return f"it is a {type(found).__name__}, not a harness.metrics.Metric"
     if found.name != name:
         return f"the metric is named {found.name!r}; the two names must be one"
     return None

@@ -99,6 +99,7 @@ def run_plan(
     for them alone. KeyboardInterrupt (by `signals` on Ctrl-C and SIGTERM) leaves once the workers
     have saved, or on a second one. HarnessError if jobs failed.
     """
+    started = ENGINES.chosen(engine, "engine")
     if plan.blocked:
         lines = [
             f"{reason}\n    blocks: {', '.join(dict.fromkeys(blocks))}"
@@ -109,7 +110,7 @@ def run_plan(
     with Progress(sys.stderr) as progress:
         for line in check(plan, store):
             progress.note(f"damaged: {line}")
-        where = ENGINES[engine](store.root, workers, checkpoint_seconds)
+        where = started(store.root, workers, checkpoint_seconds)
         with stop.patient():
             try:
                 outcome = drive(plan, store, where, progress, keep_weights, unfit(plan, store))
