@@ -2,6 +2,7 @@
 in a subprocess."""
 
 import fcntl
+import gzip
 import itertools
 import json
 import os
@@ -262,6 +263,23 @@ def boxes(language: str) -> dict[str, list[dict]]:
                 {"id": f"{split}-{i}", "context": context, "question": question, "answers": answers}
             )
     return rows
+
+
+def written(path: Path, content: str | bytes) -> Path:
+    """A file of that content; text is packed if the name ends in .gz, always into the same
+    bytes."""
+    data = content.encode() if isinstance(content, str) else content
+    pack = isinstance(content, str) and path.suffix == ".gz"
+    path.write_bytes(gzip.compress(data, mtime=0) if pack else data)
+    return path
+
+
+def marked(text: str) -> tuple[str, tuple[int, int]]:
+    """The text without its mark ‸, and the line and the column where that stood, from 1; (1, 1),
+    the whole file, if nowhere."""
+    before, mark, after = text.partition("‸")
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    return before + after, (line, column) if mark else (1, 1)
 
 
 def write_jsonl(path: Path, rows: list[dict]) -> None:

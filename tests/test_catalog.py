@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from conftest import marked
 
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
@@ -473,15 +474,11 @@ MISTAKES = [
 
 
 def changed(base: str, *changes: tuple[str, str]) -> tuple[str, tuple[int, int]]:
-    """The text with its changes, and where ‸ stood in it, from 1; (1, 1), the whole file, if
-    nowhere."""
+    """The text with its changes, and where ‸ stood in it."""
     for old, new in changes:
         assert base.count(old) == 1, old
         base = base.replace(old, new)
-    before, mark, after = base.partition("‸")
-    return before + after, (
-        (before.count("\n") + 1, len(before) - before.rfind("\n")) if mark else (1, 1)
-    )
+    return marked(base)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,12 @@ CSV, CoNLL-U and two line-aligned files, scored by Matthews correlation and macr
 verified, exported."""
 
 import csv
-import gzip
 import io
 import json
 from pathlib import Path
 
 import pytest
-from conftest import Rig, copied, finished, moods, once, releases, sentences
+from conftest import Rig, copied, finished, moods, once, releases, sentences, written
 
 from harness.release.schema import mismatches
 from harness.release.verify import verify
@@ -105,10 +104,6 @@ about: {title: translations one a line}
 }
 
 
-def packed(path: Path, text: str) -> None:
-    path.write_bytes(gzip.compress(text.encode(), mtime=0))
-
-
 def conllu(tokens: list[str], tags: list[str]) -> str:
     words = [
         f"{i}\t{token}\t_\t{tag}\tX\t_\t0\troot\t_\t_"
@@ -124,11 +119,11 @@ def write(folder: Path) -> None:
     for split, rows in moods().items():
         # a stray " in each row
         lines = ["sentence\tjudgement", *(f'"{row[0]}\t{int(row[2] == "glad")}' for row in rows)]
-        packed(folder / f"judged.{split}.tsv.gz", "\ufeff" + "\n".join(lines) + "\n")
+        written(folder / f"judged.{split}.tsv.gz", "\ufeff" + "\n".join(lines) + "\n")
         for side, language in enumerate(("en", "de")):
             out = io.StringIO(newline="")
             csv.writer(out).writerows([("text", "label"), *((row[side], row[2]) for row in rows)])
-            packed(folder / f"news.{language}.{split}.csv.gz", out.getvalue())
+            written(folder / f"news.{language}.{split}.csv.gz", out.getvalue())
     for split, rows in sentences().items():
         for side, language in enumerate(("en", "de")):
             text = "\n".join(conllu(row[side], row[2]) for row in rows)

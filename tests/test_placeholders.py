@@ -8,6 +8,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from conftest import marked
 
 from harness.common.errors import SpecError
 from harness.spec.catalog import Catalog, read_spec
@@ -38,17 +39,16 @@ def refusal(tmp_path: Path, old: str, new: str) -> str:
     """The one line that refuses TASK with `new` for `old`; the mark ‸ in `new` is where it must
     point."""
     assert TASK.count(old) == 1
-    text = TASK.replace(old, new)
-    before, _, after = text.partition("‸")
+    text, (line, column) = marked(TASK.replace(old, new))
     path = tmp_path / "spec.yaml"
-    path.write_text(before + after, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(SpecError) as caught:
         read_spec(path)
-    (line,) = str(caught.value).split("\n")
-    place = f"{path}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}: "
-    assert line.startswith(place), line
-    assert len(line) < 700, line
-    return line.removeprefix(place)
+    (said,) = str(caught.value).split("\n")
+    place = f"{path}:{line}:{column}: "
+    assert said.startswith(place), said
+    assert len(said) < 700, said
+    return said.removeprefix(place)
 
 
 KNOWN = "here there are {language}, {name}, {split}, {part}"

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+from conftest import written
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -57,16 +58,6 @@ SQUAD = {
         }
     ],
 }
-
-
-def written(folder: Path, name: str, content: str | bytes) -> Path:
-    """A file of that content; packed if its name ends in .gz."""
-    path = folder / name
-    data = content if isinstance(content, bytes) else content.encode()
-    path.write_bytes(
-        gzip.compress(data, mtime=0) if name.endswith(".gz") and isinstance(content, str) else data
-    )
-    return path
 
 
 def read(
@@ -131,7 +122,7 @@ def test_rows_come_back(tmp_path, suffix, packed, mark, data):
     rows = data.draw(
         st.lists(st.fixed_dictionaries({"text": text, "label": text}), min_size=1, max_size=5)
     )
-    assert read(written(tmp_path, f"rows{suffix}{packed}", mark + writer(rows))) == rows
+    assert read(written(tmp_path / f"rows{suffix}{packed}", mark + writer(rows))) == rows
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -144,19 +135,21 @@ def test_sentences_come_back(tmp_path, end, data):
     expected = [
         {"tokens": [t for t, _ in tokens], "tags": [t for _, t in tokens]} for tokens in sentences
     ]
-    assert read(written(tmp_path, "rows.conll", "\ufeff" + end.join(lines))) == expected
+    assert read(written(tmp_path / "rows.conll", "\ufeff" + end.join(lines))) == expected
     columns = Columns(token=2, tag=4, comment="# ")
     wide = [
         "\t".join(["9", line.split("\t")[0], "x", line.split("\t")[1]]) if line else ""
         for line in lines
     ]
-    assert read(written(tmp_path, "rows.conllu", end.join(wide)), columns=columns) == expected
+    assert read(written(tmp_path / "rows.conllu", end.join(wide)), columns=columns) == expected
 
 
 @QUICK
 @given(pairs=st.lists(st.tuples(cell, cell), min_size=1, max_size=6))
 def test_lines_come_back_as_pairs(tmp_path, pairs):
-    files = [written(tmp_path, f"x.{i}", "".join(pair[i] + "\n" for pair in pairs)) for i in (0, 1)]
+    files = [
+        written(tmp_path / f"x.{i}", "".join(pair[i] + "\n" for pair in pairs)) for i in (0, 1)
+    ]
     ((first, rows),) = read_files(map(str, files), (), {"aligned": True})
     assert first == files[0]
     assert rows == [{"source": one, "target": other} for one, other in pairs]
@@ -194,7 +187,7 @@ def test_a_cut_archive_is_refused(tmp_path, suffix, size):
         WRITERS[suffix][0]([{"text": f"t{i}", "label": "x"} for i in range(99)]).encode()
     )
     refused(
-        written(tmp_path, f"rows{suffix}.gz", whole[:size]),
+        written(tmp_path / f"rows{suffix}.gz", whole[:size]),
         "a gzip file that is cut or broken .*; fetch or pack it again",
     )
 
@@ -225,18 +218,18 @@ def test_a_cut_archive_is_refused(tmp_path, suffix, size):
     ],
 )
 def test_what_is_no_text_is_refused_at_its_place(tmp_path, content, message):
-    refused(written(tmp_path, "rows.csv", content), message)
+    refused(written(tmp_path / "rows.csv", content), message)
 
 
 def test_a_byte_order_mark_is_no_text_and_one_within_is(tmp_path):
-    assert read_text(written(tmp_path, "x.txt", "\ufeffa\ufeffb")) == "a\ufeffb"
+    assert read_text(written(tmp_path / "x.txt", "\ufeffa\ufeffb")) == "a\ufeffb"
 
 
 def test_only_a_line_feed_ends_a_line(tmp_path):
     text = "a\u2028b\x0bc\x85d\x0ce\rf\r\n\ng"
-    assert read_lines(written(tmp_path, "x.txt", text)) == ["a\u2028b\x0bc\x85d\x0ce\rf", "", "g"]
+    assert read_lines(written(tmp_path / "x.txt", text)) == ["a\u2028b\x0bc\x85d\x0ce\rf", "", "g"]
     with pytest.raises(SpecError, match=r"x\.txt:1:1: its lines end in a carriage return alone"):
-        read_lines(written(tmp_path, "x.txt", "a\rb\r"))
+        read_lines(written(tmp_path / "x.txt", "a\rb\r"))
 
 
 # --- tables ---------------------------------------------------------------------------------------
@@ -253,7 +246,7 @@ def test_quotation_marks_in_a_tsv_are_text(tmp_path):
         'D"\tx',
         '"E"\t"x"',
     ]
-    rows = read(written(tmp_path, "rows.tsv", "\n".join(["text\tlabel", *lines])))
+    rows = read(written(tmp_path / "rows.tsv", "\n".join(["text\tlabel", *lines])))
     assert [f"{row['text']}\t{row['label']}" for row in rows] == lines
 
 
@@ -316,31 +309,27 @@ TABLES = [
 
 @pytest.mark.parametrize(("name", "content", "message"), TABLES, ids=range(len(TABLES)))
 def test_broken_tables_are_refused_at_their_line(tmp_path, name, content, message):
-    refused(written(tmp_path, name, content), re.escape(name) + message)
+    refused(written(tmp_path / name, content), re.escape(name) + message)
 
 
 def test_blank_lines_are_no_rows(tmp_path):
-    assert len(read(written(tmp_path, "rows.csv", "text,label\na,no\n\nb,no\n\n"))) == 2
-    assert len(read(written(tmp_path, "rows.tsv", "text\tlabel\r\na\tno\r\n\r\nb\tno"))) == 2
+    assert len(read(written(tmp_path / "rows.csv", "text,label\na,no\n\nb,no\n\n"))) == 2
+    assert len(read(written(tmp_path / "rows.tsv", "text\tlabel\r\na\tno\r\n\r\nb\tno"))) == 2
 
 
 def test_of_a_single_column_an_empty_line_is_an_empty_cell(tmp_path):
     """Left out, it would move every row below it away from its like in another language."""
-    rows = read(written(tmp_path, "rows.tsv", "text\na\n\nb\n"), needed=("text",))
+    rows = read(written(tmp_path / "rows.tsv", "text\na\n\nb\n"), needed=("text",))
     assert [row["text"] for row in rows] == ["a", "", "b"]
 
 
 def test_a_separator_within_the_only_column_is_text(tmp_path):
-    assert read(written(tmp_path, "rows.csv", "a;b\nc;d\n"), needed=("a;b",)) == [{"a;b": "c;d"}]
+    assert read(written(tmp_path / "rows.csv", "a;b\nc;d\n"), needed=("a;b",)) == [{"a;b": "c;d"}]
 
 
 def test_a_cell_may_be_long(tmp_path):
-    assert (
-        len(
-            read(written(tmp_path, "rows.csv", "text,label\n" + "x" * 300_000 + ",no\n"))[0]["text"]
-        )
-        == 300_000
-    )
+    (row,) = read(written(tmp_path / "rows.csv", "text,label\n" + "x" * 300_000 + ",no\n"))
+    assert len(row["text"]) == 300_000
 
 
 # --- JSON -----------------------------------------------------------------------------------------
@@ -396,17 +385,17 @@ JSONS = [
 
 @pytest.mark.parametrize(("name", "content", "message"), JSONS, ids=range(len(JSONS)))
 def test_broken_json_is_refused_at_its_place(tmp_path, name, content, message):
-    refused(written(tmp_path, name, content), re.escape(name) + message)
+    refused(written(tmp_path / name, content), re.escape(name) + message)
 
 
 def test_rows_may_stand_under_data(tmp_path):
     rows = [{"text": "a", "label": "no"}]
-    assert read(written(tmp_path, "rows.json", json.dumps({"version": 1, "data": rows}))) == rows
+    assert read(written(tmp_path / "rows.json", json.dumps({"version": 1, "data": rows}))) == rows
 
 
 @pytest.mark.parametrize("packed", ["", ".gz"])
 def test_squads_own_layout_gives_the_hubs_rows(tmp_path, packed):
-    first, second = read(written(tmp_path, f"rows.json{packed}", json.dumps(SQUAD)))
+    first, second = read(written(tmp_path / f"rows.json{packed}", json.dumps(SQUAD)))
     base = {"title": "Rome", "context": "Ann met Bob in Rome."}
     some = {"text": ["Bob"], "answer_start": [8]}
     assert first == {**base, "id": "1", "question": "Who?", "answers": some, "is_impossible": False}
@@ -445,7 +434,7 @@ def damaged(change) -> str:
     ],
 )
 def test_half_of_squads_layout_is_refused_with_its_place(tmp_path, change, message):
-    refused(written(tmp_path, "rows.json", damaged(change)), message)
+    refused(written(tmp_path / "rows.json", damaged(change)), message)
 
 
 # --- one token a line -----------------------------------------------------------------------------
@@ -477,7 +466,7 @@ CONLL_U = (
 
 
 def test_conll_2003(tmp_path):
-    assert read(written(tmp_path, "eng.testa", CONLL_2003), columns=Columns(token=1, tag=4)) == [
+    assert read(written(tmp_path / "eng.testa", CONLL_2003), columns=Columns(token=1, tag=4)) == [
         {"tokens": ["EU", "rejects"], "tags": ["B-ORG", "O"]},
         {"tokens": ["#"], "tags": ["O"]},
         {"tokens": ["5"], "tags": ["O"]},
@@ -486,7 +475,7 @@ def test_conll_2003(tmp_path):
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_conllu(tmp_path, end):
-    path = written(tmp_path, "en.conllu.gz", CONLL_U.replace("\n", end))
+    path = written(tmp_path / "en.conllu.gz", CONLL_U.replace("\n", end))
     assert read(path, columns=Columns(token=2, tag=4)) == [
         {"tokens": ["Do", "n't", "10 000"], "tags": ["AUX", "PART", "NUM"]},
         {"tokens": ["#"], "tags": ["SYM"]},
@@ -496,7 +485,7 @@ def test_conllu(tmp_path, end):
 def test_comments_of_ones_own_stand_before_a_sentence(tmp_path):
     text = "# id 7 domain=en\n#one _ _ O\n# _ _ B\n\n# id 8\ntwo _ _ O\n"
     rows = read(
-        written(tmp_path, "dev.conll", text), columns=Columns(token=1, tag=4, comment="# id")
+        written(tmp_path / "dev.conll", text), columns=Columns(token=1, tag=4, comment="# id")
     )
     assert [row["tokens"] for row in rows] == [["#one", "#"], ["two"]]
 
@@ -540,13 +529,13 @@ TOKENS = [
 
 @pytest.mark.parametrize(("columns", "content", "message"), TOKENS, ids=range(len(TOKENS)))
 def test_other_layouts_are_refused_at_their_line(tmp_path, columns, content, message):
-    refused(written(tmp_path, "rows.conll", content), r"rows\.conll" + message, columns=columns)
+    refused(written(tmp_path / "rows.conll", content), r"rows\.conll" + message, columns=columns)
 
 
 def test_what_two_columns_gave_they_give(tmp_path):
     """-DOCSTART- and # are tokens like others where nothing is said of columns; blanks within a
     token stay."""
-    rows = read(written(tmp_path, "rows.conll", "-DOCSTART-\tO\n\n#\tO\na b\tO \n"))
+    rows = read(written(tmp_path / "rows.conll", "-DOCSTART-\tO\n\n#\tO\na b\tO \n"))
     assert rows == [
         {"tokens": ["-DOCSTART-"], "tags": ["O"]},
         {"tokens": ["#", "a b"], "tags": ["O", "O"]},
@@ -559,7 +548,7 @@ def test_what_two_columns_gave_they_give(tmp_path):
 def heap(folder: Path, source: str, target: str, gold: str, packed: str = "") -> list[dict]:
     names = [f"h.{part}{packed}" for part in ("fr", "en", "gold")]
     files = [
-        str(written(folder, name, text))
+        str(written(folder / name, text))
         for name, text in zip(names, (source, target, gold), strict=True)
     ]
     part = {"sha256": [], "split": "x", "start": None, "stop": None}
@@ -616,11 +605,11 @@ def test_broken_heaps_are_refused_at_their_line(tmp_path, source, target, gold, 
 
 
 def test_unequal_files_are_refused_with_both_counts(tmp_path):
-    files = [written(tmp_path, "x.de", "a\nb\n"), written(tmp_path, "x.en.gz", "a\n\nb\n")]
+    files = [written(tmp_path / "x.de", "a\nb\n"), written(tmp_path / "x.en.gz", "a\n\nb\n")]
     with pytest.raises(SpecError, match=r"x\.de: 2 lines, but .*x\.en\.gz has 3; line i of one"):
         read_files(map(str, files), (), {"aligned": True})
     with pytest.raises(SpecError, match=r"x\.de: it has no lines"):
-        read_files([str(written(tmp_path, "x.de", ""))] * 2, (), {"aligned": True})
+        read_files([str(written(tmp_path / "x.de", ""))] * 2, (), {"aligned": True})
 
 
 # --- what a spec says of files, and what a key says of readers ------------------------------------
@@ -781,8 +770,8 @@ def test_readers_that_changed():
 
 
 def test_pairs_of_lines_reach_the_family(tmp_path):
-    written(tmp_path, "x.de", "\ufeffEins\n\nDrei\n")
-    written(tmp_path, "x.en", "One\nTwo\nThree\n")
+    written(tmp_path / "x.de", "\ufeffEins\n\nDrei\n")
+    written(tmp_path / "x.en", "One\nTwo\nThree\n")
     rows = data_rows._read(
         {"files": [str(tmp_path / "x.de"), str(tmp_path / "x.en")]},
         located(tmp_path, "retrieval", 'files: "x.{part}"', "de").identity,
@@ -793,7 +782,7 @@ def test_pairs_of_lines_reach_the_family(tmp_path):
 
 
 def test_a_label_file_is_text_like_any_other(tmp_path):
-    written(tmp_path, "labels.txt", "\ufeffno\r\nyes\n\n")
+    written(tmp_path / "labels.txt", "\ufeffno\r\nyes\n\n")
     text = toy(tmp_path, "classification", "files: x.csv, label_file: labels.txt").replace(
         "labels: [no, yes]\n", ""
     )
