@@ -8,6 +8,7 @@ import zipfile
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import MIRROR, ORACLES, ROOT, SHARED, needs_shared
@@ -20,8 +21,9 @@ from harness.common.errors import SpecError
 from harness.published import arithmetic, claims
 from harness.published import numbers as spec
 from harness.published.claims import Committed
+from harness.published.exact import compare_release
 from harness.published.numbers import Check, Published
-from harness.published.rerun import rerun
+from harness.published.reproduce import judge
 from harness.published.verdict import Verdict
 from harness.release.schema import Content
 from harness.sources.hub import Where
@@ -37,6 +39,15 @@ ARITHMETIC = [
     for check in document.checks
     if check.level == 2
 ]
+
+
+class Thing(SimpleNamespace):
+    """A value with some of a release's fields."""
+
+
+def level_2(check: Check, document: Published) -> Verdict:
+    """Arithmetic, which asks for nothing but the file."""
+    return judge(check, document, None)
 
 
 def read(name: str) -> dict:
@@ -314,9 +325,7 @@ def test_the_example_of_the_docs_adds_up(tmp_path):
     (tmp_path / "mine.yaml").write_text(text)
     (mine,) = spec.load([tmp_path])
     assert mine.sources == {"paper": "my paper, camera ready"}
-    assert [
-        arithmetic.checked(check, mine).outcome for check in mine.checks if check.level == 2
-    ] == ["holds"]
+    assert [level_2(check, mine).outcome for check in mine.checks if check.level == 2] == ["holds"]
 
 
 def test_the_docs_count_the_claims():
@@ -333,7 +342,7 @@ def test_the_docs_count_the_claims():
     ("check", "document"), ARITHMETIC, ids=[check.name for check, _ in ARITHMETIC]
 )
 def test_arithmetic_comes_out_as_recorded(check, document):
-    assert arithmetic.checked(check, document).outcome == "holds"
+    assert level_2(check, document).outcome == "holds"
 
 
 def changed(document: Published, path: str, by: float) -> Published:
@@ -360,7 +369,7 @@ def test_another_printed_average_is_noticed(check, document):
         )
     else:
         path, by = "best-per-target/xtreme/gain", -1.0
-    assert arithmetic.checked(check, changed(document, path, by)).outcome == "fails"
+    assert level_2(check, changed(document, path, by)).outcome == "fails"
 
 
 MINE = {
@@ -400,7 +409,7 @@ def test_an_average_of_unrounded_numbers_always_agrees(thousandths, decimals):
     }
     document = Published.model_validate(MINE | {"tables": tables, "checks": [check]})
     assert not spec._broken(document, Source(Path("p.yaml"), {}))
-    assert arithmetic.checked(document.checks[0], document).outcome == "holds"
+    assert level_2(document.checks[0], document).outcome == "holds"
 
 
 # --- reruns
@@ -422,20 +431,21 @@ def reseeded(
     known = {"tables": {"t": table | {"cells": {"en": {"accuracy": printed}}}}}
     known["checks"] = [{"name": "c", "says": "s", "why": "w", "rerun": how}]
     document = Published.model_validate(MINE | known)
-    made = {
-        "arms": {"none": {"kind": "baseline"}},
-        "targets": {"x": {"task": "x"}, "y": {"task": "y"}},
-        "encoders": {"e": {}},
-    }
-    made["suite"] = {"left_out": ["z"]}
-    cell = {"encoder": "e", "arm": "none", "target": "x"}
-    found = [cell | {"languages": {"en": {"metrics": {"accuracy": value}}}} for value in accuracies]
-    return rerun(
-        document.checks[0],
-        document,
-        made | {"cells": found + ([cell | cells] if cells else [])},
-        "a release",
+    of_seeds = [{"en": Thing(metrics={"accuracy": value})} for value in accuracies]
+    if cells:
+        of_seeds.append(cells["languages"])
+    content = Thing(
+        arms={"none": Thing(kind="baseline")},
+        targets={"x": Thing(task="x"), "y": Thing(task="y")},
+        encoders={"e": Thing()},
+        suite=Thing(left_out=["z"]),
+        cells=[
+            Thing(encoder="e", arm="none", target="x", languages=languages)
+            for languages in of_seeds
+        ],
     )
+    (check,) = document.checks
+    return compare_release(check, check.rerun, document, content, "a release")
 
 
 def test_a_rerun_of_several_seeds_is_compared_by_their_mean():

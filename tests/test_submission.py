@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from harness.cli import main
 from harness.common.errors import SpecError
+from harness.families import FAMILIES
 from harness.metrics import METRICS, TASK_GROUPS
 from harness.plan.planner import Plan, make_plan
 from harness.sources import rows as data_rows
@@ -602,7 +603,7 @@ def golds_of(family: str, rows: list[dict]) -> list:
             {"answers": row["answers"]["text"], "context": row["context"], "group": row["context"]}
             for row in rows
         ]
-    return [row[submission._GOLD[family]] for row in rows]
+    return [FAMILIES[family].gold(row) for row in rows]
 
 
 def guessed(family: str, rows: list[dict], chance: random.Random) -> list:

@@ -8,15 +8,10 @@ agrees if it meets the interval of the printed average.
 
 from decimal import Decimal
 
-from harness.published.numbers import Check, Formula, Published
+from harness.published.numbers import Check, Derivation, Formula, Order, Published
 from harness.published.verdict import Verdict
 
 Range = tuple[Decimal, Decimal]
-
-
-def checked(check: Check, document: Published) -> Verdict:
-    """The verdict of a `derive` or `order` check; it always runs."""
-    return _order(check, document) if check.order else _derived(check, document)
 
 
 def bounds(formula: Formula, document: Published) -> Range:
@@ -31,12 +26,12 @@ def bounds(formula: Formula, document: Published) -> Range:
     if formula.times:
         number, (low, high) = Decimal(str(formula.times)), parts[0]
         return number * low, number * high
-    count = len(parts) if formula.mean else 1
-    return sum(low for low, _ in parts) / count, sum(high for _, high in parts) / count
+    count, zero = len(parts) if formula.mean else 1, Decimal(0)
+    return sum((low for low, _ in parts), zero) / count, sum((h for _, h in parts), zero) / count
 
 
-def _derived(check: Check, document: Published) -> Verdict:
-    wanted = check.derive
+def derived(check: Check, wanted: Derivation, document: Published) -> Verdict:
+    """The verdict of a `derive` check; it always runs."""
     low, high = bounds(wanted.formula, document)
     least, most = bounds(wanted.printed, document)
     found = "agrees" if low <= most and least <= high else "differs"
@@ -44,18 +39,17 @@ def _derived(check: Check, document: Published) -> Verdict:
         f"{(least + most) / 2:.1f} printed, {(low + high) / 2:.2f} [{low:.2f}, {high:.2f}] from the"
         " cells"
     )
-    if wanted.found == "differs":
-        says += (
-            f"; {check.why}"
-            if found == "differs"
-            else ": it recomputes, and the file says that it does not"
-        )
+    if (found, wanted.found) == ("differs", "differs"):
+        says += f"; {check.why}"
+    elif wanted.found == "differs":
+        says += ": it recomputes, and the file says that it does not"
     return Verdict(check, "holds" if found == wanted.found else "fails", says)
 
 
-def _order(check: Check, document: Published) -> Verdict:
-    low, high = bounds(check.order.most, document)
-    rest = [bounds(formula, document) for formula in check.order.rest]
+def ordered(check: Check, wanted: Order, document: Published) -> Verdict:
+    """The verdict of an `order` check; it always runs."""
+    low, high = bounds(wanted.most, document)
+    rest = [bounds(formula, document) for formula in wanted.rest]
     top = max(rest, key=lambda found: found[1])
     says = f"[{low:.2f}, {high:.2f}] against at most [{top[0]:.2f}, {top[1]:.2f}]"
     return Verdict(check, "holds" if low > top[1] else "fails", says)

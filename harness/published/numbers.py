@@ -12,8 +12,9 @@ named for what they prove:
 """
 
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 
@@ -93,14 +94,13 @@ class Formula(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _bare_path(cls, value):
+    def _bare_path(cls, value: Any) -> Any:
         return {"cell": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _one_kind(self):
-        if [self.cell, self.mean, self.sum, self.minus, self.times].count(None) != 4 or (
-            self.times is None
-        ) != (self.of is None):
+    def _one_kind(self) -> Self:
+        kinds = [self.cell, self.mean, self.sum, self.minus, self.times]
+        if kinds.count(None) != 4 or (self.times is None) != (self.of is None):
             raise ValueError(
                 "mean: a formula is a cell, or has one of mean, sum, minus, or times with of"
             )
@@ -114,7 +114,9 @@ class Formula(Strict):
     @property
     def cells(self) -> list[str]:
         """All cells that it reads."""
-        return [self.cell] if self.cell else [path for part in self.parts for path in part.cells]
+        if self.cell:
+            return [self.cell]
+        return list(chain.from_iterable(part.cells for part in self.parts))
 
 
 class Derivation(Strict):
@@ -185,29 +187,25 @@ class Check(Strict):
     why: str = Field(description="why this tolerance, margin or finding")
 
     @model_validator(mode="after")
-    def _one_kind(self):
-        kinds = [
-            kind
-            for kind in ("rerun", "submission", "derive", "order", "claim")
-            if getattr(self, kind)
-        ]
-        if len(kinds) != 1:
+    def _one_kind(self) -> Self:
+        kinds = [self.rerun, self.submission, self.derive, self.order, self.claim]
+        if len(list(filter(None, kinds))) != 1:
             raise ValueError(
                 "name: a check has exactly one of rerun, submission, derive, order, claim"
             )
-        if self.claim:
-            given = {
-                name
-                for name in ("arm", "arms", "targets", "than", "printed", "margin")
-                if getattr(self.claim, name)
-            }
-            if given != NEEDS[self.claim.kind]:
-                raise ValueError(
-                    f"claim: kind {self.claim.kind} goes with"
-                    f" {', '.join(sorted(NEEDS[self.claim.kind]))}"
-                )
-            if self.claim.kind == "score" and len(self.claim.targets) != 1:
-                raise ValueError("claim: kind score is about one target")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_claim(self) -> Self:
+        claim = self.claim
+        if claim is None:
+            return self
+        fields = ("arm", "arms", "targets", "than", "printed", "margin")
+        needed = NEEDS[claim.kind]
+        if {name for name in fields if getattr(claim, name)} != needed:
+            raise ValueError(f"claim: kind {claim.kind} goes with {', '.join(sorted(needed))}")
+        if claim.kind == "score" and len(claim.targets) != 1:
+            raise ValueError("claim: kind score is about one target")
         return self
 
     @property
@@ -249,11 +247,10 @@ def folder() -> Path:
 def load(where: list[Path]) -> list[Published]:
     """All files of these folders, in order of name; SpecError lists what is wrong in them, with
     line and column."""
-    files = [
-        file
-        for place in where
-        for file in (sorted(place.glob("*.yaml")) if place.is_dir() else [place])
-    ]
+    files: list[Path] = []
+    for place in where:
+        files += sorted(place.glob("*.yaml")) if place.is_dir() else [place]
+
     lines: list[str] = []
     found: list[Published] = []
     names: dict[str, str] = {}
@@ -282,39 +279,55 @@ def _broken(document: Published, source: Source) -> list[str]:
     than were printed."""
     lines = []
     for name, table in document.tables.items():
-        for key in table.source.split(", "):
-            if key not in document.sources:
-                lines.append(
-                    f"{source.at('tables', name, 'source')}: no source {key!r}; there are"
-                    f" {', '.join(document.sources)}"
-                )
-        for row, columns in table.cells.items():
-            for column, value in columns.items():
-                # normalized, since a whole number is read as 84.0
-                if -Decimal(str(value)).normalize().as_tuple().exponent > table.decimals:
-                    at = source.at("tables", name, "cells", row, column)
-                    lines.append(
-                        f"{at}: {value} has more than the {table.decimals} decimals that table"
-                        f" {name} prints"
-                    )
+        lines += _broken_table(document, source, name, table)
     for i, check in enumerate(document.checks):
         for path in _paths(check):
             try:
                 document.cell(path)
             except (KeyError, ValueError):
-                lines.append(f"{source.at('checks', i)}: no cell {path!r}; write table/row/column")
-        tables = [check.rerun.table] if check.rerun else []
-        tables += [*check.submission.tables, check.submission.averages] if check.submission else []
-        lines += [
-            f"{source.at('checks', i)}: no table {name!r}"
-            for name in tables
-            if name not in document.tables
-        ]
+                at = source.at("checks", i)
+                lines.append(f"{at}: no cell {path!r}; write table/row/column")
+        for name in _tables(check):
+            if name not in document.tables:
+                lines.append(f"{source.at('checks', i)}: no table {name!r}")
     return lines
+
+
+def _broken_table(document: Published, source: Source, name: str, table: Table) -> list[str]:
+    lines = []
+    for key in table.source.split(", "):
+        if key not in document.sources:
+            lines.append(
+                f"{source.at('tables', name, 'source')}: no source {key!r}; there are"
+                f" {', '.join(document.sources)}"
+            )
+    for row, columns in table.cells.items():
+        for column, value in columns.items():
+            if _decimals(value) > table.decimals:
+                at = source.at("tables", name, "cells", row, column)
+                lines.append(
+                    f"{at}: {value} has more than the {table.decimals} decimals that table"
+                    f" {name} prints"
+                )
+    return lines
+
+
+def _decimals(value: float) -> int:
+    """Digits after the point; normalized, since a whole number is read as 84.0."""
+    exponent = Decimal(str(value)).normalize().as_tuple().exponent
+    assert isinstance(exponent, int), "a file's numbers are finite"
+    return -exponent
+
+
+def _tables(check: Check) -> list[str]:
+    """Tables that it is held against as a whole."""
+    if check.rerun:
+        return [check.rerun.table]
+    return [*check.submission.tables, check.submission.averages] if check.submission else []
 
 
 def _paths(check: Check) -> list[str]:
     formulas = [check.derive.formula, check.derive.printed] if check.derive else []
     formulas += [check.order.most, *check.order.rest] if check.order else []
     formulas += [check.claim.printed] if check.claim and check.claim.printed else []
-    return [path for formula in formulas for path in formula.cells]
+    return list(chain.from_iterable(formula.cells for formula in formulas))

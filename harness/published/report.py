@@ -1,11 +1,12 @@
 """Verdicts as a table for people, JUnit XML for a CI server, and Markdown for a job's page."""
 
 import xml.etree.ElementTree as xml
+from collections import Counter
 from collections.abc import Sequence
 
 from harness.common.text import markdown as plain
 from harness.common.text import neutral
-from harness.published.verdict import Verdict
+from harness.published.verdict import Outcome, Verdict
 
 LEVELS = {1: "exact rerun", 2: "arithmetic", 3: "rerun at scale"}
 SIGNS = {"holds": "✓", "fails": "✗", "inconclusive": "?", "not run": "–"}
@@ -45,18 +46,22 @@ def not_run(verdicts: Sequence[Verdict]) -> dict[str, list[str]]:
 
 def tally(verdicts: Sequence[Verdict]) -> str:
     """How many came to what: "5 hold, 1 fails, 9 not run"."""
-    words = {"holds": "hold", "fails": "fail", "inconclusive": "inconclusive", "not run": "not run"}
-    counts = {
-        word: sum(verdict.outcome == outcome for verdict in verdicts)
-        for outcome, word in words.items()
+    words: dict[Outcome, str] = {
+        "holds": "hold",
+        "fails": "fail",
+        "inconclusive": "inconclusive",
+        "not run": "not run",
     }
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    said = ", ".join(
+        f"{counts[outcome]} {word}" for outcome, word in words.items() if counts[outcome]
+    )
     known = sum(verdict.known_to_differ for verdict in verdicts)
-    said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    if not known:
+        return said
     return (
         f"{said}; of those that hold, {known} printed averages do not recompute, as the files"
         " record"
-        if known
-        else said
     )
 
 
@@ -140,4 +145,5 @@ def junit(verdicts: Sequence[Verdict], required: Sequence[str]) -> bytes:
         element.text = element.text and neutral(element.text)
         element.attrib.update({name: neutral(value) for name, value in element.attrib.items()})
     xml.indent(root)
-    return xml.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    text: bytes = xml.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text + b"\n"

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
-from harness.published import arithmetic, claims
-from harness.published import rerun as cells
+from harness.published import arithmetic, claims, exact
 from harness.published.claims import Committed
-from harness.published.numbers import Check, Published
+from harness.published.numbers import Check, Published, Submission
 from harness.published.verdict import Verdict
 from harness.release.collect import suite_facts
 from harness.release.document import Board, NewerError
@@ -47,14 +47,14 @@ class Means:
     workers: int | None = None
     # (suite, whether from a release) → what was found, or why there is nothing: many checks ask for
     # one
-    _contents: dict[tuple[str, bool], "Found | HarnessError"] = field(default_factory=dict)
+    _contents: dict[tuple[str, bool], "SuiteFound | HarnessError"] = field(default_factory=dict)
 
 
 @dataclass
-class Found:
+class SuiteFound:
     """A suite's content, what messages call it, and its encoders as claims measure them."""
 
-    content: dict
+    content: dict[str, Any]
     name: str
     studies: dict[str, Study] = field(default_factory=dict)
 
@@ -87,18 +87,24 @@ def chosen(
 
 def judge(check: Check, document: Published, means: Means) -> Verdict:
     """One check's verdict."""
-    if check.level == 2:
-        return arithmetic.checked(check, document)
+    if check.derive:
+        return arithmetic.derived(check, check.derive, document)
+    if check.order:
+        return arithmetic.ordered(check, check.order, document)
     if check.submission:
-        return _submission(check, document, means)
-    suite = check.rerun.suite if check.rerun else check.claim.suite
+        return _submission(check, check.submission, document, means)
+
+    wanted = check.rerun or check.claim
+    assert wanted, "a check has one of these; `numbers` sees to it"
     try:
-        found = _content(suite, bool(check.claim or means.releases), means)
+        # a claim is about a release that was made to answer it, and is never run for it
+        stored = bool(check.claim or means.releases)
+        found = _content(wanted.suite, stored, means)
     except MissingError as why:
         return Verdict(check, "not run", str(why))
     if check.rerun:
-        return cells.rerun(check, document, found.content, found.name)
-    committed = _committed(suite, means.catalog)
+        return exact.compare_release(check, check.rerun, document, found.read, found.name)
+    committed = _committed(wanted.suite, means.catalog)
     return claims.claimed(check, document, found.read, found.name, found.studies, committed)
 
 
@@ -113,23 +119,21 @@ def _committed(suite: str, catalog: Catalog) -> Committed | None:
     return Committed(facts, {arm.name for arm in whole.arms}, targets)
 
 
-def _submission(check: Check, document: Published, means: Means) -> Verdict:
+def _submission(check: Check, wanted: Submission, document: Published, means: Means) -> Verdict:
     if means.mock is None:
-        return Verdict(
-            check,
-            "not run",
-            "give --mock DIR, the folder mock_test_data of github.com/google-research/xtreme",
-        )
+        why = "give --mock DIR, the folder mock_test_data of github.com/google-research/xtreme"
+        return Verdict(check, "not run", why)
     scored = scoring.score(means.mock / "predictions", means.mock / "labels")
-    return cells.submission(check, document, scored, str(means.mock.name))
+    return exact.compare_submission(check, wanted, document, scored, means.mock.name)
 
 
-def _content(suite: str, stored: bool, means: Means) -> Found:
+def _content(suite: str, stored: bool, means: Means) -> SuiteFound:
     """A suite's content, of a release or computed now; made once."""
     at = suite, stored
     if at not in means._contents:
         try:
-            means._contents[at] = Found(*(_release if stored else _run)(suite, means))
+            make = _release if stored else _run
+            means._contents[at] = SuiteFound(*make(suite, means))
         except HarnessError as error:
             means._contents[at] = error
     if isinstance(found := means._contents[at], HarnessError):
@@ -137,7 +141,7 @@ def _content(suite: str, stored: bool, means: Means) -> Found:
     return found
 
 
-def _release(suite: str, means: Means) -> tuple[dict, str]:
+def _release(suite: str, means: Means) -> tuple[dict[str, Any], str]:
     """The newest release of a suite: of those given, else of the board. MissingError if there is
     none.
 
@@ -171,7 +175,7 @@ def _release(suite: str, means: Means) -> tuple[dict, str]:
     )
 
 
-def _run(suite: str, means: Means) -> tuple[dict, str]:
+def _run(suite: str, means: Means) -> tuple[dict[str, Any], str]:
     """The suite, computed here and now (what this store holds already is not computed again).
     MissingError if it cannot be."""
     if importlib.util.find_spec("torch") is None:
@@ -193,9 +197,6 @@ def judge_all(wanted: Sequence[tuple[Check, Published]], means: Means) -> list[V
         try:
             verdicts.append(judge(check, document, means))
         except HarnessError as error:
-            verdicts.append(
-                Verdict(
-                    check, "fails", str(error).splitlines()[0], tuple(str(error).splitlines()[1:])
-                )
-            )
+            first, *rest = str(error).splitlines()
+            verdicts.append(Verdict(check, "fails", first, tuple(rest)))
     return verdicts

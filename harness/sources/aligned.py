@@ -2,10 +2,11 @@
 of two files (Moses)."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from harness.common.errors import SpecError
 from harness.sources.text_files import RawRow, read_lines
+from harness.store.job import RowsJson
 
 
 class _Entry(NamedTuple):
@@ -33,7 +34,7 @@ def pairs_of_lines(source: Path, target: Path) -> list[RawRow]:
     return [{"source": one, "target": other} for one, other in zip(left, right, strict=True)]
 
 
-def heaps(dataset: dict[str, Any]) -> list[RawRow]:
+def heaps(dataset: RowsJson) -> list[RawRow]:
     """Both heaps of a BUCC split: lines `id TAB text` of the source side, then of the English side;
     gold is `id TAB id`.
 

@@ -14,9 +14,10 @@ from harness.families.cells import Row, listed, shown
 from harness.sources.read import heaps, read_files
 from harness.sources.shapes import Raw, Shape, family_of
 from harness.spec.task import SplitPart
+from harness.store.job import RowsJson
 
 
-def load(dataset: dict[str, Any], metric: str | None = None) -> list[Row]:
+def load(dataset: RowsJson, metric: str | None = None) -> list[Row]:
     """The rows of a dataset as a job's JSON describes it (`locate.Dataset.to_json`).
 
     metric  what will score them, if anything does: some cannot score every row
@@ -31,7 +32,7 @@ def load(dataset: dict[str, Any], metric: str | None = None) -> list[Row]:
     return [{"id": row["id"], "text": family.text(row)} for row in rows]
 
 
-def _load(dataset: dict[str, Any], metric: str | None) -> list[Row]:
+def _load(dataset: RowsJson, metric: str | None) -> list[Row]:
     identity, name = dataset["identity"], dataset["name"]
     if "union" in identity:
         return capped(_union(dataset, metric), identity["cap"])
@@ -55,12 +56,12 @@ def _load(dataset: dict[str, Any], metric: str | None) -> list[Row]:
     return capped(_unique_ids(rows), identity["cap"])
 
 
-def _union(dataset: dict[str, Any], metric: str | None) -> list[Row]:
+def _union(dataset: RowsJson, metric: str | None) -> list[Row]:
     """The rows of all members, one after the other; an id says which member it is from."""
     rows: list[Row] = []
     members = zip(dataset["identity"]["union"], dataset["location"], strict=True)
     for i, (identity, location) in enumerate(members):
-        member = {"name": dataset["name"], "identity": identity, "location": location}
+        member = RowsJson(name=dataset["name"], identity=identity, location=location)
         rows += [{**row, "id": f"{i}:{row['id']}"} for row in load(member, metric)]
     return rows
 

@@ -156,9 +156,8 @@ def _json(path: Path) -> tuple[Any, str, list[str]]:
     def last(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            twice.update(
-                key for key, count in Counter(key for key, _ in pairs).items() if count > 1
-            )
+            counts = Counter(key for key, _ in pairs)
+            twice.update(key for key, count in counts.items() if count > 1)
         return found
 
     try:
@@ -187,7 +186,7 @@ def _answers(path: Path, found: Any, text: str) -> dict[str, str]:
     return found
 
 
-def _golds(path: Path, questions: Any, text: str) -> Iterator[tuple[str, dict]]:
+def _golds(path: Path, questions: Any, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """(id, gold) of each question. KeyError, TypeError or IndexError: not SQuAD's layout."""
     for article in questions.get("data", questions) if isinstance(questions, dict) else questions:
         for paragraph in article["paragraphs"]:
@@ -199,7 +198,7 @@ def _golds(path: Path, questions: Any, text: str) -> Iterator[tuple[str, dict]]:
                 yield id_, {"answers": texts, "context": context, "group": context}
 
 
-def _wrong(id_: Any, texts: list) -> str:
+def _wrong(id_: Any, texts: list[Any]) -> str:
     """Why a question cannot be scored; empty if it can."""
     if not isinstance(id_, str):
         return "its id must be a string, as the ids of predictions are"

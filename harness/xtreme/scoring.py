@@ -204,15 +204,14 @@ def _seen(strangers: dict[str, str]) -> str:
 
 def _average(benchmark: Benchmark, found: dict[str, dict[str, float]]) -> dict[str, float]:
     names = OFFICIAL[benchmark.family]
-    average = {
-        name: language_mean({language: numbers[name] for language, numbers in found.items()})
-        for name in names
-    }
-    main = (
-        (average["exact_match"] + average["f1"]) / 2
-        if benchmark.family == "span_qa"
-        else average[names[0]]
-    )
+    average = {}
+    for name in names:
+        by_language = {language: numbers[name] for language, numbers in found.items()}
+        average[name] = language_mean(by_language)
+
+    main = average[names[0]]
+    if benchmark.family == "span_qa":
+        main = (average["exact_match"] + average["f1"]) / 2
     return average | {"metric": main, "languages": len(found), "of": len(benchmark.languages)}
 
 

@@ -184,15 +184,15 @@ def pairs(files: Files, golds: list[Pair], guesses: list[Pair]) -> list[str]:
 
 def _twice(path: Path, found: list[Pair]) -> list[str]:
     seen: set[Pair] = set()
-    again = [line for line, pair in enumerate(found, 1) if pair in seen or seen.add(pair)]
-    return (
-        [
-            f"{path}:{again[0]}: {_lines(len(again))} with a pair that stands there twice; it"
-            " counts once"
-        ]
-        if again
-        else []
-    )
+    again = []
+    for line, pair in enumerate(found, 1):
+        if pair in seen:
+            again.append(line)
+        seen.add(pair)
+    if not again:
+        return []
+    what = f"{_lines(len(again))} with a pair that stands there twice; it counts once"
+    return [f"{path}:{again[0]}: {what}"]
 
 
 def answers(files: Files, given: dict[str, str], ids: Collection[str]) -> list[str]:

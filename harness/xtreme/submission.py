@@ -21,10 +21,13 @@ from harness.plan.planner import Cell, Plan
 from harness.sources import rows as data_rows
 from harness.spec.explain import nearest
 from harness.store import Store, disk_errors
+from harness.store.job import JobJson, RowsJson
 from harness.xtreme.scoring import XTREME
 
+Line = dict[str, Any]  # a row of the data, or a line of the predictions of one: each has `id`
 
-class Submission(NamedTuple):
+
+class FolderMade(NamedTuple):
     """Relative path → text, of predictions and of labels; and a line for each thing that is not in
     them, or not whole."""
 
@@ -50,11 +53,8 @@ def choose(plan: Plan, encoder: str | None, arm: str | None, seed: int | None) -
             raise SpecError(
                 f"--{field}: suite {plan.suite.suite} has no {field} {wanted!r}; it has {names}"
             )
-        cells = [
-            cell
-            for cell in cells
-            if getattr(cell, field) == (there[0] if wanted is None else wanted)
-        ]
+        chosen = there[0] if wanted is None else wanted
+        cells = [cell for cell in cells if getattr(cell, field) == chosen]
     return cells
 
 
@@ -82,14 +82,14 @@ def renamed(plan: Plan, pairs: Iterable[str]) -> dict[str, str]:
 
 def collect(
     plan: Plan, store: Store, cells: list[Cell], names: dict[str, str], want_labels: bool
-) -> Submission:
+) -> FolderMade:
     """What the run can submit; nothing is written yet.
 
     Raises SpecError if a target is of another family than the task that it is submitted as,
     MissingError if the store has no result of any task, StoreError or DamagedError if a result
     cannot be read.
     """
-    found = Submission({}, {}, [])
+    found = FolderMade({}, {}, [])
     by_target = {cell.target: cell for cell in cells}
     refused = refusals(plan, store)
     for task in XTREME:
@@ -107,11 +107,8 @@ def collect(
             found.notes.extend(_not_whole(task, cell, plan))
             _add(found, task, plan.jobs[cell.evaluate].body, store, want_labels)
     if not found.predictions:
-        raise MissingError(
-            "\n".join(
-                [*found.notes, f"the run has nothing of XTREME's to submit (store: {store.root})"]
-            )
-        )
+        nothing = f"the run has nothing of XTREME's to submit (store: {store.root})"
+        raise MissingError("\n".join([*found.notes, nothing]))
     return found
 
 
@@ -129,10 +126,9 @@ def _not_whole(task: str, cell: Cell, plan: Plan) -> list[str]:
     return notes
 
 
-def _add(found: Submission, task: str, job: dict, store: Store, want_labels: bool) -> None:
+def _add(found: FolderMade, task: str, job: JobJson, store: Store, want_labels: bool) -> None:
     """One task's files."""
     benchmark, spec, tests = XTREME[task], job["spec"]["task"], job["tests"]
-    family = FAMILIES[benchmark.family]
     if spec["family"] != benchmark.family:
         raise SpecError(
             f"{job['name']}: {task} is of family {benchmark.family}, this target of"
@@ -148,41 +144,52 @@ def _add(found: Submission, task: str, job: dict, store: Store, want_labels: boo
     if absent := [language for language in benchmark.languages if language not in tests]:
         found.notes.append(f"{task}: missing: {', '.join(absent)}")
     for language in sorted(set(tests) & set(benchmark.languages)):
-        name, key = f"{task}/{benchmark.file(language)}", job["key"]
-        text = store.path(key, f"predictions/{language}.jsonl").read_text(encoding="utf-8")
+        text = store.path(job["key"], f"predictions/{language}.jsonl").read_text(encoding="utf-8")
         # `splitlines` would cut at U+2028 too
         answers = [json.loads(line) for line in text.split("\n") if line]
-        whole = tests[language]["identity"].get("numbering", {"rows": 0})["rows"]
-        if len(answers) < whole and not tests[language]["identity"]["cap"]:
-            found.notes.append(
-                f"{task}: {language} has {len(answers)} of the benchmark's {whole} rows"
-            )
-        rows = (
-            data_rows.load(tests[language])
-            if want_labels or benchmark.family == "retrieval"
-            else answers
-        )
-        found.predictions[name] = _file(
-            benchmark.family, rows, [answer["prediction"] for answer in answers], name
-        )
-        if want_labels and family.placeholder(rows):
-            found.notes.append(f"{task}: {language} has no real labels, so none are written")
-        elif want_labels and benchmark.family == "span_qa":
-            found.labels[name] = _squad_layout(rows)
-        elif want_labels:
-            found.labels[name] = _file(
-                benchmark.family, rows, [family.gold(row) for row in rows], name
-            )
+        _add_language(found, task, language, tests[language], answers, want_labels)
 
 
-def _file(family: str, rows: list[dict], answers: list[Any], name: str) -> str:
+def _add_language(
+    found: FolderMade,
+    task: str,
+    language: str,
+    tests: RowsJson,
+    answers: list[Line],
+    want_labels: bool,
+) -> None:
+    """One language's file of predictions, from the lines that its evaluation wrote; if wanted, its
+    file of labels."""
+    benchmark = XTREME[task]
+    family, name = FAMILIES[benchmark.family], f"{task}/{benchmark.file(language)}"
+    whole = tests["identity"].get("numbering", {"rows": 0})["rows"]
+    if len(answers) < whole and not tests["identity"]["cap"]:
+        found.notes.append(f"{task}: {language} has {len(answers)} of the benchmark's {whole} rows")
+
+    # the rows themselves are read only for what an answer's line does not hold
+    need_rows = want_labels or benchmark.family == "retrieval"
+    rows = data_rows.load(tests) if need_rows else answers
+    predictions = [answer["prediction"] for answer in answers]
+    found.predictions[name] = _file(benchmark.family, rows, predictions, name)
+    if not want_labels:
+        return
+    if family.placeholder(rows):
+        found.notes.append(f"{task}: {language} has no real labels, so none are written")
+    elif benchmark.family == "span_qa":
+        found.labels[name] = _squad_layout(rows)
+    else:
+        golds = [family.gold(row) for row in rows]
+        found.labels[name] = _file(benchmark.family, rows, golds, name)
+
+
+def _file(family: str, rows: list[Line], answers: list[Any], name: str) -> str:
     """A file of one answer a row; `rows` have `id`, and for retrieval `target`, the English
     sentence."""
     if family == "span_qa":
         by_id = {row["id"]: answer for row, answer in zip(rows, answers, strict=True)}
         return json.dumps(by_id, indent=1, ensure_ascii=False) + "\n"
     if family == "tagging":
-        sentences = ["".join(_line(tag, name) for tag in tags) for tags in answers]
+        sentences = [_lines(tags, name) for tags in answers]
         # a last sentence of no words is a blank line too
         return "\n".join(sentences) + ("" if sentences[-1] else "\n")
     if family == "bitext_mining":
@@ -191,21 +198,21 @@ def _file(family: str, rows: list[dict], answers: list[Any], name: str) -> str:
             for row, partners in zip(rows, answers, strict=True)
             for partner in partners
         ]
-        return "".join(_line(pair, name) for pair in pairs)
+        return _lines(pairs, name)
     if family == "retrieval":
         # of equal sentences, the first stays first
         order = sorted(range(len(rows)), key=lambda i: rows[i]["target"].strip())
         answers = [answers[i] for i in order]
-    return "".join(_line(answer, name) for answer in answers)
+    return _lines(answers, name)
+
+
+def _lines(texts: Iterable[str], name: str) -> str:
+    return "".join(_line(text, name) for text in texts)
 
 
 def _line(text: str, name: str) -> str:
-    if (
-        not text
-        or text != text.strip()
-        or text.startswith("\ufeff")
-        or {"\n", "\r", "\0"} & set(text)
-    ):
+    odd = text.startswith("\ufeff") or {"\n", "\r", "\0"} & set(text)
+    if not text or text != text.strip() or odd:
         raise SpecError(
             f"{name}: {text!r} cannot stand on a line of its own; give the label another name in"
             " the task's `labels:`"
@@ -213,27 +220,19 @@ def _line(text: str, name: str) -> str:
     return f"{text}\n"
 
 
-def _squad_layout(rows: list[dict]) -> str:
+def _squad_layout(rows: list[Line]) -> str:
     """Questions with their answers under their contexts, in the layout of SQuAD 1.1."""
-    paragraphs: list[dict] = []
+    paragraphs: list[dict[str, Any]] = []
     for row in rows:
         if not paragraphs or paragraphs[-1]["context"] != row["context"]:
             paragraphs.append({"context": row["context"], "qas": []})
-        answers = [
-            {"text": text, "answer_start": start}
-            for text, start in zip(
-                row["answers"]["text"], row["answers"]["answer_start"], strict=True
-            )
-        ]
+        said = zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True)
+        answers = [{"text": text, "answer_start": start} for text, start in said]
         paragraphs[-1]["qas"].append(
             {"id": row["id"], "question": row["question"], "answers": answers}
         )
-    return (
-        json.dumps(
-            {"version": "1.1", "data": [{"paragraphs": paragraphs}]}, indent=1, ensure_ascii=False
-        )
-        + "\n"
-    )
+    whole = {"version": "1.1", "data": [{"paragraphs": paragraphs}]}
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
 def empty_folder(folder: Path) -> None:
