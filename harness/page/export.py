@@ -6,13 +6,13 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
+from harness.page.tables import Entry, Interval, Release
 from harness.release.upgrade import upgraded
 from harness.store import atomic_write, disk_errors
 
 
-def export(content: dict, folder: Path) -> list[Path]:
+def export(content: Release, folder: Path) -> list[Path]:
     """Write a release under `folder`; the files. StoreError if the disk does not take them."""
     written = []
     for name, data in _csv(upgraded(content)):
@@ -24,17 +24,16 @@ def export(content: dict, folder: Path) -> list[Path]:
     return written
 
 
-def _table(rows: Iterable[dict[str, Any]]) -> bytes:
+def _table(rows: Iterable[Entry]) -> bytes:
     rows, text = list(rows), io.StringIO()
-    writer = csv.DictWriter(
-        text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n"
-    )
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
 
 
-def _csv(release: dict) -> Iterator[tuple[str, bytes]]:
+def _csv(release: Release) -> Iterator[tuple[str, bytes]]:
     tables = {"scores": _scores, "gains": _gains, "averages": _averages, "difficulty": _difficulty}
     for name, rows in tables.items():
         # made-up data stay marked as such
@@ -42,7 +41,7 @@ def _csv(release: dict) -> Iterator[tuple[str, bytes]]:
         yield f"{name}.csv", _table(of | row for row in rows(release))
 
 
-def _scores(release: dict) -> Iterator[dict]:
+def _scores(release: Release) -> Iterator[Entry]:
     """One row for each encoder, arm, target, language, seed and metric; the null predictor's score
     and the flags beside it."""
     for cell in release["cells"]:
@@ -52,20 +51,16 @@ def _scores(release: dict) -> Iterator[dict]:
             facts = {"n": said["n"], "null": said.get("null"), "stderr": said.get("stderr")}
             flags = " ".join([*cell["flags"], *said["flags"]])
             for metric, value in numbers.items():
-                yield (
-                    at
-                    | {"language": language, "metric": metric, "value": value}
-                    | facts
-                    | {"flags": flags}
-                )
+                what = {"language": language, "metric": metric, "value": value}
+                yield at | what | facts | {"flags": flags}
 
 
-def _limits(interval: list | None, name: str = "") -> dict:
+def _limits(interval: Interval, name: str = "") -> Entry:
     low, high = interval or (None, None)
     return {f"{name}low": low, f"{name}high": high}
 
 
-def _gains(release: dict) -> Iterator[dict]:
+def _gains(release: Release) -> Iterator[Entry]:
     """One row a gain (language empty: over all) and one a language of it; 95% intervals."""
     for gain in release["gains"]:
         at = {name: gain[name] for name in ("encoder", "arm", "target")}
@@ -82,41 +77,25 @@ def _gains(release: dict) -> Iterator[dict]:
             yield at | {"language": language, "gain": of["gain"]} | _limits(of["interval"])
 
 
-def _averages(release: dict) -> Iterator[dict]:
+def _averages(release: Release) -> Iterator[Entry]:
     """One row for each encoder, arm and way to average: common targets, without retrieval,
     zero-shot, targets of other tasks' data, by group."""
     for average in release["averages"]:
         at = {"encoder": average["encoder"], "arm": average["arm"]}
-        for name, interval in (
-            ("average_gain", "interval"),
-            ("without_retrieval", "without_retrieval_interval"),
-            ("zero_shot", "zero_shot_interval"),
-        ):
-            targets = " ".join(average["targets"])
-            yield (
-                at
-                | {"average": name, "gain": average[name]}
-                | _limits(average[interval])
-                | {"targets": targets}
-            )
+        # name, gain, interval, targets
+        ways = [("average_gain", average["average_gain"], average["interval"], average["targets"])]
+        for name in ("without_retrieval", "zero_shot"):
+            ways.append((name, average[name], average[f"{name}_interval"], average["targets"]))
         if other := average["other_tasks"]:
-            targets = " ".join(other["targets"])
-            yield (
-                at
-                | {"average": "other_tasks", "gain": other["gain"]}
-                | _limits(other["interval"])
-                | {"targets": targets}
-            )
+            ways.append(("other_tasks", other["gain"], other["interval"], other["targets"]))
         for group, of in average["groups"].items():
-            yield (
-                at
-                | {"average": group, "gain": of["gain"]}
-                | _limits(of["interval"])
-                | {"targets": " ".join(of["targets"])}
-            )
+            ways.append((group, of["gain"], of["interval"], of["targets"]))
+        for name, gain, interval, targets in ways:
+            found = at | {"average": name, "gain": gain} | _limits(interval)
+            yield found | {"targets": " ".join(targets)}
 
 
-def _difficulty(release: dict) -> Iterator[dict]:
+def _difficulty(release: Release) -> Iterator[Entry]:
     names = (
         "encoder",
         "arm",
@@ -133,4 +112,5 @@ def _difficulty(release: dict) -> Iterator[dict]:
         "learned",
         "bucket",
     )
-    return ({name: row[name] for name in names} for row in release["difficulty"])
+    for row in release["difficulty"]:
+        yield {name: row[name] for name in names}

@@ -215,12 +215,10 @@ def languages(release: Release, encoder: str) -> Table:
         if scored:
             flagged[target] = {flag: _having(flag, scored) for flag in COLUMNS}
             unknown[target] = {language: s["unknown"] for language, s in scored if "unknown" in s}
-    used = [flag for flag in COLUMNS if any(of[flag] for of in flagged.values())]
-    header = [
-        "baseline by language on",
-        "unknown pieces: mean (worst)",
-        *(COLUMNS[flag] for flag in used),
-    ]
+    occurring = {flag for of in flagged.values() for flag, having in of.items() if having}
+    used = [flag for flag in COLUMNS if flag in occurring]
+    header = ["baseline by language on", "unknown pieces: mean (worst)"]
+    header += [COLUMNS[flag] for flag in used]
     rows = []
     for target, of in flagged.items():
         rows.append([target, _unknown(unknown[target]), *[_short(of[flag]) for flag in used]])
@@ -260,7 +258,8 @@ def cuts(release: Release) -> list[str]:
 def marks(cells: list[Entry]) -> list[str]:
     """The flags (keys of MARKS, in their order) of one field of the board: its cells with all
     seeds."""
-    return [flag for flag in MARKS if any(_marked(cell, flag) for cell in cells)]
+    found = {flag for cell in cells for flag in MARKS if _marked(cell, flag)}
+    return [flag for flag in MARKS if flag in found]
 
 
 def _marked(cell: Entry, flag: str) -> bool:

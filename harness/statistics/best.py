@@ -126,8 +126,7 @@ def _by_half(study: Study, target: str, arms: Sequence[str]) -> Pick | None:
     if arm == study.baseline:
         return Pick(arm, NOTHING)
 
-    seeds = [pair.seed for pair in study.pairs(arm, target)]
-    languages = sorted(reporting[arm])
+    seeds, languages = study.seeds(arm, target), sorted(reporting[arm])
     drawn = sample(study, target, {arm: seeds}, {arm: languages}, is_reported).gains[arm]
     replicates = averaged([drawn[language] for language in languages])
     return Pick(arm, Replicated(fmean(reporting[arm].values()), replicates))
@@ -143,7 +142,7 @@ def _gains(study: Study, target: str, arm: str, keep: Keep) -> LanguageGains:
     """An arm's gain by language over the units that are kept, mean over seeds; a language with no
     such unit is left out."""
     gain = study.gain(arm, target)
-    seeds = [pair.seed for pair in study.pairs(arm, target)]
+    seeds = study.seeds(arm, target)
     systems = [(one, seed) for seed in seeds for one in (arm, study.baseline)]
     found = {}
     for language in gain.per_language if gain else ():

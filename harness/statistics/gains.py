@@ -15,7 +15,7 @@ from harness.release.evidence import mean
 from harness.release.schema_derived import Gain, LanguageGain
 from harness.statistics.intervals import holm, interval, rounded, t_interval, two_sided
 from harness.statistics.replicated import averaged
-from harness.statistics.sampling import Drawn, sample
+from harness.statistics.sampling import sample
 from harness.statistics.study import ENGLISH, At, Pair, ReplicatedGain, Study
 
 EXCLUDING = frozenset({"shared", "leak", "placeholder", "unlearned"})
@@ -31,21 +31,22 @@ def measured(study: Study, excluding: frozenset[str] = EXCLUDING) -> Study:
     found: dict[At, ReplicatedGain] = {}
     for target in study.targets:
         found |= _of_target(study, target, excluding)
+
+    # they were made target by target, since the arms of a target share their draws
     order = [(arm, target) for arm in study.arms for target in study.targets]
-    return replace(study, gains=_with_p({at: found[at] for at in order if at in found}))
+    gains = {at: found[at] for at in order if at in found}
+    return replace(study, gains=_with_p(gains))
 
 
 def _of_target(study: Study, target: str, excluding: frozenset[str]) -> dict[At, ReplicatedGain]:
     pairs = {arm: study.pairs(arm, target) for arm in study.arms}
     languages = {arm: _languages(of) for arm, of in pairs.items() if of}
-    seeds = {arm: [pair.seed for pair in pairs[arm]] for arm, of in languages.items() if of}
-    drawn = sample(study, target, seeds, languages) if seeds else Drawn({}, {})
+    known = [arm for arm, of in languages.items() if of]
+    drawn = sample(study, target, {arm: study.seeds(arm, target) for arm in known}, languages)
     found = {}
     for arm in languages:
-        by_language = drawn.gains.get(arm, {})
-        said = _gain(study.encoder, arm, target, pairs[arm], by_language, drawn.units)
-        counted = said.gain is not None and not excluding & set(said.flags)
-        said = said.model_copy(update={"counted": counted})
+        by_language = drawn.gains.get(arm, {})  # nothing where a cell has no score
+        said = _gain(study, arm, target, by_language, drawn.units, excluding)
         found[arm, target] = ReplicatedGain(said, by_language)
     return found
 
@@ -58,31 +59,32 @@ def _languages(pairs: Sequence[Pair]) -> list[str]:
 
 
 def _gain(
-    encoder: str,
+    study: Study,
     arm: str,
     target: str,
-    pairs: Sequence[Pair],
     drawn: Mapping[str, Array],
     units: Mapping[str, int],
+    excluding: frozenset[str],
 ) -> Gain:
-    """A gain before its p, and before it is known whether it counts.
+    """A gain before its p.
 
     drawn  language → replicates, of the languages that all pairs have; none: nothing is known
     units  language → how many units there were to draw from. One tells nothing about its spread: no
            interval then
     """
-    languages = sorted(drawn)
+    languages, pairs = sorted(drawn), study.pairs(arm, target)
+    flags = sorted({flag for pair in pairs for flag in pair.flags})
     by_language = {language: _by_seed(pairs, language) for language in languages}
     others = [language for language in languages if language != ENGLISH]
     per_seed = {str(pair.seed): pair.difference(languages) for pair in pairs if languages}
     zero_shot = [pair.difference(others) for pair in pairs if others]
     sure = any(units[language] > 1 for language in languages)
     return Gain(
-        encoder=encoder,
+        encoder=study.encoder,
         arm=arm,
         target=target,
-        flags=sorted({flag for pair in pairs for flag in pair.flags}),
-        counted=False,
+        flags=flags,
+        counted=bool(languages) and not excluding & set(flags),
         gain=mean(per_seed.values()),
         english=mean(by_language.get(ENGLISH, {}).values()),
         zero_shot=mean(zero_shot),

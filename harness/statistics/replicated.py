@@ -55,12 +55,13 @@ def mean_of(numbers: Sequence[Replicated]) -> Replicated | None:
     nothing."""
     if not numbers:
         return None
-    seeds = [seed for seed in numbers[0].per_seed if all(seed in one.per_seed for one in numbers)]
-    return Replicated(
-        fmean(one.value for one in numbers),
-        averaged([one.replicates for one in numbers]),
-        {seed: fmean(one.per_seed[seed] for one in numbers) for seed in seeds},
-    )
+    per_seed = {}
+    for seed in numbers[0].per_seed:
+        values = [one.per_seed[seed] for one in numbers if seed in one.per_seed]
+        if len(values) == len(numbers):
+            per_seed[seed] = fmean(values)
+    value = fmean(one.value for one in numbers)
+    return Replicated(value, averaged([one.replicates for one in numbers]), per_seed)
 
 
 def averaged(replicates: Sequence[Array]) -> Array:

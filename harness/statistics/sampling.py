@@ -59,12 +59,14 @@ def sample(
 ) -> Drawn:
     """Replicates of the gains of several arms on one target, all from the same draws.
 
-    seeds      arm → its seeds, each with a baseline
+    seeds      arm → its seeds, each with a baseline; no arm, no draw
     languages  arm → the languages that all its cells and their baselines have
     keep       draws only among the units it keeps, from a stream of their own
     """
     facts = study.known.targets[target]
     systems = _systems(study.baseline, seeds, languages)
+    if not systems:
+        return Drawn({}, {})
     count: dict[str, int] = {}
 
     def read_one(language: str) -> Systems:

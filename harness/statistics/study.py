@@ -117,14 +117,25 @@ class Study:
         """Tasks and mixtures. Parts and controls answer other questions."""
         return [arm for arm in self.arms if self.known.arms[arm].kind in ("task", "mixture")]
 
+    @cached_property
+    def _fields(self) -> dict[At, dict[int, ScoredCell]]:
+        fields: dict[At, dict[int, ScoredCell]] = {}
+        for (arm, target, seed), cell in self.cells.items():
+            fields.setdefault((arm, target), {})[seed] = cell
+        return fields
+
     def cells_of(self, arm: str, target: str) -> dict[int, ScoredCell]:
         """Seed → cell."""
-        return {seed: cell for (a, t, seed), cell in self.cells.items() if (a, t) == (arm, target)}
+        return self._fields.get((arm, target), {})
 
     def pairs(self, arm: str, target: str) -> list[Pair]:
         """Of each seed that both have, by seed."""
         mine, bases = self.cells_of(arm, target), self.cells_of(self.baseline, target)
         return [Pair(seed, mine[seed], bases[seed]) for seed in sorted(mine.keys() & bases.keys())]
+
+    def seeds(self, arm: str, target: str) -> list[int]:
+        """Those that both have, in order."""
+        return [pair.seed for pair in self.pairs(arm, target)]
 
     # What came of it
 

@@ -35,11 +35,12 @@ def subsets(study: Study) -> list[Subsets]:
         facts = study.known.arms[arm]
         if facts.of and facts.kind in ("task", "subset", "control"):
             groups.setdefault(facts.of, []).append(arm)
-    return [
-        _compared(study, of, _labelled(study, arms))
-        for of, arms in sorted(groups.items())
-        if any(study.known.arms[arm].kind != "task" for arm in arms)
-    ]
+    found = []
+    for of, arms in sorted(groups.items()):
+        kinds = {study.known.arms[arm].kind for arm in arms}
+        if kinds != {"task"}:
+            found.append(_compared(study, of, _labelled(study, arms)))
+    return found
 
 
 def _labelled(study: Study, arms: Sequence[str]) -> dict[str, str]:
@@ -65,9 +66,11 @@ def _place(label: str) -> int:
 
 def _compared(study: Study, of: str, arms: Mapping[str, str]) -> Subsets:
     targets = study.common_of(list(arms.values()))
-    others = [t for t in targets if not any(study.same(arm, t) for arm in arms.values())]
+    own = {target for target in targets for arm in arms.values() if study.same(arm, target)}
+    others = [target for target in targets if target not in own]
     known, there = _averages(study, arms, targets), _averages(study, arms, others)
     rows = {label: rows_trained(study.known, study.encoder, arm) for label, arm in arms.items()}
+    # two by two, but for arms that differ in how many rows they saw as well as in which
     pairs = [(a, b) for a, b in combinations(known, 2) if rows[a] == rows[b]]
     ps = [two_sided((known[a] - known[b]).replicates) for a, b in pairs]
     return Subsets(
