@@ -29,7 +29,7 @@ from harness.store import HashIndex, Store
 from harness.xtreme import submission
 from harness.xtreme.score_files import answer_files, label_files, pair_files, tag_files
 from harness.xtreme.scoring import OFFICIAL, XTREME, score
-from harness.xtreme.slips import Files
+from harness.xtreme.slips import FilePair
 
 
 @pytest.fixture
@@ -459,7 +459,7 @@ def there_and_back(tmp_path_factory, family: str, rows: list[dict], answers: lis
     path.write_text(
         submission._file(family, rows, answers, "test-de.tsv"), encoding="utf-8", newline="\n"
     )
-    return read(Files(path, path), set).guesses
+    return read(FilePair(path, path), set).guesses
 
 
 @quick
@@ -506,7 +506,7 @@ def test_answers_come_back(tmp_path_factory, answers):
     }
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    golds, guesses, _ = answer_files(Files(folder / "p.json", folder / "l.json"), set)
+    golds, guesses, _ = answer_files(FilePair(folder / "p.json", folder / "l.json"), set)
     assert guesses == list(answers.values())
     assert golds == [
         {"answers": [text], "context": f"about {i}", "group": f"about {i}"}

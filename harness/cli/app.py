@@ -104,8 +104,8 @@ def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool) -> None:
         return
     from tabulate import tabulate
 
-    shown = [{name: line(value) for name, value in row.items()} for row in rows]
-    print(tabulate(shown, headers="keys", tablefmt="plain", disable_numparse=True))
+    shown = [list(map(line, row.values())) for row in rows]
+    print(tabulate(shown, headers=list(rows[0]), tablefmt="plain", disable_numparse=True))
 
 
 def main() -> None:

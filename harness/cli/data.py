@@ -12,10 +12,10 @@ from harness.cli.app import app, print_rows, say, store_to_read
 from harness.cli.options import (
     DEFAULT_SUITE,
     STORE,
+    DataWanted,
     Json,
     Sources,
     StoreDir,
-    Wanted,
     Without,
     with_groups,
 )
@@ -38,7 +38,7 @@ app.add_typer(data_app, name="data")
 @data_app.command("fetch")
 @with_groups
 def data_fetch(
-    wanted: Wanted,
+    wanted: DataWanted,
     sources: Sources,
     store: StoreDir = STORE,
     left_out: Without = None,
@@ -81,7 +81,7 @@ def data_fetch(
 @data_app.command("lock")
 @with_groups
 def data_lock(
-    wanted: Wanted, sources: Sources, store: StoreDir = STORE, as_json: Json = False
+    wanted: DataWanted, sources: Sources, store: StoreDir = STORE, as_json: Json = False
 ) -> None:
     """Write into the lock file what is on this machine, as it is now: of what is named, else of
     every task and encoder."""
@@ -124,7 +124,7 @@ def data_verify(sources: Sources) -> None:
         raise typer.Exit(1)
 
 
-def _chosen(catalog: "Catalog", wanted: Wanted) -> list[str]:
+def _chosen(catalog: "Catalog", wanted: DataWanted) -> list[str]:
     """Names of suites, tasks and encoders that are asked for."""
     from harness.common.errors import SpecError
 

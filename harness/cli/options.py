@@ -182,7 +182,7 @@ class SuiteChoice:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DataWanted:
     """What data are asked for, by name."""
 
     names: Names = None

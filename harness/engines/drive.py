@@ -198,15 +198,12 @@ class _Run:
                 self._hear(slot, event)
 
     def _ready(self) -> list[Job]:
+        """Jobs that may be handed out now, in the plan's order."""
         now = time.monotonic()
-        running = set(self.running.values())
-        return [
-            job
-            for job in self.waiting.values()
-            if job.key not in running
-            and self.not_before.get(job.key, 0) <= now
-            and not any(needed in self.waiting for needed in job.needs)
-        ]
+        away = {*self.running.values(), *(k for k, since in self.not_before.items() if since > now)}
+        waiting = self.waiting.keys()
+        idle = [job for key, job in self.waiting.items() if key not in away]
+        return [job for job in idle if waiting.isdisjoint(job.needs)]
 
     def _submit_ready(self) -> None:
         idle = [slot for slot in self.engine.slots if slot not in self.running]

@@ -34,7 +34,7 @@ class Paper(Strict):
     venue: str | None = None
 
 
-class Table(Strict):
+class PrintedTable(Strict):
     """Numbers that were printed side by side: row → column → number. `decimals`: digits after the
     point, as printed."""
 
@@ -222,7 +222,7 @@ class Published(Strict):
     about: str
     paper: Paper
     sources: dict[str, str]
-    tables: dict[str, Table]
+    tables: dict[str, PrintedTable]
     checks: list[Check] = []
     gaps: list[str] = Field([], description="what the paper holds and nobody has read yet")
 
@@ -293,7 +293,7 @@ def _broken(document: Published, source: Source) -> list[str]:
     return lines
 
 
-def _broken_table(document: Published, source: Source, name: str, table: Table) -> list[str]:
+def _broken_table(document: Published, source: Source, name: str, table: PrintedTable) -> list[str]:
     lines = []
     for key in table.source.split(", "):
         if key not in document.sources:

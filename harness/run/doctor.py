@@ -32,7 +32,7 @@ LOW_DISK = 5e9
 State = Literal["ok", "warning", "error"]
 
 
-class Finding(TypedDict):
+class Checkup(TypedDict):
     """A row of what `doctor` prints."""
 
     what: str
@@ -40,7 +40,7 @@ class Finding(TypedDict):
     detail: str
 
 
-def checkup(store: Path, encoder_root: Path | None, catalog: Catalog) -> list[Finding]:
+def checkup(store: Path, encoder_root: Path | None, catalog: Catalog) -> list[Checkup]:
     """One row a finding, in the order in which a run needs it."""
     rows = [
         _row("python", "ok" if sys.version_info >= (3, 11) else "error", platform.python_version())
@@ -72,11 +72,11 @@ def checkup(store: Path, encoder_root: Path | None, catalog: Catalog) -> list[Fi
     return rows
 
 
-def _row(what: str, state: State, detail: str) -> Finding:
+def _row(what: str, state: State, detail: str) -> Checkup:
     return {"what": what, "state": state, "detail": detail}
 
 
-def _gpu() -> Finding:
+def _gpu() -> Checkup:
     visible = gpus()
     if not visible:
         return _row(

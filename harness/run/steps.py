@@ -153,7 +153,8 @@ def write_jobs(plan: Plan, store: Store) -> list[Job]:
         store.write_job(key, job.body)
     waiting, ordered = plan.todo(store), []
     while waiting:
-        ready = [job for job in waiting if not {other.key for other in waiting} & set(job.needs)]
+        keys = {job.key for job in waiting}
+        ready = [job for job in waiting if keys.isdisjoint(job.needs)]
         ordered += ready
         waiting = [job for job in waiting if job not in ready]
     return ordered

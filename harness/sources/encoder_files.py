@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
 from harness.sources.hub import commit_of
+from harness.sources.text_files import LFS_POINTER
 from harness.spec.encoder import Encoder
 
 # Files that decide what an encoder computes. Everything else in its folder (READMEs, other formats)
@@ -47,7 +48,7 @@ WEIGHTS = ("model.safetensors", SHARDED, PICKLED)
 
 # What stands where a file is not: its first bytes, what it is, the command that brings the file.
 _POINTERS = (
-    (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer", "git -C {folder} lfs pull"),
+    (LFS_POINTER, "a Git LFS pointer", "git -C {folder} lfs pull"),
     (b"version https://hawser.github.com/spec/", "a Git LFS pointer", "git -C {folder} lfs pull"),
     (b"/annex/objects/", "a git-annex pointer", "git -C {folder} annex get ."),
 )

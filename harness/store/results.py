@@ -410,11 +410,10 @@ class Store:
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each complete result, dropped files not counted."""
-        manifests = filter(None, map(self.manifest, self.keys(complete=False)))
-        return {
-            manifest.key: sum(entry["bytes"] for entry in manifest.files.values())
-            for manifest in manifests
-        }
+        found = {}
+        for manifest in filter(None, map(self.manifest, self.keys(complete=False))):
+            found[manifest.key] = sum(entry["bytes"] for entry in manifest.files.values())
+        return found
 
     # Leases
 

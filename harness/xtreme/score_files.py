@@ -16,10 +16,10 @@ from harness.common.errors import SpecError
 from harness.sources.text_files import read_text
 from harness.spec.explain import show
 from harness.xtreme import slips
-from harness.xtreme.slips import Files, Row
+from harness.xtreme.slips import FilePair, Row
 
 
-class Read(NamedTuple):
+class LanguageRead(NamedTuple):
     """One language: golds and predictions as its metric takes them, and a line for each thing that
     looks like a slip."""
 
@@ -40,19 +40,21 @@ def read_lines(path: Path) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def label_files(files: Files, known: Known) -> Read:
+def label_files(files: FilePair, known: Known) -> LanguageRead:
     """A label a line."""
     golds, guesses = _equal_lines(files)
-    return Read(golds, guesses, slips.labels(files, _rows(golds, guesses), known))
+    return LanguageRead(golds, guesses, slips.labels(files, _rows(golds, guesses), known))
 
 
-def row_number_files(files: Files, _: Known) -> Read:
+def row_number_files(files: FilePair, _: Known) -> LanguageRead:
     """The number of a row a line."""
     golds, guesses = _equal_lines(files)
-    return Read(golds, guesses, slips.row_numbers(files, _rows(golds, guesses)) if golds else [])
+    return LanguageRead(
+        golds, guesses, slips.row_numbers(files, _rows(golds, guesses)) if golds else []
+    )
 
 
-def _equal_lines(files: Files) -> tuple[list[str], list[str]]:
+def _equal_lines(files: FilePair) -> tuple[list[str], list[str]]:
     golds, guesses = read_lines(files.labels), read_lines(files.predictions)
     if len(golds) != len(guesses):
         line = min(len(golds), len(guesses)) + 1
@@ -64,7 +66,7 @@ def _rows(golds: list[str], guesses: list[str]) -> list[Row]:
     return [Row(line, *both) for line, both in enumerate(zip(golds, guesses, strict=True), 1)]
 
 
-def _unequal(files: Files, golds: int, guesses: int, line: int, why: str = "") -> SpecError:
+def _unequal(files: FilePair, golds: int, guesses: int, line: int, why: str = "") -> SpecError:
     return SpecError(
         f"{files.predictions}:{line}: {guesses} lines, but {files.labels} has {golds}, and they"
         f" part at line {line}; write one prediction a line, in the order of the labels, with no"
@@ -72,7 +74,7 @@ def _unequal(files: Files, golds: int, guesses: int, line: int, why: str = "") -
     )
 
 
-def tag_files(files: Files, known: Known) -> Read:
+def tag_files(files: FilePair, known: Known) -> LanguageRead:
     """A tag a line, a blank line between sentences.
 
     seqeval strings all tags together, so a sentence of another length would shift what follows it.
@@ -96,7 +98,9 @@ def tag_files(files: Files, known: Known) -> Read:
             f"{at}: tag {show(guess)}, where {files.labels} ends a sentence; leave that line blank"
         )
     tagged = [row for row in _rows(golds, guesses) if row.gold]
-    return Read(_sentences(golds), _sentences(guesses), slips.labels(files, tagged, known, "tag"))
+    return LanguageRead(
+        _sentences(golds), _sentences(guesses), slips.labels(files, tagged, known, "tag")
+    )
 
 
 def _sentences(lines: list[str]) -> list[list[str]]:
@@ -109,10 +113,10 @@ def _sentences(lines: list[str]) -> list[list[str]]:
     return sentences
 
 
-def pair_files(files: Files, _: Known) -> Read:
+def pair_files(files: FilePair, _: Known) -> LanguageRead:
     """A pair of ids a line, in any order."""
     golds, guesses = _pairs(files.labels), _pairs(files.predictions)
-    return Read(golds, guesses, slips.pairs(files, golds, guesses) if golds else [])
+    return LanguageRead(golds, guesses, slips.pairs(files, golds, guesses) if golds else [])
 
 
 def _pairs(path: Path) -> list[slips.Pair]:
@@ -127,7 +131,7 @@ def _pairs(path: Path) -> list[slips.Pair]:
     return found
 
 
-def answer_files(files: Files, _: Known) -> Read:
+def answer_files(files: FilePair, _: Known) -> LanguageRead:
     """Golds as `metrics.squad` takes them, in file order, and the answer to each or None. Other
     answers are not read."""
     (questions, text, gold_twice), (found, answers_text, twice) = (
@@ -144,7 +148,7 @@ def answer_files(files: Files, _: Known) -> Read:
         ) from None
     ids = [id_ for id_, _ in golds]
     seen = [*gold_twice, *twice, *(slips.answers(files, given, ids) if ids else [])]
-    return Read([gold for _, gold in golds], [given.get(id_) for id_ in ids], seen)
+    return LanguageRead([gold for _, gold in golds], [given.get(id_) for id_ in ids], seen)
 
 
 def _json(path: Path) -> tuple[Any, str, list[str]]:
@@ -214,7 +218,7 @@ def _line_of(id_: Any, text: str) -> int:
     return text.count("\n", 0, max(*places, 0)) + 1
 
 
-READERS: dict[str, Callable[[Files, Known], Read]] = {
+READERS: dict[str, Callable[[FilePair, Known], LanguageRead]] = {
     "classification": label_files,
     "retrieval": row_number_files,
     "tagging": tag_files,

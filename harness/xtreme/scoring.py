@@ -22,7 +22,7 @@ from harness.spec.explain import close, show
 from harness.store import disk_errors
 from harness.xtreme import slips
 from harness.xtreme.score_files import READERS, Known, read_lines
-from harness.xtreme.slips import Files
+from harness.xtreme.slips import FilePair
 
 
 class Benchmark(NamedTuple):
@@ -134,7 +134,7 @@ def score(predictions: Path, labels: Path) -> dict[str, Any]:
     return report | {"groups": groups}
 
 
-def _files(predictions: Path, labels: Path, benchmark: Benchmark) -> dict[str, Files]:
+def _files(predictions: Path, labels: Path, benchmark: Benchmark) -> dict[str, FilePair]:
     """Language → its two files, of the languages with predictions."""
     found = {}
     for language in benchmark.languages:
@@ -147,7 +147,7 @@ def _files(predictions: Path, labels: Path, benchmark: Benchmark) -> dict[str, F
                     f"{predictions / name}: there is no labels file {labels / name} to score it"
                     " with; add it or take the predictions away"
                 )
-        found[language] = Files(predictions / name, labels / name)
+        found[language] = FilePair(predictions / name, labels / name)
     return found
 
 
@@ -216,7 +216,7 @@ def _average(benchmark: Benchmark, found: dict[str, dict[str, float]]) -> dict[s
 
 
 def _score_file(
-    benchmark: Benchmark, language: str, files: Files, known: Known
+    benchmark: Benchmark, language: str, files: FilePair, known: Known
 ) -> tuple[dict[str, float], int, list[str]]:
     """The official metrics of one language, how many questions have no answer, and what looks like
     a slip."""

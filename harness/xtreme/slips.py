@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"[-+]?[0-9]+([.][0-9]*)?")
 _ROW_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
-class Files(NamedTuple):
+class FilePair(NamedTuple):
     """The two files of one language."""
 
     predictions: Path
@@ -44,7 +44,7 @@ Pair = tuple[str, str]  # ids of the foreign and of the English sentence
 
 
 def labels(
-    files: Files, rows: list[Row], known: Callable[[], set[str]], noun: str = "label"
+    files: FilePair, rows: list[Row], known: Callable[[], set[str]], noun: str = "label"
 ) -> list[str]:
     """Slips in labels, or in tags with the lines between sentences left out.
 
@@ -92,7 +92,7 @@ def _odd_labels(path: Path, rows: list[Row]) -> list[str]:
     return found
 
 
-def row_numbers(files: Files, rows: list[Row]) -> list[str]:
+def row_numbers(files: FilePair, rows: list[Row]) -> list[str]:
     """Slips in the row numbers of Tatoeba: no numbers, beyond the last row, counted or ordered in
     another way."""
     if odd := [row for row in rows if not _ROW_NUMBER.fullmatch(row.gold)]:
@@ -123,7 +123,7 @@ def row_numbers(files: Files, rows: list[Row]) -> list[str]:
     return found + _miscounted(files, rows) + _constant(files, rows, "row number")
 
 
-def _miscounted(files: Files, rows: list[Row]) -> list[str]:
+def _miscounted(files: FilePair, rows: list[Row]) -> list[str]:
     """Ways to count or to order the rows in which far more predictions would be right."""
     pairs = [
         (i, int(row.gold), int(row.guess))
@@ -145,7 +145,7 @@ def _miscounted(files: Files, rows: list[Row]) -> list[str]:
     ]
 
 
-def pairs(files: Files, golds: list[Pair], guesses: list[Pair]) -> list[str]:
+def pairs(files: FilePair, golds: list[Pair], guesses: list[Pair]) -> list[str]:
     """Slips in pairs of ids: none at all, twice, swapped columns, ids written in another way or of
     another kind."""
     if not guesses:
@@ -195,7 +195,7 @@ def _twice(path: Path, found: list[Pair]) -> list[str]:
     return [f"{path}:{again[0]}: {what}"]
 
 
-def answers(files: Files, given: dict[str, str], ids: Collection[str]) -> list[str]:
+def answers(files: FilePair, given: dict[str, str], ids: Collection[str]) -> list[str]:
     """Slips in answers: none, empty, to questions that are not asked.
 
     given  the answer to each question id; ids: of the labels, in their order
@@ -241,7 +241,7 @@ def keys_twice(path: Path, keys: Counter[str]) -> list[str]:
     ]
 
 
-def of_bytes(files: Files) -> list[str]:
+def of_bytes(files: FilePair) -> list[str]:
     """Slips in the files as such: one file for both sides, a byte-order mark."""
     found = []
     if files.predictions.samefile(files.labels):
@@ -259,7 +259,7 @@ def of_bytes(files: Files) -> list[str]:
     return found
 
 
-def _constant(files: Files, rows: list[Row], noun: str) -> list[str]:
+def _constant(files: FilePair, rows: list[Row], noun: str) -> list[str]:
     """One and the same answer on all lines: what a script writes where labels are hidden, or a
     model that broke down."""
     found = []
