@@ -1,7 +1,7 @@
 """score, submission: the benchmark's own file layout, read and written."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,9 @@ from harness.cli.options import (
     names_of,
     with_groups,
 )
+
+if TYPE_CHECKING:
+    from harness.xtreme.scoring import Report
 
 Folder = {"exists": True, "file_okay": False}
 
@@ -36,11 +39,14 @@ def score(
         print_json(report)
     else:
         _print_scores(report)
+    _say_notes(report)
+
+
+def _say_notes(report: "Report") -> None:
+    """On stderr, what a reader of the numbers must know beside them."""
     for task, languages in report["missing"].items():
-        say(
-            f"missing: {task}:"
-            f" {', '.join(languages) if task in report['scores'] else 'every language'}"
-        )
+        some = ", ".join(languages) if task in report["scores"] else "every language"
+        say(f"missing: {task}: {some}")
     for name, why in report["not_scored"].items():
         say(f"not scored: {name}: {why}")
     for task, counts in report["unanswered"].items():
@@ -50,33 +56,30 @@ def score(
         say(f"warning: {line}")
 
 
-def _print_scores(report: dict[str, Any]) -> None:
+def _print_scores(report: "Report") -> None:
+    """Three tables: languages, tasks, groups of tasks."""
     from tabulate import tabulate
 
     def print_table(rows: list[dict[str, Any]]) -> None:
         print(tabulate(rows, headers="keys", tablefmt="plain", floatfmt=".2f"))
 
-    languages = [
-        {"task": task, "language": language} | numbers
-        for task, by_language in report["scores"].items()
-        for language, numbers in by_language.items()
-    ]
+    languages: list[dict[str, Any]] = []
+    for task, by_language in report["scores"].items():
+        for language, numbers in by_language.items():
+            languages.append({"task": task, "language": language, **numbers})
     print_table(languages)
     print()
-    averages = []
+
+    averages: list[dict[str, Any]] = []
     for task, average in report["averages"].items():
-        shown = {
-            "task": task,
-            "languages": f"{average['languages']} of {average['of']}",
-            "score": average["metric"],
-        }
-        averages.append(
-            shown | {k: v for k, v in average.items() if k not in ("languages", "of", "metric")}
-        )
+        rest = dict(average)
+        of = f"{rest.pop('languages')} of {rest.pop('of')}"
+        averages.append({"task": task, "languages": of, "score": rest.pop("metric"), **rest})
     print_table(averages)
-    totals = report["groups"] | (
-        {} if report["overall"] is None else {"overall, nine tasks": report["overall"]}
-    )
+
+    totals = dict(report["groups"])
+    if report["overall"] is not None:
+        totals["overall, nine tasks"] = report["overall"]
     if totals:
         print()
         print_table([{"group": name, "score": value} for name, value in totals.items()])
@@ -111,12 +114,15 @@ def submission(
     from harness.store import Store
     from harness.xtreme import submission as made
 
+    # before anything is read: a slip in the command is told at once
     for folder in filter(None, (out, labels)):
         made.empty_folder(folder)
+
     opened = Store(store, writable=False)
     choice = Choice(run, everything)
     plan = plan_suite(sources.catalog(), choice, sources.where(offline), opened)
     cells = made.choose(plan, encoder, arm, seed)
+
     found = made.collect(plan, opened, cells, made.renamed(plan, rename or []), labels is not None)
     made.write(out, found.predictions)
     print(f"{out}: {len(found.predictions)} files")

@@ -4,11 +4,11 @@ digit."""
 from collections.abc import Mapping
 from decimal import Decimal
 from statistics import fmean
-from typing import Any
 
 from harness.published.numbers import Check, Published, Rerun, Submission
 from harness.published.verdict import Outcome, Verdict
 from harness.release.schema import Content
+from harness.xtreme.scoring import Report
 
 SHOWN = 8  # differing cells a verdict lists
 
@@ -57,16 +57,19 @@ def _without_cells(wanted: Rerun, content: Content) -> Outcome:
 
 
 def compare_submission(
-    check: Check, wanted: Submission, document: Published, scored: dict[str, Any], name: str
+    check: Check, wanted: Submission, document: Published, scored: Report, name: str
 ) -> Verdict:
     """The verdict of a `submission` check.
 
-    scored  what `xtreme.scoring.score` says of that folder
+    name  of the folder
     """
-    averages = {task: {"score": said["metric"]} for task, said in scored["averages"].items()}
+    averages: dict[str, dict[str, float | None]] = {"overall": {"score": scored["overall"]}}
+    averages |= {task: {"score": said["metric"]} for task, said in scored["averages"].items()}
     averages |= {group: {"score": value} for group, value in scored["groups"].items()}
-    found = {wanted.averages: averages | {"overall": {"score": scored["overall"]}}}
-    found |= {table: scored["scores"].get(table, {}) for table in wanted.tables}
+
+    found: dict[str, Cells] = {wanted.averages: averages}
+    for table in wanted.tables:
+        found[table] = scored["scores"].get(table, {})
     return _verdict(check, document, found, wanted.tolerance, name)
 
 

@@ -278,11 +278,8 @@ def code() -> dict[str, Any]:
     try:
         files = git("status", "--porcelain", "--", *CODE)
         return told | {"commit": git("rev-parse", "HEAD"), "changed": bool(files)}
-    except (
-        OSError,
-        subprocess.CalledProcessError,
-    ):  # no git here, or a checkout of somebody else's: it says nothing
-        return told
+    except (OSError, subprocess.CalledProcessError):
+        return told  # no git here, or a checkout of somebody else's: it says nothing
 
 
 def _refuse_odd(cell: dict[str, Any], waived: Collection[str]) -> None:

@@ -13,7 +13,7 @@ not belong together, this stops. Source: google-research/xtreme, evaluate.py; Hu
 from collections.abc import Iterable
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from harness.common.errors import SpecError
 from harness.metrics import METRICS, language_mean, overall
@@ -81,8 +81,8 @@ OFFICIAL = {  # what evaluate.py reports; our metrics know more
 }
 
 
-def score(predictions: Path, labels: Path) -> dict[str, Any]:
-    """Every file of `predictions` that XTREME knows, scored; all numbers 0-100, unrounded.
+class Report(TypedDict):
+    """A submission scored; all numbers 0-100, unrounded.
 
     scores      task → language → metric → number
     averages    task → each metric and `metric`, the task's score, over the languages that are
@@ -94,28 +94,46 @@ def score(predictions: Path, labels: Path) -> dict[str, Any]:
     unanswered  task → language → questions without an answer, which count 0
     warnings    a line for each thing that looks like a slip, with its file; no number is changed by
                 it
-    raises      SpecError: a file that cannot be scored, at its line; no labels for it; nothing to
-                score at all
     """
-    report: dict[str, Any] = {
+
+    scores: dict[str, dict[str, dict[str, float]]]
+    averages: dict[str, dict[str, float]]
+    missing: dict[str, list[str]]
+    not_scored: dict[str, str]
+    unanswered: dict[str, dict[str, int]]
+    warnings: list[str]
+    overall: float | None
+    groups: dict[str, float]
+
+
+def score(predictions: Path, labels: Path) -> Report:
+    """Every file of `predictions` that XTREME knows, scored.
+
+    raises  SpecError: a file that cannot be scored, at its line; no labels for it; nothing to score
+            at all
+    """
+    report: Report = {
         "scores": {},
         "averages": {},
         "missing": {},
         "not_scored": _strangers(predictions),
+        "unanswered": {},
+        "warnings": [],
+        "overall": None,
+        "groups": {},
     }
-    report |= {"unanswered": {}, "warnings": []}
     for task, benchmark in XTREME.items():
         found: dict[str, dict[str, float]] = {}
+        # read only where a prediction is no label of its own language, and then once
         known = cache(partial(_labels_of, labels / task, benchmark))
         for language, files in _files(predictions / task, labels / task, benchmark).items():
             found[language], silent, said = _score_file(benchmark, language, files, known)
             report["warnings"] += said
             if silent:
                 report["unanswered"].setdefault(task, {})[language] = silent
-        if len(found) < len(benchmark.languages):
-            report["missing"][task] = [
-                language for language in benchmark.languages if language not in found
-            ]
+
+        if missing := [language for language in benchmark.languages if language not in found]:
+            report["missing"][task] = missing
         if found:
             report["scores"][task] = found
             report["averages"][task] = _average(benchmark, found)
@@ -124,14 +142,13 @@ def score(predictions: Path, labels: Path) -> dict[str, Any]:
             f"{predictions}: nothing to score; it must hold folders such as xnli/ with files such"
             f" as test-de.tsv (tasks: {', '.join(XTREME)}){_seen(report['not_scored'])}"
         )
-    complete = {
-        task: average["metric"]
-        for task, average in report["averages"].items()
-        if task not in report["missing"]
-    }
-    groups = overall(complete)
-    report["overall"] = groups.pop("all_task", None)
-    return report | {"groups": groups}
+
+    # a mean over some of the languages is no score of the task, so it joins no group
+    averages = report["averages"].items()
+    whole = {task: said["metric"] for task, said in averages if task not in report["missing"]}
+    report["groups"] = overall(whole)
+    report["overall"] = report["groups"].pop("all_task", None)
+    return report
 
 
 def _files(predictions: Path, labels: Path, benchmark: Benchmark) -> dict[str, FilePair]:
@@ -156,25 +173,19 @@ def _strangers(predictions: Path) -> dict[str, str]:
     Dot files are nobody's."""
     why = {}
     with disk_errors("read", predictions):
-        for folder in sorted(
-            path for path in predictions.iterdir() if not path.name.startswith(".")
-        ):
+        for folder in sorted(predictions.iterdir()):
+            if folder.name.startswith("."):
+                continue
             benchmark = XTREME.get(folder.name)
             if benchmark is None:
-                why[folder.name] = (
-                    "a task of XTREME-R"
-                    if folder.name in XTREME_R
-                    else _unlike(folder.name, XTREME)
-                )
+                successor = "a task of XTREME-R" if folder.name in XTREME_R else ""
+                why[folder.name] = successor or _unlike(folder.name, XTREME)
             elif not folder.is_dir():
                 why[folder.name] = "not a folder"
             else:
-                strange = {
-                    path.name: _stranger(path, benchmark) for path in sorted(folder.iterdir())
-                }
-                why |= {
-                    f"{folder.name}/{name}": reason for name, reason in strange.items() if reason
-                }
+                for path in sorted(folder.iterdir()):
+                    if reason := _stranger(path, benchmark):
+                        why[f"{folder.name}/{path.name}"] = reason
     return why
 
 
@@ -232,6 +243,7 @@ def _score_file(
             raise SpecError(f"{files.labels}: {error}") from None
     shown = {name: numbers[name] for name in OFFICIAL[benchmark.family]}
     found = [*slips.of_bytes(files), *read.slips]
+    # a score of 0 that nothing explains is a slip that we do not know yet
     if not found and not any(shown.values()):
         found.append(f"{files.predictions}: nothing is right, so the score is 0")
     return shown, sum(guess is None for guess in read.guesses), found

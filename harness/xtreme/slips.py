@@ -56,6 +56,7 @@ def labels(
     golds = {row.gold for row in rows}
     found = _odd_labels(files.labels, rows)
     strange = {row.guess for row in rows} - golds
+    # a label of another language may be predicted, though no row of this one has it
     if strange and (strange := strange - (names := known() - {""})):
         wrong = [row for row in rows if row.guess in strange]
         counts = Counter(row.guess for row in wrong)
@@ -102,7 +103,7 @@ def row_numbers(files: FilePair, rows: list[Row]) -> list[str]:
             " or 17"
         ]
     found = []
-    # else the labels are of some rows only
+    # else the labels are of some rows only, and a higher number may be right
     whole = {int(row.gold) for row in rows} == set(range(len(rows)))
     if odd := [row for row in rows if not _ROW_NUMBER.fullmatch(row.guess)]:
         found.append(
@@ -110,11 +111,9 @@ def row_numbers(files: FilePair, rows: list[Row]) -> list[str]:
             " as in the labels (0, 17), so each counts as wrong:"
             f" {_listed(Counter(row.guess for row in odd))}"
         )
-    if beyond := [
-        row
-        for row in rows
-        if _ROW_NUMBER.fullmatch(row.guess) and int(row.guess) >= len(rows) and whole
-    ]:
+    numbered = [row for row in rows if _ROW_NUMBER.fullmatch(row.guess)]
+    beyond = [row for row in numbered if int(row.guess) >= len(rows)]
+    if whole and beyond:
         found.append(
             f"{files.predictions}:{beyond[0].line}: {_lines(len(beyond))} with a number above the"
             f" last row, {len(rows) - 1} (counted from 0):"
@@ -125,11 +124,11 @@ def row_numbers(files: FilePair, rows: list[Row]) -> list[str]:
 
 def _miscounted(files: FilePair, rows: list[Row]) -> list[str]:
     """Ways to count or to order the rows in which far more predictions would be right."""
-    pairs = [
-        (i, int(row.gold), int(row.guess))
-        for i, row in enumerate(rows)
-        if _ROW_NUMBER.fullmatch(row.guess)
-    ]
+    pairs = []
+    for line, row in enumerate(rows):
+        if _ROW_NUMBER.fullmatch(row.guess):
+            pairs.append((line, int(row.gold), int(row.guess)))
+
     right = sum(gold == guess for _, gold, guess in pairs)
     ways = {
         "if rows were counted from 1": sum(gold == guess - 1 for _, gold, guess in pairs),
@@ -137,6 +136,7 @@ def _miscounted(files: FilePair, rows: list[Row]) -> list[str]:
         "if the English side were left unsorted": sum(line == guess for line, _, guess in pairs),
     }
     way, hits = max(ways.items(), key=lambda item: item[1])
+    # by luck alone a few rows would be right in any way of counting
     if hits < max(2, min(HITS, len(rows) // 2)) or hits <= 2 * right:
         return []
     return [
@@ -153,11 +153,11 @@ def pairs(files: FilePair, golds: list[Pair], guesses: list[Pair]) -> list[str]:
     found = [*_twice(files.labels, golds), *_twice(files.predictions, guesses)]
     gold, guess = set(golds), set(guesses)
     right = len(gold & guess)
+    swapped = {(second, first) for first, second in guess}
+    plain = set(map(_plain_pair, gold)) & set(map(_plain_pair, guess))
     ways = {
-        "with the columns swapped": len(gold & {pair[::-1] for pair in guess}),
-        f"with ids written as in the labels, {show(golds[0][0])}": len(
-            set(map(_plain_pair, gold)) & set(map(_plain_pair, guess))
-        ),
+        "with the columns swapped": len(gold & swapped),
+        f"with ids written as in the labels, {show(golds[0][0])}": len(plain),
     }
     way, hits = max(ways.items(), key=lambda item: item[1])
     if hits > right:
@@ -168,16 +168,14 @@ def pairs(files: FilePair, golds: list[Pair], guesses: list[Pair]) -> list[str]:
         return found
     for side, name in enumerate(("first", "second")):
         kinds = {_kind(pair[side]) for pair in golds}
-        strange = [
-            (line, pair[side])
-            for line, pair in enumerate(guesses, 1)
-            if _kind(pair[side]) not in kinds
-        ]
+        ids = [pair[side] for pair in guesses]
+        strange = [id_ for id_ in ids if _kind(id_) not in kinds]
         if strange:
+            line = ids.index(strange[0]) + 1
             found.append(
-                f"{files.predictions}:{strange[0][0]}: {_some(len(strange), 'pair')} whose {name}"
+                f"{files.predictions}:{line}: {_some(len(strange), 'pair')} whose {name}"
                 f" id is of another kind than in the labels, {show(golds[0][side])}:"
-                f" {_listed(Counter(id_ for _, id_ in strange))}"
+                f" {_listed(Counter(strange))}"
             )
     return found
 
@@ -263,10 +261,9 @@ def _constant(files: FilePair, rows: list[Row], noun: str) -> list[str]:
     """One and the same answer on all lines: what a script writes where labels are hidden, or a
     model that broke down."""
     found = []
-    for path, values in (
-        (files.labels, {row.gold for row in rows}),
-        (files.predictions, {row.guess for row in rows}),
-    ):
+    golds, guesses = {row.gold for row in rows}, {row.guess for row in rows}
+    for path, values in ((files.labels, golds), (files.predictions, guesses)):
+        # blank lines have a message of their own
         if len(rows) >= FEW and len(values) == 1 and (value := values.pop()):
             found.append(f"{path}: every {noun} is {show(value)}")
     return found
@@ -279,9 +276,8 @@ def _meant(label: str, known: set[str]) -> str:
         return "a blank line"
     if (name := plain.get(_plain(label))) is not None:
         return f"written otherwise than {show(name)}"
-    parts = [
-        part for part in re.split(r"[\t ,;|]+", label) if part in known or _plain(part) in plain
-    ]
+    columns = re.split(r"[\t ,;|]+", label)
+    parts = [part for part in columns if part in known or _plain(part) in plain]
     if parts:
         return f"a column too many beside {show(parts[0])}"
     if _NUMBER.fullmatch(label) and not any(map(_NUMBER.fullmatch, known)):
@@ -293,12 +289,9 @@ def _plain(text: str) -> str:
     """A text without what the eye may miss: case, quotes, blanks, look-alikes, characters that do
     not show."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    kept = [
-        c
-        for c in folded
-        if c not in _QUOTES and not c.isspace() and unicodedata.category(c) != "Cf"
-    ]
-    return "".join(kept) or text
+    seen = [c for c in folded if not c.isspace() and unicodedata.category(c) != "Cf"]
+    # a text of nothing else is told by what it is
+    return "".join(c for c in seen if c not in _QUOTES) or text
 
 
 def _plain_pair(pair: Pair) -> tuple[str, ...]:
