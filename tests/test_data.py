@@ -27,7 +27,8 @@ from harness.sources.inspect import check_data
 from harness.sources.locate import Dataset, Locator, union
 from harness.sources.overlap import fingerprints_of, shared_rows
 from harness.spec.catalog import Catalog
-from harness.spec.task import SplitPart, split_parts
+from harness.spec.split_part import SplitPart
+from harness.spec.task import split_parts
 from harness.store import HashIndex, Store
 
 MIRRORED = Where(data_root=MIRROR, offline=True)

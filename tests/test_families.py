@@ -97,6 +97,7 @@ class XtremeEncoder:
     <unk> is 3."""
 
     has_token_types, max_length, template, word_prefix = False, 512, ([0], [2, 2], [2]), ""
+    pieces = LoadedEncoder.pieces
 
     def __init__(self, model: Path):
         from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers, processors

@@ -20,7 +20,8 @@ from harness.jobs.context import Stopped
 from harness.jobs.part import Part
 from harness.models.batching import turns
 from harness.models.encoder import LoadedEncoder
-from harness.spec.suite import Arm, Intermediate, Sampler
+from harness.spec.sampler import Sampler
+from harness.spec.suite import Arm, Intermediate
 from harness.store import key_of
 
 QUICK = settings(max_examples=100, deadline=None)
@@ -377,7 +378,7 @@ def test_a_mixture_shares_one_pooler(tmp_path, folder, encoder, warm):
     ]
     for i, part in enumerate(parts):
         features = part.batch(0)
-        part.family.loss(model(encoder.pad(features, "cpu"), i), features).backward()
+        part.half.loss(model(encoder.pad(features, "cpu"), i), features).backward()
         assert (model.pooler.dense.weight.grad is not None) == (i < 2)
         model.zero_grad(set_to_none=True)
 

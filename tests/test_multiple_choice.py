@@ -36,6 +36,7 @@ class Spaced:
     """XLM-R's layout over words: <s> A </s></s> B </s>, no segment ids."""
 
     has_token_types, max_length, template = False, 512, ([0], [2, 2], [2])
+    pieces = LoadedEncoder.pieces
 
     def __init__(self):
         from tokenizers import Tokenizer, models, pre_tokenizers, processors

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
+from io import TextIOWrapper
 from typing import NamedTuple, TextIO
 
 
@@ -56,7 +57,7 @@ def _redirect() -> None:
     """File descriptor 0 becomes empty, 1 what 2 is."""
     if sys.stdout is not None:
         sys.stdout.flush()
-        with suppress(AttributeError):  # no stream of a file: a test's
+        if isinstance(sys.stdout, TextIOWrapper):  # else no stream of a file: a test's
             sys.stdout.reconfigure(line_buffering=True)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

@@ -9,11 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import HarnessError
+from harness.families.cells import Row
 from harness.sources import rows as data_rows
-from harness.sources.locate import files_named
 from harness.store import Store, hold, unchanged
+from harness.store.job import JobJson, RowsJson
+
+if TYPE_CHECKING:
+    from harness.models.encoder import LoadedEncoder
 
 THREADS = 1  # per job, whatever the worker count: the order of a sum on the CPU depends on it
 
@@ -33,26 +38,26 @@ class Context:
 
     store: Store
     key: str
-    job: dict
+    job: JobJson
     workdir: Path
     progress: Callable[[int, int], None]
     stopping: Callable[[], bool]
     # kept between jobs: a worker loads torch and an encoder once
-    encoders: dict = field(default_factory=dict)
+    encoders: dict[str, "LoadedEncoder"] = field(default_factory=dict)
     checkpoint_seconds: float | None = None  # None: `train` chooses
     held: Callable[[], bool] = lambda: True  # whether this process still has the job's lease
     # timings and counts for the manifest; never part of a result
-    facts: dict = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     # files that were read, each with the hash that the key names
     inputs: dict[Path, str] = field(default_factory=dict)
 
-    def rows(self, dataset: dict, metric: str | None = None) -> list[dict]:
+    def rows(self, dataset: RowsJson, metric: str | None = None) -> list[Row]:
         """The rows of one of the job's datasets, from the very bytes that its key names
         (`store.unchanged`).
 
         `metric`: what will score them, as in `data.rows.load`.
         """
-        files = files_named(dataset)
+        files = data_rows.files_named(dataset)
         self.inputs |= files
         with unchanged(files):
             return data_rows.load(dataset, metric)
@@ -69,7 +74,7 @@ class Context:
             shutil.rmtree(self.store.checkpoint_dir(self.key), ignore_errors=True)
             raise
 
-    def encoder(self):
+    def encoder(self) -> "LoadedEncoder":
         """The job's encoder, loaded once per worker."""
         from harness.models.encoder import LoadedEncoder
 
@@ -99,11 +104,11 @@ def make_deterministic(seed: int) -> None:
     torch.set_num_threads(THREADS)
     torch.use_deterministic_algorithms(True)
     # a tenth of the time on a CPU; nothing here reads such memory
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 - no stub
     torch.manual_seed(seed)
 
 
-def environment(kind: str) -> dict:
+def environment(kind: str) -> dict[str, Any]:
     """What may differ between two machines that compute the same key; kept in manifests and
     sidecars."""
     facts = {

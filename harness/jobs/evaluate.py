@@ -137,7 +137,7 @@ def _embedded(ctx: Context, encoder: LoadedEncoder) -> Predict:
     body = encoder.fresh(0.0, 0.0)
     if ctx.job["spec"]["model"]:
         hand_over(ctx.store.path(ctx.job["spec"]["model"], WEIGHTS), body)
-    body.to(where).eval()
+    torch.nn.Module.to(body, where).eval()
 
     def vectors(batch: Batch) -> torch.Tensor:
         states = body(**batch, output_hidden_states=True).hidden_states

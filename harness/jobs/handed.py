@@ -1,22 +1,28 @@
 """Weights that one job hands to the next: a whole model to those that evaluate it, an encoder to
 the next training."""
 
+from pathlib import Path
+
 import torch
 from safetensors.torch import load_file
 
 from harness.jobs.context import Context
 from harness.models import TaskModel, build
+from harness.models.encoder import LoadedEncoder
+from harness.models.half import TaskJson
 from harness.store.job import WEIGHTS
 
 
-def load_model(ctx: Context, encoder, task: dict, key: str, where: str) -> TaskModel:
+def load_model(
+    ctx: Context, encoder: LoadedEncoder, task: TaskJson, key: str, where: str
+) -> TaskModel:
     """The model of one task that the train job `key` left."""
     model = build(encoder, {"": task}, 0.0, 0.0, seed=lambda name: 0)
     model.load_state_dict(load_file(ctx.store.path(key, WEIGHTS)))
     return model.to(where)
 
 
-def hand_over(path, body: torch.nn.Module, pooler: torch.nn.Module | None = None) -> None:
+def hand_over(path: Path, body: torch.nn.Module, pooler: torch.nn.Module | None = None) -> None:
     """What an intermediate stage hands over: every weight of the encoder, its pooler if both have
     one, no head."""
     weights = load_file(path)

@@ -2,13 +2,14 @@
 (shared training)."""
 
 import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from harness.families import Family
 from harness.families.cells import Row
 from harness.jobs.context import Context
 from harness.sources.overlap import fingerprints_of, shared_rows
 from harness.sources.shapes import family_of
+from harness.store.job import RowsJson
 
 
 class Compared(NamedTuple):
@@ -33,7 +34,7 @@ class Compared(NamedTuple):
 def run(ctx: Context) -> None:
     """Compare each training set of an arm's chain with the target's tests; writes overlap.json."""
 
-    def compared(dataset: dict[str, Any]) -> Compared:
+    def compared(dataset: RowsJson) -> Compared:
         return Compared(family_of(dataset["identity"]), ctx.rows(dataset))
 
     job = ctx.job

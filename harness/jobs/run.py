@@ -17,8 +17,10 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.common.errors import HarnessError, StoreError
 from harness.common.signals import Interrupted, stop
@@ -26,6 +28,9 @@ from harness.jobs.channel import Channel, away
 from harness.jobs.context import Context, JobError, Stopped, environment
 from harness.store import Lease, Store, disk_errors
 from harness.store.job import JobJson, check
+
+if TYPE_CHECKING:
+    from harness.models.encoder import LoadedEncoder
 
 # The module that does each kind of job; woken by the first job of its kind.
 JOBS = {
@@ -43,13 +48,21 @@ INPUT_SECONDS = 60.0
 Report = Callable[[int, int], None]
 
 
+@dataclass
+class Kept:
+    """What a worker keeps from one job to the next, or was told for all of them."""
+
+    encoders: dict[str, "LoadedEncoder"] = field(default_factory=dict)  # one, warm
+    checkpoint_seconds: float | None = None  # None: `train` chooses
+
+
 def run_job(
     store: Store,
     key: str,
     progress: Report,
     stopping: Callable[[], bool],
     again: bool = False,
-    **kept,
+    kept: Kept | None = None,
 ) -> str:
     """Do one job; returns "done" (committed, now or before) or "busy" (another live process holds
     its lease).
@@ -78,7 +91,18 @@ def run_job(
             def ending() -> bool:
                 return stopping() or lease.lost
 
-            ctx = Context(store, key, job, workdir, progress, ending, held=lease.held, **kept)
+            warm = kept or Kept()
+            ctx = Context(
+                store,
+                key,
+                job,
+                workdir,
+                progress,
+                ending,
+                encoders=warm.encoders,
+                checkpoint_seconds=warm.checkpoint_seconds,
+                held=lease.held,
+            )
             with disk_errors(f"do {job['name']} in", workdir):
                 import_module(JOBS[job["kind"]]).run(ctx)
             ctx.hold_inputs()
@@ -156,9 +180,9 @@ class Worker:
     """The loop over the keys that come. `python -m harness.jobs STORE CHECKPOINT_SECONDS`."""
 
     def __init__(self, store: Store, checkpoint_seconds: float | None, channel: Channel):
-        self.store, self.checkpoint_seconds, self.channel = store, checkpoint_seconds, channel
-        self.encoders: dict = {}
-        self.keys: list[str | None] = []
+        self.store, self.channel = store, channel
+        self.kept = Kept(checkpoint_seconds=checkpoint_seconds)
+        self.keys: list[str] = []
         self.arrived = threading.Condition()
         self.last_progress = 0.0
 
@@ -193,20 +217,15 @@ class Worker:
                 self._say(event="progress", key=key, done=done, total=total)
 
         try:
-            kept = {
-                "again": bool(again),
-                "encoders": self.encoders,
-                "checkpoint_seconds": self.checkpoint_seconds,
-            }
-            self._say(event=run_job(self.store, key, progress, lambda: stop.asked, **kept), key=key)
+            ended = run_job(self.store, key, progress, lambda: stop.asked, bool(again), self.kept)
+            self._say(event=ended, key=key)
         except (Stopped, Interrupted):
             self._say(event="stopped", key=key)
         except (JobError, HarnessError) as error:
             code = getattr(error, "exit_code", 1)
             self._say(event="failed", key=key, why=str(error), exit_code=code)
-        except (
-            Exception
-        ) as error:  # a bug of ours: the whole story goes to the log and to the driver
+        # a bug of ours: the whole story goes to the log and to the driver
+        except Exception as error:
             self._say(
                 event="failed",
                 key=key,
@@ -215,7 +234,7 @@ class Worker:
                 exit_code=1,
             )
 
-    def _say(self, **event) -> None:
+    def _say(self, **event: str | int) -> None:
         try:
             self.channel.events.write(json.dumps(event) + "\n")
             self.channel.events.flush()

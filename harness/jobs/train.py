@@ -19,6 +19,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,9 +33,13 @@ from harness.jobs.part import Part
 from harness.jobs.vocabulary import clip, narrow
 from harness.models import TaskModel, build
 from harness.models.batching import feature_length, micro_batches, stream_seed, turns
-from harness.spec.suite import Sampler
+from harness.models.encoder import LoadedEncoder
+from harness.models.half import Feature
+from harness.spec.sampler import Sampler
 from harness.store import atomic_write, file_sha256
 from harness.store.job import WEIGHTS
+
+RecipeJson = dict[str, Any]  # `spec.recipe.Recipe`, as a job's JSON has it
 
 CHECKPOINT_SECONDS = 60.0
 # of a loop, what a checkpoint holds besides tensors
@@ -96,30 +101,24 @@ def interval(asked: float | None, took: float) -> float:
     return max(CHECKPOINT_SECONDS, 20 * took) if asked is None else asked
 
 
-def looks(recipe: dict, updates: int) -> set[int]:
+def looks(recipe: RecipeJson, updates: int) -> set[int]:
     """After which updates English dev is looked at; the last one is always among them, unless
     nothing is selected."""
     count, every = recipe["evaluations"], recipe["evaluate_every"]
     if not count:
         return set()
-    return (
-        {*range(every, updates, every), updates}
-        if every
-        else {round(updates * (i + 1) / count) for i in range(count)}
-    )
+    if every:
+        return {*range(every, updates, every), updates}
+    return {round(updates * (i + 1) / count) for i in range(count)}
 
 
 class _Loop:
     """What a checkpoint has to hold: model, optimizer, schedule, random state, position, best
     weights so far."""
 
-    def __init__(self, ctx: Context, encoder, parts: list[Part], updates: int):
-        self.ctx, self.encoder, self.parts, self.recipe = (
-            ctx,
-            encoder,
-            parts,
-            ctx.job["spec"]["recipe"],
-        )
+    def __init__(self, ctx: Context, encoder: LoadedEncoder, parts: list[Part], updates: int):
+        self.ctx, self.encoder, self.parts = ctx, encoder, parts
+        self.recipe: RecipeJson = ctx.job["spec"]["recipe"]
         recipe, self.device = self.recipe, device()
         if recipe["precision"] == "bf16" and self.device == "cpu":
             raise JobError(
@@ -146,19 +145,19 @@ class _Loop:
         warmup = recipe["warmup_updates"] or int(recipe["warmup"] * updates)
 
         def factor(step: int) -> float:
-            return (
-                step / warmup
-                if step < warmup
-                else max(0.0, (updates - step) / max(1, updates - warmup))
-            )
+            if step < warmup:
+                return step / warmup
+            return max(0.0, (updates - step) / max(1, updates - warmup))
 
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, factor)
-        self.step, self.tokens, self.loss, self.log = 0, 0, [], []
+        self.step = self.tokens = 0
+        self.loss: list[float] = []  # of the updates since the last line of the log
+        self.log: list[dict[str, Any]] = []
         self.looked = 0  # after which update English dev was looked at last
-        self.best: dict | None = None
+        self.best: dict[str, Any] | None = None
         self.watched: list[list[float]] = []  # per epoch, per training row
 
-    def update(self, part: int, features: list[dict]) -> None:
+    def update(self, part: int, features: list[Feature]) -> None:
         """One optimizer step over a batch of one part: the mean gradient over the batch's terms."""
         self.model.train()
         half = self.parts[part].half
@@ -352,7 +351,7 @@ def aside() -> Iterator[None]:
 
 
 @contextmanager
-def _plain_disk_errors():
+def _plain_disk_errors() -> Iterator[None]:
     """torch and safetensors hide a full disk in errors of their own: raise the OSError inside."""
     try:
         yield
@@ -364,7 +363,7 @@ def _plain_disk_errors():
         raise
 
 
-def fresh_model(ctx: Context, encoder) -> TaskModel:
+def fresh_model(ctx: Context, encoder: LoadedEncoder) -> TaskModel:
     """The pretrained encoder, or the intermediate's, under new heads that are the same in every
     arm."""
     spec, recipe = ctx.job["spec"], ctx.job["spec"]["recipe"]

@@ -6,10 +6,14 @@ hold a few thousand. The gradient of the other rows is zero in every update, Ada
 decay leaves such rows as they are, and so neither gradients nor moments of them are computed.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_, clip_grads_with_norm_, get_total_norm
+from transformers import PreTrainedModel
 
 from harness.jobs.part import Part
 from harness.models.half import Corrupting
@@ -23,13 +27,13 @@ class OccurringRows(nn.Embedding):
     """In training a table of the rows `occurring` (ascending ids, shape (n,)); else, and in its
     state, the full one."""
 
+    occurring: torch.Tensor
+    place: torch.Tensor  # id → row of the small table, -1 where it has none
+
     def __init__(self, table: nn.Embedding, occurring: torch.Tensor):
-        super().__init__(
-            *table.weight.shape,
-            padding_idx=table.padding_idx,
-            _weight=table.weight.detach(),
-            _freeze=True,
-        )
+        rows, width = table.weight.shape
+        weight, padding = table.weight.detach(), table.padding_idx
+        super().__init__(rows, width, padding_idx=padding, _weight=weight, _freeze=True)
         # an id that was not announced is an error, not another row
         place = torch.full((self.num_embeddings,), -1)
         place[occurring] = torch.arange(len(occurring))
@@ -59,15 +63,20 @@ class OccurringRows(nn.Embedding):
         call."""
         if self._full is None:
             self._full = torch.zeros_like(self.weight)
+        assert self.rows.grad is not None, "no backward pass yet"
         self._full[self.occurring] = self.rows.grad
         return self._full
 
-    def _save_to_state_dict(self, destination, prefix, keep_vars) -> None:
+    def _save_to_state_dict(
+        self, destination: dict[str, Any], prefix: str, keep_vars: bool
+    ) -> None:
         self.fill()
         super()._save_to_state_dict(destination, prefix, keep_vars)
         del destination[f"{prefix}rows"]
 
-    def _load_from_state_dict(self, state_dict, prefix, *others) -> None:
+    def _load_from_state_dict(
+        self, state_dict: Mapping[str, Any], prefix: str, *others: Any
+    ) -> None:
         weight = state_dict[f"{prefix}weight"]
         super()._load_from_state_dict(
             {**state_dict, f"{prefix}rows": weight[self.occurring.to(weight.device)]},
@@ -77,7 +86,7 @@ class OccurringRows(nn.Embedding):
 
 
 def narrow(
-    encoder: nn.Module, parts: list[Part], padding: int, weight_decay: float
+    encoder: PreTrainedModel, parts: list[Part], padding: int, weight_decay: float
 ) -> OccurringRows | None:
     """Make `encoder` train only the word embeddings that the features of `parts` hold, and
     `padding`. None, and nothing done, where more would move: weight decay, masks drawn anew in each

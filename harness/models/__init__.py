@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from harness.families import FAMILIES
 from harness.models.encoder import LoadedEncoder
@@ -30,29 +31,31 @@ class TaskModel(nn.Module):
     """An encoder with the heads of its tasks on top of its last hidden states, or of a pooler's
     (option `head: pooled`)."""
 
+    encoder: PreTrainedModel
+    heads: nn.ModuleList
+    pooler: Pooler | None
+
     def __init__(
         self,
-        encoder: nn.Module,
+        encoder: PreTrainedModel,
         heads: list[nn.Module],
-        pooler: nn.Module | None,
+        pooler: Pooler | None,
         pooled: list[bool],
     ):
         super().__init__()
-        self.encoder, self.heads, self.pooler, self.pooled = (
-            encoder,
-            nn.ModuleList(heads),
-            pooler,
-            pooled,
-        )
+        self.encoder, self.heads = encoder, nn.ModuleList(heads)
+        self.pooler, self.pooled = pooler, pooled
 
-    def forward(self, batch: dict[str, torch.Tensor], head: int = 0) -> torch.Tensor:
+    def forward(self, batch: Mapping[str, torch.Tensor], head: int = 0) -> torch.Tensor:
         """Logits of one head for a padded batch. `predict` in it is the head's: which pieces
         masked-LM is to guess."""
         asked = {name: batch[name] for name in batch if name == "predict"}
-        hidden = self.encoder(
-            **{name: tensor for name, tensor in batch.items() if name not in asked}
-        ).last_hidden_state
-        return self.heads[head](self.pooler(hidden) if self.pooled[head] else hidden, **asked)
+        read = {name: tensor for name, tensor in batch.items() if name not in asked}
+        hidden: torch.Tensor = self.encoder(**read).last_hidden_state
+        if self.pooler is not None and self.pooled[head]:
+            hidden = self.pooler(hidden)
+        logits: torch.Tensor = self.heads[head](hidden, **asked)
+        return logits
 
 
 def build(
@@ -65,7 +68,8 @@ def build(
     """The pretrained encoder under new heads, one a task. `seed(name)` seeds a task's head,
     `seed("pooler")` the pooler."""
     body = encoder.fresh(dropout, attention_dropout)
-    heads, pooler = [], None
+    heads: list[nn.Module] = []
+    pooler = None
     pooled = [task["options"].get("head") == "pooled" for task in tasks.values()]
     with torch.random.fork_rng(devices=[]):
         for name, task in tasks.items():

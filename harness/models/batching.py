@@ -7,6 +7,8 @@ padding does.
 """
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +22,7 @@ def stream_seed(*parts: str | int) -> int:
     )
 
 
-def feature_length(feature: dict) -> int:
+def feature_length(feature: Mapping[str, Any]) -> int:
     """Padded pieces a feature costs alone: its own, or what its family says (a multiple-choice row
     is several texts)."""
     return feature.get("length") or len(feature["input_ids"])

@@ -11,10 +11,15 @@ import torch
 from torch import nn
 
 from harness.common.errors import SpecError
+from harness.families.cells import Row
 from harness.models import classifier as classification
+from harness.models.encoder import LoadedEncoder
+from harness.models.half import Feature, TaskJson
 
 
-def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
+def encode(
+    rows: list[Row], encoder: LoadedEncoder, task: TaskJson, training: bool
+) -> list[Feature]:
     """One feature a row: `parts`, a sequence for each choice; `length`, the padded tokens of them
     all.
 
@@ -27,20 +32,16 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
                 f"row {row['id']!r} has {len(row['choices'])} choices, but its task has"
                 f" {len(index)} labels; every row needs one choice a label"
             )
-    texts = encoder.tokenizer([row["text"] for row in rows], add_special_tokens=False)["input_ids"]
-    choices = encoder.tokenizer(
-        [c for row in rows for c in row["choices"]], add_special_tokens=False
-    )["input_ids"]
+    texts = encoder.pieces([row["text"] for row in rows])
+    choices = encoder.pieces([choice for row in rows for choice in row["choices"]])
     limit = min(task["max_length"], encoder.max_length) - sum(map(len, encoder.template))
     features = []
     for number, row in enumerate(rows):
-        pairs = [
-            (texts[number], choice)
-            for choice in choices[number * len(index) : (number + 1) * len(index)]
-        ]
+        own = choices[number * len(index) : (number + 1) * len(index)]
+        pairs = [(texts[number], choice) for choice in own]
         kept = [_cut(*pair, limit, task["options"]["truncate"]) for pair in pairs]
         parts = [classification.joined(*pair, encoder) for pair in kept]
-        feature = {"parts": parts, "label": index[row["label"]]}
+        feature: Feature = {"parts": parts, "label": index[row["label"]]}
         feature["length"] = len(parts) * max(len(part["input_ids"]) for part in parts)
         if kept != pairs:
             feature["truncated"] = True
@@ -57,11 +58,9 @@ def _cut(first: list[int], second: list[int], room: int, end: str) -> tuple[list
     """
     a = min(len(first), max(room // 2, room - len(second)))
     b = min(len(second), room - a)
-    return (
-        (first[len(first) - a :], second[len(second) - b :])
-        if end == "front"
-        else (first[:a], second[:b])
-    )
+    if end == "front":
+        return first[len(first) - a :], second[len(second) - b :]
+    return first[:a], second[:b]
 
 
 class _Head(nn.Module):
@@ -71,10 +70,11 @@ class _Head(nn.Module):
         self.score = classification.Head(width, 1, dropout)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        return self.score(hidden).view(-1, self.choices)
+        scores: torch.Tensor = self.score(hidden)
+        return scores.view(-1, self.choices)
 
 
-def head(encoder, body: nn.Module, task: dict, dropout: float) -> nn.Module:
+def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
     """Hidden states (rows x choices, tokens, width) → logits (rows, choices): classification's head
     with one output."""
     return _Head(encoder.config.hidden_size, len(task["labels"]), dropout)
@@ -88,7 +88,7 @@ decode = classification.decode
 bits = classification.bits
 
 
-def null_bits(training: list[dict], rows: list[dict], task: dict) -> list[float]:
+def null_bits(training: list[Row], rows: list[Row], task: TaskJson) -> list[float]:
     """Without a text all choices look alike to a head that scores each by itself: log2 of their
     number."""
     return [math.log2(len(task["labels"]))] * len(rows)

@@ -7,28 +7,34 @@ token of the last layer.
 from collections import Counter
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional
 
+from harness.families.cells import Row
+from harness.models.encoder import LoadedEncoder
+from harness.models.half import Feature, Floats, TaskJson
 
-def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
+
+def encode(
+    rows: list[Row], encoder: LoadedEncoder, task: TaskJson, training: bool
+) -> list[Feature]:
     """Tokenise; a pair that is too long loses pieces of the longer text first. `truncated` marks
     what was cut."""
     index = {label: i for i, label in enumerate(task["labels"])}
     before, middle, after = encoder.template
     limit = min(task["max_length"], encoder.max_length) - len(before) - len(after)
-    texts = encoder.tokenizer([row["text"] for row in rows], add_special_tokens=False)["input_ids"]
-    seconds: list = [None] * len(rows)
+
+    texts = encoder.pieces([row["text"] for row in rows])
+    seconds: list[list[int]] | list[None] = [None] * len(rows)
     if rows[0].get("text_pair") is not None:
-        seconds = encoder.tokenizer([row["text_pair"] for row in rows], add_special_tokens=False)[
-            "input_ids"
-        ]
+        seconds = encoder.pieces([row["text_pair"] for row in rows])
+
     features = []
     for row, first, second in zip(rows, texts, seconds, strict=True):
-        if second is None:
-            kept = first[:limit], None
-        else:
+        kept: tuple[list[int], list[int] | None] = first[:limit], None
+        if second is not None:
             sizes = longest_first(len(first), len(second), limit - len(middle))
             kept = first[: sizes[0]], second[: sizes[1]]
         feature = joined(*kept, encoder) | {"label": index[row["label"]]}
@@ -53,13 +59,13 @@ def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
     return first, min(second, room - first)
 
 
-def joined(first: list[int], second: list[int] | None, encoder) -> dict:
+def joined(first: list[int], second: list[int] | None, encoder: LoadedEncoder) -> Feature:
     """Pieces of one text, or of two, between the encoder's special tokens: input_ids,
     token_type_ids if it has them."""
     before, middle, after = encoder.template
     lead = [*before, *first] if second is None else [*before, *first, *middle]
     rest = [*after] if second is None else [*second, *after]
-    feature = {"input_ids": lead + rest}
+    feature: Feature = {"input_ids": lead + rest}
     if encoder.has_token_types:
         feature["token_type_ids"] = [0] * len(lead) + [0 if second is None else 1] * len(rest)
     return feature
@@ -76,34 +82,35 @@ class Head(nn.Module):
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         first = self.dropout(hidden[:, 0])
-        return self.out(self.dropout(torch.tanh(self.dense(first))))
+        logits: torch.Tensor = self.out(self.dropout(torch.tanh(self.dense(first))))
+        return logits
 
 
-def head(encoder, body: nn.Module, task: dict, dropout: float) -> nn.Module:
+def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
     """Logits of shape (rows, labels)."""
     return Head(encoder.config.hidden_size, len(task["labels"]), dropout)
 
 
-def terms(features: list[dict]) -> int:
+def terms(features: list[Feature]) -> int:
     """One term a row."""
     return len(features)
 
 
-def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
+def loss(logits: torch.Tensor, features: list[Feature]) -> torch.Tensor:
     """Summed cross-entropy."""
     labels = torch.tensor([feature["label"] for feature in features], device=logits.device)
     return functional.cross_entropy(logits.float(), labels, reduction="sum")
 
 
 def decode(
-    logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict
+    logits: list[Floats], features: list[Feature], rows: list[Row], task: TaskJson
 ) -> list[str]:
     """The label with the highest logit."""
     return [task["labels"][int(row.argmax())] for row in logits]
 
 
 def bits(
-    logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict
+    logits: list[Floats], features: list[Feature], rows: list[Row], task: TaskJson
 ) -> list[float]:
     """Per row −log2 of the probability of its label."""
     return [
@@ -112,18 +119,20 @@ def bits(
     ]
 
 
-def null_bits(training: list[dict], rows: list[dict], task: dict) -> list[float]:
+def null_bits(training: list[Row], rows: list[Row], task: TaskJson) -> list[float]:
     """Per row −log2 of its label's share of the training rows, one added to each count."""
     return label_bits(
         [row["label"] for row in training], [row["label"] for row in rows], task["labels"]
     )
 
 
-def code_lengths(logits: np.ndarray) -> np.ndarray:
+def code_lengths(logits: Floats) -> npt.NDArray[np.float64]:
     """−log2 of the softmax over the last axis; float64."""
-    logits = logits.astype(np.float64)
-    peak = logits.max(-1, keepdims=True)
-    return (np.log(np.exp(logits - peak).sum(-1, keepdims=True)) + peak - logits) / np.log(2)
+    exact = logits.astype(np.float64)
+    peak = exact.max(-1, keepdims=True)
+    nats: npt.NDArray[np.float64] = np.log(np.exp(exact - peak).sum(-1, keepdims=True))
+    bits: npt.NDArray[np.float64] = (nats + peak - exact) / np.log(2)
+    return bits
 
 
 def label_bits(known: list[str], asked: list[str], labels: list[str]) -> list[float]:

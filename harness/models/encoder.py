@@ -7,7 +7,7 @@ Where they lie and what their bytes hash to: `harness.sources.encoders`.
 import copy
 import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,7 @@ from harness.store import unchanged
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedModel
 
 # What architectures call their dropout.
 _DROPOUT = ("hidden_dropout_prob", "embedding_dropout", "mlp_dropout", "dropout")
@@ -52,7 +53,9 @@ class LoadedEncoder:
     `declared`: the facts of its spec to hold against the files; SpecError where they differ.
     """
 
-    def __init__(self, folder: str, identity: dict, declared: dict | None = None):
+    def __init__(
+        self, folder: str, identity: dict[str, Any], declared: dict[str, Any] | None = None
+    ):
         import transformers
 
         transformers.logging.set_verbosity_error()
@@ -115,7 +118,7 @@ class LoadedEncoder:
         with unchanged(self.inputs):
             yield
 
-    def fresh(self, dropout: float, attention_dropout: float) -> "torch.nn.Module":
+    def fresh(self, dropout: float, attention_dropout: float) -> "PreTrainedModel":
         """A new copy of the pretrained encoder in fp32, with the recipe's dropout and without a
         pooler.
 
@@ -131,7 +134,7 @@ class LoadedEncoder:
         self._refuse(info["missing_keys"], "lacks")
         return model
 
-    def masked_lm(self) -> "torch.nn.Module":
+    def masked_lm(self) -> "PreTrainedModel":
         """The encoder under its own masked-LM head. A checkpoint without one (sentence encoders,
         DeBERTa v3) gives a new head, drawn from the caller's random state; one with half of it is a
         SpecError."""
@@ -145,10 +148,13 @@ class LoadedEncoder:
         return model
 
     def _pretrained(
-        self, kind: type, dropout: float, attention_dropout: float
-    ) -> tuple["torch.nn.Module", dict]:
+        self, kind: Any, dropout: float, attention_dropout: float
+    ) -> tuple["PreTrainedModel", dict[str, Any]]:
         """(model, what was missing): the weights lie in the page cache after the first read, which
-        beats a deep copy."""
+        beats a deep copy.
+
+        kind  one of transformers' Auto classes, whose types do not say what we ask of them
+        """
         import torch
 
         weights = weight_files(self.files.folder)[0]
@@ -202,7 +208,7 @@ class LoadedEncoder:
         config.pad_token_id = self.tokenizer.pad_token_id
         return config
 
-    def _check_numbers(self, model: "torch.nn.Module", weights: str) -> None:
+    def _check_numbers(self, model: "PreTrainedModel", weights: str) -> None:
         """SpecError if a weight is no number."""
         # A sum is finite only if all its terms are, and takes a tenth of the time; one that is not
         # may have overflowed.
@@ -216,9 +222,11 @@ class LoadedEncoder:
                 weights, f"holds NaN or infinity in {len(odd)} of its tensors, such as {odd[0]}"
             )
 
-    def _refuse(self, names, how: str) -> None:
-        if names := sorted(names):
-            some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    def _refuse(self, tensors: Iterable[str], how: str) -> None:
+        """SpecError if there are such tensors."""
+        if names := sorted(tensors):
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            some = ", ".join(names[:3]) + more
             raise SpecError(
                 f"encoder {self.files.encoder}: its checkpoint {how} {some}; "
                 "they would be random or unused, so config.json and weights must be of one encoder"
@@ -232,7 +240,7 @@ class LoadedEncoder:
         """
         if self.config.model_type != "bert":
             return None
-        found = {}
+        found: dict[str, torch.Tensor] = {}
         with self._as_planned():
             for name in weight_files(Path(self.folder)):
                 if not name.endswith(".json"):
@@ -245,6 +253,11 @@ class LoadedEncoder:
         width = self.config.hidden_size
         fits = set(found) == {"weight", "bias"} and found["weight"].shape == (width, width)
         return {key: tensor.float() for key, tensor in found.items()} if fits else None
+
+    def pieces(self, texts: list[str]) -> list[list[int]]:
+        """The ids of each text's pieces, without special tokens."""
+        ids: list[list[int]] = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return ids
 
     @functools.cached_property
     def template(self) -> tuple[list[int], list[int], list[int]]:
@@ -291,7 +304,7 @@ class LoadedEncoder:
     @functools.cached_property
     def lower_case(self) -> bool:
         """Whether the tokenizer does away with capitals."""
-        ids = self.tokenizer([*"aeinost", *"AEINOST"], add_special_tokens=False)["input_ids"]
+        ids = self.pieces([*"aeinost", *"AEINOST"])
         return ids[:7] == ids[7:]
 
     @functools.cached_property
@@ -302,13 +315,11 @@ class LoadedEncoder:
         Byte-level BPE (RoBERTa, ModernBERT) and Gemma's tokenizer mark a space only where there is
         one: " ". WordPiece and XLM-R's sentencepiece need nothing.
         """
-        alone, spaced, first, both = self.tokenizer(
-            ["to", " to", "on", "on to"], add_special_tokens=False
-        )["input_ids"]
+        alone, spaced, first, both = self.pieces(["to", " to", "on", "on to"])
         inside = both[len(first) :]
         return "" if inside == alone or inside != spaced else " "
 
-    def pad(self, examples: list[dict], device: str) -> dict[str, Any]:
+    def pad(self, examples: list[dict[str, Any]], device: str) -> dict[str, Any]:
         """Stack examples into tensors of shape (rows, longest): input_ids, attention_mask,
         token_type_ids if used.
 

@@ -10,11 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import HarnessError, MissingError
 from harness.sources.encoder_files import SENTENCEPIECE, Files
 from harness.spec.explain import close
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
 
 # Architectures that the tests go through.
 TESTED = ("bert", "deberta-v2", "modernbert", "roberta", "xlm-roberta")
@@ -85,7 +89,7 @@ def check_packages(files: Files) -> None:
         ) from None
 
 
-def read_tokenizer(files: Files):
+def read_tokenizer(files: Files) -> "PreTrainedTokenizerBase":
     """The folder's tokenizer, with the normalisation its files say. SpecError if they cannot be
     read or hold no vocabulary.
 
@@ -136,10 +140,11 @@ def _charsmap(files: Files, name: str) -> bytes:
             f"is cut, or no sentencepiece model: {len(model.pieces)} pieces, and no settings after"
             " them",
         )
-    return model.normalizer_spec.precompiled_charsmap
+    charsmap: bytes = model.normalizer_spec.precompiled_charsmap
+    return charsmap
 
 
-def _check_letters(files: Files, name: str, tokenizer) -> None:
+def _check_letters(files: Files, name: str, tokenizer: "PreTrainedTokenizerBase") -> None:
     """SpecError if the tokenizer knows no letter: transformers builds one without a vocabulary
     where it finds no file."""
     nothing = {tokenizer.unk_token_id, *tokenizer.all_special_ids}
@@ -164,7 +169,7 @@ def known_extra(name: str, prefix: str) -> bool:
     return path[0] in _HEADS or path[-1] in _BUFFERS
 
 
-def tensors_with(file: Path, part: str):
+def tensors_with(file: Path, part: str) -> Iterator[tuple[str, "torch.Tensor"]]:
     """(name, tensor) of a weights file's tensors whose name holds `part`."""
     import torch
     from safetensors import safe_open
@@ -207,5 +212,8 @@ def reading(files: Files, name: str) -> Iterator[None]:
         raise files.wrong(name, f"cannot be read ({type(error).__name__}: {said})", do) from error
 
 
-def _json(files: Files, name: str) -> dict:
-    return json.loads((files.folder / name).read_bytes()) if (files.folder / name).is_file() else {}
+def _json(files: Files, name: str) -> dict[str, Any]:
+    """An object in a file of the folder; empty where there is no such file."""
+    file = files.folder / name
+    said: dict[str, Any] = json.loads(file.read_bytes()) if file.is_file() else {}
+    return said

@@ -8,20 +8,29 @@ each update (RoBERTa, Liu et al. 2019, arXiv 1907.11692, section 4.1), evaluatio
 row's id, so that every arm answers the same questions.
 """
 
+from typing import Any, cast
+
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from harness.common.errors import SpecError
+from harness.families.cells import Row
+from harness.metrics.masked import Pieces
 from harness.models.batching import stream_seed
+from harness.models.encoder import LoadedEncoder
+from harness.models.half import Feature, Floats, TaskJson
 
 MASKED, REPLACED = 0.8, 0.1  # the rest stays as it is
 ROWS_AT_ONCE = 1000  # articles: their pieces as Python ints would fill memory
 
 
-def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
+def encode(
+    rows: list[Row], encoder: LoadedEncoder, task: TaskJson, training: bool
+) -> list[Feature]:
     """One feature a chunk: `row`, input_ids (an int32 array); with training=False also what
     `corrupt` adds.
 
@@ -34,35 +43,35 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
         )
     before, _, after = encoder.template
     room = min(task["max_length"], encoder.max_length) - len(before) - len(after)
-    features = []
+
+    features: list[Feature] = []
     for first in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[first : first + ROWS_AT_ONCE]
-        texts = encoder.tokenizer([row["text"] for row in some], add_special_tokens=False)[
-            "input_ids"
-        ]
+        texts = encoder.pieces([row["text"] for row in some])
         for number, (row, pieces) in enumerate(zip(some, texts, strict=True), start=first):
             chunks = [pieces[start : start + room] for start in range(0, len(pieces), room)]
-            chunks = [
+            own = [
                 _feature(number, [*before, *chunk, *after], encoder)
                 for chunk in chunks
                 if len(chunk) > 1
             ]
             if not training:
-                chunks = corrupt(
-                    chunks, np.random.default_rng(stream_seed("mlm", row["id"])), encoder, task
-                )
-            features += chunks
+                rng = np.random.default_rng(stream_seed("mlm", row["id"]))
+                own = corrupt(own, rng, encoder, task)
+            features += own
     return features
 
 
-def _feature(row: int, ids: list[int], encoder) -> dict:
-    feature = {"row": row, "input_ids": np.array(ids, dtype=np.int32)}
+def _feature(row: int, ids: list[int], encoder: LoadedEncoder) -> Feature:
+    feature: Feature = {"row": row, "input_ids": np.array(ids, dtype=np.int32)}
     if encoder.has_token_types:
         feature["token_type_ids"] = np.zeros(len(ids), dtype=np.int8)
     return feature
 
 
-def corrupt(features: list[dict], rng: np.random.Generator, encoder, task: dict) -> list[dict]:
+def corrupt(
+    features: list[Feature], rng: np.random.Generator, encoder: LoadedEncoder, task: TaskJson
+) -> list[Feature]:
     """Copies with some pieces hidden: input_ids (a list), `predict` (their positions, ascending),
     `labels` (what stood there)."""
     before, _, after = encoder.template
@@ -91,7 +100,7 @@ class _Given(nn.Module):
     """Stands where a masked-LM model has its encoder: the hidden states are already there."""
 
     def forward(
-        self, input_ids=None, inputs_embeds: torch.Tensor | None = None, **_
+        self, input_ids: None = None, inputs_embeds: torch.Tensor | None = None, **_: Any
     ) -> BaseModelOutput:
         return BaseModelOutput(last_hidden_state=inputs_embeds)
 
@@ -102,7 +111,7 @@ class _Head(nn.Module):
 
     pretrained = True  # whoever draws new heads leaves this one alone
 
-    def __init__(self, encoder, body: nn.Module):
+    def __init__(self, encoder: LoadedEncoder, body: PreTrainedModel):
         super().__init__()
         self.model = encoder.masked_lm()
         embedding = self.model.get_input_embeddings().weight
@@ -113,8 +122,10 @@ class _Head(nn.Module):
         # A parameter that is tied to another is no parameter of the head: it is read from its owner
         # at every call, so that it is optimised, moved and saved once. `__dict__`, since a module
         # registers what is assigned to it.
-        owners = {id(embedding): (body.get_input_embeddings(), "weight")}
-        self.tied = []
+        owners: dict[int, tuple[nn.Module, str]] = {
+            id(embedding): (body.get_input_embeddings(), "weight")
+        }
+        self.tied: list[tuple[nn.Module, str, nn.Module, str]] = []
         for module in self.model.modules():
             for name, parameter in list(module.named_parameters(recurse=False)):
                 owner = owners.setdefault(id(parameter), (module, name))
@@ -132,7 +143,7 @@ class _Head(nn.Module):
         """
         for module, name, owner, theirs in self.tied:
             module.__dict__[name] = getattr(owner, theirs)
-        logits = self.model(inputs_embeds=hidden[predict].unsqueeze(0)).logits[0]
+        logits: torch.Tensor = self.model(inputs_embeds=hidden[predict].unsqueeze(0)).logits[0]
         if self.training:
             return logits
         # exact up to 2^24 pieces
@@ -141,18 +152,18 @@ class _Head(nn.Module):
         return answers
 
 
-def head(encoder, body: nn.Module, task: dict, dropout: float) -> nn.Module:
+def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
     """The encoder's own masked-LM head, its output tied to `body`'s embeddings as in pretraining;
     it has no dropout."""
-    return _Head(encoder, body)
+    return _Head(encoder, cast(PreTrainedModel, body))
 
 
-def terms(features: list[dict]) -> int:
+def terms(features: list[Feature]) -> int:
     """One term a piece to predict."""
     return sum(len(feature["labels"]) for feature in features)
 
 
-def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
+def loss(logits: torch.Tensor, features: list[Feature]) -> torch.Tensor:
     """Summed cross-entropy over the pieces to predict."""
     labels = torch.tensor(
         [label for feature in features for label in feature["labels"]], device=logits.device
@@ -161,11 +172,11 @@ def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
 
 
 def decode(
-    answers: list[np.ndarray], features: list[dict], rows: list[dict], task: dict
-) -> list[dict]:
+    answers: list[Floats], features: list[Feature], rows: list[Row], task: TaskJson
+) -> list[Pieces]:
     """Per row the ids of its hidden pieces, `gold` and `predicted`; empty lists for a text of fewer
     than two pieces."""
-    predictions = [{"gold": [], "predicted": []} for _ in rows]
+    predictions: list[Pieces] = [{"gold": [], "predicted": []} for _ in rows]
     for answer, feature in zip(answers, features, strict=True):
         predictions[feature["row"]]["gold"] += feature["labels"]
         predictions[feature["row"]]["predicted"] += [

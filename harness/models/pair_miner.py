@@ -7,16 +7,17 @@ A row is {"id", "side": "source" or "target", "text", "pairs": ids of its transl
 target side}.
 """
 
-from collections.abc import Callable
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from harness.common.errors import SpecError
+from harness.families.cells import Row
 from harness.metrics.mining import mine, normalise, pair_f1, threshold
+from harness.models.half import Embed, TaskJson
 
 
 def predict(
-    embed: Callable[[list[str]], np.ndarray], rows: list[dict], task: dict, dev: list[dict]
+    embed: Embed, rows: list[Row], task: TaskJson, dev: Sequence[Row]
 ) -> tuple[list[list[str]], dict[str, float]]:
     """(for each row the ids of its translations, [] at target rows; facts about the threshold).
 
@@ -49,7 +50,7 @@ def predict(
 
 
 def _candidates(
-    embed: Callable[[list[str]], np.ndarray], rows: list[dict], options: dict
+    embed: Embed, rows: Sequence[Row], options: Mapping[str, Any]
 ) -> list[tuple[str, str, float]]:
     """(source id, target id, score), by descending score, each pair once.
 
@@ -79,7 +80,7 @@ def _candidates(
     return [(source, target, score) for (source, target), score in scores.items()]
 
 
-def _sentences(rows: list[dict], side: str) -> tuple[list[str], dict[str, list[str]]]:
+def _sentences(rows: Sequence[Row], side: str) -> tuple[list[str], dict[str, list[str]]]:
     """Distinct texts of a side in the order of their first row, and the ids of each text without
     surrounding blanks."""
     texts = [row["text"] for row in rows if row["side"] == side]

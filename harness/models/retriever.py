@@ -11,16 +11,19 @@ language, and taking it away alone brings translations nearer (Libovický, Rosa 
 arXiv 2004.05160). Training moves that part too: a gain that is gone after centring was only that.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
+from harness.families.cells import Row
 from harness.metrics.neighbours import search
+from harness.models.half import Embed, Floats, TaskJson
 
 
 def predict(
-    embed: Callable[[list[str]], np.ndarray], rows: list[dict], task: dict, dev: None
-) -> tuple[list[str], dict]:
+    embed: Embed, rows: list[Row], task: TaskJson, dev: Sequence[Row]
+) -> tuple[list[str], dict[str, list[str]]]:
     """(for each row the id of the row whose sentence on the other side is nearest, {"centred": the
     same after centring})."""
     foreign = embed([row["source"] for row in rows])
@@ -31,5 +34,6 @@ def predict(
     return [rows[i]["id"] for i in found], {"centred": [rows[i]["id"] for i in centred]}
 
 
-def _centred(vectors: np.ndarray) -> np.ndarray:
-    return vectors - vectors.mean(axis=0, dtype=np.float64)
+def _centred(vectors: Floats) -> npt.NDArray[np.float64]:
+    mean: npt.NDArray[np.float64] = vectors.mean(axis=0, dtype=np.float64)
+    return vectors - mean

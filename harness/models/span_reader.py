@@ -9,20 +9,31 @@ is left.
 """
 
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+from harness.families.cells import Row
 from harness.families.span_qa import located
+from harness.models.encoder import LoadedEncoder
+from harness.models.half import Feature, Floats, TaskJson
 
 NO_SPAN = "empty"
 MIN_CONTEXT = 16  # pieces of context in a window, however long the question
+NOWHERE = (-1, -1)  # the characters of no answer
 MARKS = {"Mn", "Mc", "Me", "Cf"}
 
 
-def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
+Span = tuple[int, int]
+
+
+def encode(
+    rows: list[Row], encoder: LoadedEncoder, task: TaskJson, training: bool
+) -> list[Feature]:
     """One feature a window: `row`, `offsets` and `fullest` of its context pieces, `context_at`
     (their first position).
 
@@ -30,25 +41,27 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
     """
     options = task["options"]
     before, middle, after = encoder.template
-    questions = encoder.tokenizer([row["question"] for row in rows], add_special_tokens=False)[
-        "input_ids"
-    ]
+    questions = encoder.pieces([row["question"] for row in rows])
     contexts = encoder.tokenizer(
         [row["context"] for row in rows], add_special_tokens=False, return_offsets_mapping=True
     )
     room = min(task["max_length"], encoder.max_length) - len(before) - len(middle) - len(after)
+    most = max(0, min(options["max_query_length"], room - MIN_CONTEXT))
+
     features = []
     for number, row in enumerate(rows):
-        if training and (span := answer_span(row, options["unanswerable"])) is None:
+        span = answer_span(row, options["unanswerable"]) if training else NOWHERE
+        if span is None:
             continue  # the answer's text is not in the context: nothing to learn from
-        question = questions[number][: max(0, min(options["max_query_length"], room - MIN_CONTEXT))]
+        question = questions[number][:most]
         pieces = contexts["input_ids"][number]
         offsets = _of_text(contexts["offset_mapping"][number], row["context"])
-        answer = _pieces_of(span, offsets) if training else None
+        answer = _pieces_of(span, offsets)
+
+        head_ids = [*before, *question, *middle]
         windows = _windows(len(pieces), room - len(question), options["doc_stride"])
         for window in windows:
-            head_ids = [*before, *question, *middle]
-            feature = {
+            feature: Feature = {
                 "row": number,
                 "input_ids": [*head_ids, *pieces[window.start : window.stop], *after],
                 "context_at": len(head_ids),
@@ -59,16 +72,23 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
                 second = len(window) + len(after)
                 feature["token_type_ids"] = [0] * len(head_ids) + [1] * second
             if training:
-                shift = feature["context_at"] - window.start
-                all_there = answer and answer[0] in window and answer[1] in window
-                feature["span"] = (answer[0] + shift, answer[1] + shift) if all_there else (0, 0)
+                feature["span"] = _inside(answer, window, len(head_ids))
             if len(question) < len(questions[number]):
                 feature["truncated"] = True
             features.append(feature)
     return features
 
 
-def _of_text(offsets: list[tuple[int, int]], text: str) -> list[tuple[int, int]]:
+def _inside(answer: Span | None, window: range, context_at: int) -> Span:
+    """Where the answer's first and last piece stand in the input of a window; at the first token
+    where the window does not hold all of it."""
+    if answer is None or answer[0] not in window or answer[1] not in window:
+        return 0, 0
+    shift = context_at - window.start
+    return answer[0] + shift, answer[1] + shift
+
+
+def _of_text(offsets: list[Span], text: str) -> list[Span]:
     """Offsets without the space before a piece, and with the combining marks after it.
 
     Sentencepiece counts the space as the piece's, and a piece that is only a space becomes empty.
@@ -106,12 +126,12 @@ def _fullest(windows: list[range], piece: int) -> range:
     return max((window for window in windows if piece in window), key=context)
 
 
-def answer_span(row: dict, unanswerable: bool) -> tuple[int, int] | None:
+def answer_span(row: Row, unanswerable: bool) -> Span | None:
     """(first, last+1) characters of the first answer; (-1, -1) if none is needed; None if its text
     cannot be found."""
     texts, starts = row["answers"]["text"], row["answers"]["answer_start"]
     if not texts:
-        return (-1, -1) if unanswerable else None
+        return NOWHERE if unanswerable else None
     if not located(row):
         return None
     start, text = starts[0], texts[0]
@@ -119,24 +139,24 @@ def answer_span(row: dict, unanswerable: bool) -> tuple[int, int] | None:
     return start, start + len(text.strip())
 
 
-def _pieces_of(span: tuple[int, int], offsets: list[tuple[int, int]]) -> tuple[int, int] | None:
+def _pieces_of(span: Span, offsets: list[Span]) -> Span | None:
     """First and last piece that hold some of the span; None if no piece does, as where there is no
     answer."""
     held = [i for i, (start, stop) in enumerate(offsets) if start < span[1] and span[0] < stop]
     return (held[0], held[-1]) if held else None
 
 
-def head(encoder, body: nn.Module, task: dict, dropout: float) -> nn.Module:
+def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
     """Logits of shape (rows, tokens, 2): start and end."""
     return nn.Linear(encoder.config.hidden_size, 2)
 
 
-def terms(features: list[dict]) -> int:
+def terms(features: list[Feature]) -> int:
     """One term a window: the mean of its start and its end loss."""
     return len(features)
 
 
-def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
+def loss(logits: torch.Tensor, features: list[Feature]) -> torch.Tensor:
     """Summed over windows: (cross-entropy of start + of end) / 2. Padding cannot be chosen."""
     lengths = torch.tensor(
         [len(feature["input_ids"]) for feature in features], device=logits.device
@@ -150,7 +170,7 @@ def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
 
 
 def decode(
-    logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict
+    logits: list[Floats], features: list[Feature], rows: list[Row], task: TaskJson
 ) -> list[str]:
     """The best span's text per row; "" where no answer scores better (only if `unanswerable`)."""
     options = task["options"]
@@ -169,15 +189,18 @@ def decode(
 
 
 def _best_span(
-    scores: np.ndarray, feature: dict, options: dict
-) -> tuple[float, tuple[int, int]] | None:
+    scores: Floats, feature: Feature, options: Mapping[str, Any]
+) -> tuple[float, Span] | None:
     """(score, characters) of a window's best allowed span among the n_best starts and ends."""
     at, width = feature["context_at"], len(feature["offsets"])
-    starts, ends = (
-        np.argsort(-scores[:, side], kind="stable")[: options["n_best"]] - at for side in (0, 1)
-    )
-    starts = [int(s) for s in starts if 0 <= s < width and feature["fullest"][s]]
-    ends = [int(e) for e in ends if 0 <= e < width]
+
+    def highest(side: int) -> list[int]:
+        """Context pieces, the likeliest first."""
+        places = np.argsort(-scores[:, side], kind="stable")[: options["n_best"]] - at
+        return [int(place) for place in places if 0 <= place < width]
+
+    starts = [start for start in highest(0) if feature["fullest"][start]]
+    ends = highest(1)
     found = None
     for start in starts:
         for end in ends:

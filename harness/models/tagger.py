@@ -13,13 +13,18 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from harness.families.cells import Row
 from harness.models import classifier as classification
+from harness.models.encoder import LoadedEncoder
+from harness.models.half import Feature, Floats, TaskJson
 
 RESERVED = 3  # places XTREME leaves for special tokens, whatever the tokenizer adds
 IGNORE = -100
 
 
-def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
+def encode(
+    rows: list[Row], encoder: LoadedEncoder, task: TaskJson, training: bool
+) -> list[Feature]:
     """Features carry `row` (which sentence) and `firsts` (position of each word's first piece)."""
     pieces_of = _word_pieces({word for row in rows for word in row["tokens"]}, encoder, task)
     budget = _budget(encoder, task)
@@ -29,35 +34,34 @@ def encode(rows: list[dict], encoder, task: dict, training: bool) -> list[dict]:
     features = []
     for number, row in enumerate(rows):
         for words in _split([pieces_of[word] for word in row["tokens"]], budget):
-            firsts, ids, labels = [], list(before), []
+            firsts: list[int] = []
+            labels: list[int] = []
+            ids = list(before)
             for i in words:
                 firsts.append(len(ids))
                 ids += pieces_of[row["tokens"][i]]
                 labels.append(index[row["tags"][i]])
-            feature = {
-                "row": number,
-                "firsts": firsts,
-                "labels": labels,
-                "input_ids": ids + list(end),
-            }
+            ids += end
+            feature: Feature = {"row": number, "firsts": firsts, "labels": labels, "input_ids": ids}
             if encoder.has_token_types:
-                feature["token_type_ids"] = [0] * len(feature["input_ids"])
+                feature["token_type_ids"] = [0] * len(ids)
             features.append(feature)
     return features
 
 
-def _classes(task: dict) -> list[str]:
+def _classes(task: TaskJson) -> list[str]:
     """What a word may be, in head order. XTREME's get_labels puts O first if it is missing; it may
     then be predicted."""
-    labels = task["labels"]
+    labels: list[str] = task["labels"]
     return ["O", *labels] if task["options"]["outside"] and "O" not in labels else labels
 
 
-def _budget(encoder, task: dict) -> int:
-    return min(task["max_length"], encoder.max_length) - RESERVED
+def _budget(encoder: LoadedEncoder, task: TaskJson) -> int:
+    limit: int = min(task["max_length"], encoder.max_length)
+    return limit - RESERVED
 
 
-def _word_pieces(words: set[str], encoder, task: dict) -> dict[str, list[int]]:
+def _word_pieces(words: set[str], encoder: LoadedEncoder, task: TaskJson) -> dict[str, list[int]]:
     ordered = sorted(words) or [""]
     texts = [encoder.word_prefix + word for word in ordered]
     encoded = encoder.tokenizer(texts, add_special_tokens=False, return_attention_mask=False)[
@@ -98,20 +102,21 @@ class _Head(nn.Module):
         self.out = nn.Linear(width, labels)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        return self.out(self.dropout(hidden))
+        logits: torch.Tensor = self.out(self.dropout(hidden))
+        return logits
 
 
-def head(encoder, body: nn.Module, task: dict, dropout: float) -> nn.Module:
+def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
     """Logits of shape (rows, tokens, classes)."""
     return _Head(encoder.config.hidden_size, len(_classes(task)), dropout)
 
 
-def terms(features: list[dict]) -> int:
+def terms(features: list[Feature]) -> int:
     """One term a word: the loss is a mean over the labelled positions of the batch."""
     return sum(len(feature["labels"]) for feature in features)
 
 
-def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
+def loss(logits: torch.Tensor, features: list[Feature]) -> torch.Tensor:
     """Summed cross-entropy over first pieces."""
     labels = np.full(logits.shape[:2], IGNORE, dtype=np.int64)
     for i, feature in enumerate(features):
@@ -123,7 +128,7 @@ def loss(logits: torch.Tensor, features: list[dict]) -> torch.Tensor:
 
 
 def decode(
-    logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict
+    logits: list[Floats], features: list[Feature], rows: list[Row], task: TaskJson
 ) -> list[list[str]]:
     """The tags of each sentence, parts of a split sentence joined in order."""
     tags: list[list[str]] = [[] for _ in rows]
@@ -135,7 +140,7 @@ def decode(
 
 
 def bits(
-    logits: list[np.ndarray], features: list[dict], rows: list[dict], task: dict
+    logits: list[Floats], features: list[Feature], rows: list[Row], task: TaskJson
 ) -> list[float]:
     """Per sentence the mean over its words of −log2 of the probability of the gold tag."""
     found: list[list[float]] = [[] for _ in rows]
@@ -147,7 +152,7 @@ def bits(
     return [sum(words) / max(1, len(words)) for words in found]
 
 
-def null_bits(training: list[dict], rows: list[dict], task: dict) -> list[float]:
+def null_bits(training: list[Row], rows: list[Row], task: TaskJson) -> list[float]:
     """Per sentence the mean over its words of −log2 of the tag's share of the training words."""
     known = [tag for row in training for tag in row["tags"]]
     words = iter(

@@ -3,7 +3,7 @@ store's own speed."""
 
 from harness.plan.planner import Job, Plan
 from harness.sources import rows as data_rows
-from harness.spec.suite import Sampler
+from harness.spec.sampler import Sampler
 from harness.store import Store, key_of
 
 CHARACTERS_PER_TOKEN = 4.0

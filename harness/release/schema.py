@@ -23,7 +23,8 @@ from harness.common.strict import Strict, later
 from harness.release.schema_derived import Derived, Hash, PerLanguage, Phase
 from harness.spec.formats import Conll
 from harness.spec.recipe import Cut, Recipe, Recipes, Setting
-from harness.spec.suite import Caps, Sampler, SplitRule, Subset, Waived
+from harness.spec.sampler import Sampler
+from harness.spec.suite import Caps, SplitRule, Subset, Waived
 from harness.spec.task import Difficulty
 
 Vector = Annotated[str, Field(pattern=r"^(\d*|(-?\d[\d.e+-]*,)+)$")]

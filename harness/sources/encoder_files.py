@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
 from harness.sources.hub import commit_of
 from harness.sources.text_files import LFS_POINTER
-from harness.spec.encoder import Encoder
+
+if TYPE_CHECKING:
+    from harness.spec.encoder import Encoder
 
 # Files that decide what an encoder computes. Everything else in its folder (READMEs, other formats)
 # does not.
@@ -88,7 +90,7 @@ class Files:
     again: str = "put the whole file there again"
 
     @classmethod
-    def of(cls, encoder: Encoder, folder: Path) -> "Files":
+    def of(cls, encoder: "Encoder", folder: Path) -> "Files":
         """Those of a spec, which says where they come from."""
         source, again = encoder.source, "put the whole file there again"
         revision = f" --revision {source.revision}" if source.revision else ""

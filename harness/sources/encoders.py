@@ -5,7 +5,7 @@ import importlib.util
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import MissingError, SpecError
 from harness.sources.encoder_files import (
@@ -20,8 +20,10 @@ from harness.sources.encoder_files import (
     weights_of_layers,
 )
 from harness.sources.hub import Wanted, Where, commit_of, snapshot
-from harness.spec.encoder import Encoder
 from harness.store import HashIndex
+
+if TYPE_CHECKING:
+    from harness.spec.encoder import Encoder
 
 # Of a hub repository only what is needed is fetched: the rest of these patterns only where the
 # first find nothing.
@@ -63,7 +65,7 @@ class FoundEncoder:
         }
 
 
-def find(encoder: Encoder, where: Where, index: HashIndex) -> FoundEncoder:
+def find(encoder: "Encoder", where: Where, index: HashIndex) -> FoundEncoder:
     """Look for the weights: --encoder-root, package, hub. Raises MissingError, SpecError when spec
     and files disagree or a file is broken, StoreError when one cannot be read."""
     with Files(encoder.encoder, where.encoder_root or Path()).readable():
@@ -101,7 +103,7 @@ def find(encoder: Encoder, where: Where, index: HashIndex) -> FoundEncoder:
     )
 
 
-def _want(encoder: Encoder, folder: Path, where: Where) -> None:
+def _want(encoder: "Encoder", folder: Path, where: Where) -> None:
     """Note that a snapshot in the hub cache lacks files beside its weights, so that `eval` and
     `data fetch` bring them."""
     if not (encoder.source.hub and commit_of(folder)):
@@ -112,7 +114,7 @@ def _want(encoder: Encoder, folder: Path, where: Where) -> None:
         where.wanted.append(wanted)
 
 
-def _folder(encoder: Encoder, where: Where) -> Path:
+def _folder(encoder: "Encoder", where: Where) -> Path:
     source = encoder.source
     looked: list[str] = []
     if where.encoder_root:
@@ -145,7 +147,7 @@ def _has_weights(folder: Path) -> bool:
     return bool(weight_files(folder))
 
 
-def package_folder(encoder: Encoder) -> Path | None:
+def package_folder(encoder: "Encoder") -> Path | None:
     """Where the encoder's package is installed, if it comes from one and is."""
     module, *below = (encoder.source.folder or "").split("/")
     spec = importlib.util.find_spec(module) if module else None

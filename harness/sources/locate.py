@@ -48,20 +48,6 @@ class Dataset:
         return {"name": self.name, "identity": self.identity, "location": self.location}
 
 
-def files_named(dataset: dict) -> dict[Path, str]:
-    """The files of a dataset as a job's JSON describes it, each with the SHA-256 that its key
-    names."""
-    identity, location = dataset["identity"], dataset["location"]
-    if "union" in identity:
-        members = zip(identity["union"], location, strict=True)
-        of_each = [files_named({"identity": one, "location": place}) for one, place in members]
-        return {file: sha for files in of_each for file, sha in files.items()}
-    named: dict[Path, str] = {}
-    for part, place in zip(identity["parts"], location, strict=True):
-        named |= zip(map(Path, place["files"]), part["sha256"], strict=True)
-    return named
-
-
 class Locator:
     """Resolves specs to datasets, under a suite's cuts and caps if there is one; file hashes come
     from the store's index."""

@@ -5,7 +5,7 @@ import functools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
@@ -15,8 +15,10 @@ from harness.sources.squad import is_squad, questions
 from harness.sources.tables import read_csv, read_tsv
 from harness.sources.text_files import RawRow, parse_json, read_lines, read_text
 from harness.spec.formats import format_of
-from harness.spec.task import Source
 from harness.store import signature
+
+if TYPE_CHECKING:
+    from harness.spec.task import Source
 
 # Raised when a reader gives other rows for a file that it read before. It enters the keys of
 # results from such files, and of no others; a format that is not here is as it always was, or was
@@ -29,7 +31,7 @@ READER_VERSIONS: dict[str, int] = {
 }
 
 
-def how_read(source: Source, family: str, files: Sequence[str]) -> dict[str, Any]:
+def how_read(source: "Source", family: str, files: Sequence[str]) -> dict[str, Any]:
     """What of a source, beside its bytes, decides its raw rows, as it stands in a dataset's
     identity; {} where nothing does.
 

@@ -13,7 +13,7 @@ from harness.families import FAMILIES
 from harness.families.cells import Row, listed, shown
 from harness.sources.read import heaps, read_files
 from harness.sources.shapes import Raw, Shape, family_of
-from harness.spec.task import SplitPart
+from harness.spec.split_part import SplitPart
 from harness.store.job import RowsJson
 
 
@@ -30,6 +30,23 @@ def load(dataset: RowsJson, metric: str | None = None) -> list[Row]:
         return rows
     family = family_of({**identity, "as_text": False})
     return [{"id": row["id"], "text": family.text(row)} for row in rows]
+
+
+def files_named(dataset: RowsJson) -> dict[Path, str]:
+    """The files of a dataset as a job's JSON describes it, each with the SHA-256 that its key
+    names."""
+    identity, location = dataset["identity"], dataset["location"]
+    if "union" in identity:
+        members = zip(identity["union"], location, strict=True)
+        of_each = [
+            files_named({"name": dataset["name"], "identity": one, "location": place})
+            for one, place in members
+        ]
+        return {file: sha for files in of_each for file, sha in files.items()}
+    named: dict[Path, str] = {}
+    for part, place in zip(identity["parts"], location, strict=True):
+        named |= zip(map(Path, place["files"]), part["sha256"], strict=True)
+    return named
 
 
 def _load(dataset: RowsJson, metric: str | None) -> list[Row]:

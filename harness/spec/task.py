@@ -29,6 +29,7 @@ from harness.metrics import METRICS, scoring
 from harness.spec.explain import MAX_SHOWN, nearest, show
 from harness.spec.formats import PACKED, PART, SUFFIXES, Conll, format_of
 from harness.spec.languages import ISO_639_1
+from harness.spec.split_part import SplitPart
 from harness.spec.template import (
     ConfigTemplate,
     FilePath,
@@ -64,25 +65,6 @@ _SPLIT_PART = re.compile(
     r"(?P<name>[A-Za-z0-9_.-]{1,80})(\[(?P<from>[0-9]{1,12}%?)?:(?P<to>[0-9]{1,12}%?)?\])?"
 )
 _MAX_PARTS = 50
-
-
-class SplitPart(Strict):
-    """One summand of a split expression: rows [start, stop) of split `name`, in rows or in
-    percent."""
-
-    name: str
-    start: str | None = None
-    stop: str | None = None
-
-    def bounds(self, rows: int) -> tuple[int, int]:
-        """The half-open row range this part selects out of `rows` rows; percents round down."""
-
-        def at(bound: str | None, default: int) -> int:
-            if bound is None:
-                return default
-            return min(rows, rows * int(bound[:-1]) // 100 if bound.endswith("%") else int(bound))
-
-        return at(self.start, 0), at(self.stop, rows)
 
 
 def split_parts(expression: str) -> list[SplitPart]:
