@@ -72,12 +72,24 @@ def two_questions(mark: str) -> list[tuple]:
     ]
 
 
+def xtreme_file(config: str, split: str) -> str:
+    return f"google/xtreme/{config}/{split}-00000-of-00001.parquet"
+
+
 def xtreme() -> Iterator[Table]:
     """google/xtreme, as far as the harness reads it: {config}/{split}-00000-of-00001.parquet."""
+    yield from xtreme_pairs()
+    yield from xtreme_tags()
+    yield from xtreme_questions()
+    sides = dict.fromkeys(
+        ("source_sentence", "target_sentence", "source_lang", "target_lang"), TEXT
+    )
+    for name in TATOEBA:
+        rows = [(f"{name} {i}\n", f"English {i}\n", name, "eng") for i in range(3)]
+        yield xtreme_file(f"tatoeba.{name}", "validation"), sides, rows
 
-    def file(config: str, split: str) -> str:
-        return f"google/xtreme/{config}/{split}-00000-of-00001.parquet"
 
+def xtreme_pairs() -> Iterator[Table]:
     labels = ["neutral", "contradiction", "entailment"]
     for split in ("validation", "test"):
         rows = [
@@ -85,13 +97,16 @@ def xtreme() -> Iterator[Table]:
             for lang in XNLI
             for i, label in enumerate(labels)
         ]
-        yield file("XNLI", split), {"language": TEXT} | PAIR | {"gold_label": TEXT}, rows
+        yield xtreme_file("XNLI", split), {"language": TEXT} | PAIR | {"gold_label": TEXT}, rows
     for lang in PAWSX:
         for split, count in (("train", 4), ("validation", 2000), ("test", PAWSX_TEST[lang])):
             rows = [
                 (f"{lang} {split} {i}", f"{i} {split} {lang}", str(i % 2)) for i in range(count)
             ]
-            yield file(f"PAWS-X.{lang}", split), PAIR | {"label": TEXT}, rows
+            yield xtreme_file(f"PAWS-X.{lang}", split), PAIR | {"label": TEXT}, rows
+
+
+def xtreme_tags() -> Iterator[Table]:
     for lang in PANX:
         for split in ("train", "validation", "test"):
             rows = [
@@ -99,36 +114,35 @@ def xtreme() -> Iterator[Table]:
                 (["Ulm", split], [5, 0], [lang] * 2),
             ]
             yield (
-                file(f"PAN-X.{lang}", split),
+                xtreme_file(f"PAN-X.{lang}", split),
                 {"tokens": TEXTS, "ner_tags": pa.list_(LABEL), "langs": TEXTS},
                 rows,
             )
     for name in UDPOS:
         for split in ("test", "train") if name in NO_DEV else ("train", "validation", "test"):
             rows = [([name, "sails", "."], [7, 15, 12]), (["She", split], [10, 15])]
-            yield file(f"udpos.{name}", split), {"tokens": TEXTS, "pos_tags": pa.list_(LABEL)}, rows
+            yield (
+                xtreme_file(f"udpos.{name}", split),
+                {"tokens": TEXTS, "pos_tags": pa.list_(LABEL)},
+                rows,
+            )
+
+
+def xtreme_questions() -> Iterator[Table]:
     for lang in XQUAD:
-        yield file(f"XQuAD.{lang}", "validation"), QUESTION, two_questions(lang)
+        yield xtreme_file(f"XQuAD.{lang}", "validation"), QUESTION, two_questions(lang)
     for lang in MLQA:
         for split in ("test", "validation"):
-            yield file(f"MLQA.{lang}.{lang}", split), QUESTION, two_questions(f"{lang}-{split}")
+            yield (
+                xtreme_file(f"MLQA.{lang}.{lang}", split),
+                QUESTION,
+                two_questions(f"{lang}-{split}"),
+            )
     for split in ("train", "validation"):
         yield (
-            file("tydiqa", split),
+            xtreme_file("tydiqa", split),
             QUESTION,
             [row for name in TYDIQA for row in two_questions(f"{name}-{split}")],
-        )
-    sides = {
-        "source_sentence": TEXT,
-        "target_sentence": TEXT,
-        "source_lang": TEXT,
-        "target_lang": TEXT,
-    }
-    for name in TATOEBA:
-        yield (
-            file(f"tatoeba.{name}", "validation"),
-            sides,
-            [(f"{name} {i}\n", f"English {i}\n", name, "eng") for i in range(3)],
         )
 
 

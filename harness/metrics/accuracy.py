@@ -63,21 +63,20 @@ def accuracy_f1(golds: list[str], predictions: list[str], language: str = "") ->
                         `acc_and_f1` is their mean
     """
     scored = accuracy(golds, predictions)
-    golds, predictions = (
-        [label.strip() for label in golds],
-        [label.strip() for label in predictions],
-    )
-    for i, label in enumerate(
-        pair for both in zip(golds, predictions, strict=True) for pair in both
-    ):
-        if label not in (NEGATIVE, POSITIVE):
-            raise ValueError(
-                f"row {i // 2}: label {label!r}; F1 needs the labels {NEGATIVE!r} and {POSITIVE!r}"
-                " (positive)"
-            )
-    pred, gold = ([int(label == POSITIVE) for label in labels] for labels in (predictions, golds))
+    gold, pred = _positive(golds), _positive(predictions)
     tp = [p & g for p, g in zip(pred, gold, strict=True)]
     return accuracy_f1_from({**scored.examples, "tp": tp, "pred": pred, "gold": gold})
+
+
+def _positive(labels: Sequence[str]) -> list[int]:
+    """1 where a label is the positive one, 0 where it is the other."""
+    found = []
+    for i, label in enumerate(labels):
+        if label.strip() not in (NEGATIVE, POSITIVE):
+            needed = f"the labels {NEGATIVE!r} and {POSITIVE!r} (positive)"
+            raise ValueError(f"row {i}: label {label.strip()!r}; F1 needs {needed}")
+        found.append(int(label.strip() == POSITIVE))
+    return found
 
 
 def accuracy_f1_from(examples: Examples) -> Scored:
@@ -88,6 +87,11 @@ def accuracy_f1_from(examples: Examples) -> Scored:
     return scored._replace(
         metrics={**scored.metrics, "f1": f1}, main=(scored.metrics["accuracy"] + f1) / 2
     )
+
+
+def equal(golds: Sequence[object], guesses: Sequence[object]) -> int:
+    """In how many places two lists of one length agree."""
+    return sum(gold == guess for gold, guess in zip(golds, guesses, strict=True))
 
 
 def most_frequent(labels: Sequence[Label]) -> Label:

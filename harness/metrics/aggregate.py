@@ -41,10 +41,12 @@ def task_score(per_language: dict[str, Scored]) -> dict[str, float]:
         raise ValueError("no language to average over")
     shared = set.intersection(*(set(scored.metrics) for scored in per_language.values()))
     names = [name for name in next(iter(per_language.values())).metrics if name in shared]
-    averages = {
-        name: language_mean({k: s.metrics[name] for k, s in per_language.items()}) for name in names
-    }
-    return {**averages, "main": language_mean({k: s.main for k, s in per_language.items()})}
+    averages: dict[str, float] = {}
+    for name in names:
+        by_language = {lang: scored.metrics[name] for lang, scored in per_language.items()}
+        averages[name] = language_mean(by_language)
+    averages["main"] = language_mean({lang: s.main for lang, s in per_language.items()})
+    return averages
 
 
 def overall(task_scores: dict[str, float]) -> dict[str, float]:
@@ -53,13 +55,13 @@ def overall(task_scores: dict[str, float]) -> dict[str, float]:
     A group appears only when all its tasks are there, `all_task` only with all nine; other tasks
     are left out.
     """
-    scores = {
-        group: mean(task_scores[task] for task in tasks)
-        for group, tasks in TASK_GROUPS.items()
-        if all(task in task_scores for task in tasks)
-    }
+    scores: dict[str, float] = {}
+    every: list[float] = []
+    for group, tasks in TASK_GROUPS.items():
+        known = [task_scores[task] for task in tasks if task in task_scores]
+        if len(known) == len(tasks):
+            scores[group] = mean(known)
+            every += known
     if len(scores) == len(TASK_GROUPS):
-        scores["all_task"] = mean(
-            task_scores[task] for tasks in TASK_GROUPS.values() for task in tasks
-        )
+        scores["all_task"] = mean(every)
     return scores

@@ -127,7 +127,11 @@ def class_vectors(examples: Vectors) -> dict[str, Vector]:
 def counts_of(totals: Mapping[str, Number]) -> Counts[Number]:
     """The counts from the sums of `class_vectors`."""
     classes = range(sum(name.startswith("gold ") for name in totals))
-    return Counts(*([totals[f"{what} {i}"] for i in classes] for what in Counts._fields))
+
+    def of_each(what: str) -> list[Number]:
+        return [totals[f"{what} {i}"] for i in classes]
+
+    return Counts(*map(of_each, Counts._fields))
 
 
 def class_counts(examples: Examples) -> Counts[float]:

@@ -3,7 +3,7 @@ encoders compare by it."""
 
 from typing import TypedDict
 
-from harness.metrics.accuracy import most_frequent
+from harness.metrics.accuracy import equal, most_frequent
 from harness.metrics.metric import Metric, ratio, sums_of
 from harness.metrics.scored import Examples, Scored, check_pairs, paired_difference
 
@@ -38,10 +38,7 @@ def masked_accuracy(golds: list[str], predictions: list[Pieces], language: str =
     if not pieces:
         raise ValueError(f"nothing to score: {len(predictions)} rows without a hidden piece")
     majority = most_frequent(pieces)
-    right = [
-        sum(a == b for a, b in zip(row["gold"], row["predicted"], strict=True))
-        for row in predictions
-    ]
+    right = [equal(row["gold"], row["predicted"]) for row in predictions]
     masked = [len(row["gold"]) for row in predictions]
     constant = [row["gold"].count(majority) for row in predictions]
     return masked_accuracy_from({"right": right, "masked": masked, "null": constant})

@@ -7,7 +7,7 @@ says NOUN. Both are reported. seqeval 1.x gives other numbers (CCONJ and SCONJ b
 there); the published ones are from 0.0.12.
 """
 
-from harness.metrics.accuracy import most_frequent
+from harness.metrics.accuracy import equal, most_frequent
 from harness.metrics.metric import (
     Metric,
     f1_from_totals,
@@ -77,10 +77,7 @@ def token_accuracy(
     check_pairs(golds, predictions)
     _check_sentences(golds, predictions)
     majority = most_frequent([tag for sentence in golds for tag in sentence])
-    right = [
-        sum(a == b for a, b in zip(gold, guess, strict=True))
-        for gold, guess in zip(golds, predictions, strict=True)
-    ]
+    right = [equal(gold, guess) for gold, guess in zip(golds, predictions, strict=True)]
     tokens = [len(gold) for gold in golds]
     return token_accuracy_from(
         {"right": right, "tokens": tokens, "null": [gold.count(majority) for gold in golds]}

@@ -128,11 +128,12 @@ def _capped_heaps(rows: list[Row], cap: int | None) -> list[Row]:
     a hash of the id says."""
     if cap is None:
         return rows
-    sides = {side: [row for row in rows if row["side"] == side] for side in ("source", "target")}
-    paired = capped([row for row in sides["source"] if row["pairs"]], cap)
+    sources = [row for row in rows if row["side"] == "source"]
+    targets = [row for row in rows if row["side"] == "target"]
+    paired = capped([row for row in sources if row["pairs"]], cap)
     partners = list(dict.fromkeys(i for row in paired for i in row["pairs"]))[:cap]
     kept = {row["id"] for row in paired} | set(partners)
-    for some in sides.values():
+    for some in (sources, targets):
         others = [row for row in some if row["id"] not in kept]
         kept |= {row["id"] for row in capped(others, max(0, cap - (len(some) - len(others))))}
 
