@@ -53,7 +53,19 @@ TESTS = {
     "harness/store/inputs.py": "inputs",
     "harness/store/*.py": "store",
 }
-_DERIVED = ("bootstrap", "intervals", "gains", "averages", "contrasts", "split", "difficulty")
+_DERIVED = (
+    "averages",
+    "best",
+    "bootstrap",
+    "difficulty",
+    "gains",
+    "intervals",
+    "replicated",
+    "sampling",
+    "slices",
+    "split",
+    "subsets",
+)
 TESTS |= {f"harness/statistics/{name}.py": "statistics derive" for name in _DERIVED}
 
 

@@ -31,6 +31,7 @@ def _average(study: Study, arm: str, tie: str | None) -> Average:
     average = study.average(arm, common)
     trained = study.average(arm, study.without_retrieval(common))
     zero_shot = study.average(arm, common, zero_shot=True)
+    # an arm without an average shows no part of one either
     groups: dict[str, list[str]] = {}
     for target in common if average else []:
         groups.setdefault(study.known.targets[target].group, []).append(target)
@@ -79,6 +80,7 @@ def tie_groups(study: Study) -> dict[str, str]:
     known = {arm: average for arm, average in found.items() if average}
     letters: dict[str, str] = {}
     first, group = None, -1
+    # compared with the group's first alone: "does not differ" is not passed on from arm to arm
     for arm in sorted(known, key=lambda arm: (-known[arm].value, arm)):
         if first is None or _differ(known[first], known[arm]):
             first, group = arm, group + 1

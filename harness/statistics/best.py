@@ -46,6 +46,7 @@ def best(study: Study) -> list[Best]:
     rows, chosen = [], []
     for target in study.targets:
         on_dev = _dev(study, study.baseline, target) is not None
+        # rows that chose cannot report: the best of many is partly the luckiest on them
         candidates = [arm for arm in study.rivals if _is_candidate(study, arm, target)]
         choose = _by_dev if on_dev else _by_half
         found = choose(study, target, candidates) if candidates else None
@@ -80,6 +81,7 @@ def _is_candidate(study: Study, arm: str, target: str) -> bool:
     gain = study.gain(arm, target)
     if gain is None or gain.gain is None or (EXCLUDING - {"unlearned"}) & set(gain.flags):
         return False
+    # `unlearned` looks at English test rows too, which may have no say here; dev alone may
     learned = [cell.dev_learned for cell in study.cells_of(arm, target).values()]
     return False not in learned or "unlearned" in study.known.suite.waives
 

@@ -29,7 +29,14 @@ from harness.metrics.vectors import unpack
 from harness.plan.planner import refused_leaks
 from harness.release.evidence import mean, vectors
 from harness.release.schema import EvidenceCell, Examples, Facts, Known, OverlapCounts, Said, hashes
-from harness.release.schema_derived import DevScore, ScoredCell, Scores, Selection
+from harness.release.schema_derived import (
+    DevScore,
+    PerLanguage,
+    Phase,
+    ScoredCell,
+    Scores,
+    Selection,
+)
 from harness.statistics.study import ENGLISH
 
 SHARED_SHARE = 0.01
@@ -77,31 +84,20 @@ def _cell(
     devs: Mapping[str, DevScore],
 ) -> ScoredCell:
     target = known.targets[cell.target]
-    languages: dict[str, Scores] = {}
-    scored: dict[str, Scored] = {}
+    # None where the gold labels are placeholders
+    rescored: dict[str, Scored | None] = {}
     for language, said in sorted(cell.languages.items()):
-        if cell.refused:
-            continue
-        score = _rescored(said, golds.get(language, {}), target.metric)
-        languages[language] = _scores(said, score)
-        if score is not None:
-            scored[language] = score
+        if not cell.refused:
+            rescored[language] = _rescored(said, golds.get(language, {}), target.metric)
 
-    flags = _overlap_flags(cell.overlap)
-    leaks = cell.overlap.leaks if cell.overlap and {"leak", "overlap"} & set(flags) else {}
-    if len(scored) < len(languages):
-        flags.append("placeholder")
+    languages = {lang: _scores(cell.languages[lang], score) for lang, score in rescored.items()}
+    scored = {language: score for language, score in rescored.items() if score is not None}
     dev = devs.get(cell.trained) if cell.trained else None
-    # either will do; never looked at: not known to have learned
-    on_dev, on_test = dev is not None and dev.learned, scored.get(ENGLISH)
-    if languages and target.trained and not (on_dev or (on_test and on_test.learned)):
-        flags.append("unlearned")
-    if _reads_the_same_file(known, cell):
-        flags.append("same")
-
+    learned_dev = dev is not None and dev.learned
+    flags = _flags(known, cell, rescored, learned_dev)
+    others = [score.main for language, score in scored.items() if language != ENGLISH]
     above = [score.main for score in scored.values() if score.learned]
     centred = [scores.centred for scores in languages.values() if scores.centred is not None]
-    others = [score.main for language, score in scored.items() if language != ENGLISH]
     return ScoredCell(
         encoder=cell.encoder,
         arm=cell.arm,
@@ -109,7 +105,7 @@ def _cell(
         seed=cell.seed,
         key=cell.key,
         flags=flags,
-        leaks={phase: dict(sorted(found.items())) for phase, found in sorted(leaks.items())},
+        leaks=_leaks(cell.overlap),
         shared_rows=(cell.overlap.shared or None) if cell.overlap else None,
         languages=languages,
         score=mean(score.main for score in scored.values()),
@@ -118,8 +114,31 @@ def _cell(
         languages_above_floor=len(above),
         centred=mean(centred),
         dev=dev.main if dev and target.trained else None,
-        dev_learned=on_dev if target.trained else None,
+        dev_learned=learned_dev if target.trained else None,
     )
+
+
+def _flags(
+    known: Known, cell: EvidenceCell, scored: Mapping[str, Scored | None], learned_dev: bool
+) -> list[str]:
+    """`scored`: language → its score, None where the labels are placeholders."""
+    flags = _overlap_flags(cell.overlap)
+    if None in scored.values():
+        flags.append("placeholder")
+    # English test rows or dev, either will do; never looked at: not known to have learned
+    english = scored.get(ENGLISH)
+    learned = learned_dev or (english is not None and english.learned)
+    if scored and known.targets[cell.target].trained and not learned:
+        flags.append("unlearned")
+    if _reads_the_same_file(known, cell):
+        flags.append("same")
+    return flags
+
+
+def _leaks(overlap: OverlapCounts | None) -> dict[Phase, PerLanguage]:
+    """phase → language → test rows that stand in training rows."""
+    leaks = sorted(overlap.leaks.items()) if overlap else []
+    return {phase: dict(sorted(found.items())) for phase, found in leaks}
 
 
 def _overlap_flags(overlap: OverlapCounts | None) -> list[str]:

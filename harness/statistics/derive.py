@@ -46,6 +46,7 @@ def derive(known: Known) -> Derived:
     splits: list[Split] = []
     parts: list[Subsets] = []
     chosen: list[Best] = []
+    # by the cells, not by the declared encoders: one of which nothing was run has nothing to say
     for encoder in dict.fromkeys(cell.encoder for cell in every):
         study = measured(Study.of(known, every, encoder))
         rows = difficulty(known, encoder, devs)

@@ -101,6 +101,7 @@ def _measured(known: Known, encoder: str, arm: str, devs: Mapping[str, DevScore]
         _published(facts.chance if facts else None),
         _published(facts.human if facts else None),
     )
+    # null is None where it is another number than the dev score, and then says nothing of chance
     measured = mean(dev.null for dev in looked.values() if dev.null is not None) or 0.0
     low = measured if chance is None else chance
     high = CEILING if human is None else human

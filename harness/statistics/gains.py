@@ -40,6 +40,7 @@ def measured(study: Study, excluding: frozenset[str] = EXCLUDING) -> Study:
 
 def _of_target(study: Study, target: str, excluding: frozenset[str]) -> dict[At, ReplicatedGain]:
     pairs = {arm: study.pairs(arm, target) for arm in study.arms}
+    # an arm without a pair has no gain at all; one without a common language has an unknown one
     languages = {arm: _languages(of) for arm, of in pairs.items() if of}
     known = [arm for arm, of in languages.items() if of]
     drawn = sample(study, target, {arm: study.seeds(arm, target) for arm in known}, languages)
@@ -108,6 +109,7 @@ def _gain(
 
 
 def _by_seed(pairs: Sequence[Pair], language: str) -> dict[str, float]:
+    # JSON has no numbers for names
     return {str(pair.seed): pair.difference([language]) for pair in pairs}
 
 
@@ -138,6 +140,7 @@ def _with_p(gains: Mapping[At, ReplicatedGain]) -> dict[At, ReplicatedGain]:
         for at, gain in gains.items()
         if gain.whole is not None and gain.said.interval is not None
     }
+    # what does not count is shown beside the others, and costs them nothing
     tested = [at for at in ps if gains[at].said.counted]
     corrected = dict(zip(tested, corrections([ps[at] for at in tested]), strict=True))
     found = {}

@@ -76,6 +76,7 @@ def sample(
         count[language] = len(np.unique(found[0]))
         return found
 
+    # part of every stream's name, so never to be reworded
     purpose = "reported half" if keep else "bootstrap"
     scores = replicate_scores(
         target, facts.metric, list(systems), facts.parallel, read_one, purpose

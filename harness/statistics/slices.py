@@ -71,6 +71,7 @@ def _value(study: Study, by: By, target: str, language: str) -> str:
         return study.known.languages[language].family
     if by == "script":
         return study.known.languages[language].script
+    # the baseline's share, so that a language is in the same slice for every arm
     cells = study.cells_of(study.baseline, target).values()
     given = [cell.languages[language] for cell in cells if language in cell.languages]
     share = fmean(scores.unknown for scores in given)

@@ -130,6 +130,7 @@ def _mean_average(
     study: Study, arms: Sequence[str], targets: Sequence[str], zero_shot: bool
 ) -> Replicated | None:
     averages = [study.average(arm, targets, zero_shot) for arm in arms]
+    # an arm in which one of the targets does not count is left out of its side
     return mean_of([average for average in averages if average])
 
 

@@ -35,10 +35,8 @@ class Pair(NamedTuple):
 
     def difference(self, languages: Sequence[str]) -> float:
         """Mean score minus mean score over languages that both have, at least one."""
-        mine, others = self.cell.mains, self.base.mains
-        return fmean(mine[language] for language in languages) - fmean(
-            others[language] for language in languages
-        )
+        mine = fmean(self.cell.mains[language] for language in languages)
+        return mine - fmean(self.base.mains[language] for language in languages)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +70,11 @@ class ReplicatedGain:
 class Study:
     """What was run with one encoder, and what came of it.
 
-    arms, targets  in the order in which the cells name them, the baseline left out; "" where there
-                   is no baseline
-    gains          of every arm and target that have a cell and a baseline with one seed; what
-                   `gains.measured` adds
+    cells, evidence  what each run scored, and what that is computed from
+    baseline         the arm that trains on nothing first; "" where there is none
+    arms, targets    in the order in which the cells name them, the baseline left out
+    gains            of every arm and target that have a cell and a baseline with one seed; none
+                     until `gains.measured` adds them
     """
 
     known: Known
@@ -134,12 +133,13 @@ class Study:
         return [Pair(seed, mine[seed], bases[seed]) for seed in sorted(mine.keys() & bases.keys())]
 
     def seeds(self, arm: str, target: str) -> list[int]:
-        """Those that both have, in order."""
+        """Those that both the arm and the baseline have, in order."""
         return [pair.seed for pair in self.pairs(arm, target)]
 
     # What came of it
 
     def gain(self, arm: str, target: str) -> Gain | None:
+        """What a release says of it."""
         found = self.gains.get((arm, target))
         return None if found is None else found.said
 
@@ -176,6 +176,7 @@ class Study:
 
         zero_shot  without English: targets that have no other language are left out
         """
+        # a mean over the others would not compare with that of an arm that has them all
         if not set(targets) <= set(self.counted(arm)):
             return None
         gains = [self.gains[arm, target] for target in targets]
