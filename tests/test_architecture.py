@@ -138,6 +138,17 @@ def test_torch_stays_asleep(path):
     assert heavy + woken == []
 
 
+def test_an_option_is_written_once():
+    """Its help and its environment variable: what two commands have stands in `cli/options.py`."""
+    said = []
+    for path in HARNESS.glob("cli/*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "typer.Option":
+                texts = [word.value for word in node.keywords if word.arg in ("help", "envvar")]
+                said += [ast.unparse(text) for text in texts if not isinstance(text, ast.Name)]
+    assert [text for text, count in Counter(said).items() if count > 1] == []
+
+
 # Names that stand twice until the rooms they are in have taken them apart; nothing is added here.
 TWICE = {
     *("DevScore", "Line", "Measured", "Problem", "Source", "Task", "Trained"),

@@ -14,7 +14,7 @@ from test_loop import dataset, make_encoder, make_job, task_part
 from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
 from harness.jobs.run import Kept, run_job
 from harness.store import Store, canonical_json, file_sha256, hold, unchanged
-from harness.store.job import check, described
+from harness.store.job import described, verify_job
 
 
 def run(store: Store, job: dict) -> str:
@@ -179,13 +179,13 @@ def edits(job: dict) -> dict[str, dict]:
 
 
 def test_a_job_is_what_its_key_names(tmp_path, job):
-    check(job["key"], json.loads(json.dumps(job)))
+    verify_job(job["key"], json.loads(json.dumps(job)))
     for name, changed in edits(job).items():
         with pytest.raises(StoreError, match="not the one that its key names"):
-            check(job["key"], changed)
+            verify_job(job["key"], changed)
             pytest.fail(name)
     with pytest.raises(StoreError, match=r"\(key\)"):
-        check("b" * 64, job)
+        verify_job("b" * 64, job)
 
 
 def test_a_job_says_its_spec_and_its_rows_once(job):
@@ -203,10 +203,10 @@ def test_the_tasks_of_a_mixture_may_stand_in_any_order(job):
     assert mixture["versions"]["family"] == [1, 2]
     written = json.loads(canonical_json(mixture))
     assert list(written["spec"]["tasks"]) == ["a", "z"]
-    check(mixture["key"], written)
+    verify_job(mixture["key"], written)
     written["versions"]["family"] = [1, 1]
     with pytest.raises(StoreError, match=r"its key names \(family, key\)"):
-        check(mixture["key"], written)
+        verify_job(mixture["key"], written)
 
 
 @pytest.mark.slow

@@ -483,7 +483,7 @@ def test_a_job_without_its_lease_commits_nothing_and_blames_nobody(tmp_path, mon
     monkeypatch.setitem(run_room.JOBS, "test", "test")
     monkeypatch.setattr(run_room, "import_module", lambda _: Job)
     monkeypatch.setattr(run_room, "environment", lambda _: {})
-    monkeypatch.setattr(run_room, "check", lambda key, job: None)  # it is no job of a plan
+    monkeypatch.setattr(run_room, "verify_job", lambda key, job: None)  # it is no job of a plan
     with pytest.raises(Stopped):
         run_job(store, KEY, lambda done, total: None, lambda: False)
     assert not store.look_again(KEY) and not list((store.root / "tmp").iterdir())

@@ -20,6 +20,7 @@ from harness.cli.options import (
 if TYPE_CHECKING:
     from harness.xtreme.scoring import Report
 
+ONLY = "Default: the suite's only one."
 Folder = {"exists": True, "file_okay": False}
 
 
@@ -93,9 +94,9 @@ def submission(
         str, typer.Argument(help="The suite that was run.", autocompletion=names_of("suite"))
     ],
     out: Annotated[Path, typer.Argument(help="A new folder for the predictions.")],
-    encoder: Annotated[str | None, typer.Option(help="Default: the suite's only one.")] = None,
-    arm: Annotated[str | None, typer.Option(help="Default: the suite's only one.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Default: the suite's only one.")] = None,
+    encoder: Annotated[str | None, typer.Option(help=ONLY)] = None,
+    arm: Annotated[str | None, typer.Option(help=ONLY)] = None,
+    seed: Annotated[int | None, typer.Option(help=ONLY)] = None,
     labels: Annotated[
         Path | None, typer.Option(help="A new folder for the gold labels of the same rows.")
     ] = None,

@@ -96,7 +96,7 @@ def refusals(plan: Plan, store: Store) -> dict[str, Refusal]:
     return refused
 
 
-def check(plan: Plan, store: Store) -> list[str]:
+def verify_results(plan: Plan, store: Store) -> list[str]:
     """Re-hash every result the plan uses; set damaged ones aside. Returns one line for each."""
     said = []
     for key, job in plan.jobs.items():
@@ -127,11 +127,8 @@ def drive(
     for only in ({"overlap"}, set(JOB_VERSIONS)):
         outcome.refused = refusals(plan, store)
         lost = _lost(plan, outcome)
-        todo = [
-            job
-            for job in plan.todo(store, lost | outcome.refused.keys())
-            if job.kind in only and job.key not in lost
-        ]
+        jobs = plan.todo(store, lost | outcome.refused.keys())
+        todo = {job.key: job for job in jobs if job.kind in only and job.key not in lost}
         if todo:
             _Run(plan, store, engine, listener, keep_weights, outcome, todo).until_done()
     outcome.refused = refusals(plan, store)
@@ -150,6 +147,7 @@ def _lost(plan: Plan, outcome: Outcome) -> frozenset[str]:
         if failed & {cell.overlap, cell.intermediate, cell.trained, cell.evaluate}
     ]
     evaluations = {cell.evaluate for cell in gone}
+    # a check serves all cells of its arm and target: it goes with the last of them
     checks = {cell.overlap for cell in gone if cell.overlap}
     checks -= {cell.overlap for cell in plan.cells if cell.evaluate not in evaluations}
     return frozenset(failed | evaluations | checks)
@@ -164,27 +162,25 @@ def _sweep(plan: Plan, store: Store, outcome: Outcome) -> None:
             store.drop(key, [WEIGHTS])
 
 
+@dataclass
 class _Run:
-    """One pass over a list of jobs."""
+    """One pass over some jobs."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        store: Store,
-        engine: Engine,
-        listener: Listener,
-        keep_weights: bool,
-        outcome: Outcome,
-        todo: list[Job],
-    ):
-        self.plan, self.store, self.engine, self.listener = plan, store, engine, listener
-        self.keep_weights, self.outcome = keep_weights, outcome
-        self.waiting = {job.key: job for job in todo}
-        self.running: dict[str, str] = {}  # slot → key
-        self.tries: dict[str, int] = {}
-        self.not_before: dict[str, float] = {}
+    plan: Plan
+    store: Store
+    engine: Engine
+    listener: Listener
+    keep_weights: bool
+    outcome: Outcome
+    # by key, in the plan's order: what is neither committed nor failed, running jobs included
+    waiting: dict[str, Job]
+    running: dict[str, str] = field(default_factory=dict)  # slot → key
+    tries: dict[str, int] = field(default_factory=dict)  # key → workers that died of it
+    # key → when another run, which holds it now, is looked after again
+    not_before: dict[str, float] = field(default_factory=dict)
 
     def until_done(self) -> None:
+        """Until nothing of it waits or runs."""
         for job in list(self.waiting.values()):
             if lost := next((key for key in job.needs if key in self.outcome.failed), None):
                 self._fail(job, Failure(f"needs {self.plan.jobs[lost].name}, which failed"))

@@ -27,7 +27,7 @@ from harness.common.signals import Interrupted, stop
 from harness.jobs.channel import Channel, away
 from harness.jobs.context import Context, JobError, Stopped, environment
 from harness.store import Lease, Store, disk_errors
-from harness.store.job import JobJson, check
+from harness.store.job import JobJson, verify_job
 
 if TYPE_CHECKING:
     from harness.models.encoder import LoadedEncoder
@@ -75,7 +75,7 @@ def run_job(
     job = store.read_job(key)
     if committed(store, key, again):
         return "done"
-    check(key, job)
+    verify_job(key, job)
     await_inputs(store, job, stopping)
     lease = store.lease(key)
     if lease is None:

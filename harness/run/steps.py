@@ -16,7 +16,7 @@ import harness
 from harness.common.errors import HarnessError, MissingError, RefusedError
 from harness.common.signals import stop
 from harness.engines import ENGINES
-from harness.engines.drive import Failure, Outcome, check, drive
+from harness.engines.drive import Failure, Outcome, drive, verify_results
 from harness.engines.progress import Progress
 from harness.families.odd import ODD_SHARE, in_words, too_many
 from harness.page.board_files import outdated, write_board
@@ -108,7 +108,7 @@ def run_plan(
         raise MissingError("\n".join(lines))
     store.clean_start()
     with Progress(sys.stderr) as progress:
-        for line in check(plan, store):
+        for line in verify_results(plan, store):
             progress.note(f"damaged: {line}")
         where = started(store.root, workers, checkpoint_seconds)
         with stop.patient():

@@ -127,7 +127,7 @@ def needs_of(kind: str, spec: dict[str, Any]) -> list[str]:
     return [spec["model"]] if spec.get("model") else []
 
 
-def check(key: str, job: Any) -> None:
+def verify_job(key: str, job: Any) -> None:
     """StoreError if what was read from the file of that key is not that job, as this version does
     it: it was edited, or comes from another version.
 
