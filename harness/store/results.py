@@ -147,7 +147,7 @@ class Store:
         atomic_write(path, data, sync=False)
 
     def read_job(self, key: str) -> Any:
-        """What the file says, unchecked: `job.verify_job` tells whether it is the job of that key."""
+        """What the file says; `job.verify_job` tells whether it is the job of that key."""
         path = self._at("jobs", key, ".json")
         try:
             with disk_errors("read the job", path):
