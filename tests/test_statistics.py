@@ -23,6 +23,7 @@ from harness.statistics.intervals import (
     t_interval,
     two_sided,
 )
+from harness.statistics.replicated import Replicated, mean_of
 
 PS = st.floats(0, 1, allow_nan=False)
 
@@ -330,3 +331,29 @@ def test_p_of_no_difference_is_uniform():
         ps.append(two_sided(found[0] - found[1]))
     assert 2 <= sum(p < 0.05 for p in ps) <= 22
     assert 70 <= sum(p > 0.5 for p in ps) <= 130
+
+
+# --- numbers with their replicates
+
+
+def replicated(value, per_seed):
+    replicates = np.linspace(value - 1, value + 1, REPLICATES)
+    return Replicated(value, replicates, per_seed)
+
+
+def test_a_difference_is_paired_by_replicate_and_by_seed():
+    one, other = replicated(3.0, {"1": 2.0, "2": 4.0}), replicated(1.0, {"2": 1.0, "3": 1.0})
+    found = one - other
+    assert (found.value, found.per_seed) == (2.0, {"2": 3.0})
+    assert found.interval == [2.0, 2.0]  # each replicate is of the same draw in both
+    assert found.seed_interval is None  # one seed
+
+
+def test_a_mean_is_over_the_seeds_that_all_have():
+    numbers = [replicated(1.0, {"1": 0.0, "2": 2.0}), replicated(3.0, {"2": 4.0, "1": 2.0, "3": 9})]
+    found = mean_of(numbers)
+    assert (found.value, found.per_seed) == (2.0, {"1": 1.0, "2": 3.0})
+    assert found.interval == [pytest.approx(limit + 1) for limit in numbers[0].interval]
+    assert mean_of([]) is None
+    # where the seeds of one are not kept, those of the mean are not known
+    assert mean_of([numbers[0], replicated(3.0, {})]).per_seed == {}

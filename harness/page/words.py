@@ -71,53 +71,49 @@ def _best_average(release: Release, encoder: str) -> Line:
     rivals = [a for a in averages if kind[a["arm"]] in ("task", "mixture")]
     if not rivals:
         return _line(ask, "No intermediate has an average gain in this release.")
-    best = max(rivals, key=lambda a: a["average_gain"])
+    best = max(rivals, key=lambda a: float(a["average_gain"]))
     interval, seeds = best.get("interval"), best.get("seed_interval")
     many = f" over {len(best['targets'])} target{'s' * (len(best['targets']) != 1)}"
     say = (
         f"{_shown(release, best['arm'])}, {signed(best['average_gain'])}{between(interval)}"
-        f" points{many}: "
+        f" points{many}: {_beyond_noise(interval, seeds)}"
     )
-    apart = bool(between(seeds)) and tone(seeds) == tone(interval)
-    beyond = (
-        ""
-        if apart
-        else (
-            f", not more than that of the seeds{between(seeds)}"
-            if between(seeds)
-            else ", on these seeds alone"
-        )
-    )
-    say += {
-        "help": f"more than the noise of the test examples{beyond}.",
-        "hurt": (
-            "even the best one does harm."
-            if apart
-            else f"even the best one loses, more than the noise of the test examples{beyond}."
-        ),
-        "unsure": (
-            "its interval contains 0, so not told apart from no effect."
-            if between(interval)
-            else "no interval is known."
-        ),
-    }[tone(interval)]
     if other := elsewhere(best):
-        mean = (
-            f"{signed(other['gain'])}{between(other['interval'])} points"
-            if other["targets"]
-            else "there are none"
-        )
-        say += f" Over other tasks' targets ({len(other['targets'])}): {mean}."
-    ties = [
-        _shown(release, a["arm"])
-        for a in rivals
-        if a is not best and set(a.get("tie") or "") & set(best.get("tie") or "")
-    ]
+        mean = f"{signed(other['gain'])}{between(other['interval'])} points"
+        known = mean if other["targets"] else "there are none"
+        say += f" Over other tasks' targets ({len(other['targets'])}): {known}."
+    ties = [_shown(release, a["arm"]) for a in rivals if a is not best and _tied(a, best)]
     if ties:
         say += f" Tied with {', '.join(ties) if len(ties) <= 3 else f'{len(ties)} others'}."
     if len(rivals) > 1:
         say += f" Being the best of {len(rivals)} flatters it."
-    return _line(ask, say, interval if apart else None)
+    return _line(ask, say, interval if _agree(interval, seeds) else None)
+
+
+def _tied(average: Entry, other: Entry) -> bool:
+    """Whether they share a letter."""
+    return bool(set(average.get("tie") or "") & set(other.get("tie") or ""))
+
+
+def _agree(interval: Interval, seeds: Interval) -> bool:
+    """Whether the interval over seeds is known and says the same."""
+    return bool(between(seeds)) and tone(seeds) == tone(interval)
+
+
+def _beyond_noise(interval: Interval, seeds: Interval) -> str:
+    """What both intervals say of the best average."""
+    if not between(interval):
+        return "no interval is known."
+    if tone(interval) == "unsure":
+        return "its interval contains 0, so not told apart from no effect."
+    helps, more = tone(interval) == "help", "more than the noise of the test examples"
+    if _agree(interval, seeds):
+        return f"{more}." if helps else "even the best one does harm."
+    if between(seeds):
+        more += f", not more than that of the seeds{between(seeds)}."
+    else:
+        more += ", on these seeds alone."
+    return more if helps else f"even the best one loses, {more}"
 
 
 def _pairs(release: Release, encoder: str) -> Line | None:
@@ -170,14 +166,10 @@ def _easy_hard(release: Release, encoder: str) -> Line:
     )
     p = split.get("permutation_p")
     seeds = split.get("seed_interval")
-    say += f", over seeds{between(seeds)}" if between(seeds) else ""
+    say += _over_seeds(seeds)
     say += f", permutation p over tasks {p:.3f}." if p is not None else "."
     if other := split_elsewhere(split):
-        over = (
-            f", over seeds{between(other['seed_interval'])}"
-            if between(other["seed_interval"])
-            else ""
-        )
+        over = _over_seeds(other["seed_interval"])
         say += " Within each target, arms on its own data left out, and then averaged: hard − easy "
         say += f"{signed(other['hard_minus_easy'])}{between(other['interval'])}{over}."
     claim, apart = bool(split.get("claim")), not between(seeds) or tone(seeds) == tone(interval)
@@ -186,11 +178,14 @@ def _easy_hard(release: Release, encoder: str) -> Line:
     elif tone(interval) == "unsure" or not apart or p is None or p >= 0.05:
         say += " Not told apart from no difference."
     else:
-        say += (
-            " Hard tasks helped more" if split["hard_minus_easy"] > 0 else " Easy tasks helped more"
-        )
+        better = "Hard" if split["hard_minus_easy"] > 0 else "Easy"
+        say += f" {better} tasks helped more"
         say += "." if between(seeds) else ", on these seeds."
     return _line(ask, say, interval if claim and apart and p is not None and p < 0.05 else None)
+
+
+def _over_seeds(seeds: Interval) -> str:
+    return f", over seeds{between(seeds)}" if between(seeds) else ""
 
 
 def _tasks(count: int) -> str:
