@@ -1,10 +1,12 @@
 """How much a plan's jobs cost, before they run: tokens from the rows' characters, hours from this
 store's own speed."""
 
+from harness.families.cells import Row
 from harness.plan.planner import Job, Plan
 from harness.sources import rows as data_rows
 from harness.spec.sampler import Sampler
 from harness.store import Store, key_of
+from harness.store.job import RowsJson
 
 CHARACTERS_PER_TOKEN = 4.0
 # Floating-point operations of a token, per weight of the layers (Kaplan et al. 2020, arXiv
@@ -26,7 +28,7 @@ class Sizes:
     def __init__(self) -> None:
         self._known: dict[str, Size] = {}
 
-    def note(self, dataset: dict, rows: list[dict]) -> None:
+    def note(self, dataset: RowsJson, rows: list[Row]) -> None:
         """The rows of a dataset, as a job's JSON describes it."""
         self._known[key_of(dataset["identity"])] = _size(rows)
 

@@ -4,12 +4,13 @@ set that cannot be scored.
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness.common.errors import HarnessError, MissingError, RefusedError, SpecError
 from harness.families import FAMILIES
+from harness.families.cells import Row
 from harness.families.odd import ODD_SHARE, in_words, too_many
 from harness.sources import rows as data_rows
 from harness.sources.hub import Where
@@ -17,7 +18,7 @@ from harness.sources.locate import Locator, splits
 from harness.spec.catalog import Catalog
 from harness.spec.task import Task
 from harness.store import HashIndex, key_of
-from harness.store.job import JobJson
+from harness.store.job import JobJson, RowsJson
 
 
 class Line(NamedTuple):
@@ -39,10 +40,10 @@ class Reader(NamedTuple):
 
     family: str
     metric: str
-    options: dict
+    options: dict[str, Any]
 
     @classmethod
-    def of(cls, task: dict) -> "Reader":
+    def of(cls, task: Mapping[str, Any]) -> "Reader":
         """Of the task in a job's spec."""
         return cls(task["family"], task["metric"], task["options"])
 
@@ -74,10 +75,10 @@ class Looked(NamedTuple):
 
 
 # a dataset and its rows, for whoever wants to know more of them
-Hear = Callable[[dict, list[dict]], None]
+Hear = Callable[[RowsJson, list[Row]], None]
 
 
-def look(dataset: dict, reader: Reader, phase: str, hear: Hear | None = None) -> Looked:
+def look(dataset: RowsJson, reader: Reader, phase: str, hear: Hear | None = None) -> Looked:
     """Read all rows of a split (train, dev or test) as a job would. `hear` is told of them.
 
     raises  SpecError: a row has not its family's shape, its metric cannot score it, or dev sets no
@@ -110,7 +111,7 @@ def unfit_jobs(
     nothing.
     """
     known: dict[str, HarnessError | None] = {}
-    found = {}
+    found: dict[str, HarnessError] = {}
     for body in bodies:
         for phase, dataset, reader in _read_by(body):
             at = key_of([dataset["identity"], phase, *reader])
@@ -122,7 +123,7 @@ def unfit_jobs(
 
 
 def _unfit(
-    dataset: dict, reader: Reader, phase: str, waived: set[str], hear: Hear | None
+    dataset: RowsJson, reader: Reader, phase: str, waived: set[str], hear: Hear | None
 ) -> HarnessError | None:
     try:
         found = look(dataset, reader, phase, hear)
@@ -135,7 +136,7 @@ def _unfit(
     return RefusedError(f"{dataset['name']}: {found.words}; {hint}")
 
 
-def _read_by(body: dict) -> Iterator[tuple[str, dict, Reader]]:
+def _read_by(body: JobJson) -> Iterator[tuple[str, RowsJson, Reader]]:
     """(phase, data set, who reads it) of a job. Masked-LM reads text of any kind, much of it, and
     its own job says so."""
     if body["kind"] == "evaluate":
@@ -144,18 +145,19 @@ def _read_by(body: dict) -> Iterator[tuple[str, dict, Reader]]:
             yield from ((phase, dataset, reader) for dataset in sets.values())
     elif body["kind"] == "train":
         for name, task in body["spec"]["tasks"].items():
-            for phase in ("train", "dev") if FAMILIES[task["family"]].looked_at else ():
-                yield phase, body[phase][name], Reader.of(task)
+            if FAMILIES[task["family"]].looked_at:
+                yield "train", body["train"][name], Reader.of(task)
+                yield "dev", body["dev"][name], Reader.of(task)
 
 
-def _described(locator: Locator, task: Task, phase: str, language: str | None) -> dict:
+def _described(locator: Locator, task: Task, phase: str, language: str | None) -> RowsJson:
     dataset = locator.rows(task, phase, language)
     if dataset.missing:
         raise MissingError(dataset.missing)
     return dataset.to_json()
 
 
-def samples_of(catalog: Catalog, task: Task, count: int, where: Where) -> list[dict]:
+def samples_of(catalog: Catalog, task: Task, count: int, where: Where) -> list[Row]:
     """The first `count` rows of the task's test (or training) rows in its first language."""
     phase = "test" if task.test else "train"
     language = task.languages[0] if phase == "test" else None

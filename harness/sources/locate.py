@@ -26,6 +26,7 @@ from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
 from harness.spec.template import fill
 from harness.store import HashIndex, unchanged
+from harness.store.job import RowsJson
 
 ENGLISH = "en"
 
@@ -43,7 +44,7 @@ class Dataset:
     location: list = field(hash=False)
     missing: str | None = None
 
-    def to_json(self) -> dict:
+    def to_json(self) -> RowsJson:
         """As a job's JSON carries it."""
         return {"name": self.name, "identity": self.identity, "location": self.location}
 

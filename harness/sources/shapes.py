@@ -35,7 +35,7 @@ class Shape:
         """The row; `number` is its id where the data have none."""
         try:
             cells = Cells(self.columns, raw.cells)
-            row = {"id": cells.id(number)} | self.family.row(cells, self.labels)
+            row: Row = {"id": cells.id(number), **self.family.row(cells, self.labels)}
             if self.answers_needed and not row["answers"]["text"]:
                 raise Unfit("has no answer, which its metric cannot score; `metric: squad_v2` can")
         except NoColumn as column:
