@@ -26,9 +26,9 @@ from harness.sources import rows as data_rows
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.store import HashIndex, Store
-from harness.xtreme import submission
+from harness.xtreme.layouts import layout_of
 from harness.xtreme.score_files import answer_files, label_files, pair_files, tag_files
-from harness.xtreme.scoring import OFFICIAL, XTREME, score
+from harness.xtreme.scoring import XTREME, score
 from harness.xtreme.slips import FilePair
 
 
@@ -160,7 +160,7 @@ def check_schema(report: dict) -> None:
     } == dict.fromkeys(report, True)
     assert set(report["averages"]) == set(report["scores"])
     for task, languages in report["scores"].items():
-        names = set(OFFICIAL[XTREME[task].family])
+        names = set(layout_of(XTREME[task].family).official)
         assert set(report["averages"][task]) == names | {"metric", "languages", "of"}
         assert report["averages"][task]["languages"] == len(languages)
         assert report["averages"][task]["of"] == len(XTREME[task].languages)
@@ -457,7 +457,7 @@ quick = settings(max_examples=60, deadline=None)
 def there_and_back(tmp_path_factory, family: str, rows: list[dict], answers: list, read) -> object:
     path = tmp_path_factory.mktemp("back") / "test-de.tsv"
     path.write_text(
-        submission._file(family, rows, answers, "test-de.tsv"), encoding="utf-8", newline="\n"
+        layout_of(family).write(rows, answers, "test-de.tsv"), encoding="utf-8", newline="\n"
     )
     return read(FilePair(path, path), set).guesses
 
@@ -501,8 +501,8 @@ def test_answers_come_back(tmp_path_factory, answers):
         for i, text in answers.items()
     ]
     files = {
-        "p.json": submission._file("span_qa", rows, list(answers.values()), "p.json"),
-        "l.json": submission._squad_layout(rows),
+        "p.json": layout_of("span_qa").write(rows, list(answers.values()), "p.json"),
+        "l.json": layout_of("span_qa").write_labels(rows, [], "l.json"),
     }
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
@@ -517,7 +517,7 @@ def test_answers_come_back(tmp_path_factory, answers):
 @pytest.mark.parametrize("label", ["", " ", " a", "a ", "a\nb", "a\r", "\ufeffa", "a\0b"])
 def test_a_label_that_cannot_stand_on_a_line_is_refused(label):
     with pytest.raises(SpecError, match="cannot stand on a line"):
-        submission._file("classification", [{"id": "0"}], [label], "xnli/test-de.tsv")
+        layout_of("classification").write([{"id": "0"}], [label], "xnli/test-de.tsv")
 
 
 def test_tatoeba_stands_in_the_order_of_the_sorted_english_side():
@@ -525,7 +525,7 @@ def test_tatoeba_stands_in_the_order_of_the_sorted_english_side():
     english = ["b", "a", "B", " a", "é", "~"]
     rows = [{"id": str(i), "target": text} for i, text in enumerate(english)]
     answers, golds = list("987654"), [row["id"] for row in rows]
-    assert submission._file("retrieval", rows, answers, "test-de.tsv").split() == [
+    assert layout_of("retrieval").write(rows, answers, "test-de.tsv").split() == [
         "7",
         "8",
         "6",
@@ -533,7 +533,7 @@ def test_tatoeba_stands_in_the_order_of_the_sorted_english_side():
         "4",
         "5",
     ]
-    assert submission._file("retrieval", rows, golds, "test-de.tsv").split() == [
+    assert layout_of("retrieval").write(rows, golds, "test-de.tsv").split() == [
         "2",
         "1",
         "3",
@@ -630,7 +630,7 @@ def official(
 ) -> dict[str, float]:
     """The run's own score, from rows and predictions as the run has them."""
     numbers = METRICS[metric](golds_of(family, rows), guesses, language).metrics
-    return {name: numbers[name] for name in OFFICIAL[family]}
+    return {name: numbers[name] for name in layout_of(family).official}
 
 
 def commit(store: Store, key: str, files: dict[str, str]) -> None:
@@ -804,7 +804,7 @@ def test_a_real_run_comes_back_too(rig, undisturbed, tmp_path, command):
         if cell.arm == "tiny_colour":
             committed = store.read_json(cell.evaluate, "scores.json")
             task = targets[cell.target]
-            names = OFFICIAL[XTREME[task].family]
+            names = layout_of(XTREME[task].family).official
             assert report["scores"][task] == {
                 language: {name: numbers["metrics"][name] for name in names}
                 for language, numbers in committed.items()

@@ -53,6 +53,7 @@ class BitextMining(Family):
     answers = "pairs"
     tuned = True
     parts = "heaps"
+    layout = "pairs"
     facts = frozenset({"candidates", "threshold", "dev_f1"})
     known_gold = "has a pair"
 

@@ -45,6 +45,7 @@ class Classification(Family):
     bits = True
     head_options = frozenset({"head"})
     one_feature = True
+    layout = "labels"
 
     def row(self, cells: Cells, labels: Labels) -> Row:
         row = {"text": cells.text("text")}

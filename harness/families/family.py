@@ -46,6 +46,7 @@ class Family(ABC):
     parts         how it reads sources whose files are `{part}`s: `heaps`, two of sentences and one
                   of pairs; `aligned`, two whose lines belong together; None, not at all
     sentences     it reads files of tokens and tags (CoNLL)
+    layout        what its files look like in a folder of XTREME's (`xtreme.layouts`)
     facts         what an evaluation says of a language besides what every family says
     centred       an evaluation also searches after the mean was taken from the vectors
     known_gold    how a row with a known gold is spoken of: "none of 9 rows HAS AN ANSWER"
@@ -70,6 +71,7 @@ class Family(ABC):
     one_feature: ClassVar[bool] = False
     parts: ClassVar[Literal["heaps", "aligned"] | None] = None
     sentences: ClassVar[bool] = False
+    layout: ClassVar[str | None] = None
     facts: ClassVar[frozenset[str]] = frozenset()
     centred: ClassVar[bool] = False
     known_gold: ClassVar[str] = "has an answer"

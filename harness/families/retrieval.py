@@ -41,6 +41,7 @@ class Retrieval(Family):
     optional = frozenset({"id"})
     answers = "id"
     parts = "aligned"
+    layout = "row numbers"
     centred = True
 
     def row(self, cells: Cells, labels: Labels) -> Row:

@@ -44,6 +44,7 @@ class SpanQA(Family):
     columns = frozenset({"context", "question", "answers"})
     optional = frozenset({"id"})
     answers = "span"
+    layout = "answers"
 
     def row(self, cells: Cells, labels: Labels) -> Row:
         return {

@@ -48,6 +48,7 @@ class Tagging(Family):
     bits = True
     head_options = frozenset({"outside"})
     sentences = True
+    layout = "tags"
 
     def row(self, cells: Cells, labels: Labels) -> Row:
         """As many tags as tokens, and at least one."""

@@ -216,12 +216,3 @@ def _line_of(id_: Any, text: str) -> int:
     """The line on which a string first stands in a JSON text; 1 if it is written in another way."""
     places = [text.find(json.dumps(id_, ensure_ascii=ascii_)) for ascii_ in (False, True)]
     return text.count("\n", 0, max(*places, 0)) + 1
-
-
-READERS: dict[str, Callable[[FilePair, Known], LanguageRead]] = {
-    "classification": label_files,
-    "retrieval": row_number_files,
-    "tagging": tag_files,
-    "bitext_mining": pair_files,
-    "span_qa": answer_files,
-}

@@ -17,11 +17,11 @@ from typing import NamedTuple, TypedDict
 
 from harness.common.errors import SpecError
 from harness.metrics import METRICS, language_mean, overall
-from harness.metrics.mining import pair_f1
 from harness.spec.explain import close, show
 from harness.store import disk_errors
 from harness.xtreme import slips
-from harness.xtreme.score_files import READERS, Known, read_lines
+from harness.xtreme.layouts import layout_of
+from harness.xtreme.score_files import Known, read_lines
 from harness.xtreme.slips import FilePair
 
 
@@ -39,7 +39,7 @@ class Benchmark(NamedTuple):
 
     def file(self, language: str) -> str:
         """The name of a language's file."""
-        return f"test-{language}.{'json' if self.family == 'span_qa' else 'tsv'}"
+        return f"test-{language}.{layout_of(self.family).ending}"
 
 
 # TASK2LANGS of evaluate.py
@@ -72,13 +72,6 @@ XTREME: dict[str, Benchmark] = {
 PACKED = {".gz", ".bz2", ".xz", ".zip", ".zst"}
 # tasks that only the successor has (Ruder et al. 2021, arXiv 2104.07412)
 XTREME_R = {"mewslix", "lareqa", "xcopa"}
-OFFICIAL = {  # what evaluate.py reports; our metrics know more
-    "classification": ("accuracy",),
-    "tagging": ("f1", "precision", "recall"),
-    "span_qa": ("exact_match", "f1"),
-    "bitext_mining": ("f1", "precision", "recall"),
-    "retrieval": ("accuracy",),
-}
 
 
 class Report(TypedDict):
@@ -214,15 +207,13 @@ def _seen(strangers: dict[str, str]) -> str:
 
 
 def _average(benchmark: Benchmark, found: dict[str, dict[str, float]]) -> dict[str, float]:
-    names = OFFICIAL[benchmark.family]
+    layout = layout_of(benchmark.family)
     average = {}
-    for name in names:
+    for name in layout.official:
         by_language = {language: numbers[name] for language, numbers in found.items()}
         average[name] = language_mean(by_language)
 
-    main = average[names[0]]
-    if benchmark.family == "span_qa":
-        main = (average["exact_match"] + average["f1"]) / 2
+    main = layout.task_score(average)
     return average | {"metric": main, "languages": len(found), "of": len(benchmark.languages)}
 
 
@@ -231,17 +222,18 @@ def _score_file(
 ) -> tuple[dict[str, float], int, list[str]]:
     """The official metrics of one language, how many questions have no answer, and what looks like
     a slip."""
-    read = READERS[benchmark.family](files, known)
+    layout = layout_of(benchmark.family)
+    read = layout.read(files, known)
     if not read.golds:
         raise SpecError(f"{files.labels}: nothing to score, the file is empty")
-    if benchmark.family == "bitext_mining":
-        numbers = pair_f1(read.golds, read.guesses)
+    if layout.numbers:
+        numbers = layout.numbers(read.golds, read.guesses)
     else:
         try:
             numbers = METRICS[benchmark.metric](read.golds, read.guesses, language).metrics
         except ValueError as error:  # sentences without a tag
             raise SpecError(f"{files.labels}: {error}") from None
-    shown = {name: numbers[name] for name in OFFICIAL[benchmark.family]}
+    shown = {name: numbers[name] for name in layout.official}
     found = [*slips.of_bytes(files), *read.slips]
     # a score of 0 that nothing explains is a slip that we do not know yet
     if not found and not any(shown.values()):

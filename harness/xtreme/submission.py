@@ -1,18 +1,10 @@
-"""Write committed results of one run as a submission folder in XTREME's layout, which `scoring`
-reads.
-
-classification  the label of each row                 tagging  a tag a line, a blank line between
-sentences
-span_qa         JSON: question id → answer            mining   source id TAB target id
-retrieval       the row number of each answer; XTREME sorts the English side by code point before it
-                asks, and a line of the file is a line of that order (utils_preprocess.py,
-                evaluate_retrieval.py)
-"""
+"""Write committed results of one run as a submission folder in XTREME's layout (`layouts`), which
+`scoring` reads."""
 
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from harness.common.errors import MissingError, SpecError
 from harness.engines.drive import refusals
@@ -22,9 +14,8 @@ from harness.sources import rows as data_rows
 from harness.spec.explain import nearest
 from harness.store import Store, disk_errors
 from harness.store.job import JobJson, RowsJson
+from harness.xtreme.layouts import Line, layout_of
 from harness.xtreme.scoring import XTREME
-
-Line = dict[str, Any]  # a row of the data, or a line of the predictions of one: each has `id`
 
 
 class FolderMade(NamedTuple):
@@ -161,78 +152,24 @@ def _add_language(
     """One language's file of predictions, from the lines that its evaluation wrote; if wanted, its
     file of labels."""
     benchmark = XTREME[task]
-    family, name = FAMILIES[benchmark.family], f"{task}/{benchmark.file(language)}"
+    family, layout = FAMILIES[benchmark.family], layout_of(benchmark.family)
+    name = f"{task}/{benchmark.file(language)}"
     whole = tests["identity"].get("numbering", {"rows": 0})["rows"]
     if len(answers) < whole and not tests["identity"]["cap"]:
         found.notes.append(f"{task}: {language} has {len(answers)} of the benchmark's {whole} rows")
 
     # the rows themselves are read only for what an answer's line does not hold
-    need_rows = want_labels or benchmark.family == "retrieval"
+    need_rows = want_labels or layout.needs_rows
     rows = data_rows.load(tests) if need_rows else answers
     predictions = [answer["prediction"] for answer in answers]
-    found.predictions[name] = _file(benchmark.family, rows, predictions, name)
+    found.predictions[name] = layout.write(rows, predictions, name)
     if not want_labels:
         return
     if family.placeholder(rows):
         found.notes.append(f"{task}: {language} has no real labels, so none are written")
-    elif benchmark.family == "span_qa":
-        found.labels[name] = _squad_layout(rows)
     else:
         golds = [family.gold(row) for row in rows]
-        found.labels[name] = _file(benchmark.family, rows, golds, name)
-
-
-def _file(family: str, rows: list[Line], answers: list[Any], name: str) -> str:
-    """A file of one answer a row; `rows` have `id`, and for retrieval `target`, the English
-    sentence."""
-    if family == "span_qa":
-        by_id = {row["id"]: answer for row, answer in zip(rows, answers, strict=True)}
-        return json.dumps(by_id, indent=1, ensure_ascii=False) + "\n"
-    if family == "tagging":
-        sentences = [_lines(tags, name) for tags in answers]
-        # a last sentence of no words is a blank line too
-        return "\n".join(sentences) + ("" if sentences[-1] else "\n")
-    if family == "bitext_mining":
-        pairs = [
-            f"{row['id']}\t{partner}"
-            for row, partners in zip(rows, answers, strict=True)
-            for partner in partners
-        ]
-        return _lines(pairs, name)
-    if family == "retrieval":
-        # of equal sentences, the first stays first
-        order = sorted(range(len(rows)), key=lambda i: rows[i]["target"].strip())
-        answers = [answers[i] for i in order]
-    return _lines(answers, name)
-
-
-def _lines(texts: Iterable[str], name: str) -> str:
-    return "".join(_line(text, name) for text in texts)
-
-
-def _line(text: str, name: str) -> str:
-    odd = text.startswith("\ufeff") or {"\n", "\r", "\0"} & set(text)
-    if not text or text != text.strip() or odd:
-        raise SpecError(
-            f"{name}: {text!r} cannot stand on a line of its own; give the label another name in"
-            " the task's `labels:`"
-        )
-    return f"{text}\n"
-
-
-def _squad_layout(rows: list[Line]) -> str:
-    """Questions with their answers under their contexts, in the layout of SQuAD 1.1."""
-    paragraphs: list[dict[str, Any]] = []
-    for row in rows:
-        if not paragraphs or paragraphs[-1]["context"] != row["context"]:
-            paragraphs.append({"context": row["context"], "qas": []})
-        said = zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True)
-        answers = [{"text": text, "answer_start": start} for text, start in said]
-        paragraphs[-1]["qas"].append(
-            {"id": row["id"], "question": row["question"], "answers": answers}
-        )
-    whole = {"version": "1.1", "data": [{"paragraphs": paragraphs}]}
-    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+        found.labels[name] = (layout.write_labels or layout.write)(rows, golds, name)
 
 
 def empty_folder(folder: Path) -> None:
