@@ -3,6 +3,7 @@ in a subprocess."""
 
 import fcntl
 import gzip
+import io
 import itertools
 import json
 import os
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -479,6 +480,31 @@ class Rig:
             check=False,
         )
         return Done(done.args, done.returncode, done.stdout, done.stderr)
+
+    def here(self, words: list[str], cwd: Path) -> Done:
+        """The same in this process, which has Python's modules and torch awake: for what a command
+        says, not for what it wakes, trains or hears."""
+        from harness.cli import main
+        from harness.common.signals import stop
+
+        said = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in ("stdout", "stderr")]
+        environment, code = self.environment(), 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(cwd)
+            for name in {*os.environ} - {*environment}:
+                patch.delenv(name)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            patch.setattr(stop, "heard", nullcontext)  # signals stay pytest's
+            patch.setattr(sys, "argv", ["xstilts-harness", *words])
+            patch.setattr(sys, "stdout", said[0])
+            patch.setattr(sys, "stderr", said[1])
+            try:
+                main()
+            except SystemExit as ended:
+                code = ended.code or 0
+        stdout, stderr = (one.buffer.getvalue().decode() for one in said)
+        return Done(words, code, stdout, stderr)
 
     def start(self, command: list[str], cwd: Path, **environment: str) -> subprocess.Popen:
         """Start, and leave running; what it says goes to `said` in `cwd`."""

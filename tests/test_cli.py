@@ -70,7 +70,7 @@ print("WOKE", *(name for name in {HEAVY!r} if name in sys.modules), file=sys.std
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help(rig, tmp_path, command):
-    done = rig.run(rig.command(*command.split(), "--help"), tmp_path)
+    done = rig.here([*command.split(), "--help"], tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Usage: " in done.stdout
     assert not done.stderr
@@ -81,7 +81,7 @@ def test_help(rig, tmp_path, command):
 def test_every_command_is_in_the_help_test(rig, tmp_path):
     groups = {command.partition(" ")[0] for command in COMMANDS if " " in command}
     for group in ["", *groups]:
-        said = rig.run(rig.command(*group.split(), "--help"), tmp_path).stdout
+        said = rig.here([*group.split(), "--help"], tmp_path).stdout
         listed = re.findall(r"^  ([a-z-]+)  ", said.partition("Commands:")[2], re.M)
         assert listed
         assert {f"{group} {name}".strip() for name in listed} <= set(COMMANDS)
@@ -306,7 +306,7 @@ def test_a_mistake_gets_its_exit_code_and_one_clear_message(rig, tmp_path, mista
     for name, text in files.items():
         (tmp_path / "tasks").mkdir(exist_ok=True)
         (tmp_path / "tasks" / name).write_text(text)
-    done = rig.run(rig.command(*arguments.split()), tmp_path)
+    done = rig.here(arguments.split(), tmp_path)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     said = re.sub(r"\s*[│╭╰╮╯─]+\s*", " ", done.stderr)  # however the parser frames it
