@@ -29,6 +29,8 @@ LanguageGains = dict[str, float]
 
 
 class Pick(NamedTuple):
+    """The arm that was chosen, and what it gains on rows that did not choose it."""
+
     arm: str
     gain: Replicated
 
@@ -37,43 +39,42 @@ def best(study: Study) -> list[Best]:
     """What choosing the intermediate per target gains, measured on rows that had no say in the
     choice.
 
-    Pick on English dev of the target's training; where nothing is trained, on half of the test
+    Chosen on English dev of the target's training; where nothing is trained, on half of the test
     units, and measured on the other half. Tasks and mixtures are candidates, and the baseline, with
     gain 0; not where rows leak or are shared, nor where dev, which is all one may look at, says
     that the target was not learned. The row with target None is the mean over targets that have a
     candidate beside the baseline.
     """
-    rows, chosen = [], []
+    rows, gains = [], []
     for target in study.targets:
         on_dev = _dev(study, study.baseline, target) is not None
-        # rows that chose cannot report: the best of many is partly the luckiest on them
-        candidates = [arm for arm in study.rivals if _is_candidate(study, arm, target)]
-        choose = _by_dev if on_dev else _by_half
-        found = choose(study, target, candidates) if candidates else None
-        if found:
-            chosen.append(found.gain)
         selected_on = "English dev" if on_dev else "half of the test examples"
-        rows.append(_row(study.encoder, target, selected_on, found))
-    average = mean_of(chosen)
-    whole = Best(
-        encoder=study.encoder,
-        target=None,
-        selected_on=None,
-        arm=None,
-        gain=value_of(average),
-        interval=interval_of(average),
-    )
-    return [*rows, whole]
+        # rows that chose cannot report: the best of many is partly the luckiest on them
+        choose = _by_dev if on_dev else _by_half
+        arms = [arm for arm in study.rivals if _is_candidate(study, arm, target)]
+        pick = choose(study, target, arms) if arms else None
+        if pick:
+            gains.append(pick.gain)
+            rows.append(_row(study, target, selected_on, pick.arm, pick.gain))
+        else:
+            rows.append(_row(study, target, selected_on, None, None))
+    return [*rows, _row(study, None, None, None, mean_of(gains))]
 
 
-def _row(encoder: str, target: str, selected_on: str, found: Pick | None) -> Best:
+def _row(
+    study: Study,
+    target: str | None,
+    selected_on: str | None,
+    arm: str | None,
+    gain: Replicated | None,
+) -> Best:
     return Best(
-        encoder=encoder,
+        encoder=study.encoder,
         target=target,
         selected_on=selected_on,
-        arm=found.arm if found else None,
-        gain=found.gain.value if found else None,
-        interval=found.gain.interval if found else None,
+        arm=arm,
+        gain=value_of(gain),
+        interval=interval_of(gain),
     )
 
 
@@ -151,7 +152,7 @@ def _gains(study: Study, target: str, arm: str, keep: Keep) -> LanguageGains:
         units, vectors = read(study, target, language, systems)
         kept = keep(language, units)
         if kept.any():
-            scores = [_main(study, target, one) for one in only(kept, (units, vectors))[1]]
+            scores = [_main(study, target, one) for one in only(kept, units, vectors)[1]]
             pairs = zip(scores[::2], scores[1::2], strict=True)
             found[language] = fmean(mine - base for mine, base in pairs)
     return found

@@ -123,15 +123,16 @@ def _scores(metric: str, table: _Table, sums: Array) -> list[Array]:
 
 
 def _table(metric: str, units: Array, systems: Sequence[Mapping[str, Array]]) -> _Table:
+    """What the metric sums of these examples, summed by unit before anything is drawn."""
     numbers, index = np.unique(np.asarray(units, dtype=np.int64), return_inverse=True)
     columns: dict[bytes, int] = {}
     places = []
     for examples in systems:
         place = {}
-        for name, vector in (
-            {"n": np.ones(len(units))} | METRICS[metric].resampled(examples)
-        ).items():
+        vectors = {"n": np.ones(len(units))} | METRICS[metric].resampled(examples)
+        for name, vector in vectors.items():
             values = np.asarray(vector, dtype=np.float64)
+            # whole numbers, so that sums are exact and no order of addition changes them
             scale = 1 if (values == np.rint(values)).all() else FLOAT_SCALE
             whole = np.rint(values * scale)
             column = np.bincount(index, weights=whole, minlength=len(numbers)).tobytes()

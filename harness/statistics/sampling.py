@@ -40,14 +40,12 @@ def read(study: Study, target: str, language: str, systems: Sequence[System]) ->
     return units_of(given[0]), given
 
 
-def only(kept: Kept, read_: Systems) -> Systems:
+def only(kept: Kept, units: Array, systems: Sequence[Mapping[str, Array]]) -> Systems:
     """The units and vectors of the examples where `kept`, (n,), is true."""
-    units, systems = read_
-    return units[kept], [_only(kept, system) for system in systems]
-
-
-def _only(kept: Kept, system: Mapping[str, Array]) -> dict[str, Array]:
-    return {name: vector[kept] for name, vector in system.items()}
+    left = []
+    for system in systems:
+        left.append({name: vector[kept] for name, vector in system.items()})
+    return units[kept], left
 
 
 def sample(
@@ -70,17 +68,18 @@ def sample(
     count: dict[str, int] = {}
 
     def read_one(language: str) -> Systems:
-        found = read(study, target, language, systems[language])
+        units, vectors = read(study, target, language, systems[language])
         if keep:
-            found = only(keep(language, found[0]), found)
-        count[language] = len(np.unique(found[0]))
-        return found
+            units, vectors = only(keep(language, units), units, vectors)
+        count[language] = len(np.unique(units))
+        return units, vectors
 
     # part of every stream's name, so never to be reworded
     purpose = "reported half" if keep else "bootstrap"
     scores = replicate_scores(
         target, facts.metric, list(systems), facts.parallel, read_one, purpose
     )
+
     gains: dict[str, dict[str, Array]] = {arm: {} for arm in seeds}
     for arm, own in seeds.items():
         for language in languages[arm]:

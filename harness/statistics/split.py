@@ -46,15 +46,18 @@ def split(study: Study, rows: Sequence[DifficultyRow]) -> Split:
     averages = _averages(study, rows)
     among = [row for row in rows if row.arm in averages]
     sides = Sides(_arms(among, "easy"), _arms(among, "hard"))
+
     common = study.common
     whole = _hard_minus_easy(study, sides, common)
     trained = _hard_minus_easy(study, sides, study.without_retrieval(common))
     zero_shot = _hard_minus_easy(study, sides, common, zero_shot=True)
+
     within = _within_targets(study, sides)
     differences = {
         target: _hard_minus_easy(study, over, [target]) for target, over in within.items()
     }
     elsewhere = mean_of([one for one in differences.values() if one is not None])
+
     p, permutations = _permutation_test(study.encoder, sides, averages)
     why = _why_no_claim(study, sides)
     return Split(
@@ -147,13 +150,7 @@ def _seeded(found: Replicated | None) -> SeededContrast:
 
 
 def _within(found: Replicated | None, sides: Sides) -> WithinTarget:
-    return WithinTarget(
-        hard_minus_easy=value_of(found),
-        interval=interval_of(found),
-        seed_interval=seed_interval_of(found),
-        easy=sides.easy,
-        hard=sides.hard,
-    )
+    return WithinTarget(**vars(_seeded(found)), easy=sides.easy, hard=sides.hard)
 
 
 def _permutation_test(
