@@ -335,6 +335,7 @@ def test_a_wrong_label_is_named_with_its_row(rig, tmp_path):
 # What programs read -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "shape"),
     [

@@ -1,6 +1,7 @@
 """What the docs show exists: links lead somewhere, the CLI knows commands, options and names, and
 examples of YAML load."""
 
+import functools
 import os
 import re
 import subprocess
@@ -67,20 +68,14 @@ def test_the_studys_page_has_the_tables_made_for_it():
 
 
 @pytest.fixture(scope="module")
-def known():
+def known(rig, tmp_path_factory):
     """Help texts by command, asked once each."""
-    texts: dict[tuple[str, ...], str] = {}
+    folder = tmp_path_factory.mktemp("help")
 
+    @functools.cache
     def ask(*words: str) -> str:
-        if words not in texts:
-            done = subprocess.run(
-                [sys.executable, "-c", "from harness.cli import main; main()", *words, "--help"],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            texts[words] = done.stdout if done.returncode == 0 else ""
-        return texts[words]
+        done = rig.here([*words, "--help"], folder)
+        return done.stdout if done.returncode == 0 else ""
 
     return ask
 

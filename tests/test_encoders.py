@@ -529,6 +529,7 @@ def test_dropout_is_set_under_each_architectures_names(encoder):
     assert set(dropouts(encoder.fresh(0.0, 0.0))) <= {0.0}
 
 
+@pytest.mark.slow
 def test_dropout_drops(encoder):
     batch = encoder.pad([{"input_ids": encoder.tokenizer(CORPUS[0])["input_ids"]}], "cpu")
     for dropout, attention in ((0.3, 0.0), (0.0, 0.3), (0.0, 0.0)):
@@ -865,6 +866,7 @@ def run(body, head, batch: dict) -> torch.Tensor:
     return head(hidden) if predict is None else head(hidden, predict)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(ROWS))
 def test_a_family_trains_and_answers_on_every_kind_of_encoder(name, encoder):
     family, rows, task = TRAINED[name], ROWS[name], task_of(name)
@@ -900,6 +902,7 @@ def test_a_family_trains_and_answers_on_every_kind_of_encoder(name, encoder):
     json.dumps(predictions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(ROWS))
 def test_padding_changes_no_output(name, encoder):
     family, task = TRAINED[name], task_of(name)
@@ -917,6 +920,7 @@ def test_padding_changes_no_output(name, encoder):
             assert torch.allclose(padded, alone, atol=1e-5), (name, i)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["mean", "cls"])
 def test_pooled_vectors_of_every_layer_ignore_padding(how, encoder):
     body = encoder.fresh(0.0, 0.0).eval()

@@ -28,6 +28,8 @@ from harness.sources.lock import read_lock, unchecked, updated, verify, write_lo
 from harness.spec.catalog import Catalog
 from harness.store import HashIndex, file_sha256
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 BIRDS, TINY = "someone/birds", "someone/tiny-bert"
@@ -177,7 +179,6 @@ def copy(fetched, hub, tmp_path) -> World:
 # Fetch, then work without a network ---------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_fetch_brings_what_is_read_and_names_it(world):
     done = world.run("data", "fetch", "--suite", "birds_suite", "--all")
     assert done.returncode == 0, done.stderr
@@ -214,7 +215,6 @@ def test_encoders_are_locked_too(fetched):
     assert "model.safetensors" in locked["files"]
 
 
-@pytest.mark.slow
 def test_eval_works_after_fetch_without_a_hub(copy):
     copy.hub.stop()
     plan = copy.run("plan", "--suite", "birds_suite", "--json")
@@ -225,7 +225,6 @@ def test_eval_works_after_fetch_without_a_hub(copy):
     assert (copy.here / "leaderboard" / "releases" / "0001-birds_suite.json").exists()
 
 
-@pytest.mark.slow
 def test_eval_fetches_by_itself_and_plan_does_not(world):
     plan = world.run("plan", "--suite", "birds_suite")
     assert plan.returncode == 0, plan.stderr
@@ -263,7 +262,6 @@ checks:
 """
 
 
-@pytest.mark.slow
 def test_reproduce_fetches_what_it_runs_as_eval_does(world):
     (world.specs.parent / "mine.yaml").write_text(PUBLISHED)
     command = (
@@ -283,7 +281,6 @@ def test_reproduce_fetches_what_it_runs_as_eval_does(world):
     assert sorted(path for path in world.hub.downloads() if path.endswith(".parquet")) == WANTED
 
 
-@pytest.mark.slow
 def test_what_no_hub_has_is_said_plainly(world):
     done = world.run("data", "fetch", "birds", "ccg", "bucc2018")
     assert done.returncode == 3
@@ -294,7 +291,6 @@ def test_what_no_hub_has_is_said_plainly(world):
     assert BIRDS in json.loads(world.lock.read_text())["datasets"]
 
 
-@pytest.mark.slow
 def test_fetch_without_a_licence_is_complete_without_it(world):
     (world.specs / "suite.yaml").write_text(SUITE.replace("[none]", "[none, ccg]"))
     fetch = "data", "fetch", "--suite", "birds_suite"
@@ -308,7 +304,6 @@ def test_fetch_without_a_licence_is_complete_without_it(world):
     assert lost.returncode == 2 and "name one with --suite" in lost.stderr
 
 
-@pytest.mark.slow
 def test_only_the_first_files_of_many_are_fetched_and_a_shard_that_lacks_is_missed(world):
     spec = world.specs / "birds.yaml"
     spec.write_text(TASK.replace('"{language}"}', '"{language}", first_files: 2}'))
@@ -325,7 +320,6 @@ def test_only_the_first_files_of_many_are_fetched_and_a_shard_that_lacks_is_miss
     assert f"{BIRDS}, config en, split train: not in the hub cache" in lacking.stderr
 
 
-@pytest.mark.slow
 def test_a_branch_that_a_spec_names_is_locked_at_its_commit(world):
     ref = "refs/convert/parquet"
     (world.specs / "birds.yaml").write_text(TASK.replace("{hub:", f"{{revision: {ref}, hub:"))
@@ -345,7 +339,6 @@ def read(path: Path) -> list[str]:
 # The lock holds -----------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_locked_fetch_gets_the_first_commit_after_the_second(world):
     first = world.hub.refs["dataset", BIRDS, "main"]
     assert world.run("data", "fetch", "birds").returncode == 0
@@ -363,7 +356,6 @@ def test_a_locked_fetch_gets_the_first_commit_after_the_second(world):
     assert len(list(world.home.glob(f"hub/*birds/snapshots/{first}/en/test*"))) == 1
 
 
-@pytest.mark.slow
 def test_without_a_lock_a_repository_stays_at_the_commit_that_is_here(world):
     first = world.hub.refs["dataset", BIRDS, "main"]
     where = ["--lock", "scratch.json"]
@@ -385,7 +377,6 @@ def damage(path: Path) -> None:
     blob.write_bytes(data)
 
 
-@pytest.mark.slow
 def test_a_changed_byte_is_named_and_stops_plan_and_eval(copy):
     assert copy.run("data", "verify").returncode == 0
     path = "de/test-00000-of-00001.parquet"
@@ -421,7 +412,6 @@ def test_a_changed_encoder_stops_the_plan(copy):
     assert copy.run("plan", "--suite", "birds_suite").returncode == 2
 
 
-@pytest.mark.slow
 def test_a_file_that_is_gone_is_named_and_comes_again(copy):
     path = "en/train-00000-of-00001.parquet"
     gone = copy.cached(path)
@@ -439,7 +429,6 @@ def test_a_file_that_is_gone_is_named_and_comes_again(copy):
     assert copy.run("data", "verify").returncode == 0
 
 
-@pytest.mark.slow
 def test_verify_of_no_lock_and_of_no_lock_file_at_all(world):
     world.here.mkdir()
     done = world.run("data", "verify")
@@ -459,7 +448,6 @@ def test_verify_of_no_lock_and_of_no_lock_file_at_all(world):
         assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
 def test_lock_of_a_data_root_and_of_a_tasks_own_files(world):
     root = world.here / "root"
     for path, data in birds("old").items():
@@ -495,7 +483,6 @@ def test_lock_of_a_data_root_and_of_a_tasks_own_files(world):
     assert not world.hub.asked
 
 
-@pytest.mark.slow
 def test_a_lock_changes_no_key(copy):
     def keys() -> list[str]:
         done = copy.run("plan", "--suite", "birds_suite", "--write")
@@ -577,7 +564,6 @@ def test_no_way_to_the_hub(world):
     assert "HF_HUB_OFFLINE is set: nothing is fetched" in forbidden.stderr
 
 
-@pytest.mark.slow
 def test_a_wrong_id_and_a_config_that_is_not_there(world):
     (world.specs / "birds.yaml").write_text(TASK.replace("{language}", "no-{language}"))
     done = world.run("data", "fetch", "birds")
@@ -600,7 +586,6 @@ def test_fetch_of_nothing_or_of_an_unknown_name(world):
     assert "birds" in done.stderr
 
 
-@pytest.mark.slow
 def test_a_fetch_that_died_asks_only_for_the_rest(world):
     path = "en/test-00000-of-00001.parquet"
     commit = world.hub.refs["dataset", BIRDS, "main"]

@@ -730,6 +730,7 @@ def test_a_piece_that_was_not_announced_is_an_error_in_training_and_none_on_dev(
         table.train()(ids)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", sorted(TRAINED))
 def test_the_loop_learns(tmp, folder, warm, family):
     """Toy tasks whose answers are in the words; enough updates bring the loss down, or the loop is

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from harness.metrics import METRICS
 from harness.metrics.scored import numbered
+from tests.stress import times
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=times(20, 200), deadline=None)
 
 labels = st.sampled_from(["entailment", "neutral", "contradiction"])
 tags = st.sampled_from(

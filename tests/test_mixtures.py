@@ -281,6 +281,7 @@ def test_weights_decide_who_is_asked(tmp_path, folder, warm, monkeypatch):
     assert (len(seen["classification"]), len(seen["tagging"])) == (0, 12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [[0], [1], [7], [2, 5, 11]], ids=str)
 def test_a_stopped_mixture_resumes_to_the_same_bytes(tmp_path, folder, warm, stops):
     expected = context(tmp_path / "straight", mixed(tmp_path, folder), warm=warm)

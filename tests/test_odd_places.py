@@ -11,6 +11,8 @@ import pytest
 from conftest import copied
 from stress import times
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = [
     "--help",
     "--version",

@@ -16,6 +16,8 @@ from harness.page import page as pages
 from harness.page.page import render
 from harness.page.words import verdict
 
+pytestmark = pytest.mark.slow
+
 DASH = "–"
 SHOW = """(node) => [...node.querySelectorAll("tbody tr")].map((row) =>
     [...row.children].map((cell) => cell.firstChild?.textContent ?? ""))"""
@@ -114,7 +116,6 @@ def between(interval) -> str:
 # Numbers
 
 
-@pytest.mark.slow
 def test_every_release_and_encoder_opens_quietly_with_the_gains_of_the_json(visit, board):
     path, releases = board
     tab = visit(path)
@@ -204,7 +205,6 @@ def test_the_list_of_gains_and_the_averages_show_the_intervals_of_the_json(visit
     assert [row[1:3] for row in table(tab, "Comparisons within mnli")] == differences
 
 
-@pytest.mark.slow
 def test_averages_over_other_tasks_targets_stand_beside_the_first_where_they_are_fewer(
     visit, tmp_path
 ):
@@ -476,7 +476,6 @@ def test_every_chart_says_what_its_numbers_count(visit, board):
 # Looks
 
 
-@pytest.mark.slow
 def test_light_dark_and_the_button(visit, board):
     background = "getComputedStyle(document.body).backgroundColor"
     light, dark = "rgb(253, 253, 252)", "rgb(20, 23, 26)"
@@ -502,7 +501,6 @@ def test_the_numbers_on_the_heat_map_can_be_read(visit, board, scheme):
     assert len(contrasts) > 200 and min(contrasts) >= 4.5
 
 
-@pytest.mark.slow
 def test_nothing_scrolls_sideways_at_360_pixels_but_wide_tables_in_their_boxes(visit, board):
     tab = visit(board[0], width=360)
     for title in board[1]:
@@ -577,7 +575,6 @@ def test_hostile_strings_are_text(visit, tmp_path):
     assert HOSTILE[0][:25] in tab.locator("[data-chart=averages] svg").text_content()
 
 
-@pytest.mark.slow
 def test_no_release_and_releases_with_nothing_derived(visit, tmp_path):
     empty = visit(saved(tmp_path))
     assert (

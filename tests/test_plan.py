@@ -344,6 +344,7 @@ def test_every_recipe_field_is_tried_here():
     assert all(getattr(default, name) != value for name, value in OTHER_RECIPE.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", sorted(Recipe.model_fields))
 def test_every_recipe_field_decides_the_key_of_its_phase(world, field):
     before = world.plan()
@@ -406,6 +407,7 @@ def test_every_task_field_is_tried_here_or_excused():
     assert not set(OTHER_TASK) & set(EXCUSED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", sorted(OTHER_TASK))
 def test_every_task_field_decides_a_key(world, field):
     before = world.plan()
@@ -425,6 +427,7 @@ def test_what_readers_see_decides_no_key(world, field, value):
     assert keys(world.plan(tasks=TASKS | {"words": TASKS["words"] | {field: value}})) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "value", "kept"),
     [

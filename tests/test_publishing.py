@@ -127,6 +127,7 @@ def test_killed_before_any_access_to_a_file_of_the_board(publishers, tmp_path):
     assert died * stride > 30
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(publishers, tmp_path):
     """The same command repairs; the one after it does nothing."""
     new, chance, whole, died = wanted(tmp_path, "new"), random.Random(14), 0.0, 0

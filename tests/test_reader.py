@@ -447,16 +447,11 @@ def test_problems_of_a_part_of_the_file():
 
 
 def test_many_problems_are_cut():
-    start = time.perf_counter()
-    lines = lines_of(
-        HEAD + "role:\n" + "- targt\n" * 30_000 + "".join(f"key{i}: 1\n" for i in range(5_000)),
-        Task,
-    )
-    assert (
-        len(lines) == 101
-        and lines[-1].startswith("t.yaml:104:3: and more")
-        and time.perf_counter() - start < 8
-    )
+    keys = "".join(f"key{i}: 1\n" for i in range(5_000))
+    start = time.process_time()
+    lines = lines_of(HEAD + "role:\n" + "- targt\n" * 30_000 + keys, Task)
+    assert time.process_time() - start < 8
+    assert len(lines) == 101 and lines[-1].startswith("t.yaml:104:3: and more")
 
 
 def test_nearest():
@@ -484,9 +479,9 @@ def test_a_billion_laughs_fail_at_once():
         f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 30)
     )
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     (line,) = lines_of(bomb)
-    assert time.perf_counter() - start < 1 and tracemalloc.get_traced_memory()[1] < 5_000_000
+    assert time.process_time() - start < 1 and tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
     assert line.startswith("t.yaml:1:5: anchor '&a0'")
 

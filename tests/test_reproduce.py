@@ -18,6 +18,7 @@ from harness.published import numbers as spec
 from harness.published.numbers import Check, Claim
 from harness.published.verdict import Verdict
 from harness.release.document import Board, content_bytes
+from harness.release.schema import Content
 from harness.release.upgrade import upgraded
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
@@ -261,7 +262,7 @@ def test_a_release_of_a_suite_is_that_suite_as_committed(tmp_path, release):
     """Of a release in a file against the YAML it came from: nothing differs, and a claim over it
     may conclude."""
     found, suite = means(tmp_path), release.partition("-")[2]
-    content = upgraded(found.board.load(found.board.find(release)))
+    content = Content.model_validate(upgraded(found.board.load(found.board.find(release))))
     claims._as_committed(
         Claim(kind="consistent", suite=suite, encoder="e"),
         content,

@@ -15,8 +15,9 @@ from harness.metrics import METRICS, rescore
 from harness.metrics.flags import language_flags
 from harness.metrics.vectors import pack, unpack
 from harness.models import retriever as retrieval
+from tests.stress import times
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=times(20, 200), deadline=None)
 every_metric = pytest.mark.parametrize("metric", METRICS)
 blocks_of_rows = pytest.mark.parametrize(
     "metric", [name for name, metric in METRICS.items() if metric.additive]
@@ -276,7 +277,7 @@ numbers = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=times(100, 1000), deadline=None)
 @given(values=st.lists(numbers) | st.lists(st.integers(0, 9)))
 def test_a_vector_comes_back_with_its_types(values):
     text = pack(values)

@@ -32,6 +32,8 @@ from harness.store import Store
 from harness.store import lease as lease_room
 from harness.store.lease import Holder
 
+pytestmark = pytest.mark.slow
+
 KEY = "ab" * 32
 
 # Read by Python at its start: a machine's name, other constants, and a mark for each module of jobs
@@ -157,7 +159,6 @@ def test_the_client_is_as_forgetful_as_it_should_be(forgetting, tmp_path):
     assert one.python(look, there).stdout == "True\n"
 
 
-@pytest.mark.slow
 def test_what_another_machine_committed_is_not_computed_again(
     rig, undisturbed, forgetting, tmp_path
 ):
@@ -177,7 +178,6 @@ def test_what_another_machine_committed_is_not_computed_again(
     )
 
 
-@pytest.mark.slow
 def test_two_forgetful_machines_share_the_work(rig, undisturbed, forgetting, tmp_path):
     store, seen, over = tmp_path / "store", [], threading.Event()
 
@@ -224,7 +224,6 @@ def waiting(rig, kept, tmp_path) -> tuple[str, str, Path]:
     return key, needed, away
 
 
-@pytest.mark.slow
 def test_a_missing_input_is_waited_for(rig, waiting, forgetting, tmp_path):
     key, needed, away = waiting
     here = forgetting("here")
@@ -254,7 +253,6 @@ def test_an_input_that_never_comes_is_named(rig, waiting, tmp_path):
     assert not (tmp_path / "store" / "results" / needed).exists()
 
 
-@pytest.mark.slow
 def test_a_job_and_a_lease_that_were_absent_a_moment_ago(rig, kept, forgetting, tmp_path):
     copied(kept, tmp_path)
     here, store = forgetting("here"), Store(tmp_path / "store")
@@ -278,7 +276,6 @@ def test_a_job_and_a_lease_that_were_absent_a_moment_ago(rig, kept, forgetting, 
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
 def test_a_stale_file_is_opened_anew(rig, kept, forgetting, tmp_path):
     copied(kept, tmp_path)
     here = forgetting("here", FORGETFUL_STALE="1")
@@ -373,7 +370,6 @@ def lease_pid(path: Path) -> int | None:
     return seen.owner.pid if seen else None
 
 
-@pytest.mark.slow
 def test_a_worker_that_lost_its_lease_in_its_sleep_ends_quietly(taken, tmp_path):
     """Its machine slept; another took over and finished; the first one finds the result and ends as
     if nothing had been."""
@@ -389,7 +385,6 @@ def test_a_worker_that_lost_its_lease_in_its_sleep_ends_quietly(taken, tmp_path)
         assert not list((store / room).iterdir()), room
 
 
-@pytest.mark.slow
 def test_a_sleeper_leaves_the_checkpoints_of_whoever_took_over_alone(taken, tmp_path):
     store, (runs, pids) = tmp_path / "store", taken
     os.kill(pids[1], signal.SIGSTOP)  # within a second of its lease
@@ -405,7 +400,6 @@ def test_a_sleeper_leaves_the_checkpoints_of_whoever_took_over_alone(taken, tmp_
     assert [run.wait() for run in runs] == [0, 0]
 
 
-@pytest.mark.slow
 def test_a_run_that_waits_for_another_says_so_once(rig, tmp_path):
     store = Store(tmp_path / "store")
     assert rig.run(plan(rig, "short", "--write"), tmp_path).returncode == 0
@@ -493,7 +487,6 @@ def test_a_job_without_its_lease_commits_nothing_and_blames_nobody(tmp_path, mon
 # A disk that goes ---------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_store_that_is_deleted_meanwhile(rig, tmp_path):
     store = tmp_path / "store"
     slow = node(tmp_path, "here", more=SLOW_DISK)
@@ -508,7 +501,6 @@ def test_a_store_that_is_deleted_meanwhile(rig, tmp_path):
     eventually(lambda: not workers(store), "the workers' end")
 
 
-@pytest.mark.slow
 def test_a_store_that_becomes_read_only_meanwhile(rig, forgetting, tmp_path):
     frozen = tmp_path / "frozen"
     here = forgetting("here", more=SLOW_DISK, FORGETFUL_FROZEN=str(frozen))

@@ -17,6 +17,8 @@ import pytest
 from conftest import PATIENCE, SLOW_DISK, Rig, eventually, finished, once, releases, workers
 from stress import times
 
+pytestmark = pytest.mark.slow
+
 BOTH = pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 
 # Python reads this file at its start. The named module takes for ever to import; whoever gets there
@@ -273,7 +275,6 @@ def facts(store: Path) -> dict:
     return found
 
 
-@pytest.mark.slow
 def test_training_as_process_1_saves_a_checkpoint(rig, short_run, tmp_path):
     """A scheduler sends the signal to workers too, and then the driver sends it once more: that is
     no second one."""
@@ -321,7 +322,6 @@ harness.common.signals.PATIENCE = 9999
     return run, worker
 
 
-@pytest.mark.slow
 @BOTH
 def test_a_second_signal_ends_at_once(rig, tmp_path, how):
     run, worker = asleep(rig, tmp_path, 9999)
@@ -332,7 +332,6 @@ def test_a_second_signal_ends_at_once(rig, tmp_path, how):
     assert worker not in workers(tmp_path / "store")
 
 
-@pytest.mark.slow
 def test_a_worker_that_does_not_end_is_killed_and_nothing_before_is_lost(rig, tmp_path):
     run, worker = asleep(rig, tmp_path, 0.5)
     before = checkpoint(tmp_path / "store")
@@ -344,7 +343,6 @@ def test_a_worker_that_does_not_end_is_killed_and_nothing_before_is_lost(rig, tm
 # Single jobs --------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_job_run_saves_a_checkpoint_and_goes_on_from_there(rig, tmp_path):
     store = tmp_path / "store"
     where = ["--suite", "short", "--tasks", rig.specs, "--encoder-root", rig.encoders]
@@ -366,7 +364,6 @@ def test_job_run_saves_a_checkpoint_and_goes_on_from_there(rig, tmp_path):
     assert not list((store / "tmp").iterdir()) and not list((store / "leases").iterdir())
 
 
-@pytest.mark.slow
 def test_a_signal_at_any_moment_of_a_run(rig, short_run, tmp_path):
     """Interrupted again and again, wherever it is, it ends with the signal's code and goes on in
     the end."""

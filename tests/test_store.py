@@ -363,6 +363,7 @@ WRITES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITES)
 def test_no_space_at_every_step(tmp_path, name):
     """One clear StoreError, nothing half, nothing committed earlier harmed."""

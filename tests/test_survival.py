@@ -16,6 +16,8 @@ from stress import times
 
 from harness.store import Store
 
+pytestmark = pytest.mark.slow
+
 
 def pointers(store: Path) -> dict[str, int]:
     """Key → update of the last checkpoint, for every training that has one and no result."""
@@ -76,7 +78,6 @@ def caught_training(rig: Rig, cwd: Path, least: int, *more: object) -> subproces
 KILLS = "worker driver worker everything worker driver worker everything worker driver".split()  # noqa: SIM905
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20, 20 + times(1, 6)))
 def test_ten_kills_at_random_times_change_no_byte(rig, undisturbed, tmp_path, seed):
     rng = random.Random(seed)
@@ -125,7 +126,6 @@ def test_ten_kills_at_random_times_change_no_byte(rig, undisturbed, tmp_path, se
     assert not weights(store), "weights that nobody needs any more"
 
 
-@pytest.mark.slow
 def test_a_worker_that_dies_is_replaced_and_its_job_done_again(rig, long_run, tmp_path):
     store = tmp_path / "store"
     run = caught_training(rig, tmp_path, 3)
@@ -140,7 +140,6 @@ def test_a_worker_that_dies_is_replaced_and_its_job_done_again(rig, long_run, tm
     assert victim not in workers(store)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_interrupted_it_says_how_to_go_on_and_does(rig, long_run, tmp_path, how):
     store = tmp_path / "store"
@@ -158,7 +157,6 @@ def test_interrupted_it_says_how_to_go_on_and_does(rig, long_run, tmp_path, how)
     assert releases(tmp_path) == releases(long_run)
 
 
-@pytest.mark.slow
 def test_a_torn_checkpoint_is_not_resumed_from(rig, long_run, tmp_path):
     store = tmp_path / "store"
     run = caught_training(rig, tmp_path, 3)
@@ -210,7 +208,6 @@ def test_weights_that_a_kill_left_in_the_middle_of_a_drop_go(rig, undisturbed, t
     assert not weights(tmp_path / "store") and manifest.read_bytes() == before
 
 
-@pytest.mark.slow
 def test_two_drivers_on_one_store_share_the_work(rig, undisturbed, tmp_path):
     store, seen, over = tmp_path / "store", set(), threading.Event()
 
@@ -246,7 +243,6 @@ def test_two_drivers_on_one_store_share_the_work(rig, undisturbed, tmp_path):
 # Damage -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_damaged_results_are_named_and_only_they_are_computed_again(rig, kept, tmp_path):
     copied(kept, tmp_path)
     store = tmp_path / "store"
@@ -275,7 +271,6 @@ def test_damaged_results_are_named_and_only_they_are_computed_again(rig, kept, t
     assert len(list((store / "damaged").iterdir())) == len(harmed)
 
 
-@pytest.mark.slow
 def test_a_lost_score_brings_back_the_weights_it_needs_and_drops_them_again(
     rig, undisturbed, tmp_path
 ):
@@ -341,7 +336,6 @@ def test_a_board_that_cannot_be_written(rig, undisturbed, tmp_path):
 
 
 # Kilobytes: the plan does not fit; checkpoints do not fit; results do not fit.
-@pytest.mark.slow
 @pytest.mark.parametrize(("size", "seconds"), [(48, 1000), (900, 0), (500, 1000)])
 def test_a_full_disk_is_said_in_one_line_and_leaves_the_last_release(rig, published, size, seconds):
     disk = published / "disk"
@@ -360,7 +354,6 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_the_last_release(rig, publis
     assert board_of(published) == before
 
 
-@pytest.mark.slow
 def test_the_store_is_sound_after_a_full_disk(rig, long_run, tmp_path):
     """What was committed before the disk was full stays; with room again, the same command ends
     with the same bytes."""
