@@ -61,11 +61,13 @@ def data_fetch(
     failed = []
     if where.wanted and where.may_fetch:
         failed = hub.fetch(where, say)
+        # looked for once more: the lock names what is read, not what was asked for
         where = replace(where, wanted=[], found={})
         blocked = _survey(catalog, names, where, store, left_out or ())
     elif where.wanted:
         failed = ["HF_HUB_OFFLINE is set: nothing is fetched"]
 
+    # what could be had is locked, also where something else could not
     made, _ = updated(lock, where.sources())
     write_lock(made)
     print_rows(_read(where), as_json)
@@ -90,6 +92,7 @@ def data_lock(
     catalog = sources.catalog()
     before = lock_to_write(sources.lock)
     names = _chosen(catalog, wanted) if wanted else [*catalog.tasks, *catalog.encoders]
+    # the old hashes would refuse the very change that this command is to write down
     where = sources.locked_by(unchecked(before), offline=True)
     blocked = _survey(catalog, names, where, store)
 
@@ -161,6 +164,7 @@ def _survey(
             plan = plan_suite(catalog, Choice(name, left_out=tuple(left_out)), where, opened)
             for reason, needs in plan.blocked.items():
                 blocked.setdefault(reason, []).extend(f"suite {name}: {need}" for need in needs)
+        # a task may be called as a suite is: then both are meant; what is neither is refused there
         if name in {*catalog.tasks, *catalog.encoders} or name not in catalog.suites:
             for reason in _missing(catalog, name, where, index):
                 blocked.setdefault(reason, []).append(name)

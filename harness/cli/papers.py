@@ -89,6 +89,7 @@ def reproduce(
     from harness.published.reproduce import Means, chosen, judge_all
     from harness.release.document import Board
 
+    # every name is looked at before anything is run
     documents = spec.load(published or [spec.folder()])
     wanted = chosen(documents, names or [], levels or [])
     _known(required or [], [check for check, _ in wanted])
@@ -122,7 +123,7 @@ def _known(required: Sequence[str], wanted: Sequence["Check"]) -> None:
     from harness.common.errors import SpecError
     from harness.spec.explain import nearest
 
-    known = {name for check in wanted for name in (check.name, f"level-{check.level}")}
+    known = {check.name for check in wanted} | {f"level-{check.level}" for check in wanted}
     for name in required:
         if name not in known:
             raise SpecError(

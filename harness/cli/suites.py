@@ -1,6 +1,5 @@
 """eval, plan, job run: plan a suite, run it, publish."""
 
-import json
 import math
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -78,6 +77,7 @@ def evaluate(
     from harness.store import Store
 
     _first_line(chosen.suite, as_json)
+    # who only wants to see the plan may lack the right to write the store
     catalog, opened = sources.catalog(), store_to_read(store) if dry_run else Store(store)
     asked = catalog, chosen.choice(), sources.where(offline), opened
     if dry_run:
@@ -90,6 +90,7 @@ def evaluate(
         say(line)
     content = steps.content_of(plan, catalog, opened, outcome)
 
+    # fewer test rows than the suite has are no release: they are shown, and that is all
     done, title = None, f"PARTIAL: at most {chosen.limit} test rows, no release"
     if not chosen.limit:
         done = steps.publish(content, plan, opened, board, command(sys.argv[1:]), say)
@@ -141,17 +142,19 @@ def show_plan(
 
 
 def _print_plan(plan: "Plan", store: "Store", as_json: bool) -> None:
+    """The graph as a tree, then what it costs."""
     from harness.engines.drive import refusals
     from harness.plan import shown as graph
     from harness.plan.estimate import Sizes, estimate
     from harness.run.steps import refuse_unfit
 
+    # what eval would refuse, plan refuses; the rows that are read for it are counted on the way
     sizes = Sizes()
     refuse_unfit(plan, store, sizes.note)
     state = graph.states(plan, store, plan.todo(store, frozenset(refusals(plan, store))))
     summary = estimate(plan, store, state, sizes) | {"sharing": graph.sharing(plan)}
     if as_json:
-        print(json.dumps(summary | {"jobs": graph.jobs(plan, state)}, indent=1))
+        print_json(summary | {"jobs": graph.jobs(plan, state)})
         return
     from rich.table import Table
 
@@ -159,6 +162,7 @@ def _print_plan(plan: "Plan", store: "Store", as_json: bool) -> None:
         print(line)
     table = Table("job", "jobs", "cached", "to run", "blocked", "tokens to run", "hours (1 worker)")
     for kind, row in summary["kinds"].items():
+        # rows that are not here cannot be counted; an overlap check reads text, not tokens
         unknown = " + unknown" if row["blocked"] and kind != "overlap" else ""
         counts = (f"{row[c]:,}" for c in ("jobs", "cached", "to_run", "blocked"))
         table.add_row(

@@ -155,10 +155,10 @@ def _release(suite: str, means: Means) -> tuple[dict[str, Any], str]:
         except StoreError as error:
             # Only what was not asked for, and is of another suite or a later version, can be done
             # without.
-            if means.releases or not (
-                isinstance(error, NewerError) or path.stem.split("-", 1)[1] != suite
-            ):
+            asked = means.releases or path.stem.split("-", 1)[1] == suite
+            if means.releases or (asked and not isinstance(error, NewerError)):
                 raise
+
             means.say(f"passed over: {error}")
             continue
         if content["suite"]["name"] == suite:
@@ -181,6 +181,7 @@ def _run(suite: str, means: Means) -> tuple[dict[str, Any], str]:
     if importlib.util.find_spec("torch") is None:
         raise MissingError("needs torch; --from RELEASE checks a release of it without")
     means.say(f"running suite {suite}")
+    # the reasons stand in one row of a table
     try:
         choice = steps.Choice(suite)
         plan = steps.plan_to_run(means.catalog, choice, means.where, means.store, means.say)
