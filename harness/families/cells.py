@@ -43,6 +43,7 @@ class Cells:
         columns = self.columns[ours]
         if isinstance(columns, str):
             return text(self._cell(columns), columns)
+        # in the order in which the spec names them
         return " ".join([text(self._cell(column), column) for column in columns])
 
     def texts(self, ours: str, one: str) -> list[str]:

@@ -128,6 +128,8 @@ class Family(ABC):
         """The row with as many other labels; of families that are `labelled`."""
         raise NotImplementedError(f"{self.name} has no labels")
 
+    # The other half is imported by name, so that no import of this room reaches torch.
+
     def trainer(self) -> "Trained":
         """The other half of a family that is trained. Wakes torch."""
         return cast("Trained", import_module(self.half))

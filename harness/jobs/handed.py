@@ -17,6 +17,7 @@ def load_model(
     ctx: Context, encoder: LoadedEncoder, task: TaskJson, key: str, where: str
 ) -> TaskModel:
     """The model of one task that the train job `key` left."""
+    # whatever the heads are drawn from, the file's weights take their place
     model = build(encoder, {"": task}, 0.0, 0.0, seed=lambda name: 0)
     model.load_state_dict(load_file(ctx.store.path(key, WEIGHTS)))
     return model.to(where)

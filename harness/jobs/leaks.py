@@ -39,10 +39,12 @@ def run(ctx: Context) -> None:
 
     job = ctx.job
     tests = {language: compared(dataset) for language, dataset in sorted(job["tests"].items())}
-    trained = {phase: [compared(one) for one in sets] for phase, sets in job["trained"].items()}
+    trained: dict[str, list[Compared]] = {}
     known: dict[str, set[str]] = {}
-    for phase, sets in trained.items():
-        known[phase] = set().union(*(one.fingerprints for one in sets))
+    for phase, sets in job["trained"].items():
+        trained[phase] = [compared(one) for one in sets]
+        known[phase] = set().union(*(one.fingerprints for one in trained[phase]))
+    sizes = {phase: _rows_of(sets) for phase, sets in trained.items()}
 
     # A parallel test set repeats an English leak under the same id in every language, also where
     # English is not tested.
@@ -67,7 +69,11 @@ def run(ctx: Context) -> None:
     result = {
         "leaks": leaks,
         "shared": shared,
-        "rows": {phase: sum(len(one.rows) for one in sets) for phase, sets in trained.items()},
+        "rows": sizes,
         "test_rows": {language: len(test.rows) for language, test in tests.items()},
     }
     (ctx.workdir / "overlap.json").write_text(json.dumps(result, indent=1, sort_keys=True))
+
+
+def _rows_of(sets: list[Compared]) -> int:
+    return sum(len(one.rows) for one in sets)

@@ -73,6 +73,7 @@ def run_job(
     damaged or gone.
     """
     job = store.read_job(key)
+    # before anything is checked: what is done needs no code of the version that did it
     if committed(store, key, again):
         return "done"
     verify_job(key, job)
@@ -105,7 +106,9 @@ def run_job(
             )
             with disk_errors(f"do {job['name']} in", workdir):
                 import_module(JOBS[job["kind"]]).run(ctx)
+            # nobody changed what was read while it was read
             ctx.hold_inputs()
+
             facts = {"seconds": round(time.monotonic() - started, 3), **ctx.facts}
             meta = {
                 "kind": job["kind"],

@@ -59,6 +59,7 @@ def chosen(
     `values`: one a row, high = easy (pvi, confidence) or ambiguous (variability); None for random.
     Ties, and random rows, go by a hash of seed and id.
     """
+    # what is wanted sorts first
     sign = -1 if keep in ("easiest", "ambiguous") else 1
     by_label: dict[str, list[tuple[float, bytes, str]]] = defaultdict(list)
     for i, row in enumerate(rows):
@@ -89,6 +90,7 @@ def _by_pvi(ctx: Context, rows: list[Row]) -> dict[str, list[float]]:
         if ctx.stopping():
             raise Stopped
         training = data_rows.fold(rows, number, len(models))
+        # a model knows the rows that it trained on too well to say how hard they are
         seen = {row["id"] for row in training}
         others = [row for row in rows if row["id"] not in seen]
         model = load_model(ctx, encoder, task, key, where)

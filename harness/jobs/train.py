@@ -161,6 +161,8 @@ class _Loop:
         """One optimizer step over a batch of one part: the mean gradient over the batch's terms."""
         self.model.train()
         half = self.parts[part].half
+        # of the whole batch: each micro-batch gives its sum of terms divided by this number, so
+        # that how the batch is cut moves nothing
         terms, total = half.terms(features), 0.0
         lengths = np.array([feature_length(feature) for feature in features])
         for group in micro_batches(np.arange(len(features)), lengths, self.recipe["micro_tokens"]):
@@ -172,15 +174,18 @@ class _Loop:
             loss = half.loss(logits, examples) / max(1, terms)
             loss.backward()
             total += float(loss.detach())
+
         if not np.isfinite(total):
             raise JobError(
                 f"{self.ctx.job['name']}: loss is {total} at update {self.step + 1}; lower the"
                 " learning rate"
             )
+        # once, of all micro-batches together: what is clipped is the batch's gradient
         clip(self.model, self.narrowed, self.recipe["max_grad_norm"])
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
+
         self.step += 1
         self.tokens += int(lengths.sum())
         self.loss.append(total)
@@ -200,13 +205,12 @@ class _Loop:
     def look(self, dev_at: set[int]) -> bool:
         """Do what is due after the last update; False if a signal broke it off. Then it is due when
         the run is resumed."""
+        epochs = self.step // self.parts[0].per_epoch
         try:
+            # `looked` and `watched` are in the checkpoint, so that nothing is looked at twice
             if self.step in dev_at and self.looked < self.step:
                 self.look_at_dev()
-            if (
-                self.ctx.job["spec"]["watch"]
-                and len(self.watched) < self.step // self.parts[0].per_epoch
-            ):
+            if self.ctx.job["spec"]["watch"] and len(self.watched) < epochs:
                 self.watch()
         except Interrupted:
             return False
@@ -226,10 +230,11 @@ class _Loop:
             }
         self.looked = self.step
         main = float(np.mean([one["main"] for one in scored.values()]))
-        self.log.append(
-            {"update": self.step, "dev": {name: one["metrics"] for name, one in scored.items()}}
-        )
+        metrics = {name: one["metrics"] for name, one in scored.items()}
+        self.log.append({"update": self.step, "dev": metrics})
+
         if self.best is None or main > self.best["main"]:
+            # a copy: training goes on in the tensors themselves
             weights = {
                 name: tensor.detach().cpu().clone()
                 for name, tensor in self.model.state_dict().items()

@@ -95,6 +95,7 @@ def narrow(
     drawn_anew = any(isinstance(part.half, Corrupting) for part in parts)
     if weight_decay or drawn_anew or type(table) is not nn.Embedding or table.embedding_dim % LANES:
         return None
+    # padding is no text, and stands in nearly every batch
     ids = {padding}
     for part in parts:
         for feature in part.features:

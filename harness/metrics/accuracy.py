@@ -83,6 +83,7 @@ def accuracy_f1_from(examples: Examples) -> Scored:
     """`accuracy_f1` of its examples, also in blocks of rows."""
     scored = accuracy_from(examples)
     tp, pred, gold = (sum(examples[name]) for name in ("tp", "pred", "gold"))
+    # the scorers' convention: nothing right is 0, also where there was nothing to find
     f1 = 200 * tp / (pred + gold) if tp else 0.0
     return scored._replace(
         metrics={**scored.metrics, "f1": f1}, main=(scored.metrics["accuracy"] + f1) / 2

@@ -37,6 +37,7 @@ def masked_accuracy(golds: list[str], predictions: list[Pieces], language: str =
     pieces = [piece for row in predictions for piece in row["gold"]]
     if not pieces:
         raise ValueError(f"nothing to score: {len(predictions)} rows without a hidden piece")
+    # of this encoder's own pieces: two encoders have two null predictors
     majority = most_frequent(pieces)
     right = [equal(row["gold"], row["predicted"]) for row in predictions]
     masked = [len(row["gold"]) for row in predictions]

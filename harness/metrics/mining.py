@@ -94,6 +94,7 @@ def threshold(
                 If the best list holds all candidates there is no next, and the threshold is the
                 last one's own score. There bucc_optimize raises IndexError.
     """
+    # stable, so that equal scores stay as they were given
     items = sorted(candidates, key=lambda item: -item[2])
     best, cut, right = 0.0, 0.0, 0
     for n, (source, target, score) in enumerate(items, start=1):

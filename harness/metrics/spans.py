@@ -34,6 +34,7 @@ def span_f1(golds: list[list[str]], predictions: list[list[str]], language: str 
     source              google-research/xtreme, evaluate.py with seqeval 0.0.12; Hu et al. 2020,
                         arXiv 2003.11080
     """
+    # the null predictor is one of tokens: a constant tag hides in a span's F1
     scored = token_accuracy(golds, predictions)
     counts: dict[str, list[int]] = {"tp": [], "pred": [], "gold": []}
     for gold, guess in zip(golds, predictions, strict=True):

@@ -3,6 +3,7 @@ that they make together: an encoder under the heads of its tasks.
 """
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -10,7 +11,7 @@ from transformers import PreTrainedModel
 
 from harness.families import FAMILIES
 from harness.models.encoder import LoadedEncoder
-from harness.models.half import TaskJson
+from harness.models.half import Corrupting, Embedded, Measured, TaskJson, Trained
 
 INITIAL_STD = 0.02  # of new layers, as in BERT and RoBERTa (config.initializer_range)
 
@@ -91,3 +92,20 @@ def _initialise(module: nn.Module) -> None:
         if isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, std=INITIAL_STD)
             nn.init.zeros_(layer.bias)
+
+
+if TYPE_CHECKING:  # mypy holds every file of the room against what it must have
+    from harness.models import (
+        chooser,
+        classifier,
+        masked_lm,
+        pair_miner,
+        retriever,
+        span_reader,
+        tagger,
+    )
+
+    _MEASURED: tuple[Measured, ...] = (classifier, chooser, tagger)
+    _TRAINED: tuple[Trained, ...] = (*_MEASURED, span_reader, masked_lm)
+    _CORRUPTING: tuple[Corrupting, ...] = (masked_lm,)
+    _EMBEDDED: tuple[Embedded, ...] = (retriever, pair_miner)

@@ -60,6 +60,7 @@ def epoch_batches(
     rng = np.random.default_rng(stream_seed(seed, "epoch", epoch))
     order = rng.permutation(len(lengths))
     if batching == "grouped":
+        # stable: rows of one length stay in the random order
         order = order[np.argsort(lengths[order], kind="stable")]
     batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
     if batching == "grouped":

@@ -52,6 +52,7 @@ def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
     fast tokenizers, whose ids these are; theirs is not called, since it also builds every cut-off
     part, which costs more than all the rest.
     """
+    # the rule for a shorter first text; the other case is its mirror
     if first > second:
         second, first = longest_first(second, first, room)
         return first, second
@@ -63,6 +64,7 @@ def joined(first: list[int], second: list[int] | None, encoder: LoadedEncoder) -
     """Pieces of one text, or of two, between the encoder's special tokens: input_ids,
     token_type_ids if it has them."""
     before, middle, after = encoder.template
+    # segment ids: what stands before the second text is of the first one
     lead = [*before, *first] if second is None else [*before, *first, *middle]
     rest = [*after] if second is None else [*second, *after]
     feature: Feature = {"input_ids": lead + rest}

@@ -268,8 +268,10 @@ class LoadedEncoder:
                 run into each other), or they and the text do not fit into the encoder's positions
         """
         pair = self.tokenizer("a", "a")
+        # of each piece the text that it is of: 0, 1, or None for a special token
         ids, side = pair["input_ids"], pair.sequence_ids(0)
-        first, second = ([i for i, s in enumerate(side) if s == text] for text in (0, 1))
+        first = [i for i, text in enumerate(side) if text == 0]
+        second = [i for i, text in enumerate(side) if text == 1]
         before = ids[: first[0]] if first else []
         middle = ids[first[-1] + 1 : second[0]] if first and second else []
         if not before or not middle:

@@ -81,9 +81,11 @@ def corrupt(
     for feature in features:
         ids = feature["input_ids"].copy()
         pieces = len(ids) - len(before) - len(after)
+        # special tokens are never hidden
         count = max(1, round(pieces * task["options"]["mask_probability"]))
         at = len(before) + np.sort(rng.choice(pieces, size=count, replace=False))
         labels, draw = ids[at].tolist(), rng.random(count)
+        # drawn for every place, used or not: the stream does not depend on what is drawn from it
         others = ordinary[rng.integers(len(ordinary), size=count)]
         ids[at] = np.where(
             draw < MASKED,

@@ -35,6 +35,7 @@ def predict(
             f"bitext_mining: no threshold: none of the {len(dev)} dev rows has a pair; name dev"
             " rows that have"
         )
+    # the threshold is chosen among dev's own candidates, at the best F1 that any cut reaches
     of_dev = _candidates(embed, dev, task["options"])
     cut = threshold(of_dev, gold_pairs)
     dev_f1 = pair_f1(
@@ -70,6 +71,7 @@ def _candidates(
         options["margin"],
         options["retrieval"],
     )
+    # a text is one sentence; how many ids it may stand for is the option's to say
     most = 1 if options["duplicates"] == "drop" else len(rows)
     scores: dict[tuple[str, str], float] = {}
     for i, j, score in pairs:

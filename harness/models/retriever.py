@@ -30,6 +30,7 @@ def predict(
     english = embed([row["target"] for row in rows])
     from_english = task["options"]["direction"] == "english_to_foreign"
     queries, index = (english, foreign) if from_english else (foreign, english)
+    # the control is a second search of the same vectors: nothing is embedded twice
     found, centred = search(queries, index), search(_centred(queries), _centred(index))
     return [rows[i]["id"] for i in found], {"centred": [rows[i]["id"] for i in centred]}
 

@@ -163,6 +163,7 @@ def loss(logits: torch.Tensor, features: list[Feature]) -> torch.Tensor:
     )
     real = torch.arange(logits.shape[1], device=logits.device)[None, :] < lengths[:, None]
     masked = logits.float().masked_fill(~real.unsqueeze(-1), float("-inf"))
+    # a window that does not hold the answer is to point at position 0
     spans = torch.tensor([feature["span"] for feature in features], device=logits.device)
     start = functional.cross_entropy(masked[:, :, 0], spans[:, 0], reduction="sum")
     end = functional.cross_entropy(masked[:, :, 1], spans[:, 1], reduction="sum")
@@ -174,6 +175,7 @@ def decode(
 ) -> list[str]:
     """The best span's text per row; "" where no answer scores better (only if `unanswerable`)."""
     options = task["options"]
+    # of all windows of a question: the best span, and the least that any gives to no answer
     best: list[tuple[float, str]] = [(-np.inf, NO_SPAN)] * len(rows)
     null = [np.inf] * len(rows)
     for scores, feature in zip(logits, features, strict=True):

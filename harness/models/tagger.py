@@ -26,6 +26,7 @@ def encode(
     rows: list[Row], encoder: LoadedEncoder, task: TaskJson, training: bool
 ) -> list[Feature]:
     """Features carry `row` (which sentence) and `firsts` (position of each word's first piece)."""
+    # each word once, however often it stands in the rows
     pieces_of = _word_pieces({word for row in rows for word in row["tokens"]}, encoder, task)
     budget = _budget(encoder, task)
     before, middle, after = encoder.template
@@ -118,6 +119,7 @@ def terms(features: list[Feature]) -> int:
 
 def loss(logits: torch.Tensor, features: list[Feature]) -> torch.Tensor:
     """Summed cross-entropy over first pieces."""
+    # all but the first pieces of words, padding included, count for nothing
     labels = np.full(logits.shape[:2], IGNORE, dtype=np.int64)
     for i, feature in enumerate(features):
         labels[i, feature["firsts"]] = feature["labels"]
@@ -155,9 +157,11 @@ def bits(
 def null_bits(training: list[Row], rows: list[Row], task: TaskJson) -> list[float]:
     """Per sentence the mean over its words of −log2 of the tag's share of the training words."""
     known = [tag for row in training for tag in row["tags"]]
-    words = iter(
-        classification.label_bits(
-            known, [tag for row in rows for tag in row["tags"]], _classes(task)
-        )
-    )
-    return [sum(next(words) for _ in row["tags"]) / max(1, len(row["tags"])) for row in rows]
+    asked = [tag for row in rows for tag in row["tags"]]
+    # all words at once: the training words are counted once
+    words = iter(classification.label_bits(known, asked, _classes(task)))
+    found = []
+    for row in rows:
+        own = [next(words) for _ in row["tags"]]
+        found.append(sum(own) / max(1, len(own)))
+    return found
