@@ -45,6 +45,7 @@ TESTS = {
     "harness/metrics/confusion.py": "confusion metrics rescore",
     "harness/metrics/*.py": "metrics qa_cases metrics_more rescore metrics_properties",
     "harness/models/batching.py": "mixtures loop",
+    "harness/families/*.py": "rows data families",
     "harness/sources/lock.py": "lock",
     "harness/sources/split_files.py": "split_files read data",
     "harness/sources/locate.py": "data split_files",

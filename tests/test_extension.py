@@ -219,6 +219,7 @@ def write_task(folder: Path) -> None:
         write_jsonl(folder / f"grades.{split}.jsonl", rows)
 
 
+@pytest.mark.slow
 def test_a_family_a_metric_and_an_engine_from_outside_lead_to_a_sound_release(
     rig: Rig, outside: Path, tmp_path: Path
 ):
@@ -253,6 +254,7 @@ def test_a_family_a_metric_and_an_engine_from_outside_lead_to_a_sound_release(
     assert releases(tmp_path) == {name: content}
 
 
+@pytest.mark.slow
 def test_without_the_package_its_task_is_refused_with_what_there_is(rig: Rig, tmp_path: Path):
     write_task(tmp_path / "tasks")
     done = rig.run(rig.command("validate", "tasks/grades.yaml"), tmp_path)
@@ -263,6 +265,7 @@ def test_without_the_package_its_task_is_refused_with_what_there_is(rig: Rig, tm
     assert "no engine is called 'noting'" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_plugin_that_is_broken_or_clashes_is_named(rig: Rig, tmp_path: Path):
     write_task(tmp_path / "tasks")
     cases = {
