@@ -40,6 +40,9 @@ class Grading(Family):
     def gold(self, row):
         return row["grade"]
 
+    def placeholder(self, rows):
+        return len({row["grade"] for row in rows}) == 1
+
 
 GRADING = Grading()
 '''
@@ -228,6 +231,14 @@ def test_a_family_a_metric_and_an_engine_from_outside_lead_to_a_sound_release(
     done = rig.run(rig.command("validate", "tasks/grades.yaml", "--data"), tmp_path, **path)
     assert done.returncode == 0, done.stderr
 
+    # its placeholders are noticed, as those of the harness's own families are
+    hidden = tmp_path / "hidden"
+    write_task(hidden / "tasks")
+    write_jsonl(hidden / "tasks" / "grades.test.jsonl", [{"said": "a", "grade": 3}] * 9)
+    done = rig.run(rig.command("validate", "tasks/grades.yaml", "--data"), hidden, **path)
+    assert done.returncode == 1
+    assert "grades test en: 9 rows; PLACEHOLDER labels" in done.said
+
     (tmp_path / "graded.yaml").write_text(SUITE.lstrip())
     run = rig.eval("graded", "--tasks", "graded.yaml", "--engine", "noting")
     done = rig.run(run, tmp_path, **path)
@@ -247,6 +258,9 @@ def test_a_family_a_metric_and_an_engine_from_outside_lead_to_a_sound_release(
     where = tmp_path / "leaderboard" / "releases" / name
     done = rig.run(rig.command("leaderboard", "verify", where), tmp_path, **path)
     assert done.returncode == 0, done.stderr + done.stdout
+
+    done = rig.run(rig.command("leaderboard", "verify", where), tmp_path)
+    assert done.returncode != 0 and "is not here; there is" in done.stderr + done.stdout
 
     # the same command resumes: nothing is left to do
     done = rig.run(run, tmp_path, **path)

@@ -17,11 +17,18 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-from harness.common.errors import PluginError, SpecError
+from harness.common.errors import MissingError, PluginError, SpecError
 
 PREFIX = "xstilts_harness."  # of every group
 
 Entry = TypeVar("Entry")
+
+
+class NotInstalled(MissingError, KeyError):
+    """A release or a store names something that a package brings which is not here."""
+
+    def __str__(self) -> str:  # KeyError's would put quotes around it
+        return str(self.args[0])
 
 
 class Table(Mapping[str, Entry], Generic[Entry]):
@@ -32,7 +39,7 @@ class Table(Mapping[str, Entry], Generic[Entry]):
     sound   what keeps an outside object from being one of the table's entries, in a few words;
             None: nothing
     raises  PluginError: two that claim one name (when names are listed); one that cannot be
-            imported or is not `sound` (when it is asked for)
+            imported or is not `sound` (when it is asked for). NotInstalled: a name that nobody has
     """
 
     def __init__(
@@ -59,8 +66,13 @@ class Table(Mapping[str, Entry], Generic[Entry]):
             if name in self._own:
                 module, _, attribute = self._own[name].partition(":")
                 self.loaded[name] = getattr(import_module(module), attribute)
-            else:
+            elif name in self.outside:
                 self.loaded[name] = self._from_outside(self.outside[name])
+            else:
+                raise NotInstalled(
+                    f"{self.group}: {name!r} is not here; there is {', '.join(self)}; install the"
+                    " package that brings it"
+                )
         return self.loaded[name]
 
     def _from_outside(self, point: EntryPoint) -> Entry:
