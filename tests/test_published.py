@@ -31,6 +31,7 @@ from harness.sources.inspect import check_data
 from harness.spec.catalog import Catalog
 from harness.spec.reader import Source
 from harness.statistics.study import Study
+from tests import mini_rows
 
 FILES = {document.published: document for document in spec.load([spec.folder()])}
 ARITHMETIC = [
@@ -234,14 +235,16 @@ def test_no_claim_is_about_rows_that_its_suite_does_not_report():
     assert splits == set(reported.items())
 
 
-def test_an_installed_package_brings_the_numbers(tmp_path):
-    """The wheel that pip builds holds them where `spec.folder` looks."""
+def test_an_installed_package_brings_the_numbers_and_the_smoke_rows(tmp_path):
+    """The wheel that pip builds holds them where they are looked for."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {f"harness/builtin/leaderboard/published/{name}.yaml" for name in FILES} <= set(names)
+    rows = {f"harness/builtin/tasks/mini/{path.name}" for path in mini_rows.FOLDER.iterdir()}
+    assert rows <= set(names)
 
 
 # --- bad files say what is wrong, and where
