@@ -102,6 +102,7 @@ def _verdict(
 def _equal(printed: float, found: float | None, decimals: int, tolerance: float) -> bool:
     if found is None:
         return False
+    # rounded as the paper rounded it: what it printed may hide up to half a unit
     apart = abs(_decimal(round(float(found), decimals)) - _decimal(printed))
     return apart <= _decimal(tolerance)
 

@@ -106,10 +106,13 @@ def run_plan(
             for reason, blocks in plan.blocked.items()
         ]
         raise MissingError("\n".join(lines))
+
     store.clean_start()
     with Progress(sys.stderr) as progress:
+        # before anything reads them: a damaged input would fail the jobs that need it
         for line in verify_results(plan, store):
             progress.note(f"damaged: {line}")
+
         where = started(store.root, workers, checkpoint_seconds)
         with stop.patient():
             try:
@@ -151,6 +154,8 @@ def write_jobs(plan: Plan, store: Store) -> list[Job]:
     refuse_unfit(plan, store)
     for key, job in plan.jobs.items():
         store.write_job(key, job.body)
+
+    # in layers, since a scheduler may start jobs in the order in which they are printed
     waiting, ordered = plan.todo(store), []
     while waiting:
         keys = {job.key for job in waiting}
@@ -172,6 +177,7 @@ def _failures(plan: Plan, outcome: Outcome) -> HarnessError:
         f"{len(outcome.failed)} jobs failed; what was done is kept, the same command tries the rest"
         " again"
     )
+    # of bugs the first story will do: the others are in the workers' logs
     lines += [failure.trace for failure in outcome.failed.values() if failure.trace][:1]
     return _worst("\n".join(lines), outcome.failed.values())
 
@@ -192,6 +198,8 @@ def refusals(outcome: Outcome) -> list[str]:
             named.append(refusal.arm)
 
     lines = []
+
+    # many arms read the same rows, and would say the same
     for (target, leaks), names in arms.items():
         counts = "; ".join(
             f"of the {phase} rows, in {_counts(by_language)}"
@@ -250,8 +258,9 @@ def put(
 ) -> Publication:
     """`publish`, of a content and a sidecar that are made."""
     path, new, repaired = shelve(shelf, content, sidecar)
+    # also without a new release: whoever published last may have been killed before this
     old = outdated(shelf)
-    if old:  # `leaderboard build` renders the same anew
+    if old:
         write_board(shelf, say)
     return Publication(path, new, repaired, [] if new else old)
 
