@@ -149,6 +149,23 @@ def test_an_option_is_written_once():
     assert [text for text, count in Counter(said).items() if count > 1] == []
 
 
+# Not yet taken apart; nothing is added here.
+NESTED = {"cli/board.py", "jobs/context.py", "jobs/part.py"}
+NESTED |= {named(path) for path in FILES if room(path) in ("plan", "release")}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if named(path) not in NESTED], ids=named)
+def test_no_comprehension_stands_in_another(path):
+    """Whoever reads it has to hold both in mind: a loop or a named function says the same."""
+    kinds = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    outer = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
+    nested = []
+    for node in outer:
+        inner = [one for one in ast.walk(node) if isinstance(one, kinds) and one is not node]
+        nested += [f"{named(path)}:{one.lineno}" for one in inner]
+    assert nested == []
+
+
 # Names that stand twice until the rooms they are in have taken them apart; nothing is added here.
 TWICE = {
     *("DevScore", "Line", "Measured", "Problem", "Source", "Task", "Trained"),
