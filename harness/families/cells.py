@@ -92,6 +92,7 @@ class Cells:
         """A cell by its column's name, or by `a.b`: field b of what stands in a. Its own name comes
         first."""
         found: Any = self.cells
+        # a dot may also be part of a name: such a column is meant before a field of another
         for name in [column] if column in self.cells else column.split("."):
             if found is None:  # a struct that is null in this row
                 break

@@ -62,6 +62,7 @@ class MultipleChoice(Family):
         return [row["text"], *row["choices"]]
 
     def text(self, row: Row) -> str:
+        # an empty choice keeps its place, as it always did: masked-LM's texts must not move
         return " ".join([*filter(None, [row["text"]]), *row["choices"]])
 
     def gold(self, row: Row) -> str:

@@ -138,9 +138,10 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    facts = {
-        name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)
-    }
+    facts: dict[str, str] = {}
+    for line in lines:  # a block a core, all of one kind
+        name, _, value = line.partition(":")
+        facts[name.strip()] = value.strip()
     if "model name" not in facts:  # 64-bit Arm names its cores by numbers
         return platform.machine()
     return f"{facts['model name']} (family {facts['cpu family']}, model {facts['model']})"

@@ -138,7 +138,9 @@ def shuffled_labels(family: Family, rows: list[Row], seed: int) -> list[Row]:
     labels = [label for row in rows for label in family.labels(row)]
     order = np.random.default_rng(seed).permutation(len(labels))
     dealt = iter([labels[i] for i in order])
-    return [
-        family.relabelled(row, [next(dealt) for _ in range(count)])
-        for row, count in zip(rows, counts, strict=True)
-    ]
+    shuffled = []
+    for row, count in zip(rows, counts, strict=True):
+        # each row keeps how many it has: a sentence's words stay tagged
+        own = [next(dealt) for _ in range(count)]
+        shuffled.append(family.relabelled(row, own))
+    return shuffled
