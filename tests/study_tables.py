@@ -79,21 +79,21 @@ def row(*cells: str) -> str:
 def tables() -> Iterator[list[str]]:
     qa = {"xquad": "XQuAD", "mlqa": "MLQA", "tydiqa": "TyDiQA"}
     yield list(
-        english_and_others("0013-study-e5-qa", qa, ["squad", "panx", "xnli", "nli_shuffled"])
+        english_and_others("0022-study-e5-qa", qa, ["squad", "panx", "xnli", "nli_shuffled"])
     )
     for encoder in ("all-MiniLM-L6-v2", "multilingual-e5-small-q4"):
         yield list(
             rates(
-                "0014-study-rates",
+                "0023-study-rates",
                 encoder,
                 ["xnli", "shuffled", "panx", "squad"],
                 ["2e-4", "5e-5", "2e-5"],
             )
         )
         tasks = ["squad", "xnli", "cosmos_qa", "commonsense_qa", "panx", "udpos", "tydiqa"]
-        yield list(rates("0015-study-tune", encoder, tasks, ["5e-5", "1e-4", "2e-4"]))
+        yield list(rates("0024-study-tune", encoder, tasks, ["5e-5", "1e-4", "2e-4"]))
     yield list(
-        english_and_others("0017-study-tuned-e5", qa, ["squad", "panx", "xnli", "nli_shuffled"])
+        english_and_others("0026-study-tuned-e5", qa, ["squad", "panx", "xnli", "nli_shuffled"])
     )
 
 

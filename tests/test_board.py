@@ -22,10 +22,9 @@ from harness.page.tables import (
     languages,
     marks,
 )
-from harness.release.upgrade import upgraded
 
 QUICK = settings(max_examples=200, deadline=None)
-OLD = sorted(
+COMMITTED = sorted(
     path for path in (ROOT / "leaderboard" / "releases").glob("*.json") if ".env." not in path.name
 )
 
@@ -527,9 +526,9 @@ def test_easy_against_hard_stands_target_by_target():
     )
 
 
-@pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)
-def test_old_releases_still_render_alike_in_terminal_and_markdown(path):
-    content = upgraded(json.loads(path.read_text()))
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
+def test_committed_releases_render_alike_in_terminal_and_markdown(path):
+    content = json.loads(path.read_text())
     text, page = printed(content), render.markdown(content, "title")
     shown = [table_cells(line) for line in text.splitlines()]
     written = [table_cells(line) for line in page.splitlines()]
@@ -545,12 +544,6 @@ def test_old_releases_still_render_alike_in_terminal_and_markdown(path):
         for line in render.footnotes(content, encoder):
             assert " ".join(line.split()) in " ".join(text.split())
             assert f"- {line}" in page
-    if json.loads(path.read_text())["schema"] == 1:  # it knows nothing of the vocabulary
-        assert {row[1] for row in tables.languages(content, encoder)[1]} == {"–"}
-
-
-def test_there_are_old_releases():
-    assert {json.loads(path.read_text())["schema"] for path in OLD} >= {1}
 
 
 # A run in which all of it happens

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.metrics.vectors import pack
+from harness.release.schema_derived import SECTIONS
 from harness.statistics.best import coin
 from harness.statistics.bootstrap import REPLICATES
-from harness.statistics.derive import SECTIONS, sections
+from harness.statistics.derive import sections
 from harness.statistics.gains import corrections
 
 ROWS = 20
@@ -120,7 +121,7 @@ class Release:
 
     def __init__(self, arms: dict, targets: dict, **suite):
         self.content = {
-            "schema": 5,
+            "schema": 6,
             "suite": SUITE | suite,
             "encoders": {},
             "arms": {"none": arm("baseline", intermediate=None)} | arms,
@@ -130,7 +131,6 @@ class Release:
                 "sw": {"name": "Swahili", "family": "Niger-Congo", "script": "Latin"},
                 "th": {"name": "Thai", "family": "Kra-Dai", "script": "Thai"},
             },
-            "data": {},
             "jobs": {},
             "rows": {},
             "evidence": {"units": {}, "cells": [], "trainings": {}, "pvi": {}, "subsets": {}},

@@ -32,7 +32,6 @@ COMMANDS = [
     "leaderboard show",
     "leaderboard show --json",
     "leaderboard build",
-    "leaderboard diff 1 1",
     "leaderboard compare 1 1",
     "leaderboard verify",
     "leaderboard export",

@@ -265,8 +265,8 @@ def test_averages_over_other_tasks_targets_stand_beside_the_first_where_they_are
 
 
 def test_what_parts_learned_stands_beside_their_sizes(visit, tmp_path):
-    release = json.loads((ROOT / "leaderboard" / "releases" / "0011-study.json").read_text())
-    text = visit(saved(tmp_path, ("0011-study", release))).locator("#subsets").inner_text()
+    release = json.loads((ROOT / "leaderboard" / "releases" / "0020-study.json").read_text())
+    text = visit(saved(tmp_path, ("0020-study", release))).locator("#subsets").inner_text()
     reached = (
         "easiest part 49.0, hardest part 31.9, random part 40.4, shuffled labels 32.9, whole task"
         " 44.2"
@@ -581,7 +581,7 @@ def test_no_release_and_releases_with_nothing_derived(visit, tmp_path):
         "no release yet" in empty.locator("main").inner_text()
         and empty.locator("#release").is_hidden()
     )
-    bare = made.plain("0003-small")
+    bare = made.plain("0026-study-tuned-e5")
     for section in (
         "cells",
         "gains",

@@ -25,7 +25,7 @@ from harness.published.exact import compare_release
 from harness.published.numbers import Check, Published
 from harness.published.reproduce import judge
 from harness.published.verdict import Verdict
-from harness.release.schema import Content
+from harness.release.schema import Concluded
 from harness.sources.hub import Where
 from harness.sources.inspect import check_data
 from harness.spec.catalog import Catalog
@@ -507,15 +507,15 @@ def claim(kind: str, printed: float | None = None, **how) -> tuple[Check, Publis
 ENCODER = {"version": 1, "pretrained_on": "", "seen": [], "files": {}, "max_length": 128}
 
 
-def whole(made: Release) -> Content:
+def whole(made: Release) -> Concluded:
     """A made-up release of encoder e, whose targets are called as their tasks are."""
     for name, facts in made.content["targets"].items():
         facts["task"] = name
     made.content["encoders"] = {"e": ENCODER}
-    return Content.model_validate(made.content | made.derive())
+    return Concluded.model_validate(made.content | made.derive())
 
 
-def release(gains: dict[str, dict[str, list[int]]], base: int = 100) -> Content:
+def release(gains: dict[str, dict[str, list[int]]], base: int = 100) -> Concluded:
     """arm → target → how many more of 400 rows are right in each of the seeds, in both
     languages."""
     names = list(dict.fromkeys(name for of in gains.values() for name in of))
@@ -534,15 +534,15 @@ def release(gains: dict[str, dict[str, list[int]]], base: int = 100) -> Content:
     return whole(made)
 
 
-def verdict(content: Content, kind: str, **how) -> str:
+def verdict(content: Concluded, kind: str, **how) -> str:
     return judged(content, kind, **how).outcome
 
 
-def judged(content: Content, kind: str, **how) -> Verdict:
+def judged(content: Concluded, kind: str, **how) -> Verdict:
     return claims.claimed(*claim(kind, **how), content, "a release", {}, committed(content))
 
 
-def committed(content: Content) -> Committed:
+def committed(content: Concluded) -> Committed:
     """What the suite's YAML says if the release is of it."""
     return Committed(content.suite, set(content.arms), set(content.targets))
 
@@ -573,7 +573,7 @@ def test_fewer_than_three_seeds_conclude_nothing():
     assert (found.outcome, "fewer than three seeds" in found.says) == ("inconclusive", True)
 
 
-def flagged(flag: str) -> Content:
+def flagged(flag: str) -> Concluded:
     """Arm a gains 10.25 and 50.25 points; its cells on y carry a flag."""
     content = release(
         {"a": {"x": [40, 41, 42], "y": [200, 201, 202]}, "b": {"x": [0, 1, 2], "y": [0, 1, 2]}}

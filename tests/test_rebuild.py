@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, releases
 
-from harness.common.errors import SpecError
 from harness.plan.planner import Plan, make_plan
 from harness.release.collect import declared
+from harness.release.compare import hardware
 from harness.release.document import Board, content_bytes
-from harness.release.rebuild import MEAN, POINTS, SCORED, compare, hardware, lines
-from harness.release.rebuild import STATED as STATED_FIELDS
+from harness.release.schema_derived import SECTIONS
 from harness.release.shelve import shelve
-from harness.release.upgrade import upgraded
+from harness.release.tolerance import MEAN, POINTS, SCORED, hold, lines
+from harness.release.tolerance import STATED as STATED_FIELDS
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.spec.changes import without
-from harness.statistics.derive import SECTIONS, sections
+from harness.statistics.derive import sections
 from harness.store import HashIndex
 
 BOARD = Board(ROOT / "leaderboard")
-GOLDEN = ROOT / "tests" / "golden" / "releases"
+GOLDEN = ROOT / "tests" / "golden" / "release.json"
 
 
 def plain(value: object) -> dict:
@@ -41,9 +41,7 @@ def golden() -> dict:
 
 @cache
 def _golden() -> str:
-    return json.dumps(
-        rederived(upgraded(json.loads(sorted(GOLDEN.glob("schema-*.json"))[-1].read_bytes())))
-    )
+    return json.dumps(rederived(json.loads(GOLDEN.read_bytes())))
 
 
 def rederived(content: dict) -> dict:
@@ -68,7 +66,7 @@ def planned(tmp: Path, left_out: list[str]) -> tuple[Plan, dict]:
     suite = catalog.suite("mini")
     suite = without(suite, left_out) if left_out else suite
     plan = make_plan(suite, catalog, Where(offline=True), HashIndex(tmp / "files.json"))
-    return plan, plain(declared(plan, catalog))
+    return plan, declared(plan).document() | {"inputs": plain(plan.inputs.model_dump())}
 
 
 def part(content: dict, plan: Plan, facts: dict) -> dict:
@@ -110,7 +108,7 @@ def test_the_committed_release_is_what_eval_gives_today(mini, tmp_path):
     (found,) = map(json.loads, releases(mini).values())
     plan, facts = planned(tmp_path, found["suite"]["left_out"])
     assert facts["jobs"].items() <= committed()["jobs"].items()
-    said = compare(part(committed(), plan, facts), found)
+    said = hold(part(committed(), plan, facts), found)
     assert said.differences == [], "\n".join(lines(said))
     assert said.answers[1] >= 2000
 
@@ -134,8 +132,8 @@ STATED: dict[str, tuple[Callable[[dict], object], str]] = {
     "a title": (lambda c: c["arms"]["tiny_colour"].update(title="other"), "arms.tiny_colour.title"),
     "an arm": (lambda c: c["arms"].pop("tiny_colour"), "arms.tiny_colour."),
     "a file of data": (
-        lambda c: c["data"].update({"tiny_mood test de": ["0" * 64]}),
-        "data.tiny_mood test de",
+        lambda c: c["inputs"]["files"]["tiny_mood"]["mood.de.test.jsonl"].update(sha256=[]),
+        "inputs.files.tiny_mood.mood.de.test.jsonl.sha256",
     ),
     "gold": (
         lambda c: c["evidence"]["units"]["tiny_mood@golden"]["de"].update(null="1" * 10),
@@ -178,9 +176,9 @@ def test_what_is_stated_is_held_exactly(what):
     change, path = STATED[what]
     other = golden()
     change(other)
-    found = compare(golden(), other, points=100.0)
+    found = hold(golden(), other, points=100.0)
     assert [one for one in found.differences if one.path.startswith(path)], found.differences
-    assert compare(other, golden(), points=100.0).differences  # on either side
+    assert hold(other, golden(), points=100.0).differences  # on either side
 
 
 def test_every_derived_section_says_what_tells_its_entries_apart():
@@ -192,14 +190,14 @@ def rows(content: dict) -> int:
 
 
 def test_a_release_is_itself_whatever_the_tolerance():
-    assert compare(golden(), golden(), points=0.0) == ([], (0, rows(golden())), [], [])
+    assert hold(golden(), golden(), points=0.0) == ([], (0, rows(golden())), [], [])
 
 
 def test_a_number_that_follows_may_not_move_where_nothing_moved_before_it():
     """Another statistic, not another machine: `derive` gives the same digits everywhere."""
     other = golden()
     other["gains"][0]["interval"] = [-1.0, 1.0]
-    assert [one.path for one in compare(golden(), other).differences] == ["gains[0].interval"]
+    assert [one.path for one in hold(golden(), other).differences] == ["gains[0].interval"]
 
 
 # What is held within a tolerance
@@ -218,9 +216,9 @@ def other_machine(answers: int) -> dict:
 
 def test_an_answer_that_came_out_otherwise_is_within_the_tolerance():
     other = other_machine(1)
-    found = compare(golden(), other, points=10.0)
+    found = hold(golden(), other, points=10.0)
     assert found.differences == []
-    assert found.answers == (1, rows(other)) and max(found.moved) == pytest.approx(10.0)
+    assert found.answers == (1, rows(other)) and max(found.points) == pytest.approx(10.0)
     assert any(
         one["gain"] != two["gain"]
         for one, two in zip(golden()["gains"], other["gains"], strict=True)
@@ -234,7 +232,7 @@ def test_an_answer_that_came_out_otherwise_is_within_the_tolerance():
 
 
 def test_more_is_not():
-    found = compare(golden(), other_machine(1), points=9.9)
+    found = hold(golden(), other_machine(1), points=9.9)
     assert (
         "cells[2].languages.de.main (tiny · tiny_colour · tiny_mood@golden · seed 1)"
         in "\n".join(lines(found, 9.9))
@@ -247,7 +245,7 @@ def test_more_is_not():
 def test_a_mean_over_languages_is_held_closer():
     other = golden()
     other["cells"][2]["score"] += 10 * MEAN + 0.1
-    assert [one.path for one in compare(golden(), other, points=10.0).differences] == [
+    assert [one.path for one in hold(golden(), other, points=10.0).differences] == [
         "cells[2].score"
     ]
 
@@ -255,22 +253,17 @@ def test_a_mean_over_languages_is_held_closer():
 def test_dev_scores_are_held_too():
     other = golden()
     other["dev_scores"][0]["main"] += POINTS + 0.1
-    assert [one.path for one in compare(golden(), other).differences] == ["dev_scores[0].main"]
+    assert [one.path for one in hold(golden(), other).differences] == ["dev_scores[0].main"]
 
 
 def test_a_flag_that_flipped_with_its_number_is_said():
     other = other_machine(1)
     other["cells"][2]["flags"] = ["unlearned", "one more"]
-    found = compare(golden(), other, points=10.0)
+    found = hold(golden(), other, points=10.0)
     assert found.differences == [] and "cells[2].flags" in [one.path for one in found.flips]
     assert "came out otherwise, as it follows from scores: cells[2].flags" in "\n".join(
         lines(found, 10.0)
     )
-
-
-def test_an_old_release_has_no_answers_to_compare():
-    with pytest.raises(SpecError, match="a release of schema 2 holds no answers to compare"):
-        compare(json.loads((GOLDEN / "schema-2.json").read_bytes()), golden())
 
 
 # The command line
@@ -334,7 +327,7 @@ def test_a_file_stands_for_a_release_wherever_one_is_named(rig, tmp_path):
     """No board is needed for what a colleague sent; a path that leads nowhere is looked up on the
     board, and not found."""
     path = shelve(Board(tmp_path / "sent"), golden(), {}).path
-    for command in (["verify", path], ["diff", path, path], ["show", path, "--json"]):
+    for command in (["verify", path], ["compare", path, path], ["show", path, "--json"]):
         done = rig.run(rig.command("leaderboard", *command), tmp_path)
         assert done.returncode == 0, done.stderr
     done = rig.run(

@@ -9,33 +9,25 @@ import re
 import shutil
 from collections.abc import Iterator
 from functools import cache, partial
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from conftest import ROOT, Rig, copied, once, write_jsonl
-from rich.console import Console
 
 from harness.common.errors import StoreError
-from harness.page import render
 from harness.release import schema
-from harness.release.diff import diff, lines
+from harness.release.compare import Comparison, compare, lines
 from harness.release.document import Board, content_bytes
-from harness.release.evidence import SCHEMAS, WITH_EVIDENCE
-from harness.release.provenance import identity
-from harness.release.upgrade import as_of, lifted, upgraded
+from harness.release.schema import SCHEMA, Known
+from harness.release.schema_derived import SECTIONS, Derived
 from harness.release.verify import problems, verify
 from harness.statistics import derive as derivation
 from harness.store import key_of
 
-GOLDEN = {
-    number: ROOT / "tests" / "golden" / "releases" / f"schema-{number}.json" for number in SCHEMAS
-}
-PRESENT = SCHEMAS[-1]
-OF_EVIDENCE = [number for number in SCHEMAS if number >= WITH_EVIDENCE]
-# write the golden release of the present schema anew
+GOLDEN = ROOT / "tests" / "golden" / "release.json"
+# write the golden release anew
 REWRITE = os.environ.get("XSTILTS_GOLDEN") == "1"
 COMMITTED = sorted(
     path for path in (ROOT / "leaderboard" / "releases").glob("*.json") if ".env." not in path.name
@@ -99,7 +91,7 @@ about: {title: glad or sad}
 difficulty: {declared: easy, why: one word gives it away}
 """
 
-# The golden release of the present schema: XSTILTS_GOLDEN=1 pytest tests/test_release.py -k golden
+# The golden release: XSTILTS_GOLDEN=1 pytest tests/test_release.py -k golden
 GOLDEN_SUITE = """
 suite: golden
 version: 1
@@ -154,143 +146,10 @@ def read(folder: Path) -> tuple[dict, dict]:
     return json.loads(path.read_bytes()), Board(folder / "leaderboard").sidecar(path)
 
 
-# Every schema is read forever
-
-
-@pytest.mark.parametrize("number", SCHEMAS)
-def test_a_release_of_any_schema_loads_upgrades_and_renders(number):
-    content = Board(ROOT).load(GOLDEN[number])
-    assert content["schema"] == number
-    new, out = upgraded(content), StringIO()
-    assert set(new) == set(Board(ROOT).load(GOLDEN[PRESENT])) and new["schema"] == PRESENT
-    render.print_release(new, "title", Console(file=out, width=300))
-    assert (
-        "tiny_mood" in out.getvalue() if number in OF_EVIDENCE else "mini_tatoeba" in out.getvalue()
-    )
-    assert "title" in render.markdown(new, "title")
-    page = pytest.importorskip("harness.page.page")
-    assert page.render([("title", new)]).startswith("<!")
-
-
-@pytest.mark.parametrize("number", [number for number in SCHEMAS if number not in OF_EVIDENCE])
-def test_the_upgrade_gives_every_field_of_the_present_schema_and_changes_no_number(number):
-    old, new, like = (
-        json.loads(GOLDEN[number].read_bytes()),
-        None,
-        json.loads(GOLDEN[PRESENT].read_bytes()),
-    )
-    new = upgraded(json.loads(GOLDEN[number].read_bytes()))
-    assert old == json.loads(GOLDEN[number].read_bytes())
-    for section in ("cells", "gains", "averages", "split", "difficulty"):
-        assert set(like[section][0]) <= set(new[section][0]), section
-    for section in ("arms", "targets", "encoders", "languages"):
-        assert set(list(like[section].values())[-1]) <= set(list(new[section].values())[-1]), (
-            section
-        )
-    assert set(like["suite"]) <= set(new["suite"])
-    assert [cell["score"] for cell in new["cells"]] == [cell["score"] for cell in old["cells"]]
-    for before, after in zip(old["gains"], new["gains"], strict=True):
-        assert {name: after[name] for name in ("gain", "per_seed", "zero_shot")} == {
-            n: before[n] for n in ("gain", "per_seed", "zero_shot")
-        }
-        assert {language: of["gain"] for language, of in after["per_language"].items()} == before[
-            "per_language"
-        ]
-        assert after["interval"] is None and after["significant"] is None
-    assert [a["average_gain"] for a in new["averages"]] == [
-        a["average_gain"] for a in old["averages"]
-    ]
-    assert not any(split["claim"] for split in new["split"]) and new["split"][0]["why"]
-    assert {facts["kind"] for facts in new["arms"].values()} == {"baseline", "task"}
-
-
 @pytest.mark.skipif(not REWRITE, reason="XSTILTS_GOLDEN=1 writes it anew")
 def test_write_the_golden_release(rig, tmp_path):
     content, _ = read(ran(rig, tmp_path, "golden", GOLDEN_SUITE))
-    GOLDEN[PRESENT].write_bytes(content_bytes(content))
-
-
-@pytest.mark.parametrize("path", [GOLDEN[3], *COMMITTED], ids=lambda path: path.stem)
-def test_the_upgrade_of_schema_3_changes_nothing_but_what_it_adds(path):
-    old = json.loads(path.read_bytes())
-    if old["schema"] == 3:
-        before = json.dumps(old)
-        assert as_of(upgraded(old), 3) == old == as_of(lifted(old), 3) and json.dumps(old) == before
-        assert schema.mismatches(content_bytes(upgraded(old))) == []
-
-
-def test_what_the_upgrade_reads_from_rows_is_what_would_be_derived():
-    """The golden release as schema 3 would have said it: its flags come back, and other tasks'
-    averages without intervals."""
-    content = json.loads(GOLDEN[PRESENT].read_bytes())
-    again = upgraded(as_of(content, 3))
-    for section in ("cells", "gains"):
-        assert [entry["flags"] for entry in again[section]] == [
-            entry["flags"] for entry in content[section]
-        ]
-    assert {
-        (gain["arm"], gain["target"]) for gain in again["gains"] if "same" in gain["flags"]
-    } == {("feeling", "tiny_mood@golden")}
-    by_arm = {
-        average["arm"]: (average["other_tasks"], new["other_tasks"])
-        for average, new in pairs(content, again, "averages")
-    }
-    assert by_arm["tiny_colour"][0] == by_arm["tiny_colour"][1]
-    derived, found = by_arm["feeling"]
-    assert found == {
-        "gain": pytest.approx(derived["gain"]),
-        "interval": None,
-        "seed_interval": None,
-        "targets": ["tiny_pairs@golden"],
-    }
-    assert derived["interval"] is not None
-    sides = {
-        side: {"arms": {arm: 1.0}, "average_gain": 1.0}
-        for side, arm in (("easy", "tiny_colour"), ("hard", "feeling"))
-    }
-    content["split"][0] |= sides | {"hard_minus_easy": 2.0, "interval": [1.0, 3.0]}
-    (split,) = upgraded(as_of(content, 3))["split"]
-    gains = {
-        gain["arm"]: gain["gain"]
-        for gain in content["gains"]
-        if gain["target"] == "tiny_pairs@golden"
-    }
-    # within the one target that is neither's own
-    difference = pytest.approx(gains["feeling"] - gains["tiny_colour"])
-    assert split["other_tasks"] == {
-        "hard_minus_easy": difference,
-        "interval": None,
-        "seed_interval": None,
-    }
-    # nothing of their own: what the average says
-    content["split"][0]["hard"]["arms"] = {"tiny_colour": 1.0}
-    (split,) = upgraded(as_of(content, 3))["split"]
-    assert split["other_tasks"] == {
-        "hard_minus_easy": 2.0,
-        "interval": [1.0, 3.0],
-        "seed_interval": None,
-    }
-
-
-@pytest.mark.parametrize("path", [GOLDEN[PRESENT], *COMMITTED], ids=lambda path: path.stem)
-def test_the_upgrade_gives_other_tasks_targets_as_they_are_derived(path):
-    """Also where a target is common to all arms but that of its own data, as in suite mini."""
-    content = json.loads(path.read_bytes())
-    if content["schema"] == PRESENT:
-        for average, new in pairs(content, upgraded(as_of(content, 3)), "averages"):
-            derived, found = average["other_tasks"], new["other_tasks"]
-            assert found["targets"] == derived["targets"] and found["gain"] == pytest.approx(
-                derived["gain"]
-            )
-
-
-def pairs(a: dict, b: dict, section: str) -> Iterator[tuple[dict, dict]]:
-    return zip(a[section], b[section], strict=True)
-
-
-def test_a_release_of_the_present_schema_is_its_own_upgrade():
-    content = json.loads(GOLDEN[PRESENT].read_bytes())
-    assert upgraded(content) is content
+    GOLDEN.write_bytes(content_bytes(content))
 
 
 def test_a_later_schema_says_what_to_do(tmp_path):
@@ -299,7 +158,7 @@ def test_a_later_schema_says_what_to_do(tmp_path):
     with pytest.raises(
         StoreError,
         match=(
-            rf"0001-later\.json: a release of schema 99, .* up to {PRESENT}; update xstilts-harness"
+            rf"0001-later\.json: a release of schema 99, .* schema {SCHEMA}; update xstilts-harness"
         ),
     ):
         Board(tmp_path).load(path)
@@ -316,12 +175,11 @@ def test_the_committed_json_schema_is_that_of_the_models():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", [GOLDEN[PRESENT], *COMMITTED], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [GOLDEN, *COMMITTED], ids=lambda path: path.stem)
 def test_releases_are_of_the_schema(path):
     content = json.loads(path.read_bytes())
-    if content["schema"] == SCHEMAS[-1]:
-        jsonschema.Draft202012Validator(json.loads(schema.json_schema())).validate(content)
-        assert schema.mismatches(path.read_bytes()) == []
+    jsonschema.Draft202012Validator(json.loads(schema.json_schema())).validate(content)
+    assert schema.mismatches(path.read_bytes()) == []
 
 
 @pytest.mark.parametrize(
@@ -334,7 +192,7 @@ def test_releases_are_of_the_schema(path):
     ],
 )
 def test_what_is_not_of_the_schema_is_named(change, path):
-    content = json.loads(GOLDEN[PRESENT].read_bytes())
+    content = json.loads(GOLDEN.read_bytes())
     change(content)
     assert path in [found for found, _ in schema.mismatches(content_bytes(content))]
     with pytest.raises(jsonschema.ValidationError):
@@ -464,13 +322,10 @@ def test_a_mixture_mined_pairs_and_blocks_of_rows_are_sound_too(rig, odd):
     assert "4 cells scored again from 4,088 predictions and gold rows" in done.stdout
 
 
-@pytest.mark.parametrize("number", OF_EVIDENCE)
-def test_golden_releases_with_evidence_are_sound(number):
-    content = json.loads(GOLDEN[number].read_bytes())
-    assert [
-        str(problem)
-        for problem in verify(content_bytes(content), {"content_sha256": key_of(content)})
-    ] == []
+def test_the_golden_release_is_sound():
+    content = json.loads(GOLDEN.read_bytes())
+    sidecar = {"content_sha256": key_of(content)}
+    assert [str(problem) for problem in verify(content_bytes(content), sidecar)] == []
 
 
 @pytest.mark.slow
@@ -486,13 +341,7 @@ def test_committed_releases_are_sound(path):
 # What nothing else in a release says again, by class of path (names and hashes are *). A change
 # there is a change of what somebody wrote, not of a number that was computed; version control shows
 # it, and `verify --data` shows some.
-UNDETECTABLE = {
-    "suite.version": "only the author says it",
-    "suite.about": "prose",
-    "arms.*.cut.why": "prose",
-    "encoders.*.version": "only the author says it",
-    "encoders.*.max_length": "said once; another one is another encoder, with keys of its own",
-}
+UNDETECTABLE: dict[str, str] = {}
 
 
 def leaves(value: Any, path: tuple = ()) -> Iterator[tuple[tuple, Any]]:
@@ -549,6 +398,13 @@ def replaced(content: dict, path: tuple, value: Any) -> dict:
     return copy
 
 
+def identity(content: dict, job: dict) -> dict:
+    """What a job's key is the hash of."""
+    encoder = content["encoders"][job["encoder"]] if job["encoder"] else None
+    encoder = encoder and {name: encoder[name] for name in ("files", "max_length")}
+    return {**job, "data": content["rows"][job["data"]], "encoder": encoder}
+
+
 def rehashed(content: dict, sidecar: dict) -> tuple[dict, dict]:
     """Both with every key, reference and content hash made to match, as someone who tampers
     would."""
@@ -576,13 +432,14 @@ def rehashed(content: dict, sidecar: dict) -> tuple[dict, dict]:
 
 
 @cache
-def _derived(known: bytes) -> dict:
-    return derivation.sections(json.loads(known))
+def _derived(known: bytes) -> Derived:
+    return derivation.derive(Known.model_validate_json(known))
 
 
-def derive_once(content: dict) -> dict:
+def derive_once(content: Known) -> Derived:
     """`derive`, remembered: most edits leave its input alone."""
-    return _derived(json.dumps(content).encode())
+    known = content.model_dump(mode="json", by_alias=True, include=set(Known.model_fields))
+    return _derived(json.dumps(known).encode())
 
 
 def found_in(content: dict, sidecar: dict):
@@ -611,42 +468,6 @@ def test_one_digit_anywhere_is_found(whole):
             missed[kind(path)] = f"{path}: {value!r:.80} → {new!r:.80}"
     assert missed == {}
     assert len(chosen) > 300
-
-
-@pytest.mark.slow
-def test_one_digit_anywhere_in_a_release_of_an_older_schema_is_found():
-    """Of every class of path of schema 3 one leaf. Its golden release is checked from evidence as a
-    present one is."""
-    content = json.loads(GOLDEN[3].read_bytes())
-    groups: dict[str, list] = {}
-    for path, value in leaves(content):
-        groups.setdefault(kind(path), []).append((path, value))
-    assert found_in(content, {}) is None
-    draw, missed = random.Random(21), {}
-    for name, group in groups.items():
-        path, value = draw.choice(group)
-        new = edited(value, draw)
-        if found_in(replaced(content, path, new), {}) is None and name not in UNDETECTABLE:
-            missed[name] = f"{path}: {value!r:.80} → {new!r:.80}"
-    assert missed == {} and len(groups) > 150
-
-
-@pytest.mark.parametrize(
-    ("change", "path"),
-    [
-        (lambda c: c["arms"]["random"].update(cut=None), "schema 3.arms.random.cut"),
-        (lambda c: c["averages"][0].update(other_tasks=None), "schema 3.averages[0].other_tasks"),
-        (lambda c: c["cells"][0]["flags"].append("same"), "schema 3.cells[0].flags"),
-        (lambda c: c["suite"].update(extra=1), "suite.extra"),
-        (lambda c: c["averages"][0].pop("interval"), "averages.0.interval"),
-        (lambda c: c.pop("split"), "_shape"),
-        (lambda c: c["gains"][0].update(gain=0.125), "gains[0].gain"),
-    ],
-)
-def test_a_release_of_an_older_schema_holds_what_that_schema_had_and_no_more(change, path):
-    content = json.loads(GOLDEN[3].read_bytes())
-    change(content)
-    assert str(found_in(content, {})).startswith(path)
 
 
 # Verify: an arm's own cut
@@ -687,7 +508,7 @@ def test_an_arms_rows_are_those_of_its_own_cut(whole, change):
     change(content)
     assert json.dumps(content) != before
     found = found_in(content, sidecar)
-    assert found is not None and ("parts" in found.path or "cut" in found.path)
+    assert found is not None and any(of in found.path for of in ("parts", "cut", "trained"))
 
 
 def test_the_flag_same_and_what_follows_stand_in_the_release(whole):
@@ -767,7 +588,7 @@ def without(content: dict, **names: Any) -> dict:
 
 def rederived(content: dict) -> dict:
     """With the derived sections that follow from what is left."""
-    known = {name: value for name, value in content.items() if name not in derivation.SECTIONS}
+    known = {name: value for name, value in content.items() if name not in SECTIONS}
     return known | json.loads(json.dumps(derivation.sections(known)))
 
 
@@ -804,7 +625,7 @@ def test_what_is_missing_is_found(whole, what, again):
         if what.startswith("declared"):
             content["targets"][mood]["languages"] = ["en"]
     elif what == "split":
-        content["data"].pop("tiny_mood test de")
+        content["inputs"]["files"]["tiny_mood"].pop("mood.de.test.jsonl")
     elif what == "training":
         content["evidence"]["trainings"].pop(content["arms"]["text"]["trained"][0]["key"])
     else:
@@ -832,23 +653,6 @@ def test_a_job_that_the_sidecar_ran_and_the_release_lacks(whole):
     content, sidecar = read(whole)
     sidecar["jobs"]["f" * 64] = {"name": "train something else", "seconds": 1.0}
     assert [problem.path for problem in verify(content_bytes(content), sidecar)] == ["jobs"]
-
-
-def test_old_scores_cannot_be_recomputed_but_their_sums_can():
-    path = next(path for path in COMMITTED if json.loads(path.read_bytes())["schema"] < 3)
-    content, sidecar = json.loads(path.read_bytes()), Board(path.parents[1]).sidecar(path)
-    for at in (
-        ("cells", 2, "score"),
-        ("gains", 0, "gain"),
-        ("averages", 0, "average_gain"),
-        ("split", 0, "hard_minus_easy"),
-    ):
-        value = content
-        for name in at:
-            value = value[name]
-        changed = replaced(content, at, value + 0.1)
-        found = verify(content_bytes(changed), sidecar | {"content_sha256": key_of(changed)})
-        assert found and str(at[1]) in found[0].path
 
 
 # Verify --data
@@ -921,44 +725,43 @@ def test_recheck_says_what_differs_here(rig, whole, tmp_path):
     assert done.returncode == 1 and "should be its predictions" in done.stderr
 
 
-# Diff
+# Compare: what moved and why; tests/test_rebuild.py has what two runs of one suite may differ by
 
 
-def text_of(a: dict, b: dict, a_env: dict | None = None, b_env: dict | None = None) -> str:
-    return "\n".join(lines(diff(a, b, a_env or {}, b_env or {}), "A", "B"))
+def compared(a: dict, b: dict, a_env: dict | None = None, b_env: dict | None = None) -> Comparison:
+    contents = schema.Content.model_validate(a), schema.Content.model_validate(b)
+    return compare(*contents, a_env or {}, b_env or {})
 
 
-def test_a_release_does_not_differ_from_itself(whole):
-    content, sidecar = read(whole)
-    assert diff(content, content, sidecar, {})["same"]
-    assert text_of(content, content) == "A and B: same content"
+def text_of(*of: dict) -> str:
+    return "\n".join(lines(compared(*of)))
 
 
-def test_diff_says_what_moved_largest_first_and_with_its_interval():
-    old = json.loads(GOLDEN[PRESENT].read_bytes())
-    new = json.loads(GOLDEN[PRESENT].read_bytes())
+def test_compare_says_what_moved_largest_first_and_with_its_interval():
+    old = json.loads(GOLDEN.read_bytes())
+    new = json.loads(GOLDEN.read_bytes())
     new["gains"][0]["gain"] += 3.0
     new["gains"][1]["gain"] -= 5.0
     new["cells"][0]["score"] += 1.0
-    found = diff(old, new, {}, {})
-    assert [moved["change"] for moved in found["moved"]["gains"]] == pytest.approx([-5.0, 3.0])
-    assert found["moved"]["gains"][0]["intervals"][0] == old["gains"][1]["interval"]
-    assert [moved["what"] for moved in found["moved"]["scores"]] == [
+    found = compared(old, new)
+    assert [moved.change for moved in found.moved["gains"]] == pytest.approx([-5.0, 3.0])
+    assert found.moved["gains"][0].intervals[0] == old["gains"][1]["interval"]
+    assert [moved.what for moved in found.moved["scores"]] == [
         "tiny · none · tiny_mood@golden · seed 1"
     ]
-    assert found["why"] == {} and "nothing beside the numbers changed" in text_of(old, new)
+    assert found.why == {} and "nothing beside the numbers changed" in text_of(old, new)
 
 
 @pytest.mark.parametrize(
     ("reason", "change"),
     [
-        ("data", lambda c, e: c["data"].update({"tiny_mood test de": ["0" * 64]})),
         (
-            "code",
-            lambda c, e: [
-                job.update(version=9) for job in c["jobs"].values() if job["kind"] == "train"
-            ],
+            "data",
+            lambda c, e: c["inputs"]["files"]["tiny_mood"]["mood.de.test.jsonl"].update(
+                sha256=["0" * 64]
+            ),
         ),
+        ("code", lambda c, e: c["inputs"]["versions"]["jobs"].update(train=9)),
         ("code", lambda c, e: e.update(harness={"version": "9.9"})),
         ("specs", lambda c, e: c["suite"]["recipes"]["target"].update(learning_rate=0.5)),
         ("specs", lambda c, e: c["suite"]["caps"].update(train=7)),
@@ -970,37 +773,22 @@ def test_diff_says_what_moved_largest_first_and_with_its_interval():
         ("seeds", lambda c, e: c["suite"].update(seeds=[7])),
     ],
 )
-def test_diff_says_why(whole, reason, change):
+def test_compare_says_why(whole, reason, change):
     content, sidecar = read(whole)
     other, beside = json.loads(json.dumps([content, sidecar]))
     change(other, beside)
     other["suite"]["about"] += "."  # another document, whatever else
-    assert list(diff(content, other, sidecar, beside)["why"]) == [reason]
+    assert list(compared(content, other, sidecar, beside).why) == [reason]
     assert f"{reason} changed:" in text_of(content, other, sidecar, beside)
 
 
-def test_diff_names_what_appeared_and_vanished(whole):
+def test_compare_names_what_appeared_and_vanished(whole):
     content, _ = read(whole)
     less = without(content, arm="text")
     less["arms"].pop("text")
-    assert diff(less, content, {}, {})["appeared"]["arms"] == ["text"]
-    assert diff(content, less, {}, {})["vanished"]["arms"] == ["text"]
+    assert compared(less, content).appeared["arms"] == ["text"]
+    assert compared(content, less).vanished["arms"] == ["text"]
     assert "vanished: 1 arms: text" in text_of(content, less)
-
-
-def test_diff_works_across_schemas():
-    old, new = (json.loads(GOLDEN[number].read_bytes()) for number in (1, 2))
-    found = diff(old, new, {}, {})
-    assert (
-        found["moved"]["scores"]
-        and found["unknown"] == ["code"]
-        and found["why"]["schema"] == {"schema": [1, 2]}
-    )
-    assert "specs" not in found["why"] or not any("shown" in name for name in found["why"]["specs"])
-    assert diff(old, json.loads(GOLDEN[PRESENT].read_bytes()), {}, {})["vanished"]["targets"] == [
-        "mini_tatoeba",
-        "mini_xnli",
-    ]
 
 
 # Export
@@ -1058,7 +846,7 @@ def test_verify_says_what_it_checked_and_what_is_wrong(rig, whole, tmp_path):
     assert done.returncode == 0 and done.stderr == ""
     assert re.search(
         r"0001-whole: sound · [\d,]+ numbers recomputed from 920 examples; 30 cells complete, 79"
-        r" keys",
+        r" keys planned again",
         done.stdout,
     )
     (path,) = Board(folder / "leaderboard").list()
@@ -1076,13 +864,15 @@ def test_verify_says_what_it_checked_and_what_is_wrong(rig, whole, tmp_path):
 
 
 @pytest.mark.slow
-def test_diff_build_and_show_from_the_command_line(rig, whole, tmp_path):
+def test_compare_build_and_show_from_the_command_line(rig, whole, tmp_path):
     folder = copied(whole, tmp_path / "board")
     board = ["--board", folder / "leaderboard"]
-    done = rig.run(rig.command("leaderboard", "diff", "1", "whole", *board), tmp_path)
-    assert done.stdout == "0001-whole and 0001-whole: same content\n"
-    done = rig.run(rig.command("leaderboard", "diff", "1", "1", "--json", *board), tmp_path)
-    assert json.loads(done.stdout)["same"] is True
+    done = rig.run(rig.command("leaderboard", "compare", "1", "whole", *board), tmp_path)
+    assert done.stdout.endswith("0001-whole.json: byte-identical\n")
+    done = rig.run(rig.command("leaderboard", "compare", "1", "1", "--json", *board), tmp_path)
+    assert json.loads(done.stdout)["byte_identical"] is True
+    done = rig.run(rig.command("leaderboard", "diff", "1", "2", *board), tmp_path)
+    assert done.returncode == 2 and "leaderboard compare 1 2" in done.stderr
     done = rig.run(rig.command("leaderboard", "build", *board), tmp_path)
     assert done.returncode == 0 and str(folder / "leaderboard" / "README.md") in done.stdout.split()
     done = rig.run(rig.command("leaderboard", "show", "--json", *board), tmp_path)

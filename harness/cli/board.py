@@ -1,4 +1,4 @@
-"""leaderboard build, show, diff, compare, verify, export; bundle: releases."""
+"""leaderboard build, show, compare, verify, export; bundle: releases."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +22,8 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from harness.release.complete import Problem
+    from harness.release.comparer import Difference
+    from harness.release.counts import Problem
 
 
 @leaderboard_app.command("show")
@@ -40,14 +41,13 @@ def leaderboard_show(
     """Print a release."""
     from harness.page.render import print_release
     from harness.release.document import Board
-    from harness.release.upgrade import upgraded
 
     shelf = Board(board)
     path, content = shelf.open(release, say)
     if as_json:
         print_json(content)
     else:
-        print_release(upgraded(content), shelf.title(path), console(), full)
+        print_release(content, shelf.title(path), console(), full)
 
 
 @leaderboard_app.command("build")
@@ -70,34 +70,24 @@ def leaderboard_build(board: BoardDir = BOARD) -> None:
         raise typer.Exit(1)
 
 
-@leaderboard_app.command("diff")
+@leaderboard_app.command("diff", hidden=True)
 def leaderboard_diff(
-    before: Annotated[str, typer.Argument(metavar="A", help=f"The older release: {RELEASE}.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="The newer one.")],
+    releases: Annotated[list[str] | None, typer.Argument()] = None,
     board: BoardDir = BOARD,
     as_json: Json = False,
 ) -> None:
-    """What moved between two releases, by how much, and whether data, code, specs, environment or
-    seeds changed."""
-    from harness.release.diff import diff, lines
-    from harness.release.document import Board
+    """Refused: `leaderboard compare` says what moved and why."""
+    from harness.common.errors import SpecError
 
-    shelf = Board(board)
-    (a, old), (b, new) = shelf.open(before, say), shelf.open(after, say)
-    found = diff(old, new, shelf.sidecar(a), shelf.sidecar(b))
-    if as_json:
-        print_json({"before": a.stem, "after": b.stem, **found})
-    else:
-        for line in lines(found, a.stem, b.stem):
-            print(line)
+    named = " ".join(releases or ["A", "B"])
+    raise SpecError(f"no command `leaderboard diff`; it is `leaderboard compare {named}`")
 
 
 @leaderboard_app.command("compare")
 def leaderboard_compare(
-    before: Annotated[str, typer.Argument(metavar="A", help=f"A release: {RELEASE}.")],
+    before: Annotated[str, typer.Argument(metavar="A", help=f"The older release: {RELEASE}.")],
     after: Annotated[
-        str,
-        typer.Argument(metavar="B", help="The one to hold against it, of another board perhaps."),
+        str, typer.Argument(metavar="B", help="The newer one, of another board perhaps.")
     ],
     tolerance: Annotated[
         float | None,
@@ -112,38 +102,51 @@ def leaderboard_compare(
     board: BoardDir = BOARD,
     as_json: Json = False,
 ) -> None:
-    """Whether B is what A is, computed again: keys, rows and all that is stated exactly, scores
-    within a tolerance.
+    """What moved between two releases and why; and whether B is what A is, computed again.
 
-    Fails (exit code 1) on anything else, with each difference as `path: before, after`. What
-    differs because of a change that was meant is shown by `leaderboard diff`.
+    Fails (exit code 1) where keys, rows or anything stated differs, or a score by more than the
+    tolerance, with each difference as `path: before, after`.
     """
+    from harness.release import compare
+    from harness.release import tolerance as held
     from harness.release.document import Board
-    from harness.release.rebuild import POINTS, compare, hardware, lines
+    from harness.release.schema import Content
 
-    shelf, points = Board(board), POINTS if tolerance is None else tolerance
+    shelf, points = Board(board), held.POINTS if tolerance is None else tolerance
     (a, old), (b, new) = shelf.open(before, say), shelf.open(after, say)
     same = a.read_bytes() == b.read_bytes()
-    found = None if same else compare(old, new, points)
-    unlike = hardware(shelf.sidecar(a), shelf.sidecar(b)) if found else None
+    head = {"before": str(a), "after": str(b), "byte_identical": same}
+    if same:
+        if as_json:
+            print_json(head)
+        else:
+            print(f"{a} and {b}: byte-identical")
+        return
+
+    sidecars = shelf.sidecar(a), shelf.sidecar(b)
+    contents = Content.model_validate(old), Content.model_validate(new)
+    moved = compare.compare(*contents, *sidecars)
+    found = held.hold(old, new, points)
+    unlike = compare.hardware(*sidecars)
     if as_json:
-        rest = {} if found is None else found._asdict()
-        rest |= {
-            name: [one._asdict() for one in rest[name]]
-            for name in ("differences", "flips")
-            if name in rest
+        rest = moved._asdict() | {
+            "moved": {kind: [one._asdict() for one in of] for kind, of in moved.moved.items()},
+            "differences": [_as_json(one) for one in found.differences],
+            "flips": [_as_json(one) for one in found.flips],
+            "answers": found.answers,
+            "points": found.points,
+            "hardware": unlike,
         }
-        head = {"before": str(a), "after": str(b), "byte_identical": same, "hardware": unlike}
         print_json(head | rest)
     else:
-        said = (
-            [f"{a} → {b}", *lines(found, points), *filter(None, [unlike])]
-            if found
-            else [f"{a} and {b}: byte-identical"]
-        )
-        print("\n".join(said))
-    if found and found.differences:
+        said = [f"{a} → {b}", *compare.lines(moved), *held.lines(found, points)]
+        print("\n".join([*said, *filter(None, [unlike])]))
+    if found.differences:
         raise typer.Exit(1)
+
+
+def _as_json(one: "Difference") -> dict[str, Any]:
+    return {"path": one.path, "before": one.before, "after": one.after, "of": one.of}
 
 
 @leaderboard_app.command("verify")
@@ -175,7 +178,8 @@ def leaderboard_verify(
     release says, whatever hashes stand beside it. --data needs the data, the store that holds the
     predictions, and torch.
     """
-    from harness.release.document import Board, parsed
+    from harness.release.document import Board
+    from harness.release.schema import Content
     from harness.release.verify import summary, verify
 
     shelf = Board(board)
@@ -186,7 +190,9 @@ def leaderboard_verify(
     for path in paths:
         read, problems = _read(path)
         problems = problems or verify(read, shelf.sidecar(path))
-        checked = "not to be trusted as it stands" if problems else summary(parsed(read))
+        checked = "not to be trusted as it stands"
+        if not problems:
+            checked = summary(Content.model_validate_json(read))
         if data and not problems:
             sources = Sources(data, encoder_root, tasks, lock)
             again, more, missing = _recheck(shelf.load(path), sources, store)
@@ -214,7 +220,7 @@ def leaderboard_verify(
 
 def _read(path: Path) -> tuple[bytes, list["Problem"]]:
     """A release's bytes, or why there are none, as a problem."""
-    from harness.release.complete import Problem
+    from harness.release.counts import Problem
     from harness.release.document import plain_bytes
 
     try:
@@ -232,12 +238,10 @@ def _recheck(
 ) -> tuple[str, list["Problem"], list["Problem"]]:
     """(what was scored again, problems, what the store lacks as problems) of one release."""
     from harness.common.errors import MissingError
-    from harness.release.evidence import WITH_EVIDENCE
+    from harness.release.schema import Content
     from harness.review import bundle, recheck
     from harness.store import HashIndex, Store
 
-    if content["schema"] < WITH_EVIDENCE:
-        return f"schema {content['schema']} has no evidence to hold against predictions", [], []
     if not store.is_dir():
         raise MissingError(
             f"{store}: no store here; give --store DIR, the one in which the release was made"
@@ -245,7 +249,9 @@ def _recheck(
     opened = Store(store)
     index = HashIndex(opened.root / "index" / "files.json")
     plan = bundle.plan_of(content, sources.catalog(), sources.where(offline=True), index)
-    found = recheck.recheck(content, plan, opened, lambda name: say(f"scoring {name}"))
+    found = recheck.recheck(
+        Content.model_validate(content), plan, opened, lambda name: say(f"scoring {name}")
+    )
     return found.summary, found.problems, found.missing
 
 

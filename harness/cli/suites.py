@@ -88,7 +88,7 @@ def evaluate(
     outcome = steps.run_plan(plan, opened, workers, checkpoint_seconds, keep_weights, engine)
     for line in steps.refusals(outcome):
         say(line)
-    content = steps.content_of(plan, catalog, opened, outcome)
+    content = steps.content_of(plan, opened, outcome)
 
     # fewer test rows than the suite has are no release: they are shown, and that is all
     done, title = None, f"PARTIAL: at most {chosen.limit} test rows, no release"

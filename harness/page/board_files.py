@@ -10,7 +10,6 @@ from harness.page.page import render as render_page
 from harness.page.tables import Release
 from harness.release.document import NO_SIDECAR, Board, NewerError, Read, parsed, plain_bytes
 from harness.release.shelve import changing
-from harness.release.upgrade import upgraded
 from harness.store import atomic_write
 
 README, PAGE = BOARD_FILES = ("README.md", "index.html")
@@ -25,7 +24,7 @@ def write_board(shelf: Board, say: Callable[[str], None]) -> list[Read]:
     with changing(shelf):
         while True:
             listed, found = shelf.list(), list(shelf.read_all())
-            _write(shelf, [(one.path, upgraded(one.content)) for one in found if not one.error])
+            _write(shelf, [(one.path, one.content) for one in found if not one.error])
             # or someone published meanwhile who did not wait for us, and would be left out
             if shelf.list() == listed:
                 break

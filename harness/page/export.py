@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.page.tables import Entry, Interval, Release
-from harness.release.upgrade import upgraded
 from harness.store import atomic_write, disk_errors
 
 
 def export(content: Release, folder: Path) -> list[Path]:
     """Write a release under `folder`; the files. StoreError if the disk does not take them."""
     written = []
-    for name, data in _csv(upgraded(content)):
+    for name, data in _csv(content):
         path = folder / name
         with disk_errors("write", path):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,9 @@
 """How much a plan's jobs cost, before they run: tokens from the rows' characters, hours from this
 store's own speed."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from harness.families.cells import Row
 from harness.plan.planner import Job, Plan
 from harness.sources import rows as data_rows
@@ -32,7 +35,7 @@ class Sizes:
         """The rows of a dataset, as a job's JSON describes it."""
         self._known[key_of(dataset["identity"])] = _size(rows)
 
-    def of(self, dataset: dict) -> Size:
+    def of(self, dataset: RowsJson) -> Size:
         """Its rows and, about, its tokens."""
         key = key_of(dataset["identity"])
         if key not in self._known:
@@ -40,7 +43,9 @@ class Sizes:
         return self._known[key]
 
 
-def estimate(plan: Plan, store: Store, state: dict[str, str], sizes: Sizes | None = None) -> dict:
+def estimate(
+    plan: Plan, store: Store, state: dict[str, str], sizes: Sizes | None = None
+) -> dict[str, Any]:
     """Per kind of job: how many in which state, tokens and seconds on one worker of those to run;
     what that rests on.
 
@@ -109,12 +114,12 @@ def _weights(job: Job, plan: Plan) -> int:
 
 def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
     """Tokens that a job reads; those of looks at dev count for as much as they take."""
-    if job.kind in ("select", "pvi"):  # forward passes over the rows to rank, or over dev
-        sets = job.body["train" if job.kind == "select" else "dev"].values()
-        return sum(sizes.of(dataset)[1] for dataset in sets) if job.needs else 0
+    if job.kind == "select":  # forward passes over the rows to rank
+        return _all(job.body["train"], sizes) if job.needs else 0
+    if job.kind == "pvi":
+        return _all(job.body["dev"], sizes) if job.needs else 0
     if job.kind == "evaluate":
-        sets = [*job.body["tests"].values(), *job.body.get("devs", {}).values()]
-        return sum(sizes.of(dataset)[1] for dataset in sets)
+        return _all(job.body["tests"], sizes) + _all(job.body.get("devs", {}), sizes)
     spec, recipe = job.body["spec"], job.body["spec"]["recipe"]
     train = {task: sizes.of(dataset) for task, dataset in job.body["train"].items()}
     # a fold of the rows, or a subset of them: an arm's fraction is its select job's to say
@@ -147,11 +152,16 @@ def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
     return int(read + (looks * dev + watched) * FORWARD / TRAINING)
 
 
-def _size(rows: list[dict]) -> Size:
+def _all(sets: Mapping[str, RowsJson], sizes: Sizes) -> int:
+    """Tokens of several datasets."""
+    return sum(sizes.of(dataset)[1] for dataset in sets.values())
+
+
+def _size(rows: Sequence[Row]) -> Size:
     return len(rows), int(sum(map(_characters, rows)) / CHARACTERS_PER_TOKEN) + 3 * len(rows)
 
 
-def _characters(row: dict) -> int:
+def _characters(row: Row) -> int:
     if "choices" in row:  # the text is read again with each choice
         return sum(len(row["text"]) + len(choice) for choice in row["choices"])
     texts = [

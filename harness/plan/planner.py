@@ -11,21 +11,30 @@ intervals are not in it.
                         difficulty
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 from harness.common.errors import MissingError, SpecError
 from harness.families import FAMILIES
-from harness.sources.encoders import FoundEncoder, find
-from harness.sources.hub import Where
-from harness.sources.locate import ENGLISH, Dataset, Locator, as_text
+from harness.plan.recorded import Inputs, InputsHere, Noted, PlanInputs
+from harness.sources.encoders import FoundEncoder
+from harness.sources.hub import Entries, Where
+from harness.sources.locate import ENGLISH, Dataset, Resolver, as_text
+from harness.sources.read import READER_VERSIONS
 from harness.spec.catalog import Catalog
-from harness.spec.recipe import Recipe
-from harness.spec.suite import Arm, Suite
+from harness.spec.recipe import Phase, Recipe, Recipes
+from harness.spec.suite import Arm, Intermediate, Subset, Suite
 from harness.spec.task import Task
+from harness.spec.versions import ResultVersions
 from harness.store import HashIndex, Store
-from harness.store.job import WEIGHTS, JobJson, described
+from harness.store.job import WEIGHTS, JobJson, RowsJson, described, versions_here
+
+Rank = tuple[int, ...]
+Sets = dict[str, Dataset]  # rows by language
+TrainData = dict[str, tuple[Dataset, Dataset]]  # task → training rows, dev rows
 
 FOLDS = 2  # a row's PVI is measured by the model that trained on the other fold
 
@@ -43,7 +52,7 @@ class Job:
     needs: list[str]
     body: JobJson
     # scheduling order: finish an arm before starting the next, so that weights can go
-    rank: tuple = ()
+    rank: Rank = ()
     blocked: tuple[str, ...] = ()
 
 
@@ -61,14 +70,19 @@ class Cell:
     intermediate: str | None
 
 
-class _How(NamedTuple):
+@dataclass(frozen=True)
+class _How:
     """How one training goes, beside its tasks and rows: what of a job's spec comes from the arm."""
 
     recipe: Recipe
-    sampler: dict | None = None
+    sampler: dict[str, Any] | None = None
     control: str | None = None  # shuffled_labels, masked_lm
-    rows: dict | None = None  # {"fold": [i, n]} or {"subset": key of the select job}
+    rows: dict[str, Any] | None = None  # {"fold": [i, n]} or {"subset": key of the select job}
     watch: bool = False  # note the gold label's probability after each epoch
+
+    def part(self) -> str:
+        """What a training of it is called, where it is not one on all rows as they are."""
+        return self.control or ("watched" if self.watch else next(iter(self.rows or {}), ""))
 
 
 @dataclass
@@ -84,7 +98,41 @@ class Plan:
     blocked: dict[str, list[str]] = field(default_factory=dict)
     encoders: dict[str, FoundEncoder] = field(default_factory=dict)
     # revision and SHA-256 of every file read, as the lock file has them
-    sources: dict = field(default_factory=dict)
+    sources: Entries = field(default_factory=dict)
+    # what was asked of whoever gave specs and files
+    noted: Noted | None = None
+    versions: ResultVersions | None = None
+
+    @property
+    def inputs(self) -> PlanInputs:
+        """All that the plan was made from, if nothing was missing: `plan_again` makes it of that.
+
+        Of result versions it has those that stand in some key.
+        """
+        assert self.noted and self.versions
+        return self.noted.all(self.suite, self._versions_used(self.versions))
+
+    def _versions_used(self, known: ResultVersions) -> ResultVersions:
+        jobs, families, metrics, readers = set(), set(), set(), set()
+        for job in self.jobs.values():
+            spec = job.body["spec"]
+            parts = [*spec.get("tasks", {}).values(), *([spec["task"]] if "task" in spec else [])]
+            jobs.add(job.kind)
+            families |= {part["family"] for part in parts}
+            metrics |= {part["metric"] for part in parts}
+        for of in self.noted.files.values() if self.noted else ():
+            readers |= {files.format for files in of.values()}
+
+        def used(table: dict[str, int], names: set[str]) -> dict[str, int]:
+            return {name: table[name] for name in sorted(names & table.keys())}
+
+        return ResultVersions(
+            jobs=used(known.jobs, jobs),
+            families=used(known.families, families),
+            metrics=used(known.metrics, metrics),
+            readers=used(known.readers, readers),
+            world_size=known.world_size,
+        )
 
     def dependants(self, key: str) -> list[str]:
         """Keys of the jobs that read the result of `key`."""
@@ -130,7 +178,7 @@ class Plan:
 LEAK_SHARE = {"intermediate": 0.01, "target": 0.10}
 
 
-def refused_leaks(overlap: dict) -> dict[str, dict[str, int]]:
+def refused_leaks(overlap: dict[str, Any]) -> dict[str, dict[str, int]]:
     """The leaks in an overlap result that refuse a cell: phase → language → test rows that stand in
     training rows."""
     found = {}
@@ -146,42 +194,67 @@ def refused_leaks(overlap: dict) -> dict[str, dict[str, int]]:
 
 
 def make_plan(suite: Suite, catalog: Catalog, where: Where, index: HashIndex) -> Plan:
-    """All jobs of a suite. What is missing on this machine does not raise; it stands in
-    `blocked`."""
-    plan = Plan(suite)
-    for name in suite.encoders:
-        try:
-            plan.encoders[name] = find(catalog.encoder(name), where, index)
-        except MissingError as error:
-            plan.encoders[name] = FoundEncoder(name, Path(), {"missing": name}, str(error))
-    planner = _Planner(plan, catalog, where, index)
-    for e, name in enumerate(suite.encoders):
-        for s, seed in enumerate(suite.seeds):
-            for a, arm in enumerate(suite.arms):
-                planner.arm(name, seed, arm, (e, s, a))
+    """All jobs of a suite with the files of this machine. What is missing on it does not raise; it
+    stands in `blocked`."""
+    inputs = InputsHere(catalog, where, index)
+    plan = plan_from(suite, inputs, versions_here(READER_VERSIONS))
     index.save()
     plan.sources = where.sources()
     return plan
 
 
+def plan_again(recorded: PlanInputs) -> Plan:
+    """The plan that was made from what a release records: no job of it can run, its files lie
+    nowhere.
+
+    Raises SpecError for what is not recorded.
+    """
+    return plan_from(recorded.suite, recorded, recorded.versions)
+
+
+def plan_from(suite: Suite, inputs: Inputs, versions: ResultVersions) -> Plan:
+    """All jobs of a suite, keyed by these result versions."""
+    noted = Noted(inputs)
+    plan = Plan(suite, noted=noted, versions=versions)
+    for name in suite.encoders:
+        try:
+            plan.encoders[name] = noted.found(noted.encoder(name))
+        except MissingError as error:
+            plan.encoders[name] = FoundEncoder(name, Path(), {"missing": name}, str(error))
+    planner = _Planner(plan, noted, versions)
+    for e, name in enumerate(suite.encoders):
+        for s, seed in enumerate(suite.seeds):
+            for a, arm in enumerate(suite.arms):
+                planner.arm(name, seed, arm, (e, s, a))
+    return plan
+
+
 class _Planner:
-    def __init__(self, plan: Plan, catalog: Catalog, where: Where, index: HashIndex):
-        self.plan, self.suite, self.catalog = plan, plan.suite, catalog
-        self.locator = Locator(catalog, where, index, plan.suite)
+    def __init__(self, plan: Plan, inputs: Noted, versions: ResultVersions):
+        self.plan, self.suite, self.inputs, self.versions = plan, plan.suite, inputs, versions
+        self.locator = Resolver(inputs, plan.suite, versions.readers)
         self.of_arm = {
-            arm.name: Locator(catalog, where, index, plan.suite.for_arm(arm))
+            arm.name: Resolver(inputs, plan.suite.for_arm(arm), versions.readers)
             for arm in plan.suite.arms
         }
 
-    def arm(self, encoder: str, seed: int, arm: Arm, rank: tuple) -> None:
+    @property
+    def recipes(self) -> Recipes:
+        """The suite's, its protocol's filled in."""
+        assert self.suite.recipes
+        return self.suite.recipes
+
+    def arm(self, encoder: str, seed: int, arm: Arm, rank: Rank) -> None:
         """All cells of one arm with one seed."""
-        intermediate = self._intermediate(encoder, seed, arm, rank) if arm.intermediate else None
+        intermediate = None
+        if arm.intermediate:
+            intermediate = self._intermediate(encoder, seed, arm, arm.intermediate, rank)
         self._note(intermediate, f"arm {arm.name}")
         for t, target in enumerate(self.suite.targets):
-            self._cell(encoder, seed, arm, self.catalog.task(target), intermediate, (*rank, t))
+            self._cell(encoder, seed, arm, self.inputs.task(target), intermediate, (*rank, t))
 
     def _cell(
-        self, encoder: str, seed: int, arm: Arm, target: Task, intermediate: Job | None, rank: tuple
+        self, encoder: str, seed: int, arm: Arm, target: Task, intermediate: Job | None, rank: Rank
     ) -> None:
         tests = {
             language: self.locator.rows(target, "test", language)
@@ -206,27 +279,28 @@ class _Planner:
             )
         )
 
-    def _intermediate(self, encoder: str, seed: int, arm: Arm, rank: tuple) -> Job:
-        given = arm.intermediate
-        tasks = [self.catalog.task(name) for name in given.tasks]
-        data = {
-            task.task: (self._train_rows(arm, task), self.of_arm[arm.name].rows(task, "dev"))
-            for task in tasks
-        }
-        recipe = self.suite.recipes.of(
-            "intermediate", None, [*(t.task for t in tasks if len(tasks) == 1), arm.name]
-        )
+    def _intermediate(
+        self, encoder: str, seed: int, arm: Arm, given: Intermediate, rank: Rank
+    ) -> Job:
+        tasks = [self.inputs.task(name) for name in given.tasks]
+        own = self.of_arm[arm.name]
+        data: TrainData = {}
+        for task in tasks:
+            data[task.task] = self._train_rows(arm.name, given, task), own.rows(task, "dev")
+        only = [tasks[0].task] if len(tasks) == 1 else []
+        recipe = self.recipes.of("intermediate", None, [*only, arm.name])
         # dev with true labels must not choose its weights: the last ones, after as many updates
         if given.control:
             recipe = recipe.model_copy(update={"evaluations": 1, "evaluate_every": None})
-        how, needs = (
-            _How(recipe, given.sampler.model_dump() if len(tasks) > 1 else None, given.control),
-            [],
-        )
+        sampler = given.sampler.model_dump() if len(tasks) > 1 else None
+        how = _How(recipe, sampler, given.control)
+
+        needs: list[Job] = []
         if given.subset:
-            needs = [self._select(encoder, seed, arm, tasks[0], rank)]
-            data = {name: (self._pool(arm, tasks[0]), dev) for name, (_, dev) in data.items()}
-            how = how._replace(rows={"subset": needs[0].key})
+            needs = [self._select(encoder, seed, arm, given, given.subset, rank)]
+            pool = self._pool(arm.name, given, tasks[0])
+            data = {name: (pool, dev) for name, (_, dev) in data.items()}
+            how = replace(how, rows={"subset": needs[0].key})
         if given.control == "masked_lm":
             data = {name: (as_text(train), as_text(dev)) for name, (train, dev) in data.items()}
         trained = self._train(encoder, seed, "intermediate", tasks, data, how, None, rank, needs)
@@ -235,26 +309,22 @@ class _Planner:
             self._pvi(encoder, seed, arm.name, trained, rank)
         return trained
 
-    def _train_rows(self, arm: Arm, task: Task) -> Dataset:
-        return self.of_arm[arm.name].rows(
-            task, "train", languages=tuple(arm.intermediate.languages)
-        )
+    def _train_rows(self, arm: str, given: Intermediate, task: Task) -> Dataset:
+        return self.of_arm[arm].rows(task, "train", languages=tuple(given.languages))
 
-    def _pool(self, arm: Arm, task: Task) -> Dataset:
+    def _pool(self, arm: str, given: Intermediate, task: Task) -> Dataset:
         """All training rows of a task: what a subset is a fraction of, whatever the suite caps."""
-        return self.of_arm[arm.name].uncapped(
-            task, "train", languages=tuple(arm.intermediate.languages)
-        )
+        return self.of_arm[arm].uncapped(task, "train", languages=tuple(given.languages))
 
-    def _select(self, encoder: str, seed: int, arm: Arm, task: Task, rank: tuple) -> Job:
+    def _select(
+        self, encoder: str, seed: int, arm: Arm, given: Intermediate, subset: Subset, rank: Rank
+    ) -> Job:
         """The job that chooses a subset's rows, after the trainings that rank them: by the task's
         own recipe, on all its rows."""
-        subset, pool, dev = (
-            arm.intermediate.subset,
-            self._pool(arm, task),
-            self.of_arm[arm.name].rows(task, "dev"),
-        )
-        recipe = self.suite.recipes.of("intermediate", None, [task.task])
+        task = self.inputs.task(given.tasks[0])
+        pool = self._pool(arm.name, given, task)
+        dev = self.of_arm[arm.name].rows(task, "dev")
+        recipe = self.recipes.of("intermediate", None, [task.task])
         if subset.by in ("confidence", "variability") and recipe.epochs < 2:
             raise SpecError(
                 f"arm {arm.name}: {subset.by} is taken over the epochs of {task.task}; its recipe"
@@ -274,12 +344,10 @@ class _Planner:
             "subset": subset.model_dump(),
             "cap": self.locator.cap(task, "train"),
             "seed": seed,
+            "models": [model.key for model in models],
         }
-        spec["models"] = [model.key for model in models]
-        name = (
-            f"select {encoder} {subset.keep} {task.task}{f' by {subset.by}' if subset.by else ''}"
-            f" seed {seed}"
-        )
+        by = f" by {subset.by}" if subset.by else ""
+        name = f"select {encoder} {subset.keep} {task.task}{by} seed {seed}"
         rows = {"train": {task.task: pool.to_json()}}
         return self._add(
             "select",
@@ -292,7 +360,7 @@ class _Planner:
             [pool.missing],
         )
 
-    def _pvi(self, encoder: str, seed: int, arm: str, trained: Job, rank: tuple) -> None:
+    def _pvi(self, encoder: str, seed: int, arm: str, trained: Job, rank: Rank) -> None:
         spec = {"task": next(iter(trained.body["spec"]["tasks"].values())), "model": trained.key}
         spec["dev_rows"] = trained.body["spec"]["recipe"]["dev_rows"]
         data = {side: trained.body[side] for side in ("train", "dev")}
@@ -308,46 +376,45 @@ class _Planner:
         )
         self.plan.measures[job.key] = (encoder, arm, seed)
 
-    def _target(self, encoder: str, seed: int, target: Task, init: Job | None, rank: tuple) -> Job:
+    def _target(self, encoder: str, seed: int, target: Task, init: Job | None, rank: Rank) -> Job:
         # XQuAD and MLQA say `train: {task: squad}`: they train as squad does, on squad's dev, and
         # share the model.
         owner = self.locator.owner(target, "train")
         dev = self.locator.rows(target if self.locator.own(target, "dev") else owner, "dev")
         data = {owner.task: (self.locator.rows(target, "train"), dev)}
-        recipe = self.suite.recipes.of("target", owner.family, [owner.task, target.task])
+        recipe = self.recipes.of("target", owner.family, [owner.task, target.task])
         return self._train(encoder, seed, "target", [owner], data, _How(recipe), init, rank)
 
     def _train(
         self,
         encoder: str,
         seed: int,
-        phase: str,
+        phase: Phase,
         tasks: list[Task],
-        data: dict,
+        data: TrainData,
         how: _How,
         init: Job | None,
-        rank: tuple,
-        needs=(),
+        rank: Rank,
+        needs: Sequence[Job] = (),
     ) -> Job:
+        described_as = self._text_part if how.control == "masked_lm" else self._task_part
         spec = {
             "phase": phase,
             "seed": seed,
-            "tasks": {
-                task.task: (
-                    self._text_part(task) if how.control == "masked_lm" else self._task_part(task)
-                )
-                for task in tasks
-            },
-            **how._asdict(),
+            "tasks": {task.task: described_as(task) for task in tasks},
             "recipe": how.recipe.model_dump(),
+            "sampler": how.sampler,
+            "control": how.control,
+            "rows": how.rows,
+            "watch": how.watch,
             "init": init.key if init else None,
         }
         body = {
-            side: {task: rows[i].to_json() for task, rows in data.items()}
-            for i, side in enumerate(("train", "dev"))
+            "train": {task: train.to_json() for task, (train, _) in data.items()},
+            "dev": {task: dev.to_json() for task, (_, dev) in data.items()},
         }
-        part = how.control or ("watched" if how.watch else next(iter(how.rows or {}), ""))
-        name = f"train {encoder} {phase} {'+'.join(spec['tasks'])} {part and part + ' '}seed {seed}"
+        part = f"{how.part()} " if how.part() else ""
+        name = f"train {encoder} {phase} {'+'.join(task.task for task in tasks)} {part}seed {seed}"
         name += f" after {'+'.join(init.body['spec']['tasks'])}" if init else ""
         missing = [rows.missing for pair in data.values() for rows in pair]
         return self._add(
@@ -362,12 +429,12 @@ class _Planner:
         )
 
     def _evaluate(
-        self, encoder: str, target: Task, model: Job | None, tests: dict, rank: tuple, arm: str
+        self, encoder: str, target: Task, model: Job | None, tests: Sets, rank: Rank, arm: str
     ) -> Job:
         task = self._task_part(target)
         # an embedded family reads a hidden state: the encoder's own by default
         if not FAMILIES[target.family].trained:
-            spec, options = self.catalog.encoder(encoder), task["options"]
+            spec, options = self.inputs.encoder(encoder), task["options"]
             layer = (
                 options["layer"].get(encoder)
                 if isinstance(options["layer"], dict)
@@ -402,31 +469,30 @@ class _Planner:
             "evaluate", name, body, data, encoder, [model] if model else [], (*rank, 0), missing
         )
 
-    def _overlap(self, arm: Arm, target: Task, tests: dict, rank: tuple) -> Job | None:
-        trained = {}
-        if arm.intermediate:
+    def _overlap(self, arm: Arm, target: Task, tests: Sets, rank: Rank) -> Job | None:
+        trained: dict[str, list[Dataset]] = {}
+        if given := arm.intermediate:
             # Of a subset all rows it could be of: the check runs before any training, and errs on
             # the safe side.
-            rows = self._pool if arm.intermediate.subset else self._train_rows
-            trained["intermediate"] = [
-                rows(arm, self.catalog.task(name)) for name in arm.intermediate.tasks
-            ]
+            rows = self._pool if given.subset else self._train_rows
+            tasks = [self.inputs.task(name) for name in given.tasks]
+            trained["intermediate"] = [rows(arm.name, given, task) for task in tasks]
         if FAMILIES[target.family].trained:
             trained["target"] = [self.locator.rows(target, "train")]
         if not trained:
             return None
-        data = {
-            "trained": {
-                phase: [rows.to_json() for rows in sets] for phase, sets in trained.items()
-            },
+        data: dict[str, Any] = {
+            "trained": {phase: _as_json(sets) for phase, sets in trained.items()},
             "tests": {language: rows.to_json() for language, rows in tests.items()},
         }
-        missing = [rows.missing for sets in (*trained.values(), tests.values()) for rows in sets]
-        cut = self.locator.own(target, "test").parallel
-        if (target.test.parallel if cut is None else cut) and ENGLISH in target.languages:
-            english = self.locator.uncapped(target, "test", (ENGLISH,))
-            data["english"] = english.to_json()
-            missing.append(english.missing)
+        read = [*tests.values(), *chain.from_iterable(trained.values())]
+        cut, own = self.locator.own(target, "test"), target.test
+        assert cut and own
+        parallel = own.parallel if cut.parallel is None else cut.parallel
+        if parallel and ENGLISH in target.languages:
+            read.append(self.locator.uncapped(target, "test", (ENGLISH,)))
+            data["english"] = read[-1].to_json()
+        missing = [rows.missing for rows in read]
         return self._add(
             "overlap", f"overlap {arm.name} {target.task}", {}, data, None, [], (-1, *rank), missing
         )
@@ -435,15 +501,17 @@ class _Planner:
         self,
         kind: str,
         name: str,
-        spec: dict,
-        data: dict,
+        spec: dict[str, Any],
+        data: dict[str, Any],
         encoder: str | None,
         needs: list[Job],
-        rank: tuple,
-        missing: list,
+        rank: Rank,
+        missing: Iterable[str | None],
     ) -> Job:
         found = self.plan.encoders[encoder] if encoder else None
-        body = described(kind, name, spec, data, found.to_json() if found else None)
+        body = described(
+            kind, name, spec, data, found.to_json() if found else None, versions=self.versions
+        )
         if found:
             missing = [found.missing, *missing]
         blocked = dict.fromkeys(
@@ -469,7 +537,7 @@ class _Planner:
             if of_encoder or not (beside and reason in beside.blocked):
                 self.plan.blocked.setdefault(reason, []).append(of_encoder or what)
 
-    def _task_part(self, task: Task) -> dict:
+    def _task_part(self, task: Task) -> dict[str, Any]:
         task = self.suite.task_as_run(task)
         try:
             labels = self.locator.labels(task)
@@ -484,7 +552,7 @@ class _Planner:
             "metric": task.metric,
         }
 
-    def _text_part(self, task: Task) -> dict:
+    def _text_part(self, task: Task) -> dict[str, Any]:
         """The same task as text for masked-LM."""
         length = self._task_part(task)["max_length"]
         mlm = {
@@ -498,3 +566,7 @@ class _Planner:
     def _languages(self, task: Task) -> list[str]:
         cut = self.suite.cuts.get(task.task)
         return cut.languages if cut and cut.languages else task.languages
+
+
+def _as_json(datasets: list[Dataset]) -> list[RowsJson]:
+    return [rows.to_json() for rows in datasets]

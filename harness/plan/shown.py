@@ -12,11 +12,16 @@ by nine targets by three seeds fit on a screen:
 """
 
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
 from harness.plan.planner import Cell, Job, Plan
+from harness.spec.suite import Arm
 from harness.store import Store
 
 # In the order in which they are said. `refused`: a leak was found, so that the job will not run.
+Lines = tuple[tuple[str, str], ...]  # of text, each with its state
+
 STATES = ("cached", "to run", "blocked", "refused")
 
 
@@ -32,7 +37,7 @@ def states(plan: Plan, store: Store, todo: list[Job]) -> dict[str, str]:
     return {key: state(key) for key in plan.jobs}
 
 
-def jobs(plan: Plan, state: dict[str, str]) -> list[dict]:
+def jobs(plan: Plan, state: dict[str, str]) -> list[dict[str, Any]]:
     """The graph for programs: key, kind, name, the keys a job needs, its state."""
     return [
         {
@@ -76,7 +81,7 @@ def sharing_line(plan: Plan) -> str:
 def blocked_lines(plan: Plan) -> list[str]:
     """What is missing and what that blocks; the many configs or files of one source are one
     line."""
-    alike: dict[tuple, list[str]] = {}
+    alike: dict[tuple[str, ...], list[str]] = {}
     for reason, blocks in plan.blocked.items():
         source = reason.partition(",")[0]  # a hub id; a missing file's whole message
         alike.setdefault((source, *dict.fromkeys(blocks)), []).append(reason)
@@ -97,7 +102,7 @@ def tree(plan: Plan, state: dict[str, str]) -> list[str]:
     for encoder in plan.encoders:
         seeds = plan.suite.seeds
         lines.append((f"{encoder}, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}", ""))
-        groups: dict[tuple, list] = {}
+        groups: dict[Lines, list[tuple[Arm, list[Cell]]]] = {}
         for arm in plan.suite.arms:
             cells = [cell for cell in plan.cells if (cell.encoder, cell.arm) == (encoder, arm.name)]
             groups.setdefault(tuple(_targets(plan, cells, state)), []).append((arm, cells))
@@ -112,11 +117,12 @@ def tree(plan: Plan, state: dict[str, str]) -> list[str]:
     return [f"{text:<{width}}  {of}".rstrip() for text, of in lines]
 
 
-def _first(arm) -> str:
+def _first(arm: Arm) -> str:
     """What an arm trains on first."""
-    if arm.is_baseline:
+    given = arm.intermediate
+    if given is None:
         return arm.name
-    given, tasks = arm.intermediate, "+".join(arm.intermediate.tasks)
+    tasks = "+".join(given.tasks)
     if given.subset:
         tasks = f"the {given.subset.keep} {given.subset.fraction:.0%} of {tasks}"
     tasks += f" with {given.control.replace('_', ' ')}" if given.control else ""
@@ -126,7 +132,7 @@ def _first(arm) -> str:
     )
 
 
-def _then(part: tuple, arms: int, seen: bool) -> list[tuple[str, str]]:
+def _then(part: Lines, arms: int, seen: bool) -> list[tuple[str, str]]:
     """What follows the intermediates of `arms` arms; in one line if it is all in one state and the
     list was `seen`."""
     after = "" if arms == 1 else f", after each of these {arms}"
@@ -147,9 +153,10 @@ def _targets(plan: Plan, cells: list[Cell], state: dict[str, str]) -> list[tuple
     for cell in cells:
         evaluations.setdefault(cell.target, set()).add(cell.evaluate)
         trainings.setdefault(cell.target, set()).add(cell.trained)
-    lines: dict[tuple, list[str]] = {}
-    for target, keys in trainings.items():
-        keys, done = frozenset(keys - {None}), _folded(evaluations[target], state)
+    lines: dict[tuple[frozenset[str], str], list[str]] = {}
+    for target, trained in trainings.items():
+        keys = frozenset(key for key in trained if key)
+        done = _folded(evaluations[target], state)
         own = _folded(keys, state) if keys else done
         # Targets without a training share a line if they share a state.
         lines.setdefault((keys, own), []).append(target if own == done else f"{target} ({done})")
@@ -188,7 +195,7 @@ def _overlaps(plan: Plan, state: dict[str, str]) -> list[tuple[str, str]]:
     )
 
 
-def _folded(keys, state: dict[str, str]) -> str:
+def _folded(keys: Iterable[str | None], state: dict[str, str]) -> str:
     """The one state of several jobs, or how many are in which; "" if there is no job."""
     counts = Counter(state[key] for key in keys if key)
     if len(counts) <= 1:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from harness.published.arithmetic import bounds
 from harness.published.numbers import Check, Claim, Published
 from harness.published.verdict import Outcome, Verdict
-from harness.release.schema import Content, SuiteFacts
+from harness.release.schema import Concluded, SuiteFacts
 from harness.release.schema_derived import Interval
 from harness.statistics.bootstrap import replicate_scores
 from harness.statistics.gains import EXCLUDING, measured
@@ -60,7 +60,7 @@ class Unknown(Exception):
 def claimed(
     check: Check,
     document: Published,
-    content: Content,
+    content: Concluded,
     name: str,
     studies: dict[str, Study],
     committed: Committed | None,
@@ -91,7 +91,7 @@ def claimed(
     return Verdict(check, outcome, f"{says} ({name})")
 
 
-def _as_committed(claim: Claim, content: Content, committed: Committed | None) -> None:
+def _as_committed(claim: Claim, content: Concluded, committed: Committed | None) -> None:
     """Unknown if the release is of another experiment than the suite's YAML: a part of it, it with
     tasks of the user's own, or one with other settings."""
     if committed is None:
@@ -137,7 +137,7 @@ def _outcome(holds: bool, fails: bool) -> Outcome:
     return "fails" if fails else "inconclusive"
 
 
-def _number(claim: Claim, content: Content, study: Study) -> Sure:
+def _number(claim: Claim, content: Concluded, study: Study) -> Sure:
     """The number that stands beside the printed one."""
     if claim.kind == "gain":
         assert claim.arm, "a gain is an arm's"
@@ -157,7 +157,7 @@ def _average(study: Study, arm: str) -> Replicated:
     return average
 
 
-def _best(claim: Claim, content: Content) -> Sure:
+def _best(claim: Claim, content: Concluded) -> Sure:
     rows = [row for row in content.best if row.encoder == claim.encoder]
     whole = next((row for row in rows if row.target is None), None)
     chosen = {row.target: row for row in rows if row.target and row.arm}

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from harness.published.numbers import Check, Published, Rerun, Submission
 from harness.published.verdict import Outcome, Verdict
-from harness.release.schema import Content
+from harness.release.schema import Concluded
 from harness.xtreme.scoring import Report
 
 SHOWN = 8  # differing cells a verdict lists
@@ -16,7 +16,7 @@ Cells = Mapping[str, Mapping[str, float | None]]  # row → column → number, o
 
 
 def compare_release(
-    check: Check, wanted: Rerun, document: Published, content: Content, name: str
+    check: Check, wanted: Rerun, document: Published, content: Concluded, name: str
 ) -> Verdict:
     """The verdict of a `rerun` check: rows are languages, columns are metrics of the baseline's
     cells, each the mean over its seeds (of one seed the number itself).
@@ -48,7 +48,7 @@ def compare_release(
     return _verdict(check, document, {wanted.table: found}, wanted.tolerance, name)
 
 
-def _without_cells(wanted: Rerun, content: Content) -> Outcome:
+def _without_cells(wanted: Rerun, content: Concluded) -> Outcome:
     """A name that the suite does not have is a slip in the check; what could not be computed here
     is none."""
     tasks = {facts.task for facts in content.targets.values()} | set(content.suite.left_out)

@@ -19,9 +19,7 @@ from harness.published.numbers import Check, Published, Submission
 from harness.published.verdict import Verdict
 from harness.release.collect import suite_facts
 from harness.release.document import Board, NewerError
-from harness.release.evidence import WITH_EVIDENCE
-from harness.release.schema import Content, SuiteFacts
-from harness.release.upgrade import upgraded
+from harness.release.schema import Content
 from harness.release.verify import verify
 from harness.run import steps
 from harness.sources.hub import Where
@@ -115,7 +113,7 @@ def _committed(suite: str, catalog: Catalog) -> Committed | None:
         return None
     whole = catalog.suite(suite)
     targets = {whole.shown_name(catalog.task(name)) for name in whole.targets}
-    facts = SuiteFacts.model_validate(suite_facts(whole))
+    facts = suite_facts(whole)
     return Committed(facts, {arm.name for arm in whole.arms}, targets)
 
 
@@ -146,7 +144,7 @@ def _release(suite: str, means: Means) -> tuple[dict[str, Any], str]:
     none.
 
     Its numbers are computed again from its own evidence first: HarnessError where they are not what
-    it says, or it holds none.
+    it says.
     """
     paths = means.releases or means.board.list()
     for path in reversed(paths):
@@ -162,13 +160,9 @@ def _release(suite: str, means: Means) -> tuple[dict[str, Any], str]:
             means.say(f"passed over: {error}")
             continue
         if content["suite"]["name"] == suite:
-            if content["schema"] < WITH_EVIDENCE:
-                raise HarnessError(
-                    f"{path.stem} holds no evidence, so nothing in it can be computed again"
-                )
             if problems := verify(path.read_bytes(), means.board.sidecar(path)):
                 raise HarnessError("\n".join([f"{path.stem} does not verify", *map(str, problems)]))
-            return upgraded(content), path.stem
+            return content, path.stem
     where = "among those of --from" if means.releases else f"in {means.board.releases}"
     raise MissingError(
         f"no release of suite {suite} {where}; `xstilts-harness eval --suite {suite}` makes one"
@@ -188,7 +182,7 @@ def _run(suite: str, means: Means) -> tuple[dict[str, Any], str]:
         outcome = steps.run_plan(plan, means.store, means.workers)
     except MissingError as why:
         raise MissingError(str(why).replace("\n", " ")) from None
-    return steps.content_of(plan, means.catalog, means.store, outcome), "this run"
+    return steps.content_of(plan, means.store, outcome), "this run"
 
 
 def judge_all(wanted: Sequence[tuple[Check, Published]], means: Means) -> list[Verdict]:

@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.common.errors import SpecError, StoreError
-from harness.release.evidence import SCHEMAS, WITH_EVIDENCE
+from harness.plan.planner import Plan
 from harness.release.places import without_places
-from harness.store import key_of
+from harness.release.schema import SCHEMA, mismatches
+from harness.store import Store, key_of
 
-# of every schema so far
-_ALWAYS = ("suite", "encoders", "arms", "targets", "cells", "gains", "averages", "split")
 NO_SIDECAR = "no sidecar to check it against"
 _NAME = re.compile(r"^(\d{4})-([A-Za-z0-9._+-]+)\.json$")
 
@@ -37,11 +36,11 @@ class Read(NamedTuple):
     """A release that was looked at: its content, or why it cannot be shown."""
 
     path: Path
-    content: dict
+    content: dict[str, Any]
     error: StoreError | None = None
 
 
-def content_bytes(content: dict) -> bytes:
+def content_bytes(content: dict[str, Any]) -> bytes:
     """The file's bytes: readable, in the suite's own order, and the same for the same content."""
     return (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
@@ -93,11 +92,11 @@ class Board:
         """Release files, oldest first."""
         return sorted(filter(is_listed, self.releases.glob("*.json")))
 
-    def load(self, path: Path) -> dict:
-        """A release's content as it was written, of any schema so far (`upgrade.upgraded` gives all
-        one shape).
+    def load(self, path: Path) -> dict[str, Any]:
+        """A release's content.
 
-        raises  StoreError: it is no release, or not the content that its sidecar was written for
+        raises  StoreError: it is no release of this schema, or not the content that its sidecar was
+                written for
                 NewerError: it is of a later schema than this code knows
         """
         content, digest = self.read(path)
@@ -108,17 +107,27 @@ class Board:
                 f" {beside(path).name} names; see `xstilts-harness leaderboard verify {path}`, and"
                 " restore both from version control"
             )
-        if content["schema"] not in SCHEMAS:
-            found, last = content["schema"], SCHEMAS[-1]
+        schema = content["schema"]
+        if schema > SCHEMA:
             raise NewerError(
-                f"{path}: a release of schema {found!r}, and this version reads up to {last};"
+                f"{path}: a release of schema {schema}, and this version reads schema {SCHEMA};"
                 " update xstilts-harness"
             )
-        if wrong := _lacking(content) or ("" if said else _misshapen(content)):
-            raise StoreError(f"{path}: not a release: {wrong}; restore it from version control")
+        if schema < SCHEMA:
+            raise StoreError(
+                f"{path}: a release of schema {schema}, and this version reads schema {SCHEMA};"
+                " show it with the version in which it was made, or make a new one"
+                " (xstilts-harness eval)"
+            )
+        # what has a sidecar was of this schema when it was written
+        if wrong := [] if said else mismatches(content_bytes(content)):
+            where, why = wrong[0]
+            raise StoreError(
+                f"{path}: not a release: {where}: {why}; restore it from version control"
+            )
         return content
 
-    def read(self, path: Path) -> tuple[dict, str]:
+    def read(self, path: Path) -> tuple[dict[str, Any], str]:
         """What the file says, whatever its schema, and the content hash of that. StoreError if it
         is no release."""
         try:
@@ -143,7 +152,7 @@ class Board:
             except StoreError as error:
                 yield Read(path, {}, error)
 
-    def sidecar(self, path: Path) -> dict:
+    def sidecar(self, path: Path) -> dict[str, Any]:
         """A release's sidecar; empty if it is gone (the content stands without it)."""
         try:
             found = parsed(plain_bytes(beside(path)))
@@ -174,7 +183,7 @@ class Board:
         name the latest of all."""
         return _meant(self, name)[-1]
 
-    def open(self, name: str | None, say: Callable[[str], None]) -> tuple[Path, dict]:
+    def open(self, name: str | None, say: Callable[[str], None]) -> tuple[Path, dict[str, Any]]:
         """The release that `find` finds, and its content. `say` hears of one of a later schema that
         was passed over for an older one of its suite, and of one without a sidecar.
 
@@ -187,8 +196,8 @@ class Board:
             except NewerError as error:
                 newer.append(error)
                 continue
-            for error in newer:
-                say(f"passed over: {error}")
+            for passed in newer:
+                say(f"passed over: {passed}")
             if self.content_hash(path) is None:
                 say(f"{path}: {NO_SIDECAR}: {beside(path).name} is gone, or names no content")
             return path, content
@@ -218,30 +227,10 @@ def _same_number(path: Path, name: str) -> bool:
     return name.isdecimal() and int(path.name[:4]) == int(name)
 
 
-def _lacking(content: dict) -> str:
-    lacking = [name for name in _ALWAYS if not isinstance(content.get(name), (dict, list))]
-    return f"no section {lacking[0]!r} in it" if lacking else ""
-
-
-def _misshapen(content: dict) -> str:
-    """What is first seen to be wrong with a document's shape; "" if it can be shown."""
-    from harness.release.schema import mismatches
-    from harness.release.upgrade import lifted, upgraded
-
-    try:
-        upgraded(content)
-        wrong = (
-            mismatches(content_bytes(lifted(content))) if content["schema"] >= WITH_EVIDENCE else []
-        )
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, StopIteration) as error:
-        return f"its sections do not fit together ({type(error).__name__}: {error})"
-    return f"{wrong[0][0]}: {wrong[0][1]}" if wrong else ""
-
-
-def sidecar(plan, store, command: str, harness: dict) -> dict:
+def sidecar(plan: Plan, store: Store, command: str, harness: dict[str, Any]) -> dict[str, Any]:
     """What a release's numbers were computed with: environments (and how many jobs each), seconds
     and tokens per job. No place of this machine is named in it."""
-    environments: dict[str, dict] = {}
+    environments: dict[str, dict[str, Any]] = {}
     jobs = {}
     for key, job in sorted(plan.jobs.items()):
         manifest = store.manifest(key)
@@ -260,4 +249,5 @@ def sidecar(plan, store, command: str, harness: dict) -> dict:
         "mixed_environments": len(environments) > 1,
         "jobs": jobs,
     }
-    return without_places(said)
+    told: dict[str, Any] = without_places(said)
+    return told

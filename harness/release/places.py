@@ -85,12 +85,12 @@ def _text(text: str) -> str:
     return ABSOLUTE.sub(lambda found: place(found[0]), text)
 
 
-def _known(folder: str) -> re.Pattern:
+def _known(folder: str) -> re.Pattern[str]:
     """That folder in a text, and the slash after it if something follows."""
     return re.compile(rf"(?<![\w./~-]){re.escape(folder)}(/|(?![\w.-]))")
 
 
-def _renamed(value: dict) -> dict:
+def _renamed(value: dict[str, Any]) -> dict[str, Any]:
     """Two files of one name in two folders stay two."""
     made: dict[str, Any] = {}
     for name, one in value.items():

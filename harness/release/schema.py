@@ -1,4 +1,4 @@
-"""The content document of a release, schema 4, as models: what may stand where, and nothing else.
+"""The content document of a release as models: what may stand where, and nothing else.
 
     python -m harness.release.schema > leaderboard/release.schema.json       after every change here
 
@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from harness.common.strict import Strict, later
+from harness.plan.recorded import PlanInputs
 from harness.release.schema_derived import Derived, Hash, PerLanguage, Phase
 from harness.spec.formats import Conll
 from harness.spec.recipe import Cut, Recipe, Recipes, Setting
@@ -65,7 +66,7 @@ class EncoderFacts(Strict):
     max_length: PositiveInt
 
 
-class Trained(Strict):
+class TrainedRun(Strict):
     encoder: str
     seed: NonNegativeInt
     key: Hash
@@ -81,7 +82,7 @@ class ArmFacts(Strict):
     shown: str
     cut: BriefCut | None
     difficulty: Difficulty | None
-    trained: list[Trained]
+    trained: list[TrainedRun]
     versions: dict[str, PositiveInt] = {}
     families: list[str] = []
     title: str = ""
@@ -358,12 +359,12 @@ class Training(Strict):
     tasks: dict[str, TrainingTask]
 
 
-class Measured(Trained):
+class MeasuredRun(TrainedRun):
     bits: Vector
     null_bits: Vector
 
 
-class Chosen(Trained):
+class Chosen(TrainedRun):
     """Ids of the rows that a subset keeps, each followed by a space but the last."""
 
     pool: PositiveInt
@@ -376,31 +377,52 @@ class Evidence(Strict):
     units: dict[str, dict[str, Examples]]
     cells: list[EvidenceCell]
     trainings: dict[Hash, Training]
-    pvi: dict[str, list[Measured]]
+    pvi: dict[str, list[MeasuredRun]]
     subsets: dict[str, list[Chosen]]
 
 
-class Known(Strict):
-    """What a release's numbers follow from: what specs say, and what jobs reported."""
+class Declared(Strict):
+    """What a plan says before anything runs."""
 
-    number: Literal[5] = Field(alias="schema")
+    number: Literal[6] = Field(alias="schema")
     suite: SuiteFacts
     encoders: dict[str, EncoderFacts]
     arms: dict[str, ArmFacts]
     targets: dict[str, TargetFacts]
     languages: dict[str, LanguageFacts]
-    data: dict[str, list[Hash]]
     jobs: dict[Hash, KeyedJob]
     rows: dict[str, RowsRead]
-    evidence: Evidence
+
+    def document(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return self.model_dump(mode="json", by_alias=True)
 
     def rows_of(self, key: str) -> RowsRead:
         """The rows that a job reads."""
         return self.rows[self.jobs[key].data]
 
 
-class Content(Derived, Known):
-    """A whole release: what is known, and what follows from it (`derive`)."""
+class Planned(Declared):
+    """With all that a plan needs that says the same again (`planner.plan_again`)."""
+
+    inputs: PlanInputs
+
+
+class Known(Declared):
+    """What a release's numbers follow from: what specs say, and what jobs reported."""
+
+    evidence: Evidence
+
+
+class Concluded(Derived, Known):
+    """What is known, and what follows from it (`derive`): what a reader reads."""
+
+
+class Content(Concluded, Planned):
+    """A whole release."""
+
+
+SCHEMA: Literal[6] = 6  # of every release that this code writes and reads
 
 
 def mismatches(data: bytes) -> list[tuple[str, str]]:
@@ -409,11 +431,16 @@ def mismatches(data: bytes) -> list[tuple[str, str]]:
     try:
         Content.model_validate_json(data)
     except ValidationError as error:
-        return [
-            (".".join(map(str, e["loc"])), f"{e['msg']}, found {e['input']!r:.60}")
-            for e in error.errors(include_url=False)
-        ]
+        return reasons(error)
     return []
+
+
+def reasons(error: ValidationError) -> list[tuple[str, str]]:
+    """(path, what is wrong) wherever a document is not of its schema."""
+    return [
+        (".".join(map(str, one["loc"])), f"{one['msg']}, found {one['input']!r:.60}")
+        for one in error.errors(include_url=False)
+    ]
 
 
 def json_schema() -> str:

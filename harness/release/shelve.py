@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from harness.common.errors import SpecError, StoreError
 from harness.release.document import Board, beside, content_bytes, is_listed, plain_bytes
@@ -49,7 +49,7 @@ class Shelved(NamedTuple):
     repaired: bool
 
 
-def shelve(shelf: Board, content: dict, sidecar: dict) -> Shelved:
+def shelve(shelf: Board, content: dict[str, Any], sidecar: dict[str, Any]) -> Shelved:
     """Put a content on the board, once: with a new number, or not at all if it is there.
 
     raises  StoreError: it cannot be written; then nothing of it is there, and the same call may be

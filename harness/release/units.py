@@ -24,7 +24,7 @@ def joint_units(
     ordered = {language: examples[language] for language in sorted(examples)}
     if parallel:
         return _numbered(ordered)
-    found = {}
+    found: dict[str, list[int]] = {}
     for language, vectors in ordered.items():
         found |= _numbered({language: vectors})
     return found

@@ -1,40 +1,41 @@
-"""Is a release what it says it is? Recomputed from its own evidence: no data, no torch, no store.
+"""Is a release what it says it is? Made again from its own inputs and its own evidence: no data, no
+torch, no store.
 
-    schema        the bytes are those of a content document, spelt as `release.content_bytes` spells
-                  it
-    hash          the sidecar's content_sha256; the sidecar's jobs, and its hashes of the encoders'
-                  files
-    completeness  `complete`: every cell, language, seed, training, and as many examples as rows
-    agreement     `provenance`, `rows_read`: keys, jobs, recipes, rows against what the release
-                  declares
+    document      the bytes are those of a content document, spelt as `content_bytes` spells it; the
+                  sidecar names its hash, and no job or encoder's files that it has not
+    plan          planned again from the specs, hashes and result versions that it carries: every
+                  key, job, row hash and declared fact, exactly
+    evidence      `counts`: what jobs reported is possible, and of the jobs that were planned
     derivation    every derived number again, exactly
 
 What the jobs predicted is taken from the evidence; `harness.review.recheck` goes back to
-predictions and gold. A release of an older schema that holds evidence is checked as a present one
-without what came later (`upgrade.lifted`, `as_of`). Releases of schema 1 and 2 hold none: of them
-only sums and differences of the stored scores can be checked.
+predictions and gold.
 """
 
-import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from harness.release import verify_old
-from harness.release.complete import Problem, complete, label, length
+from pydantic import ValidationError
+
+from harness.common.errors import HarnessError
+from harness.plan.planner import Plan, plan_again
+from harness.release.collect import declared
+from harness.release.comparer import Difference, differences
+from harness.release.counts import Problem, counted, length, problem
 from harness.release.document import content_bytes, parsed
-from harness.release.evidence import SCHEMAS, WITH_EVIDENCE
-from harness.release.provenance import agreement
-from harness.release.rows_read import read
-from harness.release.schema import mismatches
-from harness.release.upgrade import as_of, lifted
-from harness.statistics import derive as derivation
+from harness.release.schema import SCHEMA, Content, Known, TrainedRun, reasons
+from harness.release.schema_derived import Derived
+from harness.statistics.derive import derive as derived
 from harness.store import key_of
 
 SHOWN = 20  # differing leaves of one section in a report
-Derive = Callable[[dict], dict]
+Derive = Callable[[Known], Derived]
+Sidecar = dict[str, Any]
+Check = Callable[[Content], Iterator[Problem]]
 
 
-def verify(data: bytes, sidecar: dict, derive: Derive = derivation.sections) -> list[Problem]:
+def verify(data: bytes, sidecar: Sidecar, derive: Derive = derived) -> list[Problem]:
     """All that is wrong with a release's bytes and its sidecar; nothing if it stands.
 
     Where the document is not of its schema, nothing further is looked at; nor are numbers derived
@@ -43,154 +44,215 @@ def verify(data: bytes, sidecar: dict, derive: Derive = derivation.sections) -> 
     return list(problems(data, sidecar, derive))
 
 
-def problems(data: bytes, sidecar: dict, derive: Derive = derivation.sections) -> Iterator[Problem]:
-    """The same, one by one, cheap checks first."""
+def problems(data: bytes, sidecar: Sidecar, derive: Derive = derived) -> Iterator[Problem]:
+    """The same, one by one."""
     try:
-        content = parsed(data)
-        schema, spelt, digest = content["schema"], content_bytes(content), key_of(content)
+        document = parsed(data)
+        schema, spelt, digest = document["schema"], content_bytes(document), key_of(document)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        yield Problem(
-            "the file", f"no release ({error!r})", "a JSON document with a schema version"
-        )
+        wanted = "a JSON document with a schema version"
+        yield Problem("the file", f"no release ({error!r})", wanted)
         return
-    if schema not in SCHEMAS:
-        yield Problem(
-            "schema", schema, f"one of {SCHEMAS}; a newer one needs a newer xstilts-harness"
-        )
+    if schema != SCHEMA:
+        wanted = f"{SCHEMA}; a newer one needs a newer xstilts-harness"
+        yield Problem("schema", schema, wanted)
         return
     if data != spelt:
-        yield Problem(
-            "the file",
-            "JSON in another spelling, or with a name twice",
-            "the bytes that the harness writes",
-        )
+        spelling = "JSON in another spelling, or with a name twice"
+        yield Problem("the file", spelling, "the bytes that the harness writes")
     if sidecar.get("content_sha256") != digest:
         yield Problem("sidecar content_sha256", sidecar.get("content_sha256"), digest)
-    if schema < WITH_EVIDENCE:
-        yield from _guarded(verify_old.arithmetic, content)
+    try:
+        content = Content.model_validate_json(data)
+    except ValidationError as error:
+        for path, said in reasons(error):
+            yield Problem(path, said, "as leaderboard/release.schema.json says")
         return
-    found = False
-    for problem in _guarded(_shape, content):
-        found = True
-        yield problem
-    if found:
-        return
-    present = lifted(content)
-    for check in (complete, agreement, read, lambda known: _sidecar(known, sidecar)):
-        for problem in _guarded(check, present):
-            found = True
-            yield problem
-    if not found:
-        yield from _guarded(lambda known: _derived(known, derive), content)
+
+    sound = True
+    for check in (planned, counted, lambda known: _sidecar(known, sidecar)):
+        for found in _guarded(check, content):
+            sound = False
+            yield found
+    if sound:
+        yield from _guarded(lambda known: _derived(known, document, derive), content)
 
 
-def _shape(content: dict) -> Iterator[Problem]:
-    """The document is of its schema, and has nothing of a later one."""
-    present = lifted(content)
-    for path, found in mismatches(content_bytes(present)):
-        yield Problem(path, found, "as leaderboard/release.schema.json says")
-    if present is not content:
-        yield from differences(
-            f"schema {content['schema']}", content, as_of(present, content["schema"])
-        )
-
-
-def _guarded(check: Callable[[dict], Iterator[Problem]], content: dict) -> Iterator[Problem]:
+def _guarded(check: Check, content: Content) -> Iterator[Problem]:
     """A check that falls over on what it reads has found something too."""
     try:
         yield from check(content)
     except (
-        KeyError,
-        IndexError,
+        HarnessError,
+        LookupError,
         TypeError,
         ValueError,
-        ZeroDivisionError,
+        ArithmeticError,
         AssertionError,
         StopIteration,
         RuntimeError,
     ) as error:
-        name = getattr(check, "__name__", "derive").replace("<lambda>", "derive")
-        yield Problem(
-            name,
-            f"{type(error).__name__}: {error}",
-            "facts that can be followed: something names what is not there",
-        )
+        name = getattr(check, "__name__", "").replace("<lambda>", "") or "derive"
+        wanted = "facts that can be followed: something names what is not there"
+        yield Problem(name, f"{type(error).__name__}: {error}", wanted)
 
 
-def _sidecar(content: dict, sidecar: dict) -> Iterator[Problem]:
-    """The jobs that ran, and the encoders' files that they read, are the release's."""
-    for key in sidecar.get("jobs", {}).keys() - content["jobs"].keys():
-        yield Problem(
-            "jobs",
-            "absent",
-            f"{key[:12]}, which the sidecar says was run: {sidecar['jobs'][key].get('name')}",
-        )
-    listed = [entry["files"] for entry in sidecar.get("data", {}).get("encoders", {}).values()]
-    for name, facts in content["encoders"].items():
-        if listed and facts["files"] not in listed:
-            yield Problem(f"encoders.{name}.files", facts["files"], f"as the sidecar: {listed}")
+class CellOf(NamedTuple):
+    """Whose a cell of the evidence is, and the jobs that it comes from."""
+
+    encoder: str
+    arm: str
+    target: str
+    seed: int
+    key: str
+    trained: str | None
+    intermediate: str | None
 
 
-def _derived(content: dict, derive: Derive) -> Iterator[Problem]:
-    """Every leaf of every derived section that is not what the evidence gives, SHOWN of each; of an
-    older schema what it has."""
-    known = {
-        name: value for name, value in lifted(content).items() if name not in derivation.SECTIONS
+class TrainingOf(NamedTuple):
+    """Whose a training is: what of it the plan decides. `metrics`: by task."""
+
+    encoder: str
+    phase: str
+    seed: int
+    metrics: dict[str, str]
+
+
+class RunOf(NamedTuple):
+    """Whose a measurement is, or a choice of rows."""
+
+    encoder: str
+    seed: int
+    key: str
+
+
+def planned(content: Content) -> Iterator[Problem]:
+    """Whatever is not as a plan of the release's inputs has it: inputs that no plan asks for,
+    declared facts, keys and jobs, and whose the entries of the evidence are."""
+    plan = plan_again(content.inputs)
+    again = declared(plan).document() | {"inputs": plan.inputs.model_dump(mode="json")}
+    found = content.model_dump(mode="json", by_alias=True, include={*again, "number"})
+    yield from map(problem, _shortened(differences(found, again)))
+    yield from map(problem, differences(_found(content), _wanted(plan, content)))
+
+
+def _shortened(found: Iterator[Difference]) -> Iterator[Difference]:
+    """Up to SHOWN differences of each section: one spec moves all keys after it."""
+    count: Counter[str | int] = Counter()
+    for differs in found:
+        count[differs.at[0]] += 1
+        if count[differs.at[0]] <= SHOWN:
+            yield differs
+
+
+def _found(content: Content) -> dict[str, Any]:
+    """Whose cells, trainings, measurements and subsets the evidence has."""
+    evidence = content.evidence
+    trainings = {}
+    for key, one in evidence.trainings.items():
+        metrics = {name: part.metric for name, part in sorted(one.tasks.items())}
+        trainings[key] = TrainingOf(one.encoder, one.phase, one.seed, metrics)
+    cells = [CellOf(*(getattr(one, name) for name in CellOf._fields)) for one in evidence.cells]
+    return _as_sections(cells, trainings, _runs(evidence.pvi), _runs(evidence.subsets))
+
+
+def _runs(of: Mapping[str, Sequence[TrainedRun]]) -> dict[str, list[RunOf]]:
+    return {
+        arm: [RunOf(one.encoder, one.seed, one.key) for one in some] for arm, some in of.items()
     }
-    again = as_of(json.loads(json.dumps(derive(known))), content["schema"])
-    for section in derivation.SECTIONS:
-        count = 0
-        for count, problem in enumerate(
-            differences(section, content[section], again[section]), start=1
-        ):
-            if count <= SHOWN:
-                yield problem
-        if count > SHOWN:
-            yield Problem(section, f"{count - SHOWN} further differences", "none")
 
 
-def differences(path: str, found: Any, wanted: Any, of: str = "") -> Iterator[Problem]:
-    """Leaf by leaf, exactly: 0 and 0.0 differ. `of`: the nearest entry around a leaf that says
-    which cell it is about."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        of = label(found) or of
-        for name in dict.fromkeys([*found, *wanted]):
-            yield from differences(
-                f"{path}.{name}", found.get(name, "absent"), wanted.get(name, "absent"), of
-            )
-    elif isinstance(found, list) and isinstance(wanted, list):
-        if len(found) != len(wanted):
-            yield Problem(path, f"{len(found)} entries", f"{len(wanted)}", of)
-        for i, (one, other) in enumerate(zip(found, wanted, strict=False)):
-            yield from differences(f"{path}[{i}]", one, other, of)
-    elif type(found) is not type(wanted) or found != wanted:
-        yield Problem(path, found, wanted, of)
+def _wanted(plan: Plan, content: Content) -> dict[str, Any]:
+    """The same as the plan has it. Trainings and subsets, which refused cells may lack, as far as
+    they are there: `counts` says which must be."""
+    there = content.evidence.trainings
+    chosen = {run.key for runs in content.evidence.subsets.values() for run in runs}
+    shown = {name: plan.suite.shown_name(plan.inputs.task(name)) for name in plan.suite.targets}
+    cells: list[CellOf] = []
+    trainings: dict[str, TrainingOf] = {}
+    subsets: dict[str, list[RunOf]] = {}
+    for one in plan.cells:
+        name, jobs = shown[one.target], (one.evaluate, one.trained, one.intermediate)
+        cells.append(CellOf(one.encoder, one.arm, name, one.seed, *jobs))
+        for key in (one.trained, one.intermediate):
+            if key in there:
+                trainings[key] = _training(plan, key, one.encoder)
+        select = _select(plan, one.intermediate)
+        run = RunOf(one.encoder, one.seed, select)
+        if select in chosen and run not in subsets.setdefault(one.arm, []):
+            subsets[one.arm].append(run)
+    pvi: dict[str, list[RunOf]] = {}
+    for key, (encoder, arm, seed) in plan.measures.items():
+        pvi.setdefault(arm, []).append(RunOf(encoder, seed, key))
+    return _as_sections(cells, trainings, pvi, subsets)
 
 
-def summary(content: dict) -> str:
+def _training(plan: Plan, key: str, encoder: str) -> TrainingOf:
+    spec = plan.jobs[key].body["spec"]
+    metrics = {name: part["metric"] for name, part in sorted(spec["tasks"].items())}
+    return TrainingOf(encoder, spec["phase"], spec["seed"], metrics)
+
+
+def _select(plan: Plan, key: str | None) -> str:
+    """The job that chose the rows of a training; "" where none did."""
+    rows = plan.jobs[key].body["spec"]["rows"] if key else None
+    return str(rows["subset"]) if rows else ""
+
+
+def _as_sections(
+    cells: list[CellOf],
+    trainings: dict[str, TrainingOf],
+    pvi: dict[str, list[RunOf]],
+    subsets: dict[str, list[RunOf]],
+) -> dict[str, Any]:
+    """As a document, for the comparer."""
+    return {
+        "evidence.cells": [one._asdict() for one in cells],
+        "evidence.trainings": {key: one._asdict() for key, one in trainings.items()},
+        "evidence.pvi": {arm: [one._asdict() for one in of] for arm, of in pvi.items()},
+        "evidence.subsets": {arm: [one._asdict() for one in of] for arm, of in subsets.items()},
+    }
+
+
+def _sidecar(content: Content, sidecar: Sidecar) -> Iterator[Problem]:
+    """The jobs that ran, and the encoders' files that they read, are the release's."""
+    for key in sidecar.get("jobs", {}).keys() - content.jobs.keys():
+        name = sidecar["jobs"][key].get("name")
+        yield Problem("jobs", "absent", f"{key[:12]}, which the sidecar says was run: {name}")
+    listed = [entry["files"] for entry in sidecar.get("data", {}).get("encoders", {}).values()]
+    for encoder, facts in content.encoders.items():
+        if listed and facts.files not in listed:
+            wanted = f"as the sidecar: {listed}"
+            yield Problem(f"encoders.{encoder}.files", facts.files, wanted)
+
+
+def _derived(content: Content, document: dict[str, Any], derive: Derive) -> Iterator[Problem]:
+    """Every leaf of every derived section that is not what the evidence gives, SHOWN of each."""
+    again = derive(content).model_dump(mode="json")
+    found = {section: document[section] for section in again}
+    for differs in _shortened(differences(found, again)):
+        yield problem(differs)
+
+
+def summary(content: Content) -> str:
     """What `verify` looked at, in one line."""
-    if content["schema"] < WITH_EVIDENCE:
-        return (
-            f"{len(content['gains'])} gains and the averages are differences and means of the"
-            f" scores of {len(content['cells'])} cells; the scores cannot be recomputed, since"
-            f" schema {content['schema']} holds no per-example statistics"
-        )
-    evidence = content["evidence"]
-    numbers = sum(_numbers(content[section]) for section in derivation.SECTIONS)
-    said = [one for cell in evidence["cells"] for one in cell["languages"].values()]
-    examples = sum(
-        length(next((vector for name, vector in one.items() if name != "facts"), ""))
-        for one in said
-    )
+    evidence = content.evidence
+    numbers = _numbers([getattr(content, section) for section in Derived.model_fields])
+    examples = 0
+    for cell in evidence.cells:
+        for said in cell.languages.values():
+            examples += length(next(iter(said.vectors.values()), ""))
     return (
-        f"{numbers:,} numbers recomputed from {examples:,} examples; {len(evidence['cells']):,}"
-        f" cells complete, {len(content['jobs']):,} keys and {len(evidence['trainings']):,}"
-        " trainings agree"
+        f"{numbers:,} numbers recomputed from {examples:,} examples; {len(evidence.cells):,} cells"
+        f" complete, {len(content.jobs):,} keys planned again,"
+        f" {len(evidence.trainings):,} trainings agree"
     )
 
 
 def _numbers(value: Any) -> int:
     """Leaves that are numbers."""
+    if hasattr(value, "model_dump"):
+        value = value.model_dump()
     if isinstance(value, (dict, list)):
         return sum(map(_numbers, value.values() if isinstance(value, dict) else value))
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -38,9 +38,9 @@ from harness.common.errors import MissingError, SpecError, StoreError
 from harness.engines.drive import refusals
 from harness.plan.planner import Plan, make_plan
 from harness.release import collect
+from harness.release.comparer import ABSENT, differences, named
 from harness.release.document import content_bytes, is_listed
 from harness.release.places import ABSOLUTE
-from harness.release.verify import differences
 from harness.review.bundle_page import LOCK, PACKAGES, SUMS, page
 from harness.sources.hub import Lock, Where
 from harness.sources.lock import read_lock, write_lock
@@ -79,22 +79,16 @@ class Release(NamedTuple):
 
     name: str
     data: bytes
-    content: dict
-    sidecar: dict
+    content: dict[str, Any]
+    sidecar: dict[str, Any]
 
 
-def opened(path: Path, content: dict, sidecar: dict) -> Release:
+def opened(path: Path, content: dict[str, Any], sidecar: dict[str, Any]) -> Release:
     """The release of that file, by a name that a board lists: its own, or 0001-SUITE where the file
     has no number.
 
-    SpecError if it is of an old schema, StoreError if its sidecar is not its own.
+    StoreError if its sidecar is not its own.
     """
-    if content["schema"] != collect.SCHEMA:
-        raise SpecError(
-            f"{path}: a release of schema {content['schema']}, and this version makes schema"
-            f" {collect.SCHEMA}, so no rerun gives the same; bundle it with the version in which it"
-            " was made, or make a new release (xstilts-harness eval)"
-        )
     if sidecar.get("content_sha256") != key_of(content):
         beside = path.with_suffix(".env.json").name
         raise StoreError(
@@ -117,7 +111,7 @@ def bundle(
     # every file is hashed anew: no index of hashes is believed
     with tempfile.TemporaryDirectory() as scratch:
         plan = plan_of(release.content, catalog, where, HashIndex(Path(scratch, "files.json")))
-        _check_specs(release, plan, catalog)
+        _check_specs(release, plan)
         lock = _lock(release.sidecar, where, Path(scratch, LOCK))
     files = _specs(release.content, catalog) | {LOCK: lambda: lock}
     at = f"leaderboard/releases/{release.name}"
@@ -128,7 +122,7 @@ def bundle(
     if (packages := builtin_root() / PACKAGES).is_file():
         files[PACKAGES] = packages.read_bytes
     if store is not None:
-        _check_store(release, plan, catalog, store)
+        _check_store(release, plan, store)
         files |= _results(release.content, store)
     joined = bool(_suite(release.content, catalog)[1])
     text = page(
@@ -140,7 +134,7 @@ def bundle(
 # What a release was made from, as it is here
 
 
-def plan_of(content: dict, catalog: Catalog, where: Where, index: HashIndex) -> Plan:
+def plan_of(content: dict[str, Any], catalog: Catalog, where: Where, index: HashIndex) -> Plan:
     """The plan of a release's suite with specs and data as they are here: without what it left out,
     with the user's tasks that joined it, and no others. SpecError if a suite or task of it is not
     here."""
@@ -157,7 +151,7 @@ def plan_of(content: dict, catalog: Catalog, where: Where, index: HashIndex) -> 
     return make_plan(suite, catalog, where, index)
 
 
-def _suite(content: dict, catalog: Catalog) -> tuple[Suite, list[str]]:
+def _suite(content: dict[str, Any], catalog: Catalog) -> tuple[Suite, list[str]]:
     """The suite as its file says now, less what the release left out; and tasks and arms that the
     release has beyond it."""
     said = content["suite"]
@@ -167,7 +161,7 @@ def _suite(content: dict, catalog: Catalog) -> tuple[Suite, list[str]]:
     return suite, sorted(named - {*suite.targets, *(arm.name for arm in suite.arms)})
 
 
-def _check_specs(release: Release, plan: Plan, catalog: Catalog) -> None:
+def _check_specs(release: Release, plan: Plan) -> None:
     if plan.blocked:
         raise MissingError(
             "\n".join(
@@ -177,7 +171,7 @@ def _check_specs(release: Release, plan: Plan, catalog: Catalog) -> None:
                 ]
             )
         )
-    now = json.loads(json.dumps(collect.declared(plan, catalog)))
+    now = collect.declared(plan).document()
     if found := list(_changes({name: release.content.get(name, "absent") for name in now}, now)):
         raise SpecError(
             "specs, data or code here no longer lead to release"
@@ -186,7 +180,7 @@ def _check_specs(release: Release, plan: Plan, catalog: Catalog) -> None:
         )
 
 
-def _check_store(release: Release, plan: Plan, catalog: Catalog, store: Store) -> None:
+def _check_store(release: Release, plan: Plan, store: Store) -> None:
     """The store has every result of the release, and they are those it was made from, not the same
     keys computed elsewhere."""
     refused = refusals(plan, store)
@@ -206,7 +200,7 @@ def _check_store(release: Release, plan: Plan, catalog: Catalog, store: Store) -
     if lacking:
         count = f"{len(lacking)} of the {len(plan.jobs)} results of release {release.name}"
         raise MissingError(f"{store.root} lacks {count}:\n{_some(lacking)}\n{advice}")
-    now = json.loads(json.dumps(collect.evidence(plan, catalog, store, refused)))
+    now = collect.evidence(plan, store, refused).model_dump(mode="json")
     if found := list(_changes({"evidence": release.content["evidence"]}, {"evidence": now})):
         raise MissingError(
             f"{store.root} has results under the keys of release {release.name}, but of another"
@@ -214,16 +208,14 @@ def _check_store(release: Release, plan: Plan, catalog: Catalog, store: Store) -
         )
 
 
-def _changes(old: dict, new: dict) -> Iterator[str]:
+def _changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
     """What differs, by section. A field that the release does not know and that says nothing here
     is no difference."""
     for section in new:
-        for path, was, now, of in differences(section, old[section], new[section]):
-            if was != "absent" or now not in (None, False, 0, "", [], {}):
-                yield (
-                    f"{path}{f' ({of})' if of else ''}: {was!r:.80} in the release, {now!r:.80}"
-                    " here"
-                )
+        for one in differences(old[section], new[section], (section,)):
+            if one.before != ABSENT or one.after not in (None, False, 0, "", [], {}):
+                where = named(one.path, one.of)
+                yield f"{where}: {one.before!r:.80} in the release, {one.after!r:.80} here"
 
 
 def _some(lines: list[str]) -> str:
@@ -234,7 +226,7 @@ def _some(lines: list[str]) -> str:
 # The files
 
 
-def _specs(content: dict, catalog: Catalog) -> dict[str, Part]:
+def _specs(content: dict[str, Any], catalog: Catalog) -> dict[str, Part]:
     """The YAML files of suite and encoders, and of every task and protocol that they lead to,
     left-out ones too: a suite that names an unknown task does not load. Those of the user's folders
     lie in one folder, for `--tasks`."""
@@ -293,7 +285,7 @@ def _files_named(value: Any) -> Iterator[str]:
             yield from _files_named(one)
 
 
-def _results(content: dict, store: Store) -> dict[str, Part]:
+def _results(content: dict[str, Any], store: Store) -> dict[str, Part]:
     """Files of every result that is there: a refused cell has none. Each is hashed when it is
     read."""
     files: dict[str, Part] = {}
@@ -317,10 +309,10 @@ def _read(store: Store, key: str, name: str) -> bytes:
     return store.path(key, name).read_bytes()
 
 
-def _lock(sidecar: dict, where: Where, at: Path) -> bytes:
+def _lock(sidecar: dict[str, Any], where: Where, at: Path) -> bytes:
     """What the release's run read, as a lock file. Where the run could not know a commit, that of
     the lock which names the same files is taken."""
-    entries: dict[str, dict] = {}
+    entries: dict[str, dict[str, Any]] = {}
     for section, names in (sidecar.get("data") or {}).items():
         for name, entry in names.items():
             known = (

@@ -2,6 +2,7 @@
 it."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from harness.common.text import markdown
 from harness.sources.lock import DEFAULT
@@ -93,9 +94,9 @@ DATA = (
 
 def page(
     name: str,
-    content: dict,
-    sidecar: dict,
-    lock: dict,
+    content: dict[str, Any],
+    sidecar: dict[str, Any],
+    lock: dict[str, Any],
     files: Iterable[str],
     catalog: Catalog,
     everything: bool = False,
@@ -138,7 +139,7 @@ def page(
     )
 
 
-def _install(code: dict) -> str:
+def _install(code: dict[str, Any]) -> str:
     """What to install, as far as the release's sidecar says."""
     version, commit = code.get("version"), code.get("commit")
     what = f"xstilts-harness {version}, the version named above" if version else "xstilts-harness"
@@ -157,7 +158,7 @@ def _install(code: dict) -> str:
     )
 
 
-def _read(lock: dict) -> Iterator[str]:
+def _read(lock: dict[str, Any]) -> Iterator[str]:
     for section in ("datasets", "encoders", "tasks"):
         for name, entry in sorted(lock[section].items()):
             commit = (
@@ -168,12 +169,12 @@ def _read(lock: dict) -> Iterator[str]:
             yield f"| {section} | {markdown(name)} | {markdown(commit)} | {len(entry['files'])} |"
 
 
-def _environments(sidecar: dict) -> Iterator[str]:
+def _environments(sidecar: dict[str, Any]) -> Iterator[str]:
     for facts in sidecar.get("environments", []):
         yield "- " + ", ".join(markdown(f"{name} {value}") for name, value in sorted(facts.items()))
 
 
-def _licences(content: dict, catalog: Catalog) -> Iterator[str]:
+def _licences(content: dict[str, Any], catalog: Catalog) -> Iterator[str]:
     for name in sorted({facts["task"] for facts in content["targets"].values()}):
         about = catalog.task(name).about
         yield "- " + markdown(

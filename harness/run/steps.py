@@ -303,13 +303,13 @@ def _refuse_odd(cell: dict[str, Any], waived: Collection[str]) -> None:
             )
 
 
-def content_of(plan: Plan, catalog: Catalog, store: Store, outcome: Outcome) -> dict[str, Any]:
+def content_of(plan: Plan, store: Store, outcome: Outcome) -> dict[str, Any]:
     """The release document of a finished run.
 
     Raises RefusedError when test labels are placeholders (and the suite does not waive that), or no
     cell has a score.
     """
-    content = collect.content(plan, catalog, store, outcome.refused)
+    content = collect.content(plan, store, outcome.refused).document()
     hidden = sorted({cell["target"] for cell in content["cells"] if "placeholder" in cell["flags"]})
     if hidden and "placeholder" not in plan.suite.waives:
         raise RefusedError(

@@ -21,6 +21,7 @@ from harness.sources.encoder_files import (
 )
 from harness.sources.hub import Wanted, Where, commit_of, snapshot
 from harness.store import HashIndex
+from harness.store.job import EncoderJson
 
 if TYPE_CHECKING:
     from harness.spec.encoder import Encoder
@@ -55,7 +56,7 @@ class FoundEncoder:
     # of the layers, without embeddings, about: what the cost of a token goes with
     weights: int | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> EncoderJson:
         """As a job's JSON carries it."""
         return {
             "name": self.name,

@@ -1,19 +1,23 @@
-"""From a task's `source:` to files on this machine and their hashes.
+"""From a task's `source:` to datasets: what their rows are, by the hashes of the files, and where
+these lie.
 
-One code path for all: the hub, and a folder in the hub's layout (`--data-root DIR`,
-DIR/google/xtreme/XNLI/...), differ only in the folder that is searched. What a result depends on is
-the content hash, never the path.
+`Resolver` says which rows a task means; whose files those are, `TaskFiles` says: of this machine
+(`FilesHere`), or as a release recorded them (`plan.recorded`). On a machine one code path serves
+all: the hub, and a folder in the hub's layout (`--data-root DIR`, DIR/google/xtreme/XNLI/...),
+differ only in the folder that is searched. What a result depends on is the content hash, never the
+path.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 from harness.common.errors import MissingError, SpecError
 from harness.families import FAMILIES
 from harness.sources.hub import Where, snapshot
 from harness.sources.labels import read_labels
-from harness.sources.read import how_read
+from harness.sources.read import READER_VERSIONS, how_read
 from harness.sources.split_files import (
     class_names,
     disagreement,
@@ -22,6 +26,7 @@ from harness.sources.split_files import (
     usual_layouts,
 )
 from harness.spec.catalog import Catalog
+from harness.spec.formats import format_of
 from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
 from harness.spec.template import fill
@@ -49,16 +54,44 @@ class Dataset:
         return {"name": self.name, "identity": self.identity, "location": self.location}
 
 
-class Locator:
-    """Resolves specs to datasets, under a suite's cuts and caps if there is one; file hashes come
-    from the store's index."""
+class SplitFiles(NamedTuple):
+    """The files of one split in one language, in the order in which they are read."""
+
+    sha256: list[str]
+    format: str | None  # how they are read
+    location: dict[str, list[str]]  # where they lie, for whoever reads them
+
+
+class TaskFiles(Protocol):
+    """Whose files the splits of tasks are made of."""
+
+    def task(self, name: str) -> Task:
+        """The task of that name."""
+        ...
+
+    def split(self, task: Task, source: Source, split: str, language: str) -> SplitFiles:
+        """The files of one split. MissingError names what is not there."""
+        ...
+
+    def labels(self, task: Task) -> list[str]:
+        """What a task's label file says, in the order of the head's outputs."""
+        ...
+
+
+class Resolver:
+    """Resolves specs to datasets, under a suite's cuts and caps if there is one.
+
+    readers  the result version of each format's reader; a format that is not in it has none
+    """
 
     def __init__(
-        self, catalog: Catalog, where: Where, index: HashIndex, suite: Suite | None = None
+        self,
+        files: TaskFiles,
+        suite: Suite | None = None,
+        readers: Mapping[str, int] = READER_VERSIONS,
     ):
-        self.catalog, self.where, self.index, self.suite = catalog, where, index, suite
-        self._labels: dict[str, list[str]] = {}
-        self._known: dict[tuple, Dataset] = {}
+        self.files, self.suite, self.readers = files, suite, readers
+        self._known: dict[tuple[Any, ...], Dataset] = {}
 
     def own(self, task: Task, phase: str) -> Rows | None:
         """Which rows a task calls its own: the suite's cut before the spec."""
@@ -68,7 +101,7 @@ class Locator:
     def owner(self, task: Task, phase: str) -> Task:
         """Whose rows a split is made of: XQuAD and MLQA train on SQuAD's."""
         rows = self.own(task, phase)
-        return self.catalog.task(rows.task) if rows and rows.task else task
+        return self.files.task(rows.task) if rows and rows.task else task
 
     def rows(
         self, task: Task, phase: str, language: str | None = None, languages: tuple[str, ...] = ()
@@ -111,7 +144,7 @@ class Locator:
             raise MissingError(f"task {task.task} has no {phase} rows")
         if rows.tasks:
             members = [
-                self._rows(self.catalog.task(name), phase, language, languages, None)
+                self._rows(self.files.task(name), phase, language, languages, None)
                 for name in rows.tasks
             ]
             return union(
@@ -146,13 +179,17 @@ class Locator:
         """
         source = rows.source or task.source
         name = f"{task.task} {phase} {language}"
-        parts, location = [], []
+        parts, found = [], []
         for part in split_parts(rows.split or ""):
-            hashes, place = self._find(source, task, part.name, language)
+            found.append(self.files.split(task, source, part.name, language))
             parts.append(
-                {"sha256": hashes, "split": part.name, "start": part.start, "stop": part.stop}
+                {
+                    "sha256": found[-1].sha256,
+                    "split": part.name,
+                    "start": part.start,
+                    "stop": part.stop,
+                }
             )
-            location.append(place)
         identity = {
             "family": task.family,
             "parts": parts,
@@ -165,19 +202,37 @@ class Locator:
             "labels": self.labels(task) if source.label_file else task.labels,
             "cap": cap,
         }
-        identity |= how_read(source, task.family, location[0]["files"])
+        identity |= how_read(source, task.family, found[0].format, self.readers)
         if source.numbering:
             identity["numbering"] = {
                 "rows": source.numbering.rows,
                 "absent": source.numbering.absent.get(language, []),
             }
-        return Dataset(name, identity, location)
+        return Dataset(name, identity, [one.location for one in found])
 
     def labels(self, task: Task) -> list[str]:
         """Class names in the order of the head's outputs: the spec's own, or those of its label
         file."""
-        if not task.source.label_file:
-            return task.label_names
+        return self.files.labels(task) if task.source.label_file else task.label_names
+
+
+class FilesHere:
+    """The files on this machine; their hashes come from the store's index."""
+
+    def __init__(self, catalog: Catalog, where: Where, index: HashIndex):
+        self.catalog, self.where, self.index = catalog, where, index
+        self._labels: dict[str, list[str]] = {}
+
+    def task(self, name: str) -> Task:
+        """The task of that name; SpecError with the nearest one otherwise."""
+        return self.catalog.task(name)
+
+    def labels(self, task: Task) -> list[str]:
+        """What a task's label file says, in the order of the head's outputs.
+
+        Raises MissingError if the file is not here.
+        """
+        assert task.source.label_file
         # once: rows and head of a plan have the labels of one reading
         if task.task not in self._labels:
             file = self._file(task, task.source.label_file, task.source)
@@ -198,9 +253,11 @@ class Locator:
         )
         raise MissingError(f"{task.task}: no file {looked}; {hint}")
 
-    def _find(
-        self, source: Source, task: Task, split: str, language: str
-    ) -> tuple[list[str], dict]:
+    def split(self, task: Task, source: Source, split: str, language: str) -> SplitFiles:
+        """The files of one split, with their hashes of now.
+
+        Raises MissingError naming the file or hub id that is not here.
+        """
         values = _fill(source, language) | {"split": split}
         if source.files:
             parts = _parts(source, task.family, language)
@@ -217,7 +274,9 @@ class Locator:
             self.where.read("datasets", source.hub, folder, dict(zip(names, hashes, strict=True)))
         for file in files:
             self._check_names(task, file, class_names(folder, config, file))
-        return hashes, {"files": [str(file.absolute()) for file in files]}
+        # those of a hub data set are of whatever format they are
+        form = format_of(files[0].name) if source.hub else source.format
+        return SplitFiles(hashes, form, {"files": [str(file.absolute()) for file in files]})
 
     def _check_names(self, task: Task, file: Path, names: dict[str, list[str]]) -> None:
         """SpecError if the file names the numbers of the label column, and the spec's labels name
@@ -262,6 +321,15 @@ class Locator:
         )
 
 
+class Locator(Resolver):
+    """Resolves specs to datasets of this machine."""
+
+    def __init__(
+        self, catalog: Catalog, where: Where, index: HashIndex, suite: Suite | None = None
+    ):
+        super().__init__(FilesHere(catalog, where, index), suite)
+
+
 def splits(task: Task) -> Iterator[tuple[str, str | None]]:
     """(phase, language) of all rows a task reads; None: the language is the spec's to say."""
     for phase in ("train", "dev", "test"):
@@ -281,6 +349,18 @@ def union(name: str, members: list[Dataset], cap: int | None) -> Dataset:
     identity = {"union": [member.identity for member in members], "cap": cap}
     missing = next((member.missing for member in members if member.missing), None)
     return Dataset(name, identity, [member.location for member in members], missing)
+
+
+def called(task: Task, source: Source, split: str, language: str) -> str:
+    """How a release calls the files of a split among those of a task: "google/xtreme XNLI test",
+    "rows.de.jsonl"; by all that says which files those are, on every machine."""
+    values = _fill(source, language) | {"split": split}
+    if source.files:
+        parts = _parts(source, task.family, language)
+        return " ".join(fill(source.files, values | {"part": part}) for part in parts)
+    revision = f"@{source.revision}" if source.revision else ""
+    shards = f", the first {source.first_files}" if source.first_files else ""
+    return f"{source.hub}{revision} {fill(source.config, values)} {split}{shards}"
 
 
 def _fill(source: Source, language: str) -> dict[str, str]:

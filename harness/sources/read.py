@@ -3,7 +3,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,19 +31,21 @@ READER_VERSIONS: dict[str, int] = {
 }
 
 
-def how_read(source: "Source", family: str, files: Sequence[str]) -> dict[str, Any]:
+def how_read(
+    source: "Source", family: str, form: str | None, readers: Mapping[str, int]
+) -> dict[str, Any]:
     """What of a source, beside its bytes, decides its raw rows, as it stands in a dataset's
     identity; {} where nothing does.
 
-    files    the files of the split; those of a hub data set are of whatever format they are
+    form     the format of the split's files
+    readers  the versions of the formats' readers
     reader   the version of the format's reader, where it is not the first
     conll    which columns of a line are the token and its tag
     aligned  two files, of which line i is one row
     """
     identity: dict[str, Any] = {}
-    kind = format_of(Path(files[0]).name) if source.hub and files else source.format
-    if kind in READER_VERSIONS:
-        identity["reader"] = READER_VERSIONS[kind]
+    if form and form in readers:
+        identity["reader"] = readers[form]
     if source.conll:
         identity["conll"] = source.conll.model_dump(exclude_none=True)
     if source.format == "parts" and FAMILIES[family].parts == "aligned":

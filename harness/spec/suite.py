@@ -248,6 +248,10 @@ class Suite(Strict):
             raise ValueError(
                 "arms: the baseline is missing; add `none`, gains are measured against it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _recipes_once(self) -> "Suite":
         if [self.protocol, self.recipes].count(None) != 1:
             raise ValueError(
                 "recipes: give either `protocol:` (its recipes, with `changes:`) or `recipes:`"
@@ -370,3 +374,13 @@ class Suite(Strict):
                     update={"max_length": setting.max_length or task.max_length, "options": options}
                 )
         return task
+
+
+class SuiteAsRun(Suite):
+    """A suite with its protocol filled in: what a plan is made of, and what a release holds."""
+
+    @model_validator(mode="after")
+    def _recipes_once(self) -> "SuiteAsRun":
+        if self.recipes is None or self.changes:
+            raise ValueError("recipes: those of the protocol, with all changes, stand here")
+        return self

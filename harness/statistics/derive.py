@@ -8,7 +8,6 @@ from typing import Any
 
 from harness.release.schema import Known
 from harness.release.schema_derived import (
-    SECTIONS,
     Average,
     Best,
     Derived,
@@ -73,5 +72,6 @@ def derive(known: Known) -> Derived:
 
 def sections(content: dict[str, Any]) -> dict[str, Any]:
     """The same of a document as JSON has it; what derived sections it holds already is not read."""
-    known = {name: value for name, value in content.items() if name not in SECTIONS}
+    read = {field.alias or name for name, field in Known.model_fields.items()}
+    known = {name: value for name, value in content.items() if name in read}
     return derive(Known.model_validate(known)).model_dump()

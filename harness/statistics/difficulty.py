@@ -16,7 +16,7 @@ from typing import Literal
 
 from harness.metrics.vectors import unpack
 from harness.release.evidence import mean
-from harness.release.schema import Known, Measured
+from harness.release.schema import Known, MeasuredRun
 from harness.release.schema_derived import DevScore, DifficultyRow
 from harness.spec.suite import SplitRule
 from harness.spec.task import Figure
@@ -137,13 +137,13 @@ def _headroom(dev: float, chance: float, human: float) -> float:
     return 1 - (dev - chance) / (human - chance)
 
 
-def _pvi(run: Measured) -> float:
+def _pvi(run: MeasuredRun) -> float:
     """Mean PVI of one training's dev rows, in bits."""
     bits, null = unpack(run.bits), unpack(run.null_bits)
     return fmean(b - a for a, b in zip(bits, null, strict=True))
 
 
-def _pvi_share(run: Measured) -> float | None:
+def _pvi_share(run: MeasuredRun) -> float | None:
     """Its share of the mean of -log2 g(y | null); None where that is 0."""
     entropy = fmean(unpack(run.null_bits))
     return _pvi(run) / entropy if entropy else None

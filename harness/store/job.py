@@ -6,12 +6,13 @@ upstream keys included. The identity is no part of the JSON, which says each thi
 of it (`identity_of`), without the names and places of data and encoder.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NotRequired, TypedDict, cast
 
 from harness.common.errors import StoreError
 from harness.families import FAMILIES
 from harness.metrics import METRICS
+from harness.spec.versions import ResultVersions
 from harness.store import key_of
 
 # Raised when the code of that job moves a result; a golden test fails when results move and these
@@ -77,30 +78,48 @@ class JobJson(TypedDict):
 _NO_DATA = {"key", "kind", "name", "versions", "spec", "needs", "encoder"}
 
 
+def versions_here(readers: Mapping[str, int]) -> ResultVersions:
+    """The result-versions of the code that is installed here; `readers`: those of formats."""
+    return ResultVersions(
+        jobs=JOB_VERSIONS,
+        families={name: family.version for name, family in FAMILIES.items()},
+        metrics={name: metric.version for name, metric in METRICS.items()},
+        readers=dict(readers),
+        world_size=WORLD_SIZE,
+    )
+
+
 def described(
-    kind: str, name: str, spec: dict[str, Any], data: dict[str, Any], encoder: EncoderJson | None
+    kind: str,
+    name: str,
+    spec: dict[str, Any],
+    data: dict[str, Any],
+    encoder: EncoderJson | None,
+    versions: ResultVersions | None = None,
 ) -> JobJson:
     """The JSON of a job.
 
-    data  rows under the names that a job of this kind reads them by
+    data      rows under the names that a job of this kind reads them by
+    versions  those that its result has; by default what the code here gives
     """
-    body: dict[str, Any] = {"kind": kind, "name": name, "versions": versions_of(kind, spec)}
+    numbers = versions_of(kind, spec, versions or versions_here({}))
+    body: dict[str, Any] = {"kind": kind, "name": name, "versions": numbers}
     body |= {"spec": spec, "needs": needs_of(kind, spec), **data}
     if encoder:
         body["encoder"] = encoder
     return cast(JobJson, body | {"key": key_of(identity_of(body))})
 
 
-def versions_of(kind: str, spec: dict[str, Any]) -> Versions:
-    """The result-versions of the code that is installed here."""
+def versions_of(kind: str, spec: dict[str, Any], known: ResultVersions) -> Versions:
+    """The result-versions of a job's code, of those that are known."""
     tasks = list(spec.get("tasks", {}).values())
     if "task" in spec:
         tasks = [spec["task"]]
     return {
-        "version": JOB_VERSIONS[kind],
-        "family": [FAMILIES[task["family"]].version for task in tasks],
-        "metric": [METRICS[task["metric"]].version for task in tasks],
-        "world_size": WORLD_SIZE,
+        "version": known.jobs[kind],
+        "family": [known.families[task["family"]] for task in tasks],
+        "metric": [known.metrics[task["metric"]] for task in tasks],
+        "world_size": known.world_size,
     }
 
 
@@ -150,7 +169,7 @@ def _wrong(key: str, job: dict[str, Any]) -> Iterator[str]:
     if job["needs"] != needs_of(job["kind"], job["spec"]):
         yield "needs"
 
-    now: dict[str, Any] = {**versions_of(job["kind"], job["spec"])}
+    now: dict[str, Any] = {**versions_of(job["kind"], job["spec"], versions_here({}))}
     for name, version in now.items():
         said = job["versions"][name]
         if isinstance(version, list):  # one a task, and the file sorts the tasks by name

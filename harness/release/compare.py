@@ -1,0 +1,309 @@
+"""Two releases: what moved between them, by how much, and why: data, code, recipes, environment or
+seeds.
+
+Numbers are compared by what they are of, so that two suites compare as far as they have the same
+cells. A reason is whatever differs beside the numbers. Whether two runs of one suite gave the same
+is `tolerance`'s to say.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from harness.common.text import signed
+from harness.release.comparer import Difference, differences
+from harness.release.schema import Content, EvaluateJob, PviJob, SelectJob, TrainJob
+from harness.release.schema_derived import Average, Split
+
+SHOWN = 15  # lines of one kind in the text
+KINDS = ("scores", "gains", "averages", "split", "difficulty")
+Interval = list[float] | None
+Numbers = dict[str, tuple[float, Interval]]  # what a number is of → itself, its 95% interval
+Names = dict[str, list[str]]
+Sidecar = dict[str, Any]
+
+
+class Moved(NamedTuple):
+    """One number in both releases: which, its two values, their difference, and both 95% intervals
+    where there are such."""
+
+    what: str
+    before: float
+    after: float
+    change: float
+    intervals: list[Interval]
+
+
+class Comparison(NamedTuple):
+    """What differs between two releases.
+
+    moved                KINDS → numbers that differ, largest change first
+    appeared, vanished   arms, targets, languages, seeds, encoders → names; KINDS → numbers that one
+                         release alone has
+    why                  reason → what differs: name → [before, after]
+    """
+
+    moved: dict[str, list[Moved]]
+    appeared: Names
+    vanished: Names
+    why: dict[str, dict[str, list[Any]]]
+
+
+def compare(a: Content, b: Content, a_env: Sidecar, b_env: Sidecar) -> Comparison:
+    """Two releases, each with its sidecar."""
+    moved: dict[str, list[Moved]] = {}
+    appeared: Names = {}
+    vanished: Names = {}
+    for kind in KINDS:
+        before, after = dict(_READ[kind](a)), dict(_READ[kind](b))
+        moved[kind] = _moved(before, after)
+        _note(kind, set(before), set(after), appeared, vanished)
+    for what in ("encoders", "arms", "targets", "languages"):
+        _note(what, set(getattr(a, what)), set(getattr(b, what)), appeared, vanished)
+    seeds = [set(map(str, content.suite.seeds)) for content in (a, b)]
+    _note("seeds", seeds[0], seeds[1], appeared, vanished)
+    return Comparison(moved, appeared, vanished, _why(a, b, a_env, b_env))
+
+
+def _moved(before: Numbers, after: Numbers) -> list[Moved]:
+    found = []
+    for what in before:
+        if what in after and before[what][0] != after[what][0]:
+            (old, first), (new, second) = before[what], after[what]
+            found.append(Moved(what, old, new, new - old, [first, second]))
+    return sorted(found, key=lambda one: -abs(one.change))
+
+
+def _note(what: str, old: set[str], new: set[str], appeared: Names, vanished: Names) -> None:
+    for into, names in ((appeared, new - old), (vanished, old - new)):
+        if names:
+            into[what] = sorted(names)
+
+
+# The numbers of a release
+
+
+def _scores(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
+    for cell in content.cells:
+        at = f"{cell.encoder} · {cell.arm} · {cell.target} · seed {cell.seed}"
+        if cell.score is not None:
+            yield at, (cell.score, None)
+        for language, scores in cell.languages.items():
+            if scores.main is not None:
+                yield f"{at} · {language}", (scores.main, None)
+
+
+def _gains(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
+    for gain in content.gains:
+        if gain.gain is not None:
+            yield f"{gain.encoder} · {gain.arm} · {gain.target}", (gain.gain, gain.interval)
+
+
+def _averages(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
+    for average in content.averages:
+        for name, value, interval in _of_average(average):
+            if value is not None:
+                yield f"{average.encoder} · {average.arm} · {name}", (value, interval)
+
+
+def _of_average(average: Average) -> Iterator[tuple[str, float | None, Interval]]:
+    yield "average_gain", average.average_gain, average.interval
+    yield "zero_shot", average.zero_shot, average.zero_shot_interval
+    yield "without_retrieval", average.without_retrieval, average.without_retrieval_interval
+    other = average.other_tasks
+    if average.average_gain is not None and other.targets != average.targets:
+        yield "other tasks' targets", other.gain, other.interval
+
+
+def _split(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
+    for split in content.split:
+        for name, value, interval in _of_split(split):
+            if value is not None:
+                yield f"{split.encoder} · {name}", (value, interval)
+
+
+def _of_split(split: Split) -> Iterator[tuple[str, float | None, Interval]]:
+    yield "hard - easy", split.hard_minus_easy, split.interval
+    yield "permutation p", split.permutation_p, None
+    other = split.other_tasks
+    if other.hard_minus_easy != split.hard_minus_easy:
+        yield "hard - easy, other tasks' targets", other.hard_minus_easy, other.interval
+    yield "easy", split.easy.average_gain, None
+    yield "hard", split.hard.average_gain, None
+
+
+def _difficulty(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
+    for row in content.difficulty:
+        for name in ("headroom", "pvi_share", "dev"):
+            if (value := getattr(row, name)) is not None:
+                yield f"{row.encoder} · {row.arm} · {name}", (value, None)
+
+
+_READ = {
+    "scores": _scores,
+    "gains": _gains,
+    "averages": _averages,
+    "split": _split,
+    "difficulty": _difficulty,
+}
+
+
+# Why they moved
+
+
+def _why(a: Content, b: Content, a_env: Sidecar, b_env: Sidecar) -> dict[str, dict[str, list[Any]]]:
+    """Reasons that differ, each with what differs, before → after."""
+    files = [content.inputs.model_dump(include={"files", "labels_read"}) for content in (a, b)]
+    weights = [content.model_dump(include={"encoders"})["encoders"] for content in (a, b)]
+    code = [env.get("harness", {}) for env in (a_env, b_env)]
+    reasons = {
+        "data": _differing(files[0], files[1]) | _in_both("rows: ", _rows_read(a), _rows_read(b)),
+        "code": _in_both("", _versions(a), _versions(b)) | _differing(code[0], code[1]),
+        "specs": _differing(_specs(a), _specs(b)),
+        "encoders": _differing(weights[0], weights[1]),
+        "environment": _differing(_environments(a_env), _environments(b_env)),
+        "seeds": _differing({"seeds": a.suite.seeds}, {"seeds": b.suite.seeds}),
+    }
+    return {reason: found for reason, found in reasons.items() if found}
+
+
+def _differing(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
+    """Path → [before, after] where they differ."""
+    return {one.path: [_known(one, 0), _known(one, 1)] for one in differences(old, new)}
+
+
+def _known(one: Difference, side: int) -> Any:
+    """A value of a difference; of hashes the first digits say enough."""
+    value = (one.before, one.after)[side]
+    if isinstance(value, list):
+        return [_cut(entry) for entry in value]
+    return _cut(value)
+
+
+def _cut(value: Any) -> Any:
+    return value[:12] if isinstance(value, str) and len(value) == 64 else value
+
+
+def _in_both(prefix: str, old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
+    common = [name for name in old if name in new]
+    found = _differing({name: old[name] for name in common}, {name: new[name] for name in common})
+    return {prefix + name: values for name, values in found.items()}
+
+
+def _rows_read(content: Content) -> dict[str, list[str]]:
+    """Which rows each kind of job reads, by what it is about: a cap or a split may change where the
+    files stay."""
+    found: dict[str, set[str]] = {}
+    for job in content.jobs.values():
+        phase, about = "", ""
+        if isinstance(job, TrainJob):
+            phase, about = job.spec.phase, "+".join(job.spec.tasks)
+        elif isinstance(job, (SelectJob, PviJob, EvaluateJob)):
+            about = job.spec.task.family
+        name = " ".join(filter(None, (job.kind, phase, about)))
+        found.setdefault(name, set()).add(job.data)
+    return {name: sorted(references) for name, references in found.items()}
+
+
+def _versions(content: Content) -> dict[str, int]:
+    """Result versions of job kinds, families, metrics and readers."""
+    said = content.inputs.versions.model_dump(exclude={"world_size"})
+    names = {"jobs": "job", "families": "family", "metrics": "metric", "readers": "reader"}
+    found = {}
+    for kind, table in said.items():
+        for name, number in table.items():
+            found[f"{names[kind]} {name}"] = number
+    return found
+
+
+def _specs(content: Content) -> dict[str, Any]:
+    """All that YAML says of suite, arms and targets."""
+    facts = content.model_dump(mode="json", include={"suite", "arms", "targets"})
+    for name in ("seeds", "about"):
+        del facts["suite"][name]
+    for arm in facts["arms"].values():
+        del arm["trained"]
+    return facts
+
+
+def _environments(sidecar: Sidecar) -> dict[str, list[Any]]:
+    """Each fact about the machines, with all values it has in a release."""
+    found: dict[str, list[Any]] = {}
+    for environment in sidecar.get("environments", []):
+        for name, value in environment.items():
+            if name != "jobs" and value not in found.setdefault(name, []):
+                found[name].append(value)
+    return found
+
+
+def hardware(before: Sidecar, after: Sidecar) -> str | None:
+    """What two sidecars say of unlike hardware, as far as it explains unlike scores; None if they
+    name the same or nothing."""
+    a, b = (_hardware(sidecar) for sidecar in (before, after))
+    both = a | b
+    # an old sidecar does not name its processor
+    unnamed = "cpu" in both and all(name.startswith("cpu") for name in both)
+    if not a or not b or a == b or unnamed:
+        return None
+    where = f"computed on {' and '.join(sorted(a))}, and on {' and '.join(sorted(b))}: "
+    if {name.startswith("cpu") for name in a} == {name.startswith("cpu") for name in b}:
+        return (
+            where + "sums round otherwise, and a training at a high learning rate may go elsewhere"
+        )
+    return (
+        where + "a GPU draws dropout from a stream of its own, so what was trained differs as with"
+        " another seed"
+    )
+
+
+def _hardware(sidecar: Sidecar) -> set[str]:
+    """What trained and evaluated: a GPU's name, or "cpu" with its processor where that was
+    noted."""
+    return {
+        " ".join(filter(None, [one.get("device"), one.get("processor")]))
+        for one in sidecar.get("environments", [])
+        if one.get("device")
+    }
+
+
+# As text
+
+
+def lines(found: Comparison) -> Iterator[str]:
+    """What moved, and why, as text."""
+    for kind, changes in found.moved.items():
+        if changes:
+            yield f"{kind}: {len(changes)} moved, by up to {abs(changes[0].change):.2f}"
+        for one in changes[:SHOWN]:
+            before, after = f"{one.before:.2f}", f"{one.after:.2f}"
+            first, second = map(_interval, one.intervals)
+            yield f"  {one.change:+8.2f}  {one.what}: {before}{first} → {after}{second}"
+        if len(changes) > SHOWN:
+            yield f"            … {len(changes) - SHOWN} smaller ones"
+    for verb, names in (("appeared", found.appeared), ("vanished", found.vanished)):
+        for what, some in names.items():
+            which = f"numbers among {what}" if what in KINDS else f"{what}: {_some(some)}"
+            yield f"{verb}: {len(some)} {which}"
+    for reason, differs in found.why.items():
+        yield f"{reason} changed:"
+        for name, (old, new) in list(differs.items())[:SHOWN]:
+            yield f"  {name}: {_text(old)} → {_text(new)}"
+        if len(differs) > SHOWN:
+            yield f"  … {len(differs) - SHOWN} more"
+    if not found.why:
+        yield "nothing beside the numbers changed: neither data, code, specs, environment nor seeds"
+
+
+def _interval(interval: Interval) -> str:
+    return f" [{signed(interval[0])}, {signed(interval[1])}]" if interval else ""
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return ", ".join(names[:6]) + more
+
+
+def _text(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if value is None:
+        text = "–"
+    return text if len(text) <= 60 else f"{text[:57]}..."
