@@ -61,4 +61,4 @@ lock:
 	rm -rf .lock-venv
 
 clean:
-	rm -rf $(VENV) store .pytest_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) store .pytest_cache .ruff_cache .hypothesis .benchmarks .coverage .mypy_cache
