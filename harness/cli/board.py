@@ -195,7 +195,7 @@ def leaderboard_verify(
             checked = summary(Content.model_validate_json(read))
         if data and not problems:
             sources = Sources(data, encoder_root, tasks, lock)
-            again, more, missing = _recheck(shelf.load(path), sources, store)
+            again, more, missing = _verify_predictions(shelf.load(path), sources, store)
             checked, problems = f"{checked}; {again}", more + missing
         report.append(
             {"release": path.stem, "sound": not problems, "checked": checked, "problems": problems}
@@ -233,13 +233,13 @@ def _read(path: Path) -> tuple[bytes, list["Problem"]]:
         ]
 
 
-def _recheck(
+def _verify_predictions(
     content: dict[str, Any], sources: Sources, store: Path
 ) -> tuple[str, list["Problem"], list["Problem"]]:
     """(what was scored again, problems, what the store lacks as problems) of one release."""
     from harness.common.errors import MissingError
     from harness.release.schema import Content
-    from harness.review import bundle, recheck
+    from harness.review import bundle, predictions
     from harness.store import HashIndex, Store
 
     if not store.is_dir():
@@ -249,7 +249,7 @@ def _recheck(
     opened = Store(store)
     index = HashIndex(opened.root / "index" / "files.json")
     plan = bundle.plan_of(content, sources.catalog(), sources.where(offline=True), index)
-    found = recheck.recheck(
+    found = predictions.verify_predictions(
         Content.model_validate(content), plan, opened, lambda name: say(f"scoring {name}")
     )
     return found.summary, found.problems, found.missing

@@ -8,7 +8,7 @@ torch, no store.
     evidence      `counts`: what jobs reported is possible, and of the jobs that were planned
     derivation    every derived number again, exactly
 
-What the jobs predicted is taken from the evidence; `harness.review.recheck` goes back to
+What the jobs predicted is taken from the evidence; `harness.review.predictions` goes back to
 predictions and gold.
 """
 

@@ -25,7 +25,7 @@ from harness.store.job import identity_of
 FACTS = ("n", "constant", "placeholder")
 
 
-class Rechecked(NamedTuple):
+class PredictionsVerified(NamedTuple):
     """How many cells were scored again from predictions, over how many rows; what differs; cells
     whose predictions lack."""
 
@@ -48,9 +48,9 @@ class Rescored(NamedTuple):
     examples: dict[str, collect.Vectors]
 
 
-def recheck(
+def verify_predictions(
     content: Content, plan: Plan, store: Store, progress: Callable[[str], None] = lambda name: None
-) -> Rechecked:
+) -> PredictionsVerified:
     """Score every prediction of a release again, against the gold rows that the plan found.
 
     plan    of the same suite with the data on this machine
@@ -76,7 +76,7 @@ def recheck(
         cells, rows = cells + 1, rows + sum(of["n"] for of in now.facts.values())
         found += _compared(number, cell, content, now)
     found += _reported(content, plan, store)
-    return Rechecked(cells, rows, found, missing)
+    return PredictionsVerified(cells, rows, found, missing)
 
 
 def _plans_differ(content: Content, plan: Plan) -> Iterator[Problem]:
