@@ -129,8 +129,11 @@ def leaderboard_compare(
     found = held.hold(old, new, points)
     unlike = compare.hardware(*sidecars)
     if as_json:
+        by_kind = {}
+        for kind, changes in moved.moved.items():
+            by_kind[kind] = [one._asdict() for one in changes]
         rest = moved._asdict() | {
-            "moved": {kind: [one._asdict() for one in of] for kind, of in moved.moved.items()},
+            "moved": by_kind,
             "differences": [_as_json(one) for one in found.differences],
             "flips": [_as_json(one) for one in found.flips],
             "answers": found.answers,
