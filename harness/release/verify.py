@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from harness.common.errors import HarnessError
+from harness.common.plugins import NotInstalled
+from harness.families import FAMILIES
 from harness.plan.planner import Plan, plan_again
 from harness.release.collect import declared
 from harness.release.comparer import Difference, differences
@@ -65,6 +67,7 @@ def problems(data: bytes, sidecar: Sidecar, derive: Derive = derived) -> Iterato
     try:
         content = Content.model_validate_json(data)
     except ValidationError as error:
+        yield from _not_here(document)
         for path, said in reasons(error):
             yield Problem(path, said, "as leaderboard/release.schema.json says")
         return
@@ -76,6 +79,18 @@ def problems(data: bytes, sidecar: Sidecar, derive: Derive = derived) -> Iterato
             yield found
     if sound:
         yield from _guarded(lambda known: _derived(known, document, derive), content)
+
+
+def _not_here(document: dict[str, Any]) -> Iterator[Problem]:
+    """Families of a release that a package brings which is not installed here."""
+    inputs = document.get("inputs")
+    tasks = inputs.get("tasks") if isinstance(inputs, dict) else None
+    for name, task in (tasks if isinstance(tasks, dict) else {}).items():
+        try:
+            FAMILIES[str(task.get("family"))]
+        except (NotInstalled, AttributeError) as error:
+            path = f"inputs.tasks.{name}.family"
+            yield Problem(path, str(error.args[0]), "a family of this harness, or of a package")
 
 
 def _guarded(check: Check, content: Content) -> Iterator[Problem]:
