@@ -45,8 +45,8 @@ class Dataset:
     """
 
     name: str
-    identity: dict = field(hash=False)
-    location: list = field(hash=False)
+    identity: dict[str, Any] = field(hash=False)
+    location: list[Any] = field(hash=False)
     missing: str | None = None
 
     def to_json(self) -> RowsJson:
@@ -96,7 +96,8 @@ class Resolver:
     def own(self, task: Task, phase: str) -> Rows | None:
         """Which rows a task calls its own: the suite's cut before the spec."""
         cut = self.suite.cuts.get(task.task) if self.suite else None
-        return (getattr(cut, phase) if cut else None) or getattr(task, phase)
+        own: Rows | None = (getattr(cut, phase) if cut else None) or getattr(task, phase)
+        return own
 
     def owner(self, task: Task, phase: str) -> Task:
         """Whose rows a split is made of: XQuAD and MLQA train on SQuAD's."""
@@ -129,7 +130,8 @@ class Resolver:
             return None
         named = self.suite.task_caps
         caps = named.get(task.task) or named.get(self.owner(task, phase).task) or self.suite.caps
-        return getattr(caps, phase)
+        cap: int | None = getattr(caps, phase)
+        return cap
 
     def _rows(
         self,
@@ -259,19 +261,21 @@ class FilesHere:
         Raises MissingError naming the file or hub id that is not here.
         """
         values = _fill(source, language) | {"split": split}
-        if source.files:
-            parts = _parts(source, task.family, language)
-            files = [
-                self._file(task, fill(source.files, values | {"part": part}), source)
-                for part in parts
-            ]
-            hashes, folder, config = [self.index.sha256(file) for file in files], None, None
-        else:
+        folder, config = None, None
+        if source.hub and source.config:
             config = fill(source.config, values)
-            folder, files = self._hub_files(source, config, split)
+            folder, files = self._hub_files(source, source.hub, config, split)
             hashes = [self.index.sha256(file) for file in files]
-            names = (file.relative_to(folder).as_posix() for file in files)
+            names = [file.relative_to(folder).as_posix() for file in files]
             self.where.read("datasets", source.hub, folder, dict(zip(names, hashes, strict=True)))
+        else:
+            assert source.files  # a source has one of the two
+            filled = [
+                fill(source.files, values | {"part": part})
+                for part in _parts(source, task.family, language)
+            ]
+            files = [self._file(task, name, source) for name in filled]
+            hashes = [self.index.sha256(file) for file in files]
         for file in files:
             self._check_names(task, file, class_names(folder, config, file))
         # those of a hub data set are of whatever format they are
@@ -287,21 +291,24 @@ class FilesHere:
         if wrong := disagreement(names[column], task.labels or self.labels(task)):
             raise SpecError(f"{task.task}: {file}, column {column}: {wrong}")
 
-    def _hub_files(self, source: Source, config: str, split: str) -> tuple[Path, list[Path]]:
+    def _hub_files(
+        self, source: Source, repo: str, config: str, split: str
+    ) -> tuple[Path, list[Path]]:
         """(the data set's folder, the files of the split): under --data-root, else in the hub
         cache."""
-        first, looked = source.first_files, []
+        first = source.first_files
+        looked: list[str] = []
 
         def complete(folder: Path) -> bool:
             return bool(split_files(folder, config, split, first).files)
 
         if root := self.where.data_root:
-            found = split_files(root / source.hub, config, split, first)
+            found = split_files(root / repo, config, split, first)
             if found.files:
-                return root / source.hub, found.files
-            looked.append(f"under {root / source.hub} ({found.missing})")
+                return root / repo, found.files
+            looked.append(f"under {root / repo} ({found.missing})")
         folder = snapshot(
-            source.hub,
+            repo,
             "dataset",
             source.revision,
             usual_layouts(config, split, first),
@@ -314,10 +321,10 @@ class FilesHere:
         looked.append("in the hub cache")
         revision = f" --revision {source.revision}" if source.revision else ""
         raise MissingError(
-            f"{source.hub}, config {config}, split {split}: not {' or '.join(looked)}. "
+            f"{repo}, config {config}, split {split}: not {' or '.join(looked)}. "
             "Fetch it where there is a network: xstilts-harness data fetch, or "
-            f"hf download {source.hub} --repo-type dataset{revision}; "
-            f"or give --data-root DIR, a folder that holds {source.hub}/{config}/{split}-*.parquet"
+            f"hf download {repo} --repo-type dataset{revision}; "
+            f"or give --data-root DIR, a folder that holds {repo}/{config}/{split}-*.parquet"
         )
 
 
@@ -360,7 +367,8 @@ def called(task: Task, source: Source, split: str, language: str) -> str:
         return " ".join(fill(source.files, values | {"part": part}) for part in parts)
     revision = f"@{source.revision}" if source.revision else ""
     shards = f", the first {source.first_files}" if source.first_files else ""
-    return f"{source.hub}{revision} {fill(source.config, values)} {split}{shards}"
+    config = fill(source.config or "", values)
+    return f"{source.hub}{revision} {config} {split}{shards}"
 
 
 def _fill(source: Source, language: str) -> dict[str, str]:
