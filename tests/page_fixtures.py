@@ -48,7 +48,7 @@ def around(dice: random.Random, value: float, width: float = 2.0) -> list[float]
     ]
 
 
-def filled(name: str = "0026-study-tuned-e5") -> dict:
+def filled(name: str = "0018-mini") -> dict:
     """A committed release with made-up intervals and difficulties, around real scores and gains."""
     release, dice = plain(name), random.Random(3)
     for gain in release["gains"]:
