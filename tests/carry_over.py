@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.plan.planner import Plan, plan_from
+from harness.plan.graph import Plan
+from harness.plan.planner import plan_from
 from harness.plan.recorded import Inputs
 from harness.release.collect import declared, sections
 from harness.release.comparer import Difference, differences

@@ -374,16 +374,16 @@ def test_a_damaged_result_is_not_packed(rig, undisturbed, tmp_path):
             "suite.yaml",
             "target: {learning_rate: 1e-3",
             "target: {learning_rate: 2e-3",
-            "suite.recipes.target.learning_rate",
+            "inputs.suite.recipes.target.learning_rate",
         ),
         ("suite.yaml", "seeds: [1]", "seeds: [2]", "suite.seeds"),
         (
             "tiny_mood.yaml",
             "title: glad or sad",
             "title: sad or glad",
-            "targets.tiny_mood@tiny.title",
+            "inputs.tasks.tiny_mood.about.title",
         ),
-        ("mood.de.test.jsonl", "glad", "sad", "data.tiny_mood test de"),
+        ("mood.de.test.jsonl", "glad", "sad", "inputs.files.tiny_mood.mood.de.test.jsonl"),
     ],
 )
 def test_specs_and_data_that_no_longer_lead_to_it_are_not_packed(

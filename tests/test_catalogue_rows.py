@@ -14,7 +14,8 @@ from hub_fixtures import PANX, XNLI, write_hub
 
 from harness.common.errors import MissingError, SpecError
 from harness.families import FAMILIES
-from harness.plan.planner import Plan, make_plan
+from harness.plan.graph import Plan
+from harness.plan.planner import make_plan
 from harness.sources import rows as data_rows
 from harness.sources.hub import Where
 from harness.sources.inspect import check_data

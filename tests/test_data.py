@@ -25,7 +25,7 @@ from harness.release.schema import hashes as hashes_of
 from harness.sources import rows as data_rows
 from harness.sources.hub import Where
 from harness.sources.inspect import check_data
-from harness.sources.locate import Dataset, Locator, union
+from harness.sources.locate import Dataset, Locator, union, without_place
 from harness.sources.overlap import fingerprints_of, shared_rows
 from harness.spec.catalog import Catalog
 from harness.spec.split_part import SplitPart
@@ -1000,3 +1000,16 @@ def test_an_empty_cell_names_its_row_and_column(tmp_path):
     rows = [{"text": "a", "label": "no"}, {"text": None, "label": "yes"}]
     with pytest.raises(SpecError, match="row 1 has nothing in column 'text'"):
         data_rows.load(described(jsonl(tmp_path / "rows.jsonl", rows), labels=["no", "yes"]))
+
+
+@pytest.mark.parametrize(
+    ("template", "held"),
+    [
+        ("rows/{language}.{split}.jsonl", "rows/{language}.{split}.jsonl"),
+        ("/home/me/rows/{language}.{split}.jsonl", "{language}.{split}.jsonl"),
+        ("/home/me/{split}/rows.jsonl", "{split}/rows.jsonl"),
+        ("/home/me/rows.jsonl", "rows.jsonl"),
+    ],
+)
+def test_a_release_names_no_folder_of_this_machine(template, held):
+    assert without_place(template) == held

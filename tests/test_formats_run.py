@@ -244,6 +244,6 @@ def test_a_changed_answer_is_found(formats, tmp_path, target):
 
 
 def test_an_export_says_the_scale(rig, formats):
-    done = rig.run(rig.command("leaderboard", "export", "--format", "csv", "--out", "out"), formats)
+    done = rig.run(rig.command("leaderboard", "export", "--out", "out"), formats)
     assert done.returncode == 0, done.stderr
     assert "matthews" in (formats / "out" / "scores.csv").read_text()

@@ -11,7 +11,7 @@ from test_plan import SUITE, TASKS, World, commit
 
 from harness.plan import shown as graph
 from harness.plan.estimate import _characters, estimate
-from harness.plan.planner import Plan
+from harness.plan.graph import Plan
 from harness.sources import rows as data_rows
 from harness.spec.recipe import Recipe
 from harness.store import Store

@@ -12,6 +12,7 @@ from tests import mutants
 def test_every_module_has_tests_that_are_there():
     found = mutants.modules([])
     assert {path.parts[1] for path in found} == {
+        "families",
         "metrics",
         "models",
         "sources",

@@ -19,7 +19,8 @@ from harness.common.errors import SpecError
 from harness.families import FAMILIES
 from harness.jobs.run import run_job
 from harness.metrics import METRICS
-from harness.plan.planner import Plan, make_plan, refused_leaks
+from harness.plan.graph import Plan, refused_leaks
+from harness.plan.planner import make_plan
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.spec.changes import with_limit, with_user_tasks

@@ -35,6 +35,9 @@ class TinyEncoder:
             tokenizer_object=fast, unk_token="[UNK]", pad_token="[PAD]"
         )
 
+    def pieces(self, texts: list[str]) -> list[list[int]]:
+        return self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+
 
 class SpacedEncoder(TinyEncoder):
     """A sentencepiece-like tokenizer: a space belongs to the piece that follows it, and may be a

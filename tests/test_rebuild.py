@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, releases
 
-from harness.plan.planner import Plan, make_plan
+from harness.plan.graph import Plan
+from harness.plan.planner import make_plan
 from harness.release.collect import declared
 from harness.release.compare import hardware
 from harness.release.document import Board, content_bytes

@@ -27,7 +27,7 @@ from harness.engines.progress import Progress
 from harness.jobs import run as run_room
 from harness.jobs.context import Stopped
 from harness.jobs.run import run_job
-from harness.plan.planner import Job
+from harness.plan.graph import Job
 from harness.store import Store
 from harness.store import lease as lease_room
 from harness.store.lease import Holder
@@ -294,7 +294,7 @@ def test_looking_again_while_another_commits(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from harness.plan.planner import Job
+from harness.plan.graph import Job
 from harness.store import Store
 store, key, over = Store(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3])
 while not over.exists():

@@ -21,7 +21,8 @@ from harness.cli import main
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
 from harness.metrics import METRICS, TASK_GROUPS
-from harness.plan.planner import Plan, make_plan
+from harness.plan.graph import Plan
+from harness.plan.planner import make_plan
 from harness.sources import rows as data_rows
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog

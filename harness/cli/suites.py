@@ -22,7 +22,7 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from harness.plan.planner import Plan
+    from harness.plan.graph import Plan
     from harness.store import Store
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.engines.engine import Engine, Event
-from harness.plan.planner import Job, Plan, refused_leaks
+from harness.plan.graph import Job, Plan, refused_leaks
 from harness.store import Store
 from harness.store.job import JOB_VERSIONS, WEIGHTS
 from harness.store.lease import Holder

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 from harness.common.streams import console
 from harness.engines.drive import Failure, Listener
-from harness.plan.planner import Job
+from harness.plan.graph import Job
 from harness.store.lease import Holder
 
 if TYPE_CHECKING:  # Rich takes a while to wake

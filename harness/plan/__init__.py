@@ -1,2 +1,2 @@
-"""A suite as a graph of jobs: `planner` makes it, `estimate` says what it costs, `shown` how it
-looks."""
+"""A suite as a graph of jobs: `graph` is what it is, `planner` makes it, `estimate` says what it
+costs, `shown` how it looks."""

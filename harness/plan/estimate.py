@@ -1,11 +1,12 @@
 """How much a plan's jobs cost, before they run: tokens from the rows' characters, hours from this
 store's own speed."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.families.cells import Row
-from harness.plan.planner import Job, Plan
+from harness.plan.graph import Job, Plan
 from harness.sources import rows as data_rows
 from harness.spec.sampler import Sampler
 from harness.store import Store, key_of
@@ -66,12 +67,12 @@ def estimate(
         operations = sum(
             each * _weights(job, plan) * tokens[job.key] for job in waiting if tokens[job.key]
         )
+        states = Counter(state[job.key] for job in jobs)
         kinds[kind] = {
             "jobs": len(jobs),
-            **{
-                name.replace(" ", "_"): sum(state[job.key] == name for job in jobs)
-                for name in ("cached", "to run", "blocked")
-            },
+            "cached": states["cached"],
+            "to_run": states["to run"],
+            "blocked": states["blocked"],
             "tokens": sum(tokens.values()),
             "seconds": operations / speed,
         }

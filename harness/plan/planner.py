@@ -4,24 +4,26 @@ A key is the SHA-256 of everything that decides a job's result (DESIGN, invarian
 included, so two suites that need the same training share it. Paths, worker counts and checkpoint
 intervals are not in it.
 
-    for encoder, seed:  train(intermediate) ─► train(target) ─► evaluate(target)      for each arm
-                        overlap(chain, target)                                        may refuse a
-                        cell train(parts of a task) ─► select(subset) ─► train(intermediate)
-                        train(intermediate) ─► pvi                                    measures
-                        difficulty
+For each encoder, seed and arm:
+
+    train(intermediate) ─► train(target) ─► evaluate(target)
+    overlap(chain, target)                                         may refuse a cell
+    train(parts of a task) ─► select(subset) ─► train(intermediate)
+    train(intermediate) ─► pvi                                     measures difficulty
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from harness.common.errors import MissingError, SpecError
 from harness.families import FAMILIES
+from harness.plan.graph import Cell, Job, Plan, Rank
 from harness.plan.recorded import Inputs, InputsHere, Noted, PlanInputs
 from harness.sources.encoders import FoundEncoder
-from harness.sources.hub import Entries, Where
+from harness.sources.hub import Where
 from harness.sources.locate import ENGLISH, Dataset, Resolver, as_text
 from harness.sources.read import READER_VERSIONS
 from harness.spec.catalog import Catalog
@@ -29,45 +31,13 @@ from harness.spec.recipe import Phase, Recipe, Recipes
 from harness.spec.suite import Arm, Intermediate, Subset, Suite
 from harness.spec.task import Task
 from harness.spec.versions import ResultVersions
-from harness.store import HashIndex, Store
-from harness.store.job import WEIGHTS, JobJson, RowsJson, described, versions_here
+from harness.store import HashIndex
+from harness.store.job import RowsJson, described, versions_here
 
-Rank = tuple[int, ...]
 Sets = dict[str, Dataset]  # rows by language
 TrainData = dict[str, tuple[Dataset, Dataset]]  # task → training rows, dev rows
 
 FOLDS = 2  # a row's PVI is measured by the model that trained on the other fold
-
-
-@dataclass
-class Job:
-    """One node: its key, what kind of work, whose results it reads, and the JSON a worker takes.
-
-    `blocked` says what it lacks on this machine, itself or upstream; its key is then a stand-in.
-    """
-
-    key: str
-    kind: str
-    name: str
-    needs: list[str]
-    body: JobJson
-    # scheduling order: finish an arm before starting the next, so that weights can go
-    rank: Rank = ()
-    blocked: tuple[str, ...] = ()
-
-
-@dataclass
-class Cell:
-    """One number of the board: encoder × arm × target × seed, and the jobs it comes from."""
-
-    encoder: str
-    arm: str
-    target: str
-    seed: int
-    evaluate: str
-    overlap: str | None
-    trained: str | None
-    intermediate: str | None
 
 
 @dataclass(frozen=True)
@@ -83,114 +53,6 @@ class _How:
     def part(self) -> str:
         """What a training of it is called, where it is not one on all rows as they are."""
         return self.control or ("watched" if self.watch else next(iter(self.rows or {}), ""))
-
-
-@dataclass
-class Plan:
-    """Jobs by key, cells of the board, and what is not on this machine (`blocked`: reason → what it
-    blocks)."""
-
-    suite: Suite
-    jobs: dict[str, Job] = field(default_factory=dict)
-    cells: list[Cell] = field(default_factory=list)
-    # pvi job → encoder, arm, seed
-    measures: dict[str, tuple[str, str, int]] = field(default_factory=dict)
-    blocked: dict[str, list[str]] = field(default_factory=dict)
-    encoders: dict[str, FoundEncoder] = field(default_factory=dict)
-    # revision and SHA-256 of every file read, as the lock file has them
-    sources: Entries = field(default_factory=dict)
-    # what was asked of whoever gave specs and files
-    noted: Noted | None = None
-    versions: ResultVersions | None = None
-
-    @property
-    def inputs(self) -> PlanInputs:
-        """All that the plan was made from, if nothing was missing: `plan_again` makes it of that.
-
-        Of result versions it has those that stand in some key.
-        """
-        assert self.noted and self.versions
-        return self.noted.all(self.suite, self._versions_used(self.versions))
-
-    def _versions_used(self, known: ResultVersions) -> ResultVersions:
-        jobs, families, metrics, readers = set(), set(), set(), set()
-        for job in self.jobs.values():
-            spec = job.body["spec"]
-            parts = [*spec.get("tasks", {}).values(), *([spec["task"]] if "task" in spec else [])]
-            jobs.add(job.kind)
-            families |= {part["family"] for part in parts}
-            metrics |= {part["metric"] for part in parts}
-        for of in self.noted.files.values() if self.noted else ():
-            readers |= {files.format for files in of.values()}
-
-        def used(table: dict[str, int], names: set[str]) -> dict[str, int]:
-            return {name: table[name] for name in sorted(names & table.keys())}
-
-        return ResultVersions(
-            jobs=used(known.jobs, jobs),
-            families=used(known.families, families),
-            metrics=used(known.metrics, metrics),
-            readers=used(known.readers, readers),
-            world_size=known.world_size,
-        )
-
-    def dependants(self, key: str) -> list[str]:
-        """Keys of the jobs that read the result of `key`."""
-        return [job.key for job in self.jobs.values() if key in job.needs]
-
-    def todo(self, store: Store, refused: frozenset[str] = frozenset()) -> list[Job]:
-        """Jobs to run, in order: what is not committed, and trainings whose dropped weights
-        somebody needs again.
-
-        `refused` evaluations, and trainings that serve nothing else, are left out; so is what is
-        blocked.
-        """
-        manifests = {key: store.manifest(key) for key in self.jobs}
-        wanted: set[str] = set()
-
-        def want(key: str) -> None:
-            if key in wanted:
-                return
-            wanted.add(key)
-            for upstream in self.jobs[key].needs:
-                manifest = manifests[upstream]
-                if manifest is None or WEIGHTS in manifest.dropped:
-                    want(upstream)
-
-        for cell in self.cells:
-            for key in (cell.overlap, cell.intermediate, cell.trained, cell.evaluate):
-                if key and cell.evaluate not in refused and manifests[key] is None:
-                    want(key)
-            if cell.overlap and manifests[cell.overlap] is None:
-                want(cell.overlap)
-        for key in self.measures:
-            if manifests[key] is None:
-                want(key)
-        return sorted(
-            (self.jobs[key] for key in wanted if not self.jobs[key].blocked),
-            key=lambda job: job.rank,
-        )
-
-
-# Test rows of a language that may stand in training rows before a cell is refused. Intermediate
-# rows favour one arm only. A target's own training set favours none, and the official sets have
-# such rows (PAN-X 3%); more means a wrong cut.
-LEAK_SHARE = {"intermediate": 0.01, "target": 0.10}
-
-
-def refused_leaks(overlap: dict[str, Any]) -> dict[str, dict[str, int]]:
-    """The leaks in an overlap result that refuse a cell: phase → language → test rows that stand in
-    training rows."""
-    found = {}
-    for phase, by_language in overlap["leaks"].items():
-        over = {
-            lang: n
-            for lang, n in by_language.items()
-            if n > LEAK_SHARE[phase] * overlap["test_rows"][lang]
-        }
-        if over:
-            found[phase] = over
-    return found
 
 
 def make_plan(suite: Suite, catalog: Catalog, where: Where, index: HashIndex) -> Plan:
@@ -459,10 +321,7 @@ class _Planner:
                 language: self.locator.rows(target, "dev", language) for language in tests
             }
         body = {"task": task, "model": model.key if model else None}
-        data = {
-            kind: {language: rows.to_json() for language, rows in of.items()}
-            for kind, of in sets.items()
-        }
+        data = {kind: _to_json(of) for kind, of in sets.items()}
         name = f"evaluate {encoder} {target.task} arm {arm}"
         missing = [rows.missing for of in sets.values() for rows in of.values()]
         return self._add(
@@ -570,3 +429,7 @@ class _Planner:
 
 def _as_json(datasets: list[Dataset]) -> list[RowsJson]:
     return [rows.to_json() for rows in datasets]
+
+
+def _to_json(sets: Sets) -> dict[str, RowsJson]:
+    return {language: rows.to_json() for language, rows in sets.items()}

@@ -13,7 +13,7 @@ from pydantic import Field, PlainSerializer
 from harness.common.errors import SpecError
 from harness.common.strict import Strict, later
 from harness.sources.encoders import FoundEncoder, find
-from harness.sources.locate import FilesHere, SplitFiles, TaskFiles, called
+from harness.sources.locate import FilesHere, SplitFiles, TaskFiles, called, without_place
 from harness.spec.encoder import Encoder
 from harness.spec.suite import Suite, SuiteAsRun
 from harness.spec.task import Source, Task
@@ -52,7 +52,24 @@ def _task(task: Task) -> dict[str, Any]:
     said = task.model_dump()
     said["about"] = {"title": task.about.title}
     said["source"] |= {"hint": None}
-    return said
+    return _without_places(said)
+
+
+def _suite(suite: SuiteAsRun) -> dict[str, Any]:
+    """A suite as a release holds it."""
+    return _without_places(suite.model_dump())
+
+
+def _without_places(said: dict[str, Any]) -> dict[str, Any]:
+    """The same spec; files that it names by an absolute path are named without their folder."""
+    found = {}
+    for name, value in said.items():
+        if isinstance(value, dict):
+            value = _without_places(value)
+        elif name in ("files", "label_file") and isinstance(value, str):
+            value = without_place(value)
+        found[name] = value
+    return found
 
 
 def _encoder(encoder: Encoder) -> dict[str, Any]:
@@ -76,7 +93,7 @@ class PlanInputs(Strict):
     labels  task → what its label file says, of tasks that have one
     """
 
-    suite: SuiteAsRun
+    suite: Annotated[SuiteAsRun, PlainSerializer(_suite)]
     tasks: dict[str, Annotated[Task, PlainSerializer(_task)]]
     encoders: dict[str, Annotated[Encoder, PlainSerializer(_encoder)]]
     weights: dict[str, dict[str, Hash]]
@@ -146,7 +163,12 @@ class Noted:
         """As the inputs."""
         found = self.given.split(task, source, split, language)
         files = RecordedFiles(sha256=found.sha256, format=found.format or "")
-        self.files.setdefault(task.task, {})[called(task, source, split, language)] = files
+        name = called(task, source, split, language)
+        if self.files.setdefault(task.task, {}).setdefault(name, files) != files:
+            raise SpecError(
+                f"{task.task}: two of its files would both be called {name} in a release, which"
+                " names no folders of this machine; write paths from the YAML's folder"
+            )
         return found
 
     def labels(self, task: Task) -> list[str]:

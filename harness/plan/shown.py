@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from harness.plan.planner import Cell, Job, Plan
+from harness.plan.graph import Cell, Job, Plan
 from harness.spec.suite import Arm
 from harness.store import Store
 
@@ -107,10 +107,9 @@ def tree(plan: Plan, state: dict[str, str]) -> list[str]:
             cells = [cell for cell in plan.cells if (cell.encoder, cell.arm) == (encoder, arm.name)]
             groups.setdefault(tuple(_targets(plan, cells, state)), []).append((arm, cells))
         for number, (part, arms) in enumerate(groups.items()):
-            lines += [
-                (f"  {_first(arm)}", _folded({cell.intermediate for cell in cells}, state))
-                for arm, cells in arms
-            ]
+            for arm, cells in arms:
+                trained = {cell.intermediate for cell in cells}
+                lines.append((f"  {_first(arm)}", _folded(trained, state)))
             lines += [(f"    {text}", of) for text, of in _then(part, len(arms), seen=number > 0)]
     lines += _overlaps(plan, state)
     width = max(len(text) for text, _ in lines)

@@ -16,7 +16,7 @@ from harness.families import FAMILIES
 from harness.metrics import METRICS
 from harness.metrics.flags import ODD
 from harness.metrics.vectors import pack
-from harness.plan.planner import Cell, Plan
+from harness.plan.graph import Cell, Plan
 from harness.plan.recorded import PlanInputs
 from harness.release.schema import (
     SCHEMA,

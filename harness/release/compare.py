@@ -271,14 +271,7 @@ def _hardware(sidecar: Sidecar) -> set[str]:
 def lines(found: Comparison) -> Iterator[str]:
     """What moved, and why, as text."""
     for kind, changes in found.moved.items():
-        if changes:
-            yield f"{kind}: {len(changes)} moved, by up to {abs(changes[0].change):.2f}"
-        for one in changes[:SHOWN]:
-            before, after = f"{one.before:.2f}", f"{one.after:.2f}"
-            first, second = map(_interval, one.intervals)
-            yield f"  {one.change:+8.2f}  {one.what}: {before}{first} → {after}{second}"
-        if len(changes) > SHOWN:
-            yield f"            … {len(changes) - SHOWN} smaller ones"
+        yield from _biggest(kind, changes)
     for verb, names in (("appeared", found.appeared), ("vanished", found.vanished)):
         for what, some in names.items():
             which = f"numbers among {what}" if what in KINDS else f"{what}: {_some(some)}"
@@ -291,6 +284,17 @@ def lines(found: Comparison) -> Iterator[str]:
             yield f"  … {len(differs) - SHOWN} more"
     if not found.why:
         yield "nothing beside the numbers changed: neither data, code, specs, environment nor seeds"
+
+
+def _biggest(kind: str, changes: list[Moved]) -> Iterator[str]:
+    if changes:
+        yield f"{kind}: {len(changes)} moved, by up to {abs(changes[0].change):.2f}"
+    for one in changes[:SHOWN]:
+        before, after = f"{one.before:.2f}", f"{one.after:.2f}"
+        first, second = map(_interval, one.intervals)
+        yield f"  {one.change:+8.2f}  {one.what}: {before}{first} → {after}{second}"
+    if len(changes) > SHOWN:
+        yield f"            … {len(changes) - SHOWN} smaller ones"
 
 
 def _interval(interval: Interval) -> str:

@@ -13,7 +13,7 @@ from harness.families import FAMILIES
 from harness.metrics import METRICS
 from harness.metrics.flags import ODD
 from harness.metrics.vectors import unpack
-from harness.plan.planner import refused_leaks
+from harness.plan.graph import refused_leaks
 from harness.release.comparer import Difference, named, short
 from harness.release.schema import (
     Content,

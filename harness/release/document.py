@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.common.errors import SpecError, StoreError
-from harness.plan.planner import Plan
+from harness.plan.graph import Plan
 from harness.release.places import without_places
 from harness.release.schema import SCHEMA, mismatches
 from harness.store import Store, key_of

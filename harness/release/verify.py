@@ -21,7 +21,8 @@ from pydantic import ValidationError
 from harness.common.errors import HarnessError
 from harness.common.plugins import NotInstalled
 from harness.families import FAMILIES
-from harness.plan.planner import Plan, plan_again
+from harness.plan.graph import Plan
+from harness.plan.planner import plan_again
 from harness.release.collect import declared
 from harness.release.comparer import Difference, differences
 from harness.release.counts import Problem, counted, length, problem
@@ -167,14 +168,17 @@ def _found(content: Content) -> dict[str, Any]:
     for key, one in evidence.trainings.items():
         metrics = {name: part.metric for name, part in sorted(one.tasks.items())}
         trainings[key] = TrainingOf(one.encoder, one.phase, one.seed, metrics)
-    cells = [CellOf(*(getattr(one, name) for name in CellOf._fields)) for one in evidence.cells]
+    cells = []
+    for cell in evidence.cells:
+        cells.append(CellOf._make(getattr(cell, name) for name in CellOf._fields))
     return _as_sections(cells, trainings, _runs(evidence.pvi), _runs(evidence.subsets))
 
 
 def _runs(of: Mapping[str, Sequence[TrainedRun]]) -> dict[str, list[RunOf]]:
-    return {
-        arm: [RunOf(one.encoder, one.seed, one.key) for one in some] for arm, some in of.items()
-    }
+    found: dict[str, list[RunOf]] = {}
+    for arm, some in of.items():
+        found[arm] = [RunOf(one.encoder, one.seed, one.key) for one in some]
+    return found
 
 
 def _wanted(plan: Plan, content: Content) -> dict[str, Any]:
@@ -214,6 +218,10 @@ def _select(plan: Plan, key: str | None) -> str:
     return str(rows["subset"]) if rows else ""
 
 
+def _documents(found: Sequence[CellOf | RunOf]) -> list[dict[str, Any]]:
+    return [one._asdict() for one in found]
+
+
 def _as_sections(
     cells: list[CellOf],
     trainings: dict[str, TrainingOf],
@@ -222,10 +230,10 @@ def _as_sections(
 ) -> dict[str, Any]:
     """As a document, for the comparer."""
     return {
-        "evidence.cells": [one._asdict() for one in cells],
+        "evidence.cells": _documents(cells),
         "evidence.trainings": {key: one._asdict() for key, one in trainings.items()},
-        "evidence.pvi": {arm: [one._asdict() for one in of] for arm, of in pvi.items()},
-        "evidence.subsets": {arm: [one._asdict() for one in of] for arm, of in subsets.items()},
+        "evidence.pvi": {arm: _documents(of) for arm, of in pvi.items()},
+        "evidence.subsets": {arm: _documents(of) for arm, of in subsets.items()},
     }
 
 

@@ -36,7 +36,8 @@ from typing import Any, NamedTuple
 
 from harness.common.errors import MissingError, SpecError, StoreError
 from harness.engines.drive import refusals
-from harness.plan.planner import Plan, make_plan
+from harness.plan.graph import Plan
+from harness.plan.planner import make_plan
 from harness.release import collect
 from harness.release.comparer import ABSENT, differences, named
 from harness.release.document import content_bytes, is_listed
@@ -171,8 +172,13 @@ def _check_specs(release: Release, plan: Plan) -> None:
                 ]
             )
         )
-    now = collect.declared(plan).document()
-    if found := list(_changes({name: release.content.get(name, "absent") for name in now}, now)):
+    # What the plan was made from says why all that follows from it, every key, is another one.
+    inputs = {"inputs": plan.inputs.model_dump(mode="json")}
+    for now in (inputs, collect.declared(plan).document()):
+        then = {name: release.content.get(name, ABSENT) for name in now}
+        if found := list(_changes(then, now)):
+            break
+    if found:
         raise SpecError(
             "specs, data or code here no longer lead to release"
             f" {release.name}:\n{_some(found)}\ncheck out the version in which it was made, or make"

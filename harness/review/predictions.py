@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from harness.common.errors import MissingError, StoreError
-from harness.plan.planner import Plan
+from harness.plan.graph import Plan
 from harness.release import collect
 from harness.release.comparer import Difference, differences
 from harness.release.counts import Problem, named_cell, problem

@@ -20,7 +20,8 @@ from harness.engines.drive import Failure, Outcome, drive, verify_results
 from harness.engines.progress import Progress
 from harness.families.odd import ODD_SHARE, in_words, too_many
 from harness.page.board_files import outdated, write_board
-from harness.plan.planner import Job, Plan, make_plan
+from harness.plan.graph import Job, Plan
+from harness.plan.planner import make_plan
 from harness.release import collect
 from harness.release import document as release
 from harness.release.shelve import shelve

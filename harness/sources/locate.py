@@ -358,13 +358,21 @@ def union(name: str, members: list[Dataset], cap: int | None) -> Dataset:
     return Dataset(name, identity, [member.location for member in members], missing)
 
 
+def without_place(template: str) -> str:
+    """A template of files as a release may hold it: of an absolute one what comes after the folder
+    in which it begins, which is this machine's."""
+    fixed = template.split("{")[0]
+    return template[fixed.rfind("/") + 1 :] if template.startswith("/") else template
+
+
 def called(task: Task, source: Source, split: str, language: str) -> str:
     """How a release calls the files of a split among those of a task: "google/xtreme XNLI test",
     "rows.de.jsonl"; by all that says which files those are, on every machine."""
     values = _fill(source, language) | {"split": split}
     if source.files:
         parts = _parts(source, task.family, language)
-        return " ".join(fill(source.files, values | {"part": part}) for part in parts)
+        files = without_place(source.files)
+        return " ".join(fill(files, values | {"part": part}) for part in parts)
     revision = f"@{source.revision}" if source.revision else ""
     shards = f", the first {source.first_files}" if source.first_files else ""
     config = fill(source.config or "", values)

@@ -26,7 +26,7 @@ from typing import Any
 from harness.metrics import METRICS, Scored, rescore
 from harness.metrics.flags import RowFacts, language_flags
 from harness.metrics.vectors import unpack
-from harness.plan.planner import refused_leaks
+from harness.plan.graph import refused_leaks
 from harness.release.evidence import mean, vectors
 from harness.release.schema import EvidenceCell, Examples, Facts, Known, OverlapCounts, Said, hashes
 from harness.release.schema_derived import (

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from harness.common.errors import MissingError, SpecError
 from harness.engines.drive import refusals
 from harness.families import FAMILIES
-from harness.plan.planner import Cell, Plan
+from harness.plan.graph import Cell, Plan
 from harness.sources import rows as data_rows
 from harness.spec.explain import nearest
 from harness.store import Store, disk_errors
