@@ -24,7 +24,7 @@ from harness.metrics import METRICS
 from harness.metrics.neighbours import search
 from harness.models import build
 from harness.models.batching import micro_batches
-from harness.models.encoder import LoadedEncoder
+from harness.models.loaded import LoadedEncoder
 from harness.page import page
 from harness.plan.planner import make_plan
 from harness.release.document import Board

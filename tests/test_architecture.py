@@ -161,14 +161,6 @@ def test_no_comprehension_stands_in_another(path):
     assert nested == []
 
 
-# Names that stand twice until the rooms they are in have taken them apart; nothing is added here.
-TWICE = {
-    *("DevScore", "Line", "Problem", "Source", "Task"),
-    *("_Entry", "_Head"),
-    *("cells", "encoder", "tables"),
-}
-
-
 def test_names_are_given_once():
     """A class, and a file, is known by its name alone: in a message, in a search, in talk."""
     names = [path.stem for path in FILES if not path.stem.startswith("__")]
@@ -176,8 +168,7 @@ def test_names_are_given_once():
         tree = ast.parse(path.read_text())
         names += [node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     twice = {name for name, count in Counter(names).items() if count > 1}
-    assert twice <= TWICE, f"given twice: {sorted(twice - TWICE)}"
-    assert twice >= TWICE, f"once by now, so take it out of TWICE: {sorted(TWICE - twice)}"
+    assert twice == set()
 
 
 def test_no_package_lies_deeper_than_two():

@@ -33,7 +33,7 @@ from harness.jobs.vocabulary import clip, narrow
 from harness.metrics import METRICS
 from harness.models import masked_lm as mlm
 from harness.models import tagger as tagging
-from harness.models.encoder import LoadedEncoder, pool
+from harness.models.loaded import LoadedEncoder, pool
 from harness.sources.encoders import FoundEncoder, find
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 
 from harness import cli
 from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
-from harness.models.encoder import LoadedEncoder
+from harness.models.loaded import LoadedEncoder
 from harness.run import steps
 from harness.sources.encoder_files import DECISIVE
 from harness.sources.encoders import find

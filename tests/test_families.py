@@ -24,8 +24,8 @@ from harness.models import classifier as classification
 from harness.models import retriever as retrieval
 from harness.models import span_reader as span_qa
 from harness.models import tagger as tagging
-from harness.models.encoder import LoadedEncoder, pool
 from harness.models.half import Measured
+from harness.models.loaded import LoadedEncoder, pool
 from harness.sources import rows as data_rows
 from harness.sources.encoders import find
 from harness.sources.hub import Where

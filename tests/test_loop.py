@@ -21,7 +21,7 @@ from harness.jobs.context import Context, JobError, Stopped, device, make_determ
 from harness.jobs.part import Part
 from harness.models import build
 from harness.models.batching import epoch_batches, feature_length, micro_batches, stream_seed
-from harness.models.encoder import LoadedEncoder
+from harness.models.loaded import LoadedEncoder
 from harness.sources import rows as data_rows
 from harness.sources.encoder_files import DECISIVE
 from harness.spec.recipe import Recipe

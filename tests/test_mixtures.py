@@ -19,7 +19,7 @@ from harness.jobs import train
 from harness.jobs.context import Stopped
 from harness.jobs.part import Part
 from harness.models.batching import turns
-from harness.models.encoder import LoadedEncoder
+from harness.models.loaded import LoadedEncoder
 from harness.spec.sampler import Sampler
 from harness.spec.suite import Arm, Intermediate
 from harness.store import key_of

@@ -17,7 +17,7 @@ from harness.families import FAMILIES
 from harness.metrics import METRICS
 from harness.models import chooser as multiple_choice
 from harness.models import classifier as classification
-from harness.models.encoder import LoadedEncoder
+from harness.models.loaded import LoadedEncoder
 from harness.sources.encoders import find
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog

@@ -29,7 +29,7 @@ from harness.release.schema import Concluded
 from harness.sources.hub import Where
 from harness.sources.inspect import check_data
 from harness.spec.catalog import Catalog
-from harness.spec.reader import Source
+from harness.spec.reader import Places
 from harness.statistics.study import Study
 from tests import mini_rows
 
@@ -411,7 +411,7 @@ def test_an_average_of_unrounded_numbers_always_agrees(thousandths, decimals):
         "derive": {"formula": formula, "printed": "t/r/mean"},
     }
     document = Published.model_validate(MINE | {"tables": tables, "checks": [check]})
-    assert not spec._broken(document, Source(Path("p.yaml"), {}))
+    assert not spec._broken(document, Places(Path("p.yaml"), {}))
     assert level_2(document.checks[0], document).outcome == "holds"
 
 

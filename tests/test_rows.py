@@ -20,7 +20,7 @@ from test_data import described, jsonl
 
 from harness.common.errors import HarnessError, SpecError
 from harness.families import FAMILIES
-from harness.families.cells import Labels, Unfit, shown
+from harness.families.columns import Labels, Unfit, shown
 from harness.families.odd import Odd, too_many
 from harness.jobs.evaluate import score_language
 from harness.metrics.flags import ODD

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, PositiveInt
 
 from harness.common.strict import Strict
-from harness.families.cells import Cells, Labels, Row, Unfit
+from harness.families.columns import Cells, Labels, Row, Unfit
 from harness.families.family import Family
 from harness.families.retrieval import Layer
 

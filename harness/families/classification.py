@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from harness.common.strict import Strict
-from harness.families.cells import Cells, Labels, Row
+from harness.families.columns import Cells, Labels, Row
 from harness.families.family import Family, normalise
 
 Head = Annotated[

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from harness.common.strict import Strict
-from harness.families.cells import Cells, Labels, Row
+from harness.families.columns import Cells, Labels, Row
 from harness.families.odd import Odd
 
 if TYPE_CHECKING:

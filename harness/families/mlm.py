@@ -6,7 +6,7 @@ A row is {id, text}.
 from pydantic import Field
 
 from harness.common.strict import Strict
-from harness.families.cells import Cells, Labels, Row
+from harness.families.columns import Cells, Labels, Row
 from harness.families.family import Family
 
 

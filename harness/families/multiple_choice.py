@@ -9,8 +9,8 @@ from typing import Literal
 from pydantic import Field
 
 from harness.common.strict import Strict
-from harness.families.cells import Cells, Labels, Row, Unfit
 from harness.families.classification import Head
+from harness.families.columns import Cells, Labels, Row, Unfit
 from harness.families.family import Family, normalise
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from harness.common.strict import Strict
-from harness.families.cells import Cells, Labels, Row
+from harness.families.columns import Cells, Labels, Row
 from harness.families.family import Family
 
 Layer = int | dict[str, int] | None  # a map names encoders; others take their own

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, PositiveInt
 
 from harness.common.strict import Strict
-from harness.families.cells import Cells, Labels, Row, Unfit, kind, shown, text
+from harness.families.columns import Cells, Labels, Row, Unfit, kind, shown, text
 from harness.families.family import Family, normalise
 from harness.families.odd import Odd
 from harness.metrics.qa import Gold

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pydantic import Field, PositiveInt
 
 from harness.common.strict import Strict
-from harness.families.cells import Cells, Labels, Row, Unfit
+from harness.families.columns import Cells, Labels, Row, Unfit
 from harness.families.family import Family
 
 

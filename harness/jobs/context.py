@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import HarnessError
-from harness.families.cells import Row
+from harness.families.columns import Row
 from harness.sources import rows as data_rows
 from harness.store import Store, hold, unchanged
 from harness.store.job import JobJson, RowsJson
 
 if TYPE_CHECKING:
-    from harness.models.encoder import LoadedEncoder
+    from harness.models.loaded import LoadedEncoder
 
 THREADS = 1  # per job, whatever the worker count: the order of a sum on the CPU depends on it
 
@@ -76,7 +76,7 @@ class Context:
 
     def encoder(self) -> "LoadedEncoder":
         """The job's encoder, loaded once per worker."""
-        from harness.models.encoder import LoadedEncoder
+        from harness.models.loaded import LoadedEncoder
 
         wanted = self.job["encoder"]
         known = json.dumps(wanted["identity"], sort_keys=True)

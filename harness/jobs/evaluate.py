@@ -19,14 +19,14 @@ import numpy as np
 import torch
 
 from harness.families import FAMILIES
-from harness.families.cells import Row
+from harness.families.columns import Row
 from harness.jobs.context import Context, Stopped, device, make_deterministic
 from harness.jobs.handed import hand_over, load_model
 from harness.jobs.predict import Batch, forward, predict_rows
 from harness.metrics import METRICS
 from harness.metrics.flags import RowFacts, language_flags
-from harness.models.encoder import LoadedEncoder, pool
 from harness.models.half import Feature, Floats, TaskJson
+from harness.models.loaded import LoadedEncoder, pool
 from harness.store.job import WEIGHTS
 
 # test rows, dev rows if they set a threshold → one prediction a test row, facts about them

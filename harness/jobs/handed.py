@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 
 from harness.jobs.context import Context
 from harness.models import TaskModel, build
-from harness.models.encoder import LoadedEncoder
 from harness.models.half import TaskJson
+from harness.models.loaded import LoadedEncoder
 from harness.store.job import WEIGHTS
 
 

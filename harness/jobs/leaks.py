@@ -5,7 +5,7 @@ import json
 from typing import NamedTuple
 
 from harness.families import Family
-from harness.families.cells import Row
+from harness.families.columns import Row
 from harness.jobs.context import Context
 from harness.sources.overlap import fingerprints_of, shared_rows
 from harness.sources.shapes import family_of

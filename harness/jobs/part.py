@@ -7,21 +7,21 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.families import FAMILIES, Family
-from harness.families.cells import Row
+from harness.families.columns import Row
 from harness.jobs.context import Context, JobError
 from harness.jobs.predict import measured_bits, predict_rows
 from harness.metrics import METRICS
 from harness.metrics.scored import Examples
 from harness.models import TaskModel
 from harness.models.batching import epoch_batches, feature_length, stream_seed
-from harness.models.encoder import LoadedEncoder
 from harness.models.half import Corrupting, Feature, TaskJson
+from harness.models.loaded import LoadedEncoder
 from harness.sources import rows as data_rows
 
 Numbers = npt.NDArray[np.int64]
 
 
-class DevScore(TypedDict):
+class PartScore(TypedDict):
     """What a training reached on the dev rows of one task, 0-100; `examples`: what it follows
     from."""
 
@@ -74,7 +74,7 @@ class Part:
     def _seed(self, purpose: str) -> int:
         return stream_seed(*self._stream, purpose)
 
-    def score(self, model: TaskModel, head: int, where: str) -> DevScore:
+    def score(self, model: TaskModel, head: int, where: str) -> PartScore:
         """How the model, by this part's head, does on the dev rows."""
         predictions, _ = predict_rows(
             model, self.family, self.encoder, self.task, self.dev, where, head

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 
 from harness.families import Family
-from harness.families.cells import Row
+from harness.families.columns import Row
 from harness.jobs.context import JobError
 from harness.models import TaskModel
 from harness.models.batching import feature_length, micro_batches
-from harness.models.encoder import LoadedEncoder
 from harness.models.half import Feature, Floats, Measured, TaskJson
+from harness.models.loaded import LoadedEncoder
 
 TOKENS_PER_FORWARD = {"cpu": 2048, "cuda": 16384}  # padded; not in keys
 

@@ -30,7 +30,7 @@ from harness.store import Lease, Store, disk_errors
 from harness.store.job import JobJson, verify_job
 
 if TYPE_CHECKING:
-    from harness.models.encoder import LoadedEncoder
+    from harness.models.loaded import LoadedEncoder
 
 # The module that does each kind of job; woken by the first job of its kind.
 JOBS = {

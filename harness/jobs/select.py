@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from statistics import fmean, pstdev
 
 from harness.families import FAMILIES
-from harness.families.cells import Row
+from harness.families.columns import Row
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
 from harness.jobs.handed import load_model
 from harness.jobs.predict import measured_bits, measuring

@@ -33,8 +33,8 @@ from harness.jobs.part import Part
 from harness.jobs.vocabulary import clip, narrow
 from harness.models import TaskModel, build
 from harness.models.batching import feature_length, micro_batches, stream_seed, turns
-from harness.models.encoder import LoadedEncoder
 from harness.models.half import Feature
+from harness.models.loaded import LoadedEncoder
 from harness.spec.sampler import Sampler
 from harness.store import atomic_write, file_sha256
 from harness.store.job import WEIGHTS

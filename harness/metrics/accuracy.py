@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from harness.metrics.metric import Metric, Number, Task, f1_from_totals, ratio, sums_of
+from harness.metrics.metric import Metric, Number, ScoredTask, f1_from_totals, ratio, sums_of
 from harness.metrics.scored import Examples, Scored, check_pairs, paired_difference
 
 Label = TypeVar("Label", int, str)
@@ -106,7 +106,7 @@ def _accuracy_f1_from_totals(totals: Mapping[str, Number]) -> Number:
     return (_accuracy_from_totals(totals) + f1_from_totals(totals)) / 2
 
 
-def _needs_two_labels(task: Task) -> str | None:
+def _needs_two_labels(task: ScoredTask) -> str | None:
     if set(task.label_names) == {NEGATIVE, POSITIVE}:
         return None
     return 'accuracy_f1 needs the labels "0" and "1"; its F1 is that of "1"'

@@ -17,7 +17,7 @@ Vector: TypeAlias = "Sequence[float] | Array"
 Vectors: TypeAlias = Mapping[str, "Vector"]
 
 
-class Task(Protocol):
+class ScoredTask(Protocol):
     """What a metric may look at of the task that asks for it."""
 
     @property
@@ -36,7 +36,7 @@ class MainFromTotals(Protocol):
     def __call__(self, totals: Mapping[str, Number]) -> Number: ...
 
 
-def _fits(task: Task) -> None:
+def _fits(task: ScoredTask) -> None:
     """No complaint: the metric scores every task whose answers are of its kind."""
 
 
@@ -78,7 +78,7 @@ class Metric:
     null_is_main: bool = False
     lowest: int = 0
     needs_answers: bool = False
-    unfit: Callable[[Task], str | None] = _fits
+    unfit: Callable[[ScoredTask], str | None] = _fits
 
     def __call__(self, golds: list[Any], predictions: list[Any], language: str) -> Scored:
         return self.score(golds, predictions, language)

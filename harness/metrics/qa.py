@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TypedDict
 
-from harness.metrics.metric import Metric, Number, Task, share, sums_of
+from harness.metrics.metric import Metric, Number, ScoredTask, share, sums_of
 from harness.metrics.scored import (
     Examples,
     Scored,
@@ -277,13 +277,13 @@ def _em_f1_from_totals(totals: Mapping[str, Number]) -> Number:
     return 100 * share(totals["em"] + totals["f1"], 2 * totals["n"])
 
 
-def _squad_unfit(task: Task) -> str | None:
+def _squad_unfit(task: ScoredTask) -> str | None:
     if not task.options.get("unanswerable"):
         return None
     return "squad has no unanswerable questions; use squad_v2"
 
 
-def _mlqa_unfit(task: Task) -> str | None:
+def _mlqa_unfit(task: ScoredTask) -> str | None:
     strange = [one for one in task.languages if one.split("-")[0] not in MLQA_LANGUAGES]
     if not strange:
         return None

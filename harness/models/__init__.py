@@ -10,8 +10,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from harness.families import FAMILIES
-from harness.models.encoder import LoadedEncoder
 from harness.models.half import Corrupting, Embedded, Measured, TaskJson, Trained
+from harness.models.loaded import LoadedEncoder
 
 INITIAL_STD = 0.02  # of new layers, as in BERT and RoBERTa (config.initializer_range)
 

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from harness.common.errors import SpecError
-from harness.families.cells import Row
+from harness.families.columns import Row
 from harness.models import classifier as classification
-from harness.models.encoder import LoadedEncoder
 from harness.models.half import Feature, TaskJson
+from harness.models.loaded import LoadedEncoder
 
 
 def encode(
@@ -63,7 +63,7 @@ def _cut(first: list[int], second: list[int], room: int, end: str) -> tuple[list
     return first[:a], second[:b]
 
 
-class _Head(nn.Module):
+class _ChoiceHead(nn.Module):
     def __init__(self, width: int, choices: int, dropout: float):
         super().__init__()
         self.choices = choices
@@ -77,7 +77,7 @@ class _Head(nn.Module):
 def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
     """Hidden states (rows x choices, tokens, width) → logits (rows, choices): classification's head
     with one output."""
-    return _Head(encoder.config.hidden_size, len(task["labels"]), dropout)
+    return _ChoiceHead(encoder.config.hidden_size, len(task["labels"]), dropout)
 
 
 # From the logits on a choice is a label: cross-entropy over a row's choices, summed over rows; the

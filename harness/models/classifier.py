@@ -12,9 +12,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from harness.families.cells import Row
-from harness.models.encoder import LoadedEncoder
+from harness.families.columns import Row
 from harness.models.half import Feature, Floats, TaskJson
+from harness.models.loaded import LoadedEncoder
 
 
 def encode(

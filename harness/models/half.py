@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from harness.families.cells import Row
-from harness.models.encoder import LoadedEncoder
+from harness.families.columns import Row
+from harness.models.loaded import LoadedEncoder
 
 Feature = dict[str, Any]  # each family's own
 TaskJson = Mapping[str, Any]  # as a job's JSON has it; options are each family's own

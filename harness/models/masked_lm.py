@@ -18,11 +18,11 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from harness.common.errors import SpecError
-from harness.families.cells import Row
+from harness.families.columns import Row
 from harness.metrics.masked import Pieces
 from harness.models.batching import stream_seed
-from harness.models.encoder import LoadedEncoder
 from harness.models.half import Feature, Floats, TaskJson
+from harness.models.loaded import LoadedEncoder
 
 MASKED, REPLACED = 0.8, 0.1  # the rest stays as it is
 ROWS_AT_ONCE = 1000  # articles: their pieces as Python ints would fill memory
@@ -107,7 +107,7 @@ class _Given(nn.Module):
         return BaseModelOutput(last_hidden_state=inputs_embeds)
 
 
-class _Head(nn.Module):
+class _PieceHead(nn.Module):
     """The checkpoint's masked-LM head on given hidden states. What it shares with the encoder stays
     the encoder's own."""
 
@@ -157,7 +157,7 @@ class _Head(nn.Module):
 def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
     """The encoder's own masked-LM head, its output tied to `body`'s embeddings as in pretraining;
     it has no dropout."""
-    return _Head(encoder, cast(PreTrainedModel, body))
+    return _PieceHead(encoder, cast(PreTrainedModel, body))
 
 
 def terms(features: list[Feature]) -> int:

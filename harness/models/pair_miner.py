@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.common.errors import SpecError
-from harness.families.cells import Row
+from harness.families.columns import Row
 from harness.metrics.mining import mine, normalise, pair_f1, threshold
 from harness.models.half import Embed, TaskJson
 

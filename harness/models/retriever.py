@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from harness.families.cells import Row
+from harness.families.columns import Row
 from harness.metrics.neighbours import search
 from harness.models.half import Embed, Floats, TaskJson
 

@@ -17,10 +17,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from harness.families.cells import Row
+from harness.families.columns import Row
 from harness.families.span_qa import located
-from harness.models.encoder import LoadedEncoder
 from harness.models.half import Feature, Floats, TaskJson
+from harness.models.loaded import LoadedEncoder
 
 NO_SPAN = "empty"
 MIN_CONTEXT = 16  # pieces of context in a window, however long the question

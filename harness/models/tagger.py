@@ -13,10 +13,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from harness.families.cells import Row
+from harness.families.columns import Row
 from harness.models import classifier as classification
-from harness.models.encoder import LoadedEncoder
 from harness.models.half import Feature, Floats, TaskJson
+from harness.models.loaded import LoadedEncoder
 
 RESERVED = 3  # places XTREME leaves for special tokens, whatever the tokenizer adds
 IGNORE = -100
@@ -96,7 +96,7 @@ def _split(pieces: list[list[int]], budget: int) -> list[range]:
     return ranges
 
 
-class _Head(nn.Module):
+class _TagHead(nn.Module):
     def __init__(self, width: int, labels: int, dropout: float):
         super().__init__()
         self.dropout = nn.Dropout(dropout)
@@ -109,7 +109,7 @@ class _Head(nn.Module):
 
 def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
     """Logits of shape (rows, tokens, classes)."""
-    return _Head(encoder.config.hidden_size, len(_classes(task)), dropout)
+    return _TagHead(encoder.config.hidden_size, len(_classes(task)), dropout)
 
 
 def terms(features: list[Feature]) -> int:

@@ -21,7 +21,7 @@ from harness.statistics.bootstrap import REPLICATES
 from harness.statistics.gains import SIGNIFICANT
 
 
-class Line(TypedDict):
+class Answered(TypedDict):
     """What the board answers: the question, help, hurt or unsure, the answer."""
 
     ask: str
@@ -39,7 +39,7 @@ RULES = {
 }
 
 
-def verdict(release: Release, encoder: str) -> list[Line]:
+def verdict(release: Release, encoder: str) -> list[Answered]:
     """One {ask, tone, say} for each question the board answers; tone is help, hurt or unsure."""
     lines = [
         _best_average(release, encoder),
@@ -50,7 +50,7 @@ def verdict(release: Release, encoder: str) -> list[Line]:
     return [line for line in lines if line]
 
 
-def _line(ask: str, say: str, interval: Interval = None) -> Line:
+def _line(ask: str, say: str, interval: Interval = None) -> Answered:
     return {"ask": ask, "say": say, "tone": tone(interval)}
 
 
@@ -62,7 +62,7 @@ def _shown(release: Release, arm: str) -> str:
     return release["arms"].get(arm, {}).get("shown") or arm
 
 
-def _best_average(release: Release, encoder: str) -> Line:
+def _best_average(release: Release, encoder: str) -> Answered:
     """The task or mixture that gains most on average; controls and subsets answer other
     questions."""
     ask = "Which intermediate helps most, on average?"
@@ -116,7 +116,7 @@ def _beyond_noise(interval: Interval, seeds: Interval) -> str:
     return more if helps else f"even the best one loses, {more}"
 
 
-def _pairs(release: Release, encoder: str) -> Line | None:
+def _pairs(release: Release, encoder: str) -> Answered | None:
     """How many gains are more than noise, after correction for their number."""
     counted = [g for g in _mine(release, "gains", encoder) if g["counted"]]
     ask = "Is it more than noise?"
@@ -148,7 +148,7 @@ def _pairs(release: Release, encoder: str) -> Line | None:
     return _line(ask, say)
 
 
-def _easy_hard(release: Release, encoder: str) -> Line:
+def _easy_hard(release: Release, encoder: str) -> Answered:
     """Easy against hard: the difference on these tasks, and whether anything follows for tasks in
     general."""
     ask = "Do hard tasks help more than easy ones?"
@@ -192,7 +192,7 @@ def _tasks(count: int) -> str:
     return f"{count} task{'s' * (count != 1)}"
 
 
-def _chosen(release: Release, encoder: str) -> Line | None:
+def _chosen(release: Release, encoder: str) -> Answered | None:
     """What one gains who picks the intermediate per target without looking at the test."""
     row = next((b for b in _mine(release, "best", encoder) if b["target"] is None), None)
     if row is None or row.get("gain") is None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.families.cells import Row
+from harness.families.columns import Row
 from harness.plan.graph import Job, Plan
 from harness.sources import rows as data_rows
 from harness.spec.sampler import Sampler

@@ -21,7 +21,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, mod
 from harness.common.errors import SpecError
 from harness.common.strict import Name, Strict
 from harness.spec.catalog import builtin_root
-from harness.spec.reader import Source, read
+from harness.spec.reader import Places, read
 
 Provenance = Literal["verbatim", "derived", "secondary"]
 
@@ -274,7 +274,7 @@ def load(where: list[Path]) -> list[Published]:
     return found
 
 
-def _broken(document: Published, source: Source) -> list[str]:
+def _broken(document: Published, source: Places) -> list[str]:
     """References to sources, tables and cells that the file does not have; numbers with more digits
     than were printed."""
     lines = []
@@ -293,7 +293,7 @@ def _broken(document: Published, source: Source) -> list[str]:
     return lines
 
 
-def _broken_table(document: Published, source: Source, name: str, table: PrintedTable) -> list[str]:
+def _broken_table(document: Published, source: Places, name: str, table: PrintedTable) -> list[str]:
     lines = []
     for key in table.source.split(", "):
         if key not in document.sources:

@@ -9,7 +9,7 @@ from harness.sources.text_files import RawRow, read_lines
 from harness.store.job import RowsJson
 
 
-class _Entry(NamedTuple):
+class _TwoCells(NamedTuple):
     """A line `left TAB right`, and its number."""
 
     line: int
@@ -74,9 +74,9 @@ def _heap(source: Path, target: Path, gold: Path) -> list[RawRow]:
     ]
 
 
-def _sentences(path: Path) -> dict[str, _Entry]:
+def _sentences(path: Path) -> dict[str, _TwoCells]:
     """id → its line."""
-    found: dict[str, _Entry] = {}
+    found: dict[str, _TwoCells] = {}
     for entry in _entries(path):
         first = found.setdefault(entry.left, entry)
         if first is not entry:
@@ -90,7 +90,7 @@ def _sentences(path: Path) -> dict[str, _Entry]:
 
 
 def _pairs(
-    gold: Path, left: dict[str, _Entry], right: dict[str, _Entry], source: Path, target: Path
+    gold: Path, left: dict[str, _TwoCells], right: dict[str, _TwoCells], source: Path, target: Path
 ) -> dict[str, list[str]]:
     """id of a source sentence → ids of its translations."""
     seen: dict[tuple[str, str], int] = {}
@@ -111,7 +111,7 @@ def _pairs(
     return pairs
 
 
-def _entries(path: Path) -> list[_Entry]:
+def _entries(path: Path) -> list[_TwoCells]:
     found = []
     for number, line in enumerate(read_lines(path), 1):
         left, tab, right = line.partition("\t")
@@ -125,5 +125,5 @@ def _entries(path: Path) -> list[_Entry]:
                 f"{path}:{number}:1: an empty id; a line is id TAB text, of gold id TAB id"
             )
         if line:
-            found.append(_Entry(number, left, right))
+            found.append(_TwoCells(number, left, right))
     return found

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from harness.common.errors import HarnessError, MissingError, RefusedError, SpecError
 from harness.families import FAMILIES
-from harness.families.cells import Row
+from harness.families.columns import Row
 from harness.families.odd import ODD_SHARE, in_words, too_many
 from harness.sources import rows as data_rows
 from harness.sources.hub import Where
@@ -21,7 +21,7 @@ from harness.store import HashIndex, key_of
 from harness.store.job import JobJson, RowsJson
 
 
-class Line(NamedTuple):
+class Checked(NamedTuple):
     """One finding of `check_data`; the exit code it asks for (0: fine)."""
 
     text: str
@@ -164,7 +164,7 @@ def samples_of(catalog: Catalog, task: Task, count: int, where: Where) -> list[R
     return data_rows.load(_described(_locator(catalog, where), task, phase, language))[:count]
 
 
-def check_data(catalog: Catalog, names: list[str], where: Where) -> Iterator[Line]:
+def check_data(catalog: Catalog, names: list[str], where: Where) -> Iterator[Checked]:
     """Reads every split and language of the tasks; one line each: rows, or what is wrong and
     where."""
     locator = _locator(catalog, where)
@@ -179,10 +179,10 @@ def check_data(catalog: Catalog, names: list[str], where: Where) -> Iterator[Lin
                 named = dataset["name"]
                 found = look(dataset, reader, phase)
             except MissingError as error:
-                yield Line(f"{label}: missing: {error}", error.exit_code)
+                yield Checked(f"{label}: missing: {error}", error.exit_code)
             except HarnessError as error:
                 said = str(error).removeprefix(f"{named}: ")  # the line begins with that already
-                yield Line(f"{label}: {said}", error.exit_code)
+                yield Checked(f"{label}: {said}", error.exit_code)
             else:
                 code = RefusedError.exit_code if found.too_many else 1 if found.hidden else 0
-                yield Line(f"{label}: {found.words}", code)
+                yield Checked(f"{label}: {found.words}", code)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.common.errors import SpecError
-from harness.families.cells import shown
+from harness.families.columns import shown
 from harness.sources.text_files import parse_json, read_lines, read_text
 from harness.spec.formats import PACKED
 

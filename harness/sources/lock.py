@@ -24,16 +24,16 @@ from harness.store import atomic_write, file_sha256
 DEFAULT = Path("xstilts.lock.json")
 
 
-class _Entry(Strict):
+class _Locked(Strict):
     revision: str | None = Field(pattern=r"^[0-9a-f]{40}$")
     files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
 
 
 class _File(Strict):
     number: Literal[1] = Field(alias="schema")
-    datasets: dict[str, _Entry] = {}
-    encoders: dict[str, _Entry] = {}
-    tasks: dict[str, _Entry] = {}
+    datasets: dict[str, _Locked] = {}
+    encoders: dict[str, _Locked] = {}
+    tasks: dict[str, _Locked] = {}
 
 
 def read_lock(path: Path | None) -> Lock | None:

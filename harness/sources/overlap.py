@@ -9,7 +9,7 @@ language, and by id.
 from collections.abc import Iterable
 
 from harness.families import Family
-from harness.families.cells import Row
+from harness.families.columns import Row
 
 
 def fingerprints_of(family: Family, rows: Iterable[Row]) -> set[str]:

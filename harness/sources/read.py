@@ -11,8 +11,8 @@ from harness.common.errors import SpecError
 from harness.families import FAMILIES
 from harness.sources.aligned import heaps, pairs_of_lines
 from harness.sources.conll import Columns, read_conll
+from harness.sources.delimited import read_csv, read_tsv
 from harness.sources.squad import is_squad, questions
-from harness.sources.tables import read_csv, read_tsv
 from harness.sources.text_files import RawRow, parse_json, read_lines, read_text
 from harness.spec.formats import format_of
 from harness.store import signature

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
-from harness.families.cells import Row, listed, shown
+from harness.families.columns import Row, listed, shown
 from harness.sources.read import heaps, read_files
 from harness.sources.shapes import Raw, Shape, family_of
 from harness.spec.split_part import SplitPart

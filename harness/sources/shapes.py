@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from harness.common.errors import SpecError
 from harness.families import FAMILIES, Family
-from harness.families.cells import Cells, Labels, NoColumn, Row, Unfit, listed
+from harness.families.columns import Cells, Labels, NoColumn, Row, Unfit, listed
 from harness.metrics import METRICS
 
 

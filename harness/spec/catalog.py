@@ -19,7 +19,7 @@ from harness.common.text import line, short
 from harness.families import FAMILIES
 from harness.spec.encoder import Encoder
 from harness.spec.explain import nearest, show
-from harness.spec.reader import Source, load, problems, validate
+from harness.spec.reader import Places, load, problems, validate
 from harness.spec.recipe import PHASES, Cut, Protocol, Setting
 from harness.spec.suite import Intermediate, Suite
 from harness.spec.task import Rows, Task
@@ -40,7 +40,7 @@ def builtin_root() -> Path:
     return package / "builtin" if (package / "builtin").is_dir() else package.parent
 
 
-def read_spec(path: Path) -> tuple[str, Strict, Source]:
+def read_spec(path: Path) -> tuple[str, Strict, Places]:
     """Read one YAML file of any kind: (kind, model, positions). Raises SpecError with one line per
     problem."""
     data, source = load(path)
@@ -100,7 +100,7 @@ class Catalog:
         self.encoders: dict[str, Encoder] = {}
         self.suites: dict[str, Suite] = {}
         self.protocols: dict[str, Protocol] = {}
-        self.sources: dict[tuple[str, str], Source] = {}
+        self.sources: dict[tuple[str, str], Places] = {}
         self.user: set[tuple[str, str]] = set()
         self.broken: list[str] = []
 
@@ -191,7 +191,7 @@ class Catalog:
     def _broken_task(self, name: str, task: Task) -> Iterator[str]:
         yield from self._broken_rows(task, task, self.sources["task", name])
 
-    def _broken_rows(self, task: Task, own: Task | Cut, source: Source, *loc: str) -> Iterator[str]:
+    def _broken_rows(self, task: Task, own: Task | Cut, source: Places, *loc: str) -> Iterator[str]:
         """Rows (of a task, or of a cut of it) that come from other tasks: those must be there, and
         one head serve both."""
         for phase in ("train", "dev", "test"):

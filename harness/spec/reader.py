@@ -60,12 +60,12 @@ class Spot(NamedTuple):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Problem(Exception):
+class Mistake(Exception):
     """(line, column), what is wrong there; `load` adds the file's name."""
 
 
 @dataclass(frozen=True)
-class Source:
+class Places:
     """Where each part of a document stands."""
 
     path: Path
@@ -88,24 +88,24 @@ class Source:
         return spot.key if on_key else spot.value
 
 
-def load(path: Path) -> tuple[dict[str, Any], Source]:
+def load(path: Path) -> tuple[dict[str, Any], Places]:
     """The file as plain data, and where its parts stand."""
     path = Path(path)
     try:
         events = yaml.parse(_text(path), Loader=LOADER)
         next(events)  # the start of the stream
         if isinstance(next(events), yaml.StreamEndEvent):
-            raise Problem((1, 1), "the file is empty; write 'key: value' lines")
+            raise Mistake((1, 1), "the file is empty; write 'key: value' lines")
         data, root = _value(next(events), events, 1)
         if not isinstance(data, dict):
-            raise Problem(root.value, f"expected 'key: value' lines at the top, got {show(data)}")
+            raise Mistake(root.value, f"expected 'key: value' lines at the top, got {show(data)}")
         next(events)  # the end of the document
         if not isinstance(more := next(events), yaml.StreamEndEvent):
-            raise Problem(
+            raise Mistake(
                 _place(more), "a second document starts here; write one document per file"
             )
-        return data, Source(path, root)
-    except Problem as problem:
+        return data, Places(path, root)
+    except Mistake as problem:
         place, text = problem.args
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -116,13 +116,13 @@ def load(path: Path) -> tuple[dict[str, Any], Source]:
     raise SpecError(f"{_line(path, place)}: {text}")
 
 
-def read(path: Path, model: type[Model]) -> tuple[Model, Source]:
+def read(path: Path, model: type[Model]) -> tuple[Model, Places]:
     """The file as a checked model, and where its parts stand."""
     data, source = load(path)
     return validate(data, source, model), source
 
 
-def validate(data: Any, source: Source, model: type[Model]) -> Model:
+def validate(data: Any, source: Places, model: type[Model]) -> Model:
     """What `load` returned as a checked model; one SpecError tells all that is wrong with it."""
     try:
         return model.model_validate(data)
@@ -131,7 +131,7 @@ def validate(data: Any, source: Source, model: type[Model]) -> Model:
 
 
 def problems(
-    error: ValidationError, source: Source, model: type[BaseModel], prefix: Trail = ()
+    error: ValidationError, source: Places, model: type[BaseModel], prefix: Trail = ()
 ) -> list[str]:
     """One line per mistake, in the file's order; `prefix`: where in the file the data of `model`
     stands."""
@@ -167,7 +167,7 @@ def _text(path: Path) -> str:
         with _opened(path) as file:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
-            raise Problem(
+            raise Mistake(
                 (1, 1),
                 "the file is larger than 1 MB; a spec is a page or two, data belongs into other"
                 " files",
@@ -176,11 +176,11 @@ def _text(path: Path) -> str:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         place = _place_after(raw[: error.start].decode("utf-8-sig", "replace"))
-        raise Problem(
+        raise Mistake(
             place, f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
         ) from None
     except (OSError, ValueError) as error:
-        raise Problem(
+        raise Mistake(
             (1, 1), f"cannot be read: {getattr(error, 'strerror', None) or error}"
         ) from None
     if bad := REFUSED.search(text) or HIDDEN.search(text.replace("\r", "\n")):
@@ -188,7 +188,7 @@ def _text(path: Path) -> str:
             bad[0], f"the invisible character U+{ord(bad[0]):04X}"
         )
         fix = 'use spaces; in text write "\\t"' if bad[0] == "\t" else "remove it"
-        raise Problem(_place_after(text[: bad.start()]), f"{name} is not allowed; {fix}")
+        raise Mistake(_place_after(text[: bad.start()]), f"{name} is not allowed; {fix}")
     return text
 
 
@@ -214,7 +214,7 @@ def _value(
     if isinstance(event, yaml.ScalarEvent):
         return _scalar(event), spot
     if depth > MAX_DEPTH:
-        raise Problem(spot.value, f"nested deeper than {MAX_DEPTH} levels; write it flatter")
+        raise Mistake(spot.value, f"nested deeper than {MAX_DEPTH} levels; write it flatter")
     if isinstance(event, yaml.SequenceStartEvent):
         items: list[Any] = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
@@ -232,13 +232,13 @@ def _refuse_references(event: Any, place: Place) -> None:
     """Nothing stands for something that is written elsewhere: no anchor, no alias, no tag."""
     if event.anchor:  # an alias has one too
         what = "alias '*" if isinstance(event, yaml.AliasEvent) else "anchor '&"
-        raise Problem(
+        raise Mistake(
             place,
             f"{what}{event.anchor[:MAX_SHOWN]}' is not allowed; write the value out in each place",
         )
     if event.tag:
         tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-        raise Problem(place, f"tag {show(tag)} is not allowed; write plain values, text in quotes")
+        raise Mistake(place, f"tag {show(tag)} is not allowed; write plain values, text in quotes")
 
 
 def _key(event: Any, events: Iterator[yaml.Event], depth: int, spot: Spot) -> tuple[str, Place]:
@@ -246,14 +246,14 @@ def _key(event: Any, events: Iterator[yaml.Event], depth: int, spot: Spot) -> tu
     name, here = _value(event, events, depth)
     if not isinstance(name, str):
         fix = f"; put it in quotes: {show(event.value)}" if getattr(event, "value", "") else ""
-        raise Problem(here.value, f"a key must be text, got {show(name)}{fix}")
+        raise Mistake(here.value, f"a key must be text, got {show(name)}{fix}")
     if name == "<<" and event.implicit[0]:
         what = "merge key '<<' is not allowed; write the keys out where they are needed"
-        raise Problem(here.value, what)
+        raise Mistake(here.value, what)
     if name in spot.parts:
         first = "line {}, column {}".format(*spot.parts[name].key)
         what = f"key {show(name)} is here a second time, the first is at {first}; keep one"
-        raise Problem(here.value, what)
+        raise Mistake(here.value, what)
     return name, here.value
 
 
@@ -261,11 +261,11 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
     """Text, unless it is unquoted and one of the few spellings named at the top of this file."""
     word, plain = event.value, event.implicit[0]
     if bad := HIDDEN.search(word):  # from an escape; a name that holds it looks like another one
-        raise Problem(
+        raise Mistake(
             _place(event), f"the invisible character U+{ord(bad[0]):04X} is not allowed; remove it"
         )
     if len(word) > MAX_TEXT:
-        raise Problem(
+        raise Mistake(
             _place(event),
             f"the text {show(word)} has {len(word):,} characters; at most {MAX_TEXT:,} are read",
         )
@@ -279,12 +279,12 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
         or abs(float(word)) == float("inf")
         or (whole and abs(int(word)) > MAX_WHOLE)
     ):
-        raise Problem(
+        raise Mistake(
             _place(event),
             f"the number {show(word)} is too long or too large; if it is text, put it in quotes",
         )
     if whole and re.match("[-+]?0[0-9]", word):
-        raise Problem(
+        raise Mistake(
             _place(event),
             f"{word} starts with 0, octal to some readers; write {int(word)}, or '{word}' as text",
         )
