@@ -3,14 +3,13 @@
 A row is {id, text, text_pair?, label}.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from harness.common.strict import Strict
 from harness.families.columns import Cells, Labels, Row
-from harness.families.family import Family, normalise
+from harness.families.family import OneLabel, normalise
 
 Head = Annotated[
     Literal["plain", "pooled"],
@@ -29,7 +28,7 @@ class ClassificationOptions(Strict):
     head: Head = "plain"
 
 
-class Classification(Family):
+class Classification(OneLabel):
     """Cross-entropy over `labels`."""
 
     name = "classification"
@@ -41,8 +40,6 @@ class Classification(Family):
     columns = frozenset({"text", "label"})
     optional = frozenset({"text_pair", "id"})
     answers = "label"
-    labelled = True
-    bits = True
     head_options = frozenset({"head"})
     one_feature = True
     layout = "labels"
@@ -55,17 +52,6 @@ class Classification(Family):
 
     def texts(self, row: Row) -> list[str]:
         return [row[name] for name in ("text", "text_pair") if row.get(name) is not None]
-
-    def gold(self, row: Row) -> str:
-        """The row's label."""
-        label: str = row["label"]
-        return label
-
-    def labels(self, row: Row) -> list[str]:
-        return [row["label"]]
-
-    def relabelled(self, row: Row, labels: Sequence[str]) -> Row:
-        return {**row, "label": labels[0]}
 
     def fingerprints(self, row: Row) -> set[str]:
         """A pair counts as one text: the same premise stands under many hypotheses."""

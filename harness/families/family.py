@@ -138,3 +138,23 @@ class Family(ABC):
     def finder(self) -> "Embedded":
         """The other half of a family that finds sentences by their vectors."""
         return cast("Embedded", import_module(self.half))
+
+
+class OneLabel(Family):
+    """A family of which each row has one label."""
+
+    labelled = True
+    bits = True
+
+    def gold(self, row: Row) -> str:
+        """The row's label; where there are choices, that of the right one."""
+        label: str = row["label"]
+        return label
+
+    def labels(self, row: Row) -> list[str]:
+        """That one."""
+        return [row["label"]]
+
+    def relabelled(self, row: Row, labels: Sequence[str]) -> Row:
+        """The row with another one."""
+        return {**row, "label": labels[0]}

@@ -3,7 +3,6 @@
 A row is {id, text, choices, label}.
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -11,7 +10,7 @@ from pydantic import Field
 from harness.common.strict import Strict
 from harness.families.classification import Head
 from harness.families.columns import Cells, Labels, Row, Unfit
-from harness.families.family import Family, normalise
+from harness.families.family import OneLabel, normalise
 
 
 class MultipleChoiceOptions(Strict):
@@ -24,7 +23,7 @@ class MultipleChoiceOptions(Strict):
     )
 
 
-class MultipleChoice(Family):
+class MultipleChoice(OneLabel):
     """Cross-entropy over the choices of a row."""
 
     name = "multiple_choice"
@@ -36,8 +35,6 @@ class MultipleChoice(Family):
     columns = frozenset({"text", "choices", "label"})
     optional = frozenset({"choice_prefix", "id"})
     answers = "choice"
-    labelled = True
-    bits = True
     head_options = frozenset({"head"})
     one_feature = True
 
@@ -64,17 +61,6 @@ class MultipleChoice(Family):
     def text(self, row: Row) -> str:
         # an empty choice keeps its place, as it always did: masked-LM's texts must not move
         return " ".join([*filter(None, [row["text"]]), *row["choices"]])
-
-    def gold(self, row: Row) -> str:
-        """The label of the right choice."""
-        label: str = row["label"]
-        return label
-
-    def labels(self, row: Row) -> list[str]:
-        return [row["label"]]
-
-    def relabelled(self, row: Row, labels: Sequence[str]) -> Row:
-        return {**row, "label": labels[0]}
 
     def fingerprints(self, row: Row) -> set[str]:
         """A text with its choices: the same question stands over many of them."""
