@@ -13,6 +13,7 @@ import yaml
 from conftest import MIRROR, MOCK, ROOT, Rig, needs_shared
 
 from harness.cli.papers import _print_table
+from harness.models import loaded
 from harness.published import claims, report, reproduce
 from harness.published import numbers as spec
 from harness.published.numbers import Check, Claim
@@ -111,7 +112,7 @@ def test_broken_pooling_fails(rig, quick, tmp_path):
     code = tmp_path / "code"
     for name in ("harness", "tasks", "encoders", "suites", "protocols"):
         shutil.copytree(ROOT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
-    file = code / "harness" / "models" / "encoder.py"
+    file = code / Path(loaded.__file__).relative_to(ROOT)
     right, wrong = (
         "weights = mask.unsqueeze(-1)",
         "weights = mask.new_ones(mask.shape).unsqueeze(-1)",
