@@ -120,6 +120,7 @@ def suite_facts(suite: Suite) -> SuiteFacts:
         cuts=suite.cuts,
         recipes=suite.recipes,
         settings=suite.settings,
+        average_over=suite.average_over,
     )
 
 

@@ -1,7 +1,7 @@
 """Reading a release's evidence: packed vectors back to numbers, what a training reached on its own
 dev rows, what it read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from statistics import fmean
 
 import numpy as np
@@ -41,7 +41,7 @@ def _array(text: str) -> Array:
     return (np.frombuffer(text.encode(), dtype=np.uint8) - ord("0")).astype(np.float64)
 
 
-def units_of(examples: dict[str, Array]) -> Array:
+def units_of(examples: Mapping[str, Array]) -> Array:
     """The resampling unit of each example: the vector "unit", or each row its own."""
     if "unit" in examples:
         return examples["unit"]

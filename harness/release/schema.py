@@ -39,7 +39,8 @@ BriefCut = Annotated[Cut, PlainSerializer(lambda cut: cut.model_dump(exclude_non
 
 
 class SuiteFacts(Strict):
-    """The experiment; `recipes`, `settings` and `cuts` with its protocol's filled in."""
+    """The experiment; `recipes`, `settings` and `cuts` with its protocol's filled in.
+    `average_over`: the target tasks of the headline average; none named: all of them."""
 
     name: str
     version: PositiveInt
@@ -56,6 +57,7 @@ class SuiteFacts(Strict):
     cuts: dict[str, BriefCut]
     recipes: Recipes
     settings: dict[str, Setting]
+    average_over: list[str] = later([])
 
 
 class EncoderFacts(Strict):
@@ -384,7 +386,7 @@ class Evidence(Strict):
 class Declared(Strict):
     """What a plan says before anything runs."""
 
-    number: Literal[6] = Field(alias="schema")
+    number: Literal[7] = Field(alias="schema")
     suite: SuiteFacts
     encoders: dict[str, EncoderFacts]
     arms: dict[str, ArmFacts]
@@ -422,7 +424,7 @@ class Content(Concluded, Planned):
     """A whole release."""
 
 
-SCHEMA: Literal[6] = 6  # of every release that this code writes and reads
+SCHEMA: Literal[7] = 7  # of every release that this code writes and reads
 
 
 def mismatches(data: bytes) -> list[tuple[str, str]]:

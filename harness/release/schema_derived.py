@@ -2,8 +2,8 @@
 what a document holds of them.
 
 Scores and gains are 0-100 and unrounded. An interval is [low, high], 95%, rounded to 4 decimals, as
-every p is. A field that is `later` is absent where it has nothing to say. Fields stand in the order
-in which a release spells them.
+standard errors are; every p and q to 6. A field that is `later` is absent where it has nothing to
+say. Fields stand in the order in which a release spells them.
 """
 
 from functools import cached_property
@@ -104,80 +104,115 @@ class ScoredCell(Strict):
         }
 
 
+class Estimate(Strict):
+    """A number, and its one 95% interval: what other seeds and other test rows of the same kind
+    would give.
+
+    value     in points, unrounded; None is not known, and then neither is the rest
+    interval  of fewer than three seeds, for other test rows alone; None where not even that is
+              known
+    rows      its standard error over test rows
+    seeds     and over seeds, what happens to single rows included; None of fewer than three seeds
+    tasks     and over intermediate tasks, where these are a sample too
+    p         two-sided, of "it is 0", from the same distribution as the interval; None of fewer
+              than three seeds, of which nothing is called an effect
+    """
+
+    value: float | None = None
+    interval: Interval | None = None
+    rows: float | None = None
+    seeds: float | None = None
+    tasks: float | None = later(None)
+    p: float | None = None
+
+
+class Tested(Estimate):
+    """An estimate among those of the board that are tested together.
+
+    q      p after the correction for all of them
+    arrow  up or down: an effect by q; None: none is shown
+    """
+
+    q: float | None = None
+    arrow: Literal["up", "down"] | None = None
+
+
+class TargetScore(Strict):
+    """An encoder's own score, without an intermediate: on one target, or the mean over `targets`
+    (`target` None). `difference`: minus the first encoder's, over the same rows and, in a mean,
+    over the targets that both have; None of the first encoder itself."""
+
+    encoder: str
+    target: str | None
+    targets: list[str]
+    score: Estimate
+    difference: Tested | None
+
+
 class LanguageGain(Strict):
-    gain: float
+    gain: Estimate
     per_seed: dict[str, float]
-    interval: Interval | None
 
 
 class Gain(Strict):
     """An arm's score on a target minus the baseline's, paired by seed; what is None is not known.
 
-    flags        those of its cells and their baselines; `counted` unless one of them excludes it
+    flags        those of its cells and their baselines
     above_floor  mean over seeds and languages in which neither side is at the floor
-    p            bootstrap; `p_corrected` by Holm over all gains of the encoder that count
     """
 
     encoder: str
     arm: str
     target: str
     flags: list[str]
-    counted: bool
-    gain: float | None
+    gain: Tested
     english: float | None
     zero_shot: float | None
     above_floor: float | None
     centred: float | None
-    interval: Interval | None
-    seed_interval: Interval | None
-    p: float | None
-    p_corrected: float | None
     per_seed: dict[str, float]
-    significant: bool
     per_language: dict[str, LanguageGain]
 
 
-class GroupGain(Strict):
-    gain: float | None
-    interval: Interval | None
-    targets: list[str]
+class MeanGain(Strict):
+    """The mean of an arm's gains over these targets; no targets, no value."""
 
-
-class OtherTasks(Strict):
-    """Over a set of targets of each arm's own, see `Study.other_tasks`: without those that have the
-    flag `same`."""
-
-    gain: float | None
-    interval: Interval | None
-    seed_interval: Interval | None
+    gain: Tested
     targets: list[str]
 
 
 class Average(Strict):
+    """An arm's mean gains over the headline targets, which the suite declares, the same for every
+    arm: without those whose baseline is not above chance, or whose labels are placeholders.
+
+    overall      over all of them; not known, and unranked, if one of its cells is refused or
+                 missing
+    rest         then: over the others, against the baseline on these; None where `overall` is known
+    own_data     headline targets on whose own data the arm trained (flags `same`, `shared`): they
+                 count in `overall`, as in the paper
+    without_own  the mean without them; None where there are none
+    zero_shot    `overall` without English: over targets that have another language
+    groups       kind of target → the mean over those of them that are known
+    """
+
     encoder: str
     arm: str
-    average_gain: float | None
-    interval: Interval | None
-    seed_interval: Interval | None
-    targets: list[str]
-    without_retrieval: float | None
-    without_retrieval_interval: Interval | None
-    zero_shot: float | None
-    zero_shot_interval: Interval | None
-    other_tasks: OtherTasks
-    average_gain_own: float | None
-    own_targets: list[str]
-    groups: dict[str, GroupGain]
-    tie: str | None
+    overall: MeanGain
+    rest: MeanGain | None
+    own_data: list[str]
+    without_own: MeanGain | None
+    zero_shot: MeanGain
+    groups: dict[str, MeanGain]
 
 
 class Slice(Strict):
+    """The mean gain over pairs of target and language of one kind, over the headline targets."""
+
     encoder: str
     arm: str
     by: Literal["family", "script", "unknown"]
     value: str
-    gain: float | None
-    interval: Interval | None
+    gain: Estimate
     languages: list[str]
     points: PositiveInt
 
@@ -202,7 +237,9 @@ class DifficultyRow(Strict):
 
 
 class Side(Strict):
-    arms: dict[str, float]
+    """Arm → its average gain, None where it has no overall one."""
+
+    arms: dict[str, float | None]
     average_gain: float | None
 
 
@@ -215,21 +252,31 @@ class Correlation(Strict):
 
 
 class Contrast(Strict):
-    hard_minus_easy: float | None
-    interval: Interval | None
+    """The easy tasks' mean gain minus the hard tasks', target by target, and the mean over targets
+    in which both sides have a task."""
+
+    easy_minus_hard: Estimate
+    targets: list[str]
 
 
-class SeededContrast(Contrast):
-    seed_interval: Interval | None
+class WithinTarget(Strict):
+    """One target: the easy and the hard tasks that have a gain there."""
 
-
-class WithinTarget(SeededContrast):
+    easy_minus_hard: Estimate
     easy: list[str]
     hard: list[str]
 
 
 class Split(Strict):
-    """Easy against hard intermediates of one encoder; arms' average gains by side."""
+    """Easy against hard intermediate tasks of one encoder. Its intervals hold for other tasks of
+    the same kinds too.
+
+    overall      over the headline targets
+    without_own  and without the cells of an arm that trained on the target's own data; None where
+                 there are none
+    zero_shot    `overall` without English
+    claim, why   whether a claim is possible; if not, why not
+    """
 
     encoder: str
     by: str
@@ -238,42 +285,24 @@ class Split(Strict):
     hard: Side
     median: list[str]
     unlearned: list[str]
-    hard_minus_easy: float | None
-    interval: Interval | None
-    seed_interval: Interval | None
-    permutation_p: float | None
-    permutations: NonNegativeInt
+    overall: Contrast
+    without_own: Contrast | None
+    zero_shot: Contrast
+    groups: dict[str, Contrast]
+    by_target: dict[str, WithinTarget]
     claim: bool
     why: str
     sizes_differ: bool
     correlation: Correlation | None
     correlation_pvi: Correlation | None
-    without_retrieval: Contrast
-    zero_shot: Contrast
-    other_tasks: SeededContrast
-    by_target: dict[str, WithinTarget]
 
 
 class ArmDifference(Strict):
-    """Of the average gains of two arms, by their labels."""
+    """Of the average gains of two arms, by their labels; q by Holm within the group."""
 
     a: str
     b: str
-    difference: float
-    interval: Interval | None
-    seed_interval: Interval | None
-
-
-class TestedDifference(ArmDifference):
-    p: float
-    p_corrected: float
-
-
-class Elsewhere(Strict):
-    """The same comparisons over other tasks' targets; none where there are none."""
-
-    targets: list[str]
-    comparisons: list[ArmDifference]
+    difference: Tested
 
 
 class Subsets(Strict):
@@ -282,8 +311,7 @@ class Subsets(Strict):
     arms: dict[str, str]
     rows: dict[str, PositiveInt | None]
     targets: list[str]
-    comparisons: list[TestedDifference]
-    other_tasks: Elsewhere
+    comparisons: list[ArmDifference]
 
 
 class Best(Strict):
@@ -293,16 +321,20 @@ class Best(Strict):
     target: str | None
     selected_on: str | None
     arm: str | None
-    gain: float | None
-    interval: Interval | None
+    gain: Estimate
 
 
 class Derived(Strict):
-    """All that follows from a release's declared facts and its evidence: what `derive` gives."""
+    """All that follows from a release's declared facts and its evidence: what `derive` gives.
+
+    headline  encoder → the targets over which its averages are
+    """
 
     dev_scores: list[DevScore]
     selections: list[Selection]
     cells: list[ScoredCell]
+    headline: dict[str, list[str]]
+    scores: list[TargetScore]
     gains: list[Gain]
     averages: list[Average]
     slices: list[Slice]

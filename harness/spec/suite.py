@@ -11,7 +11,7 @@ from pydantic import (
     model_validator,
 )
 
-from harness.common.strict import Name, Strict
+from harness.common.strict import Name, Strict, later
 from harness.families import FAMILIES
 from harness.spec.recipe import PHASES, TWINS, Cut, Protocol, Recipe, RecipeChange, Recipes, Setting
 from harness.spec.sampler import Sampler
@@ -223,6 +223,9 @@ class Suite(Strict):
     caps: Caps = Caps()
     task_caps: dict[str, Caps] = Field({}, description="caps of single tasks, in place of `caps`")
     cuts: dict[str, Cut] = {}
+    average_over: list[Name] = later(
+        [], description="the targets of the headline average, for every condition; default: all"
+    )
     split_rule: SplitRule = SplitRule()
     pvi: bool = Field(
         False,
@@ -248,6 +251,13 @@ class Suite(Strict):
             raise ValueError(
                 "arms: the baseline is missing; add `none`, gains are measured against it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _averages_are_over_targets(self) -> Self:
+        unknown = [name for name in self.average_over if name not in self.targets]
+        if unknown and not self.left_out:
+            raise ValueError(f"average_over: {', '.join(unknown)}: not among `targets:`")
         return self
 
     @model_validator(mode="after")

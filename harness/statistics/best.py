@@ -13,26 +13,18 @@ from harness.metrics import METRICS
 from harness.metrics.metric import Array
 from harness.release.evidence import mean
 from harness.release.schema_derived import Best
-from harness.statistics.gains import EXCLUDING
-from harness.statistics.replicated import (
-    NOTHING,
-    Replicated,
-    averaged,
-    interval_of,
-    mean_of,
-    value_of,
-)
-from harness.statistics.sampling import Keep, Kept, only, read, sample
-from harness.statistics.study import Study
+from harness.statistics.measured import NOTHING, Measured, estimate_of, mean_of
+from harness.statistics.sampling import Influences, Keep, Kept, only, read
+from harness.statistics.study import REFUSED, Study
 
-LanguageGains = dict[str, float]
+LanguageGains = dict[str, dict[int, float]]  # language → seed → gain
 
 
 class Pick(NamedTuple):
     """The arm that was chosen, and what it gains on rows that did not choose it."""
 
     arm: str
-    gain: Replicated
+    gain: Measured
 
 
 def best(study: Study) -> list[Best]:
@@ -66,21 +58,20 @@ def _row(
     target: str | None,
     selected_on: str | None,
     arm: str | None,
-    gain: Replicated | None,
+    gain: Measured | None,
 ) -> Best:
     return Best(
         encoder=study.encoder,
         target=target,
         selected_on=selected_on,
         arm=arm,
-        gain=value_of(gain),
-        interval=interval_of(gain),
+        gain=estimate_of(gain),
     )
 
 
 def _is_candidate(study: Study, arm: str, target: str) -> bool:
     gain = study.gain(arm, target)
-    if gain is None or gain.gain is None or (EXCLUDING - {"unlearned"}) & set(gain.flags):
+    if gain is None or gain.gain.value is None or (REFUSED | {"shared"}) & set(gain.flags):
         return False
     # `unlearned` looks at English test rows too, which may have no say here; dev alone may
     learned = [cell.dev_learned for cell in study.cells_of(arm, target).values()]
@@ -124,15 +115,33 @@ def _by_half(study: Study, target: str, arms: Sequence[str]) -> Pick | None:
     reporting = {arm: _gains(study, target, arm, is_reported) for arm in arms}
     if not all((*selecting.values(), *reporting.values())):
         return None
-    means = {arm: fmean(selecting[arm].values()) for arm in arms}
+    means = {arm: _mean_gain(selecting[arm]) for arm in arms}
     arm = _first({study.baseline: 0.0} | means, study.baseline)
     if arm == study.baseline:
         return Pick(arm, NOTHING)
 
-    seeds, languages = study.seeds(arm, target), sorted(reporting[arm])
-    drawn = sample(study, target, {arm: seeds}, {arm: languages}, is_reported).gains[arm]
-    replicates = averaged([drawn[language] for language in languages])
-    return Pick(arm, Replicated(fmean(reporting[arm].values()), replicates))
+    gain = _measured(study, arm, target, reporting[arm], is_reported)
+    return Pick(arm, gain)
+
+
+def _measured(
+    study: Study, arm: str, target: str, gains: Mapping[str, Mapping[int, float]], keep: Keep
+) -> Measured:
+    """The mean over languages of an arm's gains on the rows that are kept. `gains`: language →
+    seed → the gain there."""
+    seeds = study.seeds(arm, target)
+    mine, base = [(arm, seed) for seed in seeds], [(study.baseline, seed) for seed in seeds]
+    moved = Influences(study, target, keep)
+    moved.read({language: [*mine, *base] for language in gains})
+    by_language = []
+    for language, per_seed in gains.items():
+        rows = moved.of(language, mine) - moved.of(language, base)
+        value = fmean(per_seed.values())
+        named = {str(seed): gain for seed, gain in per_seed.items()}
+        by_language.append(Measured(value, named, {moved.block(language): rows}))
+    whole = mean_of(by_language)
+    assert whole, "an arm that was picked has a language"
+    return whole
 
 
 def coin(target: str, language: str, unit: int) -> int:
@@ -142,20 +151,26 @@ def coin(target: str, language: str, unit: int) -> int:
 
 
 def _gains(study: Study, target: str, arm: str, keep: Keep) -> LanguageGains:
-    """An arm's gain by language over the units that are kept, mean over seeds; a language with no
-    such unit is left out."""
+    """An arm's gain by language and seed over the units that are kept; a language with no such unit
+    is left out."""
     gain = study.gain(arm, target)
     seeds = study.seeds(arm, target)
     systems = [(one, seed) for seed in seeds for one in (arm, study.baseline)]
-    found = {}
+    found: LanguageGains = {}
     for language in gain.per_language if gain else ():
         units, vectors = read(study, target, language, systems)
         kept = keep(language, units)
         if kept.any():
             scores = [_main(study, target, one) for one in only(kept, units, vectors)[1]]
-            pairs = zip(scores[::2], scores[1::2], strict=True)
-            found[language] = fmean(mine - base for mine, base in pairs)
+            found[language] = {
+                seed: mine - base
+                for seed, mine, base in zip(seeds, scores[::2], scores[1::2], strict=True)
+            }
     return found
+
+
+def _mean_gain(gains: LanguageGains) -> float:
+    return fmean(fmean(per_seed.values()) for per_seed in gains.values())
 
 
 def _main(study: Study, target: str, examples: Mapping[str, Array]) -> float:

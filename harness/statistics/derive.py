@@ -4,6 +4,7 @@ A pure function: no torch, no data, no store, no clock. The same content gives t
 every machine, so that anyone can compute a release's numbers again and compare.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from harness.release.schema import Known
@@ -19,9 +20,12 @@ from harness.release.schema_derived import (
 )
 from harness.statistics.averages import averages
 from harness.statistics.best import best
+from harness.statistics.board import corrected
 from harness.statistics.cells import cells, dev_scores, selections
 from harness.statistics.difficulty import difficulty
+from harness.statistics.encoders import target_scores
 from harness.statistics.gains import measured
+from harness.statistics.measured import Measured
 from harness.statistics.slices import slices
 from harness.statistics.split import split
 from harness.statistics.study import Study
@@ -31,9 +35,8 @@ from harness.statistics.subsets import subsets
 def derive(known: Known) -> Derived:
     """What follows from what specs say and jobs reported.
 
-    Scores and gains are 0-100 and unrounded; intervals and p are rounded to 4 decimals. Encoders
-    one after the other, each in the order in which the cells name it, so that one encoder's
-    replicates are in memory at a time.
+    Encoders one after the other, each in the order in which the cells name it, so that what moves
+    one encoder's gains is in memory at a time.
     """
     scored = dev_scores(known)
     devs = {score.key: score for score in scored}
@@ -45,10 +48,13 @@ def derive(known: Known) -> Derived:
     splits: list[Split] = []
     parts: list[Subsets] = []
     chosen: list[Best] = []
+    scores: dict[str, Mapping[str, Measured]] = {}
+    headline: dict[str, list[str]] = {}
     # by the cells, not by the declared encoders: one of which nothing was run has nothing to say
     for encoder in dict.fromkeys(cell.encoder for cell in every):
         study = measured(Study.of(known, every, encoder))
         rows = difficulty(known, encoder, devs)
+        scores[encoder], headline[encoder] = study.scores, study.headline
         gains += [gain.said for gain in study.gains.values()]
         means += averages(study)
         sliced += slices(study)
@@ -56,10 +62,14 @@ def derive(known: Known) -> Derived:
         splits.append(split(study, rows))
         parts += subsets(study)
         chosen += best(study)
+    beside = target_scores(scores, headline)
+    gains, means, beside = corrected(gains, means, beside)
     return Derived(
         dev_scores=scored,
         selections=selections(known),
         cells=every,
+        headline=headline,
+        scores=beside,
         gains=gains,
         averages=means,
         slices=sliced,

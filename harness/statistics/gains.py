@@ -1,116 +1,129 @@
 """Gains: score with an intermediate minus score of the same encoder, target, seed and recipe
-without one.
-
-A gain counts unless a flag of one of its cells says that it is meaningless or unfair. Its interval
-and p say how sure it is about other test rows (bootstrap); its `seed_interval` how sure about other
-seeds.
-"""
+without one; and the baseline's own scores. Each with its interval, for other seeds and other test
+rows of the same kind."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from statistics import fmean
 
 from harness.metrics.metric import Array
 from harness.release.evidence import mean
-from harness.release.schema_derived import Gain, LanguageGain
-from harness.statistics.intervals import holm, interval, rounded, t_interval, two_sided
-from harness.statistics.replicated import averaged
-from harness.statistics.sampling import sample
-from harness.statistics.study import ENGLISH, At, Pair, ReplicatedGain, Study
-
-EXCLUDING = frozenset({"shared", "leak", "placeholder", "unlearned"})
-SIGNIFICANT = 0.05
+from harness.release.schema_derived import Gain, LanguageGain, ScoredCell, Tested
+from harness.statistics.measured import Block, Measured, estimate_of, mean_of
+from harness.statistics.sampling import Influences, System
+from harness.statistics.study import ENGLISH, At, MeasuredGain, Pair, Study
 
 
-def measured(study: Study, excluding: frozenset[str] = EXCLUDING) -> Study:
-    """The study with all its gains, target by target within each arm.
-
-    excluding  the flags with which a gain does not count; "unlearned" not where the suite waives it
-    """
-    excluding -= {"unlearned"} & set(study.known.suite.waives)
-    found: dict[At, ReplicatedGain] = {}
+def measured(study: Study) -> Study:
+    """The study with all its scores and gains, target by target within each arm."""
+    scores: dict[str, Measured] = {}
+    found: dict[At, MeasuredGain] = {}
     for target in study.targets:
-        found |= _of_target(study, target, excluding)
+        pairs = {arm: study.pairs(arm, target) for arm in study.arms}
+        moved = _influences(study, target, pairs)
+        score = _baseline(study, target, moved)
+        if score:
+            scores[target] = score
+        # an arm without a pair has no gain at all; one without a common language an unknown one
+        for arm, of in pairs.items():
+            if of:
+                found[arm, target] = _measured(study, arm, target, of, moved)
 
-    # they were made target by target, since the arms of a target share their draws
+    # made target by target, since the arms of a target share their baseline
     order = [(arm, target) for arm in study.arms for target in study.targets]
-    gains = {at: found[at] for at in order if at in found}
-    return replace(study, gains=_with_p(gains))
+    return replace(study, scores=scores, gains={at: found[at] for at in order if at in found})
 
 
-def _of_target(study: Study, target: str, excluding: frozenset[str]) -> dict[At, ReplicatedGain]:
-    pairs = {arm: study.pairs(arm, target) for arm in study.arms}
-    # an arm without a pair has no gain at all; one without a common language has an unknown one
-    languages = {arm: _languages(of) for arm, of in pairs.items() if of}
-    known = [arm for arm, of in languages.items() if of]
-    drawn = sample(study, target, {arm: study.seeds(arm, target) for arm in known}, languages)
-    found = {}
-    for arm in languages:
-        by_language = drawn.gains.get(arm, {})  # nothing where a cell has no score
-        said = _gain(study, arm, target, by_language, drawn.units, excluding)
-        found[arm, target] = ReplicatedGain(said, by_language)
-    return found
+def _influences(study: Study, target: str, pairs: Mapping[str, Sequence[Pair]]) -> Influences:
+    """Of all systems whose scores or gains are asked for, each once."""
+    wanted: dict[str, dict[System, None]] = {}
+    baseline = study.cells_of(study.baseline, target)
+    for language in _common(list(baseline.values())):
+        wanted.setdefault(language, {}).update({(study.baseline, seed): None for seed in baseline})
+    for arm, of in pairs.items():
+        for language in _languages(of):
+            systems = wanted.setdefault(language, {})
+            for pair in of:
+                systems[study.baseline, pair.seed] = systems[arm, pair.seed] = None
+    moved = Influences(study, target)
+    moved.read({language: list(wanted[language]) for language in sorted(wanted)})
+    return moved
+
+
+def _common(cells: Sequence[ScoredCell]) -> list[str]:
+    """Languages with a score in every cell, by code; none where a cell has no score at all."""
+    return sorted(set.intersection(*[set(cell.mains) for cell in cells])) if cells else []
 
 
 def _languages(pairs: Sequence[Pair]) -> list[str]:
-    """Languages with a score in every cell and baseline, by code; none where a cell has no score at
-    all."""
-    scored = [set(pair.cell.mains) & set(pair.base.mains) for pair in pairs]
-    return sorted(set.intersection(*scored))
+    return _common([cell for pair in pairs for cell in (pair.cell, pair.base)])
+
+
+def _baseline(study: Study, target: str, moved: Influences) -> Measured | None:
+    """The baseline's score: the mean over languages; None where a cell has none."""
+    cells = study.cells_of(study.baseline, target)
+    systems = [(study.baseline, seed) for seed in cells]
+    by_language = []
+    for language in _common(list(cells.values())):
+        per_seed = {str(seed): cell.mains[language] for seed, cell in cells.items()}
+        rows = {moved.block(language): moved.of(language, systems)}
+        by_language.append(_of_seeds(per_seed, rows, study.is_seedless(study.baseline, target)))
+    return mean_of(by_language)
+
+
+def _measured(
+    study: Study, arm: str, target: str, pairs: Sequence[Pair], moved: Influences
+) -> MeasuredGain:
+    mine = [(arm, pair.seed) for pair in pairs]
+    base = [(study.baseline, pair.seed) for pair in pairs]
+    seedless = all(study.is_seedless(one, target) for one in (arm, study.baseline))
+    by_language = {}
+    for language in _languages(pairs):
+        rows = moved.of(language, mine) - moved.of(language, base)
+        per_seed = {str(pair.seed): pair.difference([language]) for pair in pairs}
+        by_language[language] = _of_seeds(per_seed, {moved.block(language): rows}, seedless)
+    return MeasuredGain(_gain(study, arm, target, pairs, by_language), by_language)
+
+
+def _of_seeds(
+    per_seed: Mapping[str, float], rows: Mapping[Block, Array], seedless: bool
+) -> Measured:
+    value = mean(per_seed.values())
+    assert value is not None, "there is a seed"
+    return Measured(value, per_seed, rows, seedless)
 
 
 def _gain(
     study: Study,
     arm: str,
     target: str,
-    drawn: Mapping[str, Array],
-    units: Mapping[str, int],
-    excluding: frozenset[str],
+    pairs: Sequence[Pair],
+    by_language: Mapping[str, Measured],
 ) -> Gain:
-    """A gain before its p.
+    """What a release says of it, before it is tested with the others.
 
-    drawn  language → replicates, of the languages that all pairs have; none: nothing is known
-    units  language → how many units there were to draw from. One tells nothing about its spread: no
-           interval then
+    by_language  of the languages that all pairs have; none: nothing is known
     """
-    languages, pairs = sorted(drawn), study.pairs(arm, target)
-    flags = sorted({flag for pair in pairs for flag in pair.flags})
-    by_language = {language: _by_seed(pairs, language) for language in languages}
+    languages = sorted(by_language)
     others = [language for language in languages if language != ENGLISH]
     per_seed = {str(pair.seed): pair.difference(languages) for pair in pairs if languages}
-    zero_shot = [pair.difference(others) for pair in pairs if others]
-    sure = any(units[language] > 1 for language in languages)
+    whole = mean_of([by_language[language] for language in languages])
+    said = estimate_of(whole).model_copy(update={"value": mean(per_seed.values())})
     return Gain(
         encoder=study.encoder,
         arm=arm,
         target=target,
-        flags=flags,
-        counted=bool(languages) and not excluding & set(flags),
-        gain=mean(per_seed.values()),
-        english=mean(by_language.get(ENGLISH, {}).values()),
-        zero_shot=mean(zero_shot),
+        flags=sorted({flag for pair in pairs for flag in pair.flags}),
+        gain=Tested(**dict(said)),
+        english=mean(by_language[ENGLISH].per_seed.values()) if ENGLISH in by_language else None,
+        zero_shot=mean(pair.difference(others) for pair in pairs if others),
         above_floor=_above_floor(pairs, languages),
         centred=_centred(pairs) if languages else None,
-        interval=interval(averaged([drawn[language] for language in languages])) if sure else None,
-        seed_interval=t_interval(list(per_seed.values())),
-        p=None,
-        p_corrected=None,
         per_seed=per_seed,
-        significant=False,
         per_language={
-            language: LanguageGain(
-                gain=fmean(gains.values()),
-                per_seed=gains,
-                interval=interval(drawn[language]) if units[language] > 1 else None,
-            )
-            for language, gains in by_language.items()
+            language: LanguageGain(gain=one.estimate, per_seed=dict(one.per_seed))
+            for language, one in by_language.items()
         },
     )
-
-
-def _by_seed(pairs: Sequence[Pair], language: str) -> dict[str, float]:
-    # JSON has no numbers for names
-    return {str(pair.seed): pair.difference([language]) for pair in pairs}
 
 
 def _above_floor(pairs: Sequence[Pair], languages: Sequence[str]) -> float | None:
@@ -131,35 +144,3 @@ def _centred(pairs: Sequence[Pair]) -> float | None:
             return None
         differences.append(cell.centred - base.centred)
     return mean(differences)
-
-
-def _with_p(gains: Mapping[At, ReplicatedGain]) -> dict[At, ReplicatedGain]:
-    """The gains with their p, and Holm's correction over all of the encoder's that count."""
-    ps = {
-        at: two_sided(gain.whole.replicates)
-        for at, gain in gains.items()
-        if gain.whole is not None and gain.said.interval is not None
-    }
-    # what does not count is shown beside the others, and costs them nothing
-    tested = [at for at in ps if gains[at].said.counted]
-    corrected = dict(zip(tested, corrections([ps[at] for at in tested]), strict=True))
-    found = {}
-    for at, gain in gains.items():
-        p, (p_corrected, significant) = ps.get(at), corrected.get(at, (None, False))
-        tests = {
-            "p": None if p is None else rounded(p),
-            "p_corrected": p_corrected,
-            "significant": significant,
-        }
-        found[at] = replace(gain, said=gain.said.model_copy(update=tests))
-    return found
-
-
-def corrections(ps: Sequence[float]) -> list[tuple[float, bool]]:
-    """(corrected p, rounded; whether it is below SIGNIFICANT) of each test, by Holm's method.
-
-    The smallest p is 2 / (REPLICATES + 1): with 5,000 replicates and 125 gains or more none can be
-    significant, and `words` says so.
-    """
-    corrected = [rounded(p) for p in holm(ps)]
-    return [(p, p < SIGNIFICANT) for p in corrected]

@@ -1,8 +1,7 @@
-"""From a study's evidence to the replicates of its gains: which vectors of which cells are drawn
+"""From a study's evidence to scores with what moves them: which vectors of which cells belong
 together."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,22 +9,55 @@ import numpy.typing as npt
 from harness.metrics.metric import Array
 from harness.release.evidence import arrays, units_of
 from harness.release.schema import Examples
-from harness.statistics.bootstrap import Systems, replicate_scores
-from harness.statistics.replicated import averaged
-from harness.statistics.study import Study
+from harness.statistics.jackknife import influences
+from harness.statistics.measured import Block
+from harness.statistics.study import Run, Study
 
 System = tuple[str, int]  # arm, seed
+Systems = tuple[Array, list[Mapping[str, Array]]]  # unit of each example (n,); of each system (n,)s
 Kept = npt.NDArray[np.bool_]
 # language, unit of each example → whether to keep it
 Keep = Callable[[str, Array], Kept]
 
 
-class Drawn(NamedTuple):
-    """gains: arm → language → replicates of its gain, (REPLICATES,), the mean over its seeds of arm
-    minus baseline. units: language → how many units there were to draw from."""
+class Influences:
+    """The influence of each unit of a target's test rows on the scores of systems, by language.
 
-    gains: dict[str, dict[str, Array]]
-    units: dict[str, int]
+    Where a target is parallel the same units stand in every language, and one block has them all;
+    elsewhere each language has its own.
+    """
+
+    def __init__(self, study: Study, target: str, keep: Keep | None = None) -> None:
+        """`keep`: of these units alone."""
+        self._study, self._target, self._keep = study, target, keep
+        self._facts = study.known.targets[target]
+        self._numbers: dict[str, Array] = {}
+        self._found: dict[tuple[str, System], Array] = {}
+
+    def read(self, languages: Mapping[str, Sequence[System]]) -> None:
+        """Of these systems (each once) in each language."""
+        given = {}
+        for language, systems in languages.items():
+            units, vectors = read(self._study, self._target, language, systems)
+            if self._keep:
+                units, vectors = only(self._keep(language, units), units, vectors)
+            given[language] = units, vectors
+        for language, (units, _) in given.items():
+            every = [of for of, _ in given.values()] if self._facts.parallel else [units]
+            self._numbers[language] = np.unique(np.concatenate(every))
+        for language, (units, vectors) in given.items():
+            numbers = self._numbers[language]
+            moved = influences(self._facts.metric, units, vectors, numbers)
+            for system, row in zip(languages[language], moved, strict=True):
+                self._found[language, system] = row
+
+    def block(self, language: str) -> Block:
+        """Whose units they are."""
+        return self._target, "" if self._facts.parallel else language
+
+    def of(self, language: str, systems: Sequence[System]) -> Array:
+        """(systems, units)."""
+        return np.stack([self._found[language, system] for system in systems])
 
 
 def read(study: Study, target: str, language: str, systems: Sequence[System]) -> Systems:
@@ -33,70 +65,17 @@ def read(study: Study, target: str, language: str, systems: Sequence[System]) ->
     metric = study.known.targets[target].metric
     golds = study.known.evidence.units.get(target, {})
     gold = arrays(golds[language], metric) if language in golds else {}
-    given = []
+    given: list[Mapping[str, Array]] = []
     for arm, seed in systems:
-        packed: Examples = study.evidence[arm, target, seed].languages[language]
+        run: Run = arm, target, seed
+        packed: Examples = study.evidence[run].languages[language]
         given.append(gold | arrays(packed, metric))
     return units_of(given[0]), given
 
 
 def only(kept: Kept, units: Array, systems: Sequence[Mapping[str, Array]]) -> Systems:
     """The units and vectors of the examples where `kept`, (n,), is true."""
-    left = []
+    left: list[Mapping[str, Array]] = []
     for system in systems:
         left.append({name: vector[kept] for name, vector in system.items()})
     return units[kept], left
-
-
-def sample(
-    study: Study,
-    target: str,
-    seeds: Mapping[str, Sequence[int]],
-    languages: Mapping[str, Sequence[str]],
-    keep: Keep | None = None,
-) -> Drawn:
-    """Replicates of the gains of several arms on one target, all from the same draws.
-
-    seeds      arm → its seeds, each with a baseline; no arm, no draw
-    languages  arm → the languages that all its cells and their baselines have
-    keep       draws only among the units it keeps, from a stream of their own
-    """
-    facts = study.known.targets[target]
-    systems = _systems(study.baseline, seeds, languages)
-    if not systems:
-        return Drawn({}, {})
-    count: dict[str, int] = {}
-
-    def read_one(language: str) -> Systems:
-        units, vectors = read(study, target, language, systems[language])
-        if keep:
-            units, vectors = only(keep(language, units), units, vectors)
-        count[language] = len(np.unique(units))
-        return units, vectors
-
-    # part of every stream's name, so never to be reworded
-    purpose = "reported half" if keep else "bootstrap"
-    scores = replicate_scores(
-        target, facts.metric, list(systems), facts.parallel, read_one, purpose
-    )
-
-    gains: dict[str, dict[str, Array]] = {arm: {} for arm in seeds}
-    for arm, own in seeds.items():
-        for language in languages[arm]:
-            of = dict(zip(systems[language], scores[language], strict=True))
-            differences = [of[arm, seed] - of[study.baseline, seed] for seed in own]
-            gains[arm][language] = averaged(differences)
-    return Drawn(gains, count)
-
-
-def _systems(
-    baseline: str, seeds: Mapping[str, Sequence[int]], languages: Mapping[str, Sequence[str]]
-) -> dict[str, list[System]]:
-    """Language → whose answers are needed there, each once: arms share their baseline."""
-    wanted: dict[str, dict[System, None]] = {}
-    for arm, own in seeds.items():
-        for language in languages[arm]:
-            of = wanted.setdefault(language, {})
-            for seed in own:
-                of[baseline, seed] = of[arm, seed] = None
-    return {language: list(of) for language, of in wanted.items()}

@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import Literal, get_args
 
 from harness.release.schema_derived import Slice
-from harness.statistics.replicated import Replicated, mean_of
+from harness.statistics.measured import mean_of
 from harness.statistics.study import ENGLISH, Study
 
 # share of pieces not in the vocabulary: (below this, name)
@@ -18,12 +18,12 @@ def slices(study: Study) -> list[Slice]:
     """Mean gain over (target, language) pairs by language family, script, and share of unknown
     pieces in the baseline's input.
 
-    Over the targets that count in every task, as the averages, so that arms compare within a slice.
-    Without English: that is what the target was trained in.
+    Over the headline targets of which the arm's gain is known. Without English: that is what the
+    target was trained in.
     """
     found = []
     for arm in study.arms:
-        points = _points(study, arm) if study.counted(arm) else []
+        points = _points(study, arm)
         for by in get_args(By):
             groups: dict[str, list[Point]] = {}
             for point in points:
@@ -34,18 +34,16 @@ def slices(study: Study) -> list[Slice]:
 
 
 def _points(study: Study, arm: str) -> list[Point]:
-    gains = {target: study.gain(arm, target) for target in study.common}
     return [
         (target, language)
-        for target, gain in gains.items()
-        if gain
-        for language in gain.per_language
+        for target in study.known_targets(arm, study.headline)
+        for language in study.gains[arm, target].by_language
         if language != ENGLISH
     ]
 
 
 def _slice(study: Study, arm: str, by: By, value: str, points: list[Point]) -> Slice:
-    gains = [_gain(study, arm, *point) for point in points]
+    gains = [study.gains[arm, target].by_language[language] for target, language in points]
     average = mean_of(gains)
     assert average is not None, "a slice has a point"
     return Slice(
@@ -53,16 +51,10 @@ def _slice(study: Study, arm: str, by: By, value: str, points: list[Point]) -> S
         arm=arm,
         by=by,
         value=value,
-        gain=average.value,
-        interval=average.interval,
+        gain=average.estimate,
         languages=sorted({language for _, language in points}),
         points=len(points),
     )
-
-
-def _gain(study: Study, arm: str, target: str, language: str) -> Replicated:
-    gain = study.gains[arm, target]
-    return Replicated(gain.said.per_language[language].gain, gain.by_language[language])
 
 
 def _value(study: Study, by: By, target: str, language: str) -> str:

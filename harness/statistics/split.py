@@ -1,31 +1,32 @@
 """Easy against hard intermediate tasks: the difference of their average gains, and what may be said
 of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from harness.release.schema_derived import (
     Contrast,
     Correlation,
     DifficultyRow,
-    SeededContrast,
+    Estimate,
     Side,
     Split,
     WithinTarget,
 )
-from harness.statistics.bootstrap import stream
 from harness.statistics.difficulty import Bucket, split_line
-from harness.statistics.intervals import permutation_test, rounded, spearman
-from harness.statistics.replicated import (
-    Replicated,
-    interval_of,
+from harness.statistics.intervals import Part, half_width, rounded, spearman, two_sided
+from harness.statistics.measured import (
+    FEWEST_SEEDS,
+    UNKNOWN,
+    Measured,
     mean_of,
-    seed_interval_of,
     value_of,
+    weighted,
 )
 from harness.statistics.study import Study
 
-# learned tasks on each side, below which nothing is claimed: 3 against 3 cannot even reach p = 0.05
+# learned tasks on each side, below which nothing is claimed
 FEWEST = 4
 
 
@@ -36,29 +37,21 @@ class Sides(NamedTuple):
     hard: list[str]
 
 
+Known = Callable[[str, str], Measured | None]  # arm, target → the gain that is looked at
+
+
 def split(study: Study, rows: Sequence[DifficultyRow]) -> Split:
-    """One encoder's split, over learned tasks that have an average gain.
-
-    rows      `difficulty` of this encoder
-    interval  95% bootstrap of the test rows, these very tasks taken as given; the permutation test
-              asks about other tasks
-    """
-    averages = _averages(study, rows)
-    among = [row for row in rows if row.arm in averages]
+    """One encoder's split, over learned tasks. `rows`: `difficulty` of this encoder."""
+    among = [row for row in rows if row.arm in study.arms]
     sides = Sides(_arms(among, "easy"), _arms(among, "hard"))
+    averages = {row.arm: study.average(row.arm, study.headline) for row in among}
+    headline = study.headline
 
-    common = study.common
-    whole = _hard_minus_easy(study, sides, common)
-    trained = _hard_minus_easy(study, sides, study.without_retrieval(common))
-    zero_shot = _hard_minus_easy(study, sides, common, zero_shot=True)
+    own = any(study.own_data(arm, target) for side in sides for arm in side for target in headline)
+    groups: dict[str, list[str]] = {}
+    for target in headline:
+        groups.setdefault(study.group_of(target), []).append(target)
 
-    within = _within_targets(study, sides)
-    differences = {
-        target: _hard_minus_easy(study, over, [target]) for target, over in within.items()
-    }
-    elsewhere = mean_of([one for one in differences.values() if one is not None])
-
-    p, permutations = _permutation_test(study.encoder, sides, averages)
     why = _why_no_claim(study, sides)
     return Split(
         encoder=study.encoder,
@@ -68,101 +61,156 @@ def split(study: Study, rows: Sequence[DifficultyRow]) -> Split:
         hard=_side(sides.hard, averages),
         median=_arms(rows, "median"),
         unlearned=_arms(rows, "unlearned"),
-        hard_minus_easy=value_of(whole),
-        interval=interval_of(whole),
-        seed_interval=seed_interval_of(whole),
-        permutation_p=p,
-        permutations=permutations,
+        overall=contrast(sides, headline, study.known_gain),
+        without_own=contrast(sides, headline, _without_own(study)) if own else None,
+        zero_shot=contrast(sides, headline, _zero_shot(study)),
+        groups={
+            group: contrast(sides, targets, study.known_gain)
+            for group, targets in sorted(groups.items())
+        },
+        by_target={
+            target: found
+            for target in sorted(study.targets)
+            if (found := _within(sides, target, study.known_gain))
+        },
         claim=not why,
         why=why,
         sizes_differ=len({row.rows for row in among if row.bucket in ("easy", "hard")}) > 1,
         correlation=_correlation(among, averages, "headroom", lambda row: row.headroom),
         correlation_pvi=_correlation(among, averages, "pvi_share", lambda row: row.pvi_share),
-        without_retrieval=_contrast(trained),
-        zero_shot=_contrast(zero_shot),
-        other_tasks=_seeded(elsewhere),
-        by_target={target: _within(differences[target], over) for target, over in within.items()},
     )
 
 
-def _averages(study: Study, rows: Sequence[DifficultyRow]) -> dict[str, Replicated]:
-    """Arm → its average gain, where it has one."""
-    arms = [row.arm for row in rows if row.arm in study.arms]
-    averages = {arm: study.average(arm, study.common) for arm in arms}
-    return {arm: average for arm, average in averages.items() if average}
+def _without_own(study: Study) -> Known:
+    return lambda arm, on: None if study.own_data(arm, on) else study.known_gain(arm, on)
 
 
-def _arms(rows: Sequence[DifficultyRow], bucket: Bucket) -> list[str]:
+def _zero_shot(study: Study) -> Known:
+    return lambda arm, on: study.gains[arm, on].zero_shot if study.known_gain(arm, on) else None
+
+
+def _arms(rows: Iterable[DifficultyRow], bucket: Bucket) -> list[str]:
     return [row.arm for row in rows if row.bucket == bucket]
 
 
-def _side(arms: Sequence[str], averages: Mapping[str, Replicated]) -> Side:
+def _side(arms: Sequence[str], averages: Mapping[str, Measured | None]) -> Side:
+    known = [average for arm in arms if (average := averages[arm])]
     return Side(
-        arms={arm: averages[arm].value for arm in arms},
-        average_gain=value_of(mean_of([averages[arm] for arm in arms])),
+        arms={arm: value_of(averages[arm]) for arm in arms}, average_gain=value_of(mean_of(known))
     )
 
 
-def _within_targets(study: Study, sides: Sides) -> dict[str, Sides]:
-    """Target → the easy and the hard tasks of which it is another task's, where there are both.
+# The difference
 
-    Compared within a target, sides of which an arm has lost its own data set are still about the
-    same rows. Averages of arms over sets of their own are not: whoever lost an easier target would
-    look better.
+
+def contrast(sides: Sides, targets: Sequence[str], known: Known) -> Contrast:
+    """The easy tasks' mean gain minus the hard ones', target by target, and the mean of that.
+
+    Within a target, sides of which an arm is not known there are still about the same rows. Where
+    all are known it is the difference of the sides' average gains.
     """
-    others = {arm: study.other_tasks(arm) for arm in (*sides.easy, *sides.hard)}
-    found = {}
-    for target in sorted(study.targets):
-        easy = [arm for arm in sides.easy if target in others[arm]]
-        hard = [arm for arm in sides.hard if target in others[arm]]
-        if easy and hard:
-            found[target] = Sides(easy, hard)
+    gains: dict[str, dict[str, Measured]] = {}  # target → arm → its gain
+    for target in targets:
+        of = {arm: gain for arm in (*sides.easy, *sides.hard) if (gain := known(arm, target))}
+        if any(arm in of for arm in sides.easy) and any(arm in of for arm in sides.hard):
+            gains[target] = of
+    if not gains:
+        return Contrast(easy_minus_hard=UNKNOWN, targets=[])
+    return Contrast(easy_minus_hard=_estimate(sides, gains), targets=list(gains))
+
+
+def _within(sides: Sides, target: str, known: Known) -> WithinTarget | None:
+    found = contrast(sides, [target], known)
+    if not found.targets:
+        return None
+    easy, hard = ([arm for arm in side if known(arm, target)] for side in sides)
+    return WithinTarget(easy_minus_hard=found.easy_minus_hard, easy=easy, hard=hard)
+
+
+class Weighted(NamedTuple):
+    """One arm's part of a difference: the sum of its weights over targets, and how far it is from
+    its own side's mean on the targets that it has."""
+
+    weight: float
+    apart: Measured
+
+
+def _estimate(sides: Sides, gains: Mapping[str, Mapping[str, Measured]]) -> Estimate:
+    """The difference, for other seeds, other rows and other tasks of the same kinds.
+
+    The spread of the tasks of a side holds what is of these tasks, and what rows and seeds do to
+    each of them for itself. What they do to a whole side comes to it, and is the variance of the
+    difference over rows and seeds less what the spread holds of that already.
+    source  Welch 1947, Biometrika 34, 28-35, for the sides' unequal spreads
+    """
+    easy, hard = (_arms_of(side, gains) for side in sides)
+    terms = [(weight / len(gains), gain) for weight, gain in _terms(sides, gains)]
+    difference = weighted(terms)
+    parts = _parts_of_tasks(easy, hard)
+    if parts is None or not difference.rows:
+        return Estimate(value=difference.value)
+
+    tasks, held = parts
+    own = sum(part.error**2 for part in difference.parts)
+    errors = [tasks, Part(math.sqrt(max(0.0, own - held)), math.inf)]
+    half = half_width(errors)
+    rows, *seeds = difference.parts
+    tested = len(difference.per_seed) >= FEWEST_SEEDS or difference.seedless
+    return Estimate(
+        value=difference.value,
+        interval=[rounded(difference.value - half), rounded(difference.value + half)],
+        rows=rounded(rows.error),
+        seeds=rounded(seeds[0].error) if seeds else None,
+        tasks=rounded(tasks.error),
+        p=rounded(two_sided(difference.value, errors), 6) if tested else None,
+    )
+
+
+def _terms(
+    sides: Sides, gains: Mapping[str, Mapping[str, Measured]]
+) -> list[tuple[float, Measured]]:
+    """(weight, gain) of each arm on each target: 1 / arms of its side there, minus for hard."""
+    terms = []
+    for of in gains.values():
+        for sign, side in ((1.0, sides.easy), (-1.0, sides.hard)):
+            there = [of[arm] for arm in side if arm in of]
+            terms += [(sign / len(there), gain) for gain in there]
+    return terms
+
+
+def _arms_of(side: Sequence[str], gains: Mapping[str, Mapping[str, Measured]]) -> list[Weighted]:
+    found = []
+    for arm in side:
+        weight, apart = 0.0, []
+        for of in gains.values():
+            there = [of[one] for one in side if one in of]
+            average = mean_of(there)
+            if arm in of and average:
+                weight += 1 / len(there) / len(gains)
+                apart.append(of[arm] - average)
+        whole = mean_of(apart)
+        if whole:
+            found.append(Weighted(weight, whole))
     return found
 
 
-def _hard_minus_easy(
-    study: Study, sides: Sides, targets: Sequence[str], zero_shot: bool = False
-) -> Replicated | None:
-    """The hard tasks' average gain minus that of the easy ones; None where a side has none."""
-    easy = _mean_average(study, sides.easy, targets, zero_shot)
-    hard = _mean_average(study, sides.hard, targets, zero_shot)
-    return hard - easy if hard and easy else None
-
-
-def _mean_average(
-    study: Study, arms: Sequence[str], targets: Sequence[str], zero_shot: bool
-) -> Replicated | None:
-    averages = [study.average(arm, targets, zero_shot) for arm in arms]
-    # an arm in which one of the targets does not count is left out of its side
-    return mean_of([average for average in averages if average])
-
-
-def _contrast(found: Replicated | None) -> Contrast:
-    return Contrast(hard_minus_easy=value_of(found), interval=interval_of(found))
-
-
-def _seeded(found: Replicated | None) -> SeededContrast:
-    return SeededContrast(
-        hard_minus_easy=value_of(found),
-        interval=interval_of(found),
-        seed_interval=seed_interval_of(found),
-    )
-
-
-def _within(found: Replicated | None, sides: Sides) -> WithinTarget:
-    return WithinTarget(**vars(_seeded(found)), easy=sides.easy, hard=sides.hard)
-
-
-def _permutation_test(
-    encoder: str, sides: Sides, averages: Mapping[str, Replicated]
-) -> tuple[float | None, int]:
-    """(p, number of assignments); (None, 0) where a side has no task."""
-    if not sides.easy or not sides.hard:
-        return None, 0
-    easy = [averages[arm].value for arm in sides.easy]
-    hard = [averages[arm].value for arm in sides.hard]
-    p, assignments = permutation_test(easy, hard, lambda: stream(encoder, "", "permutations"))
-    return rounded(p), assignments
+def _parts_of_tasks(
+    easy: Sequence[Weighted], hard: Sequence[Weighted]
+) -> tuple[Part, float] | None:
+    """(error over tasks, with Welch's degrees of freedom; how much of its square is of rows and
+    seeds). None of a single task on a side: its spread is not known."""
+    total = held = freedom = 0.0
+    for side in (easy, hard):
+        count = len(side)
+        if count < 2:
+            return None
+        squares = math.fsum(arm.weight**2 for arm in side)
+        spread = math.fsum(arm.apart.value**2 for arm in side) / (count - 1)
+        noise = math.fsum(p.error**2 for arm in side for p in arm.apart.parts) / (count - 1)
+        total += squares * spread
+        held += squares * noise
+        freedom += (squares * spread) ** 2 / (count - 1)
+    return Part(math.sqrt(total), total**2 / freedom if freedom else math.inf), min(held, total)
 
 
 def _why_no_claim(study: Study, sides: Sides) -> str:
@@ -183,7 +231,7 @@ def _why_no_claim(study: Study, sides: Sides) -> str:
 
 def _correlation(
     rows: Sequence[DifficultyRow],
-    averages: Mapping[str, Replicated],
+    averages: Mapping[str, Measured | None],
     measure: str,
     value: Callable[[DifficultyRow], float | None],
 ) -> Correlation | None:
@@ -191,7 +239,8 @@ def _correlation(
     points = []
     for row in rows:
         hardness = value(row)
-        if row.learned and hardness is not None:
-            points.append((hardness, averages[row.arm].value))
+        average = averages[row.arm]
+        if row.learned and hardness is not None and average:
+            points.append((hardness, average.value))
     found = spearman([x for x, _ in points], [y for _, y in points])
     return Correlation(measure=measure, **found._asdict()) if found else None

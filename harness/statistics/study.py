@@ -1,5 +1,5 @@
 """One encoder's part of a release while its sections are derived: its cells with their evidence,
-and its gains with their replicates."""
+and its gains with what moves them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,12 +7,16 @@ from functools import cached_property
 from statistics import fmean
 from typing import NamedTuple
 
-from harness.metrics.metric import Array
 from harness.release.schema import EvidenceCell, Known
 from harness.release.schema_derived import Gain, ScoredCell
-from harness.statistics.replicated import Replicated, averaged, mean_of
+from harness.statistics.measured import Measured, mean_of
 
 ENGLISH = "en"
+# flags of a baseline whose target counts in no average
+BASELINE_BAD = frozenset({"unlearned", "placeholder", "leak"})
+# flags with which a gain is shown nowhere: its test rows were trained on, or say nothing
+REFUSED = frozenset({"leak", "placeholder"})
+OWN_DATA = frozenset({"same", "shared"})
 Run = tuple[str, str, int]  # arm, target, seed
 At = tuple[str, str]  # arm, target
 
@@ -40,30 +44,23 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class ReplicatedGain:
-    """A gain as a release says it, and its replicates by language; none where it is not known."""
+class MeasuredGain:
+    """A gain as a release says it, and by language with what moves it; none where it is not
+    known."""
 
     said: Gain
-    by_language: Mapping[str, Array]
+    by_language: Mapping[str, Measured]
 
     @cached_property
-    def whole(self) -> Replicated | None:
+    def whole(self) -> Measured | None:
         """The mean over languages."""
-        return self._mean_over(self.said.gain, sorted(self.by_language), self.said.per_seed)
+        return mean_of([self.by_language[language] for language in sorted(self.by_language)])
 
     @cached_property
-    def zero_shot(self) -> Replicated | None:
-        """The mean over languages other than English; its value by seed is not kept."""
+    def zero_shot(self) -> Measured | None:
+        """The mean over languages other than English."""
         others = [language for language in sorted(self.by_language) if language != ENGLISH]
-        return self._mean_over(self.said.zero_shot, others, {})
-
-    def _mean_over(
-        self, value: float | None, languages: list[str], per_seed: Mapping[str, float]
-    ) -> Replicated | None:
-        if value is None:
-            return None
-        drawn = averaged([self.by_language[language] for language in languages])
-        return Replicated(value, drawn, per_seed)
+        return mean_of([self.by_language[language] for language in others])
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +70,9 @@ class Study:
     cells, evidence  what each run scored, and what that is computed from
     baseline         the arm that trains on nothing first; "" where there is none
     arms, targets    in the order in which the cells name them, the baseline left out
-    gains            of every arm and target that have a cell and a baseline with one seed; none
-                     until `gains.measured` adds them
+    scores           the baseline's own, of every target whose cells all have one
+    gains            of every arm and target that have a cell and a baseline with one seed
+                     (both are empty until `gains.measured` adds them)
     """
 
     known: Known
@@ -84,7 +82,8 @@ class Study:
     baseline: str
     arms: list[str]
     targets: list[str]
-    gains: Mapping[At, ReplicatedGain] = field(default_factory=dict)
+    scores: Mapping[str, Measured] = field(default_factory=dict)
+    gains: Mapping[At, MeasuredGain] = field(default_factory=dict)
 
     @classmethod
     def of(cls, known: Known, cells: Sequence[ScoredCell], encoder: str) -> "Study":
@@ -144,61 +143,60 @@ class Study:
         return None if found is None else found.said
 
     @cached_property
-    def _counted(self) -> dict[str, list[str]]:
-        counted: dict[str, list[str]] = {}
-        for (arm, target), gain in self.gains.items():
-            if gain.said.counted:
-                counted.setdefault(arm, []).append(target)
-        return {arm: sorted(targets) for arm, targets in counted.items()}
+    def headline(self) -> list[str]:
+        """The targets over which averages are, by name: those that the suite declares, without one
+        whose labels are placeholders or whose baseline is not above chance. No arm but the baseline
+        has a say."""
+        named, facts = self.known.suite.average_over, self.known.targets
+        declared = [t for t in self.targets if not named or facts[t].task in named]
+        return sorted(target for target in declared if self._baseline_learned(target))
 
-    def counted(self, arm: str) -> list[str]:
-        """Targets whose gain counts in this arm, by name."""
-        return self._counted.get(arm, [])
+    def _baseline_learned(self, target: str) -> bool:
+        cells = self.cells_of(self.baseline, target).values()
+        bad = BASELINE_BAD - ({"unlearned"} & set(self.known.suite.waives))
+        if any(bad & set(cell.flags) for cell in cells):
+            return False
+        if self.known.targets[target].trained or "unlearned" not in bad:
+            return bool(cells)
+        # what is not trained has no English to be learned in: it is above chance somewhere
+        return any(cell.languages_above_floor for cell in cells)
 
-    @cached_property
-    def common(self) -> list[str]:
-        """Targets that count in every task and mixture, by name. Parts and controls take none from
-        them: they answer other questions, and have an average only where all of these count in them
-        too."""
-        return self.common_of(self.rivals or self.arms)
+    def known_gain(self, arm: str, target: str) -> Measured | None:
+        """A gain that may stand in an average: not where rows of the test set were trained on."""
+        found = self.gains.get((arm, target))
+        if found is None or REFUSED & set(found.said.flags):
+            return None
+        return found.whole
 
-    def common_of(self, arms: Sequence[str]) -> list[str]:
-        """Targets that count in each of these arms, by name; an arm of which nothing counts takes
-        none from the others."""
-        counted = [set(self.counted(arm)) for arm in arms if self.counted(arm)]
-        return sorted(set.intersection(*counted)) if counted else []
+    def known_targets(self, arm: str, targets: Sequence[str]) -> list[str]:
+        """Those of the targets of which the arm's gain is known."""
+        return [target for target in targets if self.known_gain(arm, target)]
 
-    def average(
-        self, arm: str, targets: Sequence[str], zero_shot: bool = False
-    ) -> Replicated | None:
-        """The mean of an arm's gains over targets; None of no target, and where one of them does
-        not count in the arm.
+    def average(self, arm: str, targets: Sequence[str], zero_shot: bool = False) -> Measured | None:
+        """The mean of an arm's gains over targets; None of no target, and where one of them is not
+        known.
 
         zero_shot  without English: targets that have no other language are left out
         """
         # a mean over the others would not compare with that of an arm that has them all
-        if not set(targets) <= set(self.counted(arm)):
+        if any(self.known_gain(arm, target) is None for target in targets):
             return None
         gains = [self.gains[arm, target] for target in targets]
         numbers = [gain.zero_shot if zero_shot else gain.whole for gain in gains]
         return mean_of([number for number in numbers if number is not None])
 
-    def other_tasks(self, arm: str) -> list[str]:
-        """Targets of which this arm did not train on other rows first (flag `same`), and that count
-        in every task and mixture but those that did: an arm's own data set, refused or shared as
-        its rows may be, takes that target from no other arm."""
-        rivals = [rival for rival in self.rivals if self.counted(rival)] or self.arms
-
-        def is_fair(target: str) -> bool:
-            return all(target in self.counted(a) or self.same(a, target) for a in rivals)
-
-        return sorted(t for t in self.targets if is_fair(t) and not self.same(arm, t))
-
-    def same(self, arm: str, target: str) -> bool:
+    def own_data(self, arm: str, target: str) -> bool:
         """Whether the arm trained on the target's own data set first."""
         gain = self.gain(arm, target)
-        return gain is not None and "same" in gain.flags
+        return gain is not None and bool(OWN_DATA & set(gain.flags))
 
-    def without_retrieval(self, targets: Sequence[str]) -> list[str]:
-        """Those of the targets that are trained on."""
-        return [target for target in targets if self.known.targets[target].group != "retrieval"]
+    def is_seedless(self, arm: str, target: str) -> bool:
+        """Whether nothing is trained, so that all seeds are one."""
+        return all(
+            (cell.trained, cell.intermediate) == (None, None)
+            for (of, on, _), cell in self.evidence.items()
+            if (of, on) == (arm, target)
+        )
+
+    def group_of(self, target: str) -> str:
+        return self.known.targets[target].group

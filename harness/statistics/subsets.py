@@ -4,10 +4,12 @@ are?"""
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-from harness.release.schema_derived import ArmDifference, Elsewhere, Subsets, TestedDifference
+from harness.release.schema_derived import ArmDifference, Subsets
+from harness.statistics.averages import tested
+from harness.statistics.board import arrow
 from harness.statistics.difficulty import rows_trained
-from harness.statistics.intervals import holm, rounded, two_sided
-from harness.statistics.replicated import Replicated
+from harness.statistics.intervals import holm
+from harness.statistics.measured import Measured
 from harness.statistics.study import Study
 
 LABELS = (
@@ -26,9 +28,8 @@ def subsets(study: Study) -> list[Subsets]:
     """Per task with subsets or controls: average gains compared two by two, Holm within the task.
 
     Only arms that trained on as many rows are compared: parts with parts, controls with the whole.
-    Over the targets that count in all of the group's arms, and over those among them that are other
-    tasks' (`other_tasks`), where more rows of the target's own kind explain nothing. `difference`
-    is a's average gain minus b's; the intervals are paired.
+    Over the headline targets whose gain is known in all of the group's arms. `difference` is a's
+    average gain minus b's, paired by row and by seed.
     """
     groups: dict[str, list[str]] = {}
     for arm in study.arms:
@@ -65,48 +66,36 @@ def _place(label: str) -> int:
 
 
 def _compared(study: Study, of: str, arms: Mapping[str, str]) -> Subsets:
-    targets = study.common_of(list(arms.values()))
-    own = {target for target in targets for arm in arms.values() if study.same(arm, target)}
-    others = [target for target in targets if target not in own]
-    known, there = _averages(study, arms, targets), _averages(study, arms, others)
+    targets = study.headline
+    for arm in arms.values():
+        targets = study.known_targets(arm, targets)
+    known = _averages(study, arms, targets)
     rows = {label: rows_trained(study.known, study.encoder, arm) for label, arm in arms.items()}
     # two by two, but for arms that differ in how many rows they saw as well as in which
     pairs = [(a, b) for a, b in combinations(known, 2) if rows[a] == rows[b]]
-    ps = [two_sided((known[a] - known[b]).replicates) for a, b in pairs]
+    found = [ArmDifference(a=a, b=b, difference=tested(known[a] - known[b])) for a, b in pairs]
     return Subsets(
         encoder=study.encoder,
         of=of,
         arms=dict(arms),
         rows=rows,
         targets=targets,
-        comparisons=[
-            TestedDifference(
-                **vars(_difference(known, *pair)), p=rounded(p), p_corrected=rounded(corrected)
-            )
-            for pair, p, corrected in zip(pairs, ps, holm(ps), strict=True)
-        ],
-        other_tasks=Elsewhere(
-            targets=others,
-            comparisons=[_difference(there, *pair) for pair in pairs] if there else [],
-        ),
+        comparisons=_corrected(found),
     )
 
 
-def _averages(
-    study: Study, arms: Mapping[str, str], targets: Sequence[str]
-) -> dict[str, Replicated]:
+def _averages(study: Study, arms: Mapping[str, str], targets: Sequence[str]) -> dict[str, Measured]:
     """label → its arm's average over these targets; without arms that have none."""
     found = {label: study.average(arm, targets) for label, arm in arms.items()}
     return {label: average for label, average in found.items() if average}
 
 
-def _difference(known: Mapping[str, Replicated], a: str, b: str) -> ArmDifference:
-    """a's average minus b's, with its intervals."""
-    found = known[a] - known[b]
-    return ArmDifference(
-        a=a,
-        b=b,
-        difference=found.value,
-        interval=found.interval,
-        seed_interval=found.seed_interval,
-    )
+def _corrected(found: Sequence[ArmDifference]) -> list[ArmDifference]:
+    ps = [one.difference.p for one in found]
+    qs = iter(holm([p for p in ps if p is not None]))
+    corrected = []
+    for one in found:
+        if one.difference.p is not None:
+            one = one.model_copy(update={"difference": arrow(one.difference, next(qs))})
+        corrected.append(one)
+    return corrected

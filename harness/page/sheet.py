@@ -1,0 +1,54 @@
+"""A table of the board as values, made once: a terminal, Markdown, the page, CSV and a paper's table
+all show these very texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+# what an interval says: above 0, below 0, it contains 0; or there is nothing to say
+Tone = Literal["help", "hurt", "unsure", "none"]
+Kind = Literal["baseline", "task", "mixture", "subset", "control", "summary"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One field.
+
+    text    as shown
+    number  unrounded: what a column is sorted by, and a heat map coloured; None where it is no
+            number
+    tip     one sentence more, for who points at it
+    """
+
+    text: str
+    number: float | None = None
+    tone: Tone = "none"
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """`mark`: ⚠ and the number of a footnote that qualifies the whole column; "" for none."""
+
+    name: str
+    numeric: bool = True
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """`kind`: what it is compared as; controls and summaries stand apart from the others."""
+
+    kind: Kind
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """`caption` stands above the table; `footnotes` below it, in the order of their numbers."""
+
+    name: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    footnotes: Sequence[str] = field(default_factory=tuple)

@@ -1,0 +1,138 @@
+"""A number with all that says how sure it is: differences and means of such numbers, and their
+interval. All that the board shows of gains is made of these."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import variance
+
+import numpy as np
+
+from harness.metrics.metric import Array
+from harness.release.schema_derived import Estimate
+from harness.statistics.intervals import Part, half_width, rounded, two_sided
+
+# with fewer, how seeds differ is next to unknown, and nothing is called an effect
+FEWEST_SEEDS = 3
+# target, language: whose test rows; "" where a unit has rows of all languages
+Block = tuple[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A number, and what it would have been with one seed alone, or without one of the test rows.
+
+    value     in points, unrounded
+    per_seed  seed → the number with that seed alone
+    rows      block of units → (seeds, units), seeds as in `per_seed`: the influence of each unit
+              on the number of each seed (`jackknife`)
+    seedless  no seed enters: nothing was trained
+    """
+
+    value: float
+    per_seed: Mapping[str, float]
+    rows: Mapping[Block, Array] = field(default_factory=dict)
+    seedless: bool = False
+
+    def __sub__(self, other: "Measured") -> "Measured":
+        """The paired difference: the same rows, the same seeds."""
+        return _combined(self.value - other.value, [(1.0, self), (-1.0, other)])
+
+    @property
+    def parts(self) -> list[Part]:
+        """Its errors over test rows, and over seeds; of fewer than three seeds over rows alone.
+
+        Seeds and units are crossed: a number is the mean of effects of a seed, of a unit, and of
+        both together (what one training happened to make of one row). The variance of the per-seed
+        numbers holds the first and the last; the jackknife of their mean the second and the last.
+        What both hold is counted once, with the seeds, of which there are fewer.
+        """
+        seeds = len(self.per_seed)
+        of_blocks = {block: _squares(rows.mean(axis=0)) for block, rows in self.rows.items()}
+        of_mean = math.fsum(of_blocks.values())
+        freedom = self._freedom(of_blocks)
+        if self.seedless or seeds < FEWEST_SEEDS:
+            return [Part(math.sqrt(of_mean), freedom)]
+
+        of_each = math.fsum(_squares(rows) for rows in self.rows.values()) / seeds
+        together = (of_each - of_mean) / (seeds - 1)
+        return [
+            Part(math.sqrt(max(0.0, of_mean - together)), freedom),
+            Part(math.sqrt(variance(self.per_seed.values()) / seeds), seeds - 1),
+        ]
+
+    def _freedom(self, of_blocks: Mapping[Block, float]) -> float:
+        """Degrees of freedom of the variance over rows, whose blocks are of unequal size.
+
+        source  Satterthwaite 1946, Biometrics Bulletin 2(6), 110-114
+        """
+        total = math.fsum(of_blocks.values())
+        spread = 0.0
+        for block, squares in of_blocks.items():
+            units = self.rows[block].shape[1]
+            spread += squares**2 / max(1, units - 1)
+        return total**2 / spread if spread else math.inf
+
+    @property
+    def estimate(self) -> Estimate:
+        """The number with its interval, for other seeds and other test rows of the same kind."""
+        if not any(rows.shape[1] > 1 for rows in self.rows.values()):
+            return Estimate(value=self.value)  # one unit tells nothing of how rows differ
+        parts = self.parts
+        half = half_width(parts)
+        tested = self.seedless or len(parts) > 1
+        return Estimate(
+            value=self.value,
+            interval=[rounded(self.value - half), rounded(self.value + half)],
+            rows=rounded(parts[0].error),
+            seeds=rounded(parts[1].error) if len(parts) > 1 else None,
+            p=rounded(two_sided(self.value, parts), 6) if tested else None,
+        )
+
+
+NOTHING = Measured(0.0, {}, seedless=True)  # what the baseline gains
+UNKNOWN = Estimate()
+
+
+def mean_of(numbers: Sequence[Measured]) -> Measured | None:
+    """Their mean, row by row and seed by seed; None of nothing."""
+    if not numbers:
+        return None
+    value = math.fsum(one.value for one in numbers) / len(numbers)
+    return _combined(value, [(1 / len(numbers), one) for one in numbers])
+
+
+def weighted(terms: Sequence[tuple[float, Measured]]) -> Measured:
+    """The sum of numbers times their weights."""
+    return _combined(math.fsum(weight * one.value for weight, one in terms), terms)
+
+
+def _combined(value: float, terms: Sequence[tuple[float, Measured]]) -> Measured:
+    # a number without seeds of its own (the baseline's gain) takes none from the others
+    seeded = [one.per_seed for _, one in terms if one.per_seed]
+    seeds = [seed for seed in (seeded or [{}])[0] if all(seed in own for own in seeded)]
+    per_seed = {}
+    for seed in seeds:
+        per_seed[seed] = math.fsum(weight * one.per_seed.get(seed, 0.0) for weight, one in terms)
+
+    rows: dict[Block, Array] = {}
+    for weight, one in terms:
+        own = list(one.per_seed)
+        chosen = [own.index(seed) for seed in seeds] if own else []
+        for block, influences in one.rows.items():
+            part = weight * (influences if own == seeds else influences[chosen])
+            rows[block] = rows[block] + part if block in rows else part
+    return Measured(value, per_seed, rows, all(one.seedless for _, one in terms))
+
+
+def _squares(rows: Array) -> float:
+    # fsum: no order of addition, which processors differ in, changes it
+    return math.fsum(np.square(rows).ravel().tolist())
+
+
+def estimate_of(number: Measured | None) -> Estimate:
+    return UNKNOWN if number is None else number.estimate
+
+
+def value_of(number: Measured | None) -> float | None:
+    return None if number is None else number.value
