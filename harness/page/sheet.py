@@ -1,5 +1,5 @@
-"""A table of the board as values, made once: a terminal, Markdown, the page, CSV and a paper's table
-all show these very texts."""
+"""A table of the board as values, made once: a terminal, Markdown, the page, CSV and a table in a
+paper all show these very texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

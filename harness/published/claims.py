@@ -3,32 +3,28 @@ before the run?
 
 Two one-sided tests at 2.5% each (Schuirmann 1987; Lakens 2017): the release's 95% interval lies
 wholly within the margin around the printed number (holds), wholly outside (fails), or neither
-(inconclusive). Which interval: the wider of the one over test examples and the one over seeds, so
-with fewer than three seeds nothing is concluded where anything was trained.
+(inconclusive). The interval is for other test rows and other seeds, so with fewer than three seeds
+nothing is concluded where anything was trained.
 
 A claim is about one experiment, so a release that has other targets, arms, seeds or recipes than
-the suite's YAML concludes nothing. The board leaves a gain out where the intermediate shares its
-rows with the target (MNLI before XNLI, SQuAD before XQuAD and MLQA); the paper counts it, so claims
-do. What leaked or was not learned counts nowhere.
+the suite's YAML concludes nothing. A gain counts where the intermediate shares its rows with the
+target (MNLI before XNLI, SQuAD before XQuAD and MLQA), as in the paper. What leaked or was not
+learned counts nowhere.
 """
 
 from collections.abc import Callable, Mapping
-from statistics import fmean
 from typing import NamedTuple
 
 from harness.published.arithmetic import bounds
 from harness.published.numbers import Check, Claim, Published
 from harness.published.verdict import Outcome, Verdict
 from harness.release.schema import Concluded, SuiteFacts
-from harness.release.schema_derived import Interval
-from harness.statistics.bootstrap import replicate_scores
-from harness.statistics.gains import EXCLUDING, measured
-from harness.statistics.intervals import interval, t_interval
-from harness.statistics.replicated import Replicated, averaged
-from harness.statistics.sampling import read
-from harness.statistics.study import Study
+from harness.release.schema_derived import Estimate
+from harness.statistics.gains import measured
+from harness.statistics.measured import Measured
+from harness.statistics.study import REFUSED, Study
 
-COUNTS_HERE = {"shared"}
+COUNTS_NOWHERE = REFUSED | {"unlearned"}
 # Of a suite, what its numbers follow from.
 DECIDES = ("version", "seeds", "protocol", "caps", "task_caps", "cuts", "recipes", "settings")
 
@@ -78,8 +74,7 @@ def claimed(
         if claim.encoder not in content.encoders:
             raise Unknown(f"{name} has no encoder {claim.encoder}")
         if claim.encoder not in studies:
-            study = Study.of(content, content.cells, claim.encoder)
-            studies[claim.encoder] = measured(study, EXCLUDING - COUNTS_HERE)
+            studies[claim.encoder] = measured(Study.of(content, content.cells, claim.encoder))
         if claim.printed:
             low, high = bounds(claim.printed, document)
             found = _number(claim, content, studies[claim.encoder])
@@ -142,70 +137,46 @@ def _number(claim: Claim, content: Concluded, study: Study) -> Sure:
     if claim.kind == "gain":
         assert claim.arm, "a gain is an arm's"
         return _sure_of(_average(study, _arm(claim.arm, study)))
-    return _best(claim, content) if claim.kind == "best" else _score(claim, study)
+    return _best(claim, content, study) if claim.kind == "best" else _score(claim, study)
 
 
-def _average(study: Study, arm: str) -> Replicated:
+def _average(study: Study, arm: str) -> Measured:
     """An arm's average gain over all targets."""
     targets = sorted(study.known.targets)
+    left = {target for target in targets if _uncounted(study, arm, target)}
     average = study.average(arm, targets)
-    if average is None:
-        left = set(targets) - set(study.counted(arm))
+    if average is None or left:
         raise Unknown(
             f"the average of {arm} leaves out {', '.join(sorted(left))}, so it is not the paper's"
         )
     return average
 
 
-def _best(claim: Claim, content: Concluded) -> Sure:
+def _uncounted(study: Study, arm: str, target: str) -> bool:
+    gain = study.gain(arm, target)
+    return gain is None or gain.gain.value is None or bool(COUNTS_NOWHERE & set(gain.flags))
+
+
+def _best(claim: Claim, content: Concluded, study: Study) -> Sure:
     rows = [row for row in content.best if row.encoder == claim.encoder]
     whole = next((row for row in rows if row.target is None), None)
-    chosen = {row.target: row for row in rows if row.target and row.arm}
-    if whole is None or whole.gain is None or set(chosen) != set(content.targets):
+    chosen = {row.target: row.arm for row in rows if row.target and row.arm}
+    if whole is None or whole.gain.value is None or set(chosen) != set(content.targets):
         raise Unknown("no best arm is known for every target")
-    gains = {
-        (gain.arm, gain.target): gain.per_seed
-        for gain in content.gains
-        if gain.encoder == claim.encoder
-    }
-    seeds = [str(seed) for seed in content.suite.seeds]
-    per_seed = [0.0] * len(seeds)
-    for target, row in chosen.items():
-        assert row.arm and row.gain is not None, "who was chosen gains something"
-        if content.arms[row.arm].kind == "baseline":
-            continue  # which gains nothing, with every seed
-        known = gains[row.arm, target]
-        if lacking := [seed for seed in seeds if seed not in known]:
-            raise Unknown(f"{row.arm} on {target} has no gain with seed {', '.join(lacking)}")
-        # Where half of the rows chose, the gain is the other half's; how seeds spread around it is
-        # known from all rows.
-        shift = row.gain - fmean(known[seed] for seed in seeds)
-        for i, seed in enumerate(seeds):
-            per_seed[i] += (known[seed] + shift) / len(chosen)
-    return _sure(whole.gain, whole.interval, t_interval(per_seed))
+    for target, arm in chosen.items():
+        gain = study.gain(arm, target)
+        if gain and (lacking := {*map(str, content.suite.seeds)} - gain.per_seed.keys()):
+            raise Unknown(f"{arm} on {target} has no gain with seed {', '.join(sorted(lacking))}")
+    return _sure(whole.gain)
 
 
 def _score(claim: Claim, study: Study) -> Sure:
-    """The baseline's score on one target, and how sure it is: over seeds by Student's t, over test
-    examples by their bootstrap (not by the release's `stderr`, which is that of the score above a
-    null predictor)."""
+    """The baseline's score on one target."""
     (target,) = _targets(claim, study)
-    facts, cells = study.known.targets[target], study.cells_of(study.baseline, target)
-    scores = [cell.score for cell in cells.values() if cell.score is not None]
-    if not cells or len(scores) < len(cells):
+    score = study.scores.get(target)
+    if score is None:
         raise Unknown(f"{target} has no score")
-    scored = set.intersection(*[set(cell.mains) for cell in cells.values()])
-    systems = [(study.baseline, seed) for seed in cells]
-    drawn = replicate_scores(
-        target,
-        facts.metric,
-        [language for language in facts.languages if language in scored],
-        facts.parallel,
-        lambda language: read(study, target, language, systems),
-    )
-    by_language = [averaged(drawn[language]) for language in sorted(drawn)]
-    examples = interval(averaged(by_language))
-    return _sure(fmean(scores), examples, t_interval(scores) if facts.trained else examples)
+    return _sure(score.estimate)
 
 
 def _most(claim: Claim, study: Study) -> tuple[Outcome, str]:
@@ -284,21 +255,22 @@ def _gain(study: Study, arm: str, target: str) -> Sure:
     gain = study.gain(_arm(arm, study), target)
     if gain is None:
         raise Unknown(f"the release has no {arm} on {target}")
-    if gain.gain is None or not gain.counted:
+    if _uncounted(study, arm, target):
         raise Unknown(
             f"the gain of {arm} on {target} does not count ({', '.join(gain.flags) or 'no score'})"
         )
-    return _sure(gain.gain, gain.interval, gain.seed_interval)
+    return _sure(gain.gain)
 
 
-def _sure_of(number: Replicated) -> Sure:
-    return _sure(number.value, number.interval, number.seed_interval)
+def _sure_of(number: Measured) -> Sure:
+    return _sure(number.estimate)
 
 
-def _sure(value: float, examples: Interval | None, seeds: Interval | None) -> Sure:
-    if examples is None or seeds is None:
-        raise Unknown(f"{value:+.1f}, but fewer than three seeds: nothing is concluded")
-    return Sure(value, min(examples[0], seeds[0]), max(examples[1], seeds[1]))
+def _sure(number: Estimate) -> Sure:
+    assert number.value is not None, "a number that counts is known"
+    if number.interval is None or number.p is None:
+        raise Unknown(f"{number.value:+.1f}, but fewer than three seeds: nothing is concluded")
+    return Sure(number.value, *number.interval)
 
 
 def _arm(name: str, study: Study) -> str:

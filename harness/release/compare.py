@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from harness.common.text import signed
 from harness.release.comparer import Difference, differences
 from harness.release.schema import Content, EvaluateJob, PviJob, SelectJob, TrainJob
-from harness.release.schema_derived import Average, Split
+from harness.release.schema_derived import Estimate
 
 SHOWN = 15  # lines of one kind in the text
 KINDS = ("scores", "gains", "averages", "split", "difficulty")
@@ -94,41 +94,32 @@ def _scores(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
 
 def _gains(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
     for gain in content.gains:
-        if gain.gain is not None:
-            yield f"{gain.encoder} · {gain.arm} · {gain.target}", (gain.gain, gain.interval)
+        yield from _known(f"{gain.encoder} · {gain.arm} · {gain.target}", gain.gain)
 
 
 def _averages(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
     for average in content.averages:
-        for name, value, interval in _of_average(average):
-            if value is not None:
-                yield f"{average.encoder} · {average.arm} · {name}", (value, interval)
-
-
-def _of_average(average: Average) -> Iterator[tuple[str, float | None, Interval]]:
-    yield "average_gain", average.average_gain, average.interval
-    yield "zero_shot", average.zero_shot, average.zero_shot_interval
-    yield "without_retrieval", average.without_retrieval, average.without_retrieval_interval
-    other = average.other_tasks
-    if average.average_gain is not None and other.targets != average.targets:
-        yield "other tasks' targets", other.gain, other.interval
+        at = f"{average.encoder} · {average.arm}"
+        yield from _known(f"{at} · average", average.overall.gain)
+        if average.rest:
+            yield from _known(f"{at} · average over the rest", average.rest.gain)
+        if average.without_own:
+            yield from _known(f"{at} · average without its own data", average.without_own.gain)
+        yield from _known(f"{at} · average without English", average.zero_shot.gain)
+        for group, mean in average.groups.items():
+            yield from _known(f"{at} · {group}", mean.gain)
 
 
 def _split(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
     for split in content.split:
-        for name, value, interval in _of_split(split):
-            if value is not None:
-                yield f"{split.encoder} · {name}", (value, interval)
+        yield from _known(f"{split.encoder} · easy - hard", split.overall.easy_minus_hard)
+        for group, contrast in split.groups.items():
+            yield from _known(f"{split.encoder} · easy - hard · {group}", contrast.easy_minus_hard)
 
 
-def _of_split(split: Split) -> Iterator[tuple[str, float | None, Interval]]:
-    yield "hard - easy", split.hard_minus_easy, split.interval
-    yield "permutation p", split.permutation_p, None
-    other = split.other_tasks
-    if other.hard_minus_easy != split.hard_minus_easy:
-        yield "hard - easy, other tasks' targets", other.hard_minus_easy, other.interval
-    yield "easy", split.easy.average_gain, None
-    yield "hard", split.hard.average_gain, None
+def _known(what: str, number: Estimate) -> Iterator[tuple[str, tuple[float, Interval]]]:
+    if number.value is not None:
+        yield what, (number.value, number.interval)
 
 
 def _difficulty(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
@@ -168,10 +159,10 @@ def _why(a: Content, b: Content, a_env: Sidecar, b_env: Sidecar) -> dict[str, di
 
 def _differing(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
     """Path → [before, after] where they differ."""
-    return {one.path: [_known(one, 0), _known(one, 1)] for one in differences(old, new)}
+    return {one.path: [_side(one, 0), _side(one, 1)] for one in differences(old, new)}
 
 
-def _known(one: Difference, side: int) -> Any:
+def _side(one: Difference, side: int) -> Any:
     """A value of a difference; of hashes the first digits say enough."""
     value = (one.before, one.after)[side]
     if isinstance(value, list):

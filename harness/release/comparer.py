@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 SHOWN = 80  # characters of a value in a message
 ABSENT = "absent"
 At = tuple[str | int, ...]
-_NAMES = ("encoder", "arm", "target", "of", "by", "value")
+_NAMES = ("encoder", "arm", "target", "of", "by", "slice")
 
 
 class Difference(NamedTuple):

@@ -211,7 +211,7 @@ class Slice(Strict):
     encoder: str
     arm: str
     by: Literal["family", "script", "unknown"]
-    value: str
+    slice: str
     gain: Estimate
     languages: list[str]
     points: PositiveInt

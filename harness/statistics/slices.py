@@ -50,7 +50,7 @@ def _slice(study: Study, arm: str, by: By, value: str, points: list[Point]) -> S
         encoder=study.encoder,
         arm=arm,
         by=by,
-        value=value,
+        slice=value,
         gain=average.estimate,
         languages=sorted({language for _, language in points}),
         points=len(points),
