@@ -81,5 +81,7 @@ def markdown(text: Any) -> str:
 
 
 def signed(value: float | None) -> str:
-    """One decimal with its sign; a dash for no number."""
-    return "–" if value is None else "±0.0" if abs(value) < 0.05 else f"{value:+.1f}"
+    """One decimal with its sign, a minus as wide as the plus; a dash for no number."""
+    if value is None:
+        return "–"
+    return "0.0" if abs(value) < 0.05 else f"{value:+.1f}".replace("-", "−")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-# what an interval says: above 0, below 0, it contains 0; or there is nothing to say
+# an effect upwards, downwards, none that shows; or there is nothing to say
 Tone = Literal["help", "hurt", "unsure", "none"]
 Kind = Literal["baseline", "task", "mixture", "subset", "control", "summary"]
 
@@ -15,6 +15,7 @@ class Cell:
     """One field.
 
     text    as shown
+    short   the same where there is little room; "" for `text`
     number  unrounded: what a column is sorted by, and a heat map coloured; None where it is no
             number
     tip     one sentence more, for who points at it
@@ -24,15 +25,18 @@ class Cell:
     number: float | None = None
     tone: Tone = "none"
     tip: str = ""
+    short: str = ""
 
 
 @dataclass(frozen=True)
 class Column:
-    """`mark`: ⚠ and the number of a footnote that qualifies the whole column; "" for none."""
+    """`mark`: ⚠ and the number of a footnote that qualifies the whole column; "" for none. `wide`:
+    left out where there is little room."""
 
     name: str
     numeric: bool = True
     mark: str = ""
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Sheet:
-    """`caption` stands above the table; `footnotes` below it, in the order of their numbers."""
+    """`caption` stands above the table; `footnotes` below it, each with its mark."""
 
     name: str
     caption: str

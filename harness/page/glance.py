@@ -1,0 +1,126 @@
+"""The board at a glance: for each encoder one table, its footnotes and three sentences."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.page import sentences
+from harness.page.cautions import ALL, AVERAGE, Cautions
+from harness.page.points import gain_cell, plain_cell, score_cell
+from harness.page.reading import Reading, group_name, readings, shown_mean
+from harness.page.sheet import Cell, Column, Row, Sheet
+from harness.release.schema import Concluded
+from harness.release.schema_derived import Average, Estimate, MeanGain
+
+NOTHING = Estimate()
+BUCKETS = {"easy": "easy", "hard": "hard", "median": "middle"}  # how hard a task was
+
+
+@dataclass(frozen=True)
+class EncoderBoard:
+    """One encoder's table, and what it says in sentences."""
+
+    encoder: str
+    sheet: Sheet
+    sentences: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Glance:
+    """`boards`: one an encoder; of a release without intermediates one for all. `together`: a line
+    that compares the encoders; "" where there is one. `warning`: what stands before all of it."""
+
+    boards: Sequence[EncoderBoard]
+    together: str
+    warning: str
+
+
+def glance(release: Concluded, title: str) -> Glance:
+    """`title`: the release's number and name."""
+    mine = readings(release)
+    with_gains = [reading for reading in mine if reading.ranked]
+    boards = [_board(reading, title) for reading in with_gains]
+    if not boards:
+        boards = [_side_by_side(mine, title)]
+    warning = sentences.SMOKE if release.suite.smoke else ""
+    return Glance(boards, sentences.together(mine) if with_gains else "", warning)
+
+
+def _board(reading: Reading, title: str) -> EncoderBoard:
+    cautions = Cautions.of(reading)
+    columns = [
+        Column("", numeric=False, wide=True),
+        Column("after training on", numeric=False),
+        *(Column(group_name(g), mark=cautions.mark(ALL, g)) for g in reading.groups),
+        Column("average gain"),
+    ]
+    sheet = Sheet(
+        "glance",
+        sentences.caption(reading, title),
+        columns,
+        list(_rows(reading, cautions)),
+        [*cautions.footnotes, *sentences.footnotes(reading)],
+    )
+    return EncoderBoard(reading.encoder, sheet, sentences.sentences(reading))
+
+
+def _rows(reading: Reading, cautions: Cautions) -> Iterator[Row]:
+    counts = [len(targets) for targets in (*reading.groups.values(), reading.headline)]
+    yield Row("summary", [Cell(""), Cell("target tasks"), *(Cell(str(n), n) for n in counts)])
+    scores = [reading.score(targets) for targets in (*reading.groups.values(), reading.headline)]
+    yield Row("baseline", [Cell(""), Cell("baseline (score)"), *map(plain_cell, scores)])
+    for average in reading.ranked:
+        yield _condition(reading, average, cautions)
+    split = reading.split
+    if split and split.overall.targets:
+        sides = [split.groups[g].easy_minus_hard for g in reading.groups if g in split.groups]
+        overall = gain_cell(split.overall.easy_minus_hard, brackets=True)
+        yield Row("summary", [Cell(""), Cell("easy − hard"), *map(gain_cell, sides), overall])
+
+
+def _condition(reading: Reading, average: Average, cautions: Cautions) -> Row:
+    arm = average.arm
+    difficulty = reading.difficulty.get(arm)
+    bucket = BUCKETS.get(difficulty.bucket or "", "") if difficulty else ""
+    name = f"{reading.condition(arm)} {cautions.mark(arm, ALL)}".strip()
+    cells = [
+        _mean(average.groups.get(group), len(targets), cautions.mark(arm, group))
+        for group, targets in reading.groups.items()
+    ]
+    mean, of = shown_mean(average), len(reading.headline)
+    last = _mean(mean, of, cautions.mark(arm, AVERAGE), brackets=True)
+    kind = reading.release.arms[arm].kind
+    return Row(kind, [Cell(bucket), Cell(name), *cells, last])
+
+
+def _mean(mean: MeanGain | None, of: int, mark: str, brackets: bool = False) -> Cell:
+    """A mean gain; over how many targets, if not over all `of` them."""
+    if mean is None or not mean.targets:
+        return gain_cell(NOTHING, mark)
+    fewer = f"({len(mean.targets)})" if len(mean.targets) < of else ""
+    return gain_cell(mean.gain, f"{fewer} {mark}".strip(), brackets)
+
+
+def _side_by_side(mine: Sequence[Reading], title: str) -> EncoderBoard:
+    """Encoders beside each other, a target a row: what a release without intermediates shows."""
+    first, *others = mine
+    columns = [Column("target task", numeric=False), Column(first.encoder)]
+    for other in others:
+        columns += [Column(other.encoder), Column(f"− {first.encoder}")]
+    targets = list(dict.fromkeys(target for reading in mine for target in reading.targets))
+    rows = [_target_row(mine, target) for target in targets]
+    if len(targets) > 1:
+        rows.append(_target_row(mine, None))
+    sheet = Sheet(
+        "glance", sentences.caption(first, title), columns, rows, sentences.score_notes(mine)
+    )
+    return EncoderBoard("", sheet, sentences.score_sentences(mine))
+
+
+def _target_row(mine: Sequence[Reading], target: str | None) -> Row:
+    cells = [Cell(mine[0].task(target) if target else "average")]
+    for reading in mine:
+        of = reading.scores.get(target)
+        cells.append(score_cell(of.score if of else NOTHING))
+        if reading is not mine[0]:
+            cells.append(gain_cell(of.difference if of and of.difference else NOTHING))
+    return Row("task" if target else "summary", cells)
