@@ -7,7 +7,7 @@ from harness.page import sentences
 from harness.page.cautions import ALL, AVERAGE, Cautions
 from harness.page.points import gain_cell, plain_cell, score_cell
 from harness.page.reading import Reading, group_name, readings, shown_mean
-from harness.page.sheet import Cell, Column, Row, Sheet
+from harness.page.sheet import Column, Field, Line, Sheet
 from harness.release.schema import Concluded
 from harness.release.schema_derived import Average, Estimate, MeanGain
 
@@ -63,21 +63,21 @@ def _board(reading: Reading, title: str) -> EncoderBoard:
     return EncoderBoard(reading.encoder, sheet, sentences.sentences(reading))
 
 
-def _rows(reading: Reading, cautions: Cautions) -> Iterator[Row]:
+def _rows(reading: Reading, cautions: Cautions) -> Iterator[Line]:
     counts = [len(targets) for targets in (*reading.groups.values(), reading.headline)]
-    yield Row("summary", [Cell(""), Cell("target tasks"), *(Cell(str(n), n) for n in counts)])
+    yield Line("summary", [Field(""), Field("target tasks"), *(Field(str(n), n) for n in counts)])
     scores = [reading.score(targets) for targets in (*reading.groups.values(), reading.headline)]
-    yield Row("baseline", [Cell(""), Cell("baseline (score)"), *map(plain_cell, scores)])
+    yield Line("baseline", [Field(""), Field("baseline (score)"), *map(plain_cell, scores)])
     for average in reading.ranked:
         yield _condition(reading, average, cautions)
     split = reading.split
     if split and split.overall.targets:
         sides = [split.groups[g].easy_minus_hard for g in reading.groups if g in split.groups]
         overall = gain_cell(split.overall.easy_minus_hard, brackets=True)
-        yield Row("summary", [Cell(""), Cell("easy − hard"), *map(gain_cell, sides), overall])
+        yield Line("summary", [Field(""), Field("easy − hard"), *map(gain_cell, sides), overall])
 
 
-def _condition(reading: Reading, average: Average, cautions: Cautions) -> Row:
+def _condition(reading: Reading, average: Average, cautions: Cautions) -> Line:
     arm = average.arm
     difficulty = reading.difficulty.get(arm)
     bucket = BUCKETS.get(difficulty.bucket or "", "") if difficulty else ""
@@ -89,10 +89,10 @@ def _condition(reading: Reading, average: Average, cautions: Cautions) -> Row:
     mean, of = shown_mean(average), len(reading.headline)
     last = _mean(mean, of, cautions.mark(arm, AVERAGE), brackets=True)
     kind = reading.release.arms[arm].kind
-    return Row(kind, [Cell(bucket), Cell(name), *cells, last])
+    return Line(kind, [Field(bucket), Field(name), *cells, last])
 
 
-def _mean(mean: MeanGain | None, of: int, mark: str, brackets: bool = False) -> Cell:
+def _mean(mean: MeanGain | None, of: int, mark: str, brackets: bool = False) -> Field:
     """A mean gain; over how many targets, if not over all `of` them."""
     if mean is None or not mean.targets:
         return gain_cell(NOTHING, mark)
@@ -116,11 +116,11 @@ def _side_by_side(mine: Sequence[Reading], title: str) -> EncoderBoard:
     return EncoderBoard("", sheet, sentences.score_sentences(mine))
 
 
-def _target_row(mine: Sequence[Reading], target: str | None) -> Row:
-    cells = [Cell(mine[0].task(target) if target else "average")]
+def _target_row(mine: Sequence[Reading], target: str | None) -> Line:
+    cells = [Field(mine[0].task(target) if target else "average")]
     for reading in mine:
         of = reading.scores.get(target)
         cells.append(score_cell(of.score if of else NOTHING))
         if reading is not mine[0]:
             cells.append(gain_cell(of.difference if of and of.difference else NOTHING))
-    return Row("task" if target else "summary", cells)
+    return Line("task" if target else "summary", cells)

@@ -1,7 +1,7 @@
 """Numbers in points as the board writes them: rounded once, here."""
 
 from harness.common.text import signed
-from harness.page.sheet import Cell, Tone
+from harness.page.sheet import Field, Tone
 from harness.release.schema_derived import Estimate, Interval, Tested
 
 ARROWS = {"up": " ▲", "down": " ▼", None: ""}
@@ -31,18 +31,18 @@ def plain(value: float | None) -> str:
     return DASH if value is None else f"{value:.1f}"
 
 
-def plain_cell(value: float | None) -> Cell:
+def plain_cell(value: float | None) -> Field:
     """A score alone."""
-    return Cell(plain(value), value)
+    return Field(plain(value), value)
 
 
-def score_cell(number: Estimate) -> Cell:
+def score_cell(number: Estimate) -> Field:
     """A score with its interval."""
     text = plain(number.value) + half(number)
-    return Cell(text, number.value, short=text.replace(" ", ""))
+    return Field(text, number.value, short=text.replace(" ", ""))
 
 
-def gain_cell(number: Estimate, mark: str = "", brackets: bool = False) -> Cell:
+def gain_cell(number: Estimate, mark: str = "", brackets: bool = False) -> Field:
     """A gain or a difference with its interval, its arrow and what qualifies it; `brackets`: the
     limits of the interval, where there is room."""
     short = f"{signed(number.value)}{half(number)}"
@@ -51,4 +51,4 @@ def gain_cell(number: Estimate, mark: str = "", brackets: bool = False) -> Cell:
     tone: Tone = "none"
     if number.value is not None:
         tone = TONES[number.arrow] if isinstance(number, Tested) else "unsure"
-    return Cell(text + end, number.value, tone, short=(short + end).replace(" ", ""))
+    return Field(text + end, number.value, tone, short=(short + end).replace(" ", ""))

@@ -11,7 +11,7 @@ Kind = Literal["baseline", "task", "mixture", "subset", "control", "summary"]
 
 
 @dataclass(frozen=True)
-class Cell:
+class Field:
     """One field.
 
     text    as shown
@@ -40,11 +40,11 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Row:
+class Line:
     """`kind`: what it is compared as; controls and summaries stand apart from the others."""
 
     kind: Kind
-    cells: Sequence[Cell]
+    cells: Sequence[Field]
 
 
 @dataclass(frozen=True)
@@ -54,5 +54,5 @@ class Sheet:
     name: str
     caption: str
     columns: Sequence[Column]
-    rows: Sequence[Row]
+    rows: Sequence[Line]
     footnotes: Sequence[str] = field(default_factory=tuple)
