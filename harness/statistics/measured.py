@@ -4,6 +4,7 @@ interval. All that the board shows of gains is made of these."""
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import variance
 
 import numpy as np
@@ -48,9 +49,7 @@ class Measured:
         What both hold is counted once, with the seeds, of which there are fewer.
         """
         seeds = len(self.per_seed)
-        of_blocks = {block: _squares(rows.mean(axis=0)) for block, rows in self.rows.items()}
-        of_mean = math.fsum(of_blocks.values())
-        freedom = self._freedom(of_blocks)
+        of_mean, freedom = self.row_variance, self._freedom
         if self.seedless or seeds < FEWEST_SEEDS:
             return [Part(math.sqrt(of_mean), freedom)]
 
@@ -61,14 +60,23 @@ class Measured:
             Part(math.sqrt(variance(self.per_seed.values()) / seeds), seeds - 1),
         ]
 
-    def _freedom(self, of_blocks: Mapping[Block, float]) -> float:
+    @property
+    def row_variance(self) -> float:
+        """Of the mean over these seeds, over other test rows."""
+        return math.fsum(self._of_blocks.values())
+
+    @cached_property
+    def _of_blocks(self) -> dict[Block, float]:
+        return {block: _squares(rows.mean(axis=0)) for block, rows in self.rows.items()}
+
+    @property
+    def _freedom(self) -> float:
         """Degrees of freedom of the variance over rows, whose blocks are of unequal size.
 
         source  Satterthwaite 1946, Biometrics Bulletin 2(6), 110-114
         """
-        total = math.fsum(of_blocks.values())
-        spread = 0.0
-        for block, squares in of_blocks.items():
+        total, spread = self.row_variance, 0.0
+        for block, squares in self._of_blocks.items():
             units = self.rows[block].shape[1]
             spread += squares**2 / max(1, units - 1)
         return total**2 / spread if spread else math.inf

@@ -127,32 +127,21 @@ def _within(sides: Sides, target: str, known: Known) -> WithinTarget | None:
     return WithinTarget(easy_minus_hard=found.easy_minus_hard, easy=easy, hard=hard)
 
 
-class Weighted(NamedTuple):
-    """One arm's part of a difference: the sum of its weights over targets, and how far it is from
-    its own side's mean on the targets that it has."""
-
-    weight: float
-    apart: Measured
-
-
 def _estimate(sides: Sides, gains: Mapping[str, Mapping[str, Measured]]) -> Estimate:
     """The difference, for other seeds, other rows and other tasks of the same kinds.
 
-    The spread of the tasks of a side holds what is of these tasks, and what rows and seeds do to
-    each of them for itself. What they do to a whole side comes to it, and is the variance of the
-    difference over rows and seeds less what the spread holds of that already.
-    source  Welch 1947, Biometrika 34, 28-35, for the sides' unequal spreads
+    The tasks of a side differ by what they are, and by what rows and seeds do to each of them for
+    itself; what rows do to a whole side (those on which all hard tasks help) comes to it. A seed
+    does nothing to one side alone: all conditions share its head and its order of the data.
     """
-    easy, hard = (_arms_of(side, gains) for side in sides)
-    terms = [(weight / len(gains), gain) for weight, gain in _terms(sides, gains)]
-    difference = weighted(terms)
-    parts = _parts_of_tasks(easy, hard)
-    if parts is None or not difference.rows:
+    difference = weighted([(weight / len(gains), gain) for weight, gain in _terms(sides, gains)])
+    among = [of for side in sides if (of := _of_tasks(side, gains))]
+    if not difference.rows or len(among) < len(sides):
         return Estimate(value=difference.value)
 
-    tasks, held = parts
-    own = sum(part.error**2 for part in difference.parts)
-    errors = [tasks, Part(math.sqrt(max(0.0, own - held)), math.inf)]
+    spread = Part(math.sqrt(math.fsum(of.spread for of in among)), _welch(among))
+    shared = max(0.0, difference.row_variance - math.fsum(of.rows for of in among))
+    errors = [spread, Part(math.sqrt(shared), math.inf)]
     half = half_width(errors)
     rows, *seeds = difference.parts
     tested = len(difference.per_seed) >= FEWEST_SEEDS or difference.seedless
@@ -161,7 +150,7 @@ def _estimate(sides: Sides, gains: Mapping[str, Mapping[str, Measured]]) -> Esti
         interval=[rounded(difference.value - half), rounded(difference.value + half)],
         rows=rounded(rows.error),
         seeds=rounded(seeds[0].error) if seeds else None,
-        tasks=rounded(tasks.error),
+        tasks=rounded(spread.error),
         p=rounded(two_sided(difference.value, errors), 6) if tested else None,
     )
 
@@ -178,39 +167,55 @@ def _terms(
     return terms
 
 
-def _arms_of(side: Sequence[str], gains: Mapping[str, Mapping[str, Measured]]) -> list[Weighted]:
-    found = []
+class OfTasks(NamedTuple):
+    """What one side's tasks add to the variance of the difference.
+
+    spread  by how they differ
+    rows    the part of it that is what test rows do to each of them for itself
+    tasks   how many there are
+    """
+
+    spread: float
+    rows: float
+    tasks: int
+
+
+def _of_tasks(side: Sequence[str], gains: Mapping[str, Mapping[str, Measured]]) -> OfTasks | None:
+    """None of a single task: how others would differ is not known."""
+    weights, apart = [], []
     for arm in side:
-        weight, apart = 0.0, []
-        for of in gains.values():
-            there = [of[one] for one in side if one in of]
-            average = mean_of(there)
-            if arm in of and average:
-                weight += 1 / len(there) / len(gains)
-                apart.append(of[arm] - average)
-        whole = mean_of(apart)
+        there = [of for of in gains.values() if arm in of]
+        counts = [sum(one in of for one in side) for of in there]
+        weights.append(math.fsum(1 / count for count in counts) / len(gains))
+        # from its side's mean on each of the targets that it has
+        whole = mean_of([of[arm] - _mean(side, of) for of in there])
         if whole:
-            found.append(Weighted(weight, whole))
-    return found
+            apart.append(whole)
+    if len(apart) < 2:
+        return None
+    # each task weighs what it does in the difference: 1 / tasks, where all are known everywhere
+    scale = math.fsum(weight**2 for weight in weights) / (len(apart) - 1)
+    return OfTasks(
+        spread=scale * math.fsum(one.value**2 for one in apart),
+        rows=scale * math.fsum(one.row_variance for one in apart),
+        tasks=len(apart),
+    )
 
 
-def _parts_of_tasks(
-    easy: Sequence[Weighted], hard: Sequence[Weighted]
-) -> tuple[Part, float] | None:
-    """(error over tasks, with Welch's degrees of freedom; how much of its square is of rows and
-    seeds). None of a single task on a side: its spread is not known."""
-    total = held = freedom = 0.0
-    for side in (easy, hard):
-        count = len(side)
-        if count < 2:
-            return None
-        squares = math.fsum(arm.weight**2 for arm in side)
-        spread = math.fsum(arm.apart.value**2 for arm in side) / (count - 1)
-        noise = math.fsum(p.error**2 for arm in side for p in arm.apart.parts) / (count - 1)
-        total += squares * spread
-        held += squares * noise
-        freedom += (squares * spread) ** 2 / (count - 1)
-    return Part(math.sqrt(total), total**2 / freedom if freedom else math.inf), min(held, total)
+def _mean(side: Sequence[str], of: Mapping[str, Measured]) -> Measured:
+    average = mean_of([of[arm] for arm in side if arm in of])
+    assert average, "one of them is known"
+    return average
+
+
+def _welch(among: Sequence[OfTasks]) -> float:
+    """Degrees of freedom of the sum of the sides' variances.
+
+    source  Welch 1947, Biometrika 34, 28-35
+    """
+    total = math.fsum(of.spread for of in among)
+    parts = math.fsum(of.spread**2 / (of.tasks - 1) for of in among)
+    return total**2 / parts if parts else math.inf
 
 
 def _why_no_claim(study: Study, sides: Sides) -> str:
