@@ -1,121 +1,39 @@
-"""The releases of schema 5, from git's history, carried over to schema 6: planned again from the
-specs here and the hashes that they record, so that each then carries its specs itself.
+"""The releases of schema 6, from git's history, derived anew: the same specs, jobs and evidence, and
+what follows from them by the statistics of schema 7.
 
     python tests/carry_over.py COMMIT [--write]
 
-COMMIT has the old ones; all nine are planned again, and every section that a release has before and
-after is the same, leaf for leaf. `data`, which named the files read, is what `inputs` says now.
+COMMIT has the old ones. Their cells, and all else that is a score and no gain, come out as they
+were, to the last digit; they are written under the next numbers.
 """
 
 import json
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.plan.graph import Plan
-from harness.plan.planner import plan_from
-from harness.plan.recorded import Inputs
-from harness.release.collect import declared, sections
 from harness.release.comparer import Difference, differences
 from harness.release.document import beside, content_bytes
-from harness.release.places import command, without_places
-from harness.release.schema import Content, Evidence, Known
+from harness.release.schema import Content, Known
 from harness.release.verify import verify
-from harness.sources.encoders import FoundEncoder
-from harness.sources.locate import SplitFiles, _fill
-from harness.sources.read import READER_VERSIONS
-from harness.spec.catalog import Catalog
-from harness.spec.template import fill
 from harness.statistics.derive import derive
 from harness.store import key_of
-from harness.store.job import versions_here
 
 RELEASES = Path(__file__).parents[1] / "leaderboard" / "releases"
-
-
-class Old(Inputs):
-    """The specs of a catalog, with the hashes that an old release's rows have."""
-
-    def __init__(self, content: dict, catalog: Catalog):
-        self.content, self.catalog = content, catalog
-        self.leaves = [leaf for rows in content["rows"].values() for leaf in _leaves(rows)]
-
-    def task(self, name: str):
-        return self.catalog.task(name)
-
-    def encoder(self, name: str):
-        return self.catalog.encoder(name)
-
-    def found(self, encoder) -> FoundEncoder:
-        facts = self.content["encoders"][encoder.encoder]
-        identity = {"files": facts["files"], "max_length": facts["max_length"]}
-        return FoundEncoder(encoder.encoder, Path(), identity)
-
-    def split(self, task, source, split: str, language: str) -> SplitFiles:
-        where = {column: fill(v, _fill(source, language)) for column, v in source.where.items()}
-        named = [
-            files
-            for name, files in self.content["data"].items()
-            if name.split()[0] == task.task and name.split()[2] == language
-        ]
-        found = {
-            tuple(part["sha256"])
-            for leaf in self.leaves
-            for part in leaf["parts"]
-            if part["split"] == split
-            and [leaf["family"], leaf["where"], leaf["columns"]]
-            == [task.family, where, task.columns]
-            and part["sha256"] in named
-        }
-        (files,) = found
-        return SplitFiles(list(files), "parquet" if source.hub else source.format, {})
-
-    def labels(self, task) -> list[str]:
-        raise NotImplementedError
-
-
-def _leaves(value: Any) -> Iterator[dict]:
-    if isinstance(value, dict) and "parts" in value:
-        yield value
-    elif isinstance(value, (dict, list)):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(one)
-
-
-def planned(content: dict) -> Plan:
-    """The plan of an old release, with the specs of today."""
-    catalog = Catalog.load([])
-    suite = catalog.suite(content["suite"]["name"])
-    return plan_from(suite, Old(content, catalog), versions_here(READER_VERSIONS))
-
-
-def carried(content: dict) -> Content:
-    """The release as schema 6 has it: declared from the plan, derived from the old evidence."""
-    plan = planned(content)
-    known = Known(**sections(declared(plan)), evidence=Evidence.model_validate(content["evidence"]))
-    return Content(**sections(known), inputs=plan.inputs, **dict(derive(known)))
-
-
-def moved(old: dict, new: dict) -> list[Difference]:
-    """What differs in the sections that both have: nothing."""
-    common = [name for name in old if name in new and name != "schema"]
-    return list(differences({n: old[n] for n in common}, {n: new[n] for n in common}))
-
-
 CARRIED = {  # in their order, under the next numbers
-    "0009-mini": "0018-mini",
-    "0010-mteb-tatoeba": "0019-mteb-tatoeba",
-    "0011-study": "0020-study",
-    "0012-study-e5": "0021-study-e5",
-    "0013-study-e5-qa": "0022-study-e5-qa",
-    "0014-study-rates": "0023-study-rates",
-    "0015-study-tune": "0024-study-tune",
-    "0016-study-tuned": "0025-study-tuned",
-    "0017-study-tuned-e5": "0026-study-tuned-e5",
+    "0018-mini": "0027-mini",
+    "0019-mteb-tatoeba": "0028-mteb-tatoeba",
+    "0020-study": "0029-study",
+    "0021-study-e5": "0030-study-e5",
+    "0022-study-e5-qa": "0031-study-e5-qa",
+    "0023-study-rates": "0032-study-rates",
+    "0024-study-tune": "0033-study-tune",
+    "0025-study-tuned": "0034-study-tuned",
+    "0026-study-tuned-e5": "0035-study-tuned-e5",
 }
+SCORES = ("dev_scores", "selections", "cells", "difficulty")
 
 
 def before(name: str, commit: str) -> Any:
@@ -124,26 +42,34 @@ def before(name: str, commit: str) -> Any:
     return json.loads(subprocess.run(["git", "show", path], check=True, capture_output=True).stdout)
 
 
-def plain(sidecar: dict) -> dict:
-    """Without the places of the machines that the oldest sidecars name."""
-    words = shlex.split(sidecar["command"])
-    return without_places(sidecar) | {"command": command(words[1:])}
+def carried(old: dict[str, Any]) -> Content:
+    """The release as schema 7 has it."""
+    read = {field.alias or name for name, field in Known.model_fields.items()}
+    stated = {name: value for name, value in old.items() if name in read} | {"schema": 7}
+    known = Known.model_validate(stated)
+    return Content.model_validate(stated | {"inputs": old["inputs"]} | derive(known).model_dump())
+
+
+def moved(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Difference]:
+    """What differs in what is no gain: nothing."""
+    for section in SCORES:
+        yield from differences(old[section], new[section], (section,))
 
 
 def main(commit: str, write: bool) -> None:
     for name, now in CARRIED.items():
         old = before(f"{name}.json", commit)
-        new = carried(old)
-        document = new.document()
-        different = moved(old, document)
-        sidecar = plain(before(f"{name}.env.json", commit)) | {"content_sha256": key_of(document)}
+        document = carried(old).document()
+        different = list(moved(old, document))
+        sidecar = before(f"{name}.env.json", commit) | {"content_sha256": key_of(document)}
         wrong = verify(content_bytes(document), sidecar)
         path = RELEASES / f"{now}.json"
         if write:
             path.write_bytes(content_bytes(document))
             beside(path).write_bytes(content_bytes(sidecar))
-        written = path.read_bytes() == content_bytes(document)
-        print(f"{name}: {len(different)} leaves differ, {len(wrong)} problems, written: {written}")
+            (RELEASES / f"{name}.json").unlink(missing_ok=True)
+            beside(RELEASES / f"{name}.json").unlink(missing_ok=True)
+        print(f"{now}: {len(different)} leaves differ, {len(wrong)} problems", flush=True)
         print(*different[:5], *wrong[:5], sep="\n", end="")
 
 
