@@ -65,16 +65,16 @@ LABEL org.opencontainers.image.title="xstilts-harness" \
 # 24.04 has a user `ubuntu` with id 1000 already. The volumes are open to every user, like /tmp, so that
 # `docker run --user "$(id -u):$(id -g)"` can write to them too.
 RUN useradd --uid 10001 --user-group --create-home --no-log-init xstilts \
-    && mkdir -p /workspace /cache /store /leaderboard \
-    && chmod 1777 /workspace /cache /store /leaderboard
+    && mkdir -p /workspace /cache /runs \
+    && chmod 1777 /workspace /cache /runs
 COPY --from=build /opt/venv /opt/venv
 
-# /cache: the hub's cache   /store: job results   /leaderboard: releases   /workspace: mount your own specs at /workspace/tasks
+# /cache: the hub's cache   /runs: job results and releases   /workspace: mount your own specs at /workspace/tasks
 ENV PATH=/opt/venv/bin:$PATH \
     HOME=/home/xstilts \
     HF_HOME=/cache \
-    XSTILTS_STORE=/store \
-    XSTILTS_BOARD=/leaderboard \
+    XSTILTS_STORE=/runs/store \
+    XSTILTS_BOARD=/runs/board \
     XSTILTS_COMMIT=${REVISION} \
     LANG=C.UTF-8 \
     PYTHONUNBUFFERED=1 \
@@ -89,6 +89,6 @@ RUN xstilts-harness validate \
        | python -c "import json, sys; blocked = json.load(sys.stdin)['blocked']; assert not blocked, blocked" \
     && rm -rf /tmp/check
 
-VOLUME ["/cache", "/store", "/leaderboard"]
+VOLUME ["/cache", "/runs"]
 ENTRYPOINT ["xstilts-harness"]
 CMD ["--help"]

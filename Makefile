@@ -1,9 +1,10 @@
-# make eval   the smoke suite, end to end, with its table     make test    what CI runs
+# make eval   the smoke suite, end to end, into ./runs        make test    what CI runs
 # make test-fast  the same without what is slow               make coverage  the same, and which lines it did not reach
 # make stress the long forms of those tests that have one: kills, publishers, fuzzed specs and rows, corruptions
 # make small  real data: make small DATA=folder-in-hub-layout  make lock    refresh requirements.lock
 # make mutants  faults that the tests do not notice, a sample (see tests/mutants.py)
-# make board  render the leaderboard anew, with the pictures of the page that the docs show (needs Chromium)
+# make board  render the project's own leaderboard/ anew, with the pictures of the page that the docs show (needs Chromium)
+# make clean  the environment and what tools leave; your results in ./runs stay
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -48,7 +49,7 @@ mutants: $(VENV)/ready
 	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 board: $(VENV)/ready
-	$(BIN)/xstilts-harness leaderboard build
+	$(BIN)/xstilts-harness leaderboard build --board leaderboard
 	$(BIN)/python -m tests.screenshots docs/images
 
 # Resolve anew from pyproject.toml; +cpu and the like are stripped, see above.
@@ -60,5 +61,7 @@ lock:
 	 .lock-venv/bin/pip freeze --exclude xstilts-harness | sed 's/+[a-z0-9.]*$$//' | grep -v '^nvidia-\|^triton\|^cuda-') > requirements.lock
 	rm -rf .lock-venv
 
+# What a run computed may have cost days, and is asked for by name.
 clean:
-	rm -rf $(VENV) store .pytest_cache .ruff_cache .hypothesis .benchmarks .coverage .mypy_cache
+	rm -rf $(VENV) .lock-venv .pytest_cache .ruff_cache .hypothesis .benchmarks .coverage .mypy_cache
+	@if [ -d runs ]; then echo 'kept: runs/, your results and releases (rm -r runs removes them)'; fi

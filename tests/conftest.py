@@ -555,7 +555,7 @@ def kill(pid: int) -> None:
 
 def releases(folder: Path) -> dict[str, bytes]:
     """The content files of a run's board."""
-    found = sorted((folder / "leaderboard" / "releases").glob("*.json"))
+    found = sorted((folder / "runs/board" / "releases").glob("*.json"))
     return {path.name: path.read_bytes() for path in found if ".env." not in path.name}
 
 

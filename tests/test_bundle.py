@@ -131,8 +131,8 @@ def test_a_checkout_knows_its_commit_and_whether_it_was_changed(tmp_path, monkey
     git("commit", "-qm", "one")
     here = wheel | {"commit": git("rev-parse", "HEAD"), "changed": False}
     assert steps.code() == here
-    (tmp_path / "leaderboard").mkdir()
-    (tmp_path / "leaderboard" / "README.md").write_text("a release changes no score")
+    (tmp_path / "runs/board").mkdir(parents=True)
+    (tmp_path / "runs/board" / "README.md").write_text("a release changes no score")
     assert steps.code() == here
     (tmp_path / "tasks" / "mine.yaml").write_text("task: mine")
     assert steps.code() == here | {"changed": True}
@@ -151,7 +151,7 @@ def test_the_page_says_what_works(rig, folder):
     """Every command of README.md, in order. The rerun has its results before it starts: training is
     not the point here."""
     page = (folder / "README.md").read_text()
-    code = json.loads((folder / "leaderboard" / "releases" / "0001-tiny.env.json").read_bytes())[
+    code = json.loads((folder / "runs/board" / "releases" / "0001-tiny.env.json").read_bytes())[
         "harness"
     ]
     assert f"\n{bundle_page._install(code)}\n" in page and code.keys() == {
@@ -170,7 +170,7 @@ def test_the_page_says_what_works(rig, folder):
         "eval",
         "leaderboard",
     ]
-    shutil.copytree(folder / "store", folder / "rerun" / "store")
+    shutil.copytree(folder / "runs/store", folder / "rerun/store")
     said = []
     for command in commands:
         words = shlex.split(command.replace("DATA", str(rig.specs)))
@@ -191,10 +191,8 @@ def test_the_page_says_what_works(rig, folder):
 
 def test_what_is_in_it(rig, folder, undisturbed):
     found = files(folder)
-    releases = undisturbed / "leaderboard" / "releases"
-    assert (
-        found["leaderboard/releases/0001-tiny.json"] == (releases / "0001-tiny.json").read_bytes()
-    )
+    releases = undisturbed / "runs/board" / "releases"
+    assert found["runs/board/releases/0001-tiny.json"] == (releases / "0001-tiny.json").read_bytes()
     own = {name for name in found if name.startswith("specs/own/")}
     assert own == {
         f"specs/own/{name}.yaml"
@@ -215,13 +213,13 @@ def test_what_is_in_it(rig, folder, undisturbed):
     assert lock.entries["encoders"]["nobody/no-such-encoder"]["files"].keys() > {
         "model.safetensors"
     }
-    jobs = json.loads(found["leaderboard/releases/0001-tiny.json"])["jobs"]
-    assert {name.split("/")[2] for name in found if name.startswith("store/")} == set(jobs)
+    jobs = json.loads(found["runs/board/releases/0001-tiny.json"])["jobs"]
+    assert {name.split("/")[3] for name in found if name.startswith("runs/store/")} == set(jobs)
     assert len([name for name in found if "/predictions/" in name]) == 3 * (2 + 2 + 2 + 1)
     assert not [
         name
         for name in found
-        if name.endswith((".safetensors", ".pt", ".jsonl")) and "store/" not in name
+        if name.endswith((".safetensors", ".pt", ".jsonl")) and "runs/store/" not in name
     ]
 
 
@@ -231,7 +229,7 @@ def test_no_path_of_the_machine_is_in_it(rig, made, folder, undisturbed):
     ]
     for name, data in files(folder).items():
         assert not [place for place in places if place.encode() in data], name
-    sidecar = json.loads((folder / "leaderboard" / "releases" / "0001-tiny.env.json").read_bytes())
+    sidecar = json.loads((folder / "runs/board" / "releases" / "0001-tiny.env.json").read_bytes())
     assert sidecar["command"].startswith(
         "xstilts-harness eval --suite tiny --tasks PATH --encoder-root PATH --workers 2"
     )
@@ -261,7 +259,13 @@ def test_two_bundles_of_one_release_are_the_same_bytes(rig, made, undisturbed, t
     """Wherever store, board and bundle lie."""
     copied(undisturbed, tmp_path / "elsewhere")
     done = packed(
-        rig, tmp_path / "elsewhere", "--out", tmp_path / "mine.tgz", "--store", "store", "--json"
+        rig,
+        tmp_path / "elsewhere",
+        "--out",
+        tmp_path / "mine.tgz",
+        "--store",
+        "runs/store",
+        "--json",
     )
     assert json.loads(done.stdout)["bytes"] == made.stat().st_size
     assert (tmp_path / "mine.tgz").read_bytes() == made.read_bytes()
@@ -272,7 +276,7 @@ def test_weights_stay_behind(rig, kept, tmp_path):
     done = packed(rig, kept, "--out", tmp_path / "kept.tgz")
     assert done.returncode == 0, done.stderr
     folder = unpacked(tmp_path / "kept.tgz", tmp_path / "out")
-    store = Store(folder / "store", writable=False)
+    store = Store(folder / "runs/store", writable=False)
     keys = store.keys()
     trained = [store.manifest(key) for key in keys if "train.json" in store.manifest(key).files]
     assert len(trained) == 11 and all(
@@ -306,7 +310,7 @@ def result_of(store: Path, name: str) -> Path:
 @pytest.mark.slow
 def test_a_result_that_the_store_lacks_is_named(rig, undisturbed, tmp_path):
     folder = copied(undisturbed, tmp_path / "run")
-    shutil.rmtree(result_of(folder / "store", "evaluate tiny tiny_mood arm mini_topic"))
+    shutil.rmtree(result_of(folder / "runs/store", "evaluate tiny tiny_mood arm mini_topic"))
     done = packed(rig, folder)
     refused(
         done,
@@ -319,14 +323,14 @@ def test_a_result_that_the_store_lacks_is_named(rig, undisturbed, tmp_path):
     done = packed(rig, folder, "--without-predictions")
     assert done.returncode == 0 and done.stdout.endswith("bytes, without predictions\n")
     made = unpacked(folder / f"{NAME}.tar.gz", tmp_path / "out")
-    assert not (made / "store").exists()
+    assert not (made / "runs/store").exists()
     page = (made / "README.md").read_text()
     assert (
         "Not with this bundle: it was made `--without-predictions`." in page
         and "--store store" not in page.replace("rerun/store", "")
     )
     assert rig.run(["sha256sum", "-c", "SHA256SUMS"], made).returncode == 0
-    shutil.rmtree(folder / "store")
+    shutil.rmtree(folder / "runs/store")
     (folder / f"{NAME}.tar.gz").unlink()
     refused(packed(rig, folder), folder, 74, "no store at")
 
@@ -335,8 +339,8 @@ def test_results_of_another_run_are_not_packed(rig, undisturbed, tmp_path):
     """The same keys, computed elsewhere: predictions that the release's scores do not come from."""
     folder = copied(undisturbed, tmp_path / "run")
     store, result = (
-        Store(folder / "store"),
-        result_of(folder / "store", "evaluate tiny tiny_mood arm none"),
+        Store(folder / "runs/store"),
+        result_of(folder / "runs/store", "evaluate tiny tiny_mood arm none"),
     )
     meta, key = store.manifest(result.name).meta, result.name
     with store.workdir(key) as work:
@@ -361,7 +365,9 @@ def test_results_of_another_run_are_not_packed(rig, undisturbed, tmp_path):
 def test_a_damaged_result_is_not_packed(rig, undisturbed, tmp_path):
     folder = copied(undisturbed, tmp_path / "run")
     file = (
-        result_of(folder / "store", "evaluate tiny tiny_mood arm none") / "predictions" / "de.jsonl"
+        result_of(folder / "runs/store", "evaluate tiny tiny_mood arm none")
+        / "predictions"
+        / "de.jsonl"
     )
     file.write_bytes(file.read_bytes() + b"\n")
     refused(packed(rig, folder), folder, 74, "is damaged: predictions/de.jsonl")
@@ -434,7 +440,7 @@ def test_a_spec_that_names_a_path_of_this_machine_is_not_packed(rig, undisturbed
 @pytest.mark.slow
 def test_releases_that_lead_nowhere(rig, undisturbed, tmp_path):
     folder = copied(undisturbed, tmp_path / "run")
-    next((folder / "leaderboard" / "releases").glob("*.env.json")).unlink()
+    next((folder / "runs/board" / "releases").glob("*.env.json")).unlink()
     refused(
         packed(rig, folder),
         folder,
@@ -450,7 +456,7 @@ def test_a_release_by_its_file_has_a_name_that_a_board_lists(rig, undisturbed, t
     folder = copied(undisturbed, tmp_path / "run")
     for suffix in (".json", ".env.json"):
         shutil.move(
-            folder / "leaderboard" / "releases" / f"0001-tiny{suffix}",
+            folder / "runs/board" / "releases" / f"0001-tiny{suffix}",
             tmp_path / name.replace(".json", suffix),
         )
     where = ["-t", rig.specs, "--encoder-root", rig.encoders, "--without-predictions"]

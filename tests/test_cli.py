@@ -3,10 +3,11 @@ torch, logs."""
 
 import json
 import re
+import subprocess
 import sys
 
 import pytest
-from conftest import TASKS, copied, only_line
+from conftest import ROOT, TASKS, copied, only_line
 
 COMMANDS = [
     "",
@@ -330,6 +331,63 @@ def test_a_wrong_label_is_named_with_its_row(rig, tmp_path):
     assert "tiny_mood train: 2 rows\n" in done.stdout
 
 
+# Where a run leaves its results ------------------------------------------------------------------
+
+
+def test_a_run_writes_below_runs_and_nowhere_else(undisturbed):
+    """Its board holds its own release and nothing else."""
+    assert {path.name for path in undisturbed.iterdir()} == {"runs", "stderr"}
+    assert {path.name for path in (undisturbed / "runs").iterdir()} == {"store", "board"}
+    releases = {path.name for path in (undisturbed / "runs/board/releases").iterdir()}
+    assert releases == {"0001-tiny.json", "0001-tiny.env.json"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("leaderboard show", 2),
+        ("leaderboard build", 2),
+        ("leaderboard verify", 2),
+        ("leaderboard compare mini mini", 2),
+        ("leaderboard export", 2),
+        ("bundle", 2),
+        ("reproduce --from mini", 2),
+        ("reproduce --level 3", 1),
+        ("list releases", 0),
+    ],
+)
+def test_where_no_release_is_the_message_says_what_makes_one(rig, tmp_path, words, code):
+    """Also where the project's own are: another folder than a run's, even in a checkout."""
+    (tmp_path / "leaderboard").symlink_to(ROOT / "leaderboard")
+    done = rig.here(words.split(), tmp_path)
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == code
+    assert "in runs/board/releases; `xstilts-harness eval --" in said
+    assert "the project's own are read with `--board leaderboard`" in said
+
+
+def test_the_projects_own_releases_are_read_by_naming_them(rig, tmp_path):
+    (tmp_path / "leaderboard").symlink_to(ROOT / "leaderboard")
+    done = rig.here(["list", "releases", "--board", "leaderboard"], tmp_path)
+    assert "-mini" in done.stdout and not done.stderr
+    own = rig.here(["leaderboard", "show", "study"], tmp_path)
+    assert own.returncode == 2 and not own.stdout
+
+
+def test_make_clean_keeps_what_runs_computed(tmp_path):
+    result = tmp_path / "runs/store/results/key/train.json"
+    result.parent.mkdir(parents=True)
+    result.write_text("days of work")
+    (tmp_path / ".venv").mkdir()
+    done = subprocess.run(
+        ["make", "-f", ROOT / "Makefile", "clean"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / ".venv").exists()
+    assert result.read_text() == "days of work"
+    assert "kept: runs/" in done.stdout
+
+
 # What programs read -------------------------------------------------------------------------------
 
 
@@ -363,7 +421,7 @@ def test_eval_json_holds_the_release(rig, undisturbed, tmp_path):
     copied(undisturbed, tmp_path)
     done = rig.run([*rig.eval("tiny"), "--json"], tmp_path)
     printed = json.loads(done.stdout)
-    assert printed["release"] == "leaderboard/releases/0001-tiny.json"
+    assert printed["release"] == "runs/board/releases/0001-tiny.json"
     assert printed["content"] == json.loads((tmp_path / printed["release"]).read_text())
 
 
@@ -387,7 +445,7 @@ def test_a_log_gets_plain_lines(undisturbed):
         for line in lines
         if re.fullmatch(r"\[\d+/\d+\] (train|evaluate|overlap) .+ \(\d+\.\d s\)", line)
     ]
-    assert len(done) == len(list((undisturbed / "store" / "results").iterdir()))
+    assert len(done) == len(list((undisturbed / "runs/store" / "results").iterdir()))
     first, last = (line[1:].partition("]")[0].split("/") for line in (done[0], done[-1]))
     assert first[0] == "1" and last[0] == last[1]
 

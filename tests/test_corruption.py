@@ -87,11 +87,11 @@ def contents(store: Store) -> dict[tuple[str, str], bytes]:
 @pytest.mark.slow
 def test_nothing_wrong_is_read_from_a_damaged_store(rig, undisturbed, tmp_path):
     draw = random.Random(14)
-    sound = contents(Store(undisturbed / "store"))
+    sound = contents(Store(undisturbed / "runs/store"))
     whole = copied(undisturbed, tmp_path / "whole")
     for i in range(times(40, 500)):
         run = Path(shutil.copytree(whole, tmp_path / "run", symlinks=True))
-        store = Store(run / "store")
+        store = Store(run / "runs/store")
         files = sorted(path for path in (store.root / "results").rglob("*") if path.is_file())
         hurt = [draw.choice(files) for _ in range(draw.choice((1, 1, 3)))]
         done = [damage.__name__ for damage in hit(hurt, draw, files)]
@@ -121,7 +121,10 @@ def hit(paths: list[Path], draw: random.Random, files: list[Path]) -> list[Damag
 def test_a_damaged_index_and_damaged_jobs_are_made_again(rig, undisturbed, tmp_path):
     """What is beside the results can be made again, and is not believed."""
     run = copied(undisturbed, tmp_path / "run")
-    for path in [*(run / "store" / "index").iterdir(), *(run / "store" / "jobs").iterdir()]:
+    for path in [
+        *(run / "runs/store" / "index").iterdir(),
+        *(run / "runs/store" / "jobs").iterdir(),
+    ]:
         path.write_bytes(json.dumps({"files": {}, "spec": {}}).encode())
     again = rig.run(rig.eval("tiny"), run)
     assert again.returncode == 0, again.stderr

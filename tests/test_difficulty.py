@@ -103,9 +103,10 @@ def parts(rig: Rig, tmp_path_factory):
 
 def jobs_of(folder, kind: str) -> dict[str, tuple[str, dict]]:
     """name and seed → (key, job) of all jobs of a kind."""
-    store = Store(folder / "store", writable=False)
+    store = Store(folder / "runs/store", writable=False)
     found = {
-        path.stem: store.read_job(path.stem) for path in (folder / "store" / "jobs").glob("*.json")
+        path.stem: store.read_job(path.stem)
+        for path in (folder / "runs/store" / "jobs").glob("*.json")
     }
     return {job["name"]: (key, job) for key, job in found.items() if job["kind"] == kind}
 
@@ -153,7 +154,7 @@ def test_a_row_is_ranked_by_a_model_that_did_not_train_on_it(parts):
     """The models of a select job by PVI have trained on one fold each, and easy rows have more PVI
     than hard ones."""
     folder, _ = parts
-    store = Store(folder / "store", writable=False)
+    store = Store(folder / "runs/store", writable=False)
     key, job = jobs_of(folder, "select")["select tiny easiest tiny_colour by pvi seed 1"]
     ranks, subset = store.read_json(key, "ranks.json"), store.read_json(key, "subset.json")
     trained = [store.read_job(model)["spec"]["rows"] for model in job["spec"]["models"]]
@@ -168,7 +169,7 @@ def test_a_row_is_ranked_by_a_model_that_did_not_train_on_it(parts):
 
 def test_dynamics_are_one_probability_an_epoch(parts):
     folder, _ = parts
-    store = Store(folder / "store", writable=False)
+    store = Store(folder / "runs/store", writable=False)
     key, job = jobs_of(folder, "select")["select tiny ambiguous tiny_colour by variability seed 1"]
     (watched,) = job["spec"]["models"]
     dynamics = store.read_json(watched, "dynamics.json")
@@ -190,7 +191,7 @@ def test_pvi_of_a_task_is_of_its_dev_rows(parts):
     for one in said["difficulty"]:
         assert one["arm"] == "tiny_colour"
         assert one["pvi_share"] <= 1
-    store = Store(folder / "store", writable=False)
+    store = Store(folder / "runs/store", writable=False)
     key, _ = jobs_of(folder, "pvi")["pvi tiny tiny_colour seed 1"]
     pvi = store.read_json(key, "pvi.json")
     assert len(pvi["bits"]) == len(pvi["null_bits"]) == 18
@@ -281,7 +282,7 @@ def test_the_same_command_does_nothing_more(parts, rig, tmp_path):
 
 def test_no_weights_are_left(parts):
     folder, _ = parts
-    assert list((folder / "store").rglob("*.safetensors")) == []
+    assert list((folder / "runs/store").rglob("*.safetensors")) == []
 
 
 # Rows

@@ -13,6 +13,7 @@ import pytest
 import study_tables
 import yaml
 
+from harness.families import FAMILIES
 from harness.published import numbers as published_spec
 from harness.spec.catalog import KINDS, Catalog, read_spec
 
@@ -37,10 +38,21 @@ def examples(page: Path) -> list[tuple[str, str]]:
     return [(kind[1], block) for kind, block in kinds if kind]
 
 
+def anchors(page: Path) -> set[str]:
+    """What GitHub makes of a page's headings: lower case, punctuation gone, hyphens for blanks."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_relative_links_resolve(page):
-    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
-    assert not [target for target in targets if not (page.parent / target).exists()]
+    """To a file that exists, and to a heading that it has."""
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8"))
+    for target, anchor in links:
+        there = page.parent / target if target else page
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), f"{target}#{anchor}"
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/study.md"])
@@ -99,6 +111,26 @@ def test_examples_are_sound(page, tmp_path):
             assert published_spec.load([path])
         else:
             assert read_spec(path)[0] == kind
+
+
+def test_every_example_of_a_task_reads_the_rows_shown_beside_it(tmp_path, rig):
+    """The page's own commands and rows. A comment before each block names the files it stands
+    for."""
+    page = (ROOT / "docs" / "adding-a-task.md").read_text(encoding="utf-8")
+    blocks = re.findall(
+        r"<!-- (?:rows: |mytasks/)([^>\n]+) -->\n```[a-z]+\n(.*?)```", page, flags=re.DOTALL
+    )
+    folder = tmp_path / "mytasks"
+    for names, text in blocks:
+        for name in names.split():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+
+    done = rig.here(["validate", "mytasks", "--data"], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    read = {line.split()[0] for line in done.stdout.splitlines()[1:]}
+    families = {read_spec(folder / f"{task}.yaml")[1].family for task in read}
+    assert families == set(FAMILIES)
 
 
 def test_examples_go_together(tmp_path):

@@ -87,7 +87,7 @@ def job(store: Path, name: str) -> dict:
 
 @pytest.mark.parametrize("role", ["target", "intermediate", "intermediate, target"])
 def test_a_dropped_in_task_takes_its_role_in_the_plan(rig, undisturbed, tmp_path, role):
-    copied(undisturbed / "store", tmp_path / "store")
+    copied(undisturbed / "runs/store", tmp_path / "runs/store")
     planets(tmp_path / "tasks", role)  # ./tasks is read unasked
     where = ["--suite", "tiny", "--tasks", rig.specs, "--encoder-root", rig.encoders, "--json"]
     without = json.loads(rig.run(rig.command("plan", *where), tmp_path).stdout)
@@ -113,7 +113,7 @@ def test_a_dropped_in_task_appears_as_column_and_arm(rig, undisturbed, tmp_path)
     assert all_cells["tiny_colour", "planets@tiny"]["score"] is not None
     assert all_cells["planets", "tiny_tags@tiny"]["score"] is not None
     assert "planets@tiny" in done.stdout
-    assert "planets@tiny" in (tmp_path / "leaderboard" / "README.md").read_text()
+    assert "planets@tiny" in (tmp_path / "runs/board" / "README.md").read_text()
     assert not any(name in known for name in done.jobs)
 
 
@@ -126,12 +126,16 @@ def test_worker_count_checkpoints_and_kept_weights_change_no_byte(undisturbed, k
 
 
 def test_weights_go_when_nobody_needs_them_unless_kept(undisturbed, kept):
-    trained = list((kept / "store" / "results").glob("*/train.json"))
-    assert len(list((kept / "store" / "results").glob("*/model.safetensors"))) == len(trained) == 11
-    assert not list((undisturbed / "store").rglob("*.safetensors"))
-    assert not list((undisturbed / "store").rglob("*.pt"))
+    trained = list((kept / "runs/store" / "results").glob("*/train.json"))
+    assert (
+        len(list((kept / "runs/store" / "results").glob("*/model.safetensors")))
+        == len(trained)
+        == 11
+    )
+    assert not list((undisturbed / "runs/store").rglob("*.safetensors"))
+    assert not list((undisturbed / "runs/store").rglob("*.pt"))
     manifest = json.loads(
-        next((undisturbed / "store" / "results").glob("*/train.json"))
+        next((undisturbed / "runs/store" / "results").glob("*/train.json"))
         .with_name("manifest.json")
         .read_text()
     )
@@ -145,7 +149,7 @@ def test_weights_that_were_left_behind_go_with_the_next_run(rig, kept, tmp_path)
     done = rig.run(rig.eval("tiny"), tmp_path)
     assert done.returncode == 0, done.stderr
     assert not done.jobs
-    assert not list((tmp_path / "store").rglob("*.safetensors"))
+    assert not list((tmp_path / "runs/store").rglob("*.safetensors"))
     assert releases(tmp_path) == releases(kept)
 
 
@@ -154,7 +158,7 @@ def test_a_release_holds_no_time_no_path_no_environment(undisturbed, rig):
     for word in (str(undisturbed), str(rig.encoders), "seconds", "torch", "python", "command"):
         assert word not in content.decode(), word
     sidecar = json.loads(
-        next((undisturbed / "leaderboard" / "releases").glob("*.env.json")).read_text()
+        next((undisturbed / "runs/board" / "releases").glob("*.env.json")).read_text()
     )
     (environment,) = sidecar["environments"]
     assert environment["torch"]
@@ -169,7 +173,7 @@ def test_a_release_holds_no_time_no_path_no_environment(undisturbed, rig):
 
 @pytest.mark.slow
 def test_the_same_command_repairs_what_a_release_has_lost(undisturbed, rig, tmp_path):
-    board = copied(undisturbed, tmp_path) / "leaderboard"
+    board = copied(undisturbed, tmp_path) / "runs/board"
     lost = [board / "releases" / "0001-tiny.env.json", board / "index.html"]
     before = {path: path.read_bytes() for path in board.rglob("*.*")}
     for path in lost:
@@ -227,7 +231,7 @@ def test_the_papers_whole_suite_gives_a_release_that_verifies(rig, tmp_path):
 
 
 def test_the_four_file_formats_were_read(undisturbed):
-    store = undisturbed / "store"
+    store = undisturbed / "runs/store"
     rows = moods()["test"]
 
     def predictions(name: str, language: str) -> list:
@@ -253,7 +257,7 @@ def test_the_four_file_formats_were_read(undisturbed):
 @pytest.mark.parametrize("target", ["tiny_mood", "tiny_tags", "tiny_boxes"])
 def test_every_arm_sees_the_same_batches_in_the_same_order(kept, target):
     """Tokens after each update are a fingerprint of which rows came when."""
-    store, order, losses = kept / "store", [], []
+    store, order, losses = kept / "runs/store", [], []
     for after in ("", " after mini_topic", " after tiny_colour"):
         key = job(store, f"train tiny target {target} seed 1{after}")["key"]
         lines = [
@@ -275,7 +279,7 @@ def test_every_arm_starts_a_target_with_the_same_head(kept, tmp_path):
     from harness.jobs.train import fresh_model
     from harness.store import Store
 
-    store = Store(kept / "store")
+    store = Store(kept / "runs/store")
 
     def start(name: str, **changed: object) -> dict[str, torch.Tensor]:
         body = job(store.root, name)
@@ -577,7 +581,7 @@ def test_nothing_is_trained_for_rows_that_cannot_be_used_and_the_rest_goes_on(ri
 
 def test_weights_go_even_where_a_cell_was_refused(bad):
     folder, _ = bad
-    assert not list((folder / "store").rglob("*.safetensors"))
+    assert not list((folder / "runs/store").rglob("*.safetensors"))
 
 
 def test_validate_with_data_finds_hidden_labels(rig, bad, tmp_path):
@@ -614,7 +618,7 @@ def test_missing_data_and_weights_are_named_with_the_command_that_fetches_them(r
     )
     assert "blocks: target xnli" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not list((tmp_path / "store" / "results").iterdir())  # nothing ran
+    assert not list((tmp_path / "runs/store" / "results").iterdir())  # nothing ran
     no_encoder = rig.command("eval", "--suite", "tiny", "--tasks", rig.specs)
     done = rig.run(no_encoder, tmp_path)
     assert done.returncode == 3

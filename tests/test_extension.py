@@ -252,10 +252,10 @@ def test_a_family_a_metric_and_an_engine_from_outside_lead_to_a_sound_release(
         "grades",
     )
     assert all(cell["score"] is not None for cell in release["cells"])
-    noted = (tmp_path / "store" / "noted").read_text().split()
-    assert set(noted) == {path.name for path in (tmp_path / "store" / "results").iterdir()}
+    noted = (tmp_path / "runs/store" / "noted").read_text().split()
+    assert set(noted) == {path.name for path in (tmp_path / "runs/store" / "results").iterdir()}
 
-    where = tmp_path / "leaderboard" / "releases" / name
+    where = tmp_path / "runs/board" / "releases" / name
     done = rig.run(rig.command("leaderboard", "verify", where), tmp_path, **path)
     assert done.returncode == 0, done.stderr + done.stdout
 

@@ -24,7 +24,7 @@ def world(tmp_path) -> World:
 
 @pytest.fixture
 def store(tmp_path) -> Store:
-    return Store(tmp_path / "store")
+    return Store(tmp_path / "runs/store")
 
 
 def states(plan: Plan, store: Store) -> dict[str, str]:
@@ -381,7 +381,7 @@ def test_plan_of_tiny_before_and_after_its_run(rig, undisturbed, tmp_path):
     ):
         assert words in before
     assert "cached" not in before.split("┏")[0]
-    copied(undisturbed / "store", tmp_path / "store")
+    copied(undisturbed / "runs/store", tmp_path / "runs/store")
     after = json.loads(plan_of(rig, tmp_path, "tiny", "--json"))
     assert {job["state"] for job in after["jobs"]} == {"cached"}
     assert after["sharing"] == {"cells": 12, "trainings": 11, "unshared": 17, "ranking": 0}

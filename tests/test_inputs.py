@@ -69,7 +69,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path):
 @pytest.mark.parametrize("which", ["train.jsonl", "dev.jsonl"])
 def test_rows_that_changed_after_the_plan_are_not_trained_on(tmp_path, job, which):
     (tmp_path / which).write_text((tmp_path / which).read_text().replace("row", "raw") + "\n")
-    store = Store(tmp_path / "store")
+    store = Store(tmp_path / "runs/store")
     with pytest.raises(SpecError, match=f"{which} has changed since the job was planned"):
         run(store, job)
     assert store.manifest(job["key"]) is None
@@ -77,7 +77,7 @@ def test_rows_that_changed_after_the_plan_are_not_trained_on(tmp_path, job, whic
 
 def test_rows_that_change_during_a_training_are_not_committed(tmp_path, job):
     """Somebody saves the file between the last update and the commit: result and checkpoints go."""
-    store, file = Store(tmp_path / "store"), tmp_path / "train.jsonl"
+    store, file = Store(tmp_path / "runs/store"), tmp_path / "train.jsonl"
     before = file.read_bytes()
     store.write_job(job["key"], job)
 
@@ -109,7 +109,7 @@ def test_an_encoder_that_changed_after_the_plan_is_not_loaded(tmp_path, copied, 
     (copied / which).write_bytes(
         data[:-1] + bytes([data[-1] ^ 1]) if which.endswith("tensors") else data + b"\n"
     )
-    store = Store(tmp_path / "store")
+    store = Store(tmp_path / "runs/store")
     with pytest.raises(SpecError, match=f"{which} has changed since the job was planned"):
         run(store, job)
     assert store.manifest(job["key"]) is None
@@ -121,12 +121,12 @@ def test_a_file_that_came_after_the_plan_is_not_read(tmp_path, copied):
     with pytest.raises(
         SpecError, match=r"added_tokens\.json was not there when the job was planned"
     ):
-        run(Store(tmp_path / "store"), job)
+        run(Store(tmp_path / "runs/store"), job)
 
 
 def test_a_warm_encoder_whose_weights_change_is_not_trained_from(tmp_path, copied):
     """A worker keeps the encoder between jobs, and reads its weights anew for each."""
-    store, warm = Store(tmp_path / "store"), {}
+    store, warm = Store(tmp_path / "runs/store"), {}
     first = make_job(tmp_path, copied, "classification", max_updates=2, evaluations=1)
     store.write_job(first["key"], first)
     assert (
@@ -219,7 +219,7 @@ def test_a_worker_refuses_an_edited_job_and_the_next_plan_writes_it_again(rig: R
         tmp_path,
     )
     key = next(line.split()[0] for line in planned.stdout.splitlines() if " train " in line)
-    file = tmp_path / "store" / "jobs" / f"{key}.json"
+    file = tmp_path / "runs/store" / "jobs" / f"{key}.json"
     before = file.read_bytes()
     file.write_bytes(before.replace(b'"seed":1', b'"seed":2'))
     done = rig.run(rig.command("job", "run", key), tmp_path)
@@ -227,7 +227,7 @@ def test_a_worker_refuses_an_edited_job_and_the_next_plan_writes_it_again(rig: R
     assert done.lines == [
         line for line in done.lines if "its description is not the one that its key names" in line
     ]
-    assert not (tmp_path / "store" / "results" / key).exists()
+    assert not (tmp_path / "runs/store" / "results" / key).exists()
     rig.run(
         rig.command(
             "plan", "--suite", "long", "-t", rig.specs, "--encoder-root", rig.encoders, "--write"

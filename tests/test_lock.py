@@ -222,7 +222,7 @@ def test_eval_works_after_fetch_without_a_hub(copy):
     assert not any(kind["blocked"] for kind in json.loads(plan.stdout)["kinds"].values())
     done = copy.run("eval", "--suite", "birds_suite", "--workers", "1", "--offline")
     assert done.returncode == 0, done.stderr
-    assert (copy.here / "leaderboard" / "releases" / "0001-birds_suite.json").exists()
+    assert (copy.here / "runs/board" / "releases" / "0001-birds_suite.json").exists()
 
 
 def test_eval_fetches_by_itself_and_plan_does_not(world):

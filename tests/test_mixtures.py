@@ -471,7 +471,9 @@ def test_arms_of_several_tasks_and_languages_run_to_a_board(mixed_run):
 
 def test_translated_rows_are_what_such_an_arm_reads(mixed_run):
     folder, _ = mixed_run
-    jobs = [json.loads(path.read_text()) for path in (folder / "store" / "jobs").glob("*.json")]
+    jobs = [
+        json.loads(path.read_text()) for path in (folder / "runs/store" / "jobs").glob("*.json")
+    ]
     read = {
         job["train"]["mood_translated"]["name"]: job
         for job in jobs
@@ -482,7 +484,9 @@ def test_translated_rows_are_what_such_an_arm_reads(mixed_run):
         job = read[name]
         assert str(job["train"]["mood_translated"]["location"]).count(".train.jsonl") == files
         assert job["dev"]["mood_translated"]["name"] == "mood_translated dev en"
-        summary = json.loads((folder / "store" / "results" / job["key"] / "train.json").read_text())
+        summary = json.loads(
+            (folder / "runs/store" / "results" / job["key"] / "train.json").read_text()
+        )
         # the cap holds for all languages together
         assert summary["tasks"]["mood_translated"]["rows"] == 24
 

@@ -41,7 +41,7 @@ COMMANDS = [
     "data fetch mini_xnli",
     "data lock mini_xnli",
     "data verify",
-    "score leaderboard store",
+    "score runs/board runs/store",
     "submission tiny out",
     "bundle 1",
     "reproduce --level 2",
@@ -126,7 +126,7 @@ SILENT = (
     "show nothing",
     "eval --bogus",
     "data verify",
-    "score leaderboard store",
+    "score runs/board runs/store",
     "submission tiny out",
     "bundle 1",
     "job run abc",
@@ -166,7 +166,7 @@ def test_a_closed_output_is_no_place_for_a_result(rig, tmp_path):
     store."""
     code, _ = in_place(rig, Place("{} >&- 2>&-"), "plan --write", tmp_path)
     assert code == 0
-    jobs = list((tmp_path / "store" / "jobs").iterdir())
+    jobs = list((tmp_path / "runs/store" / "jobs").iterdir())
     assert jobs and all(
         job.read_bytes().startswith(b"{") and job.read_bytes().endswith((b"}", b"}\n"))
         for job in jobs
@@ -179,7 +179,8 @@ def test_a_store_that_may_only_be_read(rig, undisturbed, tmp_path):
     able = subprocess.run(["unshare", "-m", "true"], capture_output=True)
     if able.returncode:
         pytest.skip(f"no mounts of our own here: {able.stderr.decode().strip()}")
-    readable = "mount --bind store store && mount -o remount,ro,bind store && {} && ! touch store/x"
+    mount = "mount --bind runs/store runs/store && mount -o remount,ro,bind runs/store"
+    readable = f"{mount} && {{}} && ! touch runs/store/x"
     for words in (
         f"plan --suite tiny -t {rig.specs} --encoder-root {rig.encoders}",
         "cache verify",

@@ -273,7 +273,7 @@ def test_a_flag_that_flipped_with_its_number_is_said():
 @pytest.mark.slow
 def test_compare_from_the_command_line(rig, tmp_path):
     """By name on a board and by path; 0 and 1; every difference as `path: before, after`."""
-    shelf = Board(tmp_path / "leaderboard")
+    shelf = Board(tmp_path / "runs/board")
     shelve(shelf, golden(), {})
     path = tmp_path / "other.json"
 
@@ -284,7 +284,7 @@ def test_compare_from_the_command_line(rig, tmp_path):
     done = said(golden())
     assert (done.returncode, done.stdout) == (
         0,
-        f"leaderboard/releases/0001-golden.json and {path}: byte-identical\n",
+        f"runs/board/releases/0001-golden.json and {path}: byte-identical\n",
     )
     done = said(other_machine(1))
     assert done.returncode == 1 and done.stdout.splitlines()[-1].startswith("not the same: ")
@@ -316,7 +316,7 @@ def test_compare_says_which_hardware_computed(rig, tmp_path):
     )
     for cpu in ("zen", "cpu"):
         assert "and on H100: a GPU draws dropout" in hardware(sidecars[cpu], sidecars["gpu"])
-    shelf = Board(tmp_path / "leaderboard")
+    shelf = Board(tmp_path / "runs/board")
     shelve(shelf, golden(), sidecars["zen"])
     shelve(shelf, other_machine(1), sidecars["old"])
     done = rig.run(rig.command("leaderboard", "compare", "1", "2"), tmp_path)

@@ -142,8 +142,8 @@ def whole(rig: Rig, tmp_path_factory) -> Path:
 
 def read(folder: Path) -> tuple[dict, dict]:
     """(content, sidecar) of a run's one release."""
-    (path,) = Board(folder / "leaderboard").list()
-    return json.loads(path.read_bytes()), Board(folder / "leaderboard").sidecar(path)
+    (path,) = Board(folder / "runs/board").list()
+    return json.loads(path.read_bytes()), Board(folder / "runs/board").sidecar(path)
 
 
 @pytest.mark.skipif(not REWRITE, reason="XSTILTS_GOLDEN=1 writes it anew")
@@ -309,7 +309,7 @@ def test_a_mixture_mined_pairs_and_blocks_of_rows_are_sound_too(rig, odd):
     assert len(content["evidence"]["units"]["tiny_many"]["de"]["n"]) == 1000
     more = [
         "--store",
-        odd / "store",
+        odd / "runs/store",
         "--encoder-root",
         rig.encoders,
         "-t",
@@ -661,9 +661,9 @@ def test_a_job_that_the_sidecar_ran_and_the_release_lacks(whole):
 def rechecked(rig: Rig, folder: Path, *more: object, specs: Path | None = None):
     where = [
         "--board",
-        folder / "leaderboard",
+        folder / "runs/board",
         "--store",
-        folder / "store",
+        folder / "runs/store",
         "--encoder-root",
         rig.encoders,
     ]
@@ -675,8 +675,8 @@ def rechecked(rig: Rig, folder: Path, *more: object, specs: Path | None = None):
 
 def tampered(folder: Path, change) -> None:
     """A release whose evidence was changed and whose numbers all follow from it again."""
-    (path,) = Board(folder / "leaderboard").list()
-    content, sidecar = json.loads(path.read_bytes()), Board(folder / "leaderboard").sidecar(path)
+    (path,) = Board(folder / "runs/board").list()
+    content, sidecar = json.loads(path.read_bytes()), Board(folder / "runs/board").sidecar(path)
     change(content)
     content, sidecar = rehashed(rederived(content), sidecar)
     path.write_bytes(content_bytes(content))
@@ -720,7 +720,7 @@ def test_recheck_says_what_differs_here(rig, whole, tmp_path):
     done = rechecked(rig, folder, specs=specs)
     assert done.returncode == 1
     assert "the rows: tests.de.parts" in done.stderr
-    (folder / "store" / "results").rename(folder / "store" / "gone")
+    (folder / "runs/store" / "results").rename(folder / "runs/store" / "gone")
     done = rechecked(rig, folder)
     assert done.returncode == 1 and "should be its predictions" in done.stderr
 
@@ -797,7 +797,7 @@ def test_compare_names_what_appeared_and_vanished(whole):
 def test_csv_has_one_number_a_row(rig, whole, tmp_path):
     done = rig.run(
         rig.command(
-            "leaderboard", "export", "--board", whole / "leaderboard", "-o", tmp_path / "out"
+            "leaderboard", "export", "--board", whole / "runs/board", "-o", tmp_path / "out"
         ),
         tmp_path,
     )
@@ -841,7 +841,7 @@ def test_csv_has_one_number_a_row(rig, whole, tmp_path):
 @pytest.mark.slow
 def test_verify_says_what_it_checked_and_what_is_wrong(rig, whole, tmp_path):
     folder = copied(whole, tmp_path / "board")
-    verify_it = rig.command("leaderboard", "verify", "--board", folder / "leaderboard")
+    verify_it = rig.command("leaderboard", "verify", "--board", folder / "runs/board")
     done = rig.run(verify_it, tmp_path)
     assert done.returncode == 0 and done.stderr == ""
     assert re.search(
@@ -849,7 +849,7 @@ def test_verify_says_what_it_checked_and_what_is_wrong(rig, whole, tmp_path):
         r" keys planned again",
         done.stdout,
     )
-    (path,) = Board(folder / "leaderboard").list()
+    (path,) = Board(folder / "runs/board").list()
     content, sidecar = rehashed(*read(folder))
     content["averages"][0]["average_gain"] += 1
     path.write_bytes(content_bytes(content))
@@ -866,7 +866,7 @@ def test_verify_says_what_it_checked_and_what_is_wrong(rig, whole, tmp_path):
 @pytest.mark.slow
 def test_compare_build_and_show_from_the_command_line(rig, whole, tmp_path):
     folder = copied(whole, tmp_path / "board")
-    board = ["--board", folder / "leaderboard"]
+    board = ["--board", folder / "runs/board"]
     done = rig.run(rig.command("leaderboard", "compare", "1", "whole", *board), tmp_path)
     assert done.stdout.endswith("0001-whole.json: byte-identical\n")
     done = rig.run(rig.command("leaderboard", "compare", "1", "1", "--json", *board), tmp_path)
@@ -874,6 +874,6 @@ def test_compare_build_and_show_from_the_command_line(rig, whole, tmp_path):
     done = rig.run(rig.command("leaderboard", "diff", "1", "2", *board), tmp_path)
     assert done.returncode == 2 and "leaderboard compare 1 2" in done.stderr
     done = rig.run(rig.command("leaderboard", "build", *board), tmp_path)
-    assert done.returncode == 0 and str(folder / "leaderboard" / "README.md") in done.stdout.split()
+    assert done.returncode == 0 and str(folder / "runs/board" / "README.md") in done.stdout.split()
     done = rig.run(rig.command("leaderboard", "show", "--json", *board), tmp_path)
     assert json.loads(done.stdout) == read(folder)[0]

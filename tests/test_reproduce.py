@@ -95,7 +95,7 @@ def test_two_languages_are_computed_again_and_equal(rig, quick, tmp_path):
     done = rerun(rig, quick, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "4 cells equal to every printed digit" in done.stdout
-    assert (tmp_path / "store" / "results").is_dir()
+    assert (tmp_path / "runs/store" / "results").is_dir()
     (case,) = xml.parse(tmp_path / "reproduce" / "reproduce.xml").getroot().iter("testcase")
     assert (case.get("name"), case.find("failure"), case.find("skipped")) == (
         "mteb-tatoeba-minilm",
@@ -219,7 +219,7 @@ def means(tmp_path: Path, *releases: str) -> reproduce.Means:
     """Of the committed board, these releases."""
     board = Board(ROOT / "leaderboard")
     known = reproduce.Means(
-        Catalog.load([]), Store(tmp_path / "store"), Where(offline=True), board, print
+        Catalog.load([]), Store(tmp_path / "runs/store"), Where(offline=True), board, print
     )
     known.releases = [board.find(name) for name in releases]
     return known

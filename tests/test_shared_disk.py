@@ -106,7 +106,7 @@ def forgetting(forgetful, tmp_path):
         cache = tmp_path / f"cache-{host}"
         cache.mkdir()
         disk = {
-            "FORGETFUL_ROOT": str(tmp_path / "store"),
+            "FORGETFUL_ROOT": str(tmp_path / "runs/store"),
             "FORGETFUL_CACHE": str(cache),
             "FORGETFUL_SECONDS": str(seconds),
         }
@@ -141,9 +141,9 @@ def with_a_model(store: Path) -> tuple[str, str]:
 
 
 def test_the_client_is_as_forgetful_as_it_should_be(forgetting, tmp_path):
-    (tmp_path / "store").mkdir()
+    (tmp_path / "runs/store").mkdir(parents=True)
     there, look = (
-        tmp_path / "store" / "there" / "file",
+        tmp_path / "runs/store" / "there" / "file",
         "import os, sys; print(os.path.exists(sys.argv[1]))",
     )
     one, other = forgetting("one"), forgetting("other")
@@ -166,20 +166,22 @@ def test_what_another_machine_committed_is_not_computed_again(
     looked = rig.run(plan(rig, "tiny"), tmp_path, **here.environment)
     assert looked.returncode == 0, looked.stderr
     shutil.copytree(
-        undisturbed / "store" / "results", tmp_path / "store" / "results", dirs_exist_ok=True
+        undisturbed / "runs/store" / "results",
+        tmp_path / "runs/store" / "results",
+        dirs_exist_ok=True,
     )
     done = rig.run(rig.eval("tiny"), tmp_path, **here.environment)
     assert done.returncode == 0, done.stderr
-    assert f"{len(keys_of(undisturbed / 'store', 'overlap'))} jobs to run" in done.stderr
+    assert f"{len(keys_of(undisturbed / 'runs/store', 'overlap'))} jobs to run" in done.stderr
     assert here.computed() == []
     assert releases(tmp_path) == releases(undisturbed)
-    assert sorted(path.name for path in (tmp_path / "store" / "results").iterdir()) == sorted(
-        path.name for path in (undisturbed / "store" / "results").iterdir()
+    assert sorted(path.name for path in (tmp_path / "runs/store" / "results").iterdir()) == sorted(
+        path.name for path in (undisturbed / "runs/store" / "results").iterdir()
     )
 
 
 def test_two_forgetful_machines_share_the_work(rig, undisturbed, forgetting, tmp_path):
-    store, seen, over = tmp_path / "store", [], threading.Event()
+    store, seen, over = tmp_path / "runs/store", [], threading.Event()
 
     def watch():  # every attempt at a job works in a directory of its own
         while not over.wait(0.002):
@@ -217,10 +219,10 @@ def waiting(rig, kept, tmp_path) -> tuple[str, str, Path]:
     """(an evaluation that was not done, the training that it needs, where that one's result lies:
     not in the store yet)."""
     copied(kept, tmp_path)
-    key, needed = with_a_model(tmp_path / "store")
-    shutil.rmtree(tmp_path / "store" / "results" / key)
+    key, needed = with_a_model(tmp_path / "runs/store")
+    shutil.rmtree(tmp_path / "runs/store" / "results" / key)
     away = tmp_path / "away"
-    (tmp_path / "store" / "results" / needed).rename(away)
+    (tmp_path / "runs/store" / "results" / needed).rename(away)
     return key, needed, away
 
 
@@ -232,11 +234,11 @@ def test_a_missing_input_is_waited_for(rig, waiting, forgetting, tmp_path):
     eventually(
         lambda: "waits for result" in said.read_text() or run.poll() is not None, "its patience"
     )
-    assert here.computed() == [] and not list((tmp_path / "store" / "leases").iterdir())
-    away.rename(tmp_path / "store" / "results" / needed)
+    assert here.computed() == [] and not list((tmp_path / "runs/store" / "leases").iterdir())
+    away.rename(tmp_path / "runs/store" / "results" / needed)
     assert run.wait() == 0, said.read_text()
     assert said.read_text().count("waits for result") == 1
-    assert Store(tmp_path / "store").verify(key) == []
+    assert Store(tmp_path / "runs/store").verify(key) == []
 
 
 def test_an_input_that_never_comes_is_named(rig, waiting, tmp_path):
@@ -247,15 +249,15 @@ def test_an_input_that_never_comes_is_named(rig, waiting, tmp_path):
     done = rig.run(rig.command("job", "run", key), tmp_path, **here.environment)
     assert done.returncode == 74
     assert done.lines[-1].startswith(
-        f"no result {needed[:12]} in {tmp_path / 'store'}, which evaluate tiny"
+        f"no result {needed[:12]} in {tmp_path / 'runs/store'}, which evaluate tiny"
     )
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "store" / "results" / needed).exists()
+    assert not (tmp_path / "runs/store" / "results" / needed).exists()
 
 
 def test_a_job_and_a_lease_that_were_absent_a_moment_ago(rig, kept, forgetting, tmp_path):
     copied(kept, tmp_path)
-    here, store = forgetting("here"), Store(tmp_path / "store")
+    here, store = forgetting("here"), Store(tmp_path / "runs/store")
     key, _ = with_a_model(store.root)
     shutil.rmtree(store.root / "results" / key)
     body = (store.root / "jobs" / f"{key}.json").rename(tmp_path / "body")
@@ -279,8 +281,8 @@ def test_a_job_and_a_lease_that_were_absent_a_moment_ago(rig, kept, forgetting, 
 def test_a_stale_file_is_opened_anew(rig, kept, forgetting, tmp_path):
     copied(kept, tmp_path)
     here = forgetting("here", FORGETFUL_STALE="1")
-    key, _ = with_a_model(tmp_path / "store")
-    shutil.rmtree(tmp_path / "store" / "results" / key)
+    key, _ = with_a_model(tmp_path / "runs/store")
+    shutil.rmtree(tmp_path / "runs/store" / "results" / key)
     done = rig.run(rig.command("job", "run", key), tmp_path, **here.environment)
     assert done.returncode == 0, done.stderr
     sound = rig.run(rig.command("cache", "verify"), tmp_path, **here.environment)
@@ -290,7 +292,7 @@ def test_a_stale_file_is_opened_anew(rig, kept, forgetting, tmp_path):
 
 def test_looking_again_while_another_commits(tmp_path):
     """The directory that asks for a name is gone, or in the way, at any moment of a commit."""
-    store, over = Store(tmp_path / "store"), tmp_path / "over"
+    store, over = Store(tmp_path / "runs/store"), tmp_path / "over"
     code = """
 import sys
 from pathlib import Path
@@ -331,7 +333,7 @@ def training(store: Path) -> bool:
 def taken(rig, tmp_path):
     """Two runs of suite `short` on two machines: the first one's worker sleeps, the second one's is
     in the middle of its job. (runs, workers)."""
-    store = tmp_path / "store"
+    store = tmp_path / "runs/store"
     runs, found = [], []
     for name in ("one", "two"):
         at = node(tmp_path, name, stale=1.0, more=SLOW_DISK)
@@ -373,7 +375,7 @@ def lease_pid(path: Path) -> int | None:
 def test_a_worker_that_lost_its_lease_in_its_sleep_ends_quietly(taken, tmp_path):
     """Its machine slept; another took over and finished; the first one finds the result and ends as
     if nothing had been."""
-    store, (runs, pids) = tmp_path / "store", taken
+    store, (runs, pids) = tmp_path / "runs/store", taken
     assert runs[1].wait() == 0
     os.kill(pids[0], signal.SIGCONT)
     assert runs[0].wait() == 0
@@ -386,7 +388,7 @@ def test_a_worker_that_lost_its_lease_in_its_sleep_ends_quietly(taken, tmp_path)
 
 
 def test_a_sleeper_leaves_the_checkpoints_of_whoever_took_over_alone(taken, tmp_path):
-    store, (runs, pids) = tmp_path / "store", taken
+    store, (runs, pids) = tmp_path / "runs/store", taken
     os.kill(pids[1], signal.SIGSTOP)  # within a second of its lease
     folder = store / "checkpoints" / keys_of(store, "train")[0]
     before = {path: path.read_bytes() for path in folder.iterdir()}
@@ -401,7 +403,7 @@ def test_a_sleeper_leaves_the_checkpoints_of_whoever_took_over_alone(taken, tmp_
 
 
 def test_a_run_that_waits_for_another_says_so_once(rig, tmp_path):
-    store = Store(tmp_path / "store")
+    store = Store(tmp_path / "runs/store")
     assert rig.run(plan(rig, "short", "--write"), tmp_path).returncode == 0
     (key,) = keys_of(store.root, "train")
     host = lease_room.this_process().host.rpartition(".")[0]
@@ -462,7 +464,7 @@ def forge(store: Store) -> None:
 
 @pytest.mark.parametrize("how", ["done", "failed"])
 def test_a_job_without_its_lease_commits_nothing_and_blames_nobody(tmp_path, monkeypatch, how):
-    store = Store(tmp_path / "store")
+    store = Store(tmp_path / "runs/store")
     store.write_job(KEY, JOB)
 
     class Job:
@@ -488,7 +490,7 @@ def test_a_job_without_its_lease_commits_nothing_and_blames_nobody(tmp_path, mon
 
 
 def test_a_store_that_is_deleted_meanwhile(rig, tmp_path):
-    store = tmp_path / "store"
+    store = tmp_path / "runs/store"
     slow = node(tmp_path, "here", more=SLOW_DISK)
     run = rig.start(rig.eval("short", "--workers", 1), tmp_path, **slow.environment)
     eventually(lambda: training(store), "a checkpoint")
@@ -505,7 +507,7 @@ def test_a_store_that_becomes_read_only_meanwhile(rig, forgetting, tmp_path):
     frozen = tmp_path / "frozen"
     here = forgetting("here", more=SLOW_DISK, FORGETFUL_FROZEN=str(frozen))
     run = rig.start(rig.eval("short", "--workers", 1), tmp_path, **here.environment)
-    eventually(lambda: training(tmp_path / "store"), "a checkpoint")
+    eventually(lambda: training(tmp_path / "runs/store"), "a checkpoint")
     frozen.touch()
     assert run.wait() == 74
     said = (tmp_path / "said").read_text()

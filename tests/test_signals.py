@@ -278,7 +278,7 @@ def facts(store: Path) -> dict:
 def test_training_as_process_1_saves_a_checkpoint(rig, short_run, tmp_path):
     """A scheduler sends the signal to workers too, and then the driver sends it once more: that is
     no second one."""
-    store = tmp_path / "store"
+    store = tmp_path / "runs/store"
     run, pid = as_process_1(rig, short(rig), tmp_path, **slow_disk(tmp_path))
     eventually(lambda: checkpoint(store) >= 3, "a checkpoint")
     for worker in workers(store):
@@ -304,7 +304,7 @@ def test_workers_that_still_import_end_with_the_driver(rig, tmp_path, how, modul
     eventually(mark.exists, "a worker's import")
     said = stopped(run, how, tmp_path)
     assert "killed" not in said
-    assert not workers(tmp_path / "store")
+    assert not workers(tmp_path / "runs/store")
 
 
 def asleep(rig: Rig, cwd: Path, seconds: float) -> tuple[subprocess.Popen, int]:
@@ -316,8 +316,8 @@ harness.engines.process.GRACE = {seconds}
 harness.common.signals.PATIENCE = 9999
 """
     run = rig.start(short(rig), cwd, PYTHONPATH=at_start(cwd / "site", SLOW_DISK + code))
-    eventually(lambda: checkpoint(cwd / "store"), "a checkpoint")
-    (worker,) = workers(cwd / "store")
+    eventually(lambda: checkpoint(cwd / "runs/store"), "a checkpoint")
+    (worker,) = workers(cwd / "runs/store")
     os.kill(worker, signal.SIGSTOP)
     return run, worker
 
@@ -329,22 +329,22 @@ def test_a_second_signal_ends_at_once(rig, tmp_path, how):
     eventually(lambda: "stopping:" in (tmp_path / "said").read_text(), "the driver's word")
     time.sleep(0.3)  # what comes at once is no second signal
     stopped(run, how, tmp_path)
-    assert worker not in workers(tmp_path / "store")
+    assert worker not in workers(tmp_path / "runs/store")
 
 
 def test_a_worker_that_does_not_end_is_killed_and_nothing_before_is_lost(rig, tmp_path):
     run, worker = asleep(rig, tmp_path, 0.5)
-    before = checkpoint(tmp_path / "store")
+    before = checkpoint(tmp_path / "runs/store")
     assert "had to be killed" in stopped(run, signal.SIGTERM, tmp_path)
-    assert worker not in workers(tmp_path / "store")
-    assert checkpoint(tmp_path / "store") == before > 0
+    assert worker not in workers(tmp_path / "runs/store")
+    assert checkpoint(tmp_path / "runs/store") == before > 0
 
 
 # Single jobs --------------------------------------------------------------------------------------
 
 
 def test_job_run_saves_a_checkpoint_and_goes_on_from_there(rig, tmp_path):
-    store = tmp_path / "store"
+    store = tmp_path / "runs/store"
     where = ["--suite", "short", "--tasks", rig.specs, "--encoder-root", rig.encoders]
     written = rig.run(rig.command("plan", *where, "--write"), tmp_path)
     key = next(
@@ -378,7 +378,7 @@ def test_a_signal_at_any_moment_of_a_run(rig, short_run, tmp_path):
         said = (tmp_path / "said").read_text()
         assert code in (0, 128 + how), (turn, code, said)
         assert "Traceback" not in said
-        assert not workers(tmp_path / "store")
+        assert not workers(tmp_path / "runs/store")
     done = rig.run(short(rig), tmp_path)
     assert done.returncode == 0, done.stderr
     assert releases(tmp_path) == releases(short_run)

@@ -752,7 +752,7 @@ def test_what_is_left_out_is_said(rig, user, tmp_path, command):
         (specs / name).write_text(text.replace(old, new))
     for path in specs.glob("mood.de.test.jsonl"):
         path.write_text(path.read_text().replace('"sad"', '"glad"'))
-    store = Store(tmp_path / "store")
+    store = Store(tmp_path / "runs/store")
     plan = planned(rig, store, specs, "hand")
     evaluate(store, plan, "none", 2)
     (leaking,) = {
@@ -792,7 +792,14 @@ def test_a_real_run_comes_back_too(rig, undisturbed, tmp_path, command):
         "tiny_pairs": "tatoeba",
     }
     named = [word for target, task in targets.items() for word in ("--as", f"{target}={task}")]
-    where = ["--tasks", rig.specs, "--encoder-root", rig.encoders, "--store", undisturbed / "store"]
+    where = [
+        "--tasks",
+        rig.specs,
+        "--encoder-root",
+        rig.encoders,
+        "--store",
+        undisturbed / "runs/store",
+    ]
     out, gold = tmp_path / "out", tmp_path / "gold"
     code, _, complained = command(
         "submission", "tiny", out, *where, *named, "--arm", "tiny_colour", "--labels", gold
@@ -800,7 +807,7 @@ def test_a_real_run_comes_back_too(rig, undisturbed, tmp_path, command):
     assert code == 0, complained
     report = json.loads(command("score", out, gold, "--json")[1])
     assert set(report["scores"]) == set(targets.values())
-    store = Store(undisturbed / "store", writable=False)
+    store = Store(undisturbed / "runs/store", writable=False)
     for cell in planned(rig, store, rig.specs, "tiny").cells:
         if cell.arm == "tiny_colour":
             committed = store.read_json(cell.evaluate, "scores.json")

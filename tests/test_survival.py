@@ -67,7 +67,7 @@ def caught_training(rig: Rig, cwd: Path, least: int, *more: object) -> subproces
 
     def far_enough():
         assert run.poll() is None, (cwd / "said").read_text()
-        return any(step >= least for step in pointers(cwd / "store").values())
+        return any(step >= least for step in pointers(cwd / "runs/store").values())
 
     eventually(far_enough, f"a checkpoint of update {least}")
     return run
@@ -81,8 +81,8 @@ KILLS = "worker driver worker everything worker driver worker everything worker 
 @pytest.mark.parametrize("seed", range(20, 20 + times(1, 6)))
 def test_ten_kills_at_random_times_change_no_byte(rig, undisturbed, tmp_path, seed):
     rng = random.Random(seed)
-    store, command = tmp_path / "store", rig.eval("tiny")
-    total = committed(undisturbed / "store")
+    store, command = tmp_path / "runs/store", rig.eval("tiny")
+    total = committed(undisturbed / "runs/store")
     # From the very start to the last few jobs, in order; the exact moment is random.
     moments = sorted([0, *rng.sample(range(total // 4, total - 10), len(KILLS) - 1)])
     run, hit = None, {}
@@ -127,7 +127,7 @@ def test_ten_kills_at_random_times_change_no_byte(rig, undisturbed, tmp_path, se
 
 
 def test_a_worker_that_dies_is_replaced_and_its_job_done_again(rig, long_run, tmp_path):
-    store = tmp_path / "store"
+    store = tmp_path / "runs/store"
     run = caught_training(rig, tmp_path, 3)
     (victim,) = workers(store)
     key, step = next(iter(pointers(store).items()))
@@ -142,7 +142,7 @@ def test_a_worker_that_dies_is_replaced_and_its_job_done_again(rig, long_run, tm
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_interrupted_it_says_how_to_go_on_and_does(rig, long_run, tmp_path, how):
-    store = tmp_path / "store"
+    store = tmp_path / "runs/store"
     run = caught_training(rig, tmp_path, 3, "--checkpoint-seconds", 0.05)
     run.send_signal(how)
     assert run.wait() == 128 + how
@@ -158,7 +158,7 @@ def test_interrupted_it_says_how_to_go_on_and_does(rig, long_run, tmp_path, how)
 
 
 def test_a_torn_checkpoint_is_not_resumed_from(rig, long_run, tmp_path):
-    store = tmp_path / "store"
+    store = tmp_path / "runs/store"
     run = caught_training(rig, tmp_path, 3)
     kill(run.pid)
     run.wait()
@@ -179,9 +179,11 @@ def test_a_torn_checkpoint_is_not_resumed_from(rig, long_run, tmp_path):
 
 def test_a_second_identical_run_does_nothing(rig, undisturbed, tmp_path):
     copied(undisturbed, tmp_path)
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "store" / "results").rglob("*")}
+    before = {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "runs/store" / "results").rglob("*")
+    }
     board = {
-        path: path.read_bytes() for path in (tmp_path / "leaderboard").rglob("*") if path.is_file()
+        path: path.read_bytes() for path in (tmp_path / "runs/board").rglob("*") if path.is_file()
     }
     done = rig.run(rig.eval("tiny"), tmp_path)
     assert done.returncode == 0, done.stderr
@@ -189,27 +191,27 @@ def test_a_second_identical_run_does_nothing(rig, undisturbed, tmp_path):
     assert "jobs to run" not in done.stderr
     assert "the same content as before, nothing written" in done.stderr
     assert before == {
-        path: path.stat().st_mtime_ns for path in (tmp_path / "store" / "results").rglob("*")
+        path: path.stat().st_mtime_ns for path in (tmp_path / "runs/store" / "results").rglob("*")
     }
     assert board == {
-        path: path.read_bytes() for path in (tmp_path / "leaderboard").rglob("*") if path.is_file()
+        path: path.read_bytes() for path in (tmp_path / "runs/board").rglob("*") if path.is_file()
     }
 
 
 def test_weights_that_a_kill_left_in_the_middle_of_a_drop_go(rig, undisturbed, tmp_path):
     """The manifest says dropped, the file is still there."""
     copied(undisturbed, tmp_path)
-    first, *_ = (tmp_path / "store" / "results").glob("*/train.json")
+    first, *_ = (tmp_path / "runs/store" / "results").glob("*/train.json")
     manifest = first.with_name("manifest.json")
     assert "model.safetensors" in manifest.read_text()
     first.with_name("model.safetensors").write_bytes(b"left")
     before = manifest.read_bytes()
     assert rig.run(rig.eval("tiny"), tmp_path).returncode == 0
-    assert not weights(tmp_path / "store") and manifest.read_bytes() == before
+    assert not weights(tmp_path / "runs/store") and manifest.read_bytes() == before
 
 
 def test_two_drivers_on_one_store_share_the_work(rig, undisturbed, tmp_path):
-    store, seen, over = tmp_path / "store", set(), threading.Event()
+    store, seen, over = tmp_path / "runs/store", set(), threading.Event()
 
     def watch():  # every attempt at a job works in a directory of its own
         while not over.wait(0.002):
@@ -236,7 +238,7 @@ def test_two_drivers_on_one_store_share_the_work(rig, undisturbed, tmp_path):
     attempts = [name.split("@")[1] for name in seen]
     assert len(attempts) == len(set(attempts)), "a job was done twice"
     assert len({name.split("@")[3] for name in seen}) == 2, "one driver's worker did everything"
-    assert committed(store) == committed(undisturbed / "store")
+    assert committed(store) == committed(undisturbed / "runs/store")
     assert not workers(store)
 
 
@@ -245,7 +247,7 @@ def test_two_drivers_on_one_store_share_the_work(rig, undisturbed, tmp_path):
 
 def test_damaged_results_are_named_and_only_they_are_computed_again(rig, kept, tmp_path):
     copied(kept, tmp_path)
-    store = tmp_path / "store"
+    store = tmp_path / "runs/store"
     harmed = {
         "evaluate tiny tiny_mood arm none": ("predictions/en.jsonl", flip),
         "evaluate tiny tiny_pairs arm mini_topic": (
@@ -275,7 +277,7 @@ def test_a_lost_score_brings_back_the_weights_it_needs_and_drops_them_again(
     rig, undisturbed, tmp_path
 ):
     copied(undisturbed, tmp_path)
-    store = tmp_path / "store"
+    store = tmp_path / "runs/store"
     flip(
         store
         / "results"
@@ -300,7 +302,7 @@ def board_of(folder: Path) -> dict[str, bytes]:
     """Every file of the board."""
     return {
         path.name: path.read_bytes()
-        for path in (folder / "leaderboard").rglob("*")
+        for path in (folder / "runs/board").rglob("*")
         if path.is_file()
     }
 
@@ -308,7 +310,7 @@ def board_of(folder: Path) -> dict[str, bytes]:
 @pytest.fixture
 def published(undisturbed, tmp_path) -> Path:
     """A folder whose board holds a release already."""
-    shutil.copytree(undisturbed / "leaderboard", tmp_path / "leaderboard")
+    shutil.copytree(undisturbed / "runs/board", tmp_path / "runs/board")
     return tmp_path
 
 
@@ -342,7 +344,7 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_the_last_release(rig, publis
     disk.mkdir()
     before = board_of(published)
     script = f'mount -t tmpfs -o size={size}k tmpfs "$0" || exit 77; exec "$@"'
-    command = rig.eval("tiny", "--store", disk / "store", "--checkpoint-seconds", seconds)
+    command = rig.eval("tiny", "--store", disk / "runs/store", "--checkpoint-seconds", seconds)
     try:
         done = rig.run(["unshare", "-rm", "sh", "-c", script, str(disk), *command], published)
     except FileNotFoundError:
@@ -361,8 +363,8 @@ def test_the_store_is_sound_after_a_full_disk(rig, long_run, tmp_path):
     done = rig.run(["sh", "-c", 'ulimit -f 64; exec "$@"', "sh", *rig.eval("long")], tmp_path)
     assert done.returncode == 74, done.stderr
     one_clear_line(done.stderr, "File too large", "same command again")
-    assert not Store(tmp_path / "store").collect(dry_run=True).removed or not workers(
-        tmp_path / "store"
+    assert not Store(tmp_path / "runs/store").collect(dry_run=True).removed or not workers(
+        tmp_path / "runs/store"
     )
     done = rig.run(rig.eval("long"), tmp_path)
     assert done.returncode == 0, done.stderr

@@ -54,7 +54,7 @@ def options(
 ) -> None:
     """Does English intermediate-task training help zero-shot cross-lingual transfer? Trains,
     evaluates, keeps a leaderboard."""
-    # else every relative path, ./tasks and ./store among them, would mean nothing
+    # else every relative path, ./tasks and ./runs among them, would mean nothing
     try:
         Path.cwd()
         os.stat("./.")  # noqa: PTH116 - a Path drops the dot that asks for the right to look into it

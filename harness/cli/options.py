@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from harness.spec.catalog import Catalog
 
 DEFAULT_SUITE = "mini"
-STORE, BOARD = Path("store"), Path("leaderboard")
+# One folder of the working directory holds what its user computed. The project's own releases, in a
+# checkout's `leaderboard/`, are read and written only by who names them: `--board leaderboard`.
+STORE, BOARD = Path("runs/store"), Path("runs/board")
 HERE = Path("tasks")  # specs in a folder of that name are read without being asked for
 
 

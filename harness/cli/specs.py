@@ -42,7 +42,10 @@ def list_specs(
 
     rows = [] if what == "releases" else listing(what, catalog_of(tasks))
     if what in ("releases", "all"):
-        for one in Board(board).read_all():
+        shelf = Board(board)
+        if what == "releases" and not shelf.list():
+            say(shelf.lacks())
+        for one in shelf.read_all():
             if one.error:
                 say(f"left out: {one.error}")
             else:

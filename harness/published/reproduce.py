@@ -163,10 +163,9 @@ def _release(suite: str, means: Means) -> tuple[dict[str, Any], str]:
             if problems := verify(path.read_bytes(), means.board.sidecar(path)):
                 raise HarnessError("\n".join([f"{path.stem} does not verify", *map(str, problems)]))
             return content, path.stem
-    where = "among those of --from" if means.releases else f"in {means.board.releases}"
-    raise MissingError(
-        f"no release of suite {suite} {where}; `xstilts-harness eval --suite {suite}` makes one"
-    )
+    if means.releases:
+        raise MissingError(f"no release of suite {suite} among those of --from")
+    raise MissingError(means.board.lacks(suite))
 
 
 def _run(suite: str, means: Means) -> tuple[dict[str, Any], str]:

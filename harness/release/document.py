@@ -23,6 +23,7 @@ from harness.release.places import without_places
 from harness.release.schema import SCHEMA, mismatches
 from harness.store import Store, key_of
 
+OURS = "the project's own are read with `--board leaderboard`, in a checkout of it"
 NO_SIDECAR = "no sidecar to check it against"
 _NAME = re.compile(r"^(\d{4})-([A-Za-z0-9._+-]+)\.json$")
 
@@ -178,6 +179,14 @@ class Board:
         )
         return f"release {path.stem}{unchecked}{mixed}"
 
+    def lacks(self, suite: str | None = None) -> str:
+        """What is said where there is no release, or none of a suite: what makes one, and where
+        others are."""
+        what, how = (f" of suite {suite}", f"--suite {suite}") if suite else ("", "--all")
+        return (
+            f"no release{what} in {self.releases}; `xstilts-harness eval {how}` makes one; {OURS}"
+        )
+
     def find(self, name: str | None) -> Path:
         """A release by number, name or suite (its latest), or any by its file's path; without a
         name the latest of all."""
@@ -210,7 +219,7 @@ def _meant(shelf: Board, name: str | None) -> list[Path]:
         return [Path(name)]
     known = shelf.list()
     if not known:
-        raise SpecError(f"no release in {shelf.releases}; `xstilts-harness eval --all` makes one")
+        raise SpecError(shelf.lacks())
     if name is None:
         return known
     exact = [path for path in known if name in (path.name, path.stem) or _same_number(path, name)]
@@ -218,7 +227,7 @@ def _meant(shelf: Board, name: str | None) -> list[Path]:
     if not matches:
         raise SpecError(
             f"no release {name!r} in {shelf.releases}; there are"
-            f" {', '.join(path.stem for path in known)}"
+            f" {', '.join(path.stem for path in known)}; {OURS}"
         )
     return matches
 

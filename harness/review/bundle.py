@@ -3,13 +3,13 @@
     RELEASE-bundle/
         README.md                  the commands: check, score again, rerun
         SHA256SUMS                 of every other file, for `sha256sum -c`
-        leaderboard/releases/      the release and its sidecar: a board of one
+        runs/board/releases/       the release and its sidecar: a board of one
         specs/builtin, specs/own   the YAML files that lead to its keys: the harness's, and those of
                                    the user's own folders
         requirements.lock          Python packages, where the harness runs from a checkout
         xstilts.lock.json          revision and SHA-256 of everything that was read, as `--lock`
                                    reads it
-        store/results/KEY/         what its jobs left, without weights: a store in which `eval`
+        runs/store/results/KEY/    what its jobs left, without weights: a store in which `eval`
                                    finds all of it cached
 
 Nothing goes in on trust: specs and data here must give the release's keys, the store its evidence,
@@ -115,7 +115,7 @@ def bundle(
         _check_specs(release, plan)
         lock = _lock(release.sidecar, where, Path(scratch, LOCK))
     files = _specs(release.content, catalog) | {LOCK: lambda: lock}
-    at = f"leaderboard/releases/{release.name}"
+    at = f"runs/board/releases/{release.name}"
     files |= {
         f"{at}.json": lambda: release.data,
         f"{at}.env.json": lambda: content_bytes(_no_paths(release.sidecar)),
@@ -296,7 +296,7 @@ def _results(content: dict[str, Any], store: Store) -> dict[str, Part]:
     read."""
     files: dict[str, Part] = {}
     for manifest in filter(None, map(store.manifest, content["jobs"])):
-        at, light = f"store/results/{manifest.key}", _without_weights(manifest)
+        at, light = f"runs/store/results/{manifest.key}", _without_weights(manifest)
         files[f"{at}/{MANIFEST}"] = partial(seal, asdict(light))
         files |= {f"{at}/{name}": partial(_read, store, manifest.key, name) for name in light.files}
     return files

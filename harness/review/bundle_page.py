@@ -39,8 +39,8 @@ test row:
 {rescore}
 ## Rerun from nothing
 
-    xstilts-harness eval {run} --store rerun/store --board rerun/leaderboard
-    xstilts-harness leaderboard compare {name} rerun/leaderboard/releases/0001-{suite}.json
+    xstilts-harness eval {run} --store rerun/store --board rerun/board
+    xstilts-harness leaderboard compare {name} rerun/board/releases/0001-{suite}.json
 
 On other hardware answers differ a little. `compare` says what it holds exactly, what within a
 tolerance, and what differs.
@@ -81,8 +81,8 @@ From what the models answered and the gold rows; then the whole suite, which fin
 in the store and ends with
 `the same content as before`:
 
-    xstilts-harness leaderboard verify {name} --data {data} --store store{tasks}
-    xstilts-harness eval {run} --store store
+    xstilts-harness leaderboard verify {name} --data {data}{tasks}
+    xstilts-harness eval {run}
 """
 NO_PREDICTIONS = "Not with this bundle: it was made `--without-predictions`.\n"
 MADE = "The rows are made at run time, by the harness."
@@ -121,7 +121,9 @@ def page(
         jobs=len(content["jobs"]),
         version=code.get("version") or "of unknown version",
         sums=SUMS,
-        rescore=rescore if any(file.startswith("store/") for file in files) else NO_PREDICTIONS,
+        rescore=rescore
+        if any(file.startswith("runs/store/") for file in files)
+        else NO_PREDICTIONS,
         install=_install(code),
         packages=(
             f"`pip install -r {PACKAGES}` gives the packages."
