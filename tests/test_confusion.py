@@ -44,7 +44,7 @@ def test_scikit_learn_has_the_same(name, pairs):
 @pytest.mark.filterwarnings("ignore")
 @quick
 @given(pairs=answers, seed=st.integers(0, 99))
-def test_a_bootstrap_draw_is_scored_as_its_rows_would_be(name, pairs, seed):
+def test_any_set_of_rows_is_scored_from_its_sums(name, pairs, seed):
     """Also where the draw has lost a class: macro-F1 leaves it out, as it does in a test set that
     never had it."""
     vectors = METRICS[name].resampled(score(name, pairs).examples)

@@ -18,7 +18,7 @@ from harness.metrics.scored import Examples, Scored, check_pairs, numbered
 
 
 class Counts(NamedTuple, Generic[Number]):
-    """Of each class, a number (or an array of numbers, one a bootstrap draw)."""
+    """Of each class, a number (or an array of numbers, one for each set of rows)."""
 
     tp: list[Number]
     pred: list[Number]

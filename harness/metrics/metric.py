@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # a spec is checked without numpy, which takes its time to lo
     import numpy.typing as npt
 
 Array: TypeAlias = "npt.NDArray[np.float64]"
-# one number, or one a bootstrap draw: arithmetic that is written once works for both
+# one number, or one for each set of rows: arithmetic that is written once works for both
 Number = TypeVar("Number", float, "Array")
 Vector: TypeAlias = "Sequence[float] | Array"
 Vectors: TypeAlias = Mapping[str, "Vector"]

@@ -1,8 +1,8 @@
-"""What a bootstrap may draw anew: rows, or paragraphs with all their questions; of parallel test
-sets the same in every language.
+"""What was sampled as one: a row, or a paragraph with all its questions; of parallel test sets the
+same in every language.
 
 A unit that holds several rows, or one row in several languages, goes right or wrong together;
-drawing its parts apart would make every interval too narrow.
+taking its parts for independent would make every interval too narrow.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
