@@ -8,14 +8,21 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import study_tables
 import yaml
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
 
 from harness.families import FAMILIES
 from harness.published import numbers as published_spec
 from harness.spec.catalog import KINDS, Catalog, read_spec
+from harness.spec.encoder import Encoder
+from harness.spec.recipe import Recipe
+from harness.spec.suite import Suite
+from harness.spec.task import Rows, Source, Task
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -131,6 +138,58 @@ def test_every_example_of_a_task_reads_the_rows_shown_beside_it(tmp_path, rig):
     read = {line.split()[0] for line in done.stdout.splitlines()[1:]}
     families = {read_spec(folder / f"{task}.yaml")[1].family for task in read}
     assert families == set(FAMILIES)
+
+
+def section(page: str, start: str, end: str) -> str:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return text.split(start, 1)[1].split(end, 1)[0]
+
+
+def shown_defaults(text: str) -> dict[str, Any]:
+    """What stands as `name: value` in the text."""
+    return {name: yaml.safe_load(value) for name, value in re.findall(r"`(\w+): ([^`{]+)`", text)}
+
+
+def own_fields(model: type[BaseModel]) -> dict[str, Any]:
+    return {name: field.default for name, field in model.model_fields.items()}
+
+
+def test_the_docs_know_every_field_and_its_default():
+    recipe = section("suites.md", "A recipe (", "###")
+    suite = section("suites.md", "eval --suite hotel -t mytasks\n```", "A recipe (")
+    task = section("adding-a-task.md", "## The fields", "### source")
+    source = section("adding-a-task.md", "### source", "### train")
+    rows = section("adding-a-task.md", "### train", "### options")
+    encoder = section("adding-a-task.md", "## An encoder of your own", "## What a mistake")
+    for model, text in (
+        (Recipe, recipe),
+        (Suite, suite),
+        (Task, task + source + "options"),
+        (Source, source),
+        (Rows, rows),
+        (Encoder, encoder),
+    ):
+        named = set(re.findall(r"\w+", text))
+        assert not set(model.model_fields) - named - {"left_out"}, model.__name__
+
+    said, defaults = shown_defaults(recipe), own_fields(Recipe)
+    assert {name: type(defaults[name])(value) for name, value in said.items()} == {
+        name: value for name, value in defaults.items() if name in said
+    }
+    assert {*defaults} - {*said} == {
+        name for name, value in defaults.items() if value in (None, PydanticUndefined)
+    }
+
+
+def test_the_docs_know_every_option_of_a_family_and_its_default():
+    lines = section("adding-a-task.md", "### options", "## An encoder").split("\n- ")[1:]
+    said: dict[str, dict[str, Any]] = {name: {} for name in FAMILIES}
+    for line in lines:
+        families, options = line.split(": ", 1)
+        for family in re.findall(r"`(\w+)`", families):
+            own = "the encoder's own" in options
+            said[family] |= dict.fromkeys(("pooling", "layer")) if own else shown_defaults(options)
+    assert said == {name: own_fields(family.options) for name, family in FAMILIES.items()}
 
 
 def test_examples_go_together(tmp_path):
