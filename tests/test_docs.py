@@ -18,7 +18,10 @@ from harness.published import numbers as published_spec
 from harness.spec.catalog import KINDS, Catalog, read_spec
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 WORKFLOWS = sorted((ROOT / ".github").rglob("*.yml"))
 COMMAND = re.compile(r"xstilts-harness(?: (leaderboard|cache|job|data))? ([a-z]+)([^`\n#|]*)")
 
