@@ -25,7 +25,10 @@ from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 WORKFLOWS = sorted((ROOT / ".github").rglob("*.yml"))
 COMMAND = re.compile(r"xstilts-harness(?: (leaderboard|cache|job|data))? ([a-z]+)([^`\n#|]*)")
 
