@@ -1,4 +1,4 @@
-"""Average gains over the headline targets, the same for every arm."""
+"""Average gains over the headline targets, which are the same for every arm."""
 
 from collections.abc import Sequence
 
@@ -23,6 +23,7 @@ def _average(study: Study, arm: str) -> Average:
     known = study.known_targets(arm, headline)
     own = [target for target in known if study.own_data(arm, target)]
     others = [target for target in known if target not in own]
+    abroad = [target for target in known if study.gains[arm, target].zero_shot]
     groups: dict[str, list[str]] = {}
     for target in headline:
         groups.setdefault(study.group_of(target), []).append(target)
@@ -33,7 +34,7 @@ def _average(study: Study, arm: str) -> Average:
         rest=None if overall else _mean(study.average(arm, known), known),
         own_data=own,
         without_own=_mean(study.average(arm, others), others) if own else None,
-        zero_shot=_mean(study.average(arm, headline, zero_shot=True), headline),
+        zero_shot=_mean(study.average(arm, headline, zero_shot=True), abroad),
         groups={
             group: _of(study, arm, study.known_targets(arm, targets))
             for group, targets in sorted(groups.items())

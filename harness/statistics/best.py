@@ -12,7 +12,7 @@ import numpy as np
 from harness.metrics import METRICS
 from harness.metrics.metric import Array
 from harness.release.evidence import mean
-from harness.release.schema_derived import Best
+from harness.release.schema_derived import Best, DevScore
 from harness.statistics.measured import NOTHING, Measured, estimate_of, mean_of
 from harness.statistics.sampling import Influences, Keep, Kept, only, read
 from harness.statistics.study import REFUSED, Study
@@ -27,23 +27,26 @@ class Pick(NamedTuple):
     gain: Measured
 
 
-def best(study: Study) -> list[Best]:
+def best(study: Study, devs: Mapping[str, DevScore]) -> list[Best]:
     """What choosing the intermediate per target gains, measured on rows that had no say in the
     choice.
 
     Chosen on English dev of the target's training; where nothing is trained, on half of the test
-    units, and measured on the other half. Tasks and mixtures are candidates, and the baseline, with
-    gain 0; not where rows leak or are shared, nor where dev, which is all one may look at, says
-    that the target was not learned. The row with target None is the mean over targets that have a
-    candidate beside the baseline.
+    units, and measured on the other half. Tasks and mixtures that were learned are candidates, and
+    the baseline, with gain 0; not where rows leak or are shared, nor where dev, which is all one
+    may look at, says that the target was not learned. The row with target None is the mean over
+    targets that have a candidate beside the baseline.
+
+    devs  training key → its dev score
     """
     rows, gains = [], []
+    rivals = [arm for arm in study.rivals if _is_learned(study, arm, devs)]
     for target in study.targets:
         on_dev = _dev(study, study.baseline, target) is not None
         selected_on = "English dev" if on_dev else "half of the test examples"
         # rows that chose cannot report: the best of many is partly the luckiest on them
         choose = _by_dev if on_dev else _by_half
-        arms = [arm for arm in study.rivals if _is_candidate(study, arm, target)]
+        arms = [arm for arm in rivals if _is_candidate(study, arm, target)]
         pick = choose(study, target, arms) if arms else None
         if pick:
             gains.append(pick.gain)
@@ -67,6 +70,14 @@ def _row(
         arm=arm,
         gain=estimate_of(gain),
     )
+
+
+def _is_learned(study: Study, arm: str, devs: Mapping[str, DevScore]) -> bool:
+    """Whether no training of the arm is known to have learned nothing: what is best after it, is
+    best by chance."""
+    runs = [run for run in study.known.arms[arm].trained if run.encoder == study.encoder]
+    looked = [devs[run.key] for run in runs if run.key in devs]
+    return all(dev.learned for dev in looked if dev.main is not None)
 
 
 def _is_candidate(study: Study, arm: str, target: str) -> bool:

@@ -1,7 +1,7 @@
 """Cells: the scores of one encoder, arm, target and seed, language by language, computed again from
 the vectors; and what trainings and selections say of themselves.
 
-What makes a number meaningless or unfair is a flag on its cell, and keeps it out of averages:
+What makes a number meaningless or unfair is a flag on its cell:
 
     unlearned    at chance in English after training: neither the English test rows nor English dev
                  are three standard errors above a predictor that learned nothing. Either will do:
@@ -13,8 +13,11 @@ What makes a number meaningless or unfair is a flag on its cell, and keeps it ou
     overlap      a few do, as in the official sets; counted, not refused
     placeholder  the test labels carry no information; refused unless the suite waives it
     same         the intermediate trained on rows of a file that the target trains on: its gain may
-                 be that of more rows of one kind. It counts, since the rows are others (`shared`
-                 says where they are not), but not in `other_tasks`
+                 be that of more rows of one kind. The rows are others (`shared` says where they are
+                 not)
+
+`shared` and `same` are the target's own data: a gain with it counts, and a second average is
+without it.
 
 Flags of a language: `harness.metrics.flags`.
 """

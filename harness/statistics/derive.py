@@ -61,7 +61,7 @@ def derive(known: Known) -> Derived:
         hardness += rows
         splits.append(split(study, rows))
         parts += subsets(study)
-        chosen += best(study)
+        chosen += best(study, devs)
     beside = target_scores(scores, headline)
     gains, means, beside = corrected(gains, means, beside)
     return Derived(

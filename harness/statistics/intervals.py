@@ -1,12 +1,12 @@
 """Intervals and tests: plain functions of numbers, with no idea of tasks or languages.
 
-What they return is rounded to 4 decimals where it comes from resampling or from a table of a
-distribution, so that the last digits of a C library do not reach a release.
+What comes from a distribution is rounded before it reaches a release, so that the last digits of a
+C library do not.
 """
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import permutations
 from typing import NamedTuple
 
@@ -60,7 +60,6 @@ def half_width(parts: Sequence[Part]) -> float:
     high = 2 * errors
     while two_sided(high, parts) > 1 - LEVEL:
         high *= 2
-    # sure in far more than the four decimals that are kept
     return float(brentq(lambda x: two_sided(x, parts) - (1 - LEVEL), 0.0, high, xtol=1e-9))
 
 
@@ -75,10 +74,11 @@ def _upper_tail(value: float, wide: Part, narrow: Part | None) -> float:
     return math.fsum((stdtr(wide.freedom, -left) * weights).tolist())
 
 
-@cache
+@lru_cache(maxsize=1024)  # a board has thousands of degrees of freedom, most of them asked for once
 def _nodes(freedom: float) -> tuple[Array, Array]:
     """Where a t distribution is looked at, and what each place weighs: the trapezoidal rule after
-    t = sinh x, which reaches far into the tails and converges exponentially."""
+    t = sinh x, which reaches far into the tails and converges exponentially. Even of one degree of
+    freedom an interval is right to 0.0003 of its width, and far better from two on."""
     from scipy.stats import norm, t
 
     x, step = np.linspace(-12, 12, 385, retstep=True)

@@ -116,9 +116,11 @@ def weighted(terms: Sequence[tuple[float, Measured]]) -> Measured:
 
 
 def _combined(value: float, terms: Sequence[tuple[float, Measured]]) -> Measured:
-    # a number without seeds of its own (the baseline's gain) takes none from the others
-    seeded = [one.per_seed for _, one in terms if one.per_seed]
+    # a number into which no seed enters (the baseline's gain) takes none from the others
+    seeded = [one.per_seed for _, one in terms if one.per_seed or not one.seedless]
     seeds = [seed for seed in (seeded or [{}])[0] if all(seed in own for own in seeded)]
+    if seeded and not seeds:
+        return Measured(value, {})  # no seed has all of them, so that none tells how they vary
     per_seed = {}
     for seed in seeds:
         per_seed[seed] = math.fsum(weight * one.per_seed.get(seed, 0.0) for weight, one in terms)

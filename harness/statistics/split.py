@@ -5,6 +5,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
+from harness.metrics.metric import Array
 from harness.release.schema_derived import (
     Contrast,
     Correlation,
@@ -170,36 +173,55 @@ def _terms(
 class OfTasks(NamedTuple):
     """What one side's tasks add to the variance of the difference.
 
-    spread  by how they differ
-    rows    the part of it that is what test rows do to each of them for itself
-    tasks   how many there are
+    spread   by how they differ
+    rows     the part of it that is what test rows do to each of them for itself
+    freedom  degrees of freedom of `spread`: one less than there are tasks, where all are known on
+             all targets
     """
 
     spread: float
     rows: float
-    tasks: int
+    freedom: float
 
 
 def _of_tasks(side: Sequence[str], gains: Mapping[str, Mapping[str, Measured]]) -> OfTasks | None:
-    """None of a single task: how others would differ is not known."""
+    """None where no two tasks are known on one target: how others would differ is not known.
+
+    source  Satterthwaite 1946, Biometrics Bulletin 2(6), 110-114, for the degrees of freedom
+    """
+    arms = [arm for arm in side if any(arm in of for of in gains.values())]
     weights, apart = [], []
-    for arm in side:
+    for arm in arms:
         there = [of for of in gains.values() if arm in of]
         counts = [sum(one in of for one in side) for of in there]
         weights.append(math.fsum(1 / count for count in counts) / len(gains))
         # from its side's mean on each of the targets that it has
         whole = mean_of([of[arm] - _mean(side, of) for of in there])
-        if whole:
-            apart.append(whole)
-    if len(apart) < 2:
+        assert whole, "an arm has a target"
+        apart.append(whole)
+
+    # The squares of what is apart sum to `once` times the variance of a task's effect: to tasks - 1
+    # where all are known everywhere, and to less where some are not.
+    held = _held(arms, gains)
+    once = float(np.square(held).sum())
+    if not once:
         return None
     # each task weighs what it does in the difference: 1 / tasks, where all are known everywhere
-    scale = math.fsum(weight**2 for weight in weights) / (len(apart) - 1)
+    scale = math.fsum(weight**2 for weight in weights) / once
     return OfTasks(
         spread=scale * math.fsum(one.value**2 for one in apart),
         rows=scale * math.fsum(one.row_variance for one in apart),
-        tasks=len(apart),
+        freedom=once**2 / float(np.square(held.T @ held).sum()),
     )
+
+
+def _held(arms: Sequence[str], gains: Mapping[str, Mapping[str, Measured]]) -> Array:
+    """(arms, arms): how much of each arm's own effect there is in how far each is from its side."""
+    held = np.eye(len(arms))
+    for i, arm in enumerate(arms):
+        known = np.array([[one in of for one in arms] for of in gains.values() if arm in of])
+        held[i] -= (known / known.sum(axis=1, keepdims=True)).sum(axis=0) / len(known)
+    return held
 
 
 def _mean(side: Sequence[str], of: Mapping[str, Measured]) -> Measured:
@@ -214,7 +236,7 @@ def _welch(among: Sequence[OfTasks]) -> float:
     source  Welch 1947, Biometrika 34, 28-35
     """
     total = math.fsum(of.spread for of in among)
-    parts = math.fsum(of.spread**2 / (of.tasks - 1) for of in among)
+    parts = math.fsum(of.spread**2 / of.freedom for of in among)
     return total**2 / parts if parts else math.inf
 
 
