@@ -143,7 +143,9 @@ def _estimate(sides: Sides, gains: Mapping[str, Mapping[str, Measured]]) -> Esti
         return Estimate(value=difference.value)
 
     spread = Part(math.sqrt(math.fsum(of.spread for of in among)), _welch(among))
-    shared = max(0.0, difference.row_variance - math.fsum(of.rows for of in among))
+    # tasks that gain the same to the last digit (few rows, all alike) show nothing of their rows
+    held = math.fsum(of.rows for of in among if rounded(of.spread))
+    shared = max(0.0, difference.row_variance - held)
     errors = [spread, Part(math.sqrt(shared), math.inf)]
     half = half_width(errors)
     rows, *seeds = difference.parts
