@@ -118,7 +118,7 @@ def weighted(terms: Sequence[tuple[float, Measured]]) -> Measured:
 def _combined(value: float, terms: Sequence[tuple[float, Measured]]) -> Measured:
     # a number into which no seed enters (the baseline's gain) takes none from the others
     seeded = [one.per_seed for _, one in terms if one.per_seed or not one.seedless]
-    seeds = [seed for seed in (seeded or [{}])[0] if all(seed in own for own in seeded)]
+    seeds = _common(seeded)
     if seeded and not seeds:
         return Measured(value, {})  # no seed has all of them, so that none tells how they vary
     per_seed = {}
@@ -133,6 +133,14 @@ def _combined(value: float, terms: Sequence[tuple[float, Measured]]) -> Measured
             part = weight * (influences if own == seeds else influences[chosen])
             rows[block] = rows[block] + part if block in rows else part
     return Measured(value, per_seed, rows, all(one.seedless for _, one in terms))
+
+
+def _common(seeded: Sequence[Mapping[str, float]]) -> list[str]:
+    """Seeds that all have, in the order of the first."""
+    common = list(seeded[0]) if seeded else []
+    for per_seed in seeded:
+        common = [seed for seed in common if seed in per_seed]
+    return common
 
 
 def _squares(rows: Array) -> float:

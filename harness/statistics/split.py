@@ -126,8 +126,11 @@ def _within(sides: Sides, target: str, known: Known) -> WithinTarget | None:
     found = contrast(sides, [target], known)
     if not found.targets:
         return None
-    easy, hard = ([arm for arm in side if known(arm, target)] for side in sides)
-    return WithinTarget(easy_minus_hard=found.easy_minus_hard, easy=easy, hard=hard)
+    return WithinTarget(
+        easy_minus_hard=found.easy_minus_hard,
+        easy=[arm for arm in sides.easy if known(arm, target)],
+        hard=[arm for arm in sides.hard if known(arm, target)],
+    )
 
 
 def _estimate(sides: Sides, gains: Mapping[str, Mapping[str, Measured]]) -> Estimate:
@@ -191,25 +194,23 @@ def _of_tasks(side: Sequence[str], gains: Mapping[str, Mapping[str, Measured]]) 
 
     source  Satterthwaite 1946, Biometrics Bulletin 2(6), 110-114, for the degrees of freedom
     """
-    arms = [arm for arm in side if any(arm in of for of in gains.values())]
-    weights, apart = [], []
-    for arm in arms:
-        there = [of for of in gains.values() if arm in of]
-        counts = [sum(one in of for one in side) for of in there]
-        weights.append(math.fsum(1 / count for count in counts) / len(gains))
-        # from its side's mean on each of the targets that it has
-        whole = mean_of([of[arm] - _mean(side, of) for of in there])
-        assert whole, "an arm has a target"
-        apart.append(whole)
-
-    # The squares of what is apart sum to `once` times the variance of a task's effect: to tasks - 1
-    # where all are known everywhere, and to less where some are not.
-    held = _held(arms, gains)
+    named = {arm for of in gains.values() for arm in of}
+    arms = [arm for arm in side if arm in named]
+    # (targets, arms): what each weighs in its side's mean on a target
+    shares = np.stack([_shares(arms, of) for of in gains.values()])
+    held = _held(shares)
     once = float(np.square(held).sum())
     if not once:
         return None
+
+    apart = []
+    for arm in arms:
+        # from its side's mean on each of the targets that it has
+        whole = mean_of([of[arm] - _mean(arms, of) for of in gains.values() if arm in of])
+        assert whole, "an arm has a target"
+        apart.append(whole)
     # each task weighs what it does in the difference: 1 / tasks, where all are known everywhere
-    scale = math.fsum(weight**2 for weight in weights) / once
+    scale = float(np.square(shares.mean(axis=0)).sum()) / once
     return OfTasks(
         spread=scale * math.fsum(one.value**2 for one in apart),
         rows=scale * math.fsum(one.row_variance for one in apart),
@@ -217,12 +218,22 @@ def _of_tasks(side: Sequence[str], gains: Mapping[str, Mapping[str, Measured]]) 
     )
 
 
-def _held(arms: Sequence[str], gains: Mapping[str, Mapping[str, Measured]]) -> Array:
-    """(arms, arms): how much of each arm's own effect there is in how far each is from its side."""
-    held = np.eye(len(arms))
-    for i, arm in enumerate(arms):
-        known = np.array([[one in of for one in arms] for of in gains.values() if arm in of])
-        held[i] -= (known / known.sum(axis=1, keepdims=True)).sum(axis=0) / len(known)
+def _shares(arms: Sequence[str], of: Mapping[str, Measured]) -> Array:
+    known = np.array([arm in of for arm in arms], dtype=np.float64)
+    share: Array = known / known.sum()
+    return share
+
+
+def _held(shares: Array) -> Array:
+    """(arms, arms): how much of each task's own effect there is in how far each is from its side,
+    in the mean over the targets that it has.
+
+    Its squares sum to what the squares of those distances are of the variance of a task's effect:
+    tasks - 1 where all are known everywhere, less where some are not.
+    """
+    held = np.eye(shares.shape[1])
+    for own, of in zip(held, shares.T, strict=True):
+        own -= shares[of > 0].mean(axis=0)
     return held
 
 
