@@ -1,22 +1,42 @@
-"""What is rendered from the releases beside them: README.md and the page, index.html."""
+"""What is rendered from the releases beside them: README.md, the page index.html, and a page of its
+own for each release, releases/NAME.md."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from harness.page import render
 from harness.page.page import render as render_page
-from harness.page.tables import Release
-from harness.release.document import NO_SIDECAR, Board, NewerError, Read, parsed, plain_bytes
+from harness.page.render import Listed
+from harness.release.document import (
+    NO_SIDECAR,
+    Board,
+    NewerError,
+    Read,
+    is_listed,
+    parsed,
+    plain_bytes,
+)
+from harness.release.schema import Content
 from harness.release.shelve import changing
-from harness.store import atomic_write
+from harness.store import atomic_write, disk_errors
 
 README, PAGE = BOARD_FILES = ("README.md", "index.html")
 
 
+def own_page(path: Path) -> Path:
+    """The page of a release's file."""
+    return path.with_suffix(".md")
+
+
+def files(shelf: Board) -> list[Path]:
+    """All that is rendered of what lies there now."""
+    return [*(shelf.folder / name for name in BOARD_FILES), *map(own_page, shelf.list())]
+
+
 def write_board(shelf: Board, say: Callable[[str], None]) -> list[Read]:
-    """Render both from every release that can be shown. `say` hears of the others; those that were
+    """Render all from every release that can be shown. `say` hears of the others; those that were
     damaged are returned.
 
     raises  StoreError: they cannot be written; what was there stays
@@ -24,7 +44,7 @@ def write_board(shelf: Board, say: Callable[[str], None]) -> list[Read]:
     with changing(shelf):
         while True:
             listed, found = shelf.list(), list(shelf.read_all())
-            _write(shelf, [(one.path, one.content) for one in found if not one.error])
+            _write(shelf, list(_shown(shelf, found)))
             # or someone published meanwhile who did not wait for us, and would be left out
             if shelf.list() == listed:
                 break
@@ -34,32 +54,56 @@ def write_board(shelf: Board, say: Callable[[str], None]) -> list[Read]:
     return [one for one in found if one.error and not isinstance(one.error, NewerError)]
 
 
-def _write(shelf: Board, found: list[tuple[Path, Release]]) -> None:
-    readme = render.readme([(path, shelf.title(path), content) for path, content in found])
-    page = render_page([(path.stem, content) for path, content in found])
-    for name, text in zip(BOARD_FILES, (readme, page), strict=True):
-        atomic_write(shelf.folder / name, text.encode())
+def _shown(shelf: Board, found: Sequence[Read]) -> Iterator[Listed]:
+    for one in found:
+        if not one.error:
+            content = Content.model_validate(one.content)
+            yield Listed(one.path, shelf.title(one.path), content)
+
+
+def _write(shelf: Board, releases: Sequence[Listed]) -> None:
+    page = render_page([(one.path.stem, one.content) for one in releases])
+    texts = {own_page(one.path): render.markdown(one.content, one.title) for one in releases}
+    # the list last: what it leads to is there
+    texts |= {shelf.folder / PAGE: page, shelf.folder / README: render.readme(releases)}
+    for path, text in texts.items():
+        atomic_write(path, text.encode())
+    for path in _own_pages(shelf):
+        if path not in texts:
+            with disk_errors("remove", path):
+                path.unlink()
+
+
+def _own_pages(shelf: Board) -> Iterator[Path]:
+    """Pages of releases, those that are gone included; not what somebody else wrote there."""
+    for path in sorted(shelf.releases.glob("*.md")):
+        if is_listed(path.with_suffix(".json")):
+            yield path
 
 
 def outdated(shelf: Board) -> list[str]:
-    """Names of the files that are not there, or do not show the very releases that are.
+    """Names of the files that are not there, or do not show the very releases that are; and of
+    those that show one that is gone.
 
     Read from their own text, since rendering them anew takes seconds.
     """
     names = [path.stem for path in shelf.list()]
     unchecked = any(shelf.content_hash(path) is None for path in shelf.list())
-    readme, page = (_text(shelf, name) for name in BOARD_FILES)
-    linked = re.findall(r"^- \[.*\]\(releases/(.+)\.json\)$", readme, re.MULTILINE)
-    old = {
-        README: linked != names or (NO_SIDECAR in readme and not unchecked),
-        PAGE: _on_page(page) != names,
-    }
-    return [name for name in BOARD_FILES if old[name]]
+    readme, page = (_text(shelf.folder / name) for name in BOARD_FILES)
+    linked = re.findall(r"^- \[.*?\]\(releases/(.+?)\.md\)", readme, re.MULTILINE)
+    found = [README] * (linked != names or (NO_SIDECAR in readme and not unchecked))
+    found += [PAGE] * (_on_page(page) != names)
+    current = set(map(own_page, shelf.list()))
+    for path in sorted(current | set(_own_pages(shelf))):
+        heading = _text(path).partition("\n")[0]
+        if path not in current or heading != render.title_line(shelf.title(path)):
+            found.append(f"{shelf.releases.name}/{path.name}")
+    return found
 
 
-def _text(shelf: Board, name: str) -> str:
+def _text(path: Path) -> str:
     with suppress(OSError, ValueError):
-        return plain_bytes(shelf.folder / name).decode()
+        return plain_bytes(path).decode()
     return ""
 
 

@@ -1,159 +1,180 @@
 """What a reader must know of a column, a row or a single cell of the board: each once, as a
-numbered footnote, with all the places that it qualifies."""
+footnote, with all the places that it qualifies."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from harness.common.text import signed
 from harness.page.points import half
 from harness.page.reading import Reading, group_name
-from harness.release.schema_derived import Average, MeanGain, ScoredCell
+from harness.release.schema_derived import Average, ScoredCell
 
 ALL = ""  # no condition: a whole column; no column: a whole row
 AVERAGE = "average"  # the column of it
 Place = tuple[str, str]  # condition, column (kind of target, or AVERAGE)
+NUMBERED, OWN_DATA, NOT_LEARNED = "⚠{}", "⚠", "†"
 
 # Flags of languages, said of a target where most of its languages have it: nearly every target has
 # one language at chance, and an English vocabulary lacks somebody's script.
-OF_LANGUAGES = {
+OF_MOST = {
     "floor": "not above chance",
-    "below_majority": "less accurate than always giving the most frequent tag",
+    "below_majority": "below the most frequent tag alone",
     "unknown": "over 5% of the subwords unknown to the encoder",
-    "few_rows": "under 50 test rows",
-    "truncated": "over 1% of the rows cut short",
+    "truncated": "rows cut short",
+    "constant": "one answer for every row",
 }
 # Flags of languages that are said of a target where one language has it.
 OF_ANY = {
-    "constant": "one answer for every row",
     "empty_text": "rows with an empty text",
     "misplaced": "answers that are not where the row says",
 }
 OF_CELLS = {
-    "overlap": "a few test rows stand in the training rows",
+    "overlap": "a few test rows in the training data",
     "placeholder": "test labels that carry no information",
 }
 
 
 @dataclass(frozen=True)
 class Caution:
+    """`mark`: of each of its places, and before its footnote."""
+
+    mark: str
     text: str
-    places: frozenset[Place] = field(default_factory=frozenset)
+    places: frozenset[Place]
 
 
 @dataclass(frozen=True)
 class Cautions:
-    """Numbered in the order in which a reader meets them: columns, then rows and cells."""
+    """In the order in which a reader meets them: columns, rows, cells."""
 
     listed: Sequence[Caution]
 
     @classmethod
     def of(cls, reading: Reading) -> "Cautions":
-        found = [_column(reading, group, targets) for group, targets in reading.groups.items()]
-        found += [_unlearned_conditions(reading), _unlearned_targets(reading), _own_data(reading)]
-        return cls([caution for caution in found if caution.text])
+        columns = {(ALL, group): wrong_with(reading, group) for group in reading.groups}
+        rows = {
+            (average.arm, ALL): _not_learned_first(reading, average.arm)
+            for average in reading.ranked
+            if not reading.learned(average.arm)
+        }
+        said = [(place, text) for place, text in (columns | rows).items() if text]
+        numbered = [
+            Caution(NUMBERED.format(number), text, frozenset([place]))
+            for number, (place, text) in enumerate(said, 1)
+        ]
+        of_cells = [_not_learned_then(reading), _own_data(reading)]
+        return cls([*numbered, *(caution for caution in of_cells if caution.places)])
 
     def mark(self, condition: str, column: str) -> str:
-        """⚠ and the numbers of the footnotes on just that place; "" for none."""
-        at = condition, column
-        numbers = [str(n) for n, one in enumerate(self.listed, 1) if at in one.places]
-        return "⚠" + ",".join(numbers) if numbers else ""
+        """The marks of the footnotes on just that place; "" for none."""
+        return "".join(one.mark for one in self.listed if (condition, column) in one.places)
 
     @property
     def footnotes(self) -> list[str]:
-        return [f"⚠{n} {caution.text}" for n, caution in enumerate(self.listed, 1)]
+        return [f"{caution.mark} {caution.text}" for caution in self.listed]
 
 
-def _column(reading: Reading, group: str, targets: Sequence[str]) -> Caution:
-    """What is wrong with the baseline's numbers, and so with every gain of the column."""
-    said = [f"{reading.task(t)}: {wrong}" for t in targets if (wrong := _wrong(reading, t))]
-    text = f"In {group_name(group)}, {'; '.join(said)}." if said else ""
-    return Caution(text, frozenset([(ALL, group)]))
+# Of columns: what is wrong with the baseline's numbers, and so with every gain
 
 
-def _wrong(reading: Reading, target: str) -> str:
-    cells = reading.cells.get((reading.baseline, target), [])
-    return ", ".join([*_of_languages(cells), *_of_cells(cells)])
+def wrong_with(reading: Reading, group: str) -> str:
+    """One sentence on a kind of target; "" where nothing is wrong."""
+    mine = {t: reading.cells.get((reading.baseline, t), []) for t in reading.groups[group]}
+    said = []
+    for flag, words in (OF_MOST | OF_ANY).items():
+        where = [
+            f"{reading.task(target)} {found}"
+            for target, cells in mine.items()
+            if (found := _of_languages(cells, flag))
+        ]
+        if where:
+            said.append(f"{words} in {', '.join(where)} languages")
+    for flag, words in OF_CELLS.items():
+        having = [target for target, cells in mine.items() if flag in flags_of(cells)]
+        if having:
+            said.append(f"{words} of {reading.tasks(having)}")
+    if not said:
+        return ""
+    return f"{group_name(group)}: {'; '.join(said)}."
 
 
-def _of_languages(cells: Sequence[ScoredCell]) -> list[str]:
-    found = []
-    for flag, words in (OF_LANGUAGES | OF_ANY).items():
-        having = having_flag(cells, flag)
-        every = {language for cell in cells for language in cell.languages}
-        if (flag in OF_ANY and having) or 2 * len(having) > len(every):
-            found.append(f"{words} in {len(having)} of {len(every)} languages")
-    return found
+def _of_languages(cells: Sequence[ScoredCell], flag: str) -> str:
+    """How many languages of how many have a flag; "" where that is not worth a word."""
+    having, every = len(having_flag(cells, flag)), len(languages_of(cells))
+    worth = having > 0 if flag in OF_ANY else 2 * having > every
+    return f"{having}/{every}" if worth else ""
+
+
+def languages_of(cells: Iterable[ScoredCell]) -> set[str]:
+    return {language for cell in cells for language in cell.languages}
 
 
 def having_flag(cells: Iterable[ScoredCell], flag: str) -> list[str]:
     """The languages that have a flag with any seed, by code."""
-    found = set()
+    found: set[str] = set()
     for cell in cells:
         found |= {language for language, scores in cell.languages.items() if flag in scores.flags}
     return sorted(found)
 
 
-def _of_cells(cells: Sequence[ScoredCell]) -> list[str]:
-    flags = {flag for cell in cells for flag in cell.flags}
-    return [words for flag, words in OF_CELLS.items() if flag in flags]
+def flags_of(cells: Iterable[ScoredCell]) -> set[str]:
+    return {flag for cell in cells for flag in cell.flags}
 
 
-# Of rows and single cells
+# Of rows and cells
 
 
-def _unlearned_conditions(reading: Reading) -> Caution:
-    arms = [one.arm for one in reading.ranked if not reading.learned(one.arm)]
-    text = (
-        f"{_names(reading, arms)}: not above chance on English dev after training on it: the"
-        " encoder did not learn it, so it is neither easy nor hard, and never named best."
+def _not_learned_first(reading: Reading, arm: str) -> str:
+    return (
+        f"{reading.condition(arm)}: not learned (its own English dev is at chance), so neither easy"
+        " nor hard."
     )
-    return Caution(text if arms else "", frozenset((arm, ALL) for arm in arms))
 
 
-def _unlearned_targets(reading: Reading) -> Caution:
+def _not_learned_then(reading: Reading) -> Caution:
     """Targets that the baseline learned, and that were not learned after an intermediate task."""
-    found = _cells_where(reading, lambda flags: "unlearned" in flags)
+    found: dict[str, list[str]] = {}
+    for target in reading.headline:
+        for average in reading.ranked:
+            if "unlearned" in flags_of(reading.cells.get((average.arm, target), [])):
+                found.setdefault(target, []).append(average.arm)
     said = "; ".join(
-        f"{reading.tasks(targets)} after {_names(reading, [arm])}" for arm, targets in found.items()
+        f"{reading.task(target)} after {reading.conditions(arms)}" for target, arms in found.items()
     )
-    text = f"Not above chance in English, so not learned: {said}." if said else ""
-    return Caution(text, _places(reading, found))
+    places = {(arm, reading.group(target)) for target, arms in found.items() for arm in arms}
+    return Caution(
+        NOT_LEARNED,
+        f"The target was not learned then (at chance in English): {said}.",
+        frozenset(places),
+    )
 
 
 def _own_data(reading: Reading) -> Caution:
-    found = {one.arm: one.own_data for one in reading.ranked if one.own_data}
-    without = [_without(reading, one) for one in reading.ranked if one.own_data]
-    text = (
-        "The condition trained first on the data set of a target of this column, so its gain may be"
-        f" that of more rows of one kind. Average gain without: {', '.join(without)}."
-    )
-    places = _places(reading, found) | {(arm, AVERAGE) for arm in found}
-    return Caution(text if found else "", places)
+    having = [average for average in reading.ranked if average.own_data]
+    places = {(average.arm, AVERAGE) for average in having}
+    for average in having:
+        places |= {(average.arm, reading.group(target)) for target in average.own_data}
+    # of parts and controls it stands in the table of averages
+    rivals = [average for average in having if average in reading.rivals]
+    text = "Trained first on a target's own data, so the gain may be that of more rows."
+    if rivals:
+        without = ", ".join(_without(reading, average) for average in rivals)
+        text += f" Average gain without such targets: {without}."
+    return Caution(OWN_DATA, text, frozenset(places))
 
 
 def _without(reading: Reading, average: Average) -> str:
-    other = average.without_own or MeanGain(gain=average.overall.gain, targets=[])
-    name = reading.condition(average.arm)
-    if not other.targets:
+    other, name = average.without_own, reading.condition(average.arm)
+    if other is None or not other.targets:
         return f"{name} none"
-    return f"{name} {signed(other.gain.value)}{half(other.gain)} over {len(other.targets)}"
+    return f"{name} {signed(other.gain.value)}{half(other.gain)} ({len(other.targets)})"
 
 
-def _cells_where(reading: Reading, holds: Callable[[set[str]], bool]) -> dict[str, list[str]]:
-    """Condition → headline targets with such flags on a cell, in the board's order."""
+def not_in_average(reading: Reading) -> Mapping[str, list[str]]:
+    """Condition → headline targets of which it has no gain that may count."""
     found: dict[str, list[str]] = {}
     for average in reading.ranked:
-        for target in reading.headline:
-            cells = reading.cells.get((average.arm, target), [])
-            if holds({flag for cell in cells for flag in cell.flags}):
-                found.setdefault(average.arm, []).append(target)
+        if average.rest is not None:
+            known = average.rest.targets
+            found[average.arm] = [target for target in reading.headline if target not in known]
     return found
-
-
-def _places(reading: Reading, found: dict[str, list[str]]) -> frozenset[Place]:
-    facts = reading.release.targets
-    return frozenset((arm, facts[t].group) for arm, targets in found.items() for t in targets)
-
-
-def _names(reading: Reading, arms: Iterable[str]) -> str:
-    return ", ".join(map(reading.condition, arms))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.page import sentences
+from harness.page import words
 from harness.page.cautions import ALL, AVERAGE, Cautions
 from harness.page.points import gain_cell, plain_cell, score_cell
 from harness.page.reading import Reading, group_name, readings, shown_mean
@@ -41,55 +41,60 @@ def glance(release: Concluded, title: str) -> Glance:
     boards = [_board(reading, title) for reading in with_gains]
     if not boards:
         boards = [_side_by_side(mine, title)]
-    warning = sentences.SMOKE if release.suite.smoke else ""
-    return Glance(boards, sentences.together(mine) if with_gains else "", warning)
+    warning = words.SMOKE if release.suite.smoke else ""
+    return Glance(boards, words.together(mine) if with_gains else "", warning)
 
 
 def _board(reading: Reading, title: str) -> EncoderBoard:
     cautions = Cautions.of(reading)
     columns = [
         Column("", numeric=False, wide=True),
-        Column("after training on", numeric=False),
+        Column("intermediate", numeric=False),
         *(Column(group_name(g), mark=cautions.mark(ALL, g)) for g in reading.groups),
         Column("average gain"),
     ]
     sheet = Sheet(
         "glance",
-        sentences.caption(reading, title),
+        words.caption(reading, title),
         columns,
         list(_rows(reading, cautions)),
-        [*cautions.footnotes, *sentences.footnotes(reading)],
+        [*cautions.footnotes, *words.footnotes(reading)],
     )
-    return EncoderBoard(reading.encoder, sheet, sentences.sentences(reading))
+    return EncoderBoard(reading.encoder, sheet, words.sentences(reading))
 
 
 def _rows(reading: Reading, cautions: Cautions) -> Iterator[Line]:
-    counts = [len(targets) for targets in (*reading.groups.values(), reading.headline)]
-    yield Line("summary", [Field(""), Field("target tasks"), *(Field(str(n), n) for n in counts)])
-    scores = [reading.score(targets) for targets in (*reading.groups.values(), reading.headline)]
-    yield Line("baseline", [Field(""), Field("baseline (score)"), *map(plain_cell, scores)])
+    over = [*reading.groups.values(), reading.headline]
+    counts = [Field(str(len(targets)), len(targets)) for targets in over]
+    yield Line("baseline", [Field(""), Field("target tasks"), *counts])
+    scores = [plain_cell(reading.score(targets)) for targets in over]
+    yield Line("baseline", [Field(""), Field("baseline score"), *scores])
     for average in reading.ranked:
         yield _condition(reading, average, cautions)
     split = reading.split
     if split and split.overall.targets:
-        sides = [split.groups[g].easy_minus_hard for g in reading.groups if g in split.groups]
+        sides = [gain_cell(split.groups[group].easy_minus_hard) for group in reading.groups]
         overall = gain_cell(split.overall.easy_minus_hard, brackets=True)
-        yield Line("summary", [Field(""), Field("easy − hard"), *map(gain_cell, sides), overall])
+        yield Line("summary", [Field(""), Field("easy − hard"), *sides, overall])
 
 
 def _condition(reading: Reading, average: Average, cautions: Cautions) -> Line:
     arm = average.arm
-    difficulty = reading.difficulty.get(arm)
-    bucket = BUCKETS.get(difficulty.bucket or "", "") if difficulty else ""
     name = f"{reading.condition(arm)} {cautions.mark(arm, ALL)}".strip()
     cells = [
         _mean(average.groups.get(group), len(targets), cautions.mark(arm, group))
         for group, targets in reading.groups.items()
     ]
-    mean, of = shown_mean(average), len(reading.headline)
-    last = _mean(mean, of, cautions.mark(arm, AVERAGE), brackets=True)
+    of, mark = len(reading.headline), cautions.mark(arm, AVERAGE)
+    last = _mean(shown_mean(average), of, mark, brackets=True)
     kind = reading.release.arms[arm].kind
-    return Line(kind, [Field(bucket), Field(name), *cells, last])
+    return Line(kind, [Field(hardness(reading, arm)), Field(name), *cells, last])
+
+
+def hardness(reading: Reading, arm: str) -> str:
+    """Which side of the split a task falls on; "" for neither."""
+    row = reading.difficulty.get(arm)
+    return BUCKETS.get(row.bucket or "", "") if row else ""
 
 
 def _mean(mean: MeanGain | None, of: int, mark: str, brackets: bool = False) -> Field:
@@ -97,7 +102,7 @@ def _mean(mean: MeanGain | None, of: int, mark: str, brackets: bool = False) -> 
     if mean is None or not mean.targets:
         return gain_cell(NOTHING, mark)
     fewer = f"({len(mean.targets)})" if len(mean.targets) < of else ""
-    return gain_cell(mean.gain, f"{fewer} {mark}".strip(), brackets)
+    return gain_cell(mean.gain, f"{fewer}{mark}", brackets)
 
 
 def _side_by_side(mine: Sequence[Reading], title: str) -> EncoderBoard:
@@ -110,10 +115,9 @@ def _side_by_side(mine: Sequence[Reading], title: str) -> EncoderBoard:
     rows = [_target_row(mine, target) for target in targets]
     if len(targets) > 1:
         rows.append(_target_row(mine, None))
-    sheet = Sheet(
-        "glance", sentences.caption(first, title), columns, rows, sentences.score_notes(mine)
-    )
-    return EncoderBoard("", sheet, sentences.score_sentences(mine))
+    caption, notes = words.score_caption(mine, title), words.score_notes(mine)
+    sheet = Sheet("glance", caption, columns, rows, notes)
+    return EncoderBoard("", sheet, words.score_sentences(mine))
 
 
 def _target_row(mine: Sequence[Reading], target: str | None) -> Line:

@@ -1,7 +1,7 @@
 """One encoder's part of a release, as a reader looks at it: what stands where on its board, in
 which order, under which name."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
@@ -30,7 +30,8 @@ class Reading:
     @cached_property
     def baseline(self) -> str:
         """The name of the condition that trains on nothing first."""
-        return next(name for name, arm in self.release.arms.items() if arm.kind == "baseline")
+        arms = self.release.arms.items()
+        return next((name for name, arm in arms if arm.kind == "baseline"), "")
 
     # What was run, and what came of it
 
@@ -84,7 +85,7 @@ class Reading:
         """Kind of target → those of them that count in the average; the benchmark's order first."""
         found: dict[str, list[str]] = {}
         for target in self.headline:
-            found.setdefault(self.release.targets[target].group, []).append(target)
+            found.setdefault(self.group(target), []).append(target)
         order = [*GROUPS, *found]
         return dict(sorted(found.items(), key=lambda item: order.index(item[0])))
 
@@ -116,6 +117,19 @@ class Reading:
         known = [score for score in scores if score is not None]
         return fmean(known) if known and len(known) == len(scores) else None
 
+    def trained_dev(self, arm: str) -> float | None:
+        """What a condition's intermediate training reached on its task's English dev, mean over
+        seeds; with shuffled labels, on the true ones. None where that is not known, and of
+        masked-LM, which is scored by the subwords that it fills in."""
+        facts = self.release.arms[arm]
+        keys = {run.key for run in facts.trained if run.encoder == self.encoder}
+        known = [
+            score.main
+            for score in self.release.dev_scores
+            if score.key in keys and score.main is not None
+        ]
+        return fmean(known) if known and facts.control != "masked_lm" else None
+
     # Names
 
     @cached_property
@@ -137,8 +151,14 @@ class Reading:
         """A target's name on the board."""
         return target.removesuffix(self.suffix)
 
-    def tasks(self, targets: Sequence[str]) -> str:
+    def conditions(self, arms: Iterable[str]) -> str:
+        return ", ".join(map(self.condition, arms))
+
+    def tasks(self, targets: Iterable[str]) -> str:
         return ", ".join(map(self.task, targets))
+
+    def group(self, target: str) -> str:
+        return self.release.targets[target].group
 
 
 def shown_mean(average: Average) -> MeanGain:

@@ -1,145 +1,252 @@
-"""A release as text: Rich tables in the terminal, Markdown in leaderboard/README.md.
+"""Sheets as text: in a terminal, and in Markdown."""
 
-What is in the tables: `tables.py`, `explained.py`; in the sentences: `words.py`. Both renderings
-show the same.
-"""
-
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, NamedTuple
 
 from tabulate import tabulate
 
 from harness.common.text import line as one_line
 from harness.common.text import markdown as plain
-from harness.page import explained
-from harness.page.tables import Release, Table, details, fields, grid, languages
-from harness.page.words import notes, verdict
+from harness.page.glance import Glance, glance
+from harness.page.reading import readings
+from harness.page.sheet import Column, Sheet, Tone
+from harness.page.tables import Choice, sheets
+from harness.page.words import facts
+from harness.release.schema import Concluded
 
 if TYPE_CHECKING:  # rich is loaded by who draws
     from rich.console import Console
-    from rich.table import Table as Drawn
     from rich.text import Text
 
-SMOKE = (
-    "SMOKE SUITE: its data are made up to prove the machine; no claim follows from these numbers."
+WIDEST = 100  # columns of a terminal: longer lines are hard to read
+STYLES: dict[Tone, str] = {"help": "green", "hurt": "red", "unsure": "", "none": ""}
+# kinds of lines with a rule before them
+APART = {"baseline": "heading", "subset": "parts", "control": "parts", "summary": "summary"}
+HEAD = re.compile(r"[^\s±]*")  # of a number with an interval: the number
+
+
+# In a terminal
+
+
+def print_release(
+    release: Concluded, title: str, console: "Console", choice: Choice = "glance"
+) -> None:
+    """The board at a glance, or its other tables."""
+    if choice in ("glance", "full"):
+        _print_glance(glance(release, title), console)
+    for reading in readings(release):
+        for sheet in sheets(reading, choice):
+            _print_sheet(sheet, console)
+            console.print()
+    if choice == "full":
+        for fact in facts(release):
+            _print_line(fact, console)
+
+
+def _print_glance(shown: Glance, console: "Console") -> None:
+    for sentence in filter(None, [shown.warning, shown.together]):
+        _print_line(sentence, console)
+    for board in shown.boards:
+        _print_sheet(board.sheet, console, board.sentences)
+
+
+def _print_sheet(sheet: Sheet, console: "Console", sentences: Sequence[str] = ()) -> None:
+    _print_line(sheet.caption, console, "bold")
+    width = min(console.width, WIDEST)
+    for drawing in fitting(sheet, width):
+        for line in _lines(sheet, drawing):
+            console.print(line, width=width)
+    for sentence in sentences:
+        _print_line(sentence, console)
+    for note in sheet.footnotes:
+        _print_line(note, console, "dim")
+
+
+def _print_line(text: str, console: "Console", style: str = "") -> None:
+    width = min(console.width, WIDEST)
+    console.print(one_line(text), style=style, markup=False, highlight=False, width=width)
+
+
+class Drawing(NamedTuple):
+    """Some columns of a sheet beside each other: of each its texts, the heading first."""
+
+    columns: Sequence[int]
+    texts: list[list[str]]
+    gap: int
+
+    @property
+    def widths(self) -> list[int]:
+        from rich.cells import cell_len
+
+        return [max(map(cell_len, texts)) for texts in self.texts]
+
+    @property
+    def width(self) -> int:
+        return sum(self.widths) + self.gap * (len(self.texts) - 1)
+
+
+def fitting(sheet: Sheet, width: int) -> Iterator[Drawing]:
+    """The table in at most `width`: closer, in shorter texts and fewer columns where it is too
+    wide, and if that is not enough one part below the other."""
+    kept = range(len(sheet.columns))
+    short: set[int] = set()
+    for number in kept:
+        if _drawing(sheet, kept, short).width > width:
+            short.add(number)
+    if _drawing(sheet, kept, short).width > width:
+        kept = [number for number in kept if not sheet.columns[number].wide]
+    gap = 2 if _drawing(sheet, kept, short).width <= width else 1
+
+    names = [number for number in kept if not sheet.columns[number].numeric]
+    numbers = [number for number in kept if sheet.columns[number].numeric]
+    while True:
+        many = len(numbers)
+        part = _drawing(sheet, sorted([*names, *numbers]), short, gap)
+        while many > 1 and part.width > width:
+            many -= 1
+            part = _drawing(sheet, sorted([*names, *numbers[:many]]), short, gap)
+        yield part
+        numbers = numbers[many:]
+        if not numbers:
+            return
+
+
+def _drawing(sheet: Sheet, numbers: Sequence[int], short: Collection[int], gap: int = 2) -> Drawing:
+    texts = []
+    for number in numbers:
+        column = sheet.columns[number]
+        fields = [line.cells[number] for line in sheet.rows]
+        shown = [one_line((number in short and field.short) or field.text) for field in fields]
+        texts.append([heading(column), *(_aligned(shown) if column.numeric else shown)])
+    return Drawing(numbers, texts, gap)
+
+
+def heading(column: Column) -> str:
+    """Its name, with the mark of its footnote."""
+    return one_line(f"{column.name} {column.mark}")
+
+
+def _aligned(texts: Sequence[str]) -> list[str]:
+    """Numbers below each other by their points, whatever stands behind them."""
+    heads = [len(found[0]) for text in texts if (found := HEAD.match(text))]
+    most = max(heads, default=0)
+    return [" " * (most - head) + text for head, text in zip(heads, texts, strict=True)]
+
+
+def _lines(sheet: Sheet, drawing: Drawing) -> Iterator["Text"]:
+    from rich.text import Text
+
+    first, *others = zip(*drawing.texts, strict=True)
+    unstyled = [""] * len(first)
+    yield _joined(first, unstyled, drawing, "bold")
+    before = "heading"
+    for line, texts in zip(sheet.rows, others, strict=True):
+        block = APART.get(line.kind, "")
+        if block != before:
+            yield Text("─" * drawing.width, "dim")
+        before = block
+        styles = [STYLES[line.cells[number].tone] for number in drawing.columns]
+        yield _joined(texts, styles, drawing, "dim" if line.kind == "baseline" else "")
+
+
+def _joined(texts: Sequence[str], styles: Sequence[str], drawing: Drawing, style: str) -> "Text":
+    """Text, not markup: a bracket in it is a bracket."""
+    from rich.cells import cell_len
+    from rich.text import Text
+
+    line = Text(style=style)
+    for text, colour, width in zip(texts, styles, drawing.widths, strict=True):
+        line.append(text, colour)
+        line.append(" " * (width - cell_len(text)) + " " * drawing.gap)
+    line.rstrip()
+    return line
+
+
+# In Markdown
+
+HOW_TO_READ = (
+    "Each row is an English task that the encoder was trained on first; each number how many points"
+    " that adds to a kind of target task, zero-shot, mean over its languages.",
+    "± is the 95% interval: another training with other test rows would give a number in it. ▲ and"
+    " ▼ are sure after correction for the whole table; without one it may be chance.",
+    "⚠ qualifies a column or a number; the lines below the table say how.",
 )
 
 
-def lines(release: Release, encoder: str) -> list[str]:
-    """What the numbers say, in sentences, each behind its question."""
-    smoke = [SMOKE] if release["suite"]["smoke"] else []
-    return smoke + [f"{line['ask']} {line['say']}" for line in verdict(release, encoder)]
+class Listed(NamedTuple):
+    """A release on a board."""
+
+    path: Path
+    title: str
+    content: Concluded
 
 
-def footnotes(release: Release, encoder: str) -> list[str]:
-    """What a reader must know beside the tables."""
-    said = notes(release, encoder, list(fields(release, encoder).values()))
-    return [
-        f"{heading}: {('; ' if heading == 'Marks' else ' ').join(sentences)}"
-        for heading, sentences in said
-    ]
-
-
-def print_release(release: Release, title: str, console: "Console", full: bool = False) -> None:
-    """The board in a terminal; `full`: with the slices by language too."""
-    for encoder in release["encoders"]:
-        header, rows = grid(release, encoder)
-        table = _drawn(f"{title} · {encoder}")
-        for i, name in enumerate(header):
-            table.add_column(_cell(name), justify="left" if i < 2 else "right", overflow="fold")
-        for row in rows:
-            styled = [
-                _cell(c, "green" if c.startswith("+") else "red" if c.startswith("-") else "")
-                for c in row
-            ]
-            table.add_row(*styled, style="dim" if row is rows[0] else "")
-        console.print(table)
-        for line in lines(release, encoder):
-            console.print(line, markup=False, highlight=False)
-        for name, (header, rows) in _more(release, encoder, full):
-            table = _drawn(name)
-            for heading in header:
-                table.add_column(_cell(heading))
-            for row in rows:
-                table.add_row(*map(_cell, row))
-            console.print(table)
-        for line in footnotes(release, encoder):
-            console.print(line, style="dim", markup=False, highlight=False)
-
-
-def _drawn(title: str) -> "Drawn":
-    from rich.table import Table as Drawn
-
-    return Drawn(title=_cell(title, "table.title"), title_justify="left", header_style="bold")
-
-
-def _cell(text: str, style: str = "") -> "Text":
-    """Text for a terminal's table: brackets in it are no markup, a line's end makes no second
-    line."""
-    from rich.text import Text
-
-    return Text(one_line(text), style)
-
-
-def _more(release: Release, encoder: str, full: bool) -> list[tuple[str, Table]]:
-    """The tables behind the board, with their titles."""
-    more = [
-        ("The baseline", details(release, encoder)),
-        ("The baseline by language", languages(release, encoder)),
-    ]
-    return explained.tables(release, encoder, full) + [
-        (name, table) for name, table in more if table[1]
-    ]
-
-
-def markdown(release: Release, title: str) -> str:
-    """The board as Markdown."""
-    parts = [f"## {plain(title)}", "", plain(release["suite"]["about"]), ""]
-    for encoder in release["encoders"]:
-        header, rows = grid(release, encoder)
-        align = ("left", "left", *["right"] * (len(header) - 2))
-        parts += [f"### {plain(encoder)}", "", _piped(header, rows, align), ""]
-        parts += [f"- {plain(line)}" for line in lines(release, encoder)] + [""]
-        for name, (header, rows) in _more(release, encoder, full=True):
-            parts += [f"**{plain(name)}**", "", _piped(header, rows), ""]
-        parts += [f"- {plain(line)}" for line in footnotes(release, encoder)] + [""]
-    return "\n".join(parts)
-
-
-def _piped(header: list[str], rows: list[list[str]], align: tuple[str, ...] | None = None) -> str:
-    """A table in Markdown."""
-    return tabulate(
-        [list(map(plain, row)) for row in rows],
-        [plain(name) for name in header],
-        tablefmt="github",
-        colalign=align,
-        disable_numparse=True,
-    )
-
-
-def readme(releases: list[tuple[Path, str, Release]]) -> str:
-    """leaderboard/README.md: each suite's latest release, and the list of all. Takes (path, title,
-    content), oldest first."""
-    latest = {content["suite"]["name"]: (title, content) for _, title, content in releases}
+def readme(releases: Sequence[Listed]) -> str:
+    """leaderboard/README.md: what this is, the latest release of real data at a glance, and the
+    list of all. `releases`: oldest first."""
     parts = [
         "# Leaderboard",
         "",
-        "Rendered from the releases beside this file by `xstilts-harness leaderboard build`.",
+        "What training an encoder on an English task first does to zero-shot transfer: releases of"
+        " the benchmark, numbered and never changed. [index.html](index.html) is the same as a page"
+        " to download and open. `xstilts-harness leaderboard build` renders both.",
         "",
     ]
+    if releases:
+        latest = max(releases, key=_weight)
+        shown = glance(latest.content, latest.title)
+        parts += ["## The latest", "", markdown_glance(shown)]
+        parts += ["## How to read it", "", *_listed(HOW_TO_READ)]
+    parts += ["## All releases", ""]
     parts += [
-        "[index.html](index.html) is the same board as a page: download it and open it from disk.",
-        "",
+        f"- [{path.stem}](releases/{path.stem}.md): {plain(content.suite.about)}"
+        for path, _, content in releases
     ]
-    # Made-up data come last, before them suites without an intermediate, which have no gains to
-    # show.
-    order = {
-        suite: (content["suite"]["smoke"], not content["averages"], suite)
-        for suite, (_, content) in latest.items()
-    }
-    for suite, (title, content) in sorted(latest.items(), key=lambda item: order[item[0]]):
-        parts.append(markdown(content, f"Suite `{suite}`, {title}"))
-    listed = [f"- [{plain(path.stem)}](releases/{quote(path.name)})" for path, _, _ in releases]
-    parts += ["## All releases", "", *listed]
     return "\n".join(parts) + "\n"
+
+
+def _weight(one: Listed) -> tuple[bool, bool, str]:
+    """Real data with intermediates before others; the newest of equal ones."""
+    return not one.content.suite.smoke, bool(one.content.averages), one.path.name
+
+
+def title_line(title: str) -> str:
+    """The first line of a release's own page."""
+    return f"# {plain(title)}"
+
+
+def markdown(release: Concluded, title: str) -> str:
+    """A release's own page: all of its tables."""
+    parts = [title_line(title), "", plain(release.suite.about), ""]
+    parts += [markdown_glance(glance(release, title))]
+    for reading in readings(release):
+        parts += [f"## {plain(reading.encoder)}, in full", ""]
+        parts += map(markdown_sheet, sheets(reading, "full"))
+    parts += ["## What was run", "", *_listed(facts(release))]
+    return "\n".join(parts)
+
+
+def markdown_glance(shown: Glance) -> str:
+    """The tables at a glance, with their sentences and footnotes."""
+    parts = [plain(line) + "\n" for line in (shown.warning, shown.together) if line]
+    parts += [markdown_sheet(board.sheet, board.sentences) for board in shown.boards]
+    return "\n".join(parts)
+
+
+def markdown_sheet(sheet: Sheet, sentences: Sequence[str] = ()) -> str:
+    table = tabulate(
+        [[plain(field.text) for field in line.cells] for line in sheet.rows],
+        [plain(heading(column)) for column in sheet.columns],
+        tablefmt="github",
+        disable_numparse=True,
+    )
+    notes = [*_listed(sentences), *_listed(sheet.footnotes)]
+    return "\n".join([f"**{plain(sheet.caption)}**", "", table, "", *notes])
+
+
+def _listed(lines: Iterable[str]) -> list[str]:
+    """A list, and an empty line behind it; nothing for no lines."""
+    items = [f"- {plain(line)}" for line in lines]
+    return [*items, ""] if items else []

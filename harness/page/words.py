@@ -1,36 +1,220 @@
 """What the numbers of a release say, in sentences, and what a reader must know beside them. Never
 more than the intervals say."""
 
-from collections.abc import Iterable
-from typing import TypedDict
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from harness.common.text import signed
-from harness.page.tables import (
-    MARKS,
-    Entry,
-    Interval,
-    Release,
-    between,
-    by_both,
-    cuts,
-    marks,
-    tone,
+from harness.page.cautions import flags_of, not_in_average, wrong_with
+from harness.page.points import between, half, plain
+from harness.page.reading import Reading, group_name
+from harness.release.schema import Concluded, EncoderFacts
+from harness.release.schema_derived import Split, Tested
+from harness.statistics.measured import FEWEST_SEEDS
+
+SMOKE = (
+    "SMOKE SUITE: its data are made up to prove the machine; no claim follows from these numbers."
 )
-from harness.statistics.averages import elsewhere, split_elsewhere
-from harness.statistics.bootstrap import REPLICATES
-from harness.statistics.gains import SIGNIFICANT
+BRACKETS = re.compile(r" \([^)]*\)")
+SHOWN = 3  # names in a list; the others are counted
+WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-class Answered(TypedDict):
-    """What the board answers: the question, help, hurt or unsure, the answer."""
-
-    ask: str
-    say: str
-    tone: str
+def counted(number: int, noun: str) -> str:
+    """As in "two seeds"."""
+    said = WORDS[number] if number < len(WORDS) else f"{number:,}"
+    return f"{said} {noun}{'s' * (number != 1)}"
 
 
-Note = tuple[str, list[str]]  # heading, sentences
-SMALLEST_P = 2 / (REPLICATES + 1)  # of a gain, before correction
+# Above the table
+
+
+def caption(reading: Reading, title: str) -> str:
+    """What was run, on how much."""
+    seeds = len(reading.release.suite.seeds)
+    parts = [title, reading.encoder, counted(seeds, "seed"), _test_rows(reading)]
+    if reading.suffix:
+        parts.append(f"tasks {reading.suffix}")
+    said = " · ".join(parts)
+    if seeds < FEWEST_SEEDS:
+        said += f". {counted(seeds, 'seed').capitalize()}: intervals are over test rows alone."
+    return said
+
+
+def _test_rows(reading: Reading) -> str:
+    rows: set[int] = set()
+    for target in reading.targets:
+        for cell in reading.cells.get((reading.baseline, target), []):
+            rows |= {scores.n for scores in cell.languages.values()}
+    if not rows:
+        return "no test rows"
+    few, many = f"{min(rows):,}", f"{max(rows):,}"
+    return f"{few if few == many else f'{few}-{many}'} rows a language"
+
+
+# Below it: what qualifies all of it
+
+
+def footnotes(reading: Reading) -> list[str]:
+    said = [_how_to_read(reading), _over_fewer(reading), *_not_counted(reading), _seen(reading)]
+    return [note for note in said if note]
+
+
+def _how_to_read(reading: Reading) -> str:
+    if len(reading.release.suite.seeds) < FEWEST_SEEDS:
+        return (
+            "Points over the baseline; ± and brackets: 95% interval. Only easy − hard depends on the"
+            " conditions run."
+        )
+    return (
+        "Points over the baseline; ± and brackets: 95% interval over seeds and test rows. ▲ ▼: sure"
+        " after correction for the whole table (may: before it). Only these and easy − hard depend"
+        " on the conditions run."
+    )
+
+
+def _over_fewer(reading: Reading) -> str:
+    lost = not_in_average(reading)
+    if not lost:
+        return ""
+    leaked, missing = [], []
+    for arm, targets in lost.items():
+        for target in targets:
+            leaks = "leak" in flags_of(reading.cells.get((arm, target), []))
+            (leaked if leaks else missing).append(_on(reading, arm, target))
+    said = "(n): over n target tasks only, unranked."
+    if leaked:
+        said += f" Trained on test rows: {', '.join(leaked)}."
+    if missing:
+        said += f" No score: {', '.join(missing)}."
+    return said
+
+
+def _on(reading: Reading, arm: str, target: str) -> str:
+    condition, task = reading.condition(arm), reading.task(target)
+    return condition if condition == task else f"{condition} on {task}"
+
+
+def _not_counted(reading: Reading) -> Iterator[str]:
+    """Targets that stand in no average, and why."""
+    named = reading.release.suite.average_over
+    left = [target for target in reading.targets if target not in reading.headline]
+    others = [t for t in left if named and reading.release.targets[t].task not in named]
+    if at_chance := [target for target in left if target not in others]:
+        yield f"In no average, since the baseline is at chance: {reading.tasks(at_chance)}."
+    if others:
+        yield f"In no average, since the suite names other targets: {reading.tasks(others)}."
+
+
+def _seen(reading: Reading) -> str:
+    seen = reading.release.encoders[reading.encoder].seen
+    if not seen:
+        return ""
+    more = len(seen) - SHOWN
+    listed = ", ".join(BRACKETS.sub("", name) for name in seen[:SHOWN])
+    return f"The encoder has already seen: {listed}{f' and {more} more' if more > 0 else ''}."
+
+
+# Sentences
+
+
+class Effect(NamedTuple):
+    """A number of the table, and where it stands."""
+
+    arm: str
+    where: str
+    number: Tested
+
+    @property
+    def side(self) -> int:
+        """1, -1: its own interval is above, below 0; 0: it contains 0, or is not known."""
+        low, high = self.number.interval or [0.0, 0.0]
+        return (low > 0) - (high < 0)
+
+
+def sentences(reading: Reading) -> list[str]:
+    """What helps, what hurts, what cannot be said and what it would take."""
+    found = list(_effects(reading))
+    learned = [one for one in found if reading.learned(one.arm)]
+    return [
+        _one_way(reading, "help", learned, 1),
+        _one_way(reading, "hurt", found, -1),
+        " ".join([_easy_hard(reading.split), *_what_it_takes(reading)]),
+    ]
+
+
+def _effects(reading: Reading) -> Iterator[Effect]:
+    """Of tasks and mixtures: parts and controls answer other questions."""
+    for average in reading.rivals:
+        if average.rest is None:
+            yield Effect(average.arm, "the average", average.overall.gain)
+    for group in reading.groups:
+        for average in reading.rivals:
+            if mean := average.groups.get(group):
+                yield Effect(average.arm, group_name(group), mean.gain)
+
+
+def _one_way(reading: Reading, verb: str, effects: Sequence[Effect], side: int) -> str:
+    """`side`: 1 for what is above 0, -1 below."""
+    found = [one for one in effects if one.side == side]
+    sure = [one for one in found if one.number.arrow]
+    unsure = [one for one in found if not one.number.arrow]
+    said = f"{verb.capitalize()}s: {_listed(reading, sure) or 'nothing for sure'}"
+    return f"{said}. May {verb}: {_listed(reading, unsure)}." if unsure else f"{said}."
+
+
+def _listed(reading: Reading, found: Sequence[Effect]) -> str:
+    """Column by column; of a single one its interval, of several how far they reach."""
+    columns: dict[str, list[Effect]] = {}
+    for one in found:
+        columns.setdefault(one.where, []).append(one)
+    return "; ".join(_column(reading, where, of) for where, of in columns.items())
+
+
+def _column(reading: Reading, where: str, found: Sequence[Effect]) -> str:
+    ordered = sorted(found, key=lambda one: -abs(one.number.value or 0.0))
+    if len(ordered) <= 2:
+        said = " and ".join(
+            f"{reading.condition(one.arm)} {signed(one.number.value)}{between(one.number.interval)}"
+            for one in ordered
+        )
+        return f"{where} after {said}"
+    most, least = ordered[0].number.value, ordered[-1].number.value
+    names = reading.conditions(one.arm for one in ordered)
+    return f"{where} after {names} ({signed(most)} to {signed(least)})"
+
+
+def _easy_hard(split: Split | None) -> str:
+    """Whether anything follows for tasks in general."""
+    unknown = "Not known: easy against hard"
+    if split is None or split.overall.easy_minus_hard.value is None:
+        return f"{unknown}. {split.why if split else ''}".strip()
+    number = split.overall.easy_minus_hard
+    value = f"easy − hard {signed(number.value)}{between(number.interval)}"
+    low, high = number.interval or [0.0, 0.0]
+    if not split.claim or low <= 0 <= high:
+        return f"{unknown}, {value}. {split.why}".strip()
+    return f"{'Easy' if low > 0 else 'Hard'} tasks helped more: {value}."
+
+
+def _what_it_takes(reading: Reading) -> Iterator[str]:
+    seeds = len(reading.release.suite.seeds)
+    if seeds < FEWEST_SEEDS:
+        have = counted(seeds, "seed").capitalize()
+        yield f"{have}: nothing is sure before there are three, better five."
+        return
+    numbers = [average.overall.gain for average in reading.rivals if average.rest is None]
+    of_rows = sum(number.rows or 0.0 for number in numbers)
+    of_seeds = sum(number.seeds or 0.0 for number in numbers)
+    if of_seeds > of_rows:
+        yield f"Averages differ most by seed: more than {seeds} would narrow them."
+    elif of_rows:
+        yield "Averages are unsure mostly for their few test rows: more would narrow them."
+
+
+# What was run
+
 RULES = {
     "declared": "as each task's YAML declares it",
     "median": "hard is above the median headroom of the learned tasks",
@@ -39,230 +223,83 @@ RULES = {
 }
 
 
-def verdict(release: Release, encoder: str) -> list[Answered]:
-    """One {ask, tone, say} for each question the board answers; tone is help, hurt or unsure."""
-    lines = [
-        _best_average(release, encoder),
-        _pairs(release, encoder),
-        _easy_hard(release, encoder),
-        _chosen(release, encoder),
-    ]
-    return [line for line in lines if line]
+def facts(release: Concluded) -> list[str]:
+    """What a release was made from: encoders, seeds, rules, reduced tasks."""
+    suite = release.suite
+    rule = suite.split_rule
+    recipes = f"of the protocol {suite.protocol}" if suite.protocol else "the suite's own"
+    said = [*(_encoder(name, of) for name, of in release.encoders.items())]
+    said.append(f"Seeds: {', '.join(map(str, suite.seeds))}. Recipes: {recipes}.")
+    said.append(f"Easy and hard, by {rule.by}: {RULES[rule.by].format(value=rule.value)}.")
+    if suite.left_out:
+        said.append(f"This run did without {', '.join(suite.left_out)}.")
+    if suite.waives:
+        said.append(f"The suite accepts what is else refused: {', '.join(suite.waives)}.")
+    return said + _reduced(release)
 
 
-def _line(ask: str, say: str, interval: Interval = None) -> Answered:
-    return {"ask": ask, "say": say, "tone": tone(interval)}
+def _encoder(name: str, facts: EncoderFacts) -> str:
+    seen = ", ".join(facts.seen) or "nothing known"
+    return f"{name}: pretrained on {facts.pretrained_on} text; has been trained on {seen}."
 
 
-def _mine(release: Release, section: str, encoder: str) -> list[Entry]:
-    return [row for row in release.get(section) or [] if row["encoder"] == encoder]
-
-
-def _shown(release: Release, arm: str) -> str:
-    return release["arms"].get(arm, {}).get("shown") or arm
-
-
-def _best_average(release: Release, encoder: str) -> Answered:
-    """The task or mixture that gains most on average; controls and subsets answer other
-    questions."""
-    ask = "Which intermediate helps most, on average?"
-    averages = [a for a in _mine(release, "averages", encoder) if a["average_gain"] is not None]
-    kind = {arm: facts.get("kind") or "task" for arm, facts in release["arms"].items()}
-    rivals = [a for a in averages if kind[a["arm"]] in ("task", "mixture")]
-    if not rivals:
-        return _line(ask, "No intermediate has an average gain in this release.")
-    best = max(rivals, key=lambda a: float(a["average_gain"]))
-    interval, seeds = best.get("interval"), best.get("seed_interval")
-    many = f" over {len(best['targets'])} target{'s' * (len(best['targets']) != 1)}"
-    say = (
-        f"{_shown(release, best['arm'])}, {signed(best['average_gain'])}{between(interval)}"
-        f" points{many}: {_beyond_noise(interval, seeds)}"
-    )
-    if other := elsewhere(best):
-        mean = f"{signed(other['gain'])}{between(other['interval'])} points"
-        known = mean if other["targets"] else "there are none"
-        say += f" Over other tasks' targets ({len(other['targets'])}): {known}."
-    ties = [_shown(release, a["arm"]) for a in rivals if a is not best and _tied(a, best)]
-    if ties:
-        say += f" Tied with {', '.join(ties) if len(ties) <= 3 else f'{len(ties)} others'}."
-    if len(rivals) > 1:
-        say += f" Being the best of {len(rivals)} flatters it."
-    return _line(ask, say, interval if _agree(interval, seeds) else None)
-
-
-def _tied(average: Entry, other: Entry) -> bool:
-    """Whether they share a letter."""
-    return bool(set(average.get("tie") or "") & set(other.get("tie") or ""))
-
-
-def _agree(interval: Interval, seeds: Interval) -> bool:
-    """Whether the interval over seeds is known and says the same."""
-    return bool(between(seeds)) and tone(seeds) == tone(interval)
-
-
-def _beyond_noise(interval: Interval, seeds: Interval) -> str:
-    """What both intervals say of the best average."""
-    if not between(interval):
-        return "no interval is known."
-    if tone(interval) == "unsure":
-        return "its interval contains 0, so not told apart from no effect."
-    helps, more = tone(interval) == "help", "more than the noise of the test examples"
-    if _agree(interval, seeds):
-        return f"{more}." if helps else "even the best one does harm."
-    if between(seeds):
-        more += f", not more than that of the seeds{between(seeds)}."
-    else:
-        more += ", on these seeds alone."
-    return more if helps else f"even the best one loses, {more}"
-
-
-def _pairs(release: Release, encoder: str) -> Answered | None:
-    """How many gains are more than noise, after correction for their number."""
-    counted = [g for g in _mine(release, "gains", encoder) if g["counted"]]
-    ask = "Is it more than noise?"
-    if not counted:
-        return None
-    if all(g.get("significant") is None for g in counted):
-        return _line(ask, "This release has no intervals: nothing can be told from noise.")
-    up = sum(bool(g.get("significant")) and g["gain"] > 0 for g in counted)
-    down = sum(bool(g.get("significant")) and g["gain"] < 0 for g in counted)
-    say = (
-        f"Of {len(counted)} gains that count, {up} {'is' if up == 1 else 'are'} above 0 and {down}"
-        " below"
-    )
-    say += " after correction for the number of tests; the others are not told apart from 0."
-    if len(counted) * SMALLEST_P >= SIGNIFICANT:
-        say += f" No gain could be: for {len(counted)} tests the bootstrap has too few draws."
-    if len(release["suite"]["seeds"]) == 1:
-        say += " One seed: how much another seed would change them is not known."
-    else:
-        say += " That is the noise of the test examples; that of the seeds stands beside each gain."
-    if sure := [g for g in counted if between(g["seed_interval"])]:
-        both = [g for g in sure if by_both(g)]
-        above = sum(tone(g["interval"]) == "help" for g in both)
-        say += (
-            f" By both intervals, over test examples and over seeds, {len(both)} of {len(sure)}"
-            f" leave out 0, {above} of them"
-        )
-        say += f" above; of so many about {0.05 * len(sure):.0f} would by chance."
-    return _line(ask, say)
-
-
-def _easy_hard(release: Release, encoder: str) -> Answered:
-    """Easy against hard: the difference on these tasks, and whether anything follows for tasks in
-    general."""
-    ask = "Do hard tasks help more than easy ones?"
-    split = next(iter(_mine(release, "split", encoder)), None)
-    if split is None or split.get("hard_minus_easy") is None:
-        return _line(
-            ask, "Not known here: there are not both easy and hard tasks that were learned."
-        )
-    interval = split.get("interval")
-    easy, hard = split["easy"], split["hard"]
-    say = (
-        f"Hard {signed(hard['average_gain'])} ({_tasks(len(hard['arms']))}), easy"
-        f" {signed(easy['average_gain'])} ({_tasks(len(easy['arms']))}), hard − easy"
-        f" {signed(split['hard_minus_easy'])}{between(interval)}"
-    )
-    p = split.get("permutation_p")
-    seeds = split.get("seed_interval")
-    say += _over_seeds(seeds)
-    say += f", permutation p over tasks {p:.3f}." if p is not None else "."
-    if other := split_elsewhere(split):
-        over = _over_seeds(other["seed_interval"])
-        say += " Within each target, arms on its own data left out, and then averaged: hard − easy "
-        say += f"{signed(other['hard_minus_easy'])}{between(other['interval'])}{over}."
-    claim, apart = bool(split.get("claim")), not between(seeds) or tone(seeds) == tone(interval)
-    if not claim:
-        say += f" {split.get('why') or 'No claim about tasks in general can be made.'}"
-    elif tone(interval) == "unsure" or not apart or p is None or p >= 0.05:
-        say += " Not told apart from no difference."
-    else:
-        better = "Hard" if split["hard_minus_easy"] > 0 else "Easy"
-        say += f" {better} tasks helped more"
-        say += "." if between(seeds) else ", on these seeds."
-    return _line(ask, say, interval if claim and apart and p is not None and p < 0.05 else None)
-
-
-def _over_seeds(seeds: Interval) -> str:
-    return f", over seeds{between(seeds)}" if between(seeds) else ""
-
-
-def _tasks(count: int) -> str:
-    return f"{count} task{'s' * (count != 1)}"
-
-
-def _chosen(release: Release, encoder: str) -> Answered | None:
-    """What one gains who picks the intermediate per target without looking at the test."""
-    row = next((b for b in _mine(release, "best", encoder) if b["target"] is None), None)
-    if row is None or row.get("gain") is None:
-        return None
-    say = (
-        "Picking for each target the intermediate that looks best on rows that are not reported"
-        f" gains {signed(row['gain'])}"
-    )
-    say += (
-        f"{between(row.get('interval'))} points on average (the noise of the test examples; that of"
-        " the seeds is not in it)."
-    )
-    return _line("What if I pick per target?", say)
-
-
-def notes(release: Release, encoder: str, fields: Iterable[list[Entry]]) -> list[Note]:
-    """`fields`: the cells of each (arm, target) of this encoder, all
-    seeds together."""
-    suite, facts = release["suite"], release["encoders"][encoder]
-    flags = {flag for cells in fields for flag in marks(cells)}
-    used = [mark for flag, mark in MARKS.items() if flag in flags]
-    rule = suite.get("split_rule") or {"by": "declared"}
-    left_out, waived = suite.get("left_out"), suite.get("waives")
-    rows: list[Note] = [
-        (
-            "Encoder",
-            [
-                f"{encoder}: pretrained on {facts['pretrained_on']} text.",
-                f"Has seen: {', '.join(facts['seen']) or 'nothing known'}.",
-            ],
-        ),
-        ("Seeds", [_seeds(suite["seeds"])]),
-        ("Average", _averages(_mine(release, "averages", encoder))),
-        (
-            "Easy and hard",
-            [f"By {rule['by']}: {RULES.get(rule['by'], '').format(value=rule.get('value'))}."],
-        ),
-        ("Protocol", [_protocol(suite.get("protocol"))]),
-        ("Left out", [f"This run did without {', '.join(left_out)}."] if left_out else []),
-        (
-            "Waived",
-            [f"This suite waives the refusal of {', '.join(waived)}."] if waived else [],
-        ),
-        ("Cuts and caps", cuts(release)),
-        ("Marks", [f"{mark} = {meaning}" for mark, meaning in used]),
-    ]
-    return [row for row in rows if row[1]]
-
-
-def _seeds(seeds: list[int]) -> str:
-    if len(seeds) == 1:
-        return "One seed: no seed variance is known."
-    return f"Means over {len(seeds)} seeds: {', '.join(map(str, seeds))}."
-
-
-def _averages(averages: list[Entry]) -> list[str]:
-    """Over which targets the averages are."""
-    if not averages:
-        return []
-    targets = ", ".join(averages[0]["targets"]) or "none"
-    said = [f"Over the targets that count in every task: {targets}."]
-    if any(map(elsewhere, averages)):
-        said.append(
-            "Other tasks' targets: without those on whose own data an arm trained (marks k and s),"
-            " with those that count in every arm but that of their own data; each arm has its own."
-        )
+def _reduced(release: Concluded) -> list[str]:
+    """A line for each reduced task; and for each reduced form that conditions have of their
+    own."""
+    suite = release.suite
+    said = [f"{task}@{cut.label or suite.name}: {cut.why}." for task, cut in suite.cuts.items()]
+    own: dict[tuple[str, str], list[str]] = {}
+    for name, arm in release.arms.items():
+        if arm.cut and arm.intermediate:
+            own.setdefault((arm.intermediate[0], arm.cut.why), []).append(arm.shown or name)
+    said += [f"{task} in {', '.join(arms)}: {why}." for (task, why), arms in own.items()]
+    caps = {split: rows for split, rows in suite.caps.model_dump().items() if rows}
+    if caps:
+        most = ", ".join(f"{split} {rows:,}" for split, rows in caps.items())
+        said.append(f"Rows at most: {most} (single tasks may differ).")
     return said
 
 
-def _protocol(name: str | None) -> str:
-    if not name:
-        return "The suite's own recipes."
-    return f"Recipes, settings and cuts of the protocol {name}."
+# Encoders beside each other
+
+
+def score_caption(mine: Sequence[Reading], title: str) -> str:
+    """Of a release without intermediates."""
+    said = caption(mine[0], title)
+    others = ", ".join(reading.encoder for reading in mine[1:])
+    return f"{said} Beside it: {others}." if others else said
+
+
+def score_notes(mine: Sequence[Reading]) -> list[str]:
+    """What qualifies scores: what is wrong with them, and what the encoders have seen."""
+    said = ["Scores in points; ± and brackets: 95% interval."]
+    if len(mine) > 1:
+        said[0] += " Differences are over the same test rows; ▲ ▼: sure after correction."
+    for reading in mine:
+        of = f"{reading.encoder}: " if len(mine) > 1 else ""
+        wrong = [found for group in reading.groups if (found := wrong_with(reading, group))]
+        said += [f"{of}{note}" for note in (*wrong, *_not_counted(reading), _seen(reading)) if note]
+    return said
+
+
+def score_sentences(mine: Sequence[Reading]) -> list[str]:
+    """What an encoder scores on average, or by how much encoders differ."""
+    if line := together(mine):
+        return [line]
+    score = mine[0].scores[None]
+    number = f"{plain(score.score.value)}{half(score.score)}"
+    over = counted(len(score.targets), "target task")
+    return [f"{mine[0].encoder} scores {number} on average over {over}, without an intermediate."]
+
+
+def together(mine: Sequence[Reading]) -> str:
+    """One line that compares encoders without an intermediate; "" for one."""
+    if len(mine) < 2:
+        return ""
+    said = []
+    for reading in mine:
+        score = reading.scores[None]
+        apart = score.difference
+        differs = f" ({signed(apart.value)}{between(apart.interval)})" if apart else ""
+        said.append(f"{reading.encoder} {plain(score.score.value)}{differs}")
+    return f"Without an intermediate task, average score: {', '.join(said)}."
