@@ -22,6 +22,7 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from harness.page.tables import Choice
     from harness.release.comparer import Difference
     from harness.release.counts import Problem
 
@@ -29,43 +30,51 @@ if TYPE_CHECKING:
 @leaderboard_app.command("show")
 def leaderboard_show(
     release: Release = None,
-    full: Annotated[
-        bool,
-        typer.Option(
-            "--full", help="With the slices by language family, script and unknown pieces."
-        ),
+    targets: Annotated[bool, typer.Option("--targets", help="Each target task.")] = False,
+    languages: Annotated[bool, typer.Option("--languages", help="Languages.")] = False,
+    difficulty: Annotated[
+        bool, typer.Option("--difficulty", help="How hard each intermediate was; its parts.")
     ] = False,
+    full: Annotated[bool, typer.Option("--full", help="All of it.")] = False,
     board: BoardDir = BOARD,
     as_json: Json = False,
 ) -> None:
-    """Print a release."""
+    """Print a release: at a glance, or the tables behind that."""
     from harness.page.render import print_release
     from harness.release.document import Board
+    from harness.release.schema import Content
 
     shelf = Board(board)
     path, content = shelf.open(release, say)
     if as_json:
         print_json(content)
-    else:
-        print_release(content, shelf.title(path), console(), full)
+        return
+    asked: dict[Choice, bool] = {
+        "targets": targets,
+        "languages": languages,
+        "difficulty": difficulty,
+        "full": full,
+    }
+    chosen = [choice for choice, is_asked in asked.items() if is_asked] or ["glance"]
+    print_release(Content.model_validate(content), shelf.title(path), console(), chosen)
 
 
 @leaderboard_app.command("build")
 def leaderboard_build(board: BoardDir = BOARD) -> None:
-    """Render README.md and the page index.html from the releases.
+    """Render README.md, the page index.html, and each release's own page from the releases.
 
     One that was changed since it was released, or is none, is left out: exit code 1. So is one of a
     later version: exit code 0.
     """
-    from harness.page.board_files import BOARD_FILES, write_board
+    from harness.page.board_files import files, write_board
     from harness.release.document import Board
 
     shelf = Board(board)
     if not shelf.folder.is_dir():
         shelf.find(None)  # says that there is none, and what makes one
     damaged = write_board(shelf, say)
-    for name in BOARD_FILES:
-        print(board / name)
+    for path in files(shelf):
+        print(path)
     if damaged:
         raise typer.Exit(1)
 

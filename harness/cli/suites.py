@@ -73,6 +73,7 @@ def evaluate(
     from harness.page.render import print_release
     from harness.release.document import Board
     from harness.release.places import command
+    from harness.release.schema import Content
     from harness.run import steps
     from harness.store import Store
 
@@ -98,7 +99,7 @@ def evaluate(
     if as_json:
         print_json({"release": str(done.path) if done else None, "content": content})
     else:
-        print_release(content, title, console())
+        print_release(Content.model_validate(content), title, console())
     if done:
         say(f"release {done}; table in {board / 'README.md'}")
 

@@ -31,18 +31,19 @@ HEAD = re.compile(r"[^\s±]*")  # of a number with an interval: the number
 
 
 def print_release(
-    release: Concluded, title: str, console: "Console", choice: Choice = "glance"
+    release: Concluded, title: str, console: "Console", choices: Sequence[Choice] = ("glance",)
 ) -> None:
-    """The board at a glance, or its other tables."""
-    if choice in ("glance", "full"):
+    """The board at a glance, or its other tables; "full": all there is."""
+    full = "full" in choices
+    if full or "glance" in choices:
         _print_glance(glance(release, title), console)
     for reading in readings(release):
-        for sheet in sheets(reading, choice):
-            _print_sheet(sheet, console)
-            console.print()
-    if choice == "full":
-        for fact in facts(release):
-            _print_line(fact, console)
+        for choice in ("full",) if full else choices:
+            for sheet in sheets(reading, choice):
+                console.print()
+                _print_sheet(sheet, console)
+    for fact in facts(release) if full else ():
+        _print_line(fact, console)
 
 
 def _print_glance(shown: Glance, console: "Console") -> None:
@@ -90,7 +91,7 @@ class Drawing(NamedTuple):
 def fitting(sheet: Sheet, width: int) -> Iterator[Drawing]:
     """The table in at most `width`: closer, in shorter texts and fewer columns where it is too
     wide, and if that is not enough one part below the other."""
-    kept = range(len(sheet.columns))
+    kept: Sequence[int] = range(len(sheet.columns))
     short: set[int] = set()
     for number in kept:
         if _drawing(sheet, kept, short).width > width:

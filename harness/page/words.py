@@ -64,13 +64,13 @@ def footnotes(reading: Reading) -> list[str]:
 def _how_to_read(reading: Reading) -> str:
     if len(reading.release.suite.seeds) < FEWEST_SEEDS:
         return (
-            "Points over the baseline; ± and brackets: 95% interval. Only easy − hard depends on the"
+            "Points over the baseline, with 95% intervals. Only easy − hard depends on the"
             " conditions run."
         )
     return (
-        "Points over the baseline; ± and brackets: 95% interval over seeds and test rows. ▲ ▼: sure"
-        " after correction for the whole table (may: before it). Only these and easy − hard depend"
-        " on the conditions run."
+        "Points over the baseline, with 95% intervals over seeds and test rows. ▲ ▼: sure after"
+        " correction for the whole table (may: before it). Only these and easy − hard depend on the"
+        " conditions run."
     )
 
 
@@ -78,7 +78,8 @@ def _over_fewer(reading: Reading) -> str:
     lost = not_in_average(reading)
     if not lost:
         return ""
-    leaked, missing = [], []
+    leaked: list[str] = []
+    missing: list[str] = []
     for arm, targets in lost.items():
         for target in targets:
             leaks = "leak" in flags_of(reading.cells.get((arm, target), []))
@@ -272,7 +273,7 @@ def score_caption(mine: Sequence[Reading], title: str) -> str:
 
 def score_notes(mine: Sequence[Reading]) -> list[str]:
     """What qualifies scores: what is wrong with them, and what the encoders have seen."""
-    said = ["Scores in points; ± and brackets: 95% interval."]
+    said = ["Scores in points, with 95% intervals."]
     if len(mine) > 1:
         said[0] += " Differences are over the same test rows; ▲ ▼: sure after correction."
     for reading in mine:
