@@ -24,7 +24,7 @@ WIDEST = 100  # columns of a terminal: longer lines are hard to read
 STYLES: dict[Tone, str] = {"help": "green", "hurt": "red", "unsure": "", "none": ""}
 # kinds of lines with a rule before them
 APART = {"baseline": "heading", "subset": "parts", "control": "parts", "summary": "summary"}
-HEAD = re.compile(r"[^\s±]*")  # of a number with an interval: the number
+HEAD = re.compile(r"[+−]?\d[\d,.]*")  # of a number with an interval: the number
 
 
 # In a terminal
@@ -131,9 +131,12 @@ def heading(column: Column) -> str:
 
 def _aligned(texts: Sequence[str]) -> list[str]:
     """Numbers below each other by their points, whatever stands behind them."""
-    heads = [len(found[0]) for text in texts if (found := HEAD.match(text))]
+    heads = [len(found[0]) if (found := HEAD.match(text)) else 0 for text in texts]
     most = max(heads, default=0)
-    return [" " * (most - head) + text for head, text in zip(heads, texts, strict=True)]
+    return [
+        " " * (most - head) + text if head else text
+        for head, text in zip(heads, texts, strict=True)
+    ]
 
 
 def _lines(sheet: Sheet, drawing: Drawing) -> Iterator["Text"]:
