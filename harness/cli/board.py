@@ -1,7 +1,7 @@
 """leaderboard build, show, compare, verify, export; bundle: releases."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -270,19 +270,24 @@ def _verify_predictions(
 @leaderboard_app.command("export")
 def leaderboard_export(
     release: Release = None,
+    form: Annotated[
+        Literal["csv", "latex", "svg", "pdf", "png"],
+        typer.Option("--format", help="Tables as csv or latex, pictures as svg, pdf or png."),
+    ] = "csv",
     out: Annotated[
         Path, typer.Option("--out", "-o", file_okay=False, help="Where to write.")
     ] = Path("export"),
     board: BoardDir = BOARD,
     as_json: Json = False,
 ) -> None:
-    """Write a release as CSV tables."""
+    """Write a release as files: its tables, or the pictures that a paper prints."""
     from harness.page.export import export
     from harness.release.document import Board
+    from harness.release.schema import Content
 
     shelf = Board(board)
     path, content = shelf.open(release, say)
-    written = export(content, out)
+    written = export(Content.model_validate(content), path.stem, out, form)
     if as_json:
         print_json({"release": path.stem, "files": [str(file) for file in written]})
     else:

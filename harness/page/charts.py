@@ -1,38 +1,59 @@
-"""What the page's charts look like: Vega-Lite specifications as plain dictionaries.
+"""The pictures of the board as Vega-Lite specifications, with their rows: easy against hard, and a
+table as a heat map.
 
-The page's script gives each one its rows (the data set `rows`), so a specification holds no
-numbers. Colours are CSS variables: one drawing serves light, dark and print. Every row has `tip`,
-the text shown on hover; `lo` and `hi` are the mean itself where no interval is known. A chart with
-a line per row says in `usermeta` how high a line is: its height depends on the rows.
+Colours are the page's CSS variables, so that one drawing serves light, dark and print; a file has
+no page around it, and `light` puts the light colours in. Every row has `tip`, the text shown on
+hover.
 """
 
+import json
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
-Spec = dict[str, Any]  # Vega-Lite, or a part of it, as JSON has it
+from harness.common.text import signed
+from harness.page.points import between
+from harness.page.reading import Reading, shown_mean
+from harness.page.sheet import Column, Field, Sheet
+from harness.release.schema_derived import Average, Estimate, Split
 
-# for the mouse, for screen readers
-SAID = {"tooltip": {"field": "tip"}, "description": {"field": "tip"}}
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
-ZERO = {
-    "data": {"values": [{"zero": 0}]},
-    "mark": {"type": "rule", "aria": False, "color": "var(--faint)", "strokeWidth": 1},
+Spec = dict[str, Any]  # Vega-Lite, or a part of it, as JSON has it
+Point = dict[str, Any]  # a row of a picture
+
+STYLE = Path(__file__).parent / "page.css"
+# an installed font each for the page and for files, which no browser substitutes
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+HEADINGS = {
+    "easy": "easy tasks",
+    "median": "in between",
+    "hard": "hard tasks",
+    "unlearned": "not learned",
 }
-# What a mean and its interval say, in one colour: the interval is above 0, below 0, or contains it
-# (or is not known).
-TONE = {
-    "field": "tone",
+SIDE = {
+    "field": "side",
     "type": "nominal",
     "legend": None,
     "scale": {
-        "domain": ["help", "hurt", "unsure", "none"],
-        "range": ["var(--help)", "var(--hurt)", "var(--muted)", "transparent"],
+        "domain": [*HEADINGS, "none", "heading"],
+        "range": [
+            "var(--easy)",
+            "var(--muted)",
+            "var(--hard)",
+            "var(--muted)",
+            "var(--ink)",
+            "transparent",
+        ],
     },
 }
-BUCKET = {
-    "domain": ["easy", "median", "hard", "unlearned", "none"],
-    "range": ["var(--easy)", "var(--muted)", "var(--hard)", "var(--muted)", "var(--muted)"],
+SHAPE = SIDE | {
+    "scale": {
+        "domain": [*HEADINGS, "none", "heading"],
+        "range": ["circle", "square", "diamond", "cross", "square", "circle"],
+    }
 }
-SHAPE = {"domain": BUCKET["domain"], "range": ["circle", "square", "diamond", "cross", "circle"]}
 CONFIG = {
     "background": None,
     "font": FONT,
@@ -48,217 +69,283 @@ CONFIG = {
         "ticks": False,
         "labelPadding": 6,
     },
-    "axisX": {"labelColor": "var(--muted)", "tickCount": 6},
     "rule": {"strokeWidth": 2},
-    "point": {"size": 70, "opacity": 1, "strokeWidth": 2},
 }
+LINE = 26  # pixels a row of a picture is high
+FULL, PALE = 1.0, 0.3  # of a colour: the interval does not contain 0; it does, or is not known
 
 
-def _chart(description: str, **spec: Any) -> Spec:
+def _picture(description: str, rows: list[Point], **spec: Any) -> Spec:
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "description": description,
-        "data": {"name": "rows"},
+        "data": {"values": rows},
         "width": "container",
+        "height": LINE * len({row["row"] for row in rows}),
         "config": CONFIG,
         **spec,
     }
 
 
-def _gain(field: str, title: str | None = None) -> Spec:
+# Easy against hard
+
+
+def easy_against_hard(reading: Reading) -> Spec | None:
+    """Each intermediate task's average gain and 95% interval, by side; the last line is easy −
+    hard. None where it is not known."""
+    split = reading.split
+    if split is None or split.overall.easy_minus_hard.value is None:
+        return None
+    zero = {
+        "data": {"values": [{"zero": 0}]},
+        "mark": {"type": "rule", "aria": False, "color": "var(--faint)", "strokeWidth": 1},
+        "encoding": {"x": {"field": "zero", "type": "quantitative"}},
+    }
+    interval = {
+        "mark": {"type": "rule", "aria": False},
+        "encoding": {"x": _points("low"), "x2": {"field": "high"}, "y": _names(), "color": SIDE},
+    }
+    # hollow: the mean over some of the targets
+    inside = {"condition": {"test": "datum.part", "value": "var(--paper)"}, **SIDE}
+    mean = {
+        "mark": {"type": "point", "size": 70, "strokeWidth": 2, "opacity": 1},
+        "encoding": {
+            "x": _points("value"),
+            "y": _names(),
+            "color": SIDE,
+            "fill": inside,
+            "shape": SHAPE,
+            "tooltip": {"field": "tip"},
+            "description": {"field": "tip"},
+        },
+    }
+    return _picture(
+        "Average gain of easy and of hard intermediate tasks, and the difference, with intervals",
+        [*_tasks(reading, split), *_difference(split)],
+        layer=[zero, interval, mean],
+    )
+
+
+def figure_words(reading: Reading) -> list[str]:
+    """What stands under it."""
+    many = len(reading.headline)
+    said = [
+        f"A point is the average gain of an intermediate task over {many} target tasks, a line its"
+        " 95% interval: what other seeds and other test rows would give."
+    ]
+    if any(average.rest for average in reading.rivals):
+        said[0] += " Hollow: over fewer targets, since its training rows stand in the test rows of"
+        said[0] += " the others."
+    said[0] += (
+        " Easy − hard is taken target by target, over the tasks that have a gain there, and its"
+        " interval holds for other tasks of the same kinds too."
+    )
+    split = reading.split
+    return [*said, split.why] if split and split.why else said
+
+
+def _points(field: str) -> Spec:
     return {
         "field": field,
         "type": "quantitative",
-        "axis": {"title": title},
+        "axis": {"title": "average gain, points", "labelColor": "var(--muted)", "tickCount": 6},
         "scale": {"zero": True, "nice": False, "padding": 12},
     }
 
 
-def forest(title: str) -> Spec:
-    """One line for each row: its mean and its interval. Rows {name, gain, lo, hi, tone, tip}; a
-    name that ends with a colon is a heading, and its tone `none`."""
-    y = {
-        "field": "name",
+def _names() -> Spec:
+    """A line's name; one that ends with a colon is a heading."""
+    return {
+        "field": "row",
         "type": "nominal",
         "sort": None,
         "axis": {
             "title": None,
             "grid": False,
-            "labelLimit": {"expr": "width < 300 ? 130 : 220"},
+            "labelLimit": {"expr": "width < 300 ? 140 : 240"},
+            "labelExpr": "replace(datum.label, ':', '')",
             "labelFontWeight": {
                 "condition": {"test": "indexof(datum.label, ':') > 0", "value": "bold"},
                 "value": "normal",
             },
         },
     }
-    return _chart(
-        f"{title}: mean and 95% interval",
-        usermeta={"step": 26, "lines": "name"},
-        layer=[
-            ZERO | {"encoding": {"x": {"field": "zero", "type": "quantitative"}}},
-            {
-                "mark": {"type": "rule", "aria": False},
-                "encoding": {"x": _gain("lo", title), "x2": {"field": "hi"}, "y": y, "color": TONE},
-            },
-            {
-                "mark": {"type": "point", "filled": True, "shape": "circle"},
-                "encoding": {"x": _gain("gain", title), "y": y, "color": TONE, **SAID},
-            },
-        ],
-    )
 
 
-def split() -> Spec:
-    """Easy against hard. Rows {row, gain, mean, lo, hi, bucket, tip}: a task has `gain`; a side and
-    a difference, `mean`."""
+def _tasks(reading: Reading, split: Split) -> Iterator[Point]:
+    """A heading for each side that has a task, and its tasks, the best first."""
+    sides = {
+        "easy": list(split.easy.arms),
+        "median": split.median,
+        "hard": list(split.hard.arms),
+        "unlearned": split.unlearned,
+    }
+    for side, arms in sides.items():
+        mine = [average for average in reading.ranked if average.arm in arms]
+        rows = [_task(reading, average) | {"side": side} for average in mine]
+        known = [row for row in rows if row["value"] is not None]
+        if known:
+            yield _heading(HEADINGS[side])
+        yield from sorted(known, key=lambda row: -float(row["value"]))
+
+
+def _task(reading: Reading, average: Average) -> Point:
+    """`part`: over some of the targets, since the others are refused or missing."""
+    mean = shown_mean(average)
+    row = _line(reading.condition(average.arm), mean.gain)
+    over = f"{row['tip']}, over {len(mean.targets)} target tasks"
+    return row | {"part": average.rest is not None, "tip": over}
+
+
+def _difference(split: Split) -> list[Point]:
+    return [_heading("difference"), _line("easy − hard", split.overall.easy_minus_hard)]
+
+
+def _heading(name: str) -> Point:
+    """A line of the picture with nothing but its name."""
+    return _line(f"{name}:", Estimate(value=0.0)) | {"side": "heading", "tip": ""}
+
+
+def _line(name: str, number: Estimate) -> Point:
+    low, high = number.interval or (number.value, number.value)
+    return {
+        "row": name,
+        "side": "none",
+        "value": number.value,
+        "low": low,
+        "high": high,
+        "part": False,
+        "tip": f"{name}: {signed(number.value)}{between(number.interval)} points",
+    }
+
+
+# A table as a heat map
+
+
+def shades(sheet: Sheet) -> list[list[float | None]]:
+    """For each cell the share of the full colour that it gets; None: it has none.
+
+    The colour is full at the ninth decile of the gains' sizes, so that one outlier does not wash
+    out the rest.
+    """
+    cells = [cell for row in sheet.rows for cell in row.cells if _coloured(cell)]
+    sizes = sorted(abs(cell.number or 0.0) for cell in cells)
+    full = max(1.0, sizes[int(0.9 * (len(sizes) - 1))]) if sizes else 1.0
+    return [[_shade(cell, full) for cell in row.cells] for row in sheet.rows]
+
+
+def _coloured(cell: Field) -> bool:
+    return cell.tone != "none" and cell.number is not None
+
+
+def _shade(cell: Field, full: float) -> float | None:
+    if not _coloured(cell):
+        return None
+    most = PALE if cell.tone == "unsure" else FULL
+    return round(most * min(1.0, abs(cell.number or 0.0) / full), 3)
+
+
+def heat_map(sheet: Sheet) -> Spec:
+    """The table as a picture: a coloured field for each gain, with its text."""
+    rows = list(_fields(sheet))
+    numeric = [_heading_of(column) for column in sheet.columns if column.numeric]
+    x = {
+        "field": "column",
+        "type": "ordinal",
+        "sort": numeric,
+        "axis": {"title": None, "orient": "top", "labelAngle": 0, "labelLimit": 0},
+    }
     y = {
         "field": "row",
-        "type": "nominal",
+        "type": "ordinal",
         "sort": None,
-        "axis": {"title": None, "labelLimit": 170},
+        "axis": {"title": None, "labelLimit": 0},
     }
-    colour = {"field": "bucket", "type": "nominal", "legend": None, "scale": BUCKET}
-    title = "average gain, points"
-    return _chart(
-        "Average gain of easy and of hard intermediate tasks, and the difference with its interval",
-        usermeta={"step": 38, "lines": "row"},
-        layer=[
-            ZERO | {"encoding": {"x": {"field": "zero", "type": "quantitative"}}},
-            {
-                "mark": {"type": "rule", "aria": False},
-                "encoding": {
-                    "x": _gain("lo", title),
-                    "x2": {"field": "hi"},
-                    "y": y,
-                    "color": colour,
-                },
-            },
-            {
-                "mark": {"type": "tick", "thickness": 3, "size": 26},
-                "encoding": {"x": _gain("mean", title), "y": y, "color": colour, **SAID},
-            },
-            {
-                "mark": {"type": "point", "filled": True, "opacity": 0.75},
-                "encoding": {
-                    "x": _gain("gain", title),
-                    "y": y,
-                    "color": colour,
-                    "shape": {"field": "bucket", "type": "nominal", "legend": None, "scale": SHAPE},
-                    **SAID,
-                },
-            },
-        ],
-    )
-
-
-def scatter() -> Spec:
-    """Gain against difficulty, a point per task. Rows {x, gain, lo, hi, bucket, label, dx, dy,
-    align, tip}."""
-    x = {
-        "field": "x",
-        "type": "quantitative",
-        "axis": {"title": {"expr": "measure"}},
-        "scale": {"zero": False, "nice": False, "padding": 24},
+    colour = {
+        "field": "sign",
+        "type": "nominal",
+        "legend": None,
+        "scale": {
+            "domain": ["up", "down", "none"],
+            "range": ["var(--help)", "var(--hurt)", "var(--paper)"],
+        },
     }
-    title = "average gain, points"
-    y = _gain("gain", title)
-    colour = {"field": "bucket", "type": "nominal", "legend": None, "scale": BUCKET}
-    return _chart(
-        "Average gain against difficulty of the intermediate task",
-        params=[{"name": "measure", "value": "headroom"}],
-        height=320,
-        layer=[
-            ZERO | {"encoding": {"y": {"field": "zero", "type": "quantitative"}}},
-            {
-                "mark": {"type": "rule", "aria": False, "opacity": 0.45},
-                "encoding": {
-                    "x": x,
-                    "y": _gain("lo", title),
-                    "y2": {"field": "hi"},
-                    "color": colour,
-                },
-            },
-            {
-                "mark": {"type": "point", "filled": True, "size": 90},
-                "encoding": {
-                    "x": x,
-                    "y": y,
-                    "color": colour,
-                    "shape": {"field": "bucket", "type": "nominal", "legend": None, "scale": SHAPE},
-                    **SAID,
-                },
-            },
-            {
-                "mark": {
-                    "type": "text",
-                    "aria": False,
-                    "fontSize": 12,
-                    "color": "var(--ink)",
-                    "align": {"expr": "datum.align"},
-                    "dx": {"expr": "datum.dx"},
-                    "dy": {"expr": "datum.dy"},
-                },
-                "encoding": {"x": x, "y": y, "text": {"field": "label", "type": "nominal"}},
-            },
-        ],
-    )
-
-
-def unknown() -> Spec:
-    """Gain against the share of pieces not in the vocabulary, a point per language. Rows {x, gain,
-    lo, hi, tone, label, tip}."""
-    x = {
-        "field": "x",
-        "type": "quantitative",
-        "axis": {"title": "pieces not in the vocabulary, %", "values": [0, 1, 5, 10, 25, 50, 100]},
-        "scale": {"type": "symlog", "constant": 1, "zero": True, "nice": False},
+    field = {
+        "mark": {"type": "rect", "stroke": "var(--paper)", "strokeWidth": 2},
+        "encoding": {
+            "x": x,
+            "y": y,
+            "color": colour,
+            "opacity": {"field": "shade", "type": "quantitative", "scale": None},
+        },
     }
-    # a vocabulary that knows nearly everything shows as such: its languages are not spread out
-    wide = [{"x": 0}, {"x": 5}]
-    title = "gain, points"
-    return _chart(
-        "Gain in each language against its share of unknown pieces",
-        height=260,
-        layer=[
-            ZERO | {"encoding": {"y": {"field": "zero", "type": "quantitative"}}},
-            {
-                "data": {"values": wide},
-                "mark": {"type": "point", "aria": False, "opacity": 0},
-                "encoding": {"x": x},
-            },
-            {
-                "mark": {"type": "rule", "aria": False, "strokeWidth": 1, "opacity": 0.5},
-                "encoding": {"x": x, "y": _gain("lo", title), "y2": {"field": "hi"}, "color": TONE},
-            },
-            {
-                "mark": {"type": "point", "filled": True, "size": 45, "opacity": 0.85},
-                "encoding": {"x": x, "y": _gain("gain", title), "color": TONE, **SAID},
-            },
-            {
-                "mark": {
-                    "type": "text",
-                    "aria": False,
-                    "fontSize": 11,
-                    "align": "left",
-                    "dx": 7,
-                    "color": "var(--muted)",
-                },
-                "encoding": {
-                    "x": x,
-                    "y": _gain("gain", title),
-                    "text": {"field": "label", "type": "nominal"},
-                },
-            },
-        ],
-    )
+    text = {
+        "mark": {"type": "text", "fontSize": 12, "color": "var(--ink)"},
+        "encoding": {"x": x, "y": y, "text": {"field": "text", "type": "nominal"}},
+    }
+    widest = max((len(row["text"]) for row in rows), default=0)
+    width = 7 * (widest + 3) * len(numeric)
+    picture = _picture(sheet.caption, rows, title=_below(sheet, width), layer=[field, text])
+    return picture | {"width": width}
 
 
-def all_charts() -> dict[str, Spec]:
-    """Every chart by the name that the page's script knows."""
+def _below(sheet: Sheet, width: int) -> Spec:
+    """The caption and the footnotes, as lines under the picture."""
+    said = [sheet.caption, *sheet.footnotes]
+    lines = [line for text in said for line in wrap(text, width // 5)]
     return {
-        "averages": forest("average gain, points"),
-        "comparisons": forest("difference in average gain, points"),
-        "split": split(),
-        "scatter": scatter(),
-        "unknown": unknown(),
+        "text": lines,
+        "orient": "bottom",
+        "anchor": "start",
+        "color": "var(--muted)",
+        "fontSize": 10,
+        "fontWeight": "normal",
     }
+
+
+def _fields(sheet: Sheet) -> Iterator[Point]:
+    for row, of_row in zip(sheet.rows, shades(sheet), strict=True):
+        named = [
+            cell.text
+            for cell, column in zip(row.cells, sheet.columns, strict=True)
+            if not column.numeric and cell.text
+        ]
+        for cell, column, shade in zip(row.cells, sheet.columns, of_row, strict=True):
+            if column.numeric:
+                yield {
+                    "row": "  ".join(named),
+                    "column": _heading_of(column),
+                    "text": cell.text,
+                    "sign": sign(cell) if shade is not None else "none",
+                    "shade": 0.55 * shade if shade else 0,
+                }
+
+
+def _heading_of(column: Column) -> str:
+    return f"{column.name} {column.mark}".strip()
+
+
+def sign(cell: Field) -> str:
+    """Which of the two colours a gain has."""
+    return "up" if (cell.number or 0.0) >= 0 else "down"
+
+
+# Colours of a file
+
+
+@lru_cache(maxsize=1)
+def _palette() -> dict[str, str]:
+    """The page's colours by name, as in light."""
+    return dict(re.findall(r"--([\w-]+): light-dark\((#\w+)", STYLE.read_text(encoding="utf-8")))
+
+
+def light(spec: Spec, width: int | None = None) -> Spec:
+    """The picture for a file: the light colours, on white, and a width in pixels where it took its
+    page's."""
+    colours = _palette() | {"paper": "#ffffff"}
+    text = re.sub(r"var\(--([\w-]+)\)", lambda found: colours[found[1]], json.dumps(spec))
+    lit: Spec = json.loads(text)
+    lit["config"]["background"] = colours["paper"]
+    if lit["width"] == "container":
+        lit["width"] = width
+    return lit

@@ -1,20 +1,38 @@
-"""A release as tidy CSV tables: scores.csv, gains.csv, averages.csv, difficulty.csv; one number a
-row, all 0-100 and unrounded.
+"""A release as files: tables as CSV and as LaTeX, pictures as SVG, PDF and PNG.
+
+table-NAME.csv|tex|svg|…    a table of the board, with its very texts
+easy-against-hard.svg|…     the figure
+scores, gains, averages, difficulty.csv    one number a row, all 0-100 and unrounded
 """
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from harness.page.tables import Entry, Interval, Release
+from harness.common.text import line
+from harness.page.charts import Spec, easy_against_hard, heat_map, light
+from harness.page.glance import glance
+from harness.page.reading import readings
+from harness.page.sheet import Line, Sheet
+from harness.release.schema import Concluded
+from harness.release.schema_derived import Average, Estimate, MeanGain, Tested
 from harness.store import atomic_write, disk_errors
 
+FIGURE_WIDTH = 460  # pixels, as wide as a page's text
+DOTS = 300  # an inch, of PNG
+Row = dict[str, Any]  # of a table of numbers: column → value
 
-def export(content: Release, folder: Path) -> list[Path]:
-    """Write a release under `folder`; the files. StoreError if the disk does not take them."""
+
+def export(release: Concluded, title: str, folder: Path, form: str) -> list[Path]:
+    """Write a release under `folder`; the files. `form`: csv, latex, svg, pdf or png.
+
+    raises  StoreError: the disk does not take them
+    """
     written = []
-    for name, data in _csv(content):
+    for name, data in _files(release, title, form):
         path = folder / name
         with disk_errors("write", path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -23,7 +41,133 @@ def export(content: Release, folder: Path) -> list[Path]:
     return written
 
 
-def _table(rows: Iterable[Entry]) -> bytes:
+def _files(release: Concluded, title: str, form: str) -> Iterator[tuple[str, bytes]]:
+    sheets = _named(release, title)
+    if form == "csv":
+        yield from _numbers(release)
+        for name, sheet in sheets.items():
+            yield f"table-{name}.csv", _csv(_texts(sheet))
+    elif form == "latex":
+        for name, sheet in sheets.items():
+            yield f"table-{name}.tex", latex(sheet, f"tab:{name}").encode()
+    else:
+        yield from _pictures(release, sheets, form)
+
+
+def _named(release: Concluded, title: str) -> dict[str, Sheet]:
+    """Every table by the name of its file."""
+    boards = glance(release, title).boards
+    return {
+        "-".join([board.sheet.name, *_encoder(release, board.encoder)]): board.sheet
+        for board in boards
+    }
+
+
+def _encoder(release: Concluded, encoder: str) -> list[str]:
+    """What tells an encoder's files from another's: nothing where it is the only one."""
+    return [re.sub(r"[^\w.-]", "-", encoder)] if encoder and len(release.encoders) > 1 else []
+
+
+# Pictures
+
+
+def _pictures(
+    release: Concluded, sheets: Mapping[str, Sheet], form: str
+) -> Iterator[tuple[str, bytes]]:
+    for reading in readings(release):
+        if figure := easy_against_hard(reading):
+            name = "-".join(["easy-against-hard", *_encoder(release, reading.encoder)])
+            yield f"{name}.{form}", _drawn(figure, form)
+    for name, sheet in sheets.items():
+        if sheet.name == "glance":
+            yield f"table-{name}.{form}", _drawn(heat_map(sheet), form)
+
+
+def _drawn(picture: Spec, form: str) -> bytes:
+    import vl_convert
+
+    spec = light(picture, FIGURE_WIDTH)
+    if form == "svg":
+        svg: str = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+        return svg.encode()
+    draw: Callable[..., bytes] = {
+        "pdf": vl_convert.vegalite_to_pdf,
+        "png": vl_convert.vegalite_to_png,
+    }[form]
+    more = {"ppi": DOTS} if form == "png" else {}
+    return draw(spec, allowed_base_urls=[], **more)
+
+
+# LaTeX
+
+PREAMBLE = "% needs \\usepackage{booktabs,amssymb}"
+ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "−": "$-$",
+    "±": r"$\pm$",
+    "▲": r"$\blacktriangle$",
+    "▼": r"$\blacktriangledown$",
+    "→": r"$\rightarrow$",
+    "·": r"$\cdot$",
+    "–": "--",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+CAUTION = re.compile(r" ?⚠([\d,]+)")
+
+
+def latex(sheet: Sheet, label: str) -> str:
+    """The table for a paper: `booktabs` rules, its caption above it, its footnotes below it."""
+    columns = "".join("r" if column.numeric else "l" for column in sheet.columns)
+    header = [_tex(f"{column.name}{column.mark}") for column in sheet.columns]
+    notes = [f"\\par {_tex(note)}" for note in sheet.footnotes]
+    parts = [
+        PREAMBLE,
+        r"\begin{table}",
+        rf"\caption{{{_tex(sheet.caption)}}}",
+        rf"\label{{{label}}}",
+        r"\footnotesize",
+        rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
+        r"\toprule",
+        _tex_row(header),
+        *_tex_rows(sheet.rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        *notes,
+        r"\end{table}",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _tex_rows(rows: Iterable[Line]) -> Iterator[str]:
+    """With a rule between rows of different kinds."""
+    kind = ""
+    for row in rows:
+        if row.kind != kind:
+            yield r"\midrule"
+        kind = row.kind
+        yield _tex_row(_tex(cell.text) for cell in row.cells)
+
+
+def _tex_row(cells: Iterable[str]) -> str:
+    row = f"{' & '.join(cells)} \\\\"
+    # at the start of a row, these two belong to the end of the row before
+    return f"{{}}{row}" if row.startswith(("[", "*")) else row
+
+
+def _tex(text: str) -> str:
+    """The text in LaTeX; a caution becomes a raised number."""
+    escaped = "".join(ESCAPES.get(sign, sign) for sign in line(text))
+    return CAUTION.sub(r"\\textsuperscript{\1}", escaped)
+
+
+# CSV
+
+
+def _csv(rows: Iterable[Row]) -> bytes:
     rows, text = list(rows), io.StringIO()
     columns = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -32,84 +176,70 @@ def _table(rows: Iterable[Entry]) -> bytes:
     return text.getvalue().encode()
 
 
-def _csv(release: Release) -> Iterator[tuple[str, bytes]]:
+def _texts(sheet: Sheet) -> Iterator[Row]:
+    """The table as it is shown; columns without a name are numbered."""
+    names = [column.name or f"column {i}" for i, column in enumerate(sheet.columns, 1)]
+    for row in sheet.rows:
+        yield dict(zip(names, (cell.text for cell in row.cells), strict=True))
+
+
+def _numbers(release: Concluded) -> Iterator[tuple[str, bytes]]:
     tables = {"scores": _scores, "gains": _gains, "averages": _averages, "difficulty": _difficulty}
+    # made-up data stay marked as such
+    of = {"suite": release.suite.name, "smoke": release.suite.smoke}
     for name, rows in tables.items():
-        # made-up data stay marked as such
-        of = {"suite": release["suite"]["name"], "smoke": release["suite"]["smoke"]}
-        yield f"{name}.csv", _table(of | row for row in rows(release))
+        yield f"{name}.csv", _csv(of | row for row in rows(release))
 
 
-def _scores(release: Release) -> Iterator[Entry]:
-    """One row for each encoder, arm, target, language, seed and metric; the null predictor's score
-    and the flags beside it."""
-    for cell in release["cells"]:
-        at = {name: cell[name] for name in ("encoder", "arm", "target", "seed")}
-        for language, said in cell["languages"].items():
-            numbers = said.get("metrics", {}) | ({"main": said["main"]} if "main" in said else {})
-            facts = {"n": said["n"], "null": said.get("null"), "stderr": said.get("stderr")}
-            flags = " ".join([*cell["flags"], *said["flags"]])
+def _scores(release: Concluded) -> Iterator[Row]:
+    """One row for each encoder, condition, target, language, seed and metric; the null predictor's
+    score and the flags beside it."""
+    for cell in release.cells:
+        at = {"encoder": cell.encoder, "arm": cell.arm, "target": cell.target, "seed": cell.seed}
+        for language, said in cell.languages.items():
+            numbers = said.metrics | ({} if said.main is None else {"main": said.main})
+            facts = {"n": said.n, "null": said.null, "stderr": said.stderr}
+            facts["flags"] = " ".join([*cell.flags, *said.flags])
             for metric, value in numbers.items():
-                what = {"language": language, "metric": metric, "value": value}
-                yield at | what | facts | {"flags": flags}
+                yield at | {"language": language, "metric": metric, "value": value} | facts
 
 
-def _limits(interval: Interval, name: str = "") -> Entry:
-    low, high = interval or (None, None)
-    return {f"{name}low": low, f"{name}high": high}
+def _estimate(number: Estimate) -> Row:
+    low, high = number.interval or (None, None)
+    said = {"gain": number.value, "low": low, "high": high, "p": number.p}
+    if isinstance(number, Tested):
+        said |= {"q": number.q, "arrow": number.arrow}
+    return said
 
 
-def _gains(release: Release) -> Iterator[Entry]:
+def _gains(release: Concluded) -> Iterator[Row]:
     """One row a gain (language empty: over all) and one a language of it; 95% intervals."""
-    for gain in release["gains"]:
-        at = {name: gain[name] for name in ("encoder", "arm", "target")}
-        whole = (
-            {"gain": gain["gain"]}
-            | _limits(gain["interval"])
-            | _limits(gain["seed_interval"], "seed_")
-        )
-        rest = {name: gain[name] for name in ("p", "p_corrected", "counted")} | {
-            "flags": " ".join(gain["flags"])
-        }
-        yield at | {"language": ""} | whole | rest
-        for language, of in gain["per_language"].items():
-            yield at | {"language": language, "gain": of["gain"]} | _limits(of["interval"])
+    for gain in release.gains:
+        at = {"encoder": gain.encoder, "arm": gain.arm, "target": gain.target}
+        yield at | {"language": "", **_estimate(gain.gain), "flags": " ".join(gain.flags)}
+        for language, of in gain.per_language.items():
+            yield at | {"language": language, **_estimate(of.gain)}
 
 
-def _averages(release: Release) -> Iterator[Entry]:
-    """One row for each encoder, arm and way to average: common targets, without retrieval,
-    zero-shot, targets of other tasks' data, by group."""
-    for average in release["averages"]:
-        at = {"encoder": average["encoder"], "arm": average["arm"]}
-        # name, gain, interval, targets
-        ways = [("average_gain", average["average_gain"], average["interval"], average["targets"])]
-        for name in ("without_retrieval", "zero_shot"):
-            ways.append((name, average[name], average[f"{name}_interval"], average["targets"]))
-        if other := average["other_tasks"]:
-            ways.append(("other_tasks", other["gain"], other["interval"], other["targets"]))
-        for group, of in average["groups"].items():
-            ways.append((group, of["gain"], of["interval"], of["targets"]))
-        for name, gain, interval, targets in ways:
-            found = at | {"average": name, "gain": gain} | _limits(interval)
-            yield found | {"targets": " ".join(targets)}
+def _averages(release: Concluded) -> Iterator[Row]:
+    """One row for each encoder, condition and way to average."""
+    for average in release.averages:
+        for name, mean in _ways(average).items():
+            at = {"encoder": average.encoder, "arm": average.arm, "average": name}
+            yield at | _estimate(mean.gain) | {"targets": " ".join(mean.targets)}
 
 
-def _difficulty(release: Release) -> Iterator[Entry]:
-    names = (
-        "encoder",
-        "arm",
-        "of",
-        "rows",
-        "dev",
-        "chance",
-        "human",
-        "chance_known",
-        "human_known",
-        "headroom",
-        "pvi",
-        "pvi_share",
-        "learned",
-        "bucket",
-    )
-    for row in release["difficulty"]:
-        yield {name: row[name] for name in names}
+def _ways(average: Average) -> dict[str, MeanGain]:
+    found = {
+        "overall": average.overall,
+        "rest": average.rest,
+        "without_own": average.without_own,
+        "zero_shot": average.zero_shot,
+        **average.groups,
+    }
+    return {name: mean for name, mean in found.items() if mean is not None}
+
+
+def _difficulty(release: Concluded) -> Iterator[Row]:
+    for row in release.difficulty:
+        yield row.model_dump(exclude={"dev_per_seed", "headroom_per_seed"})

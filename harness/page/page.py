@@ -1,182 +1,159 @@
 """The leaderboard as one self-contained HTML file: opens from disk, asks the network for nothing.
 
-`render` puts the hand-written parts together: page.html (skeleton), page.css, page*.js, the charts'
-specifications (charts.py) and the library that draws them. The releases go in as JSON, trimmed by
-`view` to what the page shows, every number unrounded: page.js rounds where it shows them. Sentences
-that judge the numbers are made in words.py, not in the browser.
+`render` puts the hand-written parts together: page.html (skeleton), page.css, page.js and the
+library that draws. The releases go in as JSON that `view` makes: sections of tables, sentences and
+pictures, in the order in which the page shows them, every number as text. page.js sorts, filters
+and shows them.
 """
 
 import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from statistics import fmean
+from typing import Any
 
 from harness.common.text import neutral_values
-from harness.page.charts import all_charts
-from harness.page.tables import MARKS, Entry, Release, baseline_of, marks, trained_dev
-from harness.page.words import notes, verdict
+from harness.page.charts import easy_against_hard, figure_words, shades, sign
+from harness.page.glance import Glance, glance
+from harness.page.reading import readings
+from harness.page.sheet import Sheet
+from harness.release.schema import Concluded
 
 PARTS = Path(__file__).parent
-SCRIPTS = ("page.js", "page_sections.js", "page_difficulty.js", "page_languages.js")
 DATA_LIMIT = 1_900_000  # bytes of releases; with the library (0.9 MB) the page stays under 3 MB
 # Nothing from the network, no script but the page's own; the library compiles its expressions,
 # which is "eval".
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'unsafe-eval'"
-SECTIONS = ("averages", "slices", "difficulty", "split", "subsets", "best")
-CELL = (
-    "encoder",
-    "arm",
-    "target",
-    "seed",
-    "flags",
-    "score",
-    "zero_shot",
-    "above_floor",
-    "languages_above_floor",
-    "dev",
-)
-GAIN = (
-    *(
-        "encoder",
-        "arm",
-        "target",
-        "flags",
-        "counted",
-        "per_seed",
-        "gain",
-        "english",
-        "zero_shot",
-        "above_floor",
-        "centred",
-    ),
-    *("interval", "seed_interval", "p", "p_corrected", "significant"),
-)
-SUITE = ("name", "version", "about", "smoke", "seeds")
-TARGET = ("title", "metric")
-ARM = ("shown", "title", "kind", "of", "subset", "difficulty")
-Field = tuple[str, str, str]  # encoder, arm, target: a field of the board
+COLOURS = "Blue: a gain; orange: a loss; strong only with ▲ or ▼."
+Json = dict[str, Any]
 
 
-def render(releases: list[tuple[str, Release]]) -> str:
-    """The page of these releases: (title such as "0005-small", content of the present schema),
-    newest last."""
-    texts = []
-    for title, release in releases:
-        texts.append((title, _json(neutral_values(view(title, release)))))
-    views, older = _fit(texts)
-    data = f'{{"releases": [{",".join(views)}], "older": {_json(older)}, "marks": {_json(MARKS)}}}'
-    library, script = _library(), _unclosed("\n".join(map(_part, SCRIPTS)))
+def render(releases: Sequence[tuple[str, Concluded]]) -> str:
+    """The page of these releases: (title such as "0005-small", the release), newest last."""
+    shown, older = _fit([(title, view(title, release)) for title, release in releases])
+    smoke = [release.suite.smoke for title, release in releases if title not in older]
+    data = {"releases": shown, "older": older, "first": _first(smoke)}
+    library, script = _library(), _unclosed(_part("page.js"))
     parts = {
         "policy": f"{POLICY} {_hashes(library, script)}",
         "style": _part("page.css"),
-        "data": data,
-        "charts": _json(all_charts()),
+        "data": _json(data),
         "library": library,
         "script": script,
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("page.html"))
 
 
-def view(title: str, release: Release) -> Entry:
-    """What the page shows of a release: facts, derived numbers, sentences. Any derived section may
-    be empty or absent."""
-    cells, gains = release.get("cells") or [], release.get("gains") or []
-    fields: dict[Field, list[Entry]] = {}
-    for cell in cells:
-        fields.setdefault((cell["encoder"], cell["arm"], cell["target"]), []).append(cell)
-    sections = {section: release.get(section) or [] for section in SECTIONS}
-    return {
+def _first(smoke: Sequence[bool]) -> int:
+    """Which release the page opens with: the newest that is no smoke test, else the newest."""
+    real = [i for i, of in enumerate(smoke) if not of]
+    return real[-1] if real else len(smoke) - 1
+
+
+# One release
+
+
+def view(title: str, release: Concluded) -> Json:
+    """What the page shows of a release."""
+    board = glance(release, title)
+    shown = {
         "title": title,
-        "suite": _some(release["suite"], SUITE),
-        "baseline": baseline_of(release),
-        "encoders": {one: _encoder(release, one, fields) for one in release["encoders"]},
-        "arms": {name: _some(arm, ARM) for name, arm in release["arms"].items()},
-        "targets": {name: _some(target, TARGET) for name, target in release["targets"].items()},
-        "languages": release.get("languages") or {},
-        "cells": [_some(cell, CELL) for cell in cells],
-        "fields": [[*field, *_field(mine)] for field, mine in fields.items()],
-        "gains": [_some(gain, GAIN) for gain in gains],
-        **sections,
+        "name": f"{title} (smoke test, made-up data)" if release.suite.smoke else title,
+        "warnings": [board.warning] if board.warning else [],
+        "about": [release.suite.about],
+        "sections": [*_open(release, board), *_folded(release)],
     }
+    neutral: Json = neutral_values(shown)
+    return neutral
 
 
-def _some(entry: Entry, names: Iterable[str]) -> Entry:
-    """These fields of it, None for those that it lacks."""
-    return {name: entry.get(name) for name in names}
+def _open(release: Concluded, board: Glance) -> Iterator[Json]:
+    """Each encoder's table and sentences; easy against hard; languages."""
+    for i, one in enumerate(board.boards):
+        bare = replace(one.sheet, footnotes=())
+        below = [COLOURS, *one.sheet.footnotes] if _coloured(bare) else one.sheet.footnotes
+        parts = [_table(bare), _text(one.sentences), {"kind": "notes", "notes": list(below)}]
+        yield _section(f"glance-{i}", "", parts)
+    if board.together:
+        yield _section("together", "", [_text([board.together])])
+    pictures: list[Json] = []
+    for reading in readings(release):
+        if picture := easy_against_hard(reading):
+            pictures += [{"kind": "chart", "chart": picture}, _text(figure_words(reading))]
+    if pictures:
+        yield _section("figure", "Easy against hard intermediate tasks", pictures)
 
 
-def _encoder(release: Release, encoder: str, fields: Mapping[Field, list[Entry]]) -> Entry:
-    mine = [cells for (of, _, _), cells in fields.items() if of == encoder]
+def _folded(release: Concluded) -> Iterator[Json]:
+    return iter(())
+
+
+def _section(name: str, title: str, parts: list[Json], folded: bool = False) -> Json:
+    return {"id": name, "title": title, "folded": folded, "parts": parts}
+
+
+def _text(lines: Sequence[str]) -> Json:
+    return {"kind": "text", "text": list(lines)}
+
+
+def _table(sheet: Sheet) -> Json:
+    return {"kind": "sheet", "sheet": _sheet(sheet)}
+
+
+def _coloured(sheet: Sheet) -> bool:
+    return any(shade is not None for of_row in shades(sheet) for shade in of_row)
+
+
+def _sheet(sheet: Sheet) -> Json:
+    """A table as page.js reads it; a cell is [text, number, tone, tip, shade] without the empty
+    ones at its end."""
+    rows = []
+    for row, of_row in zip(sheet.rows, shades(sheet), strict=True):
+        cells = []
+        for cell, shade in zip(row.cells, of_row, strict=True):
+            tone = f"{cell.tone} {sign(cell)}" if shade is not None else ""
+            cells.append(_short([cell.text, cell.number, tone, cell.tip, shade]))
+        rows.append([row.kind, cells])
     return {
-        "verdict": verdict(release, encoder),
-        "notes": notes(release, encoder, mine),
-        "languages": _languages(release, encoder),
-        "dev": {arm: trained_dev(release, encoder, arm) for arm in release["arms"]},
+        "name": sheet.name,
+        "caption": sheet.caption,
+        "heat": _coloured(sheet),
+        "columns": [[one.name, one.numeric, one.mark, one.wide] for one in sheet.columns],
+        "rows": rows,
+        "footnotes": list(sheet.footnotes),
     }
 
 
-def _field(cells: list[Entry]) -> tuple[str, float | None]:
-    """The marks of one field of the board, and its score: the mean over seeds."""
-    letters = "".join(MARKS[flag][0] for flag in marks(cells))
-    return letters, _mean(cell["score"] for cell in cells)
+def _short(facts: list[Any]) -> list[Any]:
+    while facts[-1] in (None, ""):
+        facts.pop()
+        if not facts:
+            return [""]
+    return facts
 
 
-def _languages(release: Release, encoder: str) -> dict[str, dict[str, Entry]]:
-    """target → language → the baseline's score (mean over seeds), rows, unknown share, flags, and
-    {arm: [gain, low, high]}."""
-    seen: dict[str, dict[str, list[Entry]]] = {}
-    for cell in release.get("cells") or []:
-        if (cell["encoder"], cell["arm"]) == (encoder, baseline_of(release)):
-            for language, scored in cell["languages"].items():
-                seen.setdefault(cell["target"], {}).setdefault(language, []).append(scored)
-    found: dict[str, dict[str, Entry]] = {}
-    for target, languages in seen.items():
-        found[target] = {language: _language(scored) for language, scored in languages.items()}
-
-    for gain in release.get("gains") or []:
-        mine = found.get(gain["target"], {}) if gain["encoder"] == encoder else {}
-        for language, of in (gain.get("per_language") or {}).items():
-            if language in mine:
-                limits = of.get("interval") or (None, None)
-                mine[language]["gains"][gain["arm"]] = [of["gain"], *limits]
-    return found
+# The file
 
 
-def _language(scored: list[Entry]) -> Entry:
-    """The baseline in one language; its scores with each seed."""
-    return {
-        "score": _mean(s.get("main") for s in scored),
-        "n": scored[0].get("n"),
-        "unknown": _mean(s.get("unknown") for s in scored),
-        "flags": sorted({flag for s in scored for flag in s.get("flags", [])}),
-        "gains": {},
-    }
+def _fit(views: list[tuple[str, Json]]) -> tuple[list[Json], list[str]]:
+    """(the newest releases that fit the page, oldest first; titles of the others). The newest is
+    always there."""
+    kept: list[Json] = []
+    size = 0
+    for _, shown in reversed(views):
+        size += len(_json(shown).encode())
+        if kept and size > DATA_LIMIT:
+            break
+        kept.append(shown)
+    return kept[::-1], [title for title, _ in views[: len(views) - len(kept)]]
 
 
 def _part(name: str) -> str:
     return (PARTS / name).read_text(encoding="utf-8")
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
-
-
-def _fit(views: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    """(the newest views that fit the page, oldest first; titles of the others). The newest is
-    always there."""
-    kept: list[str] = []
-    size = 0
-    for _, text in reversed(views):
-        size += len(text.encode())
-        if kept and size > DATA_LIMIT:
-            break
-        kept.append(text)
-    return kept[::-1], [title for title, _ in views[: len(views) - len(kept)]]
 
 
 def _json(value: object) -> str:
