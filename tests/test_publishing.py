@@ -89,7 +89,7 @@ def sound(shelf: Board, *suites: str) -> None:
     ) == []
     there = {path.name for path in shelf.releases.iterdir()}
     assert there == {path.name for path in shelf.list()} | {
-        f"{path.stem}.env.json" for path in shelf.list()
+        f"{path.stem}{ending}" for path in shelf.list() for ending in (".env.json", ".md")
     }
 
 

@@ -51,16 +51,11 @@ class Cautions:
 
     @classmethod
     def of(cls, reading: Reading) -> "Cautions":
-        columns = {(ALL, group): wrong_with(reading, group) for group in reading.groups}
-        rows = {
-            (average.arm, ALL): _not_learned_first(reading, average.arm)
-            for average in reading.ranked
-            if not reading.learned(average.arm)
-        }
-        said = [(place, text) for place, text in (columns | rows).items() if text]
+        said = {wrong_with(reading, group): {(ALL, group)} for group in reading.groups}
+        said |= _not_learned_first(reading)
         numbered = [
-            Caution(NUMBERED.format(number), text, frozenset([place]))
-            for number, (place, text) in enumerate(said, 1)
+            Caution(NUMBERED.format(number), text, frozenset(places))
+            for number, (text, places) in enumerate(filter(all, said.items()), 1)
         ]
         of_cells = [_not_learned_then(reading), _own_data(reading)]
         return cls([*numbered, *(caution for caution in of_cells if caution.places)])
@@ -124,17 +119,19 @@ def flags_of(cells: Iterable[ScoredCell]) -> set[str]:
 # Of rows and cells
 
 
-def _not_learned_first(reading: Reading, arm: str) -> str:
-    return (
-        f"{reading.condition(arm)}: not learned (its own English dev is at chance), so neither easy"
-        " nor hard."
-    )
+def _not_learned_first(reading: Reading) -> dict[str, set[Place]]:
+    """What is said of conditions whose task was not learned → where it is said."""
+    arms = [average.arm for average in reading.ranked if not reading.learned(average.arm)]
+    text = f"Not learned (its own English dev is at chance): {reading.conditions(arms)}."
+    return {text: {(arm, ALL) for arm in arms}}
 
 
 def _not_learned_then(reading: Reading) -> Caution:
     """Targets that the baseline learned, and that were not learned after an intermediate task."""
     found: dict[str, list[str]] = {}
     for target in reading.headline:
+        if "unlearned" in flags_of(reading.cells.get((reading.baseline, target), [])):
+            continue
         for average in reading.ranked:
             if "unlearned" in flags_of(reading.cells.get((average.arm, target), [])):
                 found.setdefault(target, []).append(average.arm)

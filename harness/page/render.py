@@ -11,7 +11,7 @@ from harness.common.text import line as one_line
 from harness.common.text import markdown as plain
 from harness.page.glance import Glance, glance
 from harness.page.reading import readings
-from harness.page.sheet import Column, Sheet, Tone
+from harness.page.sheet import Column, Line, Sheet, Tone
 from harness.page.tables import Choice, sheets
 from harness.page.words import facts
 from harness.release.schema import Concluded
@@ -206,6 +206,7 @@ def readme(releases: Sequence[Listed]) -> str:
     parts += ["## All releases", ""]
     parts += [
         f"- [{path.stem}](releases/{path.stem}.md): {plain(content.suite.about)}"
+        f" ([data](releases/{path.name}))"
         for path, _, content in releases
     ]
     return "\n".join(parts) + "\n"
@@ -240,14 +241,19 @@ def markdown_glance(shown: Glance) -> str:
 
 
 def markdown_sheet(sheet: Sheet, sentences: Sequence[str] = ()) -> str:
+    rows = [_piped(line) for line in sheet.rows]
     table = tabulate(
-        [[plain(field.text) for field in line.cells] for line in sheet.rows],
+        rows,
         [plain(heading(column)) for column in sheet.columns],
         tablefmt="github",
         disable_numparse=True,
     )
     notes = [*_listed(sentences), *_listed(sheet.footnotes)]
     return "\n".join([f"**{plain(sheet.caption)}**", "", table, "", *notes])
+
+
+def _piped(line: Line) -> list[str]:
+    return [plain(field.text) for field in line.cells]
 
 
 def _listed(lines: Iterable[str]) -> list[str]:
