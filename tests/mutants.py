@@ -69,7 +69,7 @@ _DERIVED = (
     "split",
     "subsets",
 )
-TESTS |= {f"harness/statistics/{name}.py": "statistics derive" for name in _DERIVED}
+TESTS |= {f"harness/statistics/{name}.py": "jackknife statistics split derive" for name in _DERIVED}
 
 
 def test_command(module: Path) -> str:

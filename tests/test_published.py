@@ -14,8 +14,6 @@ import pytest
 from conftest import MIRROR, ORACLES, ROOT, SHARED, needs_shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_derive import Release, right, target
-from test_derive import arm as an_arm
 
 from harness.common.errors import SpecError
 from harness.published import arithmetic, claims
@@ -32,6 +30,8 @@ from harness.spec.catalog import Catalog
 from harness.spec.reader import Places
 from harness.statistics.study import Study
 from tests import mini_rows
+from tests.made_up import Release, right, target
+from tests.made_up import arm as an_arm
 
 FILES = {document.published: document for document in spec.load([spec.folder()])}
 ARITHMETIC = [
