@@ -472,9 +472,9 @@ def test_the_best_arm_is_chosen_on_dev():
     xnli, pawsx, udpos, mean = release.derive()["best"]
     on_dev = {"encoder": "e", "selected_on": "English dev"}
     assert xnli == on_dev | {"target": "xnli", "arm": "a", "gain": said(gains["a", "xnli"])}
-    nothing = dict.fromkeys(("interval", "rows", "seeds", "p"))
-    assert pawsx == on_dev | {"target": "pawsx", "arm": "none", "gain": {"value": 0.0} | nothing}
-    assert udpos == on_dev | {"target": "udpos", "arm": None, "gain": {"value": None} | nothing}
+    nothing = {"value": 0.0, "interval": [0.0, 0.0], "rows": 0.0, "seeds": None, "p": 1.0}
+    assert pawsx == on_dev | {"target": "pawsx", "arm": "none", "gain": nothing}
+    assert udpos == on_dev | {"target": "udpos", "arm": None, "gain": dict.fromkeys(nothing)}
     # the mean over the two that have candidates, of which one gains nothing
     assert (mean["target"], mean["arm"]) == (None, None)
     assert mean["gain"]["value"] == gains["a", "xnli"]["value"] / 2

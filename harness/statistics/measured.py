@@ -84,7 +84,8 @@ class Measured:
     @property
     def estimate(self) -> Estimate:
         """The number with its interval, for other seeds and other test rows of the same kind."""
-        if not any(rows.shape[1] > 1 for rows in self.rows.values()):
+        sampled = any(rows.shape[1] > 1 for rows in self.rows.values())
+        if not sampled and not self._is_nothing:
             return Estimate(value=self.value)  # one unit tells nothing of how rows differ
         parts = self.parts
         half = half_width(parts)
@@ -96,6 +97,11 @@ class Measured:
             seeds=rounded(parts[1].error) if len(parts) > 1 else None,
             p=rounded(two_sided(self.value, parts), 6) if tested else None,
         )
+
+    @property
+    def _is_nothing(self) -> bool:
+        """Whether it is 0 whatever the rows and seeds."""
+        return self.seedless and not self.per_seed
 
 
 NOTHING = Measured(0.0, {}, seedless=True)  # what the baseline gains
