@@ -155,7 +155,7 @@ def test_a_release_of_hostile_text_on_a_terminal(width):
 
 
 def test_a_release_of_hostile_text_on_the_page():
-    html = render([("0001-x", spoilt(made.large(encoders=("enc",), seeds=(1,))))])
+    html = render([("0001-x", made.spoilt(made.committed("study"), HOSTILE))])
     data = html.split('id="data">')[1].split("</script>")[0]
     assert not HIDDEN.search(data)
     shown = json.loads(data)["releases"][0]

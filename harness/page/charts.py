@@ -72,7 +72,8 @@ CONFIG = {
     "rule": {"strokeWidth": 2},
 }
 LINE = 26  # pixels a row of a picture is high
-FULL, PALE = 1.0, 0.3  # of a colour: the interval does not contain 0; it does, or is not known
+# of a colour over the ground, the most: more would leave a text hard to read; and where no arrow is
+FULL, PALE = 0.55, 0.25
 
 
 def _picture(description: str, rows: list[Point], **spec: Any) -> Spec:
@@ -128,20 +129,17 @@ def easy_against_hard(reading: Reading) -> Spec | None:
 
 def figure_words(reading: Reading) -> list[str]:
     """What stands under it."""
-    many = len(reading.headline)
-    said = [
-        f"A point is the average gain of an intermediate task over {many} target tasks, a line its"
-        " 95% interval: what other seeds and other test rows would give."
-    ]
-    if any(average.rest for average in reading.rivals):
-        said[0] += " Hollow: over fewer targets, since its training rows stand in the test rows of"
-        said[0] += " the others."
-    said[0] += (
-        " Easy − hard is taken target by target, over the tasks that have a gain there, and its"
-        " interval holds for other tasks of the same kinds too."
+    said = (
+        f"A point: an intermediate task's average gain over {len(reading.headline)} target tasks; a"
+        " line: its 95% interval, for other seeds and test rows."
     )
-    split = reading.split
-    return [*said, split.why] if split and split.why else said
+    if any(average.rest for average in reading.rivals):
+        said += " Hollow: over fewer, since its training rows are test rows of the others."
+    return [
+        said,
+        "Easy − hard is a mean over target tasks, on each of the tasks that have a gain there; its"
+        " interval is for other intermediate tasks, too.",
+    ]
 
 
 def _points(field: str) -> Spec:
@@ -222,27 +220,28 @@ def _line(name: str, number: Estimate) -> Point:
 # A table as a heat map
 
 
-def shades(sheet: Sheet) -> list[list[float | None]]:
-    """For each cell the share of the full colour that it gets; None: it has none.
+class Shading:
+    """How strong the colours of a table's gains are.
 
-    The colour is full at the ninth decile of the gains' sizes, so that one outlier does not wash
-    out the rest.
+    They are strongest at the ninth decile of their sizes, so that one outlier does not wash out the
+    rest.
     """
-    cells = [cell for row in sheet.rows for cell in row.cells if _coloured(cell)]
-    sizes = sorted(abs(cell.number or 0.0) for cell in cells)
-    full = max(1.0, sizes[int(0.9 * (len(sizes) - 1))]) if sizes else 1.0
-    return [[_shade(cell, full) for cell in row.cells] for row in sheet.rows]
+
+    def __init__(self, sheet: Sheet):
+        cells = [cell for row in sheet.rows for cell in row.cells if is_gain(cell)]
+        sizes = sorted(abs(cell.number or 0.0) for cell in cells)
+        self.full = max(1.0, sizes[int(0.9 * (len(sizes) - 1))]) if sizes else None
+
+    def of(self, cell: Field) -> float | None:
+        """Its share over the ground, from 0 to `FULL`; None: no colour."""
+        if self.full is None or not is_gain(cell):
+            return None
+        most = PALE if cell.tone == "unsure" else FULL
+        return round(most * min(1.0, abs(cell.number or 0.0) / self.full), 3)
 
 
-def _coloured(cell: Field) -> bool:
+def is_gain(cell: Field) -> bool:
     return cell.tone != "none" and cell.number is not None
-
-
-def _shade(cell: Field, full: float) -> float | None:
-    if not _coloured(cell):
-        return None
-    most = PALE if cell.tone == "unsure" else FULL
-    return round(most * min(1.0, abs(cell.number or 0.0) / full), 3)
 
 
 def heat_map(sheet: Sheet) -> Spec:
@@ -266,7 +265,7 @@ def heat_map(sheet: Sheet) -> Spec:
         "type": "nominal",
         "legend": None,
         "scale": {
-            "domain": ["up", "down", "none"],
+            "domain": ["up", "down", ""],
             "range": ["var(--help)", "var(--hurt)", "var(--paper)"],
         },
     }
@@ -304,20 +303,18 @@ def _below(sheet: Sheet, width: int) -> Spec:
 
 
 def _fields(sheet: Sheet) -> Iterator[Point]:
-    for row, of_row in zip(sheet.rows, shades(sheet), strict=True):
-        named = [
-            cell.text
-            for cell, column in zip(row.cells, sheet.columns, strict=True)
-            if not column.numeric and cell.text
-        ]
-        for cell, column, shade in zip(row.cells, sheet.columns, of_row, strict=True):
+    shading = Shading(sheet)
+    for row in sheet.rows:
+        pairs = list(zip(row.cells, sheet.columns, strict=True))
+        named = [cell.text for cell, column in pairs if cell.text and not column.numeric]
+        for cell, column in pairs:
             if column.numeric:
                 yield {
                     "row": "  ".join(named),
                     "column": _heading_of(column),
                     "text": cell.text,
-                    "sign": sign(cell) if shade is not None else "none",
-                    "shade": 0.55 * shade if shade else 0,
+                    "sign": sign(cell),
+                    "shade": shading.of(cell) or 0.0,
                 }
 
 
@@ -326,7 +323,9 @@ def _heading_of(column: Column) -> str:
 
 
 def sign(cell: Field) -> str:
-    """Which of the two colours a gain has."""
+    """Which of the two colours a gain has; "" for what is none."""
+    if not is_gain(cell):
+        return ""
     return "up" if (cell.number or 0.0) >= 0 else "down"
 
 

@@ -8,11 +8,12 @@ scores, gains, averages, difficulty.csv    one number a row, all 0-100 and unrou
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.common.text import line
+from harness.page import tables
 from harness.page.charts import Spec, easy_against_hard, heat_map, light
 from harness.page.glance import glance
 from harness.page.reading import readings
@@ -55,17 +56,20 @@ def _files(release: Concluded, title: str, form: str) -> Iterator[tuple[str, byt
 
 
 def _named(release: Concluded, title: str) -> dict[str, Sheet]:
-    """Every table by the name of its file."""
-    boards = glance(release, title).boards
-    return {
-        "-".join([board.sheet.name, *_encoder(release, board.encoder)]): board.sheet
-        for board in boards
-    }
+    """Every table by the name of its file: the board at a glance first."""
+    found: dict[str, Sheet] = {}
+    for board in glance(release, title).boards:
+        found[_name(release, board.encoder, board.sheet.name)] = board.sheet
+    for reading in readings(release):
+        for sheet in tables.sheets(reading, "full"):
+            found[_name(release, reading.encoder, sheet.name)] = sheet
+    return found
 
 
-def _encoder(release: Concluded, encoder: str) -> list[str]:
-    """What tells an encoder's files from another's: nothing where it is the only one."""
-    return [re.sub(r"[^\w.-]", "-", encoder)] if encoder and len(release.encoders) > 1 else []
+def _name(release: Concluded, encoder: str, name: str) -> str:
+    """A file's name without its ending; with the encoder's where there are several."""
+    several = encoder and len(release.encoders) > 1
+    return re.sub(r"[^\w.-]+", "-", f"{name} {encoder}" if several else name)
 
 
 # Pictures
@@ -76,7 +80,7 @@ def _pictures(
 ) -> Iterator[tuple[str, bytes]]:
     for reading in readings(release):
         if figure := easy_against_hard(reading):
-            name = "-".join(["easy-against-hard", *_encoder(release, reading.encoder)])
+            name = _name(release, reading.encoder, "easy-against-hard")
             yield f"{name}.{form}", _drawn(figure, form)
     for name, sheet in sheets.items():
         if sheet.name == "glance":
@@ -90,17 +94,16 @@ def _drawn(picture: Spec, form: str) -> bytes:
     if form == "svg":
         svg: str = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
         return svg.encode()
-    draw: Callable[..., bytes] = {
-        "pdf": vl_convert.vegalite_to_pdf,
-        "png": vl_convert.vegalite_to_png,
-    }[form]
-    more = {"ppi": DOTS} if form == "png" else {}
-    return draw(spec, allowed_base_urls=[], **more)
+    if form == "pdf":
+        return bytes(vl_convert.vegalite_to_pdf(spec, allowed_base_urls=[]))
+    return bytes(vl_convert.vegalite_to_png(spec, ppi=DOTS, allowed_base_urls=[]))
 
 
 # LaTeX
 
-PREAMBLE = "% needs \\usepackage{booktabs,amssymb}"
+PREAMBLE = r"% needs \usepackage{booktabs,amssymb,graphicx}"
+# only a table that is too wide for the page is made smaller
+FITTED = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 ESCAPES = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -113,6 +116,7 @@ ESCAPES = {
     "→": r"$\rightarrow$",
     "·": r"$\cdot$",
     "–": "--",
+    "†": r"$\dagger$",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
 }
@@ -130,12 +134,13 @@ def latex(sheet: Sheet, label: str) -> str:
         rf"\caption{{{_tex(sheet.caption)}}}",
         rf"\label{{{label}}}",
         r"\footnotesize",
+        FITTED,
         rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
         r"\toprule",
         _tex_row(header),
         *_tex_rows(sheet.rows),
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
         *notes,
         r"\end{table}",
     ]
@@ -159,9 +164,10 @@ def _tex_row(cells: Iterable[str]) -> str:
 
 
 def _tex(text: str) -> str:
-    """The text in LaTeX; a caution becomes a raised number."""
+    """The text in LaTeX; the number of a footnote is raised."""
     escaped = "".join(ESCAPES.get(sign, sign) for sign in line(text))
-    return CAUTION.sub(r"\\textsuperscript{\1}", escaped)
+    raised = CAUTION.sub(r"\\textsuperscript{\1}", escaped)
+    return raised.replace("⚠", r"$\triangle$")
 
 
 # CSV
@@ -184,10 +190,10 @@ def _texts(sheet: Sheet) -> Iterator[Row]:
 
 
 def _numbers(release: Concluded) -> Iterator[tuple[str, bytes]]:
-    tables = {"scores": _scores, "gains": _gains, "averages": _averages, "difficulty": _difficulty}
+    numbers = {"scores": _scores, "gains": _gains, "averages": _averages, "difficulty": _difficulty}
     # made-up data stay marked as such
     of = {"suite": release.suite.name, "smoke": release.suite.smoke}
-    for name, rows in tables.items():
+    for name, rows in numbers.items():
         yield f"{name}.csv", _csv(of | row for row in rows(release))
 
 
@@ -198,7 +204,7 @@ def _scores(release: Concluded) -> Iterator[Row]:
         at = {"encoder": cell.encoder, "arm": cell.arm, "target": cell.target, "seed": cell.seed}
         for language, said in cell.languages.items():
             numbers = said.metrics | ({} if said.main is None else {"main": said.main})
-            facts = {"n": said.n, "null": said.null, "stderr": said.stderr}
+            facts: Row = {"n": said.n, "null": said.null, "stderr": said.stderr}
             facts["flags"] = " ".join([*cell.flags, *said.flags])
             for metric, value in numbers.items():
                 yield at | {"language": language, "metric": metric, "value": value} | facts
@@ -206,7 +212,7 @@ def _scores(release: Concluded) -> Iterator[Row]:
 
 def _estimate(number: Estimate) -> Row:
     low, high = number.interval or (None, None)
-    said = {"gain": number.value, "low": low, "high": high, "p": number.p}
+    said: Row = {"gain": number.value, "low": low, "high": high, "p": number.p}
     if isinstance(number, Tested):
         said |= {"q": number.q, "arrow": number.arrow}
     return said

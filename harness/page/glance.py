@@ -1,7 +1,7 @@
 """The board at a glance: for each encoder one table, its footnotes and three sentences."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.page import words
 from harness.page.cautions import ALL, AVERAGE, Cautions
@@ -81,14 +81,25 @@ def _rows(reading: Reading, cautions: Cautions) -> Iterator[Line]:
 def _condition(reading: Reading, average: Average, cautions: Cautions) -> Line:
     arm = average.arm
     name = f"{reading.condition(arm)} {cautions.mark(arm, ALL)}".strip()
-    cells = [
-        _mean(average.groups.get(group), len(targets), cautions.mark(arm, group))
-        for group, targets in reading.groups.items()
-    ]
+    cells = []
+    for group, targets in reading.groups.items():
+        mean = _mean(average.groups.get(group), len(targets), cautions.mark(arm, group))
+        cells.append(replace(mean, tip=_behind(reading, arm, targets)))
     of, mark = len(reading.headline), cautions.mark(arm, AVERAGE)
     last = _mean(shown_mean(average), of, mark, brackets=True)
     kind = reading.release.arms[arm].kind
     return Line(kind, [Field(hardness(reading, arm)), Field(name), *cells, last])
+
+
+def _behind(reading: Reading, arm: str, targets: Sequence[str]) -> str:
+    """The gains of which a mean is, one a line."""
+    gains = {target: reading.gains.get((arm, target)) for target in targets}
+    said = [
+        f"{reading.task(target)}: {gain_cell(gain.gain, brackets=True).text}"
+        for target, gain in gains.items()
+        if gain is not None and gain.gain.value is not None
+    ]
+    return "\n".join([f"after {reading.condition(arm)}", *said]) if said else ""
 
 
 def hardness(reading: Reading, arm: str) -> str:

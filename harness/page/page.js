@@ -6,8 +6,9 @@
 const $ = (id) => document.getElementById(id);
 const DATA = JSON.parse($("data").textContent);
 const NARROW = 700; // pixels: below it, a table too wide for the screen becomes cards
-const FEW = 25; // rows that need no filter
-const WITH = {mixture: "task"}; // kinds of rows that are sorted with another; all others stand apart
+const FEW = 25; // rows that need no filter, and no window of their own
+const FIXED = ["baseline", "summary"]; // kinds of rows that are never sorted
+const WITH = {mixture: "task"}; // a kind of rows that is sorted with another; others stand apart
 
 function el(tag, facts = {}, ...children) {
   const node = document.createElement(tag);
@@ -15,7 +16,7 @@ function el(tag, facts = {}, ...children) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (value || value === 0) node.setAttribute(name, value);
   }
-  node.append(...children.flat().filter((child) => child || child === 0));
+  node.append(...children.flat().filter(Boolean));
   return node;
 }
 const paragraphs = (lines, name) => lines.map((line) => el("p", {class: name}, line));
@@ -35,22 +36,25 @@ function table(sheet) {
   }
   const heads = sheet.columns.map(([name, numeric, mark, wide], i) =>
     el("th", {scope: "col", class: kinds(numeric, wide), "aria-sort": "none"},
-      el("button", {type: "button", onclick: () => turn(i)}, name, mark && el("sup", {}, mark))));
+      el("button", {type: "button", onclick: () => turn(i)}, broken(name), el("sup", {}, mark))));
   const turn = (i) => {
     const old = heads[i].getAttribute("aria-sort");
     const down = old === "none" ? sheet.columns[i][1] : old === "ascending";
     for (const head of heads) head.setAttribute("aria-sort", "none");
     heads[i].setAttribute("aria-sort", down ? "descending" : "ascending");
-    for (const body of bodies) body.append(...[...body.rows].sort(by(i, down)));
+    for (const body of bodies.filter(({className}) => !FIXED.includes(className))) {
+      body.append(...[...body.rows].sort(by(i, down)));
+    }
   };
   const grid = el("table", {class: sheet.heat && "heat", onkeydown: walk},
     el("caption", {}, sheet.caption), el("thead", {}, el("tr", {}, heads)), bodies);
-  const facts = {class: "box", tabindex: 0, role: "region", "aria-label": sheet.name};
-  return [sheet.rows.length > FEW && filter(sheet, grid), el("div", facts, grid),
+  const long = sheet.rows.length > FEW;
+  const facts = {class: long ? "box long" : "box", role: "region", "aria-label": sheet.name};
+  return [long && filter(sheet, grid), el("div", {...facts, tabindex: 0}, grid),
     notes(sheet.footnotes)];
 }
 const notes = (lines) =>
-  lines.length && el("ul", {class: "footnotes"}, lines.map((text) => el("li", {}, text)));
+  lines.length > 0 && el("ul", {class: "footnotes"}, lines.map((text) => el("li", {}, text)));
 const kinds = (numeric, wide, tone) =>
   [numeric && "num", wide && "wide", tone].filter(Boolean).join(" ");
 const broken = (name) => name.split(/(?<=_)/).flatMap((part) => [part, el("wbr")]);
@@ -95,9 +99,10 @@ function walk(event) { // arrow keys move between cells that have more to say
   const rows = [...event.currentTarget.rows];
   rows[rows.indexOf(cell.parentNode) + down]?.cells[cell.cellIndex + right]?.focus();
 }
-function fit() { // what does not fit a narrow screen is shown as cards
+function fit() { // what does not fit stands on two lines; on a narrow screen, as cards
   for (const box of document.querySelectorAll(".box")) {
-    box.classList.remove("cards");
+    box.classList.remove("two-lines", "cards");
+    box.classList.toggle("two-lines", innerWidth < NARROW || box.scrollWidth > box.clientWidth);
     box.classList.toggle("cards", innerWidth < NARROW && box.scrollWidth > box.clientWidth);
     const first = box.querySelector("td[data-tip]");
     if (first) first.tabIndex = 0;
@@ -123,7 +128,7 @@ const PARTS = {
       place.replaceChildren(...table(part.sheets[event.target.value]).filter(Boolean));
       fit();
     };
-    const names = part.sheets.map((sheet, i) => el("option", {value: i}, sheet.name));
+    const names = part.names.map((name, i) => el("option", {value: i}, name));
     return [el("label", {class: "filter"}, part.choice, el("select", {onchange}, names)), place];
   },
 };

@@ -12,12 +12,13 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from harness.common.text import neutral_values
-from harness.page.charts import easy_against_hard, figure_words, shades, sign
+from harness.page import tables
+from harness.page.charts import Shading, easy_against_hard, figure_words, is_gain, sign
 from harness.page.glance import Glance, glance
 from harness.page.reading import readings
 from harness.page.sheet import Sheet
@@ -28,6 +29,14 @@ DATA_LIMIT = 1_900_000  # bytes of releases; with the library (0.9 MB) the page 
 # Nothing from the network, no script but the page's own; the library compiles its expressions,
 # which is "eval".
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'unsafe-eval'"
+FOLDED: dict[str, tuple[str, list[tables.Maker]]] = {
+    "targets": ("Target tasks", [partial(tables.sheets, choice="targets")]),
+    "kinds": ("Kinds of language", [tables.slices, tables.wrong_where]),
+    "difficulty": (
+        "Difficulty, parts and controls",
+        [partial(tables.sheets, choice="difficulty")],
+    ),
+}
 COLOURS = "Blue: a gain; orange: a loss; strong only with ▲ or ▼."
 Json = dict[str, Any]
 
@@ -76,20 +85,34 @@ def _open(release: Concluded, board: Glance) -> Iterator[Json]:
     for i, one in enumerate(board.boards):
         bare = replace(one.sheet, footnotes=())
         below = [COLOURS, *one.sheet.footnotes] if _coloured(bare) else one.sheet.footnotes
-        parts = [_table(bare), _text(one.sentences), {"kind": "notes", "notes": list(below)}]
+        parts = [_table(bare), _text(one.sentences), _notes(below)]
         yield _section(f"glance-{i}", "", parts)
     if board.together:
         yield _section("together", "", [_text([board.together])])
+
     pictures: list[Json] = []
+    named: dict[str, Json] = {}
     for reading in readings(release):
         if picture := easy_against_hard(reading):
-            pictures += [{"kind": "chart", "chart": picture}, _text(figure_words(reading))]
+            pictures += [{"kind": "chart", "chart": picture}, _notes(figure_words(reading))]
+        for target, sheet in zip(reading.targets, tables.languages(reading), strict=True):
+            of = f", {reading.encoder}" if len(release.encoders) > 1 else ""
+            named[f"{reading.task(target)}{of}"] = _sheet(sheet)
     if pictures:
         yield _section("figure", "Easy against hard intermediate tasks", pictures)
+    if named:
+        choice = {"kind": "choice", "choice": "Target task", "names": list(named)}
+        yield _section("languages", "Languages", [choice | {"sheets": list(named.values())}])
 
 
 def _folded(release: Concluded) -> Iterator[Json]:
-    return iter(())
+    """The tables behind the answer."""
+    mine = readings(release)
+    for name, (title, makers) in FOLDED.items():
+        sheets = [sheet for reading in mine for make in makers for sheet in make(reading)]
+        parts = [_table(sheet) for sheet in sheets if sheet.rows]
+        if parts:
+            yield _section(name, title, parts, folded=True)
 
 
 def _section(name: str, title: str, parts: list[Json], folded: bool = False) -> Json:
@@ -100,23 +123,28 @@ def _text(lines: Sequence[str]) -> Json:
     return {"kind": "text", "text": list(lines)}
 
 
+def _notes(lines: Sequence[str]) -> Json:
+    return {"kind": "notes", "notes": list(lines)}
+
+
 def _table(sheet: Sheet) -> Json:
     return {"kind": "sheet", "sheet": _sheet(sheet)}
 
 
 def _coloured(sheet: Sheet) -> bool:
-    return any(shade is not None for of_row in shades(sheet) for shade in of_row)
+    return any(is_gain(cell) for row in sheet.rows for cell in row.cells)
 
 
 def _sheet(sheet: Sheet) -> Json:
     """A table as page.js reads it; a cell is [text, number, tone, tip, shade] without the empty
     ones at its end."""
+    shading = Shading(sheet)
     rows = []
-    for row, of_row in zip(sheet.rows, shades(sheet), strict=True):
+    for row in sheet.rows:
         cells = []
-        for cell, shade in zip(row.cells, of_row, strict=True):
-            tone = f"{cell.tone} {sign(cell)}" if shade is not None else ""
-            cells.append(_short([cell.text, cell.number, tone, cell.tip, shade]))
+        for cell in row.cells:
+            tone = f"{cell.tone} {sign(cell)}" if is_gain(cell) else ""
+            cells.append(_short([cell.text, cell.number, tone, cell.tip, shading.of(cell)]))
         rows.append([row.kind, cells])
     return {
         "name": sheet.name,
