@@ -1,7 +1,7 @@
 """leaderboard build, show, compare, verify, export; bundle: releases."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,8 +23,6 @@ from harness.cli.options import (
 
 if TYPE_CHECKING:
     from harness.page.tables import Choice
-    from harness.release.comparer import Difference
-    from harness.release.counts import Problem
 
 
 @leaderboard_app.command("show")
@@ -116,49 +114,17 @@ def leaderboard_compare(
     Fails (exit code 1) where keys, rows or anything stated differs, or a score by more than the
     tolerance, with each difference as `path: before, after`.
     """
-    from harness.release import compare
-    from harness.release import tolerance as held
     from harness.release.document import Board
-    from harness.release.schema import Content
+    from harness.review.pair import pair
 
-    shelf, points = Board(board), held.POINTS if tolerance is None else tolerance
-    (a, old), (b, new) = shelf.open(before, say), shelf.open(after, say)
-    same = a.read_bytes() == b.read_bytes()
-    head = {"before": str(a), "after": str(b), "byte_identical": same}
-    if same:
-        if as_json:
-            print_json(head)
-        else:
-            print(f"{a} and {b}: byte-identical")
-        return
-
-    sidecars = shelf.sidecar(a), shelf.sidecar(b)
-    contents = Content.model_validate(old), Content.model_validate(new)
-    moved = compare.compare(*contents, *sidecars)
-    found = held.hold(old, new, points)
-    unlike = compare.hardware(*sidecars)
+    shelf = Board(board)
+    found = pair(shelf, shelf.open(before, say), shelf.open(after, say), tolerance)
     if as_json:
-        by_kind = {}
-        for kind, changes in moved.moved.items():
-            by_kind[kind] = [one._asdict() for one in changes]
-        rest = moved._asdict() | {
-            "moved": by_kind,
-            "differences": [_as_json(one) for one in found.differences],
-            "flips": [_as_json(one) for one in found.flips],
-            "answers": found.answers,
-            "points": found.points,
-            "hardware": unlike,
-        }
-        print_json(head | rest)
+        print_json(found.document())
     else:
-        said = [f"{a} → {b}", *compare.lines(moved), *held.lines(found, points)]
-        print("\n".join([*said, *filter(None, [unlike])]))
-    if found.differences:
+        print("\n".join(found.lines()))
+    if not found.agree:
         raise typer.Exit(1)
-
-
-def _as_json(one: "Difference") -> dict[str, Any]:
-    return {"path": one.path, "before": one.before, "after": one.after, "of": one.of}
 
 
 @leaderboard_app.command("verify")
@@ -191,80 +157,29 @@ def leaderboard_verify(
     predictions, and torch.
     """
     from harness.release.document import Board
-    from harness.release.schema import Content
-    from harness.release.verify import summary, verify
+    from harness.review.soundness import predictions_again, soundness
 
     shelf = Board(board)
-    report: list[dict[str, Any]] = []
-    paths = [shelf.find(name) for name in releases] if releases and not everything else shelf.list()
+    paths = shelf.list() if everything or not releases else list(map(shelf.find, releases))
     if not paths:
         shelf.find(None)  # says that there is none, and what makes one
+    again = None
+    if data:
+        sources = Sources(data, encoder_root, tasks, lock)
+        again = predictions_again(sources.catalog(), sources.where(offline=True), store, say)
+
+    looked_at = []
     for path in paths:
-        read, problems = _read(path)
-        problems = problems or verify(read, shelf.sidecar(path))
-        checked = "not to be trusted as it stands"
-        if not problems:
-            checked = summary(Content.model_validate_json(read))
-        if data and not problems:
-            sources = Sources(data, encoder_root, tasks, lock)
-            again, more, missing = _verify_predictions(shelf.load(path), sources, store)
-            checked, problems = f"{checked}; {again}", more + missing
-        report.append(
-            {"release": path.stem, "sound": not problems, "checked": checked, "problems": problems}
-        )
+        found = soundness(shelf, path, again)
+        looked_at.append(found)
         if not as_json:
-            print(
-                f"{path.stem}: {'sound' if not problems else f'{len(problems)} problems'} ·"
-                f" {checked}",
-                flush=True,
-            )
-            for problem in problems:
-                say(f"  {path.stem}: {problem}")
+            print(found, flush=True)
+            for problem in found.problems:
+                say(f"  {found.release}: {problem}")
     if as_json:
-        listed = []
-        for entry in report:
-            problems = [problem._asdict() | {"text": str(problem)} for problem in entry["problems"]]
-            listed.append(entry | {"problems": problems})
-        print_json(listed)
-    if any(entry["problems"] for entry in report):
+        print_json([one.document() for one in looked_at])
+    if any(one.problems for one in looked_at):
         raise typer.Exit(1)
-
-
-def _read(path: Path) -> tuple[bytes, list["Problem"]]:
-    """A release's bytes, or why there are none, as a problem."""
-    from harness.release.counts import Problem
-    from harness.release.document import plain_bytes
-
-    try:
-        return plain_bytes(path), []
-    except OSError as error:
-        return b"", [
-            Problem(
-                "the file", f"nothing that can be read ({error.strerror or error})", "a release"
-            )
-        ]
-
-
-def _verify_predictions(
-    content: dict[str, Any], sources: Sources, store: Path
-) -> tuple[str, list["Problem"], list["Problem"]]:
-    """(what was scored again, problems, what the store lacks as problems) of one release."""
-    from harness.common.errors import MissingError
-    from harness.release.schema import Content
-    from harness.review import bundle, predictions
-    from harness.store import HashIndex, Store
-
-    if not store.is_dir():
-        raise MissingError(
-            f"{store}: no store here; give --store DIR, the one in which the release was made"
-        )
-    opened = Store(store)
-    index = HashIndex(opened.root / "index" / "files.json")
-    plan = bundle.plan_of(content, sources.catalog(), sources.where(offline=True), index)
-    found = predictions.verify_predictions(
-        Content.model_validate(content), plan, opened, lambda name: say(f"scoring {name}")
-    )
-    return found.summary, found.problems, found.missing
 
 
 @leaderboard_app.command("export")
