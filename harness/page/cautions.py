@@ -19,7 +19,7 @@ NUMBERED, OWN_DATA, NOT_LEARNED = "⚠{}", "⚠", "†"
 OF_MOST = {
     "floor": "not above chance",
     "below_majority": "below the most frequent tag alone",
-    "unknown": "over 5% of the subwords unknown to the encoder",
+    "unknown": "over 5% unknown subwords",
     "truncated": "rows cut short",
     "constant": "one answer for every row",
 }

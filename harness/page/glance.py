@@ -83,10 +83,10 @@ def _condition(reading: Reading, average: Average, cautions: Cautions) -> Line:
     name = f"{reading.condition(arm)} {cautions.mark(arm, ALL)}".strip()
     cells = []
     for group, targets in reading.groups.items():
-        mean = _mean(average.groups.get(group), len(targets), cautions.mark(arm, group))
+        mean = mean_cell(average.groups.get(group), len(targets), cautions.mark(arm, group))
         cells.append(replace(mean, tip=_behind(reading, arm, targets)))
     of, mark = len(reading.headline), cautions.mark(arm, AVERAGE)
-    last = _mean(shown_mean(average), of, mark, brackets=True)
+    last = mean_cell(shown_mean(average), of, mark, brackets=True)
     kind = reading.release.arms[arm].kind
     return Line(kind, [Field(hardness(reading, arm)), Field(name), *cells, last])
 
@@ -108,7 +108,7 @@ def hardness(reading: Reading, arm: str) -> str:
     return BUCKETS.get(row.bucket or "", "") if row else ""
 
 
-def _mean(mean: MeanGain | None, of: int, mark: str, brackets: bool = False) -> Field:
+def mean_cell(mean: MeanGain | None, of: int, mark: str, brackets: bool = False) -> Field:
     """A mean gain; over how many targets, if not over all `of` them."""
     if mean is None or not mean.targets:
         return gain_cell(NOTHING, mark)

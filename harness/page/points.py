@@ -36,6 +36,10 @@ def plain_cell(value: float | None) -> Field:
     return Field(plain(value), value)
 
 
+def count_cell(number: int | None) -> Field:
+    return Field(f"{number:,}" if number else DASH, number)
+
+
 def score_cell(number: Estimate) -> Field:
     """A score with its interval."""
     text = plain(number.value) + half(number)

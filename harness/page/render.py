@@ -57,7 +57,7 @@ def _print_sheet(sheet: Sheet, console: "Console", sentences: Sequence[str] = ()
     _print_line(sheet.caption, console, "bold")
     width = min(console.width, WIDEST)
     for drawing in fitting(sheet, width):
-        for line in _lines(sheet, drawing):
+        for line in _lines(sheet, drawing, width):
             console.print(line, width=width)
     for sentence in sentences:
         _print_line(sentence, console)
@@ -139,7 +139,7 @@ def _aligned(texts: Sequence[str]) -> list[str]:
     ]
 
 
-def _lines(sheet: Sheet, drawing: Drawing) -> Iterator["Text"]:
+def _lines(sheet: Sheet, drawing: Drawing, width: int) -> Iterator["Text"]:
     from rich.text import Text
 
     first, *others = zip(*drawing.texts, strict=True)
@@ -149,7 +149,7 @@ def _lines(sheet: Sheet, drawing: Drawing) -> Iterator["Text"]:
     for line, texts in zip(sheet.rows, others, strict=True):
         block = APART.get(line.kind, "")
         if block != before:
-            yield Text("─" * drawing.width, "dim")
+            yield Text("─" * min(width, drawing.width), "dim")
         before = block
         styles = [STYLES[line.cells[number].tone] for number in drawing.columns]
         yield _joined(texts, styles, drawing, "dim" if line.kind == "baseline" else "")

@@ -248,7 +248,7 @@ def _reduced(release: Concluded) -> list[str]:
     """A line for each reduced task; and for each reduced form that conditions have of their
     own."""
     suite = release.suite
-    said = [f"{task}@{cut.label or suite.name}: {cut.why}." for task, cut in suite.cuts.items()]
+    said = [f"{task}: {cut.why}." for task, cut in suite.cuts.items()]
     own: dict[tuple[str, str], list[str]] = {}
     for name, arm in release.arms.items():
         if arm.cut and arm.intermediate:
