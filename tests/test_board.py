@@ -1,549 +1,496 @@
-"""The board says what is wrong with its numbers: marks, the table by language, and old releases
-that still render."""
+"""The board in words, in a terminal and in Markdown: every number is the release's, rounded once;
+beside it stands what a reader must know, and all of it fits a screen."""
 
 import json
+from functools import cache
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import board_made as made
 import pytest
 from conftest import ROOT, Rig, once, releases, write_jsonl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.page import explained, render, tables
-from harness.page.tables import (
-    ANY_MARKS,
-    CELL_MARKS,
-    COLUMNS,
-    MARKS,
-    MOST_MARKS,
-    grid,
-    languages,
-    marks,
-)
+from harness.common.text import signed
+from harness.page import render, tables, words
+from harness.page.glance import glance
+from harness.page.reading import Reading, readings
+from harness.page.sheet import Column, Field, Line, Sheet
+from harness.release.document import Board
+from harness.release.schema import Concluded, Content
 
 QUICK = settings(max_examples=200, deadline=None)
-COMMITTED = sorted(
-    path for path in (ROOT / "leaderboard" / "releases").glob("*.json") if ".env." not in path.name
-)
+SHELF = Board(ROOT / "leaderboard")
+COMMITTED = [path.stem for path in SHELF.list()]
 
 
-# Contents made by hand
+@cache
+def committed(name: str) -> Content:
+    return Content.model_validate(SHELF.load(SHELF.find(name)))
 
 
-def scores(**flags: str) -> dict:
-    """language → its scores; `flags` are given as words: de="floor few_rows"."""
-    return {
-        language: {
-            "n": 100,
-            "main": 50.0,
-            "metrics": {"accuracy": 50.0},
-            "truncated": 0,
-            "unknown": 0.0,
-            "flags": words.split(),
-        }
-        for language, words in flags.items()
+def printed(release: Concluded, *choices: tables.Choice, width: int = 100) -> list[str]:
+    """The lines on a terminal of that width."""
+    stream = StringIO()
+    console = Console(file=stream, width=width, color_system=None)
+    render.print_release(release, "release 0001-x", console, choices or ("glance",))
+    return stream.getvalue().splitlines()
+
+
+def rows(sheet: Sheet) -> dict[str, list[str]]:
+    """Name of a row → its texts, without what stands before the name."""
+    names = [column.name for column in sheet.columns]
+    at = names.index("intermediate") if "intermediate" in names else 0
+    return {line.cells[at].text: [one.text for one in line.cells[at + 1 :]] for line in sheet.rows}
+
+
+def only(release: Concluded) -> tuple[dict[str, list[str]], Any]:
+    """(rows, board) of a release with one encoder."""
+    (board,) = glance(release, "release 0001-x").boards
+    return rows(board.sheet), board
+
+
+# One table for a glance
+
+
+def study(**sections: Any) -> Concluded:
+    """Three tasks, a part and a control on five targets."""
+    every = list(made.GROUPS)
+    averages = [
+        made.average("easy_one", made.mean(made.sure(0.44, 1.06), *every)),
+        made.average(
+            "squad",
+            made.mean(made.sure(-0.52, 1.33), *every),
+            pair=made.mean(made.sure(-1.04, 4.3), "xnli"),
+            qa=made.mean(made.sure(3.06, 1.42, "up"), "xquad", "mlqa"),
+            retrieval=made.mean(made.sure(-3.56, 1.77, "down"), "tatoeba"),
+        ),
+        made.average("part", made.mean(made.sure(2.0), *every)),
+        made.average("shuffled", made.mean(made.sure(9.0), *every)),
+    ]
+    conditions = {
+        "squad": made.arm(),
+        "easy_one": made.arm(),
+        "shuffled": made.arm("control"),
+        "part": made.arm("subset"),
     }
+    hardness = [made.difficulty("squad", "hard"), made.difficulty("easy_one", "easy")]
+    given = {"averages": averages, "difficulty": hardness}
+    return made.release(conditions, **(given | sections))
 
 
-def cell(arm: str, target: str, by_language: dict, *flags: str, seed: int = 1) -> dict:
-    facts = {
-        "encoder": "enc",
-        "arm": arm,
-        "target": target,
-        "seed": seed,
-        "flags": list(flags),
-        "languages": by_language,
-    }
-    score = 50.0 if by_language else None
-    return facts | {"score": score, "zero_shot": score, "above_floor": score}
+def test_squad_on_retrieval_is_read_at_a_glance():
+    table, board = only(study())
+    assert [column.name for column in board.sheet.columns] == [
+        *("", "intermediate", "pairs", "tagging", "QA", "retrieval", "average gain")
+    ]
+    assert table["squad"] == ["−1.0 ±4.3", "–", "+3.1 ±1.4 ▲", "−3.6 ±1.8 ▼", "−0.5 [−1.9, +0.8]"]
+    assert table["target tasks"] == ["1", "1", "2", "1", "5"]
+    assert table["baseline score"] == ["40.0"] * 5
+    tones = {line.cells[1].text: [one.tone for one in line.cells[2:]] for line in board.sheet.rows}
+    assert tones["squad"] == ["unsure", "none", "help", "hurt", "unsure"]
 
 
-def release(*cells: dict, arms: dict | None = None, **suite) -> dict:
-    """A content document that holds these cells, and no intervals; every arm but the baseline has
-    gained 1.0 everywhere."""
-    arms = {
-        "none": {"intermediate": None, "kind": "baseline", "shown": "none", "difficulty": None}
-    } | (arms or {})
-    targets = list(dict.fromkeys(c["target"] for c in cells))
-    others = [arm for arm in arms if arm != "none"]
-    facts = {
-        "smoke": False,
-        "seeds": [1],
-        "waives": [],
-        "split_rule": {"by": "declared"},
-        "caps": {},
-        "cuts": {},
-    }
-    return {
-        "schema": 4,
-        "suite": {"name": "s", "about": "about", **facts, **suite},
-        "encoders": {"enc": {"pretrained_on": "english", "seen": []}},
-        "arms": arms,
-        "targets": {target: {"metric": "accuracy"} for target in targets},
-        "cells": list(cells),
-        "gains": [gain(arm, target) for arm in others for target in targets],
-        "averages": [
-            {
-                "encoder": "enc",
-                "arm": arm,
-                "average_gain": 1.0,
-                "interval": None,
-                "targets": targets,
-                "groups": {},
-                "tie": None,
-            }
-            for arm in others
-        ],
-        "difficulty": [
-            {
-                "encoder": "enc",
-                "arm": arm,
-                "headroom": None,
-                "bucket": facts["difficulty"]["declared"],
-            }
-            for arm, facts in arms.items()
-            if facts["difficulty"]
-        ],
-        **{section: [] for section in ("split", "slices", "subsets", "best")},
-    }
+def test_best_first_and_what_answers_other_questions_last():
+    table, board = only(study())
+    assert list(table)[2:] == ["easy_one", "squad", "part", "shuffled"]
+    assert [line.cells[0].text for line in board.sheet.rows[2:]] == ["easy", "hard", "", ""]
 
 
-def gain(arm: str, target: str, **facts) -> dict:
-    unknown = dict.fromkeys(("interval", "seed_interval", "english", "zero_shot", "centred"))
-    return {
-        "encoder": "enc",
-        "arm": arm,
-        "target": target,
-        "gain": 1.0,
-        "counted": True,
-        **unknown,
-        **facts,
-    }
+def test_the_sentences_say_no_more_than_the_arrows_and_the_intervals():
+    _, board = only(study())
+    helps, hurts, unknown = board.sentences
+    assert helps == "Helps: QA after squad +3.1 [+1.6, +4.5]."
+    assert hurts == "Hurts: retrieval after squad −3.6 [−5.3, −1.8]."
+    assert unknown.startswith("Not known: easy against hard.")
+    # a control that gains 9 points, and a part, are named nowhere
+    assert "shuffled" not in " ".join(board.sentences) and "part" not in " ".join(board.sentences)
 
 
-def arm(*tasks: str, difficulty: str | None = None) -> dict:
-    return {
-        "intermediate": list(tasks),
-        "kind": "task" if len(tasks) == 1 else "mixture",
-        "shown": "+".join(tasks),
-        "difficulty": {"declared": difficulty} if difficulty else None,
-    }
-
-
-def printed(content: dict) -> str:
-    out = StringIO()
-    render.print_release(content, "title", Console(file=out, width=400))
-    return out.getvalue()
-
-
-def table_cells(line: str) -> list[str]:
-    return [part.strip() for part in line.replace("│", "|").replace("┃", "|").split("|")[1:-1]]
-
-
-FOUR = {"ar": "", "de": "", "en": "", "zh": ""}
-
-
-@pytest.mark.parametrize("flag", sorted(MOST_MARKS | ANY_MARKS))
-@pytest.mark.parametrize("having", range(5))
-def test_most_languages_or_any(flag, having):
-    flagged = FOUR | dict.fromkeys(sorted(FOUR)[:having], flag)
-    needed = 3 if flag in ("floor", "unknown") else 1
-    content = release(cell("none", "t", scores(**flagged)))
-    letter = {
-        "floor": "f",
-        "unknown": "v",
-        "constant": "c",
-        "below_majority": "m",
-        "truncated": "t",
-        "few_rows": "n",
-    }
-    letter = (letter | {"empty_text": "e", "misplaced": "a"})[flag]
-    assert grid(content, "enc")[1][0][2] == ("50.0" if having < needed else f"50.0 {letter}")
-    legend = [line for line in render.footnotes(content, "enc") if line.startswith("Marks: ")]
-    assert legend == ([] if having < needed else [f"Marks: {letter} = {MARKS[flag][1]}"])
-
-
-@pytest.mark.parametrize("flag", sorted(CELL_MARKS))
-def test_flags_of_a_cell(flag):
-    content = release(cell("none", "t", scores(en=""), flag), cell("none", "u", scores(en="")))
-    letter = {
-        "unlearned": "u",
-        "shared": "s",
-        "same": "k",
-        "leak": "L",
-        "overlap": "o",
-        "placeholder": "p",
-    }[flag]
-    assert grid(content, "enc")[1][0][2:4] == [f"50.0 {letter}", "50.0"]
-
-
-def test_all_marks_in_one_order_with_letters_of_their_own():
-    everything = cell("none", "t", scores(en=" ".join(MOST_MARKS | ANY_MARKS)), *CELL_MARKS)
-    assert grid(release(everything), "enc")[1][0][2] == "50.0 usLopfvcmtnea"
-    assert len({letter for letter, _ in MARKS.values()}) == len(MARKS)
-    assert set(COLUMNS) == set(MOST_MARKS | ANY_MARKS)
-
-
-def test_rows_that_are_shared_say_more_than_that_they_are_of_one_kind():
-    first, second = (
-        cell("none", "t", scores(en=""), "same"),
-        cell("none", "t", scores(en=""), "shared", "same", seed=2),
+def test_what_is_beyond_0_without_an_arrow_only_may_be():
+    every = list(made.GROUPS)
+    averages = [
+        made.average("a", made.mean(made.sure(2.0), *every)),
+        made.average("b", made.mean(made.sure(1.5), *every)),
+        made.average("c", made.mean(made.sure(3.0), *every)),
+        made.average("d", made.mean(made.sure(0.9), *every)),  # contains 0
+    ]
+    conditions = {name: made.arm() for name in "abcd"}
+    _, board = only(made.release(conditions, averages=averages))
+    assert board.sentences[0] == (
+        "Helps: nothing for sure. May help: the average after c, a, b (+3.0 to +1.5)."
     )
+    assert board.sentences[1] == "Hurts: nothing for sure."
+
+
+@pytest.mark.parametrize(("seeds", "said"), [([1], "One seed"), ([1, 2], "Two seeds")])
+def test_of_one_or_two_seeds_nothing_is_sure_and_the_caption_says_so(seeds, said):
+    release = study(suite=made.suite(seeds=seeds))
+    _, board = only(release)
+    assert board.sheet.caption.endswith(f"{said}: intervals are over test rows alone.")
+    assert f"{said}: nothing is sure before there are three" in board.sentences[2]
+    assert "▲" not in " ".join(board.sheet.footnotes)
+    _, board = only(study())
+    assert "three seeds" in board.sheet.caption and "alone" not in board.sheet.caption
+    assert any("▲ ▼: sure after correction" in note for note in board.sheet.footnotes)
+
+
+def test_easy_minus_hard_stands_last_with_what_a_claim_takes():
+    why = "No claim can be made: too few tasks."
+    every = list(made.GROUPS)
+    groups = {group: made.contrast(1.0, 2.0, *every[:1]) for group in made.GROUPS.values()}
+    split = made.split(made.contrast(-1.47, 2.63, *every), why, **groups)
+    table, board = only(study(split=[split]))
+    assert list(table)[-1] == "easy − hard"
+    assert table["easy − hard"] == ["+1.0 ±2.0"] * 4 + ["−1.5 [−4.1, +1.2]"]
+    assert board.sentences[2].startswith(
+        f"Not known: easy against hard, easy − hard −1.5 [−4.1, +1.2]. {why}"
+    )
+
+
+@pytest.mark.parametrize(("value", "said"), [(3.0, "Easy"), (-3.0, "Hard")])
+def test_easy_or_hard_tasks_helped_more_where_a_claim_is_possible(value, said):
+    split = made.split(made.contrast(value, 1.0, "xnli"))
+    _, board = only(study(split=[split]))
+    assert board.sentences[2].startswith(f"{said} tasks helped more: easy − hard {signed(value)}")
+    # not where the interval contains 0, nor where no claim is possible
+    for other in (
+        made.split(made.contrast(value, 4.0, "xnli")),
+        made.split(made.contrast(value, 1.0, "xnli"), "Too few."),
+    ):
+        _, board = only(study(split=[other]))
+        assert board.sentences[2].startswith("Not known: easy against hard")
+
+
+# What qualifies a number
+
+
+def refused_and_own() -> Concluded:
+    every = list(made.GROUPS)
+    known = [target for target in every if target != "mlqa"]
+    averages = [
+        made.average("fine", made.mean(made.sure(-1.0), *every)),
+        made.average(
+            "leaks",
+            made.UNKNOWN,
+            rest=made.mean(made.sure(5.0), *known),
+            qa=made.mean(made.sure(4.0), "xquad"),
+        ),
+        made.average(
+            "kin",
+            made.mean(made.sure(-2.0), *every),
+            own_data=["xnli"],
+            without_own=made.mean(made.sure(-2.5, 0.5), *every[1:]),
+            pair=made.mean(made.sure(7.0), "xnli"),
+        ),
+    ]
+    release = made.release({name: made.arm() for name in ("leaks", "kin", "fine")})
+    cells = [
+        *release.cells,
+        made.cell("leaks", "mlqa", "leak"),
+        made.cell("kin", "xnli", "same"),
+        made.cell("fine", "udpos", "unlearned"),
+    ]
+    averages[0].groups["tagging"] = made.mean(made.sure(-6.0), "udpos")
+    return release.model_copy(update={"averages": averages, "cells": cells})
+
+
+def test_a_condition_with_a_refused_cell_is_below_the_ranked_with_what_is_left():
+    table, board = only(refused_and_own())
+    assert list(table)[2:] == ["fine", "kin", "leaks"]
+    assert table["leaks"][2] == "+4.0 ±1.0 (1)" and table["leaks"][-1] == "+5.0 [+4.0, +6.0] (4)"
     assert (
-        marks([first]) == ["same"]
-        and marks([second]) == ["shared"]
-        and marks([first, second]) == ["shared", "same"]
+        "(n): over n target tasks only, unranked. Trained on test rows: leaks on mlqa."
+        in board.sheet.footnotes
+    )
+    # nor is it named among what helps on average
+    assert "the average after leaks" not in board.sentences[0]
+    assert "QA after leaks" in board.sentences[0]
+
+
+def test_own_data_are_marked_and_the_average_without_them_is_given():
+    table, board = only(refused_and_own())
+    assert table["kin"][0] == "+7.0 ±1.0 ⚠" and table["kin"][-1] == "−2.0 [−3.0, −1.0] ⚠"
+    assert table["fine"][-1] == "−1.0 [−2.0, 0.0]"
+    (note,) = (note for note in board.sheet.footnotes if note.startswith("⚠ "))
+    assert note.endswith("Average gain without such targets: kin −2.5 ±0.5 (4).")
+
+
+def test_a_target_that_was_not_learned_then_is_marked_at_its_cell():
+    table, board = only(refused_and_own())
+    assert table["fine"][1] == "−6.0 ±1.0 †"
+    (note,) = (note for note in board.sheet.footnotes if note.startswith("†"))
+    assert note.endswith("(at chance in English): udpos after fine.")
+
+
+def test_what_the_baseline_did_not_learn_either_is_no_effect_of_a_condition():
+    release = refused_and_own()
+    cells = [made.cell("none", "udpos", "unlearned"), *release.cells[5:]]
+    _, board = only(release.model_copy(update={"cells": cells}))
+    assert not any(note.startswith("†") for note in board.sheet.footnotes)
+
+
+def test_a_condition_that_learned_nothing_is_marked_and_never_named_best():
+    every = list(made.GROUPS)
+    averages = [made.average("squad", made.mean(made.sure(9.0, arrow="up"), *every))]
+    given = {"averages": averages, "difficulty": [made.difficulty("squad", "unlearned")]}
+    table, board = only(made.release({"squad": made.arm()}, **given))
+    assert "squad ⚠1" in table and board.sheet.rows[-1].cells[0].text == ""
+    assert board.sheet.footnotes[0] == ("⚠1 Not learned (its own English dev is at chance): squad.")
+    assert board.sentences[0] == "Helps: nothing for sure."
+
+
+def test_what_is_wrong_with_a_column_stands_once_in_its_header():
+    low = {"en": made.scores(), "sw": made.scores("floor"), "th": made.scores("floor", "few_rows")}
+    some = {"en": made.scores(), "sw": made.scores("floor", "unknown"), "th": made.scores()}
+    release = study()
+    cells = [
+        made.cell("none", "xnli", **low),
+        made.cell("none", "udpos", "overlap", **some),
+        *release.cells[2:],
+    ]
+    table, board = only(release.model_copy(update={"cells": cells}))
+    marks = {column.name: column.mark for column in board.sheet.columns}
+    assert marks["pairs"] == "⚠1" and marks["tagging"] == "⚠2" and marks["QA"] == ""
+    # of one language of three nothing is said
+    assert board.sheet.footnotes[:2] == [
+        "⚠1 pairs: not above chance in xnli 2/3 languages.",
+        "⚠2 tagging: a few test rows in the training data of udpos.",
+    ]
+    assert not any("⚠" in text for texts in table.values() for text in texts)
+
+
+def test_a_target_at_chance_is_named_and_counts_in_no_average():
+    release = study()
+    headline = {"enc": ["mlqa", "tatoeba", "udpos", "xnli"]}
+    table, board = only(release.model_copy(update={"headline": headline}))
+    assert table["target tasks"] == ["1", "1", "1", "1", "4"]
+    assert "In no average, since the baseline is at chance: xquad." in board.sheet.footnotes
+
+
+def test_a_target_that_the_suite_does_not_name_is_told_from_one_at_chance():
+    known = made.suite(average_over=["a task"])
+    facts = {"xquad": made.target("qa", task="another")}
+    release = study(suite=known)
+    targets = release.targets | {
+        "xquad": release.targets["xquad"].model_copy(update={"task": "another"})
+    }
+    assert facts["xquad"]["task"] == targets["xquad"].task
+    headline = {"enc": ["mlqa", "tatoeba", "udpos", "xnli"]}
+    _, board = only(release.model_copy(update={"headline": headline, "targets": targets}))
+    assert "In no average, since the suite names other targets: xquad." in board.sheet.footnotes
+
+
+def test_what_the_encoder_has_seen_stands_beside_its_gains():
+    seen = ["SNLI (as pairs)", "SQuAD 2.0", "PAQ", "ELI5"]
+    _, board = only(study(seen=seen))
+    assert board.sheet.footnotes[-1] == (
+        "The encoder has already seen: SNLI, SQuAD 2.0, PAQ and 1 more."
     )
 
 
-def test_a_field_has_the_marks_of_any_seed_and_a_refused_cell_its_own():
-    content = release(
-        cell("none", "t", scores(en="")),
-        cell("none", "t", scores(en="constant"), seed=2),
-        seeds=[1, 2],
+# Names
+
+
+def names(*targets: str, **shown: str) -> Reading:
+    kinds = dict.fromkeys(targets, "pair")
+    release = made.release({name: made.arm(shown=of) for name, of in shown.items()}, kinds)
+    (reading,) = readings(release)
+    return reading
+
+
+def test_a_suffix_that_all_reduced_tasks_have_stands_in_the_caption():
+    reading = names("xnli@study", "udpos@study", squad="squad@study", part="part")
+    assert reading.suffix == "@study" and reading.task("xnli@study") == "xnli"
+    assert reading.condition("squad") == "squad" and reading.condition("part") == "part"
+    assert "tasks @study" in words.caption(reading, "t")
+
+
+@pytest.mark.parametrize(
+    "targets", [["xnli@study", "udpos@other"], ["xnli@study", "xnli"], ["xnli", "udpos"]]
+)
+def test_a_suffix_stays_where_it_tells_tasks_apart(targets):
+    reading = names(*targets)
+    assert reading.suffix == "" and [reading.task(target) for target in targets] == targets
+
+
+# Several encoders, and none that trained on anything first
+
+
+def test_each_encoder_has_its_table_and_a_line_compares_them():
+    encoders, every = ("first", "second"), tuple(made.GROUPS)
+    release = made.release({"squad": made.arm()}, encoders=encoders)
+    averages = [
+        made.average("squad", made.mean(made.sure(gain), *every), encoder)
+        for encoder, gain in zip(encoders, (1.0, 2.0), strict=True)
+    ]
+    scores = [
+        made.score(None, 40.0, "first", every),
+        made.score(None, 43.2, "second", every, made.sure(3.2, 0.4)),
+    ]
+    shown = glance(release.model_copy(update={"averages": averages, "scores": scores}), "t")
+    assert [board.encoder for board in shown.boards] == ["first", "second"]
+    assert [rows(board.sheet)["squad"][-1] for board in shown.boards] == [
+        "+1.0 [0.0, +2.0]",
+        "+2.0 [+1.0, +3.0]",
+    ]
+    assert shown.together == (
+        "Without an intermediate task, average score: first 40.0, second 43.2 (+3.2 [+2.8, +3.6])."
     )
-    assert grid(content, "enc")[1][0][2] == "50.0 c"
-    content = release(cell("none", "t", {}, "leak"))
-    assert grid(content, "enc")[1][0][2] == "– L"
-    assert languages(content, "enc")[1] == []
 
 
-some = st.dictionaries(
-    st.sampled_from(["en", "de", "zh", "th"]),
-    st.sets(st.sampled_from(sorted(MOST_MARKS | ANY_MARKS))),
-    min_size=1,
+def test_without_intermediates_encoders_stand_beside_each_other_target_by_target():
+    encoders, targets = ("first", "second"), {"xnli": "pair", "tatoeba": "retrieval"}
+    release = made.release({}, targets, encoders)
+    scores = [
+        made.score("xnli", 40.0, "first"),
+        made.score("tatoeba", 10.0, "first"),
+        made.score(None, 25.0, "first", tuple(targets)),
+        made.score("xnli", 42.0, "second", difference=made.sure(2.0, 0.5, "up")),
+        made.score("tatoeba", 9.0, "second", difference=made.sure(-1.0, 1.5)),
+        made.score(None, 25.5, "second", tuple(targets), made.sure(0.5, 1.0)),
+    ]
+    table, board = only(release.model_copy(update={"scores": scores}))
+    assert [column.name for column in board.sheet.columns] == [
+        *("target task", "first", "second", "− first")
+    ]
+    assert table == {
+        "xnli": ["40.0 ±1.0", "42.0 ±1.0", "+2.0 ±0.5 ▲"],
+        "tatoeba": ["10.0 ±1.0", "9.0 ±1.0", "−1.0 ±1.5"],
+        "average": ["25.0 ±1.0", "25.5 ±1.0", "+0.5 ±1.0"],
+    }
+
+
+# In a terminal and in Markdown
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+@pytest.mark.parametrize("width", [80, 100, 300])
+def test_a_committed_release_fits_a_screen(name, width):
+    release = committed(name)
+    lines = printed(release, width=width)
+    assert max(map(len, lines)) <= min(width, 100)
+    assert width == 80 or len(lines) <= 40 * len(release.encoders)
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_every_table_of_it_fits_too(name):
+    assert max(map(len, printed(committed(name), "full"))) <= 100
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_committed_releases_say_the_same_in_terminal_and_markdown(name):
+    release = committed(name)
+    page = render.markdown(release, "release 0001-x")
+    text = " ".join(" ".join(printed(release, "full", width=100)).split())
+    for board in glance(release, "release 0001-x").boards:
+        for line in (board.sheet.caption, *board.sentences, *board.sheet.footnotes):
+            assert " ".join(line.split()) in text and render.plain(line) in page
+    shown = [sheet for reading in readings(release) for sheet in tables.sheets(reading, "full")]
+    for sheet in shown:
+        for line in sheet.rows:
+            cells = " | ".join(render.plain(one.text) for one in line.cells)
+            assert cells.split() in [row.strip("|").split() for row in page.splitlines()]
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_every_number_of_it_is_the_releases_own_rounded_once(name):
+    """Each gain and each average with its interval, by name."""
+    release = committed(name)
+    for reading, board in zip(readings(release), glance(release, "t").boards, strict=True):
+        table = rows(board.sheet)
+        for average in reading.ranked:
+            name = reading.condition(average.arm)
+            (texts,) = (of for row, of in table.items() if row.split(" ⚠")[0] == name)
+            mean = average.rest or average.overall
+            assert texts[-1].startswith(bracketed(mean.gain))
+            for group, text in zip(reading.groups, texts, strict=False):
+                of = average.groups[group].gain
+                assert text.startswith(halved(of)), (average.arm, group)
+                assert ("▲" in text, "▼" in text) == (of.arrow == "up", of.arrow == "down")
+        (sheet,) = tables.targets(reading)
+        of_targets = rows(sheet)
+        for (arm, target), gain in reading.gains.items():
+            text = of_targets[reading.condition(arm)][reading.targets.index(target)]
+            assert text.startswith("refused" if gain.gain.value is None else halved(gain.gain))
+
+
+def bracketed(number: Any) -> str:
+    low, high = number.interval
+    return f"{signed(number.value)} [{signed(low)}, {signed(high)}]"
+
+
+def halved(number: Any) -> str:
+    low, high = number.interval
+    return f"{signed(number.value)} ±{(high - low) / 2:.1f}"
+
+
+# Whatever is in a table, it fits
+
+
+FIELDS = st.builds(
+    lambda value, half: Field(
+        f"{signed(value)} ±{half:.1f} ▲", value, short=f"{signed(value)}±{half:.1f}▲"
+    ),
+    st.floats(-99, 99),
+    st.floats(0, 99),
 )
 
 
 @QUICK
-@given(by_language=some, flag=st.sampled_from(sorted(MOST_MARKS | ANY_MARKS)), data=st.data())
-def test_one_more_flag_takes_no_mark_away(by_language, flag, data):
-    def marked(of: dict) -> set[str]:
-        return set(
-            marks(
-                [
-                    cell(
-                        "none",
-                        "t",
-                        scores(**{language: " ".join(flags) for language, flags in of.items()}),
-                    )
-                ]
-            )
+@given(st.integers(1, 30), st.integers(0, 12), st.integers(40, 120), st.data())
+def test_a_table_of_any_size_keeps_its_width_and_every_field(columns, lines, width, data):
+    heads = [Column("intermediate", numeric=False), *(Column(f"c{n}") for n in range(columns))]
+    body = [
+        Line(
+            "task",
+            [Field(f"row{n}"), *data.draw(st.lists(FIELDS, min_size=columns, max_size=columns))],
         )
-
-    language = data.draw(st.sampled_from(sorted(by_language)))
-    more = by_language | {language: by_language[language] | {flag}}
-    assert marked(by_language) <= marked(more) <= marked(by_language) | {flag}
-    assert marked(by_language) <= set().union(*by_language.values())
-
-
-def test_by_language():
-    wide = [f"a{letter}" for letter in "bcdefghijklmnopqrs"]
-    first = scores(**dict.fromkeys(wide, "floor") | {"en": ""})
-    first["ab"]["unknown"], first["en"]["unknown"] = 0.5, 0.07
-    second = scores(de="truncated", en="few_rows truncated", ar="")
-    header, rows = languages(release(cell("none", "t", first), cell("none", "u", second)), "enc")
-    assert header == [
-        "baseline by language on",
-        "unknown pieces: mean (worst)",
-        "at chance",
-        "lost text",
-        "under 50 rows",
+        for n in range(lines)
     ]
-    assert rows == [
-        ["t", "3.0% (ab 50.0%)", "ab, ac, ad, ae, af, ag +12", "", ""],
-        ["u", "0.0% (ar 0.0%)", "", "de, en", "en"],
-    ]
+    drawings = list(render.fitting(Sheet("x", "", heads, body), width))
+    assert all(drawing.width <= width for drawing in drawings)
+    drawn = [number for drawing in drawings for number in drawing.columns if number]
+    assert drawn == list(range(1, columns + 1))
+    for drawing in drawings:
+        for number, texts in zip(drawing.columns, drawing.texts, strict=True):
+            of = [line.cells[number] for line in body]
+            assert all(
+                text.strip() in (one.text, one.short)
+                for text, one in zip(texts[1:], of, strict=True)
+            )
 
 
-def test_by_language_is_of_the_baseline_and_of_all_its_seeds():
-    content = release(
-        cell("none", "t", scores(de="", en="")),
-        cell("none", "t", scores(de="constant", en=""), seed=2),
-        cell("mood", "t", scores(de="truncated", en="truncated")),
-        arms={"mood": arm("mood", difficulty="easy")},
-    )
-    assert languages(content, "enc") == (
-        ["baseline by language on", "unknown pieces: mean (worst)", "one answer"],
-        [["t", "0.0% (de 0.0%)", "de"]],
-    )
+def test_numbers_stand_below_each_other_by_their_points():
+    body = [Line("task", [Field("a"), Field(text)]) for text in ("+1.5 ±0.5 ▲", "−12.0 ±1.0", "–")]
+    (drawing,) = render.fitting(Sheet("x", "", [Column("", numeric=False), Column("n")], body), 80)
+    assert drawing.texts[1] == ["n", " +1.5 ±0.5 ▲", "−12.0 ±1.0", "–"]
 
 
-def test_a_mixture_and_a_control_have_no_difficulty():
-    arms = {"mood": arm("mood", difficulty="easy"), "mix": arm("mood", "mlm"), "mlm": arm("mlm")}
-    cells = [cell(name, "t", scores(en="")) for name in ("none", *arms)]
-    content = release(*cells, arms=arms)
-    assert {row[0]: row[1] for row in grid(content, "enc")[1]} == {
-        "none (score)": "",
-        "mood": "easy",
-        "mood+mlm": "",
-        "mlm": "",
-    }
-    assert "mood+mlm" in render.markdown(content, "title") and "mood+mlm" in printed(content)
-
-
-def test_a_cut_is_named_by_its_label():
-    content = release(
-        cell("none", "t", scores(en="")),
-        cuts={"t": {"why": "dev", "label": "xstilts"}, "u": {"why": "half"}},
-    )
-    assert tables.cuts(content) == ["t@xstilts: dev", "u@s: half"]
-
-
-def test_an_arms_own_cut_is_named_once_for_all_that_have_it():
-    half, rest = (
-        {"why": why, "train": {"split": f"train[{split}]"}}
-        for why, split in (("half", ":50%"), ("rest", "50%:"))
-    )
-    arms = {
-        "t": arm("t") | {"cut": half},
-        "easy": arm("t") | {"cut": half, "shown": "easy"},
-        "u": arm("u") | {"cut": rest},
-    }
-    content = release(cell("none", "t", scores(en="")), arms=arms, cuts={"t": {"why": "dev"}})
-    assert tables.cuts(content) == ["t@s: dev", "t in arms t, easy: half", "u in arm u: rest"]
-    assert "Cuts and caps: t@s: dev t in arms t, easy: half u in arm u: rest" in render.footnotes(
-        content, "enc"
-    )
-
-
-# The average over other tasks' targets
-
-
-def averaged(arm: str, gain: float | None, other: float | None, own: int) -> dict:
-    """An average over five targets, `own` of them of the arm's own data."""
-    targets, around = list("abcde"), lambda value: None if value is None else [value - 1, value + 1]
-    elsewhere = {
-        "gain": other,
-        "interval": around(other),
-        "seed_interval": None,
-        "targets": targets[own:],
-    }
-    facts = {
-        "encoder": "enc",
-        "arm": arm,
-        "average_gain": gain,
-        "interval": around(gain),
-        "seed_interval": None,
-    }
-    facts |= {
-        "without_retrieval": gain,
-        "without_retrieval_interval": around(gain),
-        "zero_shot": gain,
-    }
-    return facts | {
-        "zero_shot_interval": around(gain),
-        "targets": targets,
-        "groups": {},
-        "tie": "a",
-        "other_tasks": elsewhere,
-    }
-
-
-def compared(*averages: dict, easy_hard: float | None = 1.5) -> dict:
-    names = [average["arm"] for average in averages]
-    content = release(
-        cell("none", "t", scores(en="")),
-        arms={name: arm(name, difficulty="easy") for name in names},
-    )
-    sides = {
-        side: {"arms": {name: 1.0}, "average_gain": 1.0}
-        for side, name in zip(("easy", "hard"), names, strict=True)
-    }
-    contrast = {
-        "hard_minus_easy": 2.0,
-        "interval": [1.0, 3.0],
-        "seed_interval": None,
-        "permutation_p": 1.0,
-        "claim": False,
-    }
-    other = {"hard_minus_easy": easy_hard, "interval": None, "seed_interval": None}
-    split = {"encoder": "enc", "why": "Too few.", **sides, **contrast, "other_tasks": other}
-    return content | {"averages": list(averages), "split": [split]}
-
-
-def test_an_average_over_other_targets_stands_beside_the_first():
-    content = compared(averaged("nli", 3.0, -0.5, 2), averaged("qa", 1.0, 1.0, 0))
-    header, rows = explained.averages(content, "enc")
-    assert header[:5] == [
-        "intermediate",
-        "all targets",
-        "over seeds",
-        "other tasks' targets",
-        "over seeds",
-    ]
-    assert [row[3] for row in rows] == ["-0.5 [-1.5, +0.5] (3 targets)", "+1.0 [±0.0, +2.0]"]
-    said = " ".join(render.lines(content, "enc"))
-    assert "Over other tasks' targets (3): -0.5 [-1.5, +0.5] points." in said
-    assert (
-        "Within each target, arms on its own data left out, and then averaged: hard − easy +1.5."
-        in said
-    )
-    (note,) = [line for line in render.footnotes(content, "enc") if line.startswith("Average")]
-    assert "Other tasks' targets: without those on whose own data" in note
-    assert "-0.5 [-1.5, +0.5] (3 targets)" in render.markdown(
-        content, "title"
-    ) and "(3 targets)" in printed(content)
-
-
-def test_where_no_other_target_is_left_it_says_so():
-    content = compared(averaged("nli", 3.0, None, 5), averaged("qa", 1.0, 1.0, 0), easy_hard=None)
-    assert [row[3] for row in explained.averages(content, "enc")[1]] == [
-        "– (0 targets)",
-        "+1.0 [±0.0, +2.0]",
-    ]
-    said = " ".join(render.lines(content, "enc"))
-    assert (
-        "Over other tasks' targets (0): there are none." in said
-        and "Within each target" not in said
-    )
-
-
-def test_a_board_without_such_targets_and_an_old_one_have_no_second_average():
-    same = compared(averaged("nli", 3.0, 3.0, 0), averaged("qa", 1.0, 1.0, 0), easy_hard=2.0)
-    old = json.loads(json.dumps(same))
-    for entry in (*old["averages"], *old["split"]):
-        entry["other_tasks"] = None
-    for content in (same, old):
-        assert "other tasks' targets" not in explained.averages(content, "enc")[0]
-        text = " ".join([*render.lines(content, "enc"), *render.footnotes(content, "enc")])
-        assert "ther tasks' targets" not in text and "Within each target" not in text
-
-
-@pytest.mark.parametrize(
-    "facts, listed",
-    [
-        (
-            {"interval": [0.5, 1.5], "seed_interval": [0.1, 1.9]},
-            ["t", "nli", "+1.0 [+0.5, +1.5]", "[+0.1, +1.9]", "–", "–"],
+def test_the_readme_is_one_screen_and_a_list():
+    made_of = [
+        render.Listed(Path("0001-study.json"), "release 0001-study", study()),
+        render.Listed(
+            Path("0002-smoke.json"), "release 0002-smoke", study(suite=made.suite(smoke=True))
         ),
-        (
-            {
-                "gain": -1.0,
-                "interval": [-2, -1],
-                "seed_interval": [-3, -1],
-                "english": 4,
-                "zero_shot": -2,
-            },
-            ["t", "nli", "-1.0 [-2.0, -1.0]", "[-3.0, -1.0]", "+4.0", "-2.0"],
-        ),
-        ({"interval": [0.5, 1.5], "seed_interval": [-0.1, 2.1]}, None),
-        ({"interval": [-0.5, 2.5], "seed_interval": [0.1, 1.9]}, None),
-        # surely something, and no one knows on which side
-        ({"interval": [0.5, 1.5], "seed_interval": [-1.5, -0.5]}, None),
-        ({"interval": [0.5, 1.5]}, None),  # one seed
-        ({"interval": [0.5, 1.5], "seed_interval": [0.1, 1.9], "counted": False}, None),
-    ],
-)
-def test_gains_that_are_not_0_are_listed_if_both_intervals_say_so(facts, listed):
-    content = compared(averaged("nli", 1.0, 1.0, 0), averaged("qa", 1.0, 1.0, 0)) | {
-        "gains": [gain("nli", "t", **facts)]
-    }
-    assert explained.sure(content, "enc")[1] == ([listed] if listed else [])
-    assert ("Gains that are not 0, by both" in printed(content)) == bool(listed)
-
-
-def test_every_gain_stands_with_its_interval_and_retrieval_after_centring():
-    names = {name: arm(name) for name in ("nli", "qa")}
-    content = release(
-        cell("none", "t", scores(en="")), cell("none", "u", scores(en="")), arms=names
-    )
-    content["averages"] = [averaged(name, 1.0, 1.0, 0) for name in names]
-    content["gains"] = [
-        gain("nli", "t", interval=[-0.5, 2.5], centred=-2.0),
-        gain("nli", "u"),
-        gain("qa", "u", counted=False),
     ]
-    assert explained.gains(content, "enc") == (
-        ["intermediate", "t", "u"],
-        [["nli", "+1.0 [-0.5, +2.5]", "+1.0"]],
-    )
-    assert explained.centred(content, "enc") == (["intermediate", "t"], [["nli", "-2.0"]])
-    assert "mean vector" in render.markdown(content, "title") and "mean vector" not in printed(
-        content
-    )
-
-
-def test_comparisons_of_parts_over_other_tasks_targets_stand_beside_the_first():
-    both = {"a": "easiest", "b": "random"}
-    first = both | {
-        "difference": 2.0,
-        "interval": [1.0, 3.0],
-        "seed_interval": None,
-        "p": 0.01,
-        "p_corrected": 0.02,
-    }
-    other = both | {"difference": -1.0, "interval": [-2.0, 0.5], "seed_interval": [-3.0, 1.0]}
-    group = {
-        "encoder": "enc",
-        "of": "nli",
-        "rows": {"easiest": 9, "random": 9},
-        "targets": ["t", "u"],
-        "comparisons": [first],
-    }
-    content = compared(averaged("nli", 1.0, 1.0, 0), averaged("qa", 1.0, 1.0, 0))
-    content["subsets"] = [group | {"other_tasks": {"targets": ["u"], "comparisons": [other]}}]
-    header, (row,) = explained.subsets(content, "enc")
-    assert header[4:8] == ["a − b", "over seeds", "other tasks' targets", "over seeds"]
-    assert row[4:8] == ["+2.0 [+1.0, +3.0]", "–", "-1.0 [-2.0, +0.5]", "[-3.0, +1.0]"]
-    # the same, and none (an older release too)
-    for targets, comparisons in (["t", "u"], [first]), ([], []):
-        content["subsets"] = [
-            group | {"other_tasks": {"targets": targets, "comparisons": comparisons}}
-        ]
-        header, (row,) = explained.subsets(content, "enc")
-        assert "other tasks' targets" not in header and row[4:7] == [
-            "+2.0 [+1.0, +3.0]",
-            "–",
-            "0.010",
-        ]
-
-
-def test_easy_against_hard_stands_target_by_target():
-    content = compared(averaged("nli", 3.0, -0.5, 2), averaged("qa", 1.0, 1.0, 0))
-    (split,) = content["split"]
-    assert explained.within(content, "enc")[1] == []  # an older release does not know it
-    one = {
-        "hard_minus_easy": 1.5,
-        "interval": [1.0, 2.0],
-        "seed_interval": None,
-        "easy": ["nli"],
-        "hard": ["qa"],
-    }
-    split["by_target"] = {
-        "t": one,
-        "u": one | {"hard_minus_easy": -0.5, "interval": None, "seed_interval": [-1.0, 0.5]},
-    }
-    assert explained.within(content, "enc")[1] == [
-        ["t", "+1.5 [+1.0, +2.0]", "–", "qa", "nli"],
-        ["u", "-0.5", "[-1.0, +0.5]", "qa", "nli"],
-        ["mean over 2", "+1.5", "–", "", ""],
-    ]
-    assert "| mean over 2" in render.markdown(content, "title") and "mean over 2" in printed(
-        content
+    text = render.readme(made_of)
+    # the newest of real data, not the smoke test that came after it
+    assert "release 0001-study · enc" in text and "release 0002-smoke · enc" not in text
+    assert text.index("−3.6 ±1.8 ▼") < text.index("## How to read it") < text.index("## All")
+    assert text.endswith(
+        "- [0001-study](releases/0001-study.md): made by hand ([data](releases/0001-study.json))\n"
+        "- [0002-smoke](releases/0002-smoke.md): made by hand ([data](releases/0002-smoke.json))\n"
     )
 
 
-@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.stem)
-def test_committed_releases_render_alike_in_terminal_and_markdown(path):
-    content = json.loads(path.read_text())
-    text, page = printed(content), render.markdown(content, "title")
-    shown = [table_cells(line) for line in text.splitlines()]
-    written = [table_cells(line) for line in page.splitlines()]
-    for encoder in content["encoders"]:
-        for header, rows in (
-            tables.grid(content, encoder),
-            tables.details(content, encoder),
-            tables.languages(content, encoder),
-        ):
-            for row in (header, *rows):
-                assert [part.strip() for part in row] in shown
-                assert [part.strip() for part in row] in written
-        for line in render.footnotes(content, encoder):
-            assert " ".join(line.split()) in " ".join(text.split())
-            assert f"- {line}" in page
+def test_a_smoke_test_is_named_first():
+    release = study(suite=made.suite(smoke=True))
+    assert printed(release)[0] == words.SMOKE
+    assert words.SMOKE in render.markdown(release, "t")
 
 
 # A run in which all of it happens
@@ -680,24 +627,19 @@ def test_a_run_flags_what_is_wrong(wrong):
 
 def test_and_its_board_shows_it(wrong):
     content, text = wrong
-    row = next(table_cells(line) for line in text.splitlines() if line.startswith("│ none (score)"))
-    by_target = dict(zip(content["targets"], row[2:], strict=False))
-    assert {"c", "t", "n"} <= set(by_target["wide_mood"].split()[1]) and "v" not in by_target[
-        "wide_mood"
-    ].split()[1]
-    assert {"v", "m"} <= set(by_target["wide_tags"].split()[1])
-    for flag in ("constant", "truncated", "few_rows", "unknown", "below_majority"):
-        assert f"{MARKS[flag][0]} = {MARKS[flag][1]}" in " ".join(text.split())
-    assert "L = " not in text
-    lines = [table_cells(line) for line in text.splitlines()]
-    at = next(i for i, line in enumerate(lines) if line[:1] == ["baseline by language on"])
-    table = {
-        line[0]: dict(zip(lines[at], line, strict=True))
-        for line in lines[at:]
-        if line and line[0] in content["targets"]
-    }
-    assert table["wide_mood"]["lost text"] == "fr"
-    assert table["wide_mood"]["under 50 rows"] == "de"
-    assert table["wide_mood"]["unknown pieces: mean (worst)"] == "25.0% (hi 100.0%)"
-    assert table["wide_tags"]["not in the vocabulary"] == "ar, el, ru"
-    assert table["wide_tags"]["below majority tag"] == "de"
+    said = " ".join(text.split())
+    assert "tagging: not above chance in wide_tags" in said
+    assert "over 5% unknown subwords in wide_tags 3/5 languages" in said
+    (reading,) = readings(Content.model_validate(content))
+    (sheet,) = tables.wrong_where(reading)
+    found = {}
+    for line in sheet.rows:
+        target, what, count, which = (one.text for one in line.cells)
+        found[target, what] = count, which
+    assert found["wide_mood", "rows cut short"] == ("1/4", "fr")
+    assert found["wide_mood", "under 50 test rows"] == ("1/4", "de")
+    assert found["wide_mood", "over 5% unknown subwords"] == ("1/4", "hi")
+    assert found["wide_tags", "over 5% unknown subwords"] == ("3/5", "ar, el, ru")
+    assert found["wide_tags", "below the most frequent tag alone"] == ("1/5", "de")
+    (baseline,) = tables.baseline(reading)
+    assert rows(baseline)["wide_mood"][-1] == "25.0% (hi 100.0%)"
