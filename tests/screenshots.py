@@ -1,5 +1,5 @@
-"""Pictures of the leaderboard's page, light and dark, wide and narrow, as printed, and of the
-study's charts.
+"""Pictures of the leaderboard's page, light and dark, wide and narrow, and as printed; and the one
+figure of README.md and docs/study.md.
 
 `python -m tests.screenshots OUT [PAGE]`; PAGE is leaderboard/index.html unless said. It is shown at
 the newest release of suite `study`, whose table the README has, or else at the newest.
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -24,8 +25,8 @@ QUIET = (
 LOOKS = {
     "light-1280": {"viewport": {"width": 1280, "height": 1500}, "color_scheme": "light"},
     "dark-1280": {"viewport": {"width": 1280, "height": 1500}, "color_scheme": "dark"},
-    "light-360": {"viewport": {"width": 360, "height": 1500}, "color_scheme": "light"},
-    "dark-360": {"viewport": {"width": 360, "height": 1500}, "color_scheme": "dark"},
+    "light-390": {"viewport": {"width": 390, "height": 1500}, "color_scheme": "light"},
+    "dark-390": {"viewport": {"width": 390, "height": 1500}, "color_scheme": "dark"},
 }
 
 
@@ -72,30 +73,22 @@ def take(page_file: Path, folder: Path, whole: bool = False, at: str = "") -> li
     return made
 
 
-def charts(page_file: Path, folder: Path, suite: str) -> list[Path]:
-    """Write the charts of the newest release of a suite that docs/study.md shows, each as a picture
-    of its own: over other tasks' targets, and languages of Tatoeba after named entities."""
-    made = []
-    with browser() as opened:
-        page = opened.new_page(
-            viewport={"width": 1000, "height": 1500}, color_scheme="light", device_scale_factor=1.5
-        )
-        for release in filter(None, [newest(page_file, suite)]):
-            page.goto(page_file.resolve().as_uri() + release)
-            page.wait_for_selector(".chart svg")
-            for other in page.get_by_label("other tasks", exact=False).all():
-                other.check()
-            page.locator("#languages").get_by_label("Target").select_option(f"tatoeba@{suite}")
-            page.locator("#languages").get_by_label("Intermediate in the chart").select_option(
-                "panx"
-            )
-            page.wait_for_timeout(500)
-            for name in ("split", "comparisons", "unknown"):
-                # a suite without parts compares none
-                if node := page.query_selector(f".chart[data-chart={name}]"):
-                    made.append(folder / f"{suite}-{name}.png")
-                    node.screenshot(path=made[-1])
-    return made
+def figure(page_file: Path, folder: Path, suite: str) -> list[Path]:
+    """Write easy against hard of a suite's newest release, if there is one."""
+    from harness.page.export import export
+    from harness.release.document import Board
+    from harness.release.schema import Content
+
+    if not newest(page_file, suite):
+        return []
+    shelf = Board(page_file.parent)
+    path = shelf.find(suite)
+    content = Content.model_validate(shelf.load(path))
+    with TemporaryDirectory() as drafts:
+        export(content, path.stem, Path(drafts), "svg")
+        made = folder / "easy-against-hard.svg"
+        shutil.copyfile(Path(drafts) / made.name, made)
+    return [made]
 
 
 if __name__ == "__main__":
@@ -105,4 +98,4 @@ if __name__ == "__main__":
         Path(sys.argv[2] if len(sys.argv) == 3 else "leaderboard/index.html"),
         Path(sys.argv[1]),
     )
-    print(*take(shown, out, at=newest(shown, "study")), *charts(shown, out, "study"), sep="\n")
+    print(*take(shown, out, at=newest(shown, "study")), *figure(shown, out, "study"), sep="\n")
