@@ -25,14 +25,14 @@ def rounded(value: float, digits: int = DIGITS) -> float:
     return round(float(value), digits) + 0.0
 
 
-class Part(NamedTuple):
+class Noise(NamedTuple):
     """One source of error: its standard error, and the degrees of freedom that it is known by."""
 
     error: float
     freedom: float
 
 
-def two_sided(value: float, parts: Sequence[Part]) -> float:
+def two_sided(value: float, parts: Sequence[Noise]) -> float:
     """p of "the number is 0", from the sum of independent t-distributed errors, one or two.
 
     A number whose variance is the sum of two that are known by unequal degrees of freedom: many
@@ -50,7 +50,7 @@ def two_sided(value: float, parts: Sequence[Part]) -> float:
     return min(1.0, 2 * _upper_tail(abs(value), wide, narrow[0] if narrow else None))
 
 
-def half_width(parts: Sequence[Part]) -> float:
+def half_width(parts: Sequence[Noise]) -> float:
     """Of the 95% interval: the number of which `two_sided` is 5%."""
     from scipy.optimize import brentq
     from scipy.special import stdtrit
@@ -63,7 +63,7 @@ def half_width(parts: Sequence[Part]) -> float:
     return float(brentq(lambda x: two_sided(x, parts) - (1 - LEVEL), low, high, xtol=1e-8))
 
 
-def _upper_tail(value: float, wide: Part, narrow: Part | None) -> float:
+def _upper_tail(value: float, wide: Noise, narrow: Noise | None) -> float:
     """P(the sum of the errors > value)."""
     from scipy.special import stdtr
 
