@@ -47,11 +47,11 @@ function table(sheet) {
     }
   };
   const grid = el("table", {class: sheet.heat && "heat", onkeydown: walk},
-    el("caption", {}, sheet.caption), el("thead", {}, el("tr", {}, heads)), bodies);
+    el("thead", {}, el("tr", {}, heads)), bodies);
   const long = sheet.rows.length > FEW;
   const facts = {class: long ? "box long" : "box", role: "region", "aria-label": sheet.name};
-  return [long && filter(sheet, grid), el("div", {...facts, tabindex: 0}, grid),
-    notes(sheet.footnotes)];
+  return [el("p", {class: "caption"}, sheet.caption), long && filter(sheet, grid),
+    el("div", {...facts, tabindex: 0}, grid), notes(sheet.footnotes)];
 }
 const notes = (lines) =>
   lines.length > 0 && el("ul", {class: "footnotes"}, lines.map((text) => el("li", {}, text)));
