@@ -50,7 +50,6 @@ mutants: $(VENV)/ready
 
 board: $(VENV)/ready
 	$(BIN)/xstilts-harness leaderboard build --board leaderboard
-	$(BIN)/xstilts-harness leaderboard export study --format svg --out docs/images --board leaderboard
 	$(BIN)/python -m tests.screenshots docs/images
 
 # Resolve anew from pyproject.toml; +cpu and the like are stripped, see above.

@@ -1,5 +1,6 @@
 """The releases of schema 6, from git's history, derived anew: the same specs, jobs and evidence,
 and what follows from them by the statistics of schema 7.
+
     python tests/carry_over.py COMMIT [--write]
 
 COMMIT has the old ones. Their cells, and all else that is a score and no gain, come out as they

@@ -11,7 +11,7 @@ import pytest
 
 from harness.metrics.vectors import pack
 from harness.statistics.derive import sections
-from harness.statistics.intervals import Part, half_width
+from harness.statistics.intervals import Noise, half_width
 
 ROWS = 20
 near = partial(pytest.approx, abs=1e-4)  # intervals and errors have four decimals
@@ -279,13 +279,13 @@ def satterthwaite(*blocks: tuple[float, int]) -> float:
     return total**2 / math.fsum(one**2 / freedom for one, freedom in blocks)
 
 
-def about(value: float, *parts: Part) -> list:
+def about(value: float, *parts: Noise) -> list:
     """The interval that these errors give."""
     half = half_width(parts)
     return [near(value - half), near(value + half)]
 
 
-def crossed(values: np.ndarray) -> list[Part]:
+def crossed(values: np.ndarray) -> list[Noise]:
     """Errors of the mean of (seeds, rows), by an analysis of variance with one answer a cell."""
     seeds, rows = values.shape
     of_rows, of_seeds = values.mean(axis=0), values.mean(axis=1)
@@ -293,8 +293,8 @@ def crossed(values: np.ndarray) -> list[Part]:
     both = (left**2).sum() / (seeds - 1) / (rows - 1)
     for_rows = max(0.0, seeds * np.var(of_rows, ddof=1) - both) / (seeds * rows)
     return [
-        Part(math.sqrt(for_rows), rows - 1),
-        Part(float(np.std(of_seeds, ddof=1)) / math.sqrt(seeds), seeds - 1),
+        Noise(math.sqrt(for_rows), rows - 1),
+        Noise(float(np.std(of_seeds, ddof=1)) / math.sqrt(seeds), seeds - 1),
     ]
 
 

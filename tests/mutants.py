@@ -53,13 +53,14 @@ TESTS = {
     "harness/sources/*.py": "read data",
     "harness/store/inputs.py": "inputs",
     "harness/store/*.py": "store",
+    "harness/statistics/needed.py": "needed",
 }
 _DERIVED = (
+    "arrows",
     "averages",
+    "baselines",
     "best",
-    "board",
     "difficulty",
-    "encoders",
     "gains",
     "intervals",
     "jackknife",

@@ -1,4 +1,5 @@
-"""Pictures of the leaderboard's page: light and dark, wide and narrow, and as printed.
+"""Pictures of the leaderboard's page, light and dark, wide and narrow, and as printed; and the one
+figure of README.md and docs/study.md.
 
 `python -m tests.screenshots OUT [PAGE]`; PAGE is leaderboard/index.html unless said. It is shown at
 the newest release of suite `study`, whose table the README has, or else at the newest.
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -60,8 +62,8 @@ def take(page_file: Path, folder: Path, whole: bool = False, at: str = "") -> li
         for name, look in LOOKS.items():
             page = opened.new_page(**look)
             page.goto(page_file.resolve().as_uri() + at)
-            page.wait_for_selector("#board .box")
-            page.wait_for_timeout(500)  # the chart is drawn a moment later
+            page.wait_for_selector(".chart svg")
+            page.wait_for_timeout(300)
             made.append(folder / f"leaderboard-{name}.png")
             page.screenshot(path=made[-1], full_page=whole)
             if name == "light-1280":
@@ -71,6 +73,24 @@ def take(page_file: Path, folder: Path, whole: bool = False, at: str = "") -> li
     return made
 
 
+def figure(page_file: Path, folder: Path, suite: str) -> list[Path]:
+    """Write easy against hard of a suite's newest release, if there is one."""
+    from harness.page.export import export
+    from harness.release.document import Board
+    from harness.release.schema import Content
+
+    if not newest(page_file, suite):
+        return []
+    shelf = Board(page_file.parent)
+    path = shelf.find(suite)
+    content = Content.model_validate(shelf.load(path))
+    with TemporaryDirectory() as drafts:
+        export(content, path.stem, Path(drafts), "svg")
+        made = folder / "easy-against-hard.svg"
+        shutil.copyfile(Path(drafts) / made.name, made)
+    return [made]
+
+
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
@@ -78,4 +98,4 @@ if __name__ == "__main__":
         Path(sys.argv[2] if len(sys.argv) == 3 else "leaderboard/index.html"),
         Path(sys.argv[1]),
     )
-    print(*take(shown, out, at=newest(shown, "study")), sep="\n")
+    print(*take(shown, out, at=newest(shown, "study")), *figure(shown, out, "study"), sep="\n")

@@ -21,10 +21,10 @@ import numpy as np
 from scipy.special import ndtri
 
 from harness.release.schema_derived import Estimate, Gain, Tested
+from harness.statistics.arrows import corrected
 from harness.statistics.averages import averages
-from harness.statistics.board import corrected
 from harness.statistics.jackknife import influences
-from harness.statistics.measured import Measured
+from harness.statistics.measured import Quantity
 from harness.statistics.split import Sides, contrast
 from harness.statistics.study import MeasuredGain, Study
 
@@ -80,7 +80,7 @@ def answers(
 
 def gains(
     random: np.random.Generator, world: World, target: str, effects: Sequence[float]
-) -> list[Measured]:
+) -> list[Quantity]:
     """Of conditions with these true effects on one target, whose baseline they share."""
     row = random.normal(0, ROW, world.rows)
     base = answers(random, world, row)
@@ -93,7 +93,7 @@ def gains(
         moved -= influences("accuracy", numbers, [{"correct": one} for one in base], numbers)
         by_seed = 100 * (mine - base).mean(axis=1)
         per_seed = dict(zip(names, by_seed.tolist(), strict=True))
-        found.append(Measured(float(by_seed.mean()), per_seed, {(target, ""): moved}))
+        found.append(Quantity(float(by_seed.mean()), per_seed, {(target, ""): moved}))
     return found
 
 
@@ -201,7 +201,7 @@ def _arrows_of(
     return shown, any(one.arrow for one in of_means)
 
 
-def _gain(arm: str, target: str, gain: Measured) -> Gain:
+def _gain(arm: str, target: str, gain: Quantity) -> Gain:
     unknown = dict.fromkeys(("english", "zero_shot", "above_floor", "centred"))
     return Gain(
         encoder="",

@@ -15,9 +15,9 @@ from scipy import stats
 from harness.metrics.vectors import pack
 from harness.release import schema_derived
 from harness.release.schema_derived import SECTIONS
-from harness.statistics.board import arrow
+from harness.statistics.arrows import arrow
 from harness.statistics.derive import sections
-from harness.statistics.intervals import Part, benjamini_hochberg, two_sided
+from harness.statistics.intervals import Noise, benjamini_hochberg, two_sided
 from tests.made_up import (
     ROWS,
     Release,
@@ -225,7 +225,7 @@ def test_with_two_seeds_the_interval_is_of_rows_alone():
     gain = seeded(answers).only("gains")["gain"]
     both = [differences(a, b) for a, b in zip(answers["a"], answers["none"], strict=True)]
     variance_of_mean = of_mean([fmean(pair) for pair in zip(*both, strict=True)])
-    assert gain["interval"] == about(gain["value"], Part(math.sqrt(variance_of_mean), ROWS - 1))
+    assert gain["interval"] == about(gain["value"], Noise(math.sqrt(variance_of_mean), ROWS - 1))
     assert gain["interval"][0] > 0
     assert gain["seeds"] is gain["p"] is gain["q"] is gain["arrow"] is None
 
@@ -257,7 +257,7 @@ def test_languages_with_rows_of_their_own_are_blocks():
     ]
     error = math.sqrt(math.fsum(variance for variance, _ in blocks))
     gain = release.only("gains")["gain"]
-    assert gain["interval"] == about((20 + 5) / 2, Part(error, satterthwaite(*blocks)))
+    assert gain["interval"] == about((20 + 5) / 2, Noise(error, satterthwaite(*blocks)))
 
 
 def test_parallel_languages_are_one_block():
@@ -268,9 +268,9 @@ def test_parallel_languages_are_one_block():
         for name, n in (("none", 10), ("a", 14)):
             release.cell(name, "t", {"en": right(n), "sw": right(n)})
         gain = release.only("gains")
-        one = about(20, Part(error, freedom))
+        one = about(20, Noise(error, freedom))
         assert [gain["per_language"][of]["gain"]["interval"] for of in ("en", "sw")] == [one, one]
-        whole = one if parallel else about(20, Part(error / math.sqrt(2), 2 * freedom))
+        whole = one if parallel else about(20, Noise(error / math.sqrt(2), 2 * freedom))
         assert gain["gain"]["interval"] == whole
 
 
@@ -289,7 +289,7 @@ def test_parallel_languages_may_lack_units():
             moved[unit] += (one - fmean(of)) / math.sqrt(rows * (rows - 1)) / 2
     error = math.sqrt(math.fsum(one**2 for one in moved))
     gain = release.only("gains")["gain"]
-    assert gain["interval"] == about((20 + 50) / 2, Part(error, ROWS - 1))
+    assert gain["interval"] == about((20 + 50) / 2, Noise(error, ROWS - 1))
 
 
 def test_paragraphs_are_left_out_whole():
@@ -300,7 +300,7 @@ def test_paragraphs_are_left_out_whole():
         release.cell(name, "qa", {"sw": [one for one in answers for _ in range(4)]})
     release.content["evidence"]["units"]["qa"]["sw"]["unit"] = pack([i // 4 for i in range(100)])
     gain = release.only("gains")["gain"]
-    assert gain["interval"] == about(20, Part(math.sqrt(of_mean(differences(a, b))), 24))
+    assert gain["interval"] == about(20, Noise(math.sqrt(of_mean(differences(a, b))), 24))
 
 
 def test_a_seed_that_one_side_lacks_is_left_out():
@@ -523,7 +523,7 @@ def test_the_interval_of_an_average_adds_targets_as_blocks():
     ]  # of each language of each target
     freedom = satterthwaite(*[(error, ROWS - 1) for error in errors])
     gain = release.only("averages")["overall"]["gain"]
-    assert gain["interval"] == about(25, Part(math.sqrt(math.fsum(errors)), freedom))
+    assert gain["interval"] == about(25, Noise(math.sqrt(math.fsum(errors)), freedom))
     assert gain["p"] is None  # one seed
 
 
@@ -801,7 +801,7 @@ def test_scores_of_the_baseline():
     # two languages with rows of their own
     answers = np.array([right(11), right(12), right(13)]) * 100.0
     rows, seeds = crossed(answers)
-    rows = Part(rows.error / math.sqrt(2), 2 * rows.freedom)
+    rows = Noise(rows.error / math.sqrt(2), 2 * rows.freedom)
     assert xnli["score"]["interval"] == about(60, rows, seeds)
     mean = scores["e", None]
     assert mean["targets"] == ["pawsx", "tatoeba", "xnli"]
@@ -813,7 +813,7 @@ def test_where_nothing_is_trained_seeds_say_nothing():
     release = encoders()
     error = math.sqrt(of_mean([100.0 * one for one in right(10)]))
     (score, *_) = [one for one in release.derive()["scores"] if one["target"] == "tatoeba"]
-    assert score["score"]["interval"] == about(50, Part(error, ROWS - 1))
+    assert score["score"]["interval"] == about(50, Noise(error, ROWS - 1))
     assert score["score"]["seeds"] is None and score["score"]["p"] is not None
     cells = release.content["evidence"]["cells"]
     release.content["evidence"]["cells"] = [cell for cell in cells if cell["seed"] == 1]
@@ -843,7 +843,7 @@ def test_encoders_differ_by_pairs_of_rows():
     tatoeba = scores["f", "tatoeba"]["difference"]
     error = math.sqrt(of_mean(differences(right(16), right(10))))
     assert tatoeba["value"] == pytest.approx(30)
-    assert tatoeba["interval"] == about(30, Part(error, ROWS - 1))
+    assert tatoeba["interval"] == about(30, Noise(error, ROWS - 1))
     # a mean is over the targets that both have, and those of the encoder's headline
     mean = scores["f", None]
     assert mean["targets"] == ["tatoeba", "xnli"]
@@ -924,7 +924,7 @@ def test_slices():
         (of_mean(differences(right(n), right(10))) / 4, ROWS - 1) for n in (14, 13)
     ]  # half of each target's
     error = math.sqrt(math.fsum(one for one, _ in blocks))
-    assert swahili["gain"]["interval"] == about(17.5, Part(error, satterthwaite(*blocks)))
+    assert swahili["gain"]["interval"] == about(17.5, Noise(error, satterthwaite(*blocks)))
 
 
 def test_slices_leave_out_what_no_average_counts():

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import study_tables
 import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -63,30 +62,6 @@ def test_relative_links_resolve(page):
         there = page.parent / target if target else page
         assert there.exists(), target
         assert not anchor or anchor in anchors(there), f"{target}#{anchor}"
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/study.md"])
-def test_numbers_with_intervals_are_those_of_the_board(page):
-    """What a page says of a release is what `leaderboard build` rendered from it, to the digit:
-    each interval stands in leaderboard/README.md, and so does each line of a table that has one, or
-    else study_tables.py makes it of the releases."""
-    board = " ".join((ROOT / "leaderboard" / "README.md").read_text(encoding="utf-8").split())
-    text = (ROOT / page).read_text(encoding="utf-8")
-    said = re.findall(r"[+±-]\d+\.\d \[[^]]*\]", text)
-    said += [
-        " ".join(line.split())
-        for line in text.splitlines()
-        if line.startswith("|") and re.search(r"\[[+±-]\d", line)
-    ]
-    made = {line for table in study_tables.tables() for line in table}
-    assert [number for number in said if number not in board and number not in made] == []
-
-
-def test_the_studys_page_has_the_tables_made_for_it():
-    text = (ROOT / "docs" / "study.md").read_text(encoding="utf-8")
-    assert [
-        "\n".join(table) for table in study_tables.tables() if "\n".join(table) not in text
-    ] == []
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from harness.release.schema_derived import Estimate
-from harness.statistics.intervals import Part, half_width
+from harness.statistics.intervals import Noise, half_width
 from harness.statistics.needed import half_with, seeds_for
 
 
@@ -15,12 +15,12 @@ def number(rows: float, seeds: float | None) -> Estimate:
 
 def test_with_as_many_seeds_the_interval_is_the_same():
     assert half_with([number(0.5, 0.7)], had=4, seeds=4) == pytest.approx(
-        half_width([Part(0.5, math.inf), Part(0.7, 3)])
+        half_width([Noise(0.5, math.inf), Noise(0.7, 3)])
     )
 
 
 def test_four_times_the_seeds_halve_their_error_and_leave_that_of_the_rows():
-    expected = half_width([Part(0.5, math.inf), Part(0.35, 15)])
+    expected = half_width([Noise(0.5, math.inf), Noise(0.35, 15)])
     assert half_with([number(0.5, 0.7)], had=4, seeds=16) == pytest.approx(expected)
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from harness.metrics.vectors import pack
 from harness.statistics.best import coin
-from harness.statistics.intervals import Part, holm
+from harness.statistics.intervals import Noise, holm
 from tests.made_up import (
     Release,
     about,
@@ -555,5 +555,5 @@ def test_the_gain_on_the_reported_half_is_over_its_rows():
     gain = found["gain"]
     assert found["arm"] == "a" and gain["value"] == pytest.approx(fmean(answers))
     assert gain["interval"] == about(
-        gain["value"], Part(math.sqrt(of_mean(answers)), len(kept) - 1)
+        gain["value"], Noise(math.sqrt(of_mean(answers)), len(kept) - 1)
     )

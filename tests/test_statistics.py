@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from harness.statistics.intervals import (
-    Part,
+    Noise,
     benjamini_hochberg,
     half_width,
     holm,
@@ -21,7 +21,7 @@ from harness.statistics.intervals import (
     spearman,
     two_sided,
 )
-from harness.statistics.measured import NOTHING, Measured, estimate_of, mean_of, value_of, weighted
+from harness.statistics.measured import NOTHING, Quantity, estimate_of, mean_of, value_of, weighted
 from harness.statistics.split import Sides, contrast
 from tests.stress import times
 
@@ -37,25 +37,25 @@ near = partial(pytest.approx, abs=1e-4)  # intervals and errors have four decima
 
 @pytest.mark.parametrize("freedom", [1, 2, 3.5, 20, 1000])
 def test_one_error_is_a_t_test(freedom):
-    parts = [Part(2.0, freedom)]
+    parts = [Noise(2.0, freedom)]
     assert two_sided(3.0, parts) == pytest.approx(2 * stats.t.sf(1.5, freedom))
     assert half_width(parts) == pytest.approx(2 * stats.t.ppf(0.975, freedom), abs=1e-6)
 
 
 def test_an_error_that_is_known_is_a_normal_test():
-    assert two_sided(3.0, [Part(2.0, math.inf)]) == pytest.approx(2 * stats.norm.sf(1.5))
-    assert half_width([Part(2.0, math.inf)]) == pytest.approx(2 * 1.9599640, abs=1e-6)
+    assert two_sided(3.0, [Noise(2.0, math.inf)]) == pytest.approx(2 * stats.norm.sf(1.5))
+    assert half_width([Noise(2.0, math.inf)]) == pytest.approx(2 * 1.9599640, abs=1e-6)
 
 
 def test_two_errors_that_are_known_add_as_squares():
-    parts = [Part(3.0, math.inf), Part(4.0, math.inf)]
+    parts = [Noise(3.0, math.inf), Noise(4.0, math.inf)]
     assert two_sided(7.0, parts) == pytest.approx(2 * stats.norm.sf(7 / 5))
     assert half_width(parts) == pytest.approx(5 * 1.9599640, abs=1e-6)
 
 
 def test_two_errors_of_one_degree_of_freedom_add_as_they_are():
     """The t distribution with one degree of freedom is Cauchy's: the sum of two is a third."""
-    parts = [Part(3.0, 1), Part(4.0, 1)]
+    parts = [Noise(3.0, 1), Noise(4.0, 1)]
     assert half_width(parts) == pytest.approx(7 * stats.cauchy.ppf(0.975), rel=5e-4)
     assert two_sided(20.0, parts) == pytest.approx(2 * stats.cauchy.sf(20 / 7), rel=1e-3)
 
@@ -67,18 +67,18 @@ def test_two_errors_of_one_degree_of_freedom_add_as_they_are():
 def test_the_interval_is_that_of_the_tables(first, other, degrees, table):
     """Sukhatme 1938, Sankhya 4: errors sin and cos of an angle."""
     angle = math.radians(degrees)
-    parts = [Part(math.sin(angle), first), Part(math.cos(angle), other)]
+    parts = [Noise(math.sin(angle), first), Noise(math.cos(angle), other)]
     assert half_width(parts) == pytest.approx(table, abs=1e-3)
 
 
 @pytest.mark.parametrize(
     ("value", "wide", "narrow"),
     [
-        (3.0, Part(1.0, 2), Part(0.5, 50)),
-        (6.0, Part(1.0, 2), Part(0.9, 2)),
-        (10.0, Part(1.0, 999), Part(0.5, 2)),
-        (2.1, Part(1.0, 999), Part(0.01, 4)),
-        (9.0, Part(1.5, 4), Part(1.0, 4)),
+        (3.0, Noise(1.0, 2), Noise(0.5, 50)),
+        (6.0, Noise(1.0, 2), Noise(0.9, 2)),
+        (10.0, Noise(1.0, 999), Noise(0.5, 2)),
+        (2.1, Noise(1.0, 999), Noise(0.01, 4)),
+        (9.0, Noise(1.5, 4), Noise(1.0, 4)),
     ],
 )
 def test_p_is_the_integral(value, wide, narrow):
@@ -98,9 +98,9 @@ def test_p_is_how_often_the_errors_reach_as_far():
     rng = np.random.default_rng(3)
     draws = 400_000
     for value, (a, b) in {
-        3.0: (Part(1.0, 2), Part(0.8, 30)),
-        2.2: (Part(0.5, 4), Part(1.0, 999)),
-        1.0: (Part(0.5, 3), Part(0.5, 3)),
+        3.0: (Noise(1.0, 2), Noise(0.8, 30)),
+        2.2: (Noise(0.5, 4), Noise(1.0, 999)),
+        1.0: (Noise(0.5, 3), Noise(0.5, 3)),
     }.items():
         drawn = a.error * rng.standard_t(a.freedom, draws) + b.error * rng.standard_t(
             b.freedom, draws
@@ -112,7 +112,7 @@ def test_p_is_how_often_the_errors_reach_as_far():
 @quick
 @given(ERRORS, FREEDOM, ERRORS, FREEDOM)
 def test_the_half_width_is_where_p_is_5_percent(error, freedom, other, others):
-    parts = [Part(error, freedom), Part(other, others)]
+    parts = [Noise(error, freedom), Noise(other, others)]
     half = half_width(parts)
     assert two_sided(half, parts) == pytest.approx(0.05, abs=1e-6)
     assert two_sided(half * 1.001, parts) < 0.05 < two_sided(half * 0.999, parts)
@@ -121,30 +121,30 @@ def test_the_half_width_is_where_p_is_5_percent(error, freedom, other, others):
 @quick
 @given(st.floats(-50, 50), ERRORS, FREEDOM, ERRORS, FREEDOM)
 def test_p_depends_on_no_sign_and_no_order(value, error, freedom, other, others):
-    parts = [Part(error, freedom), Part(other, others)]
+    parts = [Noise(error, freedom), Noise(other, others)]
     p = two_sided(value, parts)
     assert 0 <= p <= 1
     assert p == two_sided(-value, parts) == two_sided(value, parts[::-1])
     # an error that is 0 is none
-    assert two_sided(value, [*parts[:1], Part(0.0, 1)]) == two_sided(value, parts[:1])
+    assert two_sided(value, [*parts[:1], Noise(0.0, 1)]) == two_sided(value, parts[:1])
 
 
 @quick
 @given(ERRORS, FREEDOM, ERRORS, FREEDOM)
 def test_a_further_error_widens_and_is_never_below_that_of_one_variance(e, freedom, f, others):
     """Below by how well a normal distribution is known; above by that each quantile adds."""
-    both = half_width([Part(e, freedom), Part(f, others)])
-    one, other = half_width([Part(e, freedom)]), half_width([Part(f, others)])
+    both = half_width([Noise(e, freedom), Noise(f, others)])
+    one, other = half_width([Noise(e, freedom)]), half_width([Noise(f, others)])
     assert both >= max(one, other) * (1 - 1e-3)
     assert 1.9599 * math.hypot(e, f) <= both * (1 + 1e-3)
     assert both <= (one + other) * (1 + 1e-3)
 
 
 def test_without_any_error_a_number_is_0_or_it_is_not():
-    assert two_sided(0.0, []) == two_sided(0.0, [Part(0.0, 3)]) == 1.0
-    assert two_sided(-0.1, [Part(0.0, 3), Part(0.0, 9)]) == 0.0
-    assert half_width([]) == half_width([Part(0.0, 3), Part(0.0, math.inf)]) == 0.0
-    assert two_sided(0.0, [Part(1.0, 3)]) == 1.0
+    assert two_sided(0.0, []) == two_sided(0.0, [Noise(0.0, 3)]) == 1.0
+    assert two_sided(-0.1, [Noise(0.0, 3), Noise(0.0, 9)]) == 0.0
+    assert half_width([]) == half_width([Noise(0.0, 3), Noise(0.0, math.inf)]) == 0.0
+    assert two_sided(0.0, [Noise(1.0, 3)]) == 1.0
 
 
 def test_numbers_have_four_decimals_and_no_negative_zero():
@@ -254,7 +254,7 @@ def number(per_seed, blocks, seedless=False):
     """`blocks`: name → the influences of its units, a list for each seed."""
     rows = {("t", name): np.array(moved, dtype=float) for name, moved in blocks.items()}
     seeds = {str(i): one for i, one in enumerate(per_seed, start=1)}
-    return Measured(fmean(per_seed), seeds, rows, seedless)
+    return Quantity(fmean(per_seed), seeds, rows, seedless)
 
 
 def of_answers(answers):
@@ -268,7 +268,7 @@ def of_answers(answers):
 
 def test_one_seed_is_known_over_rows_alone_and_is_not_tested():
     found = number([4.0], {"": [[0.6, -0.8, 0.0]]})
-    assert found.parts == [Part(1.0, pytest.approx(2))]
+    assert found.parts == [Noise(1.0, pytest.approx(2))]
     half = stats.t.ppf(0.975, 2)
     said = found.estimate
     assert said.interval == [near(4 - half), near(4 + half)]
@@ -300,8 +300,8 @@ def test_three_seeds_by_hand():
     there are (11/6 - 1/2) / 2 = 2/3 in either, so that nothing is left for rows alone."""
     found = number([4.0, 5.0, 9.0], {"": [[1, 0, -1], [1, -1, 0], [-0.5, -0.5, 1]]})
     rows, seeds = found.parts
-    assert rows == Part(0.0, pytest.approx(2))
-    assert seeds == Part(pytest.approx(math.sqrt(7 / 3)), 2)
+    assert rows == Noise(0.0, pytest.approx(2))
+    assert seeds == Noise(pytest.approx(math.sqrt(7 / 3)), 2)
     half = stats.t.ppf(0.975, 2) * math.sqrt(7 / 3)
     assert found.estimate.interval == [near(6 - half), near(6 + half)]
     assert found.estimate.p == near(2 * stats.t.sf(6 / math.sqrt(7 / 3), 2))
@@ -311,8 +311,8 @@ def test_rows_that_all_seeds_agree_on_and_seeds_add():
     """The seeds' 4, 5 and 9 again; the rows move each of them alike, so nothing is of both."""
     found = number([4.0, 5.0, 9.0], {"": [[0.6, -0.8, 0.0]] * 3})
     assert found.parts == [
-        Part(pytest.approx(1.0), pytest.approx(2)),
-        Part(pytest.approx(math.sqrt(7 / 3)), 2),
+        Noise(pytest.approx(1.0), pytest.approx(2)),
+        Noise(pytest.approx(math.sqrt(7 / 3)), 2),
     ]
     said = found.estimate
     assert (said.rows, said.seeds) == (1.0, near(math.sqrt(7 / 3)))
@@ -360,12 +360,12 @@ def test_parts_are_unbiased():
 def test_blocks_of_unequal_size_by_satterthwaite():
     """Of 3 units 2, of 5 units 4 squared: (2 + 4)^2 / (2^2 / 2 + 4^2 / 4)."""
     found = number([1.0], {"sw": [[1, -1, 0]], "th": [[1, 1, -1, -1, 0]]})
-    assert found.parts == [Part(pytest.approx(math.sqrt(6)), pytest.approx(36 / 6))]
+    assert found.parts == [Noise(pytest.approx(math.sqrt(6)), pytest.approx(36 / 6))]
 
 
 def test_a_block_of_one_unit_adds_nothing_to_what_the_others_know():
     found = number([1.0], {"sw": [[0.6, -0.8, 0.0]], "th": [[0.0]]})
-    assert found.parts == [Part(pytest.approx(1.0), pytest.approx(2))]
+    assert found.parts == [Noise(pytest.approx(1.0), pytest.approx(2))]
 
 
 def test_one_unit_tells_nothing():
@@ -400,8 +400,8 @@ def test_a_difference_is_paired_by_row_and_by_seed():
     found = a - b
     assert found.value == 4 and found.per_seed == {"1": 3.0, "2": 3.0, "3": 6.0}
     assert found.parts == [
-        Part(pytest.approx(0.5), pytest.approx(2)),
-        Part(pytest.approx(1.0), 2),
+        Noise(pytest.approx(0.5), pytest.approx(2)),
+        Noise(pytest.approx(1.0), 2),
     ]
 
 
@@ -409,9 +409,9 @@ def test_a_mean_adds_what_rows_do_to_its_numbers():
     """Two languages about the same rows move together; about rows of their own they do not."""
     a, b = number([4.0], {"": [[0.6, -0.8]]}), number([8.0], {"": [[0.6, -0.8]]})
     assert mean_of([a, b]).value == 6
-    assert mean_of([a, b]).parts == [Part(pytest.approx(1.0), pytest.approx(1))]
+    assert mean_of([a, b]).parts == [Noise(pytest.approx(1.0), pytest.approx(1))]
     apart = number([8.0], {"other": [[0.6, -0.8]]})
-    assert mean_of([a, apart]).parts == [Part(pytest.approx(math.sqrt(1 / 2)), pytest.approx(2))]
+    assert mean_of([a, apart]).parts == [Noise(pytest.approx(math.sqrt(1 / 2)), pytest.approx(2))]
 
 
 def test_a_weighted_sum():
@@ -426,8 +426,8 @@ def test_a_weighted_sum():
 def test_seeds_are_paired_by_name(order):
     per_seed = {"1": 4.0, "2": 5.0, "3": 9.0}
     moved = {"1": [0.6, -0.8], "2": [0.1, 0.1], "3": [1.0, -1.0]}
-    plain = Measured(6.0, per_seed, {("t", ""): np.array(list(moved.values()))})
-    turned = Measured(
+    plain = Quantity(6.0, per_seed, {("t", ""): np.array(list(moved.values()))})
+    turned = Quantity(
         6.0,
         {seed: per_seed[seed] for seed in order},
         {("t", ""): np.array([moved[seed] for seed in order])},
@@ -440,7 +440,7 @@ def test_seeds_are_paired_by_name(order):
 def test_a_seed_that_one_lacks_tells_nothing_of_both():
     """The value is of all seeds that each has; how sure it is follows from those of both."""
     a = number([4.0, 5.0, 9.0], {"": [[1, -1], [3, -3], [5, -5]]})
-    b = Measured(2.0, {"3": 1.0, "2": 3.0}, {("t", ""): np.array([[4.0, -4.0], [2.0, -2.0]])})
+    b = Quantity(2.0, {"3": 1.0, "2": 3.0}, {("t", ""): np.array([[4.0, -4.0], [2.0, -2.0]])})
     found = a - b
     assert found.value == 4 and found.per_seed == {"2": 2.0, "3": 8.0}
     assert found.rows["t", ""].tolist() == [[1, -1], [1, -1]]
@@ -449,7 +449,7 @@ def test_a_seed_that_one_lacks_tells_nothing_of_both():
 
 def test_without_a_seed_that_all_have_nothing_is_known_but_the_value():
     a = number([4.0, 5.0, 9.0], {"": [[1, -1], [3, -3], [5, -5]]})
-    b = Measured(2.0, {"7": 2.0}, {("t", ""): np.array([[4.0, -4.0]])})
+    b = Quantity(2.0, {"7": 2.0}, {("t", ""): np.array([[4.0, -4.0]])})
     apart = mean_of([a, b])
     assert apart.estimate.model_dump(exclude_none=True) == {"value": 4.0}
     # nor in what is made of it: its own errors are not 0
@@ -550,9 +550,9 @@ def test_noise_that_a_side_shares_is_added():
     tasks = math.sqrt(8 / 2 + 18 / 2)
     freedom = (4 + 9) ** 2 / (4**2 + 9**2)
     assert (found.tasks, found.rows) == (near(tasks), near(1.0))
-    half = half_width([Part(tasks, freedom), Part(1.0, math.inf)])
+    half = half_width([Noise(tasks, freedom), Noise(1.0, math.inf)])
     assert found.interval == [near(-2 - half), near(-2 + half)]
-    assert found.p == near(two_sided(-2, [Part(tasks, freedom), Part(1.0, math.inf)]))
+    assert found.p == near(two_sided(-2, [Noise(tasks, freedom), Noise(1.0, math.inf)]))
 
 
 def test_noise_that_both_sides_share_cancels():

@@ -21,7 +21,7 @@ from harness.published.verdict import Outcome, Verdict
 from harness.release.schema import Concluded, SuiteFacts
 from harness.release.schema_derived import Estimate
 from harness.statistics.gains import measured
-from harness.statistics.measured import Measured
+from harness.statistics.measured import Quantity
 from harness.statistics.study import REFUSED, Study
 
 COUNTS_NOWHERE = REFUSED | {"unlearned"}
@@ -140,7 +140,7 @@ def _number(claim: Claim, content: Concluded, study: Study) -> Sure:
     return _best(claim, content, study) if claim.kind == "best" else _score(claim, study)
 
 
-def _average(study: Study, arm: str) -> Measured:
+def _average(study: Study, arm: str) -> Quantity:
     """An arm's average gain over all targets."""
     targets = sorted(study.known.targets)
     left = {target for target in targets if _uncounted(study, arm, target)}
@@ -262,7 +262,7 @@ def _gain(study: Study, arm: str, target: str) -> Sure:
     return _sure(gain.gain)
 
 
-def _sure_of(number: Measured) -> Sure:
+def _sure_of(number: Quantity) -> Sure:
     return _sure(number.estimate)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from harness.release.schema_derived import Average, MeanGain, Tested
-from harness.statistics.measured import Measured, estimate_of
+from harness.statistics.measured import Quantity, estimate_of
 from harness.statistics.study import Study
 
 
@@ -12,7 +12,7 @@ def averages(study: Study) -> list[Average]:
     return [_average(study, arm) for arm in study.arms]
 
 
-def tested(number: Measured | None) -> Tested:
+def tested(number: Quantity | None) -> Tested:
     """As a release says it, before it is tested with the others."""
     return Tested(**dict(estimate_of(number)))
 
@@ -46,5 +46,5 @@ def _of(study: Study, arm: str, targets: Sequence[str]) -> MeanGain:
     return _mean(study.average(arm, targets), targets)
 
 
-def _mean(number: Measured | None, targets: Sequence[str]) -> MeanGain:
+def _mean(number: Quantity | None, targets: Sequence[str]) -> MeanGain:
     return MeanGain(gain=tested(number), targets=list(targets) if number else [])

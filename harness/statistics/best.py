@@ -13,7 +13,7 @@ from harness.metrics import METRICS
 from harness.metrics.metric import Array
 from harness.release.evidence import mean
 from harness.release.schema_derived import Best, DevScore
-from harness.statistics.measured import NOTHING, Measured, estimate_of, mean_of
+from harness.statistics.measured import NOTHING, Quantity, estimate_of, mean_of
 from harness.statistics.sampling import Influences, Keep, Kept, only, read
 from harness.statistics.study import REFUSED, Study
 
@@ -24,7 +24,7 @@ class Pick(NamedTuple):
     """The arm that was chosen, and what it gains on rows that did not choose it."""
 
     arm: str
-    gain: Measured
+    gain: Quantity
 
 
 def best(study: Study, devs: Mapping[str, DevScore]) -> list[Best]:
@@ -61,7 +61,7 @@ def _row(
     target: str | None,
     selected_on: str | None,
     arm: str | None,
-    gain: Measured | None,
+    gain: Quantity | None,
 ) -> Best:
     return Best(
         encoder=study.encoder,
@@ -137,7 +137,7 @@ def _by_half(study: Study, target: str, arms: Sequence[str]) -> Pick | None:
 
 def _measured(
     study: Study, arm: str, target: str, gains: Mapping[str, Mapping[int, float]], keep: Keep
-) -> Measured:
+) -> Quantity:
     """The mean over languages of an arm's gains on the rows that are kept. `gains`: language →
     seed → the gain there."""
     seeds = study.seeds(arm, target)
@@ -149,7 +149,7 @@ def _measured(
         rows = moved.of(language, mine) - moved.of(language, base)
         value = fmean(per_seed.values())
         named = {str(seed): gain for seed, gain in per_seed.items()}
-        by_language.append(Measured(value, named, {moved.block(language): rows}))
+        by_language.append(Quantity(value, named, {moved.block(language): rows}))
     whole = mean_of(by_language)
     assert whole, "an arm that was picked has a language"
     return whole

@@ -18,14 +18,14 @@ from harness.release.schema_derived import (
     Split,
     Subsets,
 )
+from harness.statistics.arrows import corrected
 from harness.statistics.averages import averages
+from harness.statistics.baselines import target_scores
 from harness.statistics.best import best
-from harness.statistics.board import corrected
 from harness.statistics.cells import cells, dev_scores, selections
 from harness.statistics.difficulty import difficulty
-from harness.statistics.encoders import target_scores
 from harness.statistics.gains import measured
-from harness.statistics.measured import Measured
+from harness.statistics.measured import Quantity
 from harness.statistics.slices import slices
 from harness.statistics.split import split
 from harness.statistics.study import Study
@@ -48,7 +48,7 @@ def derive(known: Known) -> Derived:
     splits: list[Split] = []
     parts: list[Subsets] = []
     chosen: list[Best] = []
-    scores: dict[str, Mapping[str, Measured]] = {}
+    scores: dict[str, Mapping[str, Quantity]] = {}
     headline: dict[str, list[str]] = {}
     # by the cells, not by the declared encoders: one of which nothing was run has nothing to say
     for encoder in dict.fromkeys(cell.encoder for cell in every):

@@ -8,14 +8,14 @@ from dataclasses import replace
 from harness.metrics.metric import Array
 from harness.release.evidence import mean
 from harness.release.schema_derived import Gain, LanguageGain, ScoredCell, Tested
-from harness.statistics.measured import Block, Measured, estimate_of, mean_of
+from harness.statistics.measured import Block, Quantity, estimate_of, mean_of
 from harness.statistics.sampling import Influences, System
 from harness.statistics.study import ENGLISH, At, MeasuredGain, Pair, Study
 
 
 def measured(study: Study) -> Study:
     """The study with all its scores and gains, target by target within each arm."""
-    scores: dict[str, Measured] = {}
+    scores: dict[str, Quantity] = {}
     found: dict[At, MeasuredGain] = {}
     for target in study.targets:
         pairs = {arm: study.pairs(arm, target) for arm in study.arms}
@@ -58,7 +58,7 @@ def _languages(pairs: Sequence[Pair]) -> list[str]:
     return _common([cell for pair in pairs for cell in (pair.cell, pair.base)])
 
 
-def _baseline(study: Study, target: str, moved: Influences) -> Measured | None:
+def _baseline(study: Study, target: str, moved: Influences) -> Quantity | None:
     """The baseline's score: the mean over languages; None where a cell has none."""
     cells = study.cells_of(study.baseline, target)
     systems = [(study.baseline, seed) for seed in cells]
@@ -86,10 +86,10 @@ def _measured(
 
 def _of_seeds(
     per_seed: Mapping[str, float], rows: Mapping[Block, Array], seedless: bool
-) -> Measured:
+) -> Quantity:
     value = mean(per_seed.values())
     assert value is not None, "there is a seed"
-    return Measured(value, per_seed, rows, seedless)
+    return Quantity(value, per_seed, rows, seedless)
 
 
 def _gain(
@@ -97,7 +97,7 @@ def _gain(
     arm: str,
     target: str,
     pairs: Sequence[Pair],
-    by_language: Mapping[str, Measured],
+    by_language: Mapping[str, Quantity],
 ) -> Gain:
     """What a release says of it, before it is tested with the others.
 

@@ -25,14 +25,14 @@ def rounded(value: float, digits: int = DIGITS) -> float:
     return round(float(value), digits) + 0.0
 
 
-class Part(NamedTuple):
+class Noise(NamedTuple):
     """One source of error: its standard error, and the degrees of freedom that it is known by."""
 
     error: float
     freedom: float
 
 
-def two_sided(value: float, parts: Sequence[Part]) -> float:
+def two_sided(value: float, parts: Sequence[Noise]) -> float:
     """p of "the number is 0", from the sum of independent t-distributed errors, one or two.
 
     A number whose variance is the sum of two that are known by unequal degrees of freedom: many
@@ -50,20 +50,20 @@ def two_sided(value: float, parts: Sequence[Part]) -> float:
     return min(1.0, 2 * _upper_tail(abs(value), wide, narrow[0] if narrow else None))
 
 
-def half_width(parts: Sequence[Part]) -> float:
+def half_width(parts: Sequence[Noise]) -> float:
     """Of the 95% interval: the number of which `two_sided` is 5%."""
     from scipy.optimize import brentq
+    from scipy.special import stdtrit
 
-    errors = sum(part.error for part in parts)
-    if not errors:
+    # that of the sum is no less than the widest one's, and no more than all together
+    alone = [part.error * float(stdtrit(part.freedom, (1 + LEVEL) / 2)) for part in parts]
+    low, high = 0.99 * max(alone, default=0.0), 1.01 * sum(alone)
+    if not high:
         return 0.0
-    high = 2 * errors
-    while two_sided(high, parts) > 1 - LEVEL:
-        high *= 2
-    return float(brentq(lambda x: two_sided(x, parts) - (1 - LEVEL), 0.0, high, xtol=1e-8))
+    return float(brentq(lambda x: two_sided(x, parts) - (1 - LEVEL), low, high, xtol=1e-8))
 
 
-def _upper_tail(value: float, wide: Part, narrow: Part | None) -> float:
+def _upper_tail(value: float, wide: Noise, narrow: Noise | None) -> float:
     """P(the sum of the errors > value)."""
     from scipy.special import stdtr
 
@@ -71,7 +71,8 @@ def _upper_tail(value: float, wide: Part, narrow: Part | None) -> float:
         return float(stdtr(wide.freedom, -value / wide.error))
     nodes, weights = _nodes(narrow.freedom)
     left = (value - narrow.error * nodes) / wide.error
-    return math.fsum((stdtr(wide.freedom, -left) * weights).tolist())
+    # what the order of a sum does is far below the digits that are kept
+    return float((stdtr(wide.freedom, -left) * weights).sum())
 
 
 @lru_cache(maxsize=1024)  # a board has thousands of degrees of freedom, most of them asked for once

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.metrics.metric import Array
 from harness.release.schema_derived import Estimate
-from harness.statistics.intervals import Part, half_width, rounded, two_sided
+from harness.statistics.intervals import Noise, half_width, rounded, two_sided
 
 # with fewer, how seeds differ is next to unknown, and nothing is called an effect
 FEWEST_SEEDS = 3
@@ -20,7 +20,7 @@ Block = tuple[str, str]
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class Quantity:
     """A number, and what it would have been with one seed alone, or without one of the test rows.
 
     value     in points, unrounded
@@ -35,12 +35,12 @@ class Measured:
     rows: Mapping[Block, Array] = field(default_factory=dict)
     seedless: bool = False
 
-    def __sub__(self, other: "Measured") -> "Measured":
+    def __sub__(self, other: "Quantity") -> "Quantity":
         """The paired difference: the same rows, the same seeds."""
         return _combined(self.value - other.value, [(1.0, self), (-1.0, other)])
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[Noise]:
         """Its errors over test rows, and over seeds; of fewer than three seeds over rows alone.
 
         Seeds and units are crossed: a number is the mean of effects of a seed, of a unit, and of
@@ -51,13 +51,13 @@ class Measured:
         seeds = len(self.per_seed)
         of_mean, freedom = self.row_variance, self._freedom
         if self.seedless or seeds < FEWEST_SEEDS:
-            return [Part(math.sqrt(of_mean), freedom)]
+            return [Noise(math.sqrt(of_mean), freedom)]
 
         of_each = math.fsum(_squares(rows) for rows in self.rows.values()) / seeds
         together = (of_each - of_mean) / (seeds - 1)
         return [
-            Part(math.sqrt(max(0.0, of_mean - together)), freedom),
-            Part(math.sqrt(variance(self.per_seed.values()) / seeds), seeds - 1),
+            Noise(math.sqrt(max(0.0, of_mean - together)), freedom),
+            Noise(math.sqrt(variance(self.per_seed.values()) / seeds), seeds - 1),
         ]
 
     @property
@@ -104,11 +104,11 @@ class Measured:
         return self.seedless and not self.per_seed
 
 
-NOTHING = Measured(0.0, {}, seedless=True)  # what the baseline gains
+NOTHING = Quantity(0.0, {}, seedless=True)  # what the baseline gains
 UNKNOWN = Estimate()
 
 
-def mean_of(numbers: Sequence[Measured]) -> Measured | None:
+def mean_of(numbers: Sequence[Quantity]) -> Quantity | None:
     """Their mean, row by row and seed by seed; None of nothing."""
     if not numbers:
         return None
@@ -116,17 +116,17 @@ def mean_of(numbers: Sequence[Measured]) -> Measured | None:
     return _combined(value, [(1 / len(numbers), one) for one in numbers])
 
 
-def weighted(terms: Sequence[tuple[float, Measured]]) -> Measured:
+def weighted(terms: Sequence[tuple[float, Quantity]]) -> Quantity:
     """The sum of numbers times their weights."""
     return _combined(math.fsum(weight * one.value for weight, one in terms), terms)
 
 
-def _combined(value: float, terms: Sequence[tuple[float, Measured]]) -> Measured:
+def _combined(value: float, terms: Sequence[tuple[float, Quantity]]) -> Quantity:
     # a number into which no seed enters (the baseline's gain) takes none from the others
     seeded = [one.per_seed for _, one in terms if one.per_seed or not one.seedless]
     seeds = _common(seeded)
     if seeded and not seeds:
-        return Measured(value, {})  # no seed has all of them, so that none tells how they vary
+        return Quantity(value, {})  # no seed has all of them, so that none tells how they vary
     per_seed = {}
     for seed in seeds:
         per_seed[seed] = math.fsum(weight * one.per_seed.get(seed, 0.0) for weight, one in terms)
@@ -138,7 +138,7 @@ def _combined(value: float, terms: Sequence[tuple[float, Measured]]) -> Measured
         for block, influences in one.rows.items():
             part = weight * (influences if own == seeds else influences[chosen])
             rows[block] = rows[block] + part if block in rows else part
-    return Measured(value, per_seed, rows, all(one.seedless for _, one in terms))
+    return Quantity(value, per_seed, rows, all(one.seedless for _, one in terms))
 
 
 def _common(seeded: Sequence[Mapping[str, float]]) -> list[str]:
@@ -154,9 +154,9 @@ def _squares(rows: Array) -> float:
     return math.fsum(np.square(rows).ravel().tolist())
 
 
-def estimate_of(number: Measured | None) -> Estimate:
+def estimate_of(number: Quantity | None) -> Estimate:
     return UNKNOWN if number is None else number.estimate
 
 
-def value_of(number: Measured | None) -> float | None:
+def value_of(number: Quantity | None) -> float | None:
     return None if number is None else number.value

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from harness.release.schema_derived import Estimate
-from harness.statistics.intervals import Part, half_width
+from harness.statistics.intervals import Noise, half_width
 from harness.statistics.measured import FEWEST_SEEDS
 
 MOST_SEEDS = 100  # more are not looked at: nobody trains so many
@@ -22,7 +22,7 @@ def half_with(numbers: Sequence[Estimate], had: int, seeds: int) -> float | None
     for number in known:
         assert number.rows is not None and number.seeds is not None
         of_seeds = number.seeds * math.sqrt(had / seeds)
-        widths.append(half_width([Part(number.rows, math.inf), Part(of_seeds, seeds - 1)]))
+        widths.append(half_width([Noise(number.rows, math.inf), Noise(of_seeds, seeds - 1)]))
     return median(widths) if widths else None
 
 

@@ -18,11 +18,11 @@ from harness.release.schema_derived import (
     WithinTarget,
 )
 from harness.statistics.difficulty import Bucket, split_line
-from harness.statistics.intervals import Part, half_width, rounded, spearman, two_sided
+from harness.statistics.intervals import Noise, half_width, rounded, spearman, two_sided
 from harness.statistics.measured import (
     FEWEST_SEEDS,
     UNKNOWN,
-    Measured,
+    Quantity,
     mean_of,
     value_of,
     weighted,
@@ -40,7 +40,7 @@ class Sides(NamedTuple):
     hard: list[str]
 
 
-Known = Callable[[str, str], Measured | None]  # arm, target → the gain that is looked at
+Known = Callable[[str, str], Quantity | None]  # arm, target → the gain that is looked at
 
 
 def split(study: Study, rows: Sequence[DifficultyRow]) -> Split:
@@ -96,7 +96,7 @@ def _arms(rows: Iterable[DifficultyRow], bucket: Bucket) -> list[str]:
     return [row.arm for row in rows if row.bucket == bucket]
 
 
-def _side(arms: Sequence[str], averages: Mapping[str, Measured | None]) -> Side:
+def _side(arms: Sequence[str], averages: Mapping[str, Quantity | None]) -> Side:
     known = [average for arm in arms if (average := averages[arm])]
     return Side(
         arms={arm: value_of(averages[arm]) for arm in arms}, average_gain=value_of(mean_of(known))
@@ -112,7 +112,7 @@ def contrast(sides: Sides, targets: Sequence[str], known: Known) -> Contrast:
     Within a target, sides of which an arm is not known there are still about the same rows. Where
     all are known it is the difference of the sides' average gains.
     """
-    gains: dict[str, dict[str, Measured]] = {}  # target → arm → its gain
+    gains: dict[str, dict[str, Quantity]] = {}  # target → arm → its gain
     for target in targets:
         of = {arm: gain for arm in (*sides.easy, *sides.hard) if (gain := known(arm, target))}
         if any(arm in of for arm in sides.easy) and any(arm in of for arm in sides.hard):
@@ -133,7 +133,7 @@ def _within(sides: Sides, target: str, known: Known) -> WithinTarget | None:
     )
 
 
-def _estimate(sides: Sides, gains: Mapping[str, Mapping[str, Measured]]) -> Estimate:
+def _estimate(sides: Sides, gains: Mapping[str, Mapping[str, Quantity]]) -> Estimate:
     """The difference, for other seeds, other rows and other tasks of the same kinds.
 
     The tasks of a side differ by what they are, and by what rows and seeds do to each of them for
@@ -145,11 +145,11 @@ def _estimate(sides: Sides, gains: Mapping[str, Mapping[str, Measured]]) -> Esti
     if not difference.rows or len(among) < len(sides):
         return Estimate(value=difference.value)
 
-    spread = Part(math.sqrt(math.fsum(of.spread for of in among)), _welch(among))
+    spread = Noise(math.sqrt(math.fsum(of.spread for of in among)), _welch(among))
     # tasks that gain the same to the last digit (few rows, all alike) show nothing of their rows
     held = math.fsum(of.rows for of in among if rounded(of.spread))
     shared = max(0.0, difference.row_variance - held)
-    errors = [spread, Part(math.sqrt(shared), math.inf)]
+    errors = [spread, Noise(math.sqrt(shared), math.inf)]
     half = half_width(errors)
     rows, *seeds = difference.parts
     tested = len(difference.per_seed) >= FEWEST_SEEDS or difference.seedless
@@ -164,8 +164,8 @@ def _estimate(sides: Sides, gains: Mapping[str, Mapping[str, Measured]]) -> Esti
 
 
 def _terms(
-    sides: Sides, gains: Mapping[str, Mapping[str, Measured]]
-) -> list[tuple[float, Measured]]:
+    sides: Sides, gains: Mapping[str, Mapping[str, Quantity]]
+) -> list[tuple[float, Quantity]]:
     """(weight, gain) of each arm on each target: 1 / arms of its side there, minus for hard."""
     terms = []
     for of in gains.values():
@@ -189,7 +189,7 @@ class OfTasks(NamedTuple):
     freedom: float
 
 
-def _of_tasks(side: Sequence[str], gains: Mapping[str, Mapping[str, Measured]]) -> OfTasks | None:
+def _of_tasks(side: Sequence[str], gains: Mapping[str, Mapping[str, Quantity]]) -> OfTasks | None:
     """None where no two tasks are known on one target: how others would differ is not known.
 
     source  Satterthwaite 1946, Biometrics Bulletin 2(6), 110-114, for the degrees of freedom
@@ -218,7 +218,7 @@ def _of_tasks(side: Sequence[str], gains: Mapping[str, Mapping[str, Measured]]) 
     )
 
 
-def _shares(arms: Sequence[str], of: Mapping[str, Measured]) -> Array:
+def _shares(arms: Sequence[str], of: Mapping[str, Quantity]) -> Array:
     known = np.array([arm in of for arm in arms], dtype=np.float64)
     share: Array = known / known.sum()
     return share
@@ -237,7 +237,7 @@ def _held(shares: Array) -> Array:
     return held
 
 
-def _mean(side: Sequence[str], of: Mapping[str, Measured]) -> Measured:
+def _mean(side: Sequence[str], of: Mapping[str, Quantity]) -> Quantity:
     average = mean_of([of[arm] for arm in side if arm in of])
     assert average, "one of them is known"
     return average
@@ -271,7 +271,7 @@ def _why_no_claim(study: Study, sides: Sides) -> str:
 
 def _correlation(
     rows: Sequence[DifficultyRow],
-    averages: Mapping[str, Measured | None],
+    averages: Mapping[str, Quantity | None],
     measure: str,
     value: Callable[[DifficultyRow], float | None],
 ) -> Correlation | None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from harness.release.schema import EvidenceCell, Known
 from harness.release.schema_derived import Gain, ScoredCell
-from harness.statistics.measured import Measured, mean_of
+from harness.statistics.measured import Quantity, mean_of
 
 ENGLISH = "en"
 # flags of a baseline whose target counts in no average
@@ -49,15 +49,15 @@ class MeasuredGain:
     known."""
 
     said: Gain
-    by_language: Mapping[str, Measured]
+    by_language: Mapping[str, Quantity]
 
     @cached_property
-    def whole(self) -> Measured | None:
+    def whole(self) -> Quantity | None:
         """The mean over languages."""
         return mean_of([self.by_language[language] for language in sorted(self.by_language)])
 
     @cached_property
-    def zero_shot(self) -> Measured | None:
+    def zero_shot(self) -> Quantity | None:
         """The mean over languages other than English."""
         others = [language for language in sorted(self.by_language) if language != ENGLISH]
         return mean_of([self.by_language[language] for language in others])
@@ -82,7 +82,7 @@ class Study:
     baseline: str
     arms: list[str]
     targets: list[str]
-    scores: Mapping[str, Measured] = field(default_factory=dict)
+    scores: Mapping[str, Quantity] = field(default_factory=dict)
     gains: Mapping[At, MeasuredGain] = field(default_factory=dict)
 
     @classmethod
@@ -161,7 +161,7 @@ class Study:
         # what is not trained has no English to be learned in: it is above chance somewhere
         return any(cell.languages_above_floor for cell in cells)
 
-    def known_gain(self, arm: str, target: str) -> Measured | None:
+    def known_gain(self, arm: str, target: str) -> Quantity | None:
         """A gain that may stand in an average: not where rows of the test set were trained on."""
         found = self.gains.get((arm, target))
         if found is None or REFUSED & set(found.said.flags):
@@ -172,7 +172,7 @@ class Study:
         """Those of the targets of which the arm's gain is known."""
         return [target for target in targets if self.known_gain(arm, target)]
 
-    def average(self, arm: str, targets: Sequence[str], zero_shot: bool = False) -> Measured | None:
+    def average(self, arm: str, targets: Sequence[str], zero_shot: bool = False) -> Quantity | None:
         """The mean of an arm's gains over targets; None of no target, and where one of them is not
         known.
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from harness.release.schema_derived import ArmDifference, Subsets
+from harness.statistics.arrows import arrow
 from harness.statistics.averages import tested
-from harness.statistics.board import arrow
 from harness.statistics.difficulty import rows_trained
 from harness.statistics.intervals import holm
-from harness.statistics.measured import Measured
+from harness.statistics.measured import Quantity
 from harness.statistics.study import Study
 
 LABELS = (
@@ -84,7 +84,7 @@ def _compared(study: Study, of: str, arms: Mapping[str, str]) -> Subsets:
     )
 
 
-def _averages(study: Study, arms: Mapping[str, str], targets: Sequence[str]) -> dict[str, Measured]:
+def _averages(study: Study, arms: Mapping[str, str], targets: Sequence[str]) -> dict[str, Quantity]:
     """label → its arm's average over these targets; without arms that have none."""
     found = {label: study.average(arm, targets) for label, arm in arms.items()}
     return {label: average for label, average in found.items() if average}

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from harness.release.schema_derived import TargetScore
 from harness.statistics.averages import tested
-from harness.statistics.measured import Measured, estimate_of, mean_of
+from harness.statistics.measured import Quantity, estimate_of, mean_of
 
-Scores = Mapping[str, Measured]  # target → a baseline's score
+Scores = Mapping[str, Quantity]  # target → a baseline's score
 Headlines = Mapping[str, Sequence[str]]  # encoder → its headline targets
 
 
