@@ -13,7 +13,7 @@ from conftest import ROOT, copied
 
 from harness.cli import main
 from harness.common.errors import StoreError
-from harness.page.board_files import write_board
+from harness.page.board_files import outdated, own_page, write_board
 from harness.published import reproduce
 from harness.release.document import NO_SIDECAR, Board, beside, content_bytes
 from harness.release.schema import SCHEMA
@@ -142,10 +142,7 @@ def test_a_release_without_a_sidecar_is_shown_with_a_word(command, shelf, sideca
     (line,) = done.err.splitlines()
     assert line.startswith(f"{path}: {NO_SIDECAR}")
     assert command("leaderboard", "build", "--board", shelf.folder).code == 0
-    assert (
-        f"Suite `other`, release 0003-other · {NO_SIDECAR}"
-        in (shelf.folder / "README.md").read_text()
-    )
+    assert f"release 0003-other · {NO_SIDECAR} · " in (shelf.folder / "README.md").read_text()
     assert command("leaderboard", "verify", "--board", shelf.folder).code == 1
 
 
@@ -279,6 +276,61 @@ def test_a_board_file_that_is_no_file(shelf, tmp_path):
     content = json.loads(shelf.list()[0].read_bytes())
     assert steps.put(content, {}, shelf, print).rendered == ["index.html"]
     assert page.is_file()
+
+
+def test_each_release_has_a_page_of_its_own(command, shelf):
+    done = command("leaderboard", "build", "--board", shelf.folder)
+    pages = [shelf.releases / f"{name}.md" for name in ("0001-mine", "0002-mine", "0003-other")]
+    assert done.code == 0 and done.out.split()[2:] == list(map(str, pages))
+    for path, about in zip(pages, ("first", "second", "third"), strict=True):
+        text = path.read_text()
+        assert text.startswith(f"# release {path.stem}\n\n{about}\n") and "in full" in text
+
+
+def test_the_page_of_a_release_that_is_gone_goes_and_what_somebody_wrote_stays(shelf):
+    notes = shelf.releases / "notes.md"
+    notes.write_text("what I thought of it")
+    for path in shelf.releases.glob("0002-mine.*json"):
+        path.unlink()
+    assert outdated(shelf) == ["README.md", "index.html", "releases/0002-mine.md"]
+    write_board(shelf, print)
+    assert outdated(shelf) == []
+    assert [path.name for path in sorted(shelf.releases.glob("*.md"))] == [
+        *("0001-mine.md", "0003-other.md", "notes.md")
+    ]
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_text("# release 0001-x")])
+def test_a_page_that_is_gone_or_of_another_release_is_written_again(shelf, harm):
+    path = own_page(shelf.list()[1])
+    whole = path.read_bytes()
+    harm(path)
+    content = json.loads(shelf.list()[0].read_bytes())
+    assert steps.put(content, {}, shelf, print).rendered == ["releases/0002-mine.md"]
+    assert path.read_bytes() == whole
+
+
+def test_a_page_says_that_its_release_cannot_be_checked(shelf):
+    path = shelf.list()[0]
+    beside(path).unlink()
+    assert outdated(shelf) == ["releases/0001-mine.md"]
+    write_board(shelf, print)
+    assert own_page(path).read_text().startswith(f"# release 0001-mine · {NO_SIDECAR}\n")
+
+
+def test_the_tables_behind_the_first_are_asked_for_by_name(command, shelf):
+    def shown(*options: str) -> str:
+        return command("leaderboard", "show", "1", *options, "--board", shelf.folder).out
+
+    glance, targets, languages = shown(), shown("--targets"), shown("--languages")
+    assert "average gain" in glance and "gain on each target task" not in glance
+    assert "gain on each target task" in targets and "in each language" not in targets
+    assert "in each language" in languages and "Helps:" not in languages
+    assert "what each learned of it" in shown("--difficulty")
+    both, full = shown("--targets", "--languages"), shown("--full")
+    assert targets.strip() in both and languages.strip() in both
+    for part in ("Helps:", "gain on each target task", "in each language", "what each learned"):
+        assert part in full
 
 
 def test_no_board(command, tmp_path):

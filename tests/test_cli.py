@@ -339,7 +339,7 @@ def test_a_run_writes_below_runs_and_nowhere_else(undisturbed):
     assert {path.name for path in undisturbed.iterdir()} == {"runs", "stderr"}
     assert {path.name for path in (undisturbed / "runs").iterdir()} == {"store", "board"}
     releases = {path.name for path in (undisturbed / "runs/board/releases").iterdir()}
-    assert releases == {"0001-tiny.json", "0001-tiny.env.json"}
+    assert releases == {"0001-tiny.json", "0001-tiny.env.json", "0001-tiny.md"}
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,9 @@ def print_release(
 def _print_glance(shown: Glance, console: "Console") -> None:
     for sentence in filter(None, [shown.warning, shown.together]):
         _print_line(sentence, console)
-    for board in shown.boards:
+    for number, board in enumerate(shown.boards):
+        if number:
+            console.print()
         _print_sheet(board.sheet, console, board.sentences)
 
 
@@ -173,9 +175,10 @@ def _joined(texts: Sequence[str], styles: Sequence[str], drawing: Drawing, style
 HOW_TO_READ = (
     "Each row is an English task that the encoder was trained on first; each number how many points"
     " that adds to a kind of target task, zero-shot, mean over its languages.",
-    "± is the 95% interval: another training with other test rows would give a number in it. ▲ and"
-    " ▼ are sure after correction for the whole table; without one it may be chance.",
-    "⚠ qualifies a column or a number; the lines below the table say how.",
+    "± is its 95% interval: how far another seed and other test rows would move it (of one or two"
+    " seeds: other test rows alone). ▲ ▼ are sure after correction for the whole table; what has"
+    " none may be chance.",
+    "⚠ and † qualify a column, a row or a number: the lines below the table say how.",
 )
 
 
@@ -201,8 +204,7 @@ def readme(releases: Sequence[Listed]) -> str:
     if releases:
         latest = max(releases, key=_weight)
         shown = glance(latest.content, latest.title)
-        parts += ["## The latest", "", markdown_glance(shown)]
-        parts += ["## How to read it", "", *_listed(HOW_TO_READ)]
+        parts += [*_listed(HOW_TO_READ), "## The latest", "", markdown_glance(shown)]
     parts += ["## All releases", ""]
     parts += [
         f"- [{path.stem}](releases/{path.stem}.md): {plain(content.suite.about)}"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from harness.common.text import signed
 from harness.page.cautions import flags_of, not_in_average, wrong_with
-from harness.page.points import between, half, plain
+from harness.page.points import arrow, between, half, plain
 from harness.page.reading import Reading, group_name
 from harness.release.schema import Concluded, EncoderFacts
 from harness.release.schema_derived import Split, Tested
@@ -114,7 +114,7 @@ def _seen(reading: Reading) -> str:
         return ""
     more = len(seen) - SHOWN
     listed = ", ".join(BRACKETS.sub("", name) for name in seen[:SHOWN])
-    return f"The encoder has already seen: {listed}{f' and {more} more' if more > 0 else ''}."
+    return f"{reading.encoder} has seen: {listed}{f' and {more} more' if more > 0 else ''}."
 
 
 # Sentences
@@ -188,14 +188,14 @@ def _column(reading: Reading, where: str, found: Sequence[Effect]) -> str:
 
 def _easy_hard(split: Split | None) -> str:
     """Whether anything follows for tasks in general."""
-    unknown = "Not known: easy against hard"
+    unknown = "Not known: whether easy tasks help more"
     if split is None or split.overall.easy_minus_hard.value is None:
         return f"{unknown}. {split.why if split else ''}".strip()
     number = split.overall.easy_minus_hard
     value = f"easy − hard {signed(number.value)}{between(number.interval)}"
     low, high = number.interval or [0.0, 0.0]
     if not split.claim or low <= 0 <= high:
-        return f"{unknown}, {value}. {split.why}".strip()
+        return f"{unknown}: {value}. {split.why}".strip()
     return f"{'Easy' if low > 0 else 'Hard'} tasks helped more: {value}."
 
 
@@ -279,7 +279,8 @@ def score_notes(mine: Sequence[Reading]) -> list[str]:
     for reading in mine:
         of = f"{reading.encoder}: " if len(mine) > 1 else ""
         wrong = [found for group in reading.groups if (found := wrong_with(reading, group))]
-        said += [f"{of}{note}" for note in (*wrong, *_not_counted(reading), _seen(reading)) if note]
+        said += [f"{of}{note}" for note in (*wrong, *_not_counted(reading))]
+        said += filter(None, [_seen(reading)])
     return said
 
 
@@ -301,6 +302,8 @@ def together(mine: Sequence[Reading]) -> str:
     for reading in mine:
         score = reading.scores[None]
         apart = score.difference
-        differs = f" ({signed(apart.value)}{between(apart.interval)})" if apart else ""
+        differs = (
+            f" ({signed(apart.value)}{between(apart.interval)}{arrow(apart)})" if apart else ""
+        )
         said.append(f"{reading.encoder} {plain(score.score.value)}{differs}")
     return f"Without an intermediate task, average score: {', '.join(said)}."
