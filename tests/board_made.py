@@ -7,6 +7,7 @@ from harness.release.schema import Concluded
 from harness.release.schema_derived import (
     Average,
     Contrast,
+    DevScore,
     DifficultyRow,
     Estimate,
     Gain,
@@ -158,6 +159,17 @@ def difficulty(condition: str, bucket: str | None, encoder: str = "enc") -> Diff
         learned=bucket != "unlearned",
         bucket=bucket,
     )
+
+
+def run(encoder: str = "enc") -> dict[str, Any]:
+    """A training of the one intermediate there is."""
+    return {"encoder": encoder, "seed": 1, "key": KEY}
+
+
+def dev_score(learned: bool) -> DevScore:
+    """What it reached on its own English dev."""
+    facts = {"encoder": "enc", "phase": "intermediate", "seed": 1, "null": 33.3}
+    return DevScore(key=KEY, main=50.0, learned=learned, **facts)
 
 
 def contrast(value: float | None, half: float = 1.0, *targets: str) -> Contrast:

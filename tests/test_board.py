@@ -233,14 +233,28 @@ def test_what_the_baseline_did_not_learn_either_is_no_effect_of_a_condition():
     assert not any(note.startswith("†") for note in board.sheet.footnotes)
 
 
-def test_a_condition_that_learned_nothing_is_marked_and_never_named_best():
+@pytest.mark.parametrize("kind", ["task", "mixture"])
+def test_a_condition_that_learned_nothing_is_marked_and_never_named_best(kind):
     every = list(made.GROUPS)
     averages = [made.average("squad", made.mean(made.sure(9.0, arrow="up"), *every))]
-    given = {"averages": averages, "difficulty": [made.difficulty("squad", "unlearned")]}
-    table, board = only(made.release({"squad": made.arm()}, **given))
-    assert "squad ⚠1" in table and board.sheet.rows[-1].cells[0].text == ""
-    assert board.sheet.footnotes[0] == ("⚠1 Not learned (its own English dev is at chance): squad.")
-    assert board.sentences[0] == "Helps: nothing for sure."
+    conditions = {"squad": made.arm(kind, trained=[made.run()])}
+    for learned in (True, False):
+        given = {"averages": averages, "dev_scores": [made.dev_score(learned)]}
+        table, board = only(made.release(conditions, **given))
+        assert ("squad" in table, "squad ⚠1" in table) == (learned, not learned)
+        note = "⚠1 Not learned (its own English dev is at chance): squad."
+        assert (note in board.sheet.footnotes) is not learned
+        said = "the average after squad +9.0 [+8.0, +10.0]" if learned else "nothing for sure"
+        assert board.sentences[0] == f"Helps: {said}."
+
+
+def test_a_training_whose_dev_nobody_looked_at_is_not_called_unlearned():
+    every = list(made.GROUPS)
+    averages = [made.average("squad", made.mean(made.sure(1.0), *every))]
+    conditions = {"squad": made.arm(trained=[made.run()])}
+    dev = made.dev_score(False).model_copy(update={"main": None})
+    table, _ = only(made.release(conditions, averages=averages, dev_scores=[dev]))
+    assert "squad" in table
 
 
 def test_what_is_wrong_with_a_column_stands_once_in_its_header():
@@ -268,7 +282,32 @@ def test_a_target_at_chance_is_named_and_counts_in_no_average():
     headline = {"enc": ["mlqa", "tatoeba", "udpos", "xnli"]}
     table, board = only(release.model_copy(update={"headline": headline}))
     assert table["target tasks"] == ["1", "1", "1", "1", "4"]
-    assert "In no average, since the baseline is at chance: xquad." in board.sheet.footnotes
+    assert "In no average (the baseline is at chance): xquad." in board.sheet.footnotes
+
+
+@pytest.mark.parametrize(
+    ("flag", "why"),
+    [
+        ("unlearned", "the baseline is at chance"),
+        ("placeholder", "test labels that carry no information"),
+        ("leak", "trained on test rows"),
+    ],
+)
+def test_why_a_target_counts_in_no_average(flag, why):
+    release = study()
+    headline = {"enc": ["mlqa", "tatoeba", "udpos", "xnli"]}
+    cells = [*release.cells, made.cell("none", "xquad", flag, seed=2)]
+    _, board = only(release.model_copy(update={"headline": headline, "cells": cells}))
+    assert f"In no average ({why}): xquad." in board.sheet.footnotes
+
+
+def test_a_leak_is_named_where_its_number_stands_and_where_it_does_not():
+    cells = [made.cell("squad", "xnli", "leak"), made.cell("squad", "mlqa", "leak")]
+    release = study(gains=[made.gain("squad", "xnli", made.sure(3.0), "leak")])
+    release = release.model_copy(update={"cells": [*release.cells, *cells]})
+    (reading,) = readings(release)
+    (sheet,) = tables.targets(reading)
+    assert rows(sheet)["squad"] == ["+3.0 ±1.0 leak", "–", "–", "leak", "–"]
 
 
 def test_a_target_that_the_suite_does_not_name_is_told_from_one_at_chance():
@@ -281,7 +320,7 @@ def test_a_target_that_the_suite_does_not_name_is_told_from_one_at_chance():
     assert facts["xquad"]["task"] == targets["xquad"].task
     headline = {"enc": ["mlqa", "tatoeba", "udpos", "xnli"]}
     _, board = only(release.model_copy(update={"headline": headline, "targets": targets}))
-    assert "In no average, since the suite names other targets: xquad." in board.sheet.footnotes
+    assert "In no average (the suite names other targets): xquad." in board.sheet.footnotes
 
 
 def test_what_the_encoder_has_seen_stands_beside_its_gains():
@@ -413,7 +452,7 @@ def test_every_number_of_it_is_the_releases_own_rounded_once(name):
         of_targets = rows(sheet)
         for (arm, target), gain in reading.gains.items():
             text = of_targets[reading.condition(arm)][reading.targets.index(target)]
-            assert text.startswith("refused" if gain.gain.value is None else halved(gain.gain))
+            assert text.startswith("leak" if gain.gain.value is None else halved(gain.gain))
 
 
 def bracketed(number: Any) -> str:

@@ -1,7 +1,7 @@
 """What a reader must know of a column, a row or a single cell of the board: each once, as a
 footnote, with all the places that it qualifies."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.common.text import signed
@@ -28,10 +28,7 @@ OF_ANY = {
     "empty_text": "rows with an empty text",
     "misplaced": "answers that are not where the row says",
 }
-OF_CELLS = {
-    "overlap": "a few test rows in the training data",
-    "placeholder": "test labels that carry no information",
-}
+OVERLAP = "a few test rows in the training data"
 
 
 @dataclass(frozen=True)
@@ -84,13 +81,10 @@ def wrong_with(reading: Reading, group: str) -> str:
         ]
         if where:
             said.append(f"{words} in {', '.join(where)} languages")
-    for flag, words in OF_CELLS.items():
-        having = [target for target, cells in mine.items() if flag in flags_of(cells)]
-        if having:
-            said.append(f"{words} of {reading.tasks(having)}")
-    if not said:
-        return ""
-    return f"{group_name(group)}: {'; '.join(said)}."
+    having = [target for target, cells in mine.items() if "overlap" in flags_of(cells)]
+    if having:
+        said.append(f"{OVERLAP} of {reading.tasks(having)}")
+    return f"{group_name(group)}: {'; '.join(said)}." if said else ""
 
 
 def _of_languages(cells: Sequence[ScoredCell], flag: str) -> str:
@@ -121,29 +115,33 @@ def flags_of(cells: Iterable[ScoredCell]) -> set[str]:
 
 def _not_learned_first(reading: Reading) -> dict[str, set[Place]]:
     """What is said of conditions whose task was not learned → where it is said."""
-    arms = [average.arm for average in reading.ranked if not reading.learned(average.arm)]
+    arms = [average.arm for average in reading.rivals if not reading.learned(average.arm)]
     text = f"Not learned (its own English dev is at chance): {reading.conditions(arms)}."
     return {text: {(arm, ALL) for arm in arms}}
 
 
+def lost(reading: Reading, arm: str, target: str) -> bool:
+    """Whether the baseline learned a target that was not learned after an intermediate task."""
+    is_at_chance = [
+        "unlearned" in flags_of(reading.cells.get((one, target), []))
+        for one in (reading.baseline, arm)
+    ]
+    return is_at_chance == [False, True]
+
+
 def _not_learned_then(reading: Reading) -> Caution:
-    """Targets that the baseline learned, and that were not learned after an intermediate task."""
+    arms = [average.arm for average in reading.ranked]
     found: dict[str, list[str]] = {}
     for target in reading.headline:
-        if "unlearned" in flags_of(reading.cells.get((reading.baseline, target), [])):
-            continue
-        for average in reading.ranked:
-            if "unlearned" in flags_of(reading.cells.get((average.arm, target), [])):
-                found.setdefault(target, []).append(average.arm)
+        for arm in arms:
+            if lost(reading, arm, target):
+                found.setdefault(target, []).append(arm)
     said = "; ".join(
         f"{reading.task(target)} after {reading.conditions(arms)}" for target, arms in found.items()
     )
+    text = f"The target was not learned then (at chance in English): {said}."
     places = {(arm, reading.group(target)) for target, arms in found.items() for arm in arms}
-    return Caution(
-        NOT_LEARNED,
-        f"The target was not learned then (at chance in English): {said}.",
-        frozenset(places),
-    )
+    return Caution(NOT_LEARNED, text, frozenset(places))
 
 
 def _own_data(reading: Reading) -> Caution:
@@ -165,13 +163,3 @@ def _without(reading: Reading, average: Average) -> str:
     if other is None or not other.targets:
         return f"{name} none"
     return f"{name} {signed(other.gain.value)}{half(other.gain)} ({len(other.targets)})"
-
-
-def not_in_average(reading: Reading) -> Mapping[str, list[str]]:
-    """Condition → headline targets of which it has no gain that may count."""
-    found: dict[str, list[str]] = {}
-    for average in reading.ranked:
-        if average.rest is not None:
-            known = average.rest.targets
-            found[average.arm] = [target for target in reading.headline if target not in known]
-    return found

@@ -9,6 +9,7 @@ from statistics import fmean
 from harness.release.schema import Concluded, Kind
 from harness.release.schema_derived import (
     Average,
+    DevScore,
     DifficultyRow,
     Gain,
     MeanGain,
@@ -107,9 +108,9 @@ class Reading:
         return [average for average in self.ranked if kinds[average.arm].kind in RIVALS]
 
     def learned(self, arm: str) -> bool:
-        """False of a task that was not above chance on its own English dev after training."""
-        row = self.difficulty.get(arm)
-        return row is None or row.learned or not row.dev_per_seed
+        """False where a training was looked at and was not above chance on its own English dev."""
+        known = [score for score in self._dev(arm) if score.main is not None]
+        return all(score.learned for score in known)
 
     def score(self, targets: Iterable[str]) -> float | None:
         """The baseline's mean score over targets; None where one of them has none."""
@@ -121,14 +122,14 @@ class Reading:
         """What a condition's intermediate training reached on its task's English dev, mean over
         seeds; with shuffled labels, on the true ones. None where that is not known, and of
         masked-LM, which is scored by the subwords that it fills in."""
-        facts = self.release.arms[arm]
-        keys = {run.key for run in facts.trained if run.encoder == self.encoder}
-        known = [
-            score.main
-            for score in self.release.dev_scores
-            if score.key in keys and score.main is not None
-        ]
-        return fmean(known) if known and facts.control != "masked_lm" else None
+        known = [score.main for score in self._dev(arm) if score.main is not None]
+        is_masked = self.release.arms[arm].control == "masked_lm"
+        return fmean(known) if known and not is_masked else None
+
+    def _dev(self, arm: str) -> list[DevScore]:
+        runs = self.release.arms[arm].trained
+        keys = {run.key for run in runs if run.encoder == self.encoder}
+        return [score for score in self.release.dev_scores if score.key in keys]
 
     # Names
 

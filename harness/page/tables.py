@@ -14,6 +14,7 @@ from harness.page.cautions import (
     flags_of,
     having_flag,
     languages_of,
+    lost,
 )
 from harness.page.glance import hardness, mean_cell
 from harness.page.points import DASH, count_cell, gain_cell, plain, plain_cell, score_cell
@@ -25,7 +26,7 @@ from harness.statistics.study import OWN_DATA as OWN_FLAGS
 Choice = Literal["glance", "targets", "languages", "difficulty", "full"]
 Maker = Callable[[Reading], list[Sheet]]
 Key = TypeVar("Key")
-NOTHING = Field(DASH)
+NOTHING, LEAK = Field(DASH), "leak"
 LISTED = 8  # languages in a list; the others are counted
 WRONG = {"few_rows": "under 50 test rows"} | OF_MOST | OF_ANY
 SLICES = {
@@ -101,15 +102,19 @@ def targets(reading: Reading) -> list[Sheet]:
         flags = flags_of(reading.cells.get((arm, target), []))
         gain = reading.gains.get((arm, target))
         if gain is None or gain.gain.value is None:
-            return Field("refused") if "leak" in flags else NOTHING
-        marks = {NOT_LEARNED: "unlearned" in flags, OWN_DATA: bool(flags & OWN_FLAGS)}
+            return Field(LEAK) if "leak" in flags else NOTHING
+        marks = {
+            NOT_LEARNED: lost(reading, arm, target),
+            OWN_DATA: bool(flags & OWN_FLAGS),
+            LEAK: "leak" in flags,
+        }
         return gain_cell(gain.gain, "".join(mark for mark, holds in marks.items() if holds))
 
     columns, rows = _conditions(reading, _by_name(reading, reading.targets), field)
     scores = [plain_cell(reading.score([target])) for target in reading.targets]
     note = (
         f"{OWN_DATA}: trained first on the target's own data. {NOT_LEARNED}: the target was not"
-        " learned then. refused: its test rows were trained on."
+        f" learned then. {LEAK}: its test rows were trained on, so it counts nowhere."
     )
     whole = [Line("baseline", [Field("baseline score"), *scores]), *rows] if rows else []
     return [_sheet(reading, "targets", "gain on each target task", columns, whole, note)]

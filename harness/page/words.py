@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from harness.common.text import signed
-from harness.page.cautions import flags_of, not_in_average, wrong_with
+from harness.page.cautions import flags_of, wrong_with
 from harness.page.points import arrow, between, half, plain
-from harness.page.reading import Reading, group_name
+from harness.page.reading import Reading, group_name, shown_mean
 from harness.release.schema import Concluded, EncoderFacts
 from harness.release.schema_derived import Split, Tested
 from harness.statistics.measured import FEWEST_SEEDS
@@ -75,21 +75,19 @@ def _how_to_read(reading: Reading) -> str:
 
 
 def _over_fewer(reading: Reading) -> str:
-    lost = not_in_average(reading)
-    if not lost:
-        return ""
+    """Which cells a mean over fewer targets does without."""
     leaked: list[str] = []
     missing: list[str] = []
-    for arm, targets in lost.items():
-        for target in targets:
-            leaks = "leak" in flags_of(reading.cells.get((arm, target), []))
-            (leaked if leaks else missing).append(_on(reading, arm, target))
+    for average in reading.ranked:
+        known = shown_mean(average).targets
+        for target in (t for t in reading.headline if t not in known):
+            leaks = "leak" in flags_of(reading.cells.get((average.arm, target), []))
+            (leaked if leaks else missing).append(_on(reading, average.arm, target))
+    if not leaked + missing:
+        return ""
     said = "(n): over n target tasks only, unranked."
-    if leaked:
-        said += f" Trained on test rows: {', '.join(leaked)}."
-    if missing:
-        said += f" No score: {', '.join(missing)}."
-    return said
+    said += f" Trained on test rows: {', '.join(leaked)}." if leaked else ""
+    return said + (f" No score: {', '.join(missing)}." if missing else "")
 
 
 def _on(reading: Reading, arm: str, target: str) -> str:
@@ -97,15 +95,23 @@ def _on(reading: Reading, arm: str, target: str) -> str:
     return condition if condition == task else f"{condition} on {task}"
 
 
-def _not_counted(reading: Reading) -> Iterator[str]:
+def _not_counted(reading: Reading) -> list[str]:
     """Targets that stand in no average, and why."""
+    why: dict[str, list[str]] = {}
+    for target in reading.targets:
+        if target not in reading.headline:
+            why.setdefault(_why_not_counted(reading, target), []).append(target)
+    return [f"In no average ({said}): {reading.tasks(of)}." for said, of in why.items()]
+
+
+def _why_not_counted(reading: Reading, target: str) -> str:
     named = reading.release.suite.average_over
-    left = [target for target in reading.targets if target not in reading.headline]
-    others = [t for t in left if named and reading.release.targets[t].task not in named]
-    if at_chance := [target for target in left if target not in others]:
-        yield f"In no average, since the baseline is at chance: {reading.tasks(at_chance)}."
-    if others:
-        yield f"In no average, since the suite names other targets: {reading.tasks(others)}."
+    if named and reading.release.targets[target].task not in named:
+        return "the suite names other targets"
+    flags = flags_of(reading.cells.get((reading.baseline, target), []))
+    if "placeholder" in flags:
+        return "test labels that carry no information"
+    return "trained on test rows" if "leak" in flags else "the baseline is at chance"
 
 
 def _seen(reading: Reading) -> str:
@@ -209,7 +215,7 @@ def _what_it_takes(reading: Reading) -> Iterator[str]:
     of_rows = sum(number.rows or 0.0 for number in numbers)
     of_seeds = sum(number.seeds or 0.0 for number in numbers)
     if of_seeds > of_rows:
-        yield f"Averages differ most by seed: more than {seeds} would narrow them."
+        yield f"Averages vary most between seeds: more than {seeds} would narrow them."
     elif of_rows:
         yield "Averages are unsure mostly for their few test rows: more would narrow them."
 
