@@ -2,14 +2,17 @@
 page around them."""
 
 import csv
+import sys
 from pathlib import Path
 
 import page_fixtures as made
 import pytest
+from conftest import ROOT
 
+from harness.cli import main
 from harness.common.errors import StoreError
 from harness.page import tables
-from harness.page.charts import Shading, easy_against_hard, heat_map, light
+from harness.page.charts import Shading, easy_against_hard, figure_words, heat_map, light
 from harness.page.export import export, latex
 from harness.page.glance import glance
 from harness.page.reading import readings
@@ -126,6 +129,14 @@ def test_the_figure_shows_the_averages_and_the_difference_of_the_release():
         assert f"over {len(mean.targets)} target tasks" in row["tip"]
 
 
+@pytest.mark.parametrize(
+    ("suite", "for_"), [("study", "other seeds and test rows."), ("mini", "other test rows alone.")]
+)
+def test_what_stands_under_the_figure_says_what_its_intervals_are_for(suite, for_):
+    (reading,) = readings(made.committed(suite))
+    assert for_ in figure_words(reading)[0]
+
+
 def test_a_colour_is_full_only_where_there_is_an_arrow():
     shading = Shading(SHEET)
     shown = [shading.of(row.cells[1]) for row in SHEET.rows]
@@ -133,6 +144,19 @@ def test_a_colour_is_full_only_where_there_is_an_arrow():
     fields = light(heat_map(SHEET))["data"]["values"]
     assert [row["sign"] for row in fields] == ["down", "up", ""]
     assert [row["shade"] > 0 for row in fields] == [True, True, False]
+
+
+def test_the_command_writes_the_form_it_is_asked_for(tmp_path, monkeypatch, capsys):
+    out, board = tmp_path / "out", ROOT / "leaderboard"
+    words = ["leaderboard", "export", "study", "--format", "latex"]
+    words += ["--out", str(out), "--board", str(board)]
+    monkeypatch.setattr(sys, "argv", ["xstilts-harness", *words])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [str(path) for path in map(Path, printed) if path.suffix == ".tex"]
+    assert sorted(map(str, out.iterdir())) == sorted(printed)
 
 
 def test_a_disk_that_takes_nothing_is_named(tmp_path):

@@ -19,6 +19,7 @@ from harness.page.points import between
 from harness.page.reading import Reading, shown_mean
 from harness.page.sheet import Column, Field, Sheet
 from harness.release.schema_derived import Average, Estimate, Split
+from harness.statistics.measured import FEWEST_SEEDS
 
 Spec = dict[str, Any]  # Vega-Lite, or a part of it, as JSON has it
 Point = dict[str, Any]  # a row of a picture
@@ -129,9 +130,10 @@ def easy_against_hard(reading: Reading) -> Spec | None:
 
 def figure_words(reading: Reading) -> list[str]:
     """What stands under it."""
+    few = len(reading.release.suite.seeds) < FEWEST_SEEDS
     said = (
         f"A point: an intermediate task's average gain over {len(reading.headline)} target tasks; a"
-        " line: its 95% interval, for other seeds and test rows."
+        f" line: its 95% interval, for other {'test rows alone' if few else 'seeds and test rows'}."
     )
     if any(average.rest for average in reading.rivals):
         said += " Hollow: over fewer, since its training rows are test rows of the others."

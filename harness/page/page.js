@@ -50,11 +50,15 @@ function table(sheet) {
     el("thead", {}, el("tr", {}, heads)), bodies);
   const long = sheet.rows.length > FEW;
   const facts = {class: long ? "box long" : "box", role: "region", "aria-label": sheet.name};
-  return [el("p", {class: "caption"}, sheet.caption), long && filter(sheet, grid),
-    el("div", {...facts, tabindex: 0}, grid), notes(sheet.footnotes)];
+  return [
+    el("p", {class: "caption"}, sheet.caption),
+    ...(long ? [filter(sheet, grid)] : []),
+    el("div", {...facts, tabindex: 0}, grid),
+    notes(sheet.footnotes),
+  ];
 }
 const notes = (lines) =>
-  lines.length > 0 && el("ul", {class: "footnotes"}, lines.map((text) => el("li", {}, text)));
+  el("ul", {class: "footnotes", hidden: !lines.length}, lines.map((text) => el("li", {}, text)));
 const kinds = (numeric, wide, tone) =>
   [numeric && "num", wide && "wide", tone].filter(Boolean).join(" ");
 const broken = (name) => name.split(/(?<=_)/).flatMap((part) => [part, el("wbr")]);
@@ -125,7 +129,7 @@ const PARTS = {
   choice: (part) => {
     const place = el("div", {}, table(part.sheets[0]));
     const onchange = (event) => {
-      place.replaceChildren(...table(part.sheets[event.target.value]).filter(Boolean));
+      place.replaceChildren(...table(part.sheets[event.target.value]));
       fit();
     };
     const names = part.names.map((name, i) => el("option", {value: i}, name));
@@ -133,7 +137,7 @@ const PARTS = {
   },
 };
 function section({id, title, folded, parts}) {
-  const nodes = parts.flatMap((part) => PARTS[part.kind](part)).filter(Boolean);
+  const nodes = parts.flatMap((part) => PARTS[part.kind](part));
   if (!folded) return el("section", {id}, title && el("h2", {}, title), nodes);
   return el("details", {id, ontoggle: fit}, el("summary", {}, el("h2", {}, title)), nodes);
 }

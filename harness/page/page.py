@@ -157,11 +157,8 @@ def _sheet(sheet: Sheet) -> Json:
 
 
 def _short(facts: list[Any]) -> list[Any]:
-    while facts[-1] in (None, ""):
-        facts.pop()
-        if not facts:
-            return [""]
-    return facts
+    last = max((i for i, fact in enumerate(facts) if fact not in (None, "")), default=0)
+    return facts[: last + 1]
 
 
 # The file
