@@ -28,7 +28,7 @@ def leaderboard_show(
     full: Annotated[
         bool,
         typer.Option(
-            "--full", help="With the slices by language family, script and unknown pieces."
+            "--full", help="With the slices by language family, script and unknown subwords."
         ),
     ] = False,
     board: BoardDir = BOARD,
