@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import ROOT
 from test_cli import COMMANDS
 
@@ -68,6 +69,18 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
+def values(data: object) -> Iterator[str]:
+    """Every text of a YAML file that is no key and no single word."""
+    if isinstance(data, dict):
+        for value in data.values():
+            yield from values(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from values(value)
+    elif isinstance(data, str) and " " in data:
+        yield data
+
+
 def prose(page: Path) -> str:
     """A page without its blocks of code."""
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -84,6 +97,16 @@ def test_messages_are_in_the_fields_words(path):
     for line, text in texts(path):
         if text not in STAYS and avoided(text):
             found.append(f"{line}: {text}")
+    assert found == []
+
+
+@pytest.mark.parametrize("folder", ["tasks", "encoders", "suites", "protocols", "leaderboard"])
+def test_what_specs_say_is_in_the_fields_words(folder):
+    """`show`, `list` and `reproduce` print it."""
+    found = []
+    for path in sorted((ROOT / folder).rglob("*.yaml")):
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found += [f"{path.name}: {text}" for text in values(data) if avoided(text)]
     assert found == []
 
 
