@@ -310,14 +310,14 @@ def result_of(store: Path, name: str) -> Path:
 @pytest.mark.slow
 def test_a_result_that_the_store_lacks_is_named(rig, undisturbed, tmp_path):
     folder = copied(undisturbed, tmp_path / "run")
-    shutil.rmtree(result_of(folder / "runs/store", "evaluate tiny tiny_mood arm mini_topic"))
+    shutil.rmtree(result_of(folder / "runs/store", "evaluate tiny tiny_mood after mini_topic"))
     done = packed(rig, folder)
     refused(
         done,
         folder,
         3,
         "lacks 1 of the",
-        "  evaluate tiny tiny_mood arm mini_topic\n",
+        "  evaluate tiny tiny_mood after mini_topic\n",
         "--without-predictions",
     )
     done = packed(rig, folder, "--without-predictions")
@@ -340,7 +340,7 @@ def test_results_of_another_run_are_not_packed(rig, undisturbed, tmp_path):
     folder = copied(undisturbed, tmp_path / "run")
     store, result = (
         Store(folder / "runs/store"),
-        result_of(folder / "runs/store", "evaluate tiny tiny_mood arm none"),
+        result_of(folder / "runs/store", "evaluate tiny tiny_mood after none"),
     )
     meta, key = store.manifest(result.name).meta, result.name
     with store.workdir(key) as work:
@@ -365,7 +365,7 @@ def test_results_of_another_run_are_not_packed(rig, undisturbed, tmp_path):
 def test_a_damaged_result_is_not_packed(rig, undisturbed, tmp_path):
     folder = copied(undisturbed, tmp_path / "run")
     file = (
-        result_of(folder / "runs/store", "evaluate tiny tiny_mood arm none")
+        result_of(folder / "runs/store", "evaluate tiny tiny_mood after none")
         / "predictions"
         / "de.jsonl"
     )

@@ -152,7 +152,7 @@ def test_official_scores_need_no_torch(rig, undisturbed, tmp_path, without_torch
     suite = [
         "tiny",
         "out",
-        "--arm",
+        "--condition",
         "none",
         "-t",
         rig.specs,

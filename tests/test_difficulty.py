@@ -481,7 +481,7 @@ def test_dynamics_of_one_epoch_are_refused_by_name(rig, tmp_path):
     where = ["-t", rig.specs, "-t", tmp_path / "parts.yaml", "--encoder-root", rig.encoders]
     done = rig.run(rig.command("plan", "--suite", "parts", *where), tmp_path)
     assert done.returncode == 2
-    assert "arm sure: confidence is taken over the epochs of tiny_colour" in done.stderr
+    assert "condition sure: confidence is taken over the epochs of tiny_colour" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def test_names_in_commands_exist(page, tmp_path):
             "-s": suites,
             "submission": suites,
             "show": specs,
-            "--arm": arms,
+            "--condition": arms,
             "--without": arms | specs,
         }
         for where, there in known.items():

@@ -1202,11 +1202,11 @@ def test_masked_accuracy_counts_pieces_over_all_rows():
 
 def test_masked_accuracy_refuses_what_it_cannot_count():
     metric = METRICS["masked_accuracy"]
-    with pytest.raises(ValueError, match="row 1: 2 hidden pieces but 1 predicted"):
+    with pytest.raises(ValueError, match="row 1: 2 hidden subwords but 1 predicted"):
         metric(
             ["a", "b"], [{"gold": [1], "predicted": [1]}, {"gold": [1, 2], "predicted": [1]}], "en"
         )
-    with pytest.raises(ValueError, match="2 rows without a hidden piece"):
+    with pytest.raises(ValueError, match="2 rows without a hidden subword"):
         metric(["a", "b"], [{"gold": [], "predicted": []}] * 2, "en")
     with pytest.raises(ValueError, match="1 golds but 0 predictions"):
         metric(["a"], [], "en")

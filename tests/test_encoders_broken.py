@@ -250,7 +250,7 @@ PLANNED = {
     "a link to itself": Case(
         a_link("config.json", "config.json"), "config.json", "link to nothing", MissingError
     ),
-    "weights cut": Case(cut("model.safetensors"), "model.safetensors", "is cut: it has "),
+    "weights cut": Case(cut("model.safetensors"), "model.safetensors", "is truncated: it has "),
     "weights cut in the header": Case(
         cut("model.safetensors", 0.01), "model.safetensors", "its header alone "
     ),
@@ -277,7 +277,9 @@ PLANNED = {
         "model.safetensors",
         "names no tensor",
     ),
-    "pickle cut": Case(pickled(cut("pytorch_model.bin")), "pytorch_model.bin", "is cut or damaged"),
+    "pickle cut": Case(
+        pickled(cut("pytorch_model.bin")), "pytorch_model.bin", "is truncated or damaged"
+    ),
     "pickle of text": Case(
         pickled(write("pytorch_model.bin", "no such thing")),
         "pytorch_model.bin",
@@ -449,7 +451,7 @@ PLANNED = {
         "of a kind that is not read",
     ),
     "a part is gone": Case(sharded(lambda f, _: (f / FIRST).unlink()), FIRST, LACKS, MissingError),
-    "a part is cut": Case(sharded(lambda f, _: cut(SECOND)(f)), SECOND, "is cut: it has "),
+    "a part is cut": Case(sharded(lambda f, _: cut(SECOND)(f)), SECOND, "is truncated: it has "),
     "a part lacks a tensor": Case(
         sharded(renamed(WORDS, SECOND)), SECOND, "lacks embeddings.LayerNorm.bias, which model."
     ),

@@ -238,10 +238,10 @@ def test_the_four_file_formats_were_read(undisturbed):
         file = store / "results" / job(store, name)["key"] / "predictions" / f"{language}.jsonl"
         return [json.loads(line)["prediction"] for line in file.read_text().splitlines()]
 
-    predicted = predictions("evaluate tiny tiny_mood arm none", "de")
+    predicted = predictions("evaluate tiny tiny_mood after none", "de")
     assert len(predicted) == 20 < len(rows)  # the suite's cap
     assert set(predicted) <= {"glad", "sad"}
-    predicted = predictions("evaluate tiny tiny_tags arm none", "en")
+    predicted = predictions("evaluate tiny tiny_tags after none", "en")
     assert {len(tags) for tags in predicted} == {len(sentences()["test"][0][0])}
     release = cells(only_release(undisturbed))
     assert release["none", "tiny_pairs@tiny"]["languages"]["de"]["n"] == 20
@@ -435,7 +435,9 @@ def bad(rig, tmp_path_factory):
 def test_a_leak_is_refused_and_said(bad):
     folder, done = bad
     (line,) = [line for line in done.lines if line.startswith("refused: ")]
-    assert line.startswith("refused: arm leaking on tiny_mood: training rows stand in its test set")
+    assert line.startswith(
+        "refused: condition leaking on tiny_mood: training rows stand in its test set"
+    )
     # a parallel test set repeats the leak in every language
     assert "en 3" in line and "de 3" in line
     cell = cells(only_release(folder))["leaking", "tiny_mood"]

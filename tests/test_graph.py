@@ -109,7 +109,7 @@ def test_what_all_lacks_is_one_line(world, store):
         "  train reading (intermediate) | blocked",
     ]
     assert lines[8] == "    then the same targets | blocked"
-    assert graph.blocked_lines(plan)[0].startswith("blocked: arm reading: reading: no file ")
+    assert graph.blocked_lines(plan)[0].startswith("blocked: condition reading: reading: no file ")
 
 
 MIXED = [
@@ -144,7 +144,7 @@ def test_many_files_of_one_source_are_one_line(world):
         for i in range(40)
     }
     plan.blocked |= {
-        "some/set, config 1, split train: fetch it": ["arm mood"],
+        "some/set, config 1, split train: fetch it": ["condition mood"],
         "other: no file x": ["target words"],
     }
     assert graph.blocked_lines(plan) == [
@@ -152,7 +152,7 @@ def test_many_files_of_one_source_are_one_line(world):
             "blocked: target words: some/set, config 0, split test: fetch it; and 39 more of"
             " some/set (--json lists them)"
         ),
-        "blocked: arm mood: some/set, config 1, split train: fetch it",
+        "blocked: condition mood: some/set, config 1, split train: fetch it",
         "blocked: target words: other: no file x",
     ]
 
@@ -420,7 +420,9 @@ def test_a_suite_without_its_data_still_prints_its_graph(rig, tmp_path):
     assert ["train", "mnli", "→", "xnli", "blocked"] in lines
     assert ["train", "mnli", "(intermediate)", "blocked"] in lines
     assert "+ unknown" in found
-    assert re.search(r"^blocked: target xnli, arm mnli: nyu-mll/glue", found, flags=re.MULTILINE)
+    assert re.search(
+        r"^blocked: target xnli, condition mnli: nyu-mll/glue", found, flags=re.MULTILINE
+    )
     graphed = json.loads(plan_of(rig, tmp_path, "far", "--offline", "--json"))
     assert graphed["cells"] == 8
     assert sum(job["state"] == "blocked" for job in graphed["jobs"]) == sum(

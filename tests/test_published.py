@@ -744,7 +744,7 @@ def test_a_scores_interval_is_that_of_the_score():
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ({"kind": "gain", "arm": "z", "printed": 1.0, "margin": 1.0}, "no arm z"),
+        ({"kind": "gain", "arm": "z", "printed": 1.0, "margin": 1.0}, "no condition z"),
         ({"kind": "consistent", "arms": ["a"], "targets": ["z"]}, "no target z"),
         (
             {"kind": "gain", "arm": "a", "printed": 1.0, "margin": 1.0, "encoder": "f"},

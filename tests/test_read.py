@@ -188,7 +188,7 @@ def test_a_cut_archive_is_refused(tmp_path, suffix, size):
     )
     refused(
         written(tmp_path / f"rows{suffix}.gz", whole[:size]),
-        "a gzip file that is cut or broken .*; fetch or pack it again",
+        "a gzip file that is truncated or broken .*; fetch or pack it again",
     )
 
 

@@ -578,7 +578,7 @@ AS = {
     "tiny_pairs": "tatoeba",
     "heaps": "bucc2018",
 }
-CHOSEN = ["--arm", "none", "--seed", "2"]
+CHOSEN = ["--condition", "none", "--seed", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -802,7 +802,7 @@ def test_a_real_run_comes_back_too(rig, undisturbed, tmp_path, command):
     ]
     out, gold = tmp_path / "out", tmp_path / "gold"
     code, _, complained = command(
-        "submission", "tiny", out, *where, *named, "--arm", "tiny_colour", "--labels", gold
+        "submission", "tiny", out, *where, *named, "--condition", "tiny_colour", "--labels", gold
     )
     assert code == 0, complained
     report = json.loads(command("score", out, gold, "--json")[1])
@@ -820,23 +820,24 @@ def test_a_real_run_comes_back_too(rig, undisturbed, tmp_path, command):
 
 
 MISTAKES = {
-    "several arms": (
+    "several conditions": (
         ["--seed", "2"],
         2,
-        "suite hand has several arms: none, mini_topic; choose one with --arm",
+        "suite hand has several conditions: none, mini_topic; choose one with --condition",
     ),
     "several seeds": (
-        ["--arm", "none"],
+        ["--condition", "none"],
         2,
         "suite hand has several seeds: 1, 2; choose one with --seed",
     ),
-    "an unknown arm": (
-        ["--arm", "nome"],
+    "the name the option had": (["--arm", "none"], 2, "no such option; it is --condition none"),
+    "an unknown condition": (
+        ["--condition", "nome"],
         2,
-        "--arm: suite hand has no arm 'nome'; it has none, mini_topic",
+        "--condition: suite hand has no condition 'nome'; it has none, mini_topic",
     ),
     "an unknown seed": (
-        ["--arm", "none", "--seed", "3"],
+        ["--condition", "none", "--seed", "3"],
         2,
         "--seed: suite hand has no seed 3; it has 1, 2",
     ),
@@ -867,7 +868,7 @@ MISTAKES = {
         "udpos is of family tagging, this target of bitext_mining",
     ),
     "nothing done yet": (
-        ["--arm", "mini_topic", "--seed", "1"],
+        ["--condition", "mini_topic", "--seed", "1"],
         3,
         "xnli: missing: not evaluated yet",
     ),

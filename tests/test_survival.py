@@ -249,13 +249,13 @@ def test_damaged_results_are_named_and_only_they_are_computed_again(rig, kept, t
     copied(kept, tmp_path)
     store = tmp_path / "runs/store"
     harmed = {
-        "evaluate tiny tiny_mood arm none": ("predictions/en.jsonl", flip),
-        "evaluate tiny tiny_pairs arm mini_topic": (
+        "evaluate tiny tiny_mood after none": ("predictions/en.jsonl", flip),
+        "evaluate tiny tiny_pairs after mini_topic": (
             "scores.json",
             lambda path: path.write_bytes(path.read_bytes()[:-20]),
         ),
-        "evaluate tiny tiny_tags arm tiny_colour": ("manifest.json", flip),
-        "evaluate tiny tiny_quad arm none": ("examples.json", Path.unlink),
+        "evaluate tiny tiny_tags after tiny_colour": ("manifest.json", flip),
+        "evaluate tiny tiny_quad after none": ("examples.json", Path.unlink),
         "overlap tiny_colour tiny_mood": ("overlap.json", flip),
         "train tiny target tiny_mood seed 1 after mini_topic": ("model.safetensors", flip),
     }
@@ -281,7 +281,7 @@ def test_a_lost_score_brings_back_the_weights_it_needs_and_drops_them_again(
     flip(
         store
         / "results"
-        / key_of_job(store, "evaluate tiny tiny_tags arm tiny_colour")
+        / key_of_job(store, "evaluate tiny tiny_tags after tiny_colour")
         / "scores.json"
     )
     done = rig.run(rig.eval("tiny"), tmp_path)
@@ -289,7 +289,7 @@ def test_a_lost_score_brings_back_the_weights_it_needs_and_drops_them_again(
     assert done.jobs == [
         "train tiny intermediate tiny_colour seed 1",
         "train tiny target tiny_tags seed 1 after tiny_colour",
-        "evaluate tiny tiny_tags arm tiny_colour",
+        "evaluate tiny tiny_tags after tiny_colour",
     ]
     assert releases(tmp_path) == releases(undisturbed)
     assert not weights(store)

@@ -60,7 +60,7 @@ SuiteName = Annotated[
 All = Annotated[
     bool,
     typer.Option(
-        "--all", help="Every target and arm of the suite, and every task of your own folder."
+        "--all", help="Every target and condition of the suite, and every task of your own folder."
     ),
 ]
 Limit = Annotated[
@@ -70,7 +70,8 @@ Limit = Annotated[
 Without = Annotated[
     list[str] | None,
     typer.Option(
-        "--without", help="Do without this task or arm (no licence, no data); the board says so."
+        "--without",
+        help="Do without this task or condition (no licence, no data); the board says so.",
     ),
 ]
 DataRoot = Annotated[

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,17 +22,17 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from harness.published.numbers import Check
+    from harness.published.numbers import Check, Published
     from harness.published.verdict import Verdict
 
 
-@app.command("reproduce")
-@with_groups
-def reproduce(
-    sources: Sources,
+@dataclass(frozen=True)
+class ChecksWanted:
+    """Which checks, of which files of published numbers, and which of them must run."""
+
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[CHECK]...", help="Only these. Default: all.")
-    ] = None,
+    ] = None
     levels: Annotated[
         list[int] | None,
         typer.Option(
@@ -40,7 +41,36 @@ def reproduce(
             max=3,
             help="1: exact reruns; 2: arithmetic; 3: claims over a release. Default: all.",
         ),
-    ] = None,
+    ] = None
+    required: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--require", help="A check, or level-1 and so on: it fails if it did not run."
+        ),
+    ] = None
+    published: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--published", exists=True, help="Your own published numbers, in place of ours."
+        ),
+    ] = None
+
+    def chosen(self) -> "tuple[list[Published], list[tuple[Check, Published]]]":
+        """The files, and the checks that are asked for. SpecError for a name that nothing has."""
+        from harness.published import numbers
+        from harness.published.reproduce import chosen
+
+        documents = numbers.load(self.published or [numbers.folder()])
+        wanted = chosen(documents, self.names or [], self.levels or [])
+        _known(self.required or [], [check for check, _ in wanted])
+        return documents, wanted
+
+
+@app.command("reproduce")
+@with_groups
+def reproduce(
+    sources: Sources,
+    checks: ChecksWanted,
     releases: Annotated[
         list[str] | None,
         typer.Option(
@@ -51,21 +81,9 @@ def reproduce(
         bool,
         typer.Option("--ci", help="Also write JUnit XML and a Markdown summary into --output."),
     ] = False,
-    required: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--require", help="A check, or level-1 and so on: it fails if it did not run."
-        ),
-    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", file_okay=False, help="Where --ci writes.")
     ] = Path("reproduce"),
-    published: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--published", exists=True, help="Your own published numbers, in place of ours."
-        ),
-    ] = None,
     mock: Annotated[
         Path | None,
         typer.Option(
@@ -84,35 +102,26 @@ def reproduce(
     Exit code 0 only if at least one check ran, all that ran hold, and all that are required ran.
     What cannot run here is "not run", and says why.
     """
-    from harness.published import numbers as spec
     from harness.published import report
-    from harness.published.reproduce import Means, chosen, judge_all
+    from harness.published.reproduce import Means, judge_all
     from harness.release.document import Board
 
     # every name is looked at before anything is run
-    documents = spec.load(published or [spec.folder()])
-    wanted = chosen(documents, names or [], levels or [])
-    _known(required or [], [check for check, _ in wanted])
+    documents, wanted = checks.chosen()
     shelf = Board(board)
-    means = Means(
-        sources.catalog(),
-        store_to_read(store),
-        sources.where(offline),
-        shelf,
-        say,
-        releases=[shelf.find(name) for name in releases or []],
-        mock=mock,
-        workers=workers,
-    )
+    stated = [shelf.find(name) for name in releases or []]
+    where, opened = sources.where(offline), store_to_read(store)
+    means = Means(sources.catalog(), opened, where, shelf, say, stated, mock, workers)
+
     verdicts = judge_all(wanted, means)
-    sound = report.sound(verdicts, required or [])
+    required = checks.required or []
+    sound = report.sound(verdicts, required)
     if ci:
-        gaps = {document.published: document.gaps for document in documents if document.gaps}
-        _write(output, verdicts, required or [], gaps)
+        _write(output, verdicts, required, documents)
     if as_json:
         print_json({"sound": sound, "checks": [_listed(verdict) for verdict in verdicts]})
     else:
-        _print_table(verdicts, required or [])
+        _print_table(verdicts, required)
     if not sound:
         raise typer.Exit(1)
 
@@ -136,12 +145,13 @@ def _write(
     output: Path,
     verdicts: Sequence["Verdict"],
     required: Sequence[str],
-    gaps: dict[str, list[str]],
+    documents: "Sequence[Published]",
 ) -> None:
     """reproduce.xml and reproduce.md; the latter also where GitHub shows a job's summary."""
     from harness.published import report
     from harness.store import atomic_write, disk_errors
 
+    gaps = {document.published: document.gaps for document in documents if document.gaps}
     summary = report.markdown(verdicts, gaps)
     with disk_errors("write", output):
         output.mkdir(parents=True, exist_ok=True)

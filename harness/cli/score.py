@@ -86,6 +86,11 @@ def _print_scores(report: "Report") -> None:
         print_table([{"group": name, "score": value} for name, value in totals.items()])
 
 
+def _renamed(value: str | None) -> None:
+    if value is not None:
+        raise typer.BadParameter(f"no such option; it is --condition {value}")
+
+
 @app.command("submission")
 @with_groups
 def submission(
@@ -95,7 +100,10 @@ def submission(
     ],
     out: Annotated[Path, typer.Argument(help="A new folder for the predictions.")],
     encoder: Annotated[str | None, typer.Option(help=ONLY)] = None,
-    arm: Annotated[str | None, typer.Option(help=ONLY)] = None,
+    condition: Annotated[
+        str | None, typer.Option(help=f"After which intermediate, or `none`. {ONLY}")
+    ] = None,
+    arm: Annotated[str | None, typer.Option(hidden=True, callback=_renamed)] = None,
     seed: Annotated[int | None, typer.Option(help=ONLY)] = None,
     labels: Annotated[
         Path | None, typer.Option(help="A new folder for the gold labels of the same rows.")
@@ -122,7 +130,7 @@ def submission(
     opened = Store(store, writable=False)
     choice = Choice(run, everything)
     plan = plan_suite(sources.catalog(), choice, sources.where(offline), opened)
-    cells = made.choose(plan, encoder, arm, seed)
+    cells = made.choose(plan, encoder, condition, seed)
 
     found = made.collect(plan, opened, cells, made.renamed(plan, rename or []), labels is not None)
     made.write(out, found.predictions)

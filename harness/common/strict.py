@@ -9,9 +9,12 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length
 
 
 class Strict(BaseModel):
-    """A frozen model that refuses unknown keys; `strict` so that "3" is not a number."""
+    """A frozen model that refuses unknown keys; `strict` so that "3" is not a number.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    `defer_build`: a model's validator is made when it is first used; most commands use few.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 def later(default: Any, **more: Any) -> Any:

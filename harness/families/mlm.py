@@ -15,7 +15,7 @@ class MLMOptions(Strict):
     10% random, 10% kept."""
 
     mask_probability: float = Field(
-        0.15, gt=0, lt=1, description="share of the pieces to be predicted"
+        0.15, gt=0, lt=1, description="share of the subwords to be predicted"
     )
 
 

@@ -19,7 +19,7 @@ class MultipleChoiceOptions(Strict):
 
     head: Head = "plain"
     truncate: Literal["front", "end"] = Field(
-        "front", description="which end of a pair that is too long is cut; jiant: front"
+        "front", description="which end of a pair that is too long is truncated; jiant: front"
     )
 
 

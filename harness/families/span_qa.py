@@ -23,11 +23,13 @@ class SpanQAOptions(Strict):
     run_squad.py."""
 
     doc_stride: PositiveInt = Field(
-        128, description="step between windows, in pieces (not their overlap)"
+        128, description="step between windows, in subwords (not their overlap)"
     )
-    max_query_length: PositiveInt = Field(64, description="question pieces kept, cut at the end")
+    max_query_length: PositiveInt = Field(
+        64, description="question subwords kept, truncated at the end"
+    )
     n_best: PositiveInt = Field(20, description="start and end candidates per window")
-    max_answer_length: PositiveInt = Field(30, description="pieces in an answer, at most")
+    max_answer_length: PositiveInt = Field(30, description="subwords in an answer, at most")
     unanswerable: bool = Field(False, description="SQuAD 2.0: an empty answer may be right")
 
 

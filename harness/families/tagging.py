@@ -17,7 +17,7 @@ class TaggingOptions(Strict):
     defaults."""
 
     max_word_pieces: PositiveInt = Field(
-        125, description="a word with more pieces becomes one unknown token"
+        125, description="a word with more subwords becomes one unknown token"
     )
     extra_separator: bool = Field(
         True,

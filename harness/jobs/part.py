@@ -64,7 +64,7 @@ class Part:
         if may_be_short and not self.half.encode(self.dev, encoder, self.task, training=False):
             raise JobError(
                 f"{ctx.job['name']}: none of {len(self.dev)} dev rows of {name} has a text of two"
-                " pieces or more"
+                " subwords or more"
             )
 
         self.per_epoch = -(-len(self.features) // recipe["batch_size"])

@@ -32,7 +32,7 @@ def predict_rows(
     half = family.trainer()
     features = half.encode(rows, encoder, task, training=False)
     if not features:  # masked-LM, of texts in which nothing can be hidden
-        raise JobError(f"none of {len(rows)} rows to predict has a text of two pieces or more")
+        raise JobError(f"none of {len(rows)} rows to predict has a text of two subwords or more")
     model.eval()
     logits = forward(lambda batch: model(batch, head), encoder, features, where)
     return half.decode(logits, features, rows, task), features

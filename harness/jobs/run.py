@@ -84,43 +84,51 @@ def run_job(
     with lease, _nothing_said_of_a_lost(lease):
         store.look_again(key)
         # between our look and our lease, or on a disk that remembers what was absent
-        if committed(store, key, again):
-            return "done"
-        started = time.monotonic()
-        with store.workdir(key) as workdir:
-
-            def ending() -> bool:
-                return stopping() or lease.lost
-
-            warm = kept or Kept()
-            ctx = Context(
-                store,
-                key,
-                job,
-                workdir,
-                progress,
-                ending,
-                encoders=warm.encoders,
-                checkpoint_seconds=warm.checkpoint_seconds,
-                held=lease.held,
-            )
-            with disk_errors(f"do {job['name']} in", workdir):
-                import_module(JOBS[job["kind"]]).run(ctx)
-            # nobody changed what was read while it was read
-            ctx.hold_inputs()
-
-            facts = {"seconds": round(time.monotonic() - started, 3), **ctx.facts}
-            meta = {
-                "kind": job["kind"],
-                "name": job["name"],
-                "facts": facts,
-                "environment": environment(job["kind"]),
-            }
-            with stop.hold():  # what is computed is kept
-                if not lease.held():
-                    raise Stopped  # we were thought dead; whoever took over commits
-                store.commit(key, workdir, meta)
+        if not committed(store, key, again):
+            _do(store, key, job, lease, progress, stopping, kept or Kept())
     return "done"
+
+
+def _do(
+    store: Store,
+    key: str,
+    job: JobJson,
+    lease: Lease,
+    progress: Report,
+    stopping: Callable[[], bool],
+    kept: Kept,
+) -> None:
+    """The job itself, by the module of its kind, and the commit of what that made; Stopped where
+    the lease was lost meanwhile."""
+    started = time.monotonic()
+    with store.workdir(key) as workdir:
+        ctx = Context(
+            store,
+            key,
+            job,
+            workdir,
+            progress,
+            lambda: stopping() or lease.lost,
+            encoders=kept.encoders,
+            checkpoint_seconds=kept.checkpoint_seconds,
+            held=lease.held,
+        )
+        with disk_errors(f"do {job['name']} in", workdir):
+            import_module(JOBS[job["kind"]]).run(ctx)
+        # nobody changed what was read while it was read
+        ctx.hold_inputs()
+
+        facts = {"seconds": round(time.monotonic() - started, 3), **ctx.facts}
+        meta = {
+            "kind": job["kind"],
+            "name": job["name"],
+            "facts": facts,
+            "environment": environment(job["kind"]),
+        }
+        with stop.hold():  # what is computed is kept
+            if not lease.held():
+                raise Stopped  # we were thought dead; whoever took over commits
+            store.commit(key, workdir, meta)
 
 
 def await_inputs(store: Store, job: JobJson, stopping: Callable[[], bool]) -> None:

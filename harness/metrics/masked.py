@@ -32,11 +32,11 @@ def masked_accuracy(golds: list[str], predictions: list[Pieces], language: str =
     for i, row in enumerate(predictions):
         if len(row["gold"]) != len(row["predicted"]):
             raise ValueError(
-                f"row {i}: {len(row['gold'])} hidden pieces but {len(row['predicted'])} predicted"
+                f"row {i}: {len(row['gold'])} hidden subwords but {len(row['predicted'])} predicted"
             )
     pieces = [piece for row in predictions for piece in row["gold"]]
     if not pieces:
-        raise ValueError(f"nothing to score: {len(predictions)} rows without a hidden piece")
+        raise ValueError(f"nothing to score: {len(predictions)} rows without a hidden subword")
     # of this encoder's own pieces: two encoders have two null predictors
     majority = most_frequent(pieces)
     right = [equal(row["gold"], row["predicted"]) for row in predictions]

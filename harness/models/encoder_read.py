@@ -113,7 +113,7 @@ def read_tokenizer(files: Files) -> "PreTrainedTokenizerBase":
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         what = (
-            f"is of {type(tokenizer).__name__}, which cannot say where in a text its pieces stand"
+            f"is of {type(tokenizer).__name__}, which cannot say where in a text its subwords stand"
         )
         raise files.wrong(name, what, "save it as tokenizer.json, or give an encoder that has one")
     if stored:
@@ -137,8 +137,8 @@ def _charsmap(files: Files, name: str) -> bytes:
     if not (model.pieces and model.HasField("trainer_spec") and model.HasField("normalizer_spec")):
         raise files.wrong(
             name,
-            f"is cut, or no sentencepiece model: {len(model.pieces)} pieces, and no settings after"
-            " them",
+            f"is truncated, or no sentencepiece model: {len(model.pieces)} subwords, and no"
+            " settings after them",
         )
     charsmap: bytes = model.normalizer_spec.precompiled_charsmap
     return charsmap

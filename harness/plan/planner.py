@@ -111,7 +111,7 @@ class _Planner:
         intermediate = None
         if arm.intermediate:
             intermediate = self._intermediate(encoder, seed, arm, arm.intermediate, rank)
-        self._note(intermediate, f"arm {arm.name}")
+        self._note(intermediate, f"condition {arm.name}")
         for t, target in enumerate(self.suite.targets):
             self._cell(encoder, seed, arm, self.inputs.task(target), intermediate, (*rank, t))
 
@@ -189,8 +189,8 @@ class _Planner:
         recipe = self.recipes.of("intermediate", None, [task.task])
         if subset.by in ("confidence", "variability") and recipe.epochs < 2:
             raise SpecError(
-                f"arm {arm.name}: {subset.by} is taken over the epochs of {task.task}; its recipe"
-                " has one, give it two"
+                f"condition {arm.name}: {subset.by} is taken over the epochs of {task.task}; its"
+                " recipe has one, give it two"
             )
         if subset.by == "pvi":
             ways = [_How(recipe, rows={"fold": [i, FOLDS]}) for i in range(FOLDS)]
@@ -322,7 +322,7 @@ class _Planner:
             }
         body = {"task": task, "model": model.key if model else None}
         data = {kind: _to_json(of) for kind, of in sets.items()}
-        name = f"evaluate {encoder} {target.task} arm {arm}"
+        name = f"evaluate {encoder} {target.task} after {arm}"
         missing = [rows.missing for of in sets.values() for rows in of.values()]
         return self._add(
             "evaluate", name, body, data, encoder, [model] if model else [], (*rank, 0), missing

@@ -135,7 +135,7 @@ def _outcome(holds: bool, fails: bool) -> Outcome:
 def _number(claim: Claim, content: Concluded, study: Study) -> Sure:
     """The number that stands beside the printed one."""
     if claim.kind == "gain":
-        assert claim.arm, "a gain is an arm's"
+        assert claim.arm, "a gain is a condition's"
         return _sure_of(_average(study, _arm(claim.arm, study)))
     return _best(claim, content, study) if claim.kind == "best" else _score(claim, study)
 
@@ -162,7 +162,7 @@ def _best(claim: Claim, content: Concluded, study: Study) -> Sure:
     whole = next((row for row in rows if row.target is None), None)
     chosen = {row.target: row.arm for row in rows if row.target and row.arm}
     if whole is None or whole.gain.value is None or set(chosen) != set(content.targets):
-        raise Unknown("no best arm is known for every target")
+        raise Unknown("no best condition is known for every target")
     for target, arm in chosen.items():
         gain = study.gain(arm, target)
         if gain and (lacking := {*map(str, content.suite.seeds)} - gain.per_seed.keys()):
@@ -227,7 +227,7 @@ def _none(claim: Claim, study: Study) -> tuple[Outcome, str]:
 
 
 def _no_better(claim: Claim, study: Study) -> tuple[Outcome, str]:
-    assert claim.than, "an arm is no better than another"
+    assert claim.than, "one condition is no better than another"
     than, arms = _arm(claim.than, study), [_arm(name, study) for name in claim.arms]
     found = {}
     for arm in arms:
@@ -275,7 +275,7 @@ def _sure(number: Estimate) -> Sure:
 
 def _arm(name: str, study: Study) -> str:
     if name not in study.arms:
-        raise Unknown(f"the release has no arm {name}")
+        raise Unknown(f"the release has no condition {name}")
     return name
 
 

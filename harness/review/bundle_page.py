@@ -71,7 +71,7 @@ In the sidecar PATH stands for paths of the machine that wrote it.
 
 ## Licences
 
-No rows of any task are here. Predictions of question answering are pieces of the data's texts,
+No rows of any task are here. Predictions of question answering are spans of the data's texts,
 so the data's licences apply:
 
 {licences}

@@ -207,8 +207,8 @@ def refusals(outcome: Outcome) -> list[str]:
             for phase, by_language in json.loads(leaks).items()
         )
         lines.append(
-            f"refused: arm {', '.join(names)} on {target}: training rows stand in its test set"
-            f" ({counts} test rows)"
+            f"refused: condition {', '.join(names)} on {target}: training rows stand in its test"
+            f" set ({counts} test rows)"
         )
     return lines
 
@@ -315,7 +315,7 @@ def content_of(plan: Plan, store: Store, outcome: Outcome) -> dict[str, Any]:
     if hidden and "placeholder" not in plan.suite.waives:
         raise RefusedError(
             f"{', '.join(hidden)}: test labels are placeholders (all empty or all the same), so"
-            " nothing can be scored on them. Cut the task to rows with labels, drop those"
+            " nothing can be scored on them. Reduce the task to rows with labels, drop those"
             " languages, or write `waives: [placeholder]` into the suite"
         )
     for cell in content["cells"]:

@@ -264,7 +264,9 @@ def _json_object(files: Files, name: str) -> dict[str, Any]:
     try:
         found = json.loads((files.folder / name).read_bytes().decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise files.wrong(name, f"is no JSON that can be read, cut or damaged ({error})") from None
+        raise files.wrong(
+            name, f"is no JSON that can be read, truncated or damaged ({error})"
+        ) from None
     if not isinstance(found, dict):
         raise files.wrong(name, f"holds {type(found).__name__}, not a JSON object")
     return found
@@ -375,7 +377,7 @@ def _highest_id(files: Files, tokenizer: dict[str, Any]) -> int:
         if letters < len(vocabulary) / 2:
             raise files.wrong(
                 "tokenizer.json",
-                "holds pieces of several letters and no merges to make them (model.merges)",
+                "holds subwords of several letters and no merges to make them (model.merges)",
             )
     try:
         ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else [len(vocabulary) - 1]
@@ -383,7 +385,7 @@ def _highest_id(files: Files, tokenizer: dict[str, Any]) -> int:
         highest: int = max(ids)
         return highest
     except (TypeError, KeyError):
-        raise files.wrong("tokenizer.json", "gives a piece an id that is no number") from None
+        raise files.wrong("tokenizer.json", "gives a subword an id that is no number") from None
 
 
 def past_the_embedding(files: Files, name: str, highest: int, rows: int) -> SpecError:
@@ -426,7 +428,7 @@ def tensors(files: Files, name: str) -> dict[str, dict[str, Any]]:
             raise files.wrong(name, f"is no safetensors file ({size:,} bytes)")
         if length > size - 8:
             raise files.wrong(
-                name, f"is cut: it has {size:,} bytes, its header alone {length + 8:,}"
+                name, f"is truncated: it has {size:,} bytes, its header alone {length + 8:,}"
             )
         raw = file.read(length)
     try:
@@ -440,8 +442,8 @@ def tensors(files: Files, name: str) -> dict[str, dict[str, Any]]:
     if size != end:
         raise files.wrong(
             name,
-            f"is {'cut' if size < end else 'too long'}: it has {size:,} bytes, its header says"
-            f" {end:,}",
+            f"is {'truncated' if size < end else 'too long'}: it has {size:,} bytes, its header"
+            f" says {end:,}",
         )
     return header
 
@@ -474,5 +476,7 @@ def _check_pickle(files: Files) -> int:
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         names = []
     if not any(name.endswith("data.pkl") for name in names):
-        raise files.wrong(PICKLED, "is cut or damaged: an archive of torch.save without its end")
+        raise files.wrong(
+            PICKLED, "is truncated or damaged: an archive of torch.save without its end"
+        )
     return len(names)

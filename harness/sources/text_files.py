@@ -58,7 +58,7 @@ def unpacked(path: Path, data: bytes) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         said = str(error).rstrip(".")
         raise SpecError(
-            f"{path}: a gzip file that is cut or broken ({said}); fetch or pack it again"
+            f"{path}: a gzip file that is truncated or broken ({said}); fetch or pack it again"
         ) from None
 
 

@@ -46,7 +46,7 @@ def without(suite: Suite, names: list[str]) -> Suite:
     for name in names:
         if name not in known:
             near = nearest(name, known)
-            what = f"suite {suite.suite} has no such task or arm{near}"
+            what = f"suite {suite.suite} has no such task or condition{near}"
             raise SpecError(f"--without {name}: {what}")
 
     arms = []

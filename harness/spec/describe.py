@@ -38,7 +38,7 @@ def _line(spec: Task | Encoder | Suite | Protocol) -> str:
     if isinstance(spec, Protocol):
         return spec.about.strip()
     smoke = "SMOKE: " if spec.smoke else ""
-    size = f"{len(spec.arms)} arms × {len(spec.targets)} targets × {len(spec.seeds)} seeds"
+    size = f"{len(spec.arms)} conditions × {len(spec.targets)} targets × {len(spec.seeds)} seeds"
     return f"{smoke}{size}: {spec.about.strip()}"
 
 

@@ -56,7 +56,7 @@ class Encoder(Strict):
         None, description="whether its tokenizer lowers all text; not checked if left out"
     )
     token_types: bool | None = Field(
-        None, description="whether segment ids tell two texts apart; not checked if left out"
+        None, description="whether segment ids mark two texts; not checked if left out"
     )
     pretrained_on: Literal["english", "multilingual"]
     seen: list[str] = Field(

@@ -102,7 +102,7 @@ class Intermediate(Strict):
             if len(self.tasks) > 1 and getattr(self, field):
                 raise ValueError(f"{field}: it is of one task, not of a mixture")
         if self.cut and (self.cut.test or self.cut.languages or self.cut.label):
-            raise ValueError("cut: an arm's has `train`, `dev` and `why`, no more")
+            raise ValueError("cut: a condition's has `train`, `dev` and `why`, no more")
         if self.sampler.weights and set(self.sampler.weights) != set(self.tasks):
             raise ValueError("sampler: weights name each of the tasks, and no other")
         return self
@@ -211,7 +211,9 @@ class Suite(Strict):
     seeds: list[NonNegativeInt] = Field(min_length=1)
     protocol: Name | None = Field(
         None,
-        description="a published set of recipes, settings and cuts; then `recipes` is left out",
+        description=(
+            "a published set of recipes, settings and reduced tasks; then `recipes` is left out"
+        ),
     )
     recipes: Recipes | None = None
     changes: dict[str, RecipeChange] = Field(

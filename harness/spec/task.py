@@ -229,7 +229,9 @@ class Rows(Strict):
     source: Source | None = Field(None, description="default: the task's source")
     parallel: bool | None = Field(
         None,
-        description="test rows: one id means the same row in every language; a cut inherits it",
+        description=(
+            "test rows: one id means the same row in every language; a reduced task inherits it"
+        ),
     )
 
     @model_validator(mode="after")
@@ -307,7 +309,7 @@ class Task(Strict):
     )
     metric: str
     max_length: int = Field(
-        128, ge=32, description="pieces the encoder sees at once, special tokens included"
+        128, ge=32, description="subwords the encoder sees at once, special tokens included"
     )
     options: dict[str, Any] = {}
     about: About

@@ -151,7 +151,7 @@ def _measured(
         named = {str(seed): gain for seed, gain in per_seed.items()}
         by_language.append(Quantity(value, named, {moved.block(language): rows}))
     whole = mean_of(by_language)
-    assert whole, "an arm that was picked has a language"
+    assert whole, "a condition that was picked has a language"
     return whole
 
 

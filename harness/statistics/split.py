@@ -207,7 +207,7 @@ def _of_tasks(side: Sequence[str], gains: Mapping[str, Mapping[str, Quantity]]) 
     for arm in arms:
         # from its side's mean on each of the targets that it has
         whole = mean_of([of[arm] - _mean(arms, of) for of in gains.values() if arm in of])
-        assert whole, "an arm has a target"
+        assert whole, "a condition has a target"
         apart.append(whole)
     # each task weighs what it does in the difference: 1 / tasks, where all are known everywhere
     scale = float(np.square(shares.mean(axis=0)).sum()) / once

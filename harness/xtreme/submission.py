@@ -33,16 +33,17 @@ def choose(plan: Plan, encoder: str | None, arm: str | None, seed: int | None) -
     Raises SpecError that lists the choices.
     """
     cells = plan.cells
-    for field, wanted in (("encoder", encoder), ("arm", arm), ("seed", seed)):
+    choices = (("encoder", "encoder", encoder), ("arm", "condition", arm), ("seed", "seed", seed))
+    for field, word, wanted in choices:
         there = list(dict.fromkeys(getattr(cell, field) for cell in plan.cells))
         names = ", ".join(map(str, there))
         if wanted is None and len(there) > 1:
             raise SpecError(
-                f"suite {plan.suite.suite} has several {field}s: {names}; choose one with --{field}"
+                f"suite {plan.suite.suite} has several {word}s: {names}; choose one with --{word}"
             )
         if wanted is not None and wanted not in there:
             raise SpecError(
-                f"--{field}: suite {plan.suite.suite} has no {field} {wanted!r}; it has {names}"
+                f"--{word}: suite {plan.suite.suite} has no {word} {wanted!r}; it has {names}"
             )
         chosen = there[0] if wanted is None else wanted
         cells = [cell for cell in cells if getattr(cell, field) == chosen]
@@ -111,7 +112,7 @@ def _not_whole(task: str, cell: Cell, plan: Plan) -> list[str]:
         notes.append(f"{task}: at most {cap} test rows a language, as suite {suite.suite} caps it")
     if cut and cut.test:
         notes.append(
-            f"{task}: other rows than the benchmark's test rows, as suite {suite.suite} cuts it"
+            f"{task}: other rows than the benchmark's test rows, as suite {suite.suite} reduces it"
             f" ({cut.why})"
         )
     return notes
