@@ -236,6 +236,15 @@ def test_spearman_p_of_many_points_is_normal():
     assert spearman(x, y).p == round(2 * stats.norm.sf(abs(rho) * 3), 4)
 
 
+def test_spearman_p_is_exact_up_to_eight_points():
+    """Two neighbours out of eight are exchanged: 7 orders are as far from none, one is further, and
+    so are their opposites. Of nine the normal distribution is taken."""
+    x, y = range(8), [1, 0, 2, 3, 4, 5, 6, 7]
+    assert spearman(x, y).p == round(2 * (7 + 1) / math.factorial(8), 4) == 0.0004
+    rho = spearman([*x, 8], [*y, 8]).rho
+    assert spearman([*x, 8], [*y, 8]).p == round(2 * stats.norm.sf(rho * math.sqrt(8)), 4) > 0.001
+
+
 def test_fishers_interval():
     x = list(range(12))
     y = [5, 0, 3, 1, 8, 2, 4, 11, 6, 10, 7, 9]
