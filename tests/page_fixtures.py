@@ -40,16 +40,20 @@ def without(release: Content, *sections: str) -> Content:
 
 def spoilt(release: Content, texts: list[str]) -> Content:
     """The release with these texts where a spec, or a board of somebody else, may bring some."""
+    suite = {"about": "\n".join(texts), "left_out": texts, "protocol": texts[6]}
     changed = {
-        "suite": release.suite.model_copy(update={"about": texts[0]}),
+        "suite": release.suite.model_copy(update=suite),
         "split": [one.model_copy(update={"why": texts[1]}) for one in release.split],
     }
-    for section, field in (("arms", "shown"), ("languages", "name"), ("encoders", "pretrained_on")):
-        facts = getattr(release, section).items()
+    facts = {"arms": "shown", "languages": "name", "encoders": "pretrained_on"}
+    for section, field in facts.items():
         changed[section] = {
             name: of.model_copy(update={field: texts[i % len(texts)]})
-            for i, (name, of) in enumerate(facts)
+            for i, (name, of) in enumerate(getattr(release, section).items())
         }
+    changed["encoders"] = {
+        name: of.model_copy(update={"seen": texts}) for name, of in changed["encoders"].items()
+    }
     return release.model_copy(update=changed)
 
 
