@@ -154,8 +154,7 @@ def sentences(reading: Reading) -> list[str]:
 def _effects(reading: Reading) -> Iterator[Effect]:
     """Of tasks and mixtures: parts and controls answer other questions."""
     for average in reading.rivals:
-        if average.rest is None:
-            yield Effect(average.arm, "the average", average.overall.gain)
+        yield Effect(average.arm, "the average", average.overall.gain)
     for group in reading.groups:
         for average in reading.rivals:
             if mean := average.groups.get(group):
@@ -211,7 +210,7 @@ def _what_it_takes(reading: Reading) -> Iterator[str]:
         have = counted(seeds, "seed").capitalize()
         yield f"{have}: nothing is sure before there are three, better five."
         return
-    numbers = [average.overall.gain for average in reading.rivals if average.rest is None]
+    numbers = [average.overall.gain for average in reading.rivals]
     of_rows = sum(number.rows or 0.0 for number in numbers)
     of_seeds = sum(number.seeds or 0.0 for number in numbers)
     if of_seeds > of_rows:
