@@ -22,7 +22,7 @@ from harness.page.charts import Shading, easy_against_hard, figure_words, is_gai
 from harness.page.glance import Glance, glance
 from harness.page.reading import readings
 from harness.page.sheet import Sheet
-from harness.release.schema import Concluded
+from harness.release.schema import Concluded, SuiteFacts
 
 PARTS = Path(__file__).parent
 DATA_LIMIT = 1_900_000  # bytes of releases; with the library (0.9 MB) the page stays under 3 MB
@@ -44,8 +44,8 @@ Json = dict[str, Any]
 def render(releases: Sequence[tuple[str, Concluded]]) -> str:
     """The page of these releases: (title such as "0005-small", the release), newest last."""
     shown, older = _fit([(title, view(title, release)) for title, release in releases])
-    smoke = [release.suite.smoke for title, release in releases if title not in older]
-    data = {"releases": shown, "older": older, "first": _first(smoke)}
+    suites = [release.suite for title, release in releases if title not in older]
+    data = {"releases": shown, "older": older, "first": _first(suites)}
     library, script = _library(), _unclosed(_part("page.js"))
     parts = {
         "policy": f"{POLICY} {_hashes(library, script)}",
@@ -57,10 +57,11 @@ def render(releases: Sequence[tuple[str, Concluded]]) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("page.html"))
 
 
-def _first(smoke: Sequence[bool]) -> int:
-    """Which release the page opens with: the newest that is no smoke test, else the newest."""
-    real = [i for i, of in enumerate(smoke) if not of]
-    return real[-1] if real else len(smoke) - 1
+def _first(suites: Sequence[SuiteFacts]) -> int:
+    """Which release the page opens with: the one that is surest, so no smoke test, and of many
+    seeds; of several the newest."""
+    ranks = [(not suite.smoke, len(suite.seeds), i) for i, suite in enumerate(suites)]
+    return max(ranks)[-1] if ranks else 0
 
 
 # One release
