@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from harness.common.text import signed
 from harness.page.points import half
-from harness.page.reading import Reading, group_name
+from harness.page.reading import AVERAGE, Reading, group_name
 from harness.release.schema_derived import Average, ScoredCell
 
 ALL = ""  # no condition: a whole column; no column: a whole row
-AVERAGE = "average"  # the column of it
 Place = tuple[str, str]  # condition, column (kind of target, or AVERAGE)
 NUMBERED, OWN_DATA, NOT_LEARNED = "⚠{}", "⚠", "†"
 

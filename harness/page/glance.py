@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.page import words
-from harness.page.cautions import ALL, AVERAGE, Cautions
+from harness.page.cautions import ALL, Cautions
 from harness.page.points import gain_cell, plain_cell, score_cell
-from harness.page.reading import Reading, group_name, readings, shown_mean
+from harness.page.reading import AVERAGE, Reading, group_name, readings, shown_mean
 from harness.page.sheet import Column, Field, Line, Sheet
 from harness.release.schema import Concluded
 from harness.release.schema_derived import Average, Estimate, MeanGain
@@ -47,24 +47,16 @@ def glance(release: Concluded, title: str) -> Glance:
 
 def _board(reading: Reading, title: str) -> EncoderBoard:
     cautions = Cautions.of(reading)
-    columns = [
-        Column("", numeric=False, wide=True),
-        Column("intermediate", numeric=False),
-        *(Column(group_name(g), mark=cautions.mark(ALL, g)) for g in reading.groups),
-        Column("average gain"),
-    ]
-    sheet = Sheet(
-        "glance",
-        words.caption(reading, title),
-        columns,
-        list(_rows(reading, cautions)),
-        [*cautions.footnotes, *words.footnotes(reading)],
-    )
+    columns = [Column("", numeric=False, wide=True), Column("intermediate", numeric=False)]
+    columns += [Column(group_name(of), mark=cautions.mark(ALL, of)) for of in reading.columns]
+    notes = [*cautions.footnotes, *words.footnotes(reading)]
+    rows = list(_rows(reading, cautions))
+    sheet = Sheet("glance", words.caption(reading, title), columns, rows, notes)
     return EncoderBoard(reading.encoder, sheet, words.sentences(reading))
 
 
 def _rows(reading: Reading, cautions: Cautions) -> Iterator[Line]:
-    over = [*reading.groups.values(), reading.headline]
+    over = reading.columns.values()
     counts = [Field(str(len(targets)), len(targets)) for targets in over]
     yield Line("baseline", [Field(""), Field("target tasks"), *counts])
     scores = [plain_cell(reading.score(targets)) for targets in over]
@@ -73,22 +65,24 @@ def _rows(reading: Reading, cautions: Cautions) -> Iterator[Line]:
         yield _condition(reading, average, cautions)
     split = reading.split
     if split and split.overall.targets:
-        sides = [gain_cell(split.groups[group].easy_minus_hard) for group in reading.groups]
-        overall = gain_cell(split.overall.easy_minus_hard, brackets=True)
-        yield Line("summary", [Field(""), Field("easy − hard"), *sides, overall])
+        sides = split.groups | {AVERAGE: split.overall}
+        differences = [
+            gain_cell(sides[of].easy_minus_hard, brackets=of == AVERAGE) for of in reading.columns
+        ]
+        yield Line("summary", [Field(""), Field("easy − hard"), *differences])
 
 
 def _condition(reading: Reading, average: Average, cautions: Cautions) -> Line:
     arm = average.arm
     name = f"{reading.condition(arm)} {cautions.mark(arm, ALL)}".strip()
+    means = average.groups | {AVERAGE: shown_mean(average)}
     cells = []
-    for group, targets in reading.groups.items():
-        mean = mean_cell(average.groups.get(group), len(targets), cautions.mark(arm, group))
-        cells.append(replace(mean, tip=_behind(reading, arm, targets)))
-    of, mark = len(reading.headline), cautions.mark(arm, AVERAGE)
-    last = mean_cell(shown_mean(average), of, mark, brackets=True)
+    for of, targets in reading.columns.items():
+        mark = cautions.mark(arm, of)
+        mean = mean_cell(means.get(of), len(targets), mark, brackets=of == AVERAGE)
+        cells.append(mean if of == AVERAGE else replace(mean, tip=_behind(reading, arm, targets)))
     kind = reading.release.arms[arm].kind
-    return Line(kind, [Field(hardness(reading, arm)), Field(name), *cells, last])
+    return Line(kind, [Field(hardness(reading, arm)), Field(name), *cells])
 
 
 def _behind(reading: Reading, arm: str, targets: Sequence[str]) -> str:

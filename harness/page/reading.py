@@ -20,6 +20,7 @@ from harness.release.schema_derived import (
 
 KINDS: tuple[Kind, ...] = ("task", "mixture", "subset", "control")
 RIVALS: tuple[Kind, ...] = ("task", "mixture")  # parts and controls answer other questions
+AVERAGE = "average gain"
 GROUPS = {"pair": "pairs", "tagging": "tagging", "qa": "QA", "retrieval": "retrieval"}
 
 
@@ -89,6 +90,11 @@ class Reading:
             found.setdefault(self.group(target), []).append(target)
         order = [*GROUPS, *found]
         return dict(sorted(found.items(), key=lambda item: order.index(item[0])))
+
+    @cached_property
+    def columns(self) -> dict[str, list[str]]:
+        """Column of the board → its targets: each kind, and all together if there are several."""
+        return self.groups if len(self.groups) == 1 else {**self.groups, AVERAGE: self.headline}
 
     @cached_property
     def ranked(self) -> list[Average]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from harness.common.text import signed
 from harness.page.cautions import flags_of, wrong_with
 from harness.page.points import arrow, between, half, plain
-from harness.page.reading import Reading, group_name, shown_mean
+from harness.page.reading import AVERAGE, Reading, group_name, shown_mean
 from harness.release.schema import Concluded, EncoderFacts
 from harness.release.schema_derived import Split, Tested
 from harness.statistics.measured import FEWEST_SEEDS
@@ -153,8 +153,9 @@ def sentences(reading: Reading) -> list[str]:
 
 def _effects(reading: Reading) -> Iterator[Effect]:
     """Of tasks and mixtures: parts and controls answer other questions."""
-    for average in reading.rivals:
-        yield Effect(average.arm, "the average", average.overall.gain)
+    if AVERAGE in reading.columns:
+        for average in reading.rivals:
+            yield Effect(average.arm, "the average", average.overall.gain)
     for group in reading.groups:
         for average in reading.rivals:
             if mean := average.groups.get(group):
