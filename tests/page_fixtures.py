@@ -40,7 +40,7 @@ def without(release: Content, *sections: str) -> Content:
 
 def spoilt(release: Content, texts: list[str]) -> Content:
     """The release with these texts where a spec, or a board of somebody else, may bring some."""
-    suite = {"about": "\n".join(texts), "left_out": texts, "protocol": texts[6]}
+    suite = {"about": "\n".join(texts), "left_out": texts, "protocol": texts[-1]}
     changed = {
         "suite": release.suite.model_copy(update=suite),
         "split": [one.model_copy(update={"why": texts[1]}) for one in release.split],

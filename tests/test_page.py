@@ -174,7 +174,7 @@ def test_hostile_strings_are_text(visit, tmp_path):
     assert tab.evaluate("window.bad") is None
     assert tab.locator("img, main script, main b").count() == 0
     assert tab.locator("script").count() == 3
-    assert tab.locator(".about").inner_text() == HOSTILE[0]
+    assert tab.locator(".about").inner_text().startswith(HOSTILE[0])
     shown = [row[1] for row in table(tab, "glance")]
     assert any(HOSTILE[1] in name for name in shown)
 
