@@ -18,9 +18,9 @@ from harness.page.cautions import (
 )
 from harness.page.glance import hardness, mean_cell
 from harness.page.points import DASH, count_cell, gain_cell, plain, plain_cell, score_cell
-from harness.page.reading import Reading
+from harness.page.reading import Reading, shown_mean
 from harness.page.sheet import Column, Field, Line, Sheet
-from harness.release.schema_derived import Average, DifficultyRow, ScoredCell, Subsets
+from harness.release.schema_derived import DifficultyRow, ScoredCell, Subsets
 from harness.statistics.study import OWN_DATA as OWN_FLAGS
 
 Choice = Literal["glance", "targets", "languages", "difficulty", "full"]
@@ -123,19 +123,22 @@ def targets(reading: Reading) -> list[Sheet]:
 def averages(reading: Reading) -> list[Sheet]:
     """Average gains, over more and fewer targets."""
     means = {average.arm: average for average in reading.ranked}
-    of = len(reading.headline)
 
-    def field(arm: str, mean: Callable[[Average], Field]) -> Field:
-        return mean(means[arm])
+    def field(arm: str, over: str) -> Field:
+        whole = shown_mean(means[arm])
+        mean = {
+            "whole": whole,
+            "others": means[arm].without_own or whole,
+            "zero-shot": means[arm].zero_shot,
+        }[over]
+        return mean_cell(mean, len(reading.headline), "", brackets=True)
 
-    every = {
-        "headline targets": lambda one: mean_cell(one.rest or one.overall, of, "", True),
-        "not on own data": lambda one: mean_cell(
-            one.without_own or one.rest or one.overall, of, "", True
-        ),
-        "without English": lambda one: mean_cell(one.zero_shot, of, "", True),
+    over = {
+        "headline targets": "whole",
+        "not on own data": "others",
+        "without English": "zero-shot",
     }
-    columns, rows = _conditions(reading, every, field)
+    columns, rows = _conditions(reading, over, field)
     note = "(n): over n target tasks only."
     return [_sheet(reading, "averages", "average gains", columns, rows, note)]
 
