@@ -2,6 +2,7 @@
 beside it stands what a reader must know, and all of it fits a screen."""
 
 import json
+import re
 from functools import cache
 from io import StringIO
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_what_is_beyond_0_without_an_arrow_only_may_be():
 def test_of_one_or_two_seeds_nothing_is_sure_and_the_caption_says_so(seeds, said):
     release = study(suite=made.suite(seeds=seeds))
     _, board = only(release)
-    assert board.sheet.caption.endswith(f"{said}: intervals are over test rows alone.")
+    assert board.sheet.caption.endswith(f"{said.lower()}: intervals are over test rows alone")
     assert f"{said}: nothing is sure before there are three" in board.sentences[2]
     assert "▲" not in " ".join(board.sheet.footnotes)
     _, board = only(study())
@@ -480,6 +481,25 @@ def bracketed(number: Any) -> str:
 def halved(number: Any) -> str:
     low, high = number.interval
     return f"{signed(number.value)} ±{(high - low) / 2:.1f}"
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_every_field_of_every_table_is_its_number_rounded_once(name):
+    release = committed(name)
+    shown = [board.sheet for board in glance(release, "t").boards]
+    for reading in readings(release):
+        shown += tables.sheets(reading, "full")
+    fields = [field for sheet in shown for line in sheet.rows for field in line.cells]
+    numbers = [field for field in fields if field.number is not None]
+    assert numbers
+    for field in numbers:
+        text = field.text.replace("−", "-").replace(",", "")
+        first = re.match(r"<?([+-]?\d+(?:\.(\d+))?)(%?)", text)
+        assert first, field
+        unit = 10.0 ** -len(first[2] or "")
+        value = field.number * (100 if first[3] else 1)
+        # half a unit, and what a double cannot hold of it
+        assert abs(float(first[1]) - value) <= unit / 2 + 1e-9 or "<" in text, field
 
 
 # Whatever is in a table, it fits

@@ -33,13 +33,10 @@ def counted(number: int, noun: str) -> str:
 def caption(reading: Reading, title: str) -> str:
     """What was run, on how much."""
     seeds = len(reading.release.suite.seeds)
-    parts = [title, reading.encoder, counted(seeds, "seed"), _test_rows(reading)]
-    if reading.suffix:
-        parts.append(f"tasks {reading.suffix}")
-    said = " · ".join(parts)
-    if seeds < FEWEST_SEEDS:
-        said += f". {counted(seeds, 'seed').capitalize()}: intervals are over test rows alone."
-    return said
+    alone = ": intervals are over test rows alone" if seeds < FEWEST_SEEDS else ""
+    parts = [title, reading.encoder, _test_rows(reading)]
+    parts += [f"tasks {reading.suffix}"] if reading.suffix else []
+    return " · ".join([*parts, f"{counted(seeds, 'seed')}{alone}"])
 
 
 def _test_rows(reading: Reading) -> str:
@@ -50,7 +47,7 @@ def _test_rows(reading: Reading) -> str:
     if not rows:
         return "no test rows"
     few, many = f"{min(rows):,}", f"{max(rows):,}"
-    return f"{few if few == many else f'{few}-{many}'} rows a language"
+    return f"{few if few == many else f'{few}-{many}'} test rows a language"
 
 
 # Below it: what qualifies all of it
@@ -274,7 +271,7 @@ def score_caption(mine: Sequence[Reading], title: str) -> str:
     """Of a release without intermediates."""
     said = caption(mine[0], title)
     others = ", ".join(reading.encoder for reading in mine[1:])
-    return f"{said} Beside it: {others}." if others else said
+    return f"{said} · beside it: {others}" if others else said
 
 
 def score_notes(mine: Sequence[Reading]) -> list[str]:
