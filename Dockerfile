@@ -40,7 +40,7 @@ ARG CUDA
 RUN python -c "import torch; assert torch.version.cuda, f'torch {torch.__version__} has no CUDA'; \
 assert '${CUDA}'.startswith(torch.version.cuda), f'torch is built for CUDA {torch.version.cuda}, the image is ${CUDA}'"
 
-COPY pyproject.toml README.md /src/
+COPY pyproject.toml README.md LICENSE /src/
 COPY encoders /src/encoders
 COPY protocols /src/protocols
 COPY suites /src/suites
