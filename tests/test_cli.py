@@ -27,6 +27,7 @@ COMMANDS = [
     "leaderboard compare",
     "leaderboard verify",
     "leaderboard export",
+    "leaderboard seeds",
     "cache",
     "cache ls",
     "cache verify",

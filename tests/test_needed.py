@@ -1,8 +1,12 @@
 """How many seeds a margin takes."""
 
+import json
 import math
+import subprocess
+import sys
 
 import pytest
+from conftest import ROOT
 
 from harness.release.schema_derived import Estimate
 from harness.statistics.intervals import Noise, half_width
@@ -41,3 +45,23 @@ def test_one_seed_fewer_would_not_do(margin):
 def test_no_number_of_seeds_makes_up_for_too_few_rows():
     assert seeds_for([number(1.0, 0.5)], had=3, margin=1.9) is None
     assert seeds_for([], had=3, margin=1.0) is None
+
+
+def test_the_command_says_what_a_release_would_need():
+    done = run("0029-study", "--margin", "1", "--json")
+    said = json.loads(done.stdout)
+    average = next(row for row in said["numbers"] if row["number"] == "average gain")
+    assert average["half_with"]["3"] > average["half_with"]["10"]
+    needed = average["seeds_needed"]
+    assert needed and f"±1 takes {needed} seeds" in run("0029-study").stdout
+
+
+def test_a_release_of_one_seed_is_no_guide():
+    done = run("mini")
+    assert done.returncode == 4 and "fewer than three seeds" in done.stderr
+
+
+def run(*words: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "harness", "leaderboard", "seeds", *words]
+    command += ["--board", str(ROOT / "leaderboard")]
+    return subprocess.run(command, capture_output=True, text=True)
