@@ -325,6 +325,16 @@ def test_a_leak_is_named_where_its_number_stands_and_where_it_does_not():
     assert rows(sheet)["squad"] == ["+3.0 ±1.0 leak", "–", "–", "leak", "–"]
 
 
+def test_a_column_with_nothing_to_show_is_left_out():
+    rows_of = [made.difficulty("squad", "hard"), made.difficulty("easy_one", "easy")]
+    measured = [one.model_copy(update={"pvi_share": 0.25}) for one in rows_of]
+    for found, names in ((rows_of, []), (measured, ["PVI share"])):
+        (reading,) = readings(study(difficulty=found))
+        (sheet,) = tables.difficulty(reading)
+        assert [one.name for one in sheet.columns if "PVI" in one.name] == names
+        assert {len(line.cells) for line in sheet.rows} == {len(sheet.columns)}
+
+
 def test_a_target_that_the_suite_does_not_name_is_told_from_one_at_chance():
     known = made.suite(average_over=["a task"])
     facts = {"xquad": made.target("qa", task="another")}
@@ -710,7 +720,7 @@ def test_and_its_board_shows_it(wrong):
     for line in sheet.rows:
         target, what, count, which = (one.text for one in line.cells)
         found[target, what] = count, which
-    assert found["wide_mood", "rows cut short"] == ("1/4", "fr")
+    assert found["wide_mood", "truncated rows"] == ("1/4", "fr")
     assert found["wide_mood", "under 50 test rows"] == ("1/4", "de")
     assert found["wide_mood", "over 5% unknown subwords"] == ("1/4", "hi")
     assert found["wide_tags", "over 5% unknown subwords"] == ("3/5", "ar, el, ru")

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 @leaderboard_app.command("show")
 def leaderboard_show(
     release: Release = None,
-    targets: Annotated[bool, typer.Option("--targets", help="Each target task.")] = False,
-    languages: Annotated[bool, typer.Option("--languages", help="Languages.")] = False,
+    targets: Annotated[bool, typer.Option("--targets", help="By target task.")] = False,
+    languages: Annotated[bool, typer.Option("--languages", help="By language.")] = False,
     difficulty: Annotated[
-        bool, typer.Option("--difficulty", help="How hard each intermediate was; its parts.")
+        bool,
+        typer.Option("--difficulty", help="Of the intermediate tasks; their parts and controls."),
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="All of it.")] = False,
     board: BoardDir = BOARD,

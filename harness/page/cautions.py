@@ -19,7 +19,7 @@ OF_MOST = {
     "floor": "not above chance",
     "below_majority": "below the most frequent tag alone",
     "unknown": "over 5% unknown subwords",
-    "truncated": "rows cut short",
+    "truncated": "truncated rows",
     "constant": "one answer for every row",
 }
 # Flags of languages that are said of a target where one language has it.

@@ -37,11 +37,14 @@ def print_release(
     full = "full" in choices
     if full or "glance" in choices:
         _print_glance(glance(release, title), console)
+    found: list[Sheet] = []
     for reading in readings(release):
         for choice in ("full",) if full else choices:
-            for sheet in sheets(reading, choice):
-                console.print()
-                _print_sheet(sheet, console)
+            found += sheets(reading, choice)
+    for number, sheet in enumerate(found):
+        if number or full:
+            console.print()
+        _print_sheet(sheet, console)
     for fact in facts(release) if full else ():
         _print_line(fact, console)
 
@@ -174,7 +177,7 @@ def _joined(texts: Sequence[str], styles: Sequence[str], drawing: Drawing, style
 
 HOW_TO_READ = (
     "Each row is an English task that the encoder was trained on first; each number how many points"
-    " that adds to a kind of target task, zero-shot, mean over its languages.",
+    " that adds to a kind of target task, in the mean over its languages.",
     "± is its 95% interval: how far another seed and other test rows would move it (of one or two"
     " seeds: other test rows alone). ▲ ▼ are sure after correction for the whole table; what has"
     " none may be chance.",

@@ -58,7 +58,17 @@ def _sheet(
     rows: Sequence[Line],
     *notes: str,
 ) -> Sheet:
-    return Sheet(name, f"{reading.encoder} · {caption}", columns, rows, notes)
+    """Without columns that have nothing to show."""
+    every = range(len(columns))
+    filled = {n for row in rows for n in every if row.cells[n].text not in ("", DASH)}
+    shown = [n for n in every if n in filled]
+    kept = [_only(row, shown) for row in rows]
+    heads = [columns[n] for n in shown]
+    return Sheet(name, f"{reading.encoder} · {caption}", heads, kept, notes)
+
+
+def _only(row: Line, shown: Sequence[int]) -> Line:
+    return Line(row.kind, [row.cells[n] for n in shown])
 
 
 def _texts(*names: str) -> list[Column]:
