@@ -548,6 +548,19 @@ def test_without_dev_one_half_selects_and_the_other_reports():
     assert worse[1]["gain"]["value"] == 0.0
 
 
+def test_one_row_on_the_selecting_half_is_enough_to_be_chosen():
+    """Under half a point; of equal ones it is the baseline."""
+    release = Release({"a": arm(of="a")}, {"t": target("retrieval", ("sw",))})
+    answers = right(300, 600)
+    release.cell("none", "t", {"sw": answers})
+    cell = release.cell("a", "t", {"sw": answers})
+    assert release.derive()["best"][0]["arm"] == "none"
+    wrong = [unit for unit, one in enumerate(answers) if not one and not coin("t", "sw", unit)]
+    cell["languages"]["sw"]["correct"] = pack([*answers[: wrong[0]], 1, *answers[wrong[0] + 1 :]])
+    row = release.derive()["best"][0]
+    assert (row["arm"], row["gain"]["value"]) == ("a", 0.0)
+
+
 def test_the_gain_on_the_reported_half_is_over_its_rows():
     found = retrieval({"none": (0, 0), "a": (1, 1), "b": (0, 1)}).derive()["best"][0]
     kept = [unit for unit in range(200) if coin("t", "sw", unit)]
