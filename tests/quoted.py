@@ -22,8 +22,8 @@ from harness.statistics.needed import half_with
 ROOT = Path(__file__).parents[1]
 BOARD = Board(ROOT / "leaderboard")
 FIGURE = ROOT / "docs/images/easy-against-hard.svg"
-# a number with one decimal, and its interval: no version, no arXiv number, no learning rate
-NUMBER = re.compile(r"(?<![\w.])[+−]?\d+\.\d(?: \[[^]]*\])?(?![\w.]*\d)")
+# a number with one decimal, and its interval: no version, no licence, no learning rate
+NUMBER = re.compile(r"(?<![\w.-])[+−]?\d+\.\d(?: \[[^]]*\])?(?![\w.]*\d)")
 
 
 def name(suite: str) -> str:

@@ -45,7 +45,7 @@ def test_every_number_of_a_page_is_its_releases(page):
 
 
 def test_a_number_is_found_whatever_stands_around_it():
-    said = "arXiv 2005.13013, **−3.6 [−5.3, −1.8]**, +0.6 [−0.5, +1.6]: 0.1.0; 9.9 without, 2e-5."
+    said = "arXiv 2005.13013, Apache-2.0, **−3.6 [−5.3, −1.8]**, +0.6 [−0.5, +1.6]: 0.1.0; 9.9."
     assert NUMBER.findall(said) == ["−3.6 [−5.3, −1.8]", "+0.6 [−0.5, +1.6]", "9.9"]
 
 
