@@ -332,6 +332,7 @@ def test_a_column_with_nothing_to_show_is_left_out():
         (reading,) = readings(study(difficulty=found))
         (sheet,) = tables.difficulty(reading)
         assert [one.name for one in sheet.columns if "PVI" in one.name] == names
+        assert any("PVI" in note for note in sheet.footnotes) == bool(names)
         assert {len(line.cells) for line in sheet.rows} == {len(sheet.columns)}
 
 

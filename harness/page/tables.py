@@ -332,10 +332,9 @@ def difficulty(reading: Reading) -> list[Sheet]:
     """How hard each intermediate task was for the encoder, the easiest first."""
     known = [row for row in reading.difficulty.values() if row.headroom is not None]
     rows = [_hard(reading, row) for row in sorted(known, key=lambda row: row.headroom or 0.0)]
-    notes = [
-        "Headroom: the share of the way from chance to people that is left on English dev. PVI"
-        " share: of the labels' entropy, how much the encoder explains."
-    ]
+    notes = ["Headroom: the share of the way from chance to people that is left on English dev."]
+    if any(row.pvi_share is not None for row in known):
+        notes.append("PVI share: of the labels' entropy, how much the encoder explains.")
     split = reading.split
     for found in (split.correlation, split.correlation_pvi) if split else ():
         if found:
