@@ -22,7 +22,8 @@ from harness.jobs.select import chosen
 from harness.models import chooser as multiple_choice
 from harness.models import classifier as classification
 from harness.models import tagger as tagging
-from harness.page import explained
+from harness.page.reading import readings
+from harness.page.tables import learned
 from harness.release.schema import Content
 from harness.release.verify import planned
 from harness.sources.rows import fold
@@ -246,7 +247,9 @@ def test_a_task_counts_once_however_many_arms_train_on_it(parts, rig):
         arm: np.mean([dev[run["key"]] for run in said["arms"][arm]["trained"]])
         for arm in group["arms"].values()
     }
-    shown = {row[1]: row[3] for row in explained.parts(said, "tiny")[1]}
+    (reading,) = readings(Content.model_validate(said))
+    (sheet,) = learned(reading)
+    shown = {row.cells[1].text: row.cells[3].text for row in sheet.rows}
     assert shown.pop("masked_lm") == "–"  # another measure
     assert shown == {
         label: f"{reached[arm]:.1f}" for label, arm in group["arms"].items() if label != "masked_lm"

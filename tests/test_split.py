@@ -357,7 +357,8 @@ def test_parts_of_a_task_are_compared_two_by_two():
     shuffled = {"kind": "control", "of": "mnli", "control": "shuffled_labels"}
     release.content["arms"]["shuffled"] |= shuffled
     found = release.only("subsets")  # qqp has no parts
-    assert (found["of"], found["targets"]) == ("mnli", ["xnli"])
+    assert found["of"] == "mnli"
+    assert all(one["targets"] == ["xnli"] for one in found["comparisons"])
     assert found["arms"] == {
         "easiest": "easy",
         "hardest": "hard",
@@ -409,16 +410,25 @@ def test_with_one_seed_parts_are_not_tested():
     assert one["difference"]["p"] is one["difference"]["q"] is one["difference"]["arrow"] is None
 
 
-def test_parts_are_compared_over_targets_that_all_have():
-    release = grid({"easy": {"xnli": 2, "pawsx": 4}, "hard": {"xnli": -9, "pawsx": -2}})
+def test_parts_are_compared_over_targets_that_both_have():
+    """A third part, which lacks a target, takes it from no other two."""
+    gains = {"xnli": 2, "pawsx": 4}
+    release = grid({"easy": gains, "hard": {"xnli": -9, "pawsx": -2}, "shuffled": gains})
     parts_of(release, "easy", "hard")
-    leak(release, "hard", "xnli")
+    release.content["arms"]["shuffled"] |= {
+        "kind": "control",
+        "of": "mnli",
+        "control": "shuffled_labels",
+    }
+    leak(release, "shuffled", "xnli")
     (group,) = release.derive()["subsets"]
-    assert group["targets"] == ["pawsx"]
-    assert group["comparisons"][0]["difference"]["value"] == pytest.approx(30)
-    leak(release, "hard", "pawsx")
+    found = {(one["a"], one["b"]): one for one in group["comparisons"]}
+    assert found["easiest", "hardest"]["targets"] == ["pawsx", "xnli"]
+    assert found["easiest", "hardest"]["difference"]["value"] == pytest.approx(42.5)
+    assert found["easiest", "shuffled_labels"]["targets"] == ["pawsx"]
+    leak(release, "shuffled", "pawsx")
     (group,) = release.derive()["subsets"]
-    assert group["targets"] == group["comparisons"] == []
+    assert [(one["a"], one["b"]) for one in group["comparisons"]] == [("easiest", "hardest")]
 
 
 def test_only_arms_that_trained_on_as_many_rows_are_compared():

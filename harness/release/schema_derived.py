@@ -298,10 +298,12 @@ class Split(Strict):
 
 
 class ArmDifference(Strict):
-    """Of the average gains of two arms, by their labels; q by Holm within the group."""
+    """Of the average gains of two arms, by their labels, over the headline targets whose gain both
+    have; q by Holm within the group."""
 
     a: str
     b: str
+    targets: list[str]
     difference: Tested
 
 
@@ -310,7 +312,6 @@ class Subsets(Strict):
     of: str
     arms: dict[str, str]
     rows: dict[str, PositiveInt | None]
-    targets: list[str]
     comparisons: list[ArmDifference]
 
 

@@ -265,7 +265,7 @@ def _why_no_claim(study: Study, sides: Sides) -> str:
         return ""
     return (
         f"No claim about easy and hard tasks can be made: it takes at least {FEWEST} easy and"
-        f" {FEWEST} hard tasks that were learned, and there are {easy} easy and {hard} hard."
+        f" {FEWEST} hard tasks that were learned; here: {easy} easy, {hard} hard."
     )
 
 

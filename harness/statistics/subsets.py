@@ -9,7 +9,6 @@ from harness.statistics.arrows import arrow
 from harness.statistics.averages import tested
 from harness.statistics.difficulty import rows_trained
 from harness.statistics.intervals import holm
-from harness.statistics.measured import Quantity
 from harness.statistics.study import Study
 
 LABELS = (
@@ -28,8 +27,8 @@ def subsets(study: Study) -> list[Subsets]:
     """Per task with subsets or controls: average gains compared two by two, Holm within the task.
 
     Only arms that trained on as many rows are compared: parts with parts, controls with the whole.
-    Over the headline targets whose gain is known in all of the group's arms. `difference` is a's
-    average gain minus b's, paired by row and by seed.
+    Over the headline targets whose gain is known in both. `difference` is a's average gain minus
+    b's, paired by row and by seed.
     """
     groups: dict[str, list[str]] = {}
     for arm in study.arms:
@@ -66,28 +65,28 @@ def _place(label: str) -> int:
 
 
 def _compared(study: Study, of: str, arms: Mapping[str, str]) -> Subsets:
-    targets = study.headline
-    for arm in arms.values():
-        targets = study.known_targets(arm, targets)
-    known = _averages(study, arms, targets)
     rows = {label: rows_trained(study.known, study.encoder, arm) for label, arm in arms.items()}
+    found = []
     # two by two, but for arms that differ in how many rows they saw as well as in which
-    pairs = [(a, b) for a, b in combinations(known, 2) if rows[a] == rows[b]]
-    found = [ArmDifference(a=a, b=b, difference=tested(known[a] - known[b])) for a, b in pairs]
+    for a, b in combinations(arms, 2):
+        if rows[a] == rows[b]:
+            found += _difference(study, arms, a, b)
     return Subsets(
         encoder=study.encoder,
         of=of,
         arms=dict(arms),
         rows=rows,
-        targets=targets,
         comparisons=_corrected(found),
     )
 
 
-def _averages(study: Study, arms: Mapping[str, str], targets: Sequence[str]) -> dict[str, Quantity]:
-    """label → its arm's average over these targets; without arms that have none."""
-    found = {label: study.average(arm, targets) for label, arm in arms.items()}
-    return {label: average for label, average in found.items() if average}
+def _difference(study: Study, arms: Mapping[str, str], a: str, b: str) -> list[ArmDifference]:
+    """One entry; none where the two share no target."""
+    targets = study.known_targets(arms[a], study.known_targets(arms[b], study.headline))
+    mine, other = (study.average(arms[label], targets) for label in (a, b))
+    if not mine or not other:
+        return []
+    return [ArmDifference(a=a, b=b, targets=targets, difference=tested(mine - other))]
 
 
 def _corrected(found: Sequence[ArmDifference]) -> list[ArmDifference]:
