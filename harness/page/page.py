@@ -20,9 +20,9 @@ from harness.common.text import neutral_values
 from harness.page import tables
 from harness.page.charts import Shading, easy_against_hard, figure_words, is_gain, sign
 from harness.page.glance import Glance, glance
-from harness.page.reading import readings
+from harness.page.reading import readings, surest
 from harness.page.sheet import Sheet
-from harness.release.schema import Concluded, SuiteFacts
+from harness.release.schema import Concluded
 
 PARTS = Path(__file__).parent
 DATA_LIMIT = 1_900_000  # bytes of releases; with the library (0.9 MB) the page stays under 3 MB
@@ -44,8 +44,8 @@ Json = dict[str, Any]
 def render(releases: Sequence[tuple[str, Concluded]]) -> str:
     """The page of these releases: (title such as "0005-small", the release), newest last."""
     shown, older = _fit([(title, view(title, release)) for title, release in releases])
-    suites = [release.suite for title, release in releases if title not in older]
-    data = {"releases": shown, "older": older, "first": _first(suites)}
+    there = [release for title, release in releases if title not in older]
+    data = {"releases": shown, "older": older, "first": surest(there) if there else 0}
     library, script = _library(), _unclosed(_part("page.js"))
     parts = {
         "policy": f"{POLICY} {_hashes(library, script)}",
@@ -55,13 +55,6 @@ def render(releases: Sequence[tuple[str, Concluded]]) -> str:
         "script": script,
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _part("page.html"))
-
-
-def _first(suites: Sequence[SuiteFacts]) -> int:
-    """Which release the page opens with: the one that is surest, so no smoke test, and of many
-    seeds; of several the newest."""
-    ranks = [(not suite.smoke, len(suite.seeds), i) for i, suite in enumerate(suites)]
-    return max(ranks)[-1] if ranks else 0
 
 
 # One release

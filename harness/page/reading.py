@@ -1,7 +1,7 @@
 """One encoder's part of a release, as a reader looks at it: what stands where on its board, in
 which order, under which name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
@@ -181,3 +181,14 @@ def readings(release: Concluded) -> list[Reading]:
     """One for each encoder of which something was run."""
     ran = {cell.encoder for cell in release.cells}
     return [Reading(release, encoder) for encoder in release.encoders if encoder in ran]
+
+
+def surest(releases: Sequence[Concluded]) -> int:
+    """Which of these, oldest first, a reader should see first: real data before made up, gains
+    before scores alone, many seeds before few; of equal ones the newest."""
+
+    def weight(number: int) -> tuple[bool, bool, int, int]:
+        one = releases[number]
+        return not one.suite.smoke, bool(one.averages), len(one.suite.seeds), number
+
+    return max(range(len(releases)), key=weight)

@@ -10,7 +10,7 @@ from tabulate import tabulate
 from harness.common.text import line as one_line
 from harness.common.text import markdown as plain
 from harness.page.glance import Glance, glance
-from harness.page.reading import readings
+from harness.page.reading import readings, surest
 from harness.page.sheet import Column, Line, Sheet, Tone
 from harness.page.tables import Choice, sheets
 from harness.page.words import facts
@@ -194,8 +194,8 @@ class Listed(NamedTuple):
 
 
 def readme(releases: Sequence[Listed]) -> str:
-    """leaderboard/README.md: what this is, the latest release of real data at a glance, and the
-    list of all. `releases`: oldest first."""
+    """leaderboard/README.md: what this is, the surest release at a glance, and the list of
+    all. `releases`: oldest first."""
     parts = [
         "# Leaderboard",
         "",
@@ -205,9 +205,9 @@ def readme(releases: Sequence[Listed]) -> str:
         "",
     ]
     if releases:
-        latest = max(releases, key=_weight)
-        shown = glance(latest.content, latest.title)
-        parts += [*_listed(HOW_TO_READ), "## The latest", "", markdown_glance(shown)]
+        first = releases[surest([one.content for one in releases])]
+        shown = glance(first.content, first.title)
+        parts += [*_listed(HOW_TO_READ), "## At a glance", "", markdown_glance(shown)]
     parts += ["## All releases", ""]
     parts += [
         f"- [{path.stem}](releases/{path.stem}.md): {plain(content.suite.about)}"
@@ -215,11 +215,6 @@ def readme(releases: Sequence[Listed]) -> str:
         for path, _, content in releases
     ]
     return "\n".join(parts) + "\n"
-
-
-def _weight(one: Listed) -> tuple[bool, bool, str]:
-    """Real data with intermediates before others; the newest of equal ones."""
-    return not one.content.suite.smoke, bool(one.content.averages), one.path.name
 
 
 def title_line(title: str) -> str:
