@@ -373,6 +373,9 @@ def test_the_projects_own_releases_are_read_by_naming_them(rig, tmp_path):
     assert "-mini" in done.stdout and not done.stderr
     own = rig.here(["leaderboard", "show", "study"], tmp_path)
     assert own.returncode == 2 and not own.stdout
+    none = rig.here(["leaderboard", "show", "nothing", "--board", "leaderboard"], tmp_path)
+    assert none.returncode == 2 and "no release 'nothing'" in none.stderr
+    assert "--board" not in none.stderr  # whoever has named it need not be told
 
 
 def test_make_clean_keeps_what_runs_computed(tmp_path):

@@ -789,7 +789,7 @@ def with_code(folder: Path, mark: Path, **config) -> None:
 @pytest.mark.slow
 def test_code_of_a_folder_is_not_run_even_if_somebody_says_yes(rig, tiny, tmp_path):
     """`yes | xstilts-harness job run KEY`: transformers asks, unless it is told not to."""
-    mark, store = tmp_path / "it ran", Store(tmp_path / "store")
+    mark, store = tmp_path / "it ran", Store(tmp_path / "runs/store")
     with_code(tiny, mark, model_type="own")
     where = Where(encoder_root=tiny.parent, offline=True)
     plan = steps.plan_suite(Catalog.load([rig.specs]), steps.Choice("tiny"), where, store)

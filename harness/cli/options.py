@@ -112,7 +112,12 @@ StoreDir = Annotated[
     Path, typer.Option("--store", envvar="XSTILTS_STORE", help="Where job results are kept.")
 ]
 BoardDir = Annotated[
-    Path, typer.Option("--board", envvar="XSTILTS_BOARD", help="Where releases are kept.")
+    Path,
+    typer.Option(
+        "--board",
+        envvar="XSTILTS_BOARD",
+        help="Where releases are kept; in a checkout `leaderboard` has the project's own.",
+    ),
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Default: one per GPU, or per CPU core.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]

@@ -23,7 +23,8 @@ from harness.release.places import without_places
 from harness.release.schema import SCHEMA, mismatches
 from harness.store import Store, key_of
 
-OURS = "the project's own are read with `--board leaderboard`, in a checkout of it"
+PROJECTS = "leaderboard"  # the board of a checkout
+OURS = f"the project's own are read with `--board {PROJECTS}`, in a checkout of it"
 NO_SIDECAR = "no sidecar to check it against"
 _NAME = re.compile(r"^(\d{4})-([A-Za-z0-9._+-]+)\.json$")
 
@@ -184,8 +185,13 @@ class Board:
         others are."""
         what, how = (f" of suite {suite}", f"--suite {suite}") if suite else ("", "--all")
         return (
-            f"no release{what} in {self.releases}; `xstilts-harness eval {how}` makes one; {OURS}"
+            f"no release{what} in {self.releases}; `xstilts-harness eval {how}` makes one"
+            f"{self.elsewhere()}"
         )
+
+    def elsewhere(self) -> str:
+        """Where others may be; nothing for whoever reads those."""
+        return "" if self.folder.name == PROJECTS else f"; {OURS}"
 
     def find(self, name: str | None) -> Path:
         """A release by number, name or suite (its latest), or any by its file's path; without a
@@ -227,7 +233,7 @@ def _meant(shelf: Board, name: str | None) -> list[Path]:
     if not matches:
         raise SpecError(
             f"no release {name!r} in {shelf.releases}; there are"
-            f" {', '.join(path.stem for path in known)}; {OURS}"
+            f" {', '.join(path.stem for path in known)}{shelf.elsewhere()}"
         )
     return matches
 
