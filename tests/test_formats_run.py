@@ -197,8 +197,9 @@ def test_scores_gains_headroom_and_pvi_are_there(formats):
         for one in news.values()
     )
     gains = {(gain["arm"], gain["target"]): gain for gain in release["gains"]}
-    low, high = gains["tiny_judged", "tiny_judged"]["interval"]
-    assert -200 <= low <= gains["tiny_judged", "tiny_judged"]["gain"] <= high <= 200
+    gain = gains["tiny_judged", "tiny_judged"]["gain"]
+    low, high = gain["interval"]
+    assert -200 <= low <= gain["value"] <= high <= 200
     (hard,) = release["difficulty"]
     assert hard["chance"] == 0
     assert hard["headroom"] == pytest.approx(1 - hard["dev"] / 100)

@@ -3,12 +3,13 @@ does alone."""
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import Rig, once, only_line, releases, write_jsonl
+from conftest import Rig, once, releases, write_jsonl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -78,6 +79,23 @@ def test_a_cap_makes_the_large_equal_and_leaves_the_ratio_of_the_small(rows, cap
     for a in rows:
         for b in rows:
             assert math.isclose(shares[a] / shares[b], min(rows[a], cap) / min(rows[b], cap))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"by": "proportional", "temperature": 2.0}, "goes with `by: temperature`"),
+        ({"by": "uniform", "cap": 5}, "changes nothing with `by: uniform`"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(given, said):
+    with pytest.raises(ValueError, match=said):
+        Sampler(**given)
+
+
+def test_one_task_has_no_sampler():
+    with pytest.raises(ValueError, match="it is of a mixture"):
+        Intermediate(tasks=["a"], sampler=Sampler(by="uniform"))
 
 
 @QUICK
@@ -459,10 +477,8 @@ def test_arms_of_several_tasks_and_languages_run_to_a_board(mixed_run):
     key = release["arms"]["both"]["trained"][0]["key"]
     assert set(release["evidence"]["trainings"][key]["tasks"]) == {"mini_topic", "tiny_colour"}
     assert release["arms"]["german"]["languages"] == ["de"]
-    assert all(gain["gain"] is not None for gain in release["gains"])
-    board = printed.split("└")[0]  # the first table
-    row = [part.strip() for part in only_line(board, "│ both ").strip("│ ").split("│")]
-    assert row[:2] == ["both", ""]  # neither easy nor hard
+    assert all(gain["gain"]["value"] is not None for gain in release["gains"])
+    assert re.search(r"^ +both ", printed, re.M)  # neither easy nor hard
     assert {name for side in ("easy", "hard") for name in release["split"][0][side]["arms"]} <= {
         "german",
         "bilingual",

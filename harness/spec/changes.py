@@ -4,6 +4,7 @@ are left out."""
 from harness.common.errors import SpecError
 from harness.spec.catalog import Catalog
 from harness.spec.explain import nearest
+from harness.spec.sampler import Sampler
 from harness.spec.suite import Arm, Caps, Intermediate, Suite
 
 
@@ -67,7 +68,9 @@ def without(suite: Suite, names: list[str]) -> Suite:
 
 
 def _with_tasks(mixture: Intermediate, tasks: list[str]) -> Intermediate:
-    """A mixture of these of its tasks, with their weights."""
+    """A mixture of these of its tasks, with their weights; one alone needs no sampler."""
+    if len(tasks) == 1:
+        return mixture.model_copy(update={"tasks": tasks, "sampler": Sampler()})
     weights = {task: of for task, of in mixture.sampler.weights.items() if task in tasks}
     sampler = mixture.sampler.model_copy(update={"weights": weights})
     return mixture.model_copy(update={"tasks": tasks, "sampler": sampler})

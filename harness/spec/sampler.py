@@ -26,6 +26,10 @@ class Sampler(Strict):
     def _weights_when_asked(self) -> Self:
         if (self.by == "weights") != bool(self.weights):
             raise ValueError("`weights: {task: number}` goes with `by: weights`, and only with it")
+        if self.temperature != 1.0 and self.by != "temperature":
+            raise ValueError("`temperature: number` goes with `by: temperature`, and only with it")
+        if self.cap and self.by in ("uniform", "weights"):
+            raise ValueError(f"`cap: rows` changes nothing with `by: {self.by}`; leave it out")
         return self
 
     def shares(self, rows: dict[str, int]) -> dict[str, float]:

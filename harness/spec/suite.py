@@ -103,6 +103,8 @@ class Intermediate(Strict):
                 raise ValueError(f"{field}: it is of one task, not of a mixture")
         if self.cut and (self.cut.test or self.cut.languages or self.cut.label):
             raise ValueError("cut: a condition's has `train`, `dev` and `why`, no more")
+        if len(self.tasks) == 1 and self.sampler != Sampler():
+            raise ValueError("sampler: it is of a mixture; one task is drawn every time")
         if self.sampler.weights and set(self.sampler.weights) != set(self.tasks):
             raise ValueError("sampler: weights name each of the tasks, and no other")
         return self
