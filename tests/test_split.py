@@ -176,7 +176,7 @@ def test_the_split():
     assert overall["easy_minus_hard"]["p"] is None  # one seed
     assert found["sizes_differ"] and found["median"] == []
     assert not found["claim"]
-    assert "at least 4 easy and 4 hard" in found["why"] and "2 easy and 2 hard" in found["why"]
+    assert found["why"] == "A claim takes 4 learned tasks a side; here: 2 easy, 2 hard."
     # headroom and gain rank alike but for the two that gain as much: ranks 1, 2, 3, 4 against 1.5,
     # 1.5, 3, 4
     correlation = found["correlation"]
@@ -320,7 +320,7 @@ def test_a_claim_takes_four_tasks_on_each_side_and_real_data(each, smoke, claim)
 def test_many_tasks_on_one_side_make_up_for_none_on_the_other(easy, hard):
     devs = {chr(97 + i): 18 for i in range(easy)} | {chr(107 + i): 10 for i in range(hard)}
     found = with_difficulty(devs, split_rule={"by": "threshold", "value": 0.3}).only("split")
-    assert not found["claim"] and f"{easy} easy and {hard} hard" in found["why"]
+    assert not found["claim"] and f"{easy} easy, {hard} hard" in found["why"]
 
 
 def test_a_side_without_tasks():

@@ -129,12 +129,21 @@ class Effect(NamedTuple):
     arm: str
     where: str
     number: Tested
+    zero_shot: Tested  # the same without English
 
     @property
-    def side(self) -> int:
-        """1, -1: its own interval is above, below 0; 0: it contains 0, or is not known."""
-        low, high = self.number.interval or [0.0, 0.0]
-        return (low > 0) - (high < 0)
+    def elsewhere(self) -> str:
+        """What is left of it without English, where that is less than half."""
+        whole, value = self.number.value, self.zero_shot.value
+        if not whole or value is None or value / whole >= 0.5:
+            return ""
+        return f" (without English {signed(value)}{between(self.zero_shot.interval)})"
+
+
+def side(number: Tested) -> int:
+    """1, -1: its own interval is above, below 0; 0: it contains 0, or is not known."""
+    low, high = number.interval or [0.0, 0.0]
+    return (low > 0) - (high < 0)
 
 
 def sentences(reading: Reading) -> list[str]:
@@ -152,16 +161,18 @@ def _effects(reading: Reading) -> Iterator[Effect]:
     """Of tasks and mixtures: parts and controls answer other questions."""
     if AVERAGE in reading.columns:
         for average in reading.rivals:
-            yield Effect(average.arm, "the average", average.overall.gain)
+            numbers = average.overall.gain, average.zero_shot.gain
+            yield Effect(average.arm, "the average", *numbers)
     for group in reading.groups:
         for average in reading.rivals:
             if mean := average.groups.get(group):
-                yield Effect(average.arm, group_name(group), mean.gain)
+                numbers = mean.gain, average.groups_zero_shot[group].gain
+                yield Effect(average.arm, group_name(group), *numbers)
 
 
-def _one_way(reading: Reading, verb: str, effects: Sequence[Effect], side: int) -> str:
-    """`side`: 1 for what is above 0, -1 below."""
-    found = [one for one in effects if one.side == side]
+def _one_way(reading: Reading, verb: str, effects: Sequence[Effect], wanted: int) -> str:
+    """`wanted`: 1 for what is above 0, -1 below."""
+    found = [one for one in effects if side(one.number) == wanted]
     sure = [one for one in found if one.number.arrow]
     unsure = [one for one in found if not one.number.arrow]
     said = f"{verb.capitalize()}s: {_listed(reading, sure) or 'nothing for sure'}"
@@ -181,6 +192,7 @@ def _column(reading: Reading, where: str, found: Sequence[Effect]) -> str:
     if len(ordered) <= 2:
         said = " and ".join(
             f"{reading.condition(one.arm)} {signed(one.number.value)}{between(one.number.interval)}"
+            + one.elsewhere
             for one in ordered
         )
         return f"{where} after {said}"

@@ -193,6 +193,7 @@ class Average(Strict):
     without_own  the mean without them; None where there are none
     zero_shot    `overall` without English: over targets that have another language
     groups       kind of target → the mean over those of them that are known
+    groups_zero_shot  `groups` without English
     """
 
     encoder: str
@@ -203,6 +204,7 @@ class Average(Strict):
     without_own: MeanGain | None
     zero_shot: MeanGain
     groups: dict[str, MeanGain]
+    groups_zero_shot: dict[str, MeanGain]
 
 
 class Slice(Strict):

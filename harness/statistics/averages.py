@@ -23,7 +23,6 @@ def _average(study: Study, arm: str) -> Average:
     known = study.known_targets(arm, headline)
     own = [target for target in known if study.own_data(arm, target)]
     others = [target for target in known if target not in own]
-    abroad = [target for target in known if study.gains[arm, target].zero_shot]
     groups: dict[str, list[str]] = {}
     for target in headline:
         groups.setdefault(study.group_of(target), []).append(target)
@@ -34,9 +33,13 @@ def _average(study: Study, arm: str) -> Average:
         rest=None if overall else _mean(study.average(arm, known), known),
         own_data=own,
         without_own=_mean(study.average(arm, others), others) if own else None,
-        zero_shot=_mean(study.average(arm, headline, zero_shot=True), abroad),
+        zero_shot=_zero_shot(study, arm, headline),
         groups={
             group: _of(study, arm, study.known_targets(arm, targets))
+            for group, targets in sorted(groups.items())
+        },
+        groups_zero_shot={
+            group: _zero_shot(study, arm, study.known_targets(arm, targets))
             for group, targets in sorted(groups.items())
         },
     )
@@ -44,6 +47,13 @@ def _average(study: Study, arm: str) -> Average:
 
 def _of(study: Study, arm: str, targets: Sequence[str]) -> MeanGain:
     return _mean(study.average(arm, targets), targets)
+
+
+def _zero_shot(study: Study, arm: str, targets: Sequence[str]) -> MeanGain:
+    """Without English: over those of the targets that have another language."""
+    known = study.known_targets(arm, targets)
+    others = [target for target in known if study.gains[arm, target].zero_shot]
+    return _mean(study.average(arm, targets, zero_shot=True), others)
 
 
 def _mean(number: Quantity | None, targets: Sequence[str]) -> MeanGain:

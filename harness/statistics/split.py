@@ -256,17 +256,11 @@ def _welch(among: Sequence[OfTasks]) -> float:
 def _why_no_claim(study: Study, sides: Sides) -> str:
     """One sentence; empty where there are enough tasks for a claim."""
     if study.known.suite.smoke:
-        return (
-            "No claim about easy and hard tasks can be made: the suite is a smoke test on made-up"
-            " data."
-        )
+        return "No claim follows from made-up data."
     easy, hard = len(sides.easy), len(sides.hard)
     if min(easy, hard) >= FEWEST:
         return ""
-    return (
-        f"No claim about easy and hard tasks can be made: it takes at least {FEWEST} easy and"
-        f" {FEWEST} hard tasks that were learned; here: {easy} easy, {hard} hard."
-    )
+    return f"A claim takes {FEWEST} learned tasks a side; here: {easy} easy, {hard} hard."
 
 
 def _correlation(
