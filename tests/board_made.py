@@ -136,6 +136,7 @@ def average(condition: str, overall: MeanGain, encoder: str = "enc", **facts: An
     """`facts`: other fields, kinds of targets among them."""
     groups = {name: facts.pop(name) for name in {*GROUPS.values()} & {*facts}}
     rest = {"rest": None, "own_data": [], "without_own": None, "zero_shot": UNKNOWN}
+    rest["groups_zero_shot"] = dict.fromkeys(GROUPS.values(), UNKNOWN)
     known = rest | facts
     return Average(encoder=encoder, arm=condition, overall=overall, groups=groups, **known)
 

@@ -153,6 +153,19 @@ def test_one_kind_of_target_is_its_own_average():
     )
 
 
+def test_what_is_mostly_english_is_named_with_what_is_left_without_it():
+    targets = {"xquad": "qa", "mlqa": "qa"}
+    number, rest = made.mean(made.sure(3.0), *targets), made.mean(made.sure(1.4), *targets)
+    zero_shot = {"groups_zero_shot": {"qa": rest}}
+    average = made.average("squad", number, qa=number, **zero_shot)
+    _, board = only(made.release({"squad": made.arm()}, targets, averages=[average]))
+    assert "+3.0 [+2.0, +4.0] (without English +1.4 [+0.4, +2.4])." in board.sentences[0]
+    zero_shot["groups_zero_shot"]["qa"] = made.mean(made.sure(1.6), *targets)
+    average = made.average("squad", number, qa=number, **zero_shot)
+    _, board = only(made.release({"squad": made.arm()}, targets, averages=[average]))
+    assert "English" not in board.sentences[0]
+
+
 def test_easy_minus_hard_stands_last_with_what_a_claim_takes():
     why = "No claim can be made: too few tasks."
     every = list(made.GROUPS)
