@@ -578,7 +578,11 @@ def test_the_readme_is_one_screen_and_a_list():
     text = render.readme(made_of)
     # the newest of real data, not the smoke test that came after it
     assert "release 0001-study · enc" in text and "release 0002-smoke · enc" not in text
-    assert text.index("- ± is its 95% interval") < text.index("−3.6 ±1.8 ▼") < text.index("## All")
+    assert (
+        text.index("- ± is half its 95% interval")
+        < text.index("−3.6 ±1.8 ▼")
+        < text.index("## All")
+    )
     assert text.endswith(
         "- [0001-study](releases/0001-study.md): made by hand ([data](releases/0001-study.json))\n"
         "- [0002-smoke](releases/0002-smoke.md): made by hand ([data](releases/0002-smoke.json))\n"

@@ -178,9 +178,9 @@ def _joined(texts: Sequence[str], styles: Sequence[str], drawing: Drawing, style
 HOW_TO_READ = (
     "Each row is an English task that the encoder was trained on first; each number how many points"
     " that adds to a kind of target task, in the mean over its languages.",
-    "± is its 95% interval: how far another seed and other test rows would move it (of one or two"
-    " seeds: other test rows alone). ▲ ▼ are sure after correction for the whole table; what has"
-    " none may be chance.",
+    "± is half its 95% interval: how far another seed and other test rows would move it (of one or"
+    " two seeds: other test rows alone). ▲ ▼ are significant after correction for the whole table"
+    " (on average at most 5% of them are wrong); what has none may be chance.",
     "⚠ and † qualify a column, a row or a number: the lines below the table say how.",
 )
 
