@@ -19,6 +19,7 @@ from harness.release.schema_derived import (
     TargetScore,
     Tested,
 )
+from tests import made_up
 
 KEY = "0" * 64
 RECIPE = {"learning_rate": 1e-5, "batch_size": 16, "epochs": 1, "max_updates": None}
@@ -48,19 +49,7 @@ def arm(kind: str = "task", **facts: Any) -> dict[str, Any]:
 
 
 def target(group: str, **facts: Any) -> dict[str, Any]:
-    return {
-        "task": "a task",
-        "version": 1,
-        "family": "classification",
-        "group": group,
-        "trained": group != "retrieval",
-        "parallel": False,
-        "metric": "accuracy",
-        "title": "",
-        "languages": ["en", "sw"],
-        "capped": False,
-        "cut": None,
-    } | facts
+    return made_up.target(group) | facts
 
 
 def suite(**facts: Any) -> dict[str, Any]:

@@ -87,15 +87,20 @@ class Quantity:
         sampled = any(rows.shape[1] > 1 for rows in self.rows.values())
         if not sampled and not self._is_nothing:
             return Estimate(value=self.value)  # one unit tells nothing of how rows differ
-        parts = self.parts
-        half = half_width(parts)
-        tested = self.seedless or len(parts) > 1
+        return self.estimate_by(self.parts)
+
+    def estimate_by(self, errors: Sequence[Noise]) -> Estimate:
+        """The number with the interval and the p that these errors make; what its rows and seeds
+        add stands beside them."""
+        half = half_width(errors)
+        rows, *seeds = self.parts
+        tested = self.seedless or bool(seeds)
         return Estimate(
             value=self.value,
             interval=[rounded(self.value - half), rounded(self.value + half)],
-            rows=rounded(parts[0].error),
-            seeds=rounded(parts[1].error) if len(parts) > 1 else None,
-            p=rounded(two_sided(self.value, parts), 6) if tested else None,
+            rows=rounded(rows.error),
+            seeds=rounded(seeds[0].error) if seeds else None,
+            p=rounded(two_sided(self.value, errors), 6) if tested else None,
         )
 
     @property

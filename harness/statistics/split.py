@@ -18,9 +18,8 @@ from harness.release.schema_derived import (
     WithinTarget,
 )
 from harness.statistics.difficulty import Bucket, split_line
-from harness.statistics.intervals import Noise, half_width, rounded, spearman, two_sided
+from harness.statistics.intervals import Noise, rounded, spearman
 from harness.statistics.measured import (
-    FEWEST_SEEDS,
     UNKNOWN,
     Quantity,
     mean_of,
@@ -149,18 +148,8 @@ def _estimate(sides: Sides, gains: Mapping[str, Mapping[str, Quantity]]) -> Esti
     # tasks that gain the same to the last digit (few rows, all alike) show nothing of their rows
     held = math.fsum(of.rows for of in among if rounded(of.spread))
     shared = max(0.0, difference.row_variance - held)
-    errors = [spread, Noise(math.sqrt(shared), math.inf)]
-    half = half_width(errors)
-    rows, *seeds = difference.parts
-    tested = len(difference.per_seed) >= FEWEST_SEEDS or difference.seedless
-    return Estimate(
-        value=difference.value,
-        interval=[rounded(difference.value - half), rounded(difference.value + half)],
-        rows=rounded(rows.error),
-        seeds=rounded(seeds[0].error) if seeds else None,
-        tasks=rounded(spread.error),
-        p=rounded(two_sided(difference.value, errors), 6) if tested else None,
-    )
+    said = difference.estimate_by([spread, Noise(math.sqrt(shared), math.inf)])
+    return said.model_copy(update={"tasks": rounded(spread.error)})
 
 
 def _terms(
