@@ -458,7 +458,7 @@ class Rig:
     def eval(self, suite: str, *more: object) -> list[str]:
         """`eval` of one of the user's suites, two workers and a checkpoint after every update
         unless `more` says otherwise."""
-        where = ["--suite", suite, "--tasks", self.specs, "--encoder-root", self.encoders]
+        where = ["--suite", suite, "--specs", self.specs, "--encoder-root", self.encoders]
         return self.command("eval", *where, "--workers", "2", "--checkpoint-seconds", "0", *more)
 
     def through(self, suite: str, *more: object) -> list[str]:

@@ -231,7 +231,7 @@ def test_no_path_of_the_machine_is_in_it(rig, made, folder, undisturbed):
         assert not [place for place in places if place.encode() in data], name
     sidecar = json.loads((folder / "runs/board" / "releases" / "0001-tiny.env.json").read_bytes())
     assert sidecar["command"].startswith(
-        "xstilts-harness eval --suite tiny --tasks PATH --encoder-root PATH --workers 2"
+        "xstilts-harness eval --suite tiny --specs PATH --encoder-root PATH --workers 2"
     )
 
 
@@ -534,7 +534,7 @@ def test_the_users_tasks_that_joined_are_in_the_plan_and_no_others(rig, tmp_path
         name.endswith("/tiny_tags.yaml") for name in bundle._specs(content, catalog(tmp_path))
     )  # or the suite does not load
     with pytest.raises(
-        SpecError, match=r"the release has planets, .*give their folder with --tasks"
+        SpecError, match=r"the release has planets, .*give their folder with --specs"
     ):
         bundle.plan_of(content, catalog(), where, index)
 

@@ -214,6 +214,7 @@ MISTAKES = {
     "nothing to score": ("score . .", {}, 2, ["nothing to score"]),
     "submission of nothing": ("submission mini out", {}, 74, ["no store at"]),
     "unknown option": ("eval --sweet mini", {}, 2, ["--sweet"]),
+    "option with another name": ("list --tasks=x", {}, 2, ["--tasks is now called --specs"]),
     "unknown command": ("evaluate", {}, 2, ["evaluate"]),
     "missing data root": ("eval --data-root nowhere", {}, 2, ["nowhere"]),
     "missing encoder root": ("eval --encoder-root nowhere", {}, 2, ["nowhere"]),

@@ -90,7 +90,7 @@ def job(store: Path, name: str) -> dict:
 def test_a_dropped_in_task_takes_its_role_in_the_plan(rig, undisturbed, tmp_path, role):
     copied(undisturbed / "runs/store", tmp_path / "runs/store")
     planets(tmp_path / "tasks", role)  # ./tasks is read unasked
-    where = ["--suite", "tiny", "--tasks", rig.specs, "--encoder-root", rig.encoders, "--json"]
+    where = ["--suite", "tiny", "--specs", rig.specs, "--encoder-root", rig.encoders, "--json"]
     without = json.loads(rig.run(rig.command("plan", *where), tmp_path).stdout)
     within = json.loads(rig.run(rig.command("plan", "--all", *where), tmp_path).stdout)
     arms, targets = 3 + ("intermediate" in role), 4 + ("target" in role)
@@ -169,7 +169,7 @@ def test_a_release_holds_no_time_no_path_no_environment(undisturbed, rig):
     assert not sidecar["mixed_environments"]
     assert without_places(sidecar) == sidecar and socket.gethostname() not in json.dumps(sidecar)
     assert sidecar["command"].startswith(
-        "xstilts-harness eval --suite tiny --tasks specs --encoder-root encoders --workers 2"
+        "xstilts-harness eval --suite tiny --specs specs --encoder-root encoders --workers 2"
     )
 
 
@@ -330,7 +330,7 @@ def test_targets_that_share_a_training_set_share_the_training(rig, tmp_path):
     (mine / "quiz.yaml").write_text(QUIZ.lstrip())
     row = {"question": "what", "answers": {"text": ["cup"], "answer_start": [2]}}
     write_jsonl(mine / "quiz.test.jsonl", [{"context": f"a cup for {i}", **row} for i in range(3)])
-    where = ["--suite", "tiny", "--tasks", rig.specs, "--encoder-root", rig.encoders, "--json"]
+    where = ["--suite", "tiny", "--specs", rig.specs, "--encoder-root", rig.encoders, "--json"]
     without, within = (
         json.loads(rig.run(rig.command("plan", *where, *more), tmp_path).stdout)
         for more in ([], ["--all"])
@@ -427,7 +427,7 @@ def bad(rig, tmp_path_factory):
 
     def make(folder: Path) -> tuple[Path, Done]:
         specs = bad_specs(folder / "bad")
-        done = rig.run(rig.through("bad", "--tasks", specs), folder)
+        done = rig.run(rig.through("bad", "--specs", specs), folder)
         assert done.returncode == 0, done.stderr
         return folder, done
 
@@ -492,9 +492,9 @@ def test_hidden_labels_are_refused_unless_waived(rig, bad, tmp_path):
     done = rig.run(
         rig.eval(
             "strict",
-            "--tasks",
+            "--specs",
             folder / "bad",
-            "--tasks",
+            "--specs",
             tmp_path / "strict.yaml",
             "--board",
             board,
@@ -515,7 +515,7 @@ def test_a_release_without_any_score_is_refused(rig, bad, tmp_path):
         .replace("[tiny_mood, hidden]", "[hidden]")
     )
     board = tmp_path / "board"
-    more = ("--tasks", folder / "bad", "--tasks", tmp_path / "hopeless.yaml", "--board", board)
+    more = ("--specs", folder / "bad", "--specs", tmp_path / "hopeless.yaml", "--board", board)
     done = rig.run(rig.eval("hopeless", *more), folder)
     assert done.returncode == 4
     assert (
@@ -560,7 +560,7 @@ def test_nothing_is_trained_for_rows_that_cannot_be_used_and_the_rest_goes_on(ri
     suite = BAD.replace("[none, leaking, sharing]", "[none]").replace("[1]", "[1, 2]")
     suite = suite.replace("[tiny_mood, hidden]", "[unanswered, elsewhere, tiny_mood]")
     (tmp_path / "bad.yaml").write_text(suite.lstrip())
-    done = rig.run(rig.through("bad", "--tasks", tmp_path), tmp_path)
+    done = rig.run(rig.through("bad", "--specs", tmp_path), tmp_path)
     assert done.returncode == 4
     why = done.stderr.splitlines()[-3:]
     assert why[0].endswith(
@@ -582,7 +582,7 @@ def test_nothing_is_trained_for_rows_that_cannot_be_used_and_the_rest_goes_on(ri
         "[unanswered, ", "["
     )
     (tmp_path / "bad.yaml").write_text(waived.lstrip())
-    done = rig.run(rig.through("bad", "--tasks", tmp_path), tmp_path)
+    done = rig.run(rig.through("bad", "--specs", tmp_path), tmp_path)
     assert done.returncode == 0, done.stderr
     said = cells(only_release(tmp_path))["none", "elsewhere"]["languages"]["en"]
     assert said["misplaced"] == 9 and "misplaced" in said["flags"]
@@ -629,14 +629,14 @@ def test_missing_data_and_weights_are_named_with_the_command_that_fetches_them(r
     assert "blocks: target xnli" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "runs/store" / "results").iterdir())  # nothing ran
-    no_encoder = rig.command("eval", "--suite", "tiny", "--tasks", rig.specs)
+    no_encoder = rig.command("eval", "--suite", "tiny", "--specs", rig.specs)
     done = rig.run(no_encoder, tmp_path)
     assert done.returncode == 3
     assert (
         "hf download nobody/no-such-encoder" in done.stderr and "--encoder-root DIR" in done.stderr
     )
     plan = rig.run(
-        rig.command("plan", "--suite", "far", "--tasks", rig.specs, "--encoder-root", rig.encoders),
+        rig.command("plan", "--suite", "far", "--specs", rig.specs, "--encoder-root", rig.encoders),
         tmp_path,
     )
     assert plan.returncode == 0  # a plan says what is blocked

@@ -240,7 +240,7 @@ def test_a_family_a_metric_and_an_engine_from_outside_lead_to_a_sound_release(
     assert "grades test en: 9 rows; PLACEHOLDER labels" in done.said
 
     (tmp_path / "graded.yaml").write_text(SUITE.lstrip())
-    run = rig.eval("graded", "--tasks", "graded.yaml", "--engine", "noting")
+    run = rig.eval("graded", "--specs", "graded.yaml", "--engine", "noting")
     done = rig.run(run, tmp_path, **path)
     assert done.returncode == 0, done.stderr
     ((name, content),) = releases(tmp_path).items()

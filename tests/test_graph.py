@@ -363,7 +363,7 @@ def test_a_plan_of_which_all_is_done_reads_no_rows(world, store, monkeypatch):
 
 
 def plan_of(rig: Rig, folder, suite: str, *more) -> str:
-    where = ["--suite", suite, "--tasks", rig.specs, "--encoder-root", rig.encoders]
+    where = ["--suite", suite, "--specs", rig.specs, "--encoder-root", rig.encoders]
     done = rig.run(rig.command("plan", *where, *more), folder)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -121,7 +121,7 @@ class World:
             "HF_TOKEN": "",
         }
         return self.rig.run(
-            self.rig.command(*arguments, "--tasks", self.specs), self.here, **online | environment
+            self.rig.command(*arguments, "--specs", self.specs), self.here, **online | environment
         )
 
     @property

@@ -412,7 +412,7 @@ def ends(rig, tmp_path_factory):
             "eval",
             "--suite",
             "ends",
-            "--tasks",
+            "--specs",
             specs,
             "--encoder-root",
             rig.encoders,

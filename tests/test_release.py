@@ -672,7 +672,7 @@ def rechecked(rig: Rig, folder: Path, *more: object, specs: Path | None = None):
         "--encoder-root",
         rig.encoders,
     ]
-    own = ["--tasks", specs or rig.specs, "--tasks", folder / "own"]
+    own = ["--specs", specs or rig.specs, "--specs", folder / "own"]
     return rig.run(
         rig.command("leaderboard", "verify", "--data", rig.home.parent, *where, *own, *more), folder
     )

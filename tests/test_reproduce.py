@@ -78,7 +78,7 @@ def rerun(rig: Rig, quick: Path, cwd: Path, *more: object, **environment: str):
     where = [
         "--published",
         quick / "published",
-        "--tasks",
+        "--specs",
         quick / "quick.yaml",
         "--data-root",
         MIRROR,

@@ -118,7 +118,7 @@ def forgetting(forgetful, tmp_path):
 def plan(rig: Rig, suite: str, *more: object) -> list[str]:
     """The command that looks at every result of a suite."""
     return rig.command(
-        "plan", "--suite", suite, "--tasks", rig.specs, "--encoder-root", rig.encoders, *more
+        "plan", "--suite", suite, "--specs", rig.specs, "--encoder-root", rig.encoders, *more
     )
 
 

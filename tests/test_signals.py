@@ -345,7 +345,7 @@ def test_a_worker_that_does_not_end_is_killed_and_nothing_before_is_lost(rig, tm
 
 def test_job_run_saves_a_checkpoint_and_goes_on_from_there(rig, tmp_path):
     store = tmp_path / "runs/store"
-    where = ["--suite", "short", "--tasks", rig.specs, "--encoder-root", rig.encoders]
+    where = ["--suite", "short", "--specs", rig.specs, "--encoder-root", rig.encoders]
     written = rig.run(rig.command("plan", *where, "--write"), tmp_path)
     key = next(
         line.split()[0] for line in written.stdout.splitlines() if line.split()[1] == "train"

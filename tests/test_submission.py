@@ -682,7 +682,7 @@ def hand(rig, user, tmp_path_factory) -> tuple[Path, dict]:
 
 def words(rig, user: Path, store: Path, *more: object) -> list[object]:
     named = [word for target, task in AS.items() for word in ("--as", f"{target}={task}")]
-    return ["--tasks", user, "--encoder-root", rig.encoders, "--store", store, *named, *more]
+    return ["--specs", user, "--encoder-root", rig.encoders, "--store", store, *named, *more]
 
 
 def test_a_submission_scores_as_the_run_did(rig, user, hand, tmp_path, command, monkeypatch):
@@ -793,7 +793,7 @@ def test_a_real_run_comes_back_too(rig, undisturbed, tmp_path, command):
     }
     named = [word for target, task in targets.items() for word in ("--as", f"{target}={task}")]
     where = [
-        "--tasks",
+        "--specs",
         rig.specs,
         "--encoder-root",
         rig.encoders,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.common import streams
-from harness.common.errors import HarnessError, RefusedError, StoreError
+from harness.common.errors import HarnessError, RefusedError, SpecError, StoreError
 from harness.common.signals import stop
 from harness.common.text import line, short
 
@@ -131,8 +131,20 @@ REFUSALS = {
 }
 
 
+# Options that had another name. Typer would offer what looks like the old one: --targets.
+RENAMED = {"--tasks": "--specs"}
+
+
+def _refuse_renamed(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if name in RENAMED:
+            raise SpecError(f"{name} is now called {RENAMED[name]}")
+
+
 def _main() -> None:
     try:
+        _refuse_renamed(sys.argv[1:])
         app()
     except HarnessError as error:
         if stop.asked:

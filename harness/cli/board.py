@@ -16,8 +16,8 @@ from harness.cli.options import (
     LockFile,
     Release,
     Sources,
+    Specs,
     StoreDir,
-    Tasks,
     with_groups,
 )
 
@@ -145,7 +145,7 @@ def leaderboard_verify(
     ] = None,
     store: StoreDir = STORE,
     encoder_root: EncoderRoot = None,
-    tasks: Tasks = None,
+    specs: Specs = None,
     lock: LockFile = None,
     board: BoardDir = BOARD,
     as_json: Json = False,
@@ -166,7 +166,7 @@ def leaderboard_verify(
         shelf.find(None)  # says that there is none, and what makes one
     again = None
     if data:
-        sources = Sources(data, encoder_root, tasks, lock)
+        sources = Sources(data, encoder_root, specs, lock)
         again = predictions_again(sources.catalog(), sources.where(offline=True), store, say)
 
     looked_at = []

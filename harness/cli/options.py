@@ -92,10 +92,10 @@ EncoderRoot = Annotated[
         help="Folder with one folder per encoder.",
     ),
 ]
-Tasks = Annotated[
+Specs = Annotated[
     list[Path] | None,
     typer.Option(
-        "--tasks", "-t", help="A folder or file of your own YAML specs; ./tasks is read anyway."
+        "--specs", "-t", help="A folder or file of your own YAML specs; ./tasks is read anyway."
     ),
 ]
 LockFile = Annotated[
@@ -153,12 +153,12 @@ class Sources:
 
     data_root: DataRoot = None
     encoder_root: EncoderRoot = None
-    tasks: Tasks = None
+    specs: Specs = None
     lock: LockFile = None
 
     def catalog(self) -> "Catalog":
         """All specs, as `catalog_of`."""
-        return catalog_of(self.tasks)
+        return catalog_of(self.specs)
 
     def where(self, offline: bool = False) -> "Where":
         """Where to look, held against the lock if there is one. SpecError if it is no lock file."""

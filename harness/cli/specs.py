@@ -16,8 +16,8 @@ from harness.cli.options import (
     LockFile,
     Offline,
     Sources,
+    Specs,
     StoreDir,
-    Tasks,
     catalog_of,
     names_of,
 )
@@ -32,14 +32,14 @@ def list_specs(
     what: Annotated[
         str, typer.Argument(help="tasks, encoders, suites, protocols, releases, or all")
     ] = "all",
-    tasks: Tasks = None,
+    specs: Specs = None,
     board: BoardDir = BOARD,
     as_json: Json = False,
 ) -> None:
     """Name the tasks, encoders, suites, protocols and releases there are."""
     from harness.spec.describe import listing
 
-    rows = [] if what == "releases" else listing(what, catalog_of(tasks))
+    rows = [] if what == "releases" else listing(what, catalog_of(specs))
     if what in ("releases", "all"):
         rows += _releases(board, asked_for=what == "releases")
     print_rows(rows, as_json)
@@ -70,7 +70,7 @@ def show(
         int, typer.Option("-n", "--samples", min=0, help="Rows of a task to show.")
     ] = 0,
     data_root: DataRoot = None,
-    tasks: Tasks = None,
+    specs: Specs = None,
     offline: Offline = False,
     lock: LockFile = None,
     as_json: Json = False,
@@ -79,7 +79,7 @@ def show(
     from harness.sources.inspect import samples_of
     from harness.spec.describe import described
 
-    catalog = catalog_of(tasks, all_sound=False)
+    catalog = catalog_of(specs, all_sound=False)
     spec = described(name, catalog)
     for line in catalog.broken:
         say(f"beside it: {line}")

@@ -143,7 +143,7 @@ def plan_of(content: dict[str, Any], catalog: Catalog, where: Where, index: Hash
     if unknown := [name for name in joined if ("task", name) not in catalog.user]:
         raise SpecError(
             f"the release has {', '.join(unknown)}, which suite {suite.suite} here has not and no"
-            " YAML file of yours defines; give their folder with --tasks, or the suite as it was"
+            " YAML file of yours defines; give their folder with --specs, or the suite as it was"
         )
     if joined:
         theirs = copy.copy(catalog)
@@ -235,7 +235,7 @@ def _some(lines: list[str]) -> str:
 def _specs(content: dict[str, Any], catalog: Catalog) -> dict[str, Part]:
     """The YAML files of suite and encoders, and of every task and protocol that they lead to,
     left-out ones too: a suite that names an unknown task does not load. Those of the user's folders
-    lie in one folder, for `--tasks`."""
+    lie in one folder, for `--specs`."""
     suite, joined = content["suite"]["name"], _suite(content, catalog)[1]
     waiting = [("suite", suite), *(("task", name) for name in joined)]
     found = dict.fromkeys(("encoder", name) for name in content["encoders"])

@@ -110,7 +110,7 @@ def page(
     files, suite = list(files), content["suite"]["name"]
     code = sidecar.get("harness", {})
     made = not (lock["datasets"] or lock["tasks"])
-    tasks = " --tasks specs/own" if any(file.startswith("specs/own/") for file in files) else ""
+    tasks = " --specs specs/own" if any(file.startswith("specs/own/") for file in files) else ""
     more = ["--all"] * everything + [f"--without {left}" for left in content["suite"]["left_out"]]
     run = " ".join([f"--suite {suite}{tasks}", *more, *([] if made else ["--data-root DATA"])])
     rescore = RESCORE.format(name=name, data="." if made else "DATA", tasks=tasks, run=run)

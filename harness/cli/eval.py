@@ -1,15 +1,14 @@
-"""eval, plan, job run: plan a suite, run it, publish."""
+"""eval, job run: run a suite and publish its release; run one job of it."""
 
 import math
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.cli.app import app, console, job_app, print_json, say, store_to_read
 from harness.cli.options import (
     BOARD,
-    DEFAULT_SUITE,
     STORE,
     BoardDir,
     Json,
@@ -20,10 +19,7 @@ from harness.cli.options import (
     Workers,
     with_groups,
 )
-
-if TYPE_CHECKING:
-    from harness.plan.graph import Plan
-    from harness.store import Store
+from harness.cli.plan import first_line, print_plan
 
 
 def _seconds(value: float | None) -> float | None:
@@ -77,12 +73,12 @@ def evaluate(
     from harness.run import steps
     from harness.store import Store
 
-    _first_line(chosen.suite, as_json)
+    first_line(chosen.suite, as_json)
     # who only wants to see the plan may lack the right to write the store
     catalog, opened = sources.catalog(), store_to_read(store) if dry_run else Store(store)
     asked = catalog, chosen.choice(), sources.where(offline), opened
     if dry_run:
-        _print_plan(steps.plan_suite(*asked), opened, as_json)
+        print_plan(steps.plan_suite(*asked), opened, as_json)
         return
 
     plan = steps.plan_to_run(*asked, say)
@@ -102,79 +98,6 @@ def evaluate(
         print_release(Content.model_validate(content), title, console())
     if done:
         say(f"release {done}; table in {board / 'README.md'}")
-
-
-def _first_line(suite: str, as_json: bool) -> None:
-    """Which suite, why, and how to choose another; on stdout unless a program reads that."""
-    line = f"suite {suite} (you chose it with --suite)"
-    if suite == DEFAULT_SUITE:
-        line = (
-            f"suite {suite} (the default: made-up smoke data, runs anywhere); "
-            "choose another with --suite NAME, see `xstilts-harness list suites`"
-        )
-    print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
-
-
-@app.command("plan")
-@with_groups
-def show_plan(
-    chosen: SuiteChoice,
-    sources: Sources,
-    store: StoreDir = STORE,
-    write: Annotated[
-        bool,
-        typer.Option("--write", help="Write the jobs into the store; print keys in running order."),
-    ] = False,
-    offline: Offline = False,
-    as_json: Json = False,
-) -> None:
-    """Print what eval would do: what is cached, to run, blocked, and an estimate."""
-    from harness.run import steps
-    from harness.store import Store
-
-    _first_line(chosen.suite, as_json or write)
-    opened = Store(store) if write else store_to_read(store)
-    plan = steps.plan_suite(sources.catalog(), chosen.choice(), sources.where(offline), opened)
-    if write:
-        for job in steps.write_jobs(plan, opened):
-            print(job.key, job.name)
-    else:
-        _print_plan(plan, opened, as_json)
-
-
-def _print_plan(plan: "Plan", store: "Store", as_json: bool) -> None:
-    """The graph as a tree, then what it costs."""
-    from harness.engines.drive import refusals
-    from harness.plan import shown as graph
-    from harness.plan.estimate import Sizes, estimate
-    from harness.run.steps import refuse_unfit
-
-    # what eval would refuse, plan refuses; the rows that are read for it are counted on the way
-    sizes = Sizes()
-    refuse_unfit(plan, store, sizes.note)
-    state = graph.states(plan, store, plan.todo(store, frozenset(refusals(plan, store))))
-    summary = estimate(plan, store, state, sizes) | {"sharing": graph.sharing(plan)}
-    if as_json:
-        print_json(summary | {"jobs": graph.jobs(plan, state)})
-        return
-    from rich.table import Table
-
-    for line in graph.tree(plan, state):
-        print(line)
-    table = Table("job", "jobs", "cached", "to run", "blocked", "tokens to run", "hours (1 worker)")
-    for kind, row in summary["kinds"].items():
-        # rows that are not here cannot be counted; an overlap check reads text, not tokens
-        unknown = " + unknown" if row["blocked"] and kind != "overlap" else ""
-        counts = (f"{row[c]:,}" for c in ("jobs", "cached", "to_run", "blocked"))
-        table.add_row(
-            kind, *counts, f"{row['tokens']:,}{unknown}", f"{row['seconds'] / 3600:.2f}{unknown}"
-        )
-    out = console()
-    out.print(table)
-    out.print(graph.sharing_line(plan), markup=False, highlight=False)
-    out.print(f"estimate: {summary['basis']}", markup=False, highlight=False)
-    for line in graph.blocked_lines(plan):
-        out.print(line, style="red", markup=False, highlight=False)
 
 
 @job_app.command("run")

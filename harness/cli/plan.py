@@ -1,0 +1,95 @@
+"""plan: what eval would do, and what it costs."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.app import app, console, print_json, store_to_read
+from harness.cli.options import (
+    DEFAULT_SUITE,
+    STORE,
+    Json,
+    Offline,
+    Sources,
+    StoreDir,
+    SuiteChoice,
+    with_groups,
+)
+
+if TYPE_CHECKING:
+    from harness.plan.graph import Plan
+    from harness.store import Store
+
+
+@app.command("plan")
+@with_groups
+def show_plan(
+    chosen: SuiteChoice,
+    sources: Sources,
+    store: StoreDir = STORE,
+    write: Annotated[
+        bool,
+        typer.Option("--write", help="Write the jobs into the store; print keys in running order."),
+    ] = False,
+    offline: Offline = False,
+    as_json: Json = False,
+) -> None:
+    """Print what eval would do: what is cached, to run, blocked, and an estimate."""
+    from harness.run import steps
+    from harness.store import Store
+
+    first_line(chosen.suite, as_json or write)
+    opened = Store(store) if write else store_to_read(store)
+    plan = steps.plan_suite(sources.catalog(), chosen.choice(), sources.where(offline), opened)
+    if write:
+        for job in steps.write_jobs(plan, opened):
+            print(job.key, job.name)
+    else:
+        print_plan(plan, opened, as_json)
+
+
+def print_plan(plan: "Plan", store: "Store", as_json: bool) -> None:
+    """The graph as a tree, then what it costs."""
+    from harness.engines.drive import refusals
+    from harness.plan import shown as graph
+    from harness.plan.estimate import Sizes, estimate
+    from harness.run.steps import refuse_unfit
+
+    # what eval would refuse, plan refuses; the rows that are read for it are counted on the way
+    sizes = Sizes()
+    refuse_unfit(plan, store, sizes.note)
+    state = graph.states(plan, store, plan.todo(store, frozenset(refusals(plan, store))))
+    summary = estimate(plan, store, state, sizes) | {"sharing": graph.sharing(plan)}
+    if as_json:
+        print_json(summary | {"jobs": graph.jobs(plan, state)})
+        return
+    from rich.table import Table
+
+    for line in graph.tree(plan, state):
+        print(line)
+    table = Table("job", "jobs", "cached", "to run", "blocked", "tokens to run", "hours (1 worker)")
+    for kind, row in summary["kinds"].items():
+        # rows that are not here cannot be counted; an overlap check reads text, not tokens
+        unknown = " + unknown" if row["blocked"] and kind != "overlap" else ""
+        counts = (f"{row[c]:,}" for c in ("jobs", "cached", "to_run", "blocked"))
+        table.add_row(
+            kind, *counts, f"{row['tokens']:,}{unknown}", f"{row['seconds'] / 3600:.2f}{unknown}"
+        )
+    out = console()
+    out.print(table)
+    out.print(graph.sharing_line(plan), markup=False, highlight=False)
+    out.print(f"estimate: {summary['basis']}", markup=False, highlight=False)
+    for line in graph.blocked_lines(plan):
+        out.print(line, style="red", markup=False, highlight=False)
+
+
+def first_line(suite: str, as_json: bool) -> None:
+    """Which suite, why, and how to choose another; on stdout unless a program reads that."""
+    line = f"suite {suite} (you chose it with --suite)"
+    if suite == DEFAULT_SUITE:
+        line = (
+            f"suite {suite} (the default: made-up smoke data, runs anywhere); "
+            "choose another with --suite NAME, see `xstilts-harness list suites`"
+        )
+    print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
