@@ -4,12 +4,13 @@
 # make small  real data: make small DATA=folder-in-hub-layout  make lock    refresh requirements.lock
 # make mutants  faults that the tests do not notice, a sample (see tests/mutants.py)
 # make board  render the project's own leaderboard/ anew, with the pictures of the page that the docs show (needs Chromium)
+# make docs   the docs as a site, into ./site (start at site/index.html); a dead link fails
 # make clean  the environment and what tools leave; your results in ./runs stay
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: eval small test test-fast coverage stress lint bench mutants board lock clean
+.PHONY: eval small test test-fast coverage stress lint bench mutants board docs lock clean
 .DEFAULT_GOAL := eval
 
 # One environment, from the lock file. torch is locked by version, so each platform takes its own build.
@@ -52,6 +53,9 @@ board: $(VENV)/ready
 	$(BIN)/xstilts-harness leaderboard build --board leaderboard
 	$(BIN)/python -m tests.screenshots docs/images
 
+docs: $(VENV)/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 # Resolve anew from pyproject.toml; +cpu and the like are stripped, see above.
 lock:
 	rm -rf .lock-venv && $(PYTHON) -m venv .lock-venv
@@ -63,5 +67,5 @@ lock:
 
 # What a run computed may have cost days, and is asked for by name.
 clean:
-	rm -rf $(VENV) .lock-venv .pytest_cache .ruff_cache .hypothesis .benchmarks .coverage .mypy_cache
+	rm -rf $(VENV) .lock-venv .pytest_cache .ruff_cache .hypothesis .benchmarks .coverage .mypy_cache site
 	@if [ -d runs ]; then echo 'kept: runs/, your results and releases (rm -r runs removes them)'; fi
