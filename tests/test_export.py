@@ -17,6 +17,7 @@ from harness.page.export import export, latex
 from harness.page.glance import glance
 from harness.page.reading import readings
 from harness.page.sheet import Column, Field, Line, Sheet
+from harness.page.tidy import TABLES
 
 TITLE = "0003-study"
 SHEET = Sheet(
@@ -42,24 +43,24 @@ def test_csv_has_every_table_as_shown_and_every_number_unrounded(tmp_path):
     names = [path.name for path in export(release, TITLE, tmp_path, "csv")]
     (reading,) = readings(release)
     (board,) = glance(release, TITLE).boards
-    assert len(names) == len(set(names)) == 4 + 1 + len(tables.sheets(reading, "full"))
+    assert len(names) == len(set(names)) == len(TABLES) + 1 + len(tables.sheets(reading, "full"))
     shown = [list(row.values()) for row in read(tmp_path / "table-glance.csv")]
     assert shown == [[cell.text for cell in row.cells] for row in board.sheet.rows]
 
     gains = {(g.arm, g.target): g for g in release.gains}
-    whole = [row for row in read(tmp_path / "gains.csv") if not row["language"]]
+    whole = read(tmp_path / "gains.csv")
     assert len(whole) == len(gains)
     for row in whole:
-        gain = gains[row["arm"], row["target"]].gain
-        assert row["gain"] == ("" if gain.value is None else repr(gain.value))
+        gain = gains[row["condition"], row["target"]].gain
+        assert row["value"] == ("" if gain.value is None else repr(gain.value))
         assert row["high"] == ("" if gain.interval is None else repr(gain.interval[1]))
     ways = {row["average"] for row in read(tmp_path / "averages.csv")}
     assert ways == {
         *("overall", "rest", "without_own", "zero_shot"),
         *("pair", "qa", "retrieval", "tagging"),
     }
-    scores = read(tmp_path / "scores.csv")
-    assert {row["metric"] for row in scores} >= {"main", "accuracy", "f1"}
+    metrics = read(tmp_path / "metrics.csv")
+    assert {row["metric"] for row in metrics} >= {"accuracy", "f1"}
 
 
 def test_files_of_several_encoders_are_apart(tmp_path):

@@ -2,7 +2,7 @@
 
 table-NAME.csv|tex|svg|…    a table of the board, with its very texts
 easy-against-hard.svg|…     the figure
-scores, gains, averages, difficulty.csv    one number a row, all 0-100 and unrounded
+NAME.csv    those of `harness.page.tidy`: the numbers, unrounded
 """
 
 import csv
@@ -10,7 +10,6 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from harness.common.text import line
 from harness.page import tables
@@ -18,13 +17,12 @@ from harness.page.charts import Spec, easy_against_hard, heat_map, light
 from harness.page.glance import glance
 from harness.page.reading import readings
 from harness.page.sheet import Line, Sheet
+from harness.page.tidy import TABLES, Row, tidy
 from harness.release.schema import Concluded
-from harness.release.schema_derived import Average, Estimate, MeanGain, Tested
 from harness.store import atomic_write, disk_errors
 
 FIGURE_WIDTH = 460  # pixels, as wide as a page's text
 DOTS = 300  # an inch, of PNG
-Row = dict[str, Any]  # of a table of numbers: column → value
 
 
 def export(release: Concluded, title: str, folder: Path, form: str) -> list[Path]:
@@ -190,62 +188,5 @@ def _texts(sheet: Sheet) -> Iterator[Row]:
 
 
 def _numbers(release: Concluded) -> Iterator[tuple[str, bytes]]:
-    numbers = {"scores": _scores, "gains": _gains, "averages": _averages, "difficulty": _difficulty}
-    # made-up data stay marked as such
-    of = {"suite": release.suite.name, "smoke": release.suite.smoke}
-    for name, rows in numbers.items():
-        yield f"{name}.csv", _csv(of | row for row in rows(release))
-
-
-def _scores(release: Concluded) -> Iterator[Row]:
-    """One row for each encoder, condition, target, language, seed and metric; the null predictor's
-    score and the flags beside it."""
-    for cell in release.cells:
-        at = {"encoder": cell.encoder, "arm": cell.arm, "target": cell.target, "seed": cell.seed}
-        for language, said in cell.languages.items():
-            numbers = said.metrics | ({} if said.main is None else {"main": said.main})
-            facts: Row = {"n": said.n, "null": said.null, "stderr": said.stderr}
-            facts["flags"] = " ".join([*cell.flags, *said.flags])
-            for metric, value in numbers.items():
-                yield at | {"language": language, "metric": metric, "value": value} | facts
-
-
-def _estimate(number: Estimate) -> Row:
-    low, high = number.interval or (None, None)
-    said: Row = {"gain": number.value, "low": low, "high": high, "p": number.p}
-    if isinstance(number, Tested):
-        said |= {"q": number.q, "arrow": number.arrow}
-    return said
-
-
-def _gains(release: Concluded) -> Iterator[Row]:
-    """One row a gain (language empty: over all) and one a language of it; 95% intervals."""
-    for gain in release.gains:
-        at = {"encoder": gain.encoder, "arm": gain.arm, "target": gain.target}
-        yield at | {"language": "", **_estimate(gain.gain), "flags": " ".join(gain.flags)}
-        for language, of in gain.per_language.items():
-            yield at | {"language": language, **_estimate(of.gain)}
-
-
-def _averages(release: Concluded) -> Iterator[Row]:
-    """One row for each encoder, condition and way to average."""
-    for average in release.averages:
-        for name, mean in _ways(average).items():
-            at = {"encoder": average.encoder, "arm": average.arm, "average": name}
-            yield at | _estimate(mean.gain) | {"targets": " ".join(mean.targets)}
-
-
-def _ways(average: Average) -> dict[str, MeanGain]:
-    found = {
-        "overall": average.overall,
-        "rest": average.rest,
-        "without_own": average.without_own,
-        "zero_shot": average.zero_shot,
-        **average.groups,
-    }
-    return {name: mean for name, mean in found.items() if mean is not None}
-
-
-def _difficulty(release: Concluded) -> Iterator[Row]:
-    for row in release.difficulty:
-        yield row.model_dump(exclude={"dev_per_seed", "headroom_per_seed"})
+    for name in TABLES:
+        yield f"{name}.csv", _csv(tidy(release, name))
