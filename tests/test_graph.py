@@ -210,6 +210,7 @@ RECIPES = {"intermediate": {"learning_rate": 1e-4}}
         ({"epochs": 3, "evaluations": 2, "dev_rows": 5}, 60, 10),
         ({"epochs": 3, "evaluations": 2, "batch_size": 4, "max_updates": 7}, 28, 40),
         ({"epochs": 2, "evaluations": 1, "batch_size": 4, "evaluate_every": 5}, 40, 60),
+        ({"epochs": 1, "evaluations": 0, "batch_size": 4, "min_updates": 12}, 60, 0),
     ],
 )
 def test_tokens_of_a_training(world, store, recipe, read, looked):

@@ -869,3 +869,19 @@ def test_max_updates_ends_training_early_and_moves_the_schedule(tmp, folder, war
         if "loss" in json.loads(line)
     ][-1]
     assert (last["update"], last["learning_rate"]) == (4, 0.0)
+
+
+# 22 rows in batches of 8 are 3 updates an epoch, and the recipe has 2 epochs
+@pytest.mark.parametrize(
+    ("recipe", "updates"),
+    [
+        ({"min_updates": 20}, 21),  # whole epochs
+        ({"min_updates": 6}, 6),
+        ({"min_updates": 20, "max_updates": 10}, 10),
+    ],
+)
+def test_small_data_is_gone_through_until_there_are_enough_updates(
+    tmp, folder, warm, recipe, updates
+):
+    files = trained(tmp, make_job(tmp, folder, "classification", **recipe), warm)
+    assert json.loads(files["train.json"])["updates"] == updates

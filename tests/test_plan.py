@@ -324,6 +324,7 @@ OTHER_RECIPE = {
     "batch_size": 16,
     "epochs": 2,
     "max_updates": 7,
+    "min_updates": 100,
     "warmup": 0.1,
     "warmup_updates": 10,
     "weight_decay": 0.01,

@@ -35,6 +35,7 @@ from harness.models import TaskModel, build
 from harness.models.batching import feature_length, micro_batches, stream_seed, turns
 from harness.models.half import Feature
 from harness.models.loaded import LoadedEncoder
+from harness.spec.recipe import Recipe
 from harness.spec.sampler import Sampler
 from harness.store import atomic_write, file_sha256
 from harness.store.job import WEIGHTS
@@ -58,8 +59,7 @@ def run(ctx: Context) -> None:
     make_deterministic(stream_seed(spec["seed"], spec["phase"], names, "dropout"))
 
     parts = [Part(ctx, encoder, name) for name in spec["tasks"]]
-    everything = sum(part.per_epoch for part in parts) * recipe["epochs"]
-    updates = min(everything, recipe["max_updates"] or everything)
+    updates = Recipe(**recipe).updates(sum(part.per_epoch for part in parts))
     shares = Sampler(**(spec["sampler"] or {})).shares({part.name: part.rows for part in parts})
     turn = turns(
         list(shares.values()), updates, stream_seed(spec["seed"], spec["phase"], names, "sampler")

@@ -8,6 +8,7 @@ from typing import Any
 from harness.families.columns import Row
 from harness.plan.graph import Job, Plan
 from harness.sources import rows as data_rows
+from harness.spec.recipe import Recipe
 from harness.spec.sampler import Sampler
 from harness.store import Store, key_of
 from harness.store.job import RowsJson
@@ -135,8 +136,10 @@ def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
             for task, (count, tokens) in train.items()
         }
     rows = {task: count for task, (count, _) in train.items()}
+    an_epoch = sum(-(-count // recipe["batch_size"]) for count in rows.values())
+    rounds = Recipe(**recipe).rounds(max(1, an_epoch))
     drawn = min(
-        sum(rows.values()) * recipe["epochs"],
+        sum(rows.values()) * rounds,
         (recipe["max_updates"] or float("inf")) * recipe["batch_size"],
     )
     # Each update is one task's; over many, a task gives its share of the rows, each as long as its
@@ -149,7 +152,7 @@ def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
     dev = 0.0
     for count, tokens in (sizes.of(dataset) for dataset in job.body["dev"].values() if looks):
         dev += tokens * min(count, recipe["dev_rows"] or count) / count
-    watched = recipe["epochs"] * sum(tokens for _, tokens in train.values()) if spec["watch"] else 0
+    watched = rounds * sum(tokens for _, tokens in train.values()) if spec["watch"] else 0
     return int(read + (looks * dev + watched) * FORWARD / TRAINING)
 
 

@@ -244,7 +244,7 @@ def _trainings(content: Content) -> Iterator[Problem]:
 def _updates(training: Training, job: TrainJob) -> int:
     recipe = job.spec.recipe
     each = sum(-(-part.features // recipe.batch_size) for part in training.tasks.values())
-    return min(each * recipe.epochs, recipe.max_updates or each * recipe.epochs)
+    return recipe.updates(each)
 
 
 def _part(

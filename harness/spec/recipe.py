@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from harness.common.strict import Name, Strict
+from harness.common.strict import Name, Strict, later
 from harness.spec.task import Language, Rows
 
 Phase = Literal["intermediate", "target"]
@@ -55,6 +55,22 @@ class Recipe(Strict):
         2048, description="padded tokens per forward pass; a batch is split to fit"
     )
     precision: Literal["fp32", "bf16"] = "fp32"
+    min_updates: PositiveInt | None = later(
+        None,
+        description=(
+            "epochs are repeated until there are so many updates, for data of a few hundred rows;"
+            " `max_updates` has the last word"
+        ),
+    )
+
+    def rounds(self, an_epoch: int) -> int:
+        """How often the rows are gone through, of which one epoch has `an_epoch` updates."""
+        return max(self.epochs, -(-(self.min_updates or 0) // an_epoch))
+
+    def updates(self, an_epoch: int) -> int:
+        """Updates of a training of which one epoch has `an_epoch`."""
+        everything = an_epoch * self.rounds(an_epoch)
+        return min(everything, self.max_updates or everything)
 
 
 # the second wins if both are set
@@ -79,6 +95,7 @@ class RecipeChange(Strict):
     dev_rows: PositiveInt | None = None
     micro_tokens: PositiveInt | None = None
     precision: Literal["fp32", "bf16"] | None = None
+    min_updates: PositiveInt | None = later(None)
 
     def applied_to(self, other: Changed) -> Changed:
         """`other` with these values; a share of the updates takes the place of their number, and so
