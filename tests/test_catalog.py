@@ -451,7 +451,7 @@ ENCODER_MISTAKES = {
     "nowhere to look": (
         "{hub: me/small}",
         "‸{revision: abc}",
-        "name a hub id, a package, or a hint",
+        "name a hub id, a path, a package, or a hint",
     ),
     "package without folder": (
         "{hub: me/small}",

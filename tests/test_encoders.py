@@ -678,7 +678,7 @@ def test_an_encoder_that_no_hub_has_says_how_it_is_made(tmp_path):
         look_up(spec, tmp_path)
     with pytest.raises(MissingError, match=r"is not here; Give --encoder-root"):
         look_up(spec, None)
-    with pytest.raises(ValueError, match="name a hub id, a package, or a hint"):
+    with pytest.raises(ValueError, match="name a hub id, a path, a package, or a hint"):
         spec_of(source={})
 
 

@@ -9,13 +9,12 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from harness.common.strict import Strict
 from harness.families.columns import Cells, Labels, Row, Unfit
+from harness.families.embedding import EmbeddingOptions
 from harness.families.family import Family
-from harness.families.retrieval import Layer
 
 
-class BitextMiningOptions(Strict):
+class BitextMiningOptions(EmbeddingOptions):
     """Pairs of translations among two heaps of sentences; nothing is trained. Defaults: XTREME's
     utils_retrieve.py."""
 
@@ -32,11 +31,6 @@ class BitextMiningOptions(Strict):
             "a text that occurs twice on its side: no id is given (XTREME), or all of them are"
             " (jiant)"
         ),
-    )
-    pooling: Literal["mean", "cls"] | None = Field(None, description="default: the encoder's own")
-    layer: Layer = Field(
-        None,
-        description="index into hidden states, 0 = embeddings, -1 = last; default: the encoder's",
     )
 
 

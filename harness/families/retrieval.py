@@ -7,24 +7,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.common.strict import Strict
 from harness.families.columns import Cells, Labels, Row
+from harness.families.embedding import EmbeddingOptions
 from harness.families.family import Family
 
-Layer = int | dict[str, int] | None  # a map names encoders; others take their own
 
-
-class RetrievalOptions(Strict):
+class RetrievalOptions(EmbeddingOptions):
     """Nearest-neighbour search between sentences and their English translations; nothing is
     trained."""
 
     direction: Literal["english_to_foreign", "foreign_to_english"] = Field(
         "english_to_foreign", description="which side is the query; XTREME searches from English"
-    )
-    pooling: Literal["mean", "cls"] | None = Field(None, description="default: the encoder's own")
-    layer: Layer = Field(
-        None,
-        description="index into hidden states, 0 = embeddings, -1 = last; default: the encoder's",
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from harness.common.errors import SpecError
 from harness.families import FAMILIES
 from harness.families.columns import Row
 from harness.jobs.context import Context, Stopped, device, make_deterministic
@@ -28,6 +29,8 @@ from harness.metrics.flags import RowFacts, language_flags
 from harness.models.half import Feature, Floats, TaskJson
 from harness.models.loaded import LoadedEncoder, pool
 from harness.store.job import WEIGHTS
+
+PROMPTS = {False: "prompt", True: "passage_prompt"}  # whether of passages → the option
 
 # test rows, dev rows if they set a threshold → one prediction a test row, facts about them
 Predict = Callable[[list[Row], Sequence[Row]], tuple[list[Any], dict[str, Any]]]
@@ -138,6 +141,9 @@ def _embedded(ctx: Context, encoder: LoadedEncoder) -> Predict:
     if ctx.job["spec"]["model"]:
         hand_over(ctx.store.path(ctx.job["spec"]["model"], WEIGHTS), body)
     torch.nn.Module.to(body, where).eval()
+    limit = min(task["max_length"], encoder.max_length)
+    prompts = {passages: options.get(name, "") for passages, name in PROMPTS.items()}
+    of_prompts = _prompt_lengths(prompts, encoder, limit)
 
     def vectors(batch: Batch) -> torch.Tensor:
         states = body(**batch, output_hidden_states=True).hidden_states
@@ -148,11 +154,12 @@ def _embedded(ctx: Context, encoder: LoadedEncoder) -> Predict:
         # what is said of the text is said of the test rows
         of_dev = {row["text"].strip() for row in dev}
 
-        def embed(texts: list[str]) -> Floats:
-            features = sentences(texts, encoder, min(task["max_length"], encoder.max_length))
+        def embed(texts: list[str], passages: bool = False) -> Floats:
+            prompted = [prompts[passages] + text for text in texts]
+            features = sentences(prompted, encoder, limit)
             for text, feature in zip(texts, features, strict=True):
                 if text.strip() not in of_dev:
-                    read.append(feature)
+                    read.append(feature | {"prompt": of_prompts.get(passages, 0)})
             return np.stack(forward(vectors, encoder, features, where))
 
         predictions, facts = half.predict(embed, rows, task, dev)
@@ -161,9 +168,24 @@ def _embedded(ctx: Context, encoder: LoadedEncoder) -> Predict:
     return predict
 
 
+def _prompt_lengths(
+    prompts: Mapping[bool, str], encoder: LoadedEncoder, limit: int
+) -> dict[bool, int]:
+    """How many subwords each prompt has; SpecError if one leaves no room for a text."""
+    lengths = {side: len(encoder.pieces([text])[0]) for side, text in prompts.items() if text}
+    special = len(encoder.tokenizer("")["input_ids"])
+    for length in lengths.values():
+        if length + special >= limit:
+            raise SpecError(
+                f"encoder {encoder.files.encoder}: its prompt has {length} subwords, and max_length"
+                f" {limit} leaves no room for a text behind it"
+            )
+    return lengths
+
+
 def text_facts(features: list[Feature], encoder: LoadedEncoder) -> dict[str, Any]:
     """What became of the text: `truncated`, how many rows lost some; `unknown`, the share of pieces
-    not in the vocabulary."""
+    not in the vocabulary, a prompt's (`prompt`: how many it has) not counted."""
     unknown = encoder.tokenizer.unk_token_id
     special = set(encoder.tokenizer.all_special_ids)
     pieces, holes = 0, 0
@@ -171,6 +193,7 @@ def text_facts(features: list[Feature], encoder: LoadedEncoder) -> dict[str, Any
         for part in feature.get("parts", [feature]):
             ids = part["input_ids"]
             found = ids.count(unknown)
+            pieces -= part.get("prompt", 0)
             holes += found
             # the unknown piece counts as special elsewhere, here as the hole it is
             pieces += found + sum(piece not in special for piece in ids)
@@ -183,7 +206,7 @@ def sentences(texts: list[str], encoder: LoadedEncoder, limit: int) -> list[Feat
     ids = encoder.tokenizer(texts, return_attention_mask=False, return_token_type_ids=False)[
         "input_ids"
     ]
-    _, _, after = encoder.template
+    after = encoder.ending
     features = []
     for one in ids:
         cut = len(one) > limit

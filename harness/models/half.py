@@ -7,7 +7,7 @@ that a job carries: family, labels, max_length, options, metric. A change that m
 the family's version.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -21,7 +21,15 @@ from harness.models.loaded import LoadedEncoder
 Feature = dict[str, Any]  # each family's own
 TaskJson = Mapping[str, Any]  # as a job's JSON has it; options are each family's own
 Floats = npt.NDArray[np.float32]
-Embed = Callable[[list[str]], Floats]  # texts → (n, width), an array that nobody else holds
+
+
+class Embed(Protocol):
+    """Makes vectors."""
+
+    def __call__(self, texts: list[str], passages: bool = False) -> Floats:
+        """Texts → (n, width), an array that nobody else holds. `passages`: of a family with the
+        option `passage_prompt`, they get that one."""
+        ...
 
 
 class Trained(Protocol):

@@ -292,6 +292,14 @@ class LoadedEncoder:
         return before, middle, ids[second[-1] + 1 :]
 
     @functools.cached_property
+    def ending(self) -> list[int]:
+        """Special tokens after a single text."""
+        single = self.tokenizer("a")
+        text = [i for i, side in enumerate(single.sequence_ids(0)) if side == 0]
+        ending: list[int] = single["input_ids"][text[-1] + 1 :]
+        return ending
+
+    @functools.cached_property
     def has_token_types(self) -> bool:
         """Whether segment ids tell two texts apart: the model embeds them and its tokenizer gives
         them.
@@ -354,9 +362,15 @@ class LoadedEncoder:
 
 
 def pool(hidden: "torch.Tensor", mask: "torch.Tensor", how: str) -> "torch.Tensor":
-    """Sentence vectors (rows, width) from hidden states (rows, tokens, width): mean over all
-    tokens, or the first."""
+    """Sentence vectors (rows, width) from hidden states (rows, tokens, width) and the mask of what
+    is no padding: mean over all tokens, the first, or the last (padding may be on either side)."""
+    import torch
+
     if how == "cls":
         return hidden[:, 0]
+    if how == "last_token":
+        rows, tokens = mask.shape
+        last = (mask * torch.arange(1, tokens + 1, device=mask.device)).argmax(1)
+        return hidden[torch.arange(rows, device=mask.device), last]
     weights = mask.unsqueeze(-1).to(hidden.dtype)
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1e-9)

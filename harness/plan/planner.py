@@ -259,6 +259,12 @@ class _Planner:
         rank: Rank,
         needs: Sequence[Job] = (),
     ) -> Job:
+        if self.plan.encoders[encoder].decoder:
+            raise SpecError(
+                f"encoder {encoder} is a decoder: a subword sees only those before it, and heads"
+                " read the first. It runs on retrieval and bitext_mining targets, untrained; give"
+                f" another encoder to train on {' and '.join(task.task for task in tasks)}"
+            )
         described_as = self._text_part if how.control == "masked_lm" else self._task_part
         spec = {
             "phase": phase,
@@ -303,6 +309,11 @@ class _Planner:
                 else options["layer"]
             )
             options["pooling"] = options["pooling"] or spec.pooling
+            own = {"prompt": spec.prompts.query, "passage_prompt": spec.prompts.passage}
+            for side in own.keys() & FAMILIES[target.family].options.model_fields:
+                given = options.pop(side, None)
+                if text := own[side] if given is None else given:
+                    options[side] = text
             options["layer"] = spec.layer if layer is None else layer
             last = self.plan.encoders[encoder].layers
             if last is not None and not -last - 1 <= options["layer"] <= last:

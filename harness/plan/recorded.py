@@ -75,7 +75,7 @@ def _without_places(said: dict[str, Any]) -> dict[str, Any]:
 def _encoder(encoder: Encoder) -> dict[str, Any]:
     """An encoder as a release holds it: what it is, and not where it is looked for."""
     said = encoder.model_dump(include={"encoder", "version", "pretrained_on", "seen", "max_length"})
-    said |= encoder.model_dump(include={"pooling", "layer"})
+    said |= encoder.model_dump(include={"pooling", "layer", "prompts"})
     return said | {"source": {"hint": "as `weights` has it"}}
 
 

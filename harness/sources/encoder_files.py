@@ -184,7 +184,7 @@ def _no_shards(files: Files) -> HarnessError:
             f"has none of {', '.join(WEIGHTS)} with all its parts: of those that {SHARDED} names"
             f" {some} not there"
         )
-    named = _json_object(files, SHARDED).get("weight_map")
+    named = json_object(files, SHARDED).get("weight_map")
     for tensor, name in named.items() if isinstance(named, dict) else ():
         if not isinstance(name, str) or not _inside(name):
             return files.wrong(SHARDED, f"names a file outside this folder for {tensor}: {name!r}")
@@ -212,20 +212,9 @@ def check_files(files: Files, weights: list[str]) -> None:
             cannot be read
     """
     with files.readable():
-        for name in [*DECISIVE, *weights]:
+        config = settings_of(files, weights[0])
+        for name in weights:
             _check_there(files, name)
-        if not (files.folder / "config.json").exists():
-            raise files.lacks("has no config.json")
-        for pattern, what in _UNHASHED.items():
-            if there := sorted(path.name for path in files.folder.glob(pattern)):
-                wrong, _, do = what.partition(": ")
-                raise files.wrong(there[0], wrong, do)
-        config = _json_object(files, "config.json")
-        _check_config(files, config, weights)
-        for name in _OTHER_JSON:
-            if (files.folder / name).is_file():
-                _json_object(files, name)
-        _check_tokenizer(files, config.get("vocab_size"))
         count = max(_check_weights(files, name) for name in weights)
         if count and (config.get("num_hidden_layers") or 0) > count:
             what = (
@@ -233,6 +222,26 @@ def check_files(files: Files, weights: list[str]) -> None:
                 f" {count:,} tensors"
             )
             raise files.wrong("config.json", what)
+
+
+def settings_of(files: Files, weights: str = WEIGHTS[0]) -> dict[str, Any]:
+    """What config.json holds, once everything in the folder but the weights is checked; raises as
+    `check_files`."""
+    for name in DECISIVE:
+        _check_there(files, name)
+    for pattern, what in _UNHASHED.items():
+        if there := sorted(path.name for path in files.folder.glob(pattern)):
+            wrong, _, do = what.partition(": ")
+            raise files.wrong(there[0], wrong, do)
+    if not (files.folder / "config.json").exists():
+        raise files.lacks("has no config.json")
+    config = json_object(files, "config.json")
+    _check_config(files, config, weights)
+    for name in _OTHER_JSON:
+        if (files.folder / name).is_file():
+            json_object(files, name)
+    _check_tokenizer(files, config.get("vocab_size"))
+    return config
 
 
 def _check_there(files: Files, name: str) -> None:
@@ -258,7 +267,7 @@ def _check_there(files: Files, name: str) -> None:
             )
 
 
-def _json_object(files: Files, name: str) -> dict[str, Any]:
+def json_object(files: Files, name: str) -> dict[str, Any]:
     """What a JSON file holds; SpecError if that is no object. Strictly UTF-8, as transformers reads
     it."""
     try:
@@ -272,7 +281,7 @@ def _json_object(files: Files, name: str) -> dict[str, Any]:
     return found
 
 
-def _check_config(files: Files, config: dict[str, Any], weights: list[str]) -> None:
+def _check_config(files: Files, config: dict[str, Any], weights: str) -> None:
     """What the harness itself takes from config.json, and what would make transformers read or run
     something else."""
     kind = config.get("model_type")
@@ -294,16 +303,15 @@ def _check_config(files: Files, config: dict[str, Any], weights: list[str]) -> N
         raise files.wrong("config.json", *what)
 
 
-def _elsewhere(config: dict[str, Any], weights: list[str]) -> tuple[str, str] | None:
+def _elsewhere(config: dict[str, Any], weights: str) -> tuple[str, str] | None:
     """What in a config.json makes transformers read or run something other than these weights, and
     what to do."""
     if config.get("quantization_config"):
         do = "training needs whole numbers: give the encoder as it was before it was quantised"
         return "has a quantization_config", do
-    if config.get("transformers_weights") not in (None, weights[0]):
+    if config.get("transformers_weights") not in (None, weights):
         what = (
-            f"names transformers_weights {config['transformers_weights']!r} where {weights[0]} is"
-            " read"
+            f"names transformers_weights {config['transformers_weights']!r} where {weights} is read"
         )
         return what, f"name the weights {WEIGHTS[0]} and take that line out"
     if config.get("is_encoder_decoder") is True:
@@ -322,7 +330,7 @@ def _check_tokenizer(files: Files, rows: object) -> None:
     (not checked if no int)."""
     config: dict[str, Any] = {}
     if (files.folder / "tokenizer_config.json").is_file():
-        config = _json_object(files, "tokenizer_config.json")
+        config = json_object(files, "tokenizer_config.json")
     if config.get("fast_tokenizer_files", []) not in ([], ["tokenizer.json"]):
         what = (
             f"names fast_tokenizer_files {config['fast_tokenizer_files']!r}, which may be read in"
@@ -331,7 +339,7 @@ def _check_tokenizer(files: Files, rows: object) -> None:
         do = "name the one that is meant tokenizer.json and take that line out"
         raise files.wrong("tokenizer_config.json", what, do)
     if (files.folder / "tokenizer.json").is_file():
-        highest = _highest_id(files, _json_object(files, "tokenizer.json"))
+        highest = _highest_id(files, json_object(files, "tokenizer.json"))
         if isinstance(rows, int) and highest >= rows:
             raise past_the_embedding(files, "tokenizer.json", highest, rows)
         return
@@ -353,7 +361,7 @@ def _check_vocabulary_files(files: Files) -> None:
     if len(bpe & here) == 1:
         (one,), (other,) = bpe & here, bpe - here
         raise files.lacks(f"has {one} without {other}, and a tokenizer needs both")
-    if bpe <= here and not _json_object(files, "vocab.json"):
+    if bpe <= here and not json_object(files, "vocab.json"):
         raise files.wrong("vocab.json", "is an empty vocabulary")
     if not here & {"vocab.txt", *bpe, *SENTENCEPIECE}:
         kinds = (

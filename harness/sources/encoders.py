@@ -41,6 +41,15 @@ OFFSET_POSITIONS = {
     "xmod",
 }
 
+# Decoders, by model_type: a subword sees those before it alone. Some of these architectures have an
+# encoder that sees all, which its config.json says (`is_decoder`).
+DECODERS = {
+    *("bloom", "cohere", "cohere2", "falcon", "gemma", "gemma2", "gemma3_text", "gpt2", "gpt_neo"),
+    *("gpt_neox", "gptj", "granite", "llama", "ministral", "mistral", "mixtral"),
+    *("modernbert-decoder", "olmo", "olmo2", "olmo3", "opt", "phi", "phi3", "qwen2", "qwen2_moe"),
+    *("qwen3", "qwen3_moe", "smollm3", "stablelm", "starcoder2", "xglm"),
+}
+
 
 @dataclass(frozen=True)
 class FoundEncoder:
@@ -55,6 +64,7 @@ class FoundEncoder:
     layers: int | None = None  # hidden states are numbered 0 (embeddings) to this
     # of the layers, without embeddings, about: what the cost of a token goes with
     weights: int | None = None
+    decoder: bool = False  # only its sentence vectors are of use
 
     def to_json(self) -> EncoderJson:
         """As a job's JSON carries it."""
@@ -101,6 +111,7 @@ def find(encoder: "Encoder", where: Where, index: HashIndex) -> FoundEncoder:
         declared=declared,
         layers=layers,
         weights=weights_of_layers(config),
+        decoder=is_decoder(config),
     )
 
 
@@ -117,6 +128,13 @@ def _want(encoder: "Encoder", folder: Path, where: Where) -> None:
 
 def _folder(encoder: "Encoder", where: Where) -> Path:
     source = encoder.source
+    if source.path:
+        if Path(source.path).is_dir():
+            return Path(source.path)
+        raise MissingError(
+            f"encoder {encoder.encoder} is not here: {source.path} is no folder; put it there, or"
+            " write another path"
+        )
     looked: list[str] = []
     if where.encoder_root:
         given = where.encoder_root / encoder.encoder
@@ -155,6 +173,23 @@ def package_folder(encoder: "Encoder") -> Path | None:
     return Path(spec.origin).parent.joinpath(*below) if spec and spec.origin else None
 
 
+def positions_of(config: dict[str, Any]) -> int | None:
+    """How many tokens an encoder has positions for, special ones included; None if its config.json
+    does not say."""
+    positions: int | None = config.get("max_position_embeddings")
+    if positions and config.get("model_type") in OFFSET_POSITIONS:
+        positions -= (config.get("pad_token_id") or 0) + 1
+    return positions
+
+
+def is_decoder(config: dict[str, Any]) -> bool:
+    """Whether a subword sees only those before it."""
+    if config.get("is_decoder") is True:
+        return True
+    both_ways = config.get("use_bidirectional_attention") or config.get("is_causal") is False
+    return config.get("model_type") in DECODERS and not both_ways
+
+
 def check_config(config: dict[str, Any], declared: dict[str, Any], max_length: int) -> None:
     """SpecError if config.json is of another architecture than the spec says, or has fewer
     positions."""
@@ -165,9 +200,7 @@ def check_config(config: dict[str, Any], declared: dict[str, Any], max_length: i
             f"encoder {name}: its spec says architecture {wanted}, its config.json says model_type"
             f" {kind}"
         )
-    positions = config.get("max_position_embeddings")
-    if positions and kind in OFFSET_POSITIONS:
-        positions -= (config.get("pad_token_id") or 0) + 1
+    positions = positions_of(config)
     if positions and positions < max_length:
         raise SpecError(
             f"encoder {name}: its spec says max_length {max_length}, its config.json leaves"

@@ -178,6 +178,8 @@ def _folders(
 
 def _encoder_folders(encoders: list[Encoder], where: Where) -> Iterator[Path]:
     for encoder in encoders:
+        if encoder.source.path:
+            yield Path(encoder.source.path)
         if where.encoder_root:
             yield where.encoder_root / encoder.encoder
         if folder := package_folder(encoder):

@@ -140,6 +140,8 @@ class Catalog:
             except SpecError as error:
                 lines.append(str(error))
                 continue
+            if isinstance(spec, Encoder):
+                spec = spec.placed(path.parent)
             name = getattr(spec, kind)
             if (kind, name) in self.sources:
                 other = self.sources[kind, name].at(kind)

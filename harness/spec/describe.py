@@ -33,7 +33,8 @@ def _line(spec: Task | Encoder | Suite | Protocol) -> str:
         languages = f"{len(spec.languages)} languages" if several else spec.languages[0]
         return f"{'+'.join(spec.role)}, {spec.family}, {languages}: {spec.about.title}"
     if isinstance(spec, Encoder):
-        source = spec.source.hub or spec.source.package or "only from --encoder-root"
+        given = spec.source
+        source = given.path or given.hub or given.package or "only from --encoder-root"
         return f"pretrained on {spec.pretrained_on} text; {source}"
     if isinstance(spec, Protocol):
         return spec.about.strip()

@@ -1,17 +1,21 @@
 """An encoder: pretrained weights with their tokenizer, at a pinned hash, and what it is known to
 have seen."""
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from harness.common.strict import Name, Strict
-from harness.spec.template import HubId, InnerPath, Revision
+from harness.common.strict import Name, Strict, later
+from harness.families.embedding import Pooling
+from harness.spec.template import FolderPath, HubId, InnerPath, Revision
+
+PretrainedOn = Literal["english", "multilingual", "unknown"]
 
 
 class EncoderSource(Strict):
-    """Where weights may come from; tried in the order: --encoder-root DIR/NAME, `package`,
-    `hub`."""
+    """Where weights may come from: `path` alone, or, tried in this order, --encoder-root DIR/NAME,
+    `package`, `hub`."""
 
     hub: HubId | None = None
     revision: Revision | None = None
@@ -20,16 +24,34 @@ class EncoderSource(Strict):
     hint: str | None = Field(
         None, description="for an encoder that only --encoder-root can give: how its folder is made"
     )
+    path: FolderPath | None = later(
+        None, description="a folder on this machine, from the YAML's folder; in no key or release"
+    )
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
-        if not (self.hub or self.package or self.hint):
+        if self.path and (self.hub or self.package):
+            raise ValueError("a path is the whole source; leave hub and package out")
+        if not (self.path or self.hub or self.package or self.hint):
             raise ValueError(
-                "name a hub id, a package, or a hint how to make the folder for --encoder-root"
+                "name a hub id, a path, a package, or a hint how to make the folder for"
+                " --encoder-root"
             )
         if (self.package is None) != (self.folder is None):
             raise ValueError("package and folder go together")
         return self
+
+
+class Prompts(Strict):
+    """Text written before each sentence whose vector is taken, as the encoder was trained with it;
+    counted in max_length, trained heads have none. "" writes nothing."""
+
+    query: str = Field(
+        "", max_length=2000, description="both sides of a translation pair; what is looked for"
+    )
+    passage: str = Field(
+        "", max_length=2000, description="what is searched in, where it is no translation"
+    )
 
 
 class Encoder(Strict):
@@ -58,15 +80,24 @@ class Encoder(Strict):
     token_types: bool | None = Field(
         None, description="whether segment ids mark two texts; not checked if left out"
     )
-    pretrained_on: Literal["english", "multilingual"]
+    pretrained_on: PretrainedOn
     seen: list[str] = Field(
         description="data it is known to have been trained on; shown beside its gains"
     )
-    pooling: Literal["mean", "cls"] = Field(
-        "mean", description="for retrieval, special tokens included"
+    pooling: Pooling = Field(
+        "mean",
+        description="for retrieval: of all tokens, special ones too; of the first; of the last",
     )
+    prompts: Prompts = later(Prompts(), description="for retrieval; default: none")
     layer: int = Field(-1, description="hidden state for retrieval: 0 = embeddings, -1 = last")
     max_length: PositiveInt = Field(
         512, description="positions it can use, special tokens included"
     )
     note: str | None = None
+
+    def placed(self, folder: Path) -> Self:
+        """The same with its `path`, if it has one, taken from that folder and whole."""
+        if self.source.path is None:
+            return self
+        whole = str((folder / self.source.path).resolve())
+        return self.model_copy(update={"source": self.source.model_copy(update={"path": whole})})

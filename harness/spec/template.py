@@ -146,6 +146,7 @@ FileTemplate = Annotated[
 ConfigTemplate = Annotated[str, AfterValidator(_config)]
 ValueTemplate = Annotated[str, AfterValidator(_template("language", "name"))]
 FilePath = Annotated[str, AfterValidator(_template(path=possible))]
+FolderPath = Annotated[str, AfterValidator(possible)]
 InnerPath = Annotated[str, AfterValidator(inside)]
 HubId = Annotated[str, AfterValidator(_hub_id)]
 Revision = Annotated[str, AfterValidator(_revision)]

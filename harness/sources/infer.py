@@ -1,0 +1,417 @@
+"""What an encoder's YAML would say, read from its files: those of a hub id, or a folder's.
+
+Facts come from config.json, the tokenizer's files, those of sentence-transformers where there are
+any, and the model card. What no file says is a default, and is said. The weights are not read, and
+neither torch nor transformers is asked.
+"""
+
+import functools
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.common.errors import MissingError, SpecError
+from harness.common.text import short
+from harness.sources.encoder_files import (
+    DECISIVE,
+    Files,
+    check_files,
+    json_object,
+    settings_of,
+    weights_of,
+)
+from harness.sources.encoders import is_decoder, positions_of
+from harness.sources.hub import Wanted, Where, cached, commit_of, fetch
+from harness.spec.catalog import Catalog
+from harness.spec.encoder import Encoder
+from harness.spec.explain import nearest, show
+
+CARD = "README.md"
+MODULES, PROMPTS = "modules.json", "config_sentence_transformers.json"
+LENGTHS = ("sentence_bert_config.json", "sentence_transformers_config.json")
+# Small files; the tokenizer's may have some megabytes and are needed anyway.
+METADATA = (*DECISIVE, CARD, MODULES, PROMPTS, *LENGTHS, "*_Pooling/config.json")
+
+# sentence-transformers' words for pooling, and ours. A mean that is divided by the square root of
+# the length has the same direction, and only that counts in a cosine.
+POOLINGS = {
+    "cls": "cls",
+    "mean": "mean",
+    "mean_sqrt_len_tokens": "mean",
+    "lasttoken": "last_token",
+}
+_OLD_POOLINGS = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+# Names under which a checkpoint keeps its prompts, the fittest first.
+_QUERY = ("bitext_mining", "BitextMining", "bitext", "sts", "STS", "query")
+_PASSAGE = ("passage", "document", "corpus")
+_HARMLESS = ("Transformer", "Pooling", "Normalize")
+# A folder of such a name says little: its parent's name stands before it.
+_PLAIN = re.compile(
+    r"(checkpoint|ckpt|epoch|step)[-_]?\d*|best|final|last|model|output|weights", re.I
+)
+NO_LENGTH = 512  # positions, where no file says how many there are
+
+
+def inferred(
+    name: str,
+    where: Where,
+    catalog: Catalog | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> tuple[Encoder, list[str]]:
+    """(the encoder's spec, lines that say what was inferred and from which file).
+
+    name     a hub id (`owner/name`), or a folder of this machine (`./name`, or any that is there)
+    where    `revision` of its lock and whether the network may be asked; of a hub id the small
+             files are fetched into the hub's cache if they are not there, and the spec pins the
+             commit that they are of
+    catalog  an encoder of it that has the hub id is given as it stands there (its files may not say
+             all); by default the built-in one
+    say      hears what is downloaded
+    raises   SpecError: no such form of a name, an architecture or pooling that is not known here, a
+             broken file. MissingError: not here, and not to be had.  StoreError: it cannot be read
+    """
+    known = Catalog.load([]) if catalog is None else catalog
+    if name.startswith((".", "/", "~")) or name.endswith("/") or Path(name).is_dir():
+        return _of_folder(Path(name).expanduser(), known)
+    for encoder in known.encoders.values():
+        if encoder.source.hub and name.casefold() == encoder.source.hub.casefold():
+            return encoder, [f"{name} is encoder {encoder.encoder} of the catalog"]
+    if "/" not in name:
+        near = nearest(name, known.encoders)
+        raise SpecError(
+            f"no encoder is called {show(name)}{near}; write a hub id as owner/name, and a folder"
+            f" of this machine as ./{name}"
+        )
+    return _of_hub(name, where, known, say)
+
+
+def _of_folder(folder: Path, known: Catalog) -> tuple[Encoder, list[str]]:
+    folder = folder.resolve()
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "is not there"
+        raise MissingError(
+            f"{folder} {what}; name the folder that holds an encoder's config.json, tokenizer and"
+            " weights"
+        )
+    name = _valid(folder.name)
+    if _PLAIN.fullmatch(folder.name):
+        name = _valid(f"{folder.parent.name}-{folder.name}".lstrip("-"))
+    name = f"{name}-local" if name in known.encoders else name
+    files = Files(name, folder)
+    with files.readable():
+        settings_of(files)  # says best what an adapter's folder lacks
+    check_files(files, weights_of(files))
+    found = _Found(files, {"path": str(folder)})
+    found.say(f"encoder {name}: the folder {folder}")
+    return _spec(found)
+
+
+def _of_hub(
+    repo: str, where: Where, known: Catalog, say: Callable[[str], None]
+) -> tuple[Encoder, list[str]]:
+    revision = where.revision("encoders", repo, None)
+    folder = cached(repo, "model", revision, [])
+    # The card is fetched with the other small files, and nearly every repository has one: where it
+    # is, they are too.
+    if not (folder and (folder / CARD).is_file() and _has_config(folder)) and where.may_fetch:
+        wanted = Wanted(repo, "model", revision, METADATA, _has_config)
+        if failed := fetch(Where(wanted=[wanted]), say):
+            raise MissingError(f"encoder {repo}: {_one_line(failed)}")
+        folder = cached(repo, "model", revision, [])
+    if not (folder and _has_config(folder)):
+        raise MissingError(
+            f"encoder {repo}: nothing of it is in the hub cache, and this run is offline; where"
+            f" there is a network: hf download {repo}"
+        )
+    short_name = _valid(repo.rpartition("/")[2])
+    name = _valid(repo.replace("/", "-")) if short_name in known.encoders else short_name
+    commit = commit_of(folder)
+    found = _Found(Files(name, folder), {"hub": repo, "revision": commit})
+    found.say(f"encoder {name}: {repo} on the hub, commit {commit}")
+    if not (folder / CARD).is_file():
+        found.say("  only part of its files was looked for: what follows may lack what others say")
+    return _spec(found)
+
+
+def _has_config(folder: Path) -> bool:
+    return (folder / "config.json").is_file()
+
+
+def _one_line(lines: Iterable[str]) -> str:
+    # what `fetch` says of a model without any of the files
+    return "; ".join(lines).replace(
+        "the hub has no weights there that can be read", "no config.json"
+    )
+
+
+def _valid(name: str) -> str:
+    """The name with what a spec's name may not have replaced."""
+    kept = re.sub(r"[^A-Za-z0-9._+-]+", "-", name).lstrip("._+-")[:80]
+    return kept or "encoder"
+
+
+@dataclass
+class _Found:
+    """The files of one encoder, and what was read from them so far."""
+
+    files: Files
+    source: dict[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+
+    def say(self, line: str) -> None:
+        self.lines.append(short(line, 400))
+
+    def take(self, what: str, file: str, **facts: Any) -> None:
+        """Note facts, and where they were read."""
+        self.facts |= facts
+        self.say(f"  {what} ({file})")
+
+    def has(self, name: str) -> bool:
+        return (self.files.folder / name).is_file()
+
+    @functools.cached_property
+    def config(self) -> dict[str, Any]:
+        with self.files.readable():
+            return settings_of(self.files)
+
+    def json(self, name: str) -> dict[str, Any]:
+        """What a JSON file holds; empty if it is not there."""
+        with self.files.readable():
+            return json_object(self.files, name) if self.has(name) else {}
+
+
+def _spec(found: _Found) -> tuple[Encoder, list[str]]:
+    _architecture(found)
+    _length(found)
+    _tokenizer(found)
+    if not _sentence_encoder(found):
+        _no_sentence_encoder(found)
+    _card(found)
+    spec = {"encoder": found.files.encoder, "version": 1, "source": found.source, **found.facts}
+    return Encoder.model_validate(spec), found.lines
+
+
+def _architecture(found: _Found) -> None:
+    config = found.config
+    kind = config["model_type"]
+    found.take(f"architecture {kind}", "config.json", architecture=kind)
+    if is_decoder(config):
+        if not found.has(MODULES):
+            raise found.files.wrong(
+                "config.json",
+                f"is of a decoder ({kind}: a subword sees only those before it), and no {MODULES}"
+                " says how it makes a sentence's vector",
+                "give an encoder, or a decoder that sentence-transformers reads as an embedder",
+            )
+        found.say("  a decoder: for retrieval and bitext_mining; training on it is refused")
+
+
+def _length(found: _Found) -> None:
+    positions, file = positions_of(found.config), "config.json"
+    if positions is None:
+        said = found.json("tokenizer_config.json").get("model_max_length")
+        # "no limit" is written as 10^30
+        if isinstance(said, int | float) and 8 <= said <= 1_000_000:
+            positions, file = int(said), "tokenizer_config.json"
+    if positions is None:
+        found.take(f"max_length {NO_LENGTH}", "a default: no file says", max_length=NO_LENGTH)
+        return
+    found.take(f"max_length {positions:,}", file, max_length=positions)
+    for name in LENGTHS:
+        cut = found.json(name).get("max_seq_length")
+        if isinstance(cut, int) and cut < positions:
+            found.say(
+                f"  sentence-transformers reads {cut:,} of a text ({name}); write max_length: {cut}"
+                " to do so here"
+            )
+
+
+def _tokenizer(found: _Found) -> None:
+    """`lower_case` and `token_types`, where the files say so beyond doubt; else they stay
+    unchecked."""
+    tokenizer = found.json("tokenizer.json")
+    lower = _lowers(tokenizer.get("normalizer")) if tokenizer else None
+    if lower is not None:
+        found.take(f"lower_case {str(lower).lower()}", "tokenizer.json", lower_case=lower)
+    types = _token_types(found.config, tokenizer.get("post_processor"))
+    if types is not None:
+        found.take(f"token_types {str(types).lower()}", "config.json", token_types=types)
+
+
+def _lowers(normalizer: Any) -> bool | None:
+    """Whether a tokenizer.json's normaliser lowers text; None if it may and does not say."""
+    if normalizer is None:
+        return False
+    if not isinstance(normalizer, dict):
+        return None
+    kind = normalizer.get("type")
+    if kind == "Sequence":
+        parts = [_lowers(part) for part in normalizer.get("normalizers") or []]
+        return None if None in parts else any(parts)
+    if kind == "Precompiled":
+        return None  # sentencepiece's map may fold cases
+    return kind == "Lowercase" or (kind == "BertNormalizer" and bool(normalizer.get("lowercase")))
+
+
+def _token_types(config: dict[str, Any], processor: Any) -> bool | None:
+    if (config.get("type_vocab_size") or 0) < 2:
+        return False
+    kind = processor.get("type") if isinstance(processor, dict) else None
+    if kind == "TemplateProcessing":
+        pair = [part for item in processor.get("pair") or [] for part in item.values()]
+        return any(part.get("type_id") == 1 for part in pair)
+    return {"BertProcessing": True, "RobertaProcessing": False}.get(kind or "")
+
+
+def _sentence_encoder(found: _Found) -> bool:
+    """Pooling, layer and prompts as sentence-transformers' files say them; false if there are
+    none."""
+    modules = _modules(found)
+    pooling = next((module for module in modules if _kind(module) == "Pooling"), None)
+    if pooling is None:
+        return False
+    if inside := next((one["path"] for one in modules if _kind(one) == "Transformer"), ""):
+        raise found.files.wrong(
+            MODULES,
+            f"says that the weights lie in {inside}",
+            "give that folder by itself, with the other files beside its config.json",
+        )
+    file = f"{pooling['path']}/config.json"
+    _pooling(found, file)
+    odd = [_kind(module) for module in modules if _kind(module) not in _HARMLESS]
+    if odd:
+        found.say(
+            f"  NOT as published: {', '.join(odd)} after the pooling is left out here ({MODULES})"
+        )
+    _prompts(found, bool(found.json(file).get("include_prompt", True)), file)
+    return True
+
+
+def _modules(found: _Found) -> list[dict[str, str]]:
+    if not found.has(MODULES):
+        return []
+    with found.files.readable():
+        text = (found.files.folder / MODULES).read_bytes()
+    import json
+
+    try:
+        modules = json.loads(text)
+        return [{"type": str(one["type"]), "path": str(one["path"])} for one in modules]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise found.files.wrong(MODULES, "is no list of modules with type and path") from None
+
+
+def _kind(module: dict[str, str]) -> str:
+    return module["type"].rpartition(".")[2]
+
+
+def _pooling(found: _Found, file: str) -> None:
+    said = found.json(file)
+    modes = said.get("pooling_mode") or [
+        mode for old, mode in _OLD_POOLINGS.items() if said.get(old)
+    ]
+    modes = [modes] if isinstance(modes, str) else list(modes) or ["mean"]
+    if len(modes) > 1 or modes[0] not in POOLINGS:
+        raise found.files.wrong(
+            file if found.has(file) else MODULES,
+            f"pools by {' and '.join(map(str, modes))}, which is not known here (mean, cls, last"
+            " token)",
+            "write its YAML by hand, with the pooling that you mean",
+        )
+    how = POOLINGS[modes[0]]
+    found.take(f"pooling {how} of the last layer", file, pooling=how, layer=-1)
+
+
+def _prompts(found: _Found, included: bool, pooling_file: str) -> None:
+    known = found.json(PROMPTS).get("prompts")
+    default = found.json(PROMPTS).get("default_prompt_name")
+    prompts = {name: text for name, text in known.items() if text} if known else {}
+    queries = [name for name in (*_QUERY[:-1], default, _QUERY[-1]) if name in prompts]
+    passages = [name for name in (*_PASSAGE, default) if name in prompts]
+    taken = {}
+    if queries:
+        taken["query"] = prompts[queries[0]]
+        found.say(
+            f"  prompt {taken['query']!r} before both sides of a pair ({PROMPTS}: {queries[0]})"
+        )
+    if passages:
+        taken["passage"] = prompts[passages[0]]
+        found.say(f"  prompt {taken['passage']!r} before a passage ({PROMPTS}: {passages[0]})")
+    if not taken:
+        found.say(f"  no prompts ({PROMPTS if found.has(PROMPTS) else 'no file names one'})")
+        return
+    if not included and found.facts["pooling"] == "mean":
+        raise found.files.wrong(
+            pooling_file,
+            "leaves the prompt out of the mean (include_prompt: false), which is not known here",
+            "write its YAML by hand, with the prompts and pooling that you mean",
+        )
+    found.facts["prompts"] = taken
+
+
+def _no_sentence_encoder(found: _Found) -> None:
+    """The catalog's own choice for encoders that were not trained for similarity: XTREME's layer of
+    XLM-R Large (14 of 24) and of mBERT (8 of 12), at the same depth."""
+    layers = found.config.get("num_hidden_layers")
+    if not isinstance(layers, int):
+        found.take(
+            "pooling mean of the last layer",
+            "a default: config.json names no number of layers",
+            pooling="mean",
+            layer=-1,
+        )
+        return
+    like, at, of = "XLM-R Large", 14, 24
+    if found.config["model_type"] == "bert":
+        like, at, of = "mBERT", 8, 12
+    layer = round(layers * at / of)
+    found.take(
+        f"pooling mean of layer {layer} of {layers}",
+        f"a default, no {MODULES}: the depth of {like}'s layer {at} of {of}",
+        pooling="mean",
+        layer=layer,
+    )
+
+
+def _card(found: _Found) -> None:
+    languages, datasets = (_of_card(found, key) for key in ("language", "datasets"))
+    pretrained = "unknown"
+    if languages:
+        english = {code.casefold() for code in languages} <= {"en", "eng", "english"}
+        several = len(languages) > 1 or languages[0].casefold() == "multilingual"
+        pretrained = "english" if english else "multilingual" if several else "unknown"
+    said = f"{CARD}, language: {short(', '.join(languages), 60)}" if languages else "no file says"
+    found.take(f"pretrained_on {pretrained}", said, pretrained_on=pretrained)
+    seen = [f"{name} (its model card)" for name in datasets] or ["unknown"]
+    said = f"{CARD}, datasets" if datasets else "no file says; write what you know"
+    found.take(f"seen {short(', '.join(datasets), 200) or 'unknown'}", said, seen=seen)
+
+
+def _of_card(found: _Found, key: str) -> list[str]:
+    """What the model card's front matter says under a key. Only those lines are read: the whole may
+    be a megabyte of results."""
+    if not found.has(CARD):
+        return []
+    import yaml
+
+    with found.files.readable():
+        text = (found.files.folder / CARD).read_text(encoding="utf-8", errors="replace")
+    head = re.match(r"\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", text, re.DOTALL | re.MULTILINE)
+    part = re.search(rf"^{key}:.*(\n([ \t-].*)?)*", head[1], re.MULTILINE) if head else None
+    try:
+        value = yaml.safe_load(part[0])[key] if part else []
+    except (yaml.YAMLError, TypeError, KeyError):
+        return []
+    values = value if isinstance(value, list) else [value]
+    # YAML 1.1 reads Norwegian as false
+    return ["no" if one is False else str(one) for one in values if one is not None]

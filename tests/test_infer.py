@@ -1,0 +1,284 @@
+"""What an encoder's YAML would say, from the files of a folder or of a hub id."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, write_encoder
+from fake_hub import FakeHub
+
+from harness.common.errors import MissingError, SpecError
+from harness.sources.encoders import find
+from harness.sources.hub import Where
+from harness.sources.infer import inferred
+from harness.spec.catalog import Catalog, read_spec
+from harness.spec.encoder import Encoder
+from harness.store import HashIndex
+
+REPO = "someone/tiny-bert"
+MODULES = [
+    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+    {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+    {
+        "idx": 2,
+        "name": "2",
+        "path": "2_Normalize",
+        "type": "sentence_transformers.models.Normalize",
+    },
+]
+CARD = "---\nlanguage:\n- en\n- de\ndatasets:\n- glue\nmodel-index:\n- name: x\n---\n# tiny\n"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("encoders") / "tiny"
+    write_encoder(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(tiny, tmp_path) -> Path:
+    """A copy that a test may change."""
+    return Path(shutil.copytree(tiny, tmp_path / "my tiny"))
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return Catalog.load([])
+
+
+def write_json(file: Path, content: object) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(content))
+
+
+def edit(file: Path, **changes) -> None:
+    write_json(file, json.loads(file.read_text()) | changes)
+
+
+def sentence_encoder(folder: Path, pooling: dict, prompts: dict | None = None) -> None:
+    write_json(folder / "modules.json", MODULES)
+    write_json(folder / "1_Pooling" / "config.json", pooling)
+    if prompts is not None:
+        write_json(folder / "config_sentence_transformers.json", prompts)
+
+
+def of(folder: Path | str, catalog: Catalog, where: Where | None = None) -> tuple[Encoder, str]:
+    spec, lines = inferred(str(folder), where or Where(offline=True), catalog)
+    return spec, "\n".join(lines)
+
+
+def test_a_folder_gives_a_spec_that_finds_its_files(folder, catalog, tmp_path):
+    spec, said = of(folder, catalog)
+    assert (spec.encoder, spec.source.path) == ("my-tiny", str(folder))
+    assert (spec.architecture, spec.lower_case, spec.token_types) == ("bert", True, True)
+    assert (spec.pooling, spec.layer, spec.max_length) == ("mean", 1, 256)
+    assert (spec.pretrained_on, spec.seen) == ("unknown", ["unknown"])
+    assert "layer 1 of 2 (a default, no modules.json: the depth of mBERT's layer 8 of 12)" in said
+    assert "pretrained_on unknown (no file says)" in said
+    found = find(spec, Where(offline=True), HashIndex(tmp_path / "index.json"))
+    assert found.folder == folder
+    assert str(tmp_path) not in json.dumps(found.identity)
+
+
+def test_a_path_is_taken_from_the_folder_of_its_yaml(folder, catalog, tmp_path):
+    spec, _ = of(folder, catalog)
+    said = {**spec.model_dump(exclude_none=True), "source": {"path": "my tiny"}}
+    write_json(tmp_path / "mine.yaml", said)  # JSON is YAML
+    mine = Catalog.load([tmp_path / "mine.yaml"]).encoder("my-tiny")
+    assert mine == spec
+    assert read_spec(tmp_path / "mine.yaml")[0] == "encoder"
+
+
+def test_a_card_says_languages_and_data(folder, catalog):
+    (folder / "README.md").write_text(CARD)
+    spec, said = of(folder, catalog)
+    assert (spec.pretrained_on, spec.seen) == ("multilingual", ["glue (its model card)"])
+    assert "README.md, language: en, de" in said
+    (folder / "README.md").write_text("---\nlanguage: en\n---\n")
+    assert of(folder, catalog)[0].pretrained_on == "english"
+    (folder / "README.md").write_text("---\nlanguage: de\ndatasets: [\n---\n")
+    spec, said = of(folder, catalog)
+    assert (spec.pretrained_on, spec.seen) == ("unknown", ["unknown"])
+
+
+@pytest.mark.parametrize(
+    ("pooling", "expected"),
+    [
+        ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, "cls"),
+        ({"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}, "mean"),
+        ({"pooling_mode_lasttoken": True}, "last_token"),
+        ({"embedding_dimension": 32, "pooling_mode": "lasttoken"}, "last_token"),
+        ({"pooling_mode_mean_sqrt_len_tokens": True}, "mean"),
+    ],
+)
+def test_a_sentence_encoder_says_its_pooling(pooling, expected, folder, catalog):
+    sentence_encoder(folder, pooling)
+    spec, said = of(folder, catalog)
+    assert (spec.pooling, spec.layer) == (expected, -1)
+    assert f"pooling {expected} of the last layer (1_Pooling/config.json)" in said
+
+
+@pytest.mark.parametrize(
+    ("said", "query", "passage"),
+    [
+        ({"prompts": {"query": "query: ", "passage": "passage: "}}, "query: ", "passage: "),
+        ({"prompts": {"query": "", "document": ""}, "default_prompt_name": None}, "", ""),
+        ({"prompts": {"x": "X "}, "default_prompt_name": "x"}, "X ", "X "),
+        ({"prompts": {"query": "q ", "BitextMining": "b "}}, "b ", ""),
+        ({}, "", ""),
+    ],
+)
+def test_a_sentence_encoder_says_its_prompts(said, query, passage, folder, catalog):
+    sentence_encoder(folder, {"pooling_mode_mean_tokens": True}, said)
+    spec, lines = of(folder, catalog)
+    assert (spec.prompts.query, spec.prompts.passage) == (query, passage)
+    assert (repr(query) in lines) == bool(query)
+
+
+def test_what_is_not_as_published_is_said(folder, catalog):
+    sentence_encoder(folder, {"pooling_mode_mean_tokens": True})
+    dense = {"path": "3_Dense", "type": "sentence_transformers.models.Dense"}
+    write_json(folder / "modules.json", [*MODULES, dense])
+    write_json(folder / "sentence_bert_config.json", {"max_seq_length": 128})
+    spec, said = of(folder, catalog)
+    assert "NOT as published: Dense after the pooling" in said
+    assert spec.max_length == 256 and "write max_length: 128" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (
+            lambda folder: (folder / "model.safetensors").unlink(),
+            MissingError,
+            "has none of model.safetensors",
+        ),
+        (lambda folder: (folder / "config.json").unlink(), MissingError, "has no config.json"),
+        (
+            lambda folder: (
+                [(folder / name).unlink() for name in ("config.json", "model.safetensors")]
+                and (folder / "adapter_config.json").write_text("{}")
+            ),
+            SpecError,
+            "adapter_config.json would add an adapter .* merge_and_unload",
+        ),
+        (
+            lambda folder: edit(folder / "config.json", model_type="llama"),
+            SpecError,
+            "is of a decoder",
+        ),
+        (
+            lambda folder: sentence_encoder(folder, {"pooling_mode_max_tokens": True}),
+            SpecError,
+            "pools by max, which is not known here",
+        ),
+        (
+            lambda folder: sentence_encoder(
+                folder,
+                {"pooling_mode_mean_tokens": True, "include_prompt": False},
+                {"prompts": {"query": "q: "}},
+            ),
+            SpecError,
+            "include_prompt: false",
+        ),
+        (
+            lambda folder: write_json(folder / "modules.json", {"no": "list"}),
+            SpecError,
+            "is no list of modules",
+        ),
+    ],
+)
+def test_what_cannot_be_inferred_is_an_error(change, error, message, folder, catalog):
+    change(folder)
+    with pytest.raises(error, match=message) as raised:
+        of(folder, catalog)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        (
+            "bert-base-case",
+            SpecError,
+            "did you mean 'bert-base-cased'.*owner/name.*./bert-base-case",
+        ),
+        ("./nothing-there", MissingError, "nothing-there is not there"),
+        ("someone/nothing", MissingError, "offline.*hf download someone/nothing"),
+        ("a//b", SpecError, "no id of a repository"),
+    ],
+)
+def test_what_is_no_name_is_an_error(name, error, message, catalog):
+    with pytest.raises(error, match=message):
+        of(name, catalog)
+
+
+def test_a_checkpoint_of_a_training_carries_the_trainings_name(folder, catalog):
+    run = Path(shutil.copytree(folder, folder.parent / "run 7" / "checkpoint-500"))
+    assert of(run, catalog)[0].encoder == "run-7-checkpoint-500"
+    same = Path(shutil.copytree(folder, folder.parent / "roberta-base"))
+    assert of(same, catalog)[0].encoder == "roberta-base-local"
+
+
+def test_a_hub_id_of_the_catalog_is_that_encoder(catalog):
+    spec, said = of("FacebookAI/xlm-roberta-base", catalog)
+    assert spec is catalog.encoder("xlm-roberta-base")
+    assert said == "FacebookAI/xlm-roberta-base is encoder xlm-roberta-base of the catalog"
+
+
+SCRIPT = """
+import json, sys
+from harness.common.errors import HarnessError
+from harness.sources.hub import Where
+from harness.sources.infer import inferred
+from harness.spec.catalog import Catalog
+catalog = Catalog()
+for offline in json.loads(sys.argv[2]):
+    try:
+        spec, lines = inferred(sys.argv[1], Where(offline=offline), catalog)
+        print(json.dumps([spec.model_dump(), lines]))
+    except HarnessError as error:
+        print(json.dumps([type(error).__name__, str(error)]))
+assert not {"torch", "transformers"} & set(sys.modules)
+"""
+
+
+def of_hub(hub: FakeHub, repo: str, home: Path, *offline: bool) -> list:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, repo, json.dumps(offline)],
+        env={"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "PATH": "/usr/bin:/bin"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_hub_id_is_inferred_from_its_small_files_and_pinned(folder, tmp_path):
+    sentence_encoder(folder, {"pooling_mode_cls_token": True}, {"prompts": {"query": "q: "}})
+    (folder / "README.md").write_text(CARD)
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    with FakeHub() as hub:
+        commit = hub.commit("model", REPO, files)
+        (refused, online, offline) = of_hub(hub, REPO, tmp_path / "home", True, False, True)
+        assert refused[0] == "MissingError" and f"hf download {REPO}" in refused[1]
+        spec, lines = online
+        assert spec["source"] | {"hub": REPO, "revision": commit} == spec["source"]
+        assert (spec["encoder"], spec["pooling"]) == ("tiny-bert", "cls")
+        assert spec["prompts"]["query"] == "q: "
+        assert lines[0] == f"encoder tiny-bert: {REPO} on the hub, commit {commit}"
+        assert offline == online
+        # metadata only, once
+        assert "model.safetensors" not in hub.downloads()
+        assert len(hub.downloads()) == len(set(hub.downloads()))
+        ((error, why),) = of_hub(hub, "someone/nothing", tmp_path / "home", False)
+        assert error == "MissingError" and "check the id" in why
