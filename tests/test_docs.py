@@ -165,8 +165,9 @@ def test_the_docs_know_every_option_of_a_family_and_its_default():
     for line in lines:
         families, options = line.split(": ", 1)
         for family in re.findall(r"`(\w+)`", families):
+            encoders = dict.fromkeys(("pooling", "layer", "prompt"))
             own = "the encoder's own" in options
-            said[family] |= dict.fromkeys(("pooling", "layer")) if own else shown_defaults(options)
+            said[family] |= encoders if own else shown_defaults(options)
     assert said == {name: own_fields(family.options) for name, family in FAMILIES.items()}
 
 
