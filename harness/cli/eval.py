@@ -71,6 +71,7 @@ def evaluate(
     from harness.release.places import command
     from harness.release.schema import Content
     from harness.run import steps
+    from harness.run.advice import not_learned
     from harness.store import Store
 
     first_line(chosen.suite, as_json)
@@ -86,6 +87,9 @@ def evaluate(
     for line in steps.refusals(outcome):
         say(line)
     content = steps.content_of(plan, opened, outcome)
+    released = Content.model_validate(content)
+    for line in not_learned(released, opened):
+        say(line)
 
     # fewer test rows than the suite has are no release: they are shown, and that is all
     done, title = None, f"PARTIAL: at most {chosen.limit} test rows, no release"
@@ -95,7 +99,7 @@ def evaluate(
     if as_json:
         print_json({"release": str(done.path) if done else None, "content": content})
     else:
-        print_release(Content.model_validate(content), title, console())
+        print_release(released, title, console())
     if done:
         say(f"release {done}; table in {board / 'README.md'}")
 
