@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
 from harness.common import signals
@@ -24,7 +25,7 @@ from harness.models.batching import epoch_batches, feature_length, micro_batches
 from harness.models.loaded import LoadedEncoder
 from harness.sources import rows as data_rows
 from harness.sources.encoder_files import DECISIVE
-from harness.spec.recipe import Recipe
+from harness.spec.recipe import Recipe, RecipeChange
 from harness.store import Store, file_sha256, key_of
 from harness.store.job import described
 
@@ -339,6 +340,85 @@ def test_an_update_moves_by_the_mean_over_its_own_rows(tmp, folder, encoder, war
     for name, parameter in model.named_parameters():
         if parameter.grad is not None:
             torch.testing.assert_close(seen[name].cpu(), parameter.grad, rtol=1e-4, atol=1e-5)
+
+
+STEADY = {  # nothing random, and no gradient of rounding errors that Adam would blow up to a step
+    "dropout": 0.0,
+    "attention_dropout": 0.0,
+    "adam_epsilon": 1e-4,
+    "evaluations": 0,
+    "epochs": 3,
+    "batch_size": 8,
+}
+
+
+def scripts_weights(loop: train._Loop, updates: int, accumulated: int) -> dict[str, torch.Tensor]:
+    """The weights after training as XTREME's run_tag.py and jiant's runner do it: transformers'
+    model, all rows padded to one length, its own loss of each micro-batch over `accumulated`."""
+    from transformers import AutoModelForTokenClassification
+
+    part, recipe = loop.parts[0], loop.recipe
+    classes = loop.model.heads[0].out.out_features
+    model = AutoModelForTokenClassification.from_pretrained(
+        loop.encoder.folder,
+        num_labels=classes,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    ).train()
+    model.classifier.load_state_dict(loop.model.heads[0].out.state_dict())
+    optimizer = torch.optim.AdamW(
+        model.parameters(), recipe["learning_rate"], eps=recipe["adam_epsilon"], weight_decay=0.0
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: (updates - n) / updates)
+    for update in range(updates):
+        rows = part.batch(update)
+        size = len(rows) // accumulated
+        for start in range(0, len(rows), size):
+            inputs = {name: torch.zeros(size, 32, dtype=torch.long) for name in ("ids", "mask")}
+            labels = torch.full((size, 32), torch.nn.CrossEntropyLoss().ignore_index)
+            for i, row in enumerate(rows[start : start + size]):
+                inputs["ids"][i, : len(row["input_ids"])] = torch.tensor(row["input_ids"])
+                inputs["mask"][i, : len(row["input_ids"])] = 1
+                labels[i, row["firsts"]] = torch.tensor(row["labels"])
+            loss = model(inputs["ids"], attention_mask=inputs["mask"], labels=labels).loss
+            (loss / accumulated).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        model.zero_grad()
+    return {name.removeprefix("bert."): tensor for name, tensor in model.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("averaged", "accumulated", "same"),
+    [
+        ({"loss": "micro_batch", "micro_rows": 2}, 4, True),
+        ({"loss": "micro_batch", "micro_rows": 4}, 2, True),
+        ({}, 1, True),
+        ({}, 4, False),
+    ],
+)
+def test_taggings_loss_is_the_scripts_mean_of_each_micro_batch(
+    tmp, folder, warm, averaged, accumulated, same
+):
+    job = make_job(tmp, folder, "tagging", rows=24, **STEADY, **averaged)
+    expected = scripts_weights(loop_of(tmp, job, warm), 9, accumulated)
+    trained(tmp, job, warm)
+    found = load_file(tmp / "work" / "model.safetensors")
+    of_head = {"heads.0.out.weight": "classifier.weight", "heads.0.out.bias": "classifier.bias"}
+    apart = [
+        float((tensor - expected[of_head.get(name, name.removeprefix("encoder."))]).abs().max())
+        for name, tensor in found.items()
+    ]
+    assert len(apart) > 20
+    assert max(apart) < 1e-6 if same else max(apart) > 1e-4, max(apart)
+
+
+@pytest.mark.parametrize("given", [{"loss": "micro_batch"}, {"micro_rows": 4}])
+@pytest.mark.parametrize("model", [Recipe, RecipeChange])
+def test_micro_batches_are_of_so_many_rows(model, given):
+    with pytest.raises(ValidationError, match="go together"):
+        model(learning_rate=1e-3, **given)
 
 
 def test_the_short_last_batch_is_trained_on(tmp, folder, warm):

@@ -5,20 +5,23 @@ import json
 import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+import transformers
 from conftest import Rig, once, releases, write_jsonl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from safetensors.torch import load_file
-from test_loop import context, dataset, make_encoder, make_job, outputs, task_part
+from test_loop import context, dataset, encoded, make_encoder, make_job, outputs, task_part
 
 from harness.jobs import train
 from harness.jobs.context import Stopped
 from harness.jobs.part import Part
+from harness.models import build, classifier
 from harness.models.batching import turns
 from harness.models.loaded import LoadedEncoder
 from harness.spec.sampler import Sampler
@@ -86,6 +89,7 @@ def test_a_cap_makes_the_large_equal_and_leaves_the_ratio_of_the_small(rows, cap
     [
         ({"by": "proportional", "temperature": 2.0}, "goes with `by: temperature`"),
         ({"by": "uniform", "cap": 5}, "changes nothing with `by: uniform`"),
+        ({"by": "uniform", "count": "features"}, "changes nothing with `by: uniform`"),
     ],
 )
 def test_what_would_change_nothing_is_refused(given, said):
@@ -288,6 +292,27 @@ def test_updates_are_the_epochs_of_all_together(tmp_path, folder, warm):
     assert json.loads((ctx.workdir / "train.json").read_text())["updates"] == 2 * (3 + 3)
 
 
+@pytest.mark.parametrize(("count", "of"), [("rows", "rows"), ("features", "features")])
+def test_shares_count_rows_or_what_the_encoder_reads(
+    tmp_path, folder, warm, monkeypatch, count, of
+):
+    job, seen = mixed(tmp_path, folder, ("classification", "span_qa"), max_updates=1), []
+    job["spec"]["tasks"]["span_qa"]["max_length"] = 16  # a row is several windows
+    job["spec"]["sampler"] = {"by": "proportional", "count": count}
+
+    def noted(shares: list[float], *rest):
+        seen.append(shares)
+        return turns(shares, *rest)
+
+    monkeypatch.setattr(train, "turns", noted)
+    ctx = context(tmp_path, job, warm=warm)
+    train.run(ctx)
+    counted = json.loads((ctx.workdir / "train.json").read_text())["tasks"]
+    assert counted["span_qa"]["features"] > counted["span_qa"]["rows"]
+    total = sum(one[of] for one in counted.values())
+    assert seen == [[one[of] / total for one in counted.values()]]
+
+
 def test_weights_decide_who_is_asked(tmp_path, folder, warm, monkeypatch):
     job = mixed(
         tmp_path,
@@ -400,6 +425,38 @@ def test_a_mixture_shares_one_pooler(tmp_path, folder, encoder, warm):
         part.half.loss(model(encoder.pad(features, "cpu"), i), features).backward()
         assert (model.pooler.dense.weight.grad is not None) == (i < 2)
         model.zero_grad(set_to_none=True)
+
+
+@pytest.mark.parametrize(
+    ("family", "of"),
+    [
+        ("classification", "AutoModelForSequenceClassification"),
+        ("multiple_choice", "AutoModelForMultipleChoice"),
+    ],
+)
+def test_berts_native_head_is_that_of_transformers(tmp_path, folder, encoder, family, of):
+    task = task_part(family)
+    task["options"]["head"] = "native"
+    model = build(encoder, {"toy": task}, 0.0, 0.0, seed=lambda name: 3).eval()
+    linear = (model.heads[0].score if family == "multiple_choice" else model.heads[0]).out
+    theirs = getattr(transformers, of).from_pretrained(folder, num_labels=linear.out_features)
+    theirs.classifier.load_state_dict(linear.state_dict())
+    features = encoded(encoder, tmp_path, family, 5)
+    batch = encoder.pad(features, "cpu")
+    shape = (5, 2, -1) if family == "multiple_choice" else (5, -1)
+    with torch.inference_mode():
+        expected = theirs.eval()(**{name: of.view(shape) for name, of in batch.items()}).logits
+        torch.testing.assert_close(model(batch), expected, rtol=0, atol=1e-6)
+
+
+def test_a_native_head_of_another_architecture_is_plain(encoder):
+    task = task_part("classification")
+    task["options"]["head"] = "native"
+    other = SimpleNamespace(config=SimpleNamespace(model_type="xlm-roberta", hidden_size=16))
+    assert classifier.on_a_pooler(encoder, task)
+    assert not classifier.on_a_pooler(other, task)
+    heads = [classifier.head(one, None, task, 0.1) for one in (encoder, other)]
+    assert [hasattr(one, "dense") for one in heads] == [False, True]
 
 
 # End to end

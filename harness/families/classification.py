@@ -12,11 +12,12 @@ from harness.families.columns import Cells, Labels, Row
 from harness.families.family import OneLabel, normalise
 
 Head = Annotated[
-    Literal["plain", "pooled"],
+    Literal["plain", "pooled", "native"],
     Field(
         description=(
-            "plain: on the first token's hidden state (XTREME); pooled: on a pooler that an"
-            " intermediate hands over"
+            "plain: on the first token's hidden state (XTREME's XLM-R); pooled: on a pooler that an"
+            " intermediate hands over; native: of BERT a linear layer on the pooler that it was"
+            " pretrained with (XTREME's mBERT), of other encoders as plain"
         )
     ),
 ]

@@ -5,10 +5,10 @@ called twice.
     clip once → step
 
 The gradient of an update is the mean over the batch's own terms, so the short last batch of an
-epoch counts as what it is. Order of rows, head and dropout come from streams that name (seed,
-phase, task, purpose): the same in every arm. A mixture draws one of its tasks per update; a single
-task is a mixture of one. Killed anywhere, the next run continues from the last checkpoint and ends
-with the same bytes.
+epoch counts as what it is (`loss: micro_batch`: over a script's micro-batches). Order of rows, head
+and dropout come from streams that name (seed, phase, task, purpose): the same in every arm. A
+mixture draws one of its tasks per update; a single task is a mixture of one. Killed anywhere, the
+next run continues from the last checkpoint and ends with the same bytes.
 """
 
 import json
@@ -33,7 +33,7 @@ from harness.jobs.part import Part
 from harness.jobs.vocabulary import clip, narrow
 from harness.models import TaskModel, build
 from harness.models.batching import feature_length, micro_batches, stream_seed, turns
-from harness.models.half import Feature
+from harness.models.half import Feature, Trained
 from harness.models.loaded import LoadedEncoder
 from harness.spec.recipe import Recipe
 from harness.spec.sampler import Sampler
@@ -60,7 +60,11 @@ def run(ctx: Context) -> None:
 
     parts = [Part(ctx, encoder, name) for name in spec["tasks"]]
     updates = Recipe(**recipe).updates(sum(part.per_epoch for part in parts))
-    shares = Sampler(**(spec["sampler"] or {})).shares({part.name: part.rows for part in parts})
+    sampler = Sampler(**(spec["sampler"] or {}))
+    by_rows = sampler.count == "rows"
+    shares = sampler.shares(
+        {part.name: part.rows if by_rows else len(part.features) for part in parts}
+    )
     turn = turns(
         list(shares.values()), updates, stream_seed(spec["seed"], spec["phase"], names, "sampler")
     )
@@ -158,20 +162,15 @@ class _Loop:
         self.watched: list[list[float]] = []  # per epoch, per training row
 
     def update(self, part: int, features: list[Feature]) -> None:
-        """One optimizer step over a batch of one part: the mean gradient over the batch's terms."""
+        """One optimizer step over a batch of one part."""
         self.model.train()
-        half = self.parts[part].half
-        # of the whole batch: each micro-batch gives its sum of terms divided by this number, so
-        # that how the batch is cut moves nothing
-        terms, total = half.terms(features), 0.0
-        lengths = np.array([feature_length(feature) for feature in features])
-        for group in micro_batches(np.arange(len(features)), lengths, self.recipe["micro_tokens"]):
-            examples = [features[i] for i in group]
+        half, total = self.parts[part].half, 0.0
+        for examples, divisor in self._forwards(half, features):
             with torch.autocast(
                 self.device, torch.bfloat16, enabled=self.recipe["precision"] == "bf16"
             ):
                 logits = self.model(self.encoder.pad(examples, self.device), part)
-            loss = half.loss(logits, examples) / max(1, terms)
+            loss = half.loss(logits, examples) / divisor
             loss.backward()
             total += float(loss.detach())
 
@@ -187,8 +186,24 @@ class _Loop:
         self.optimizer.zero_grad(set_to_none=True)
 
         self.step += 1
-        self.tokens += int(lengths.sum())
+        self.tokens += sum(feature_length(feature) for feature in features)
         self.loss.append(total)
+
+    def _forwards(
+        self, half: Trained, features: list[Feature]
+    ) -> Iterator[tuple[list[Feature], int]]:
+        """(what the model reads at once, the number that divides its summed loss), for a batch.
+
+        The loss averages over `averaged`: the batch as one, or a script's micro-batches. How these
+        are cut again to fit the memory moves nothing, since what divides is theirs.
+        """
+        rows = self.recipe.get("micro_rows") or len(features)
+        averaged = [features[i : i + rows] for i in range(0, len(features), rows)]
+        for one in averaged:
+            divisor = max(1, half.terms(one)) * len(averaged)
+            lengths = np.array([feature_length(feature) for feature in one])
+            for group in micro_batches(np.arange(len(one)), lengths, self.recipe["micro_tokens"]):
+                yield [one[i] for i in group], divisor
 
     def write_log(self) -> None:
         rate = self.schedule.get_last_lr()[0]

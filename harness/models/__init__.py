@@ -10,6 +10,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from harness.families import FAMILIES
+from harness.models.classifier import on_a_pooler
 from harness.models.half import Corrupting, Embedded, Measured, TaskJson, Trained
 from harness.models.loaded import LoadedEncoder
 
@@ -30,7 +31,7 @@ class Pooler(nn.Module):
 
 class TaskModel(nn.Module):
     """An encoder with the heads of its tasks on top of its last hidden states, or of a pooler's
-    (option `head: pooled`)."""
+    (option `head`)."""
 
     encoder: PreTrainedModel
     heads: nn.ModuleList
@@ -71,7 +72,7 @@ def build(
     body = encoder.fresh(dropout, attention_dropout)
     heads: list[nn.Module] = []
     pooler = None
-    pooled = [task["options"].get("head") == "pooled" for task in tasks.values()]
+    pooled = [on_a_pooler(encoder, task) for task in tasks.values()]
     with torch.random.fork_rng(devices=[]):
         for name, task in tasks.items():
             torch.manual_seed(seed(name))

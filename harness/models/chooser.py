@@ -64,10 +64,9 @@ def _cut(first: list[int], second: list[int], room: int, end: str) -> tuple[list
 
 
 class _ChoiceHead(nn.Module):
-    def __init__(self, width: int, choices: int, dropout: float):
+    def __init__(self, score: nn.Module, choices: int):
         super().__init__()
-        self.choices = choices
-        self.score = classification.Head(width, 1, dropout)
+        self.choices, self.score = choices, score
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         scores: torch.Tensor = self.score(hidden)
@@ -77,7 +76,7 @@ class _ChoiceHead(nn.Module):
 def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
     """Hidden states (rows x choices, tokens, width) → logits (rows, choices): classification's head
     with one output."""
-    return _ChoiceHead(encoder.config.hidden_size, len(task["labels"]), dropout)
+    return _ChoiceHead(classification.scorer(encoder, task, 1, dropout), len(task["labels"]))
 
 
 # From the logits on a choice is a label: cross-entropy over a row's choices, summed over rows; the

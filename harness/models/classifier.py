@@ -1,7 +1,8 @@
 """One or two texts in, one label out: XNLI, PAWS-X, MNLI, ...
 
 The head is XTREME's (RobertaClassificationHead): dropout, dense, tanh, dropout, out, on the first
-token of the last layer.
+token of the last layer; of BERT, where `head: native` asks for it, that of
+BertForSequenceClassification: dropout and out, on the pretrained pooler.
 """
 
 from collections import Counter
@@ -88,9 +89,37 @@ class Head(nn.Module):
         return logits
 
 
+class LinearHead(nn.Module):
+    """The same without a dense layer of its own: what it stands on, a pooler, has one."""
+
+    def __init__(self, width: int, labels: int, dropout: float):
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(width, labels)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.out(self.dropout(hidden[:, 0]))
+        return logits
+
+
+def on_a_pooler(encoder: LoadedEncoder, task: TaskJson) -> bool:
+    """Whether a task's head stands on the model's pooler."""
+    return task["options"].get("head") == "pooled" or _of_bert(encoder, task)
+
+
+def _of_bert(encoder: LoadedEncoder, task: TaskJson) -> bool:
+    return task["options"].get("head") == "native" and encoder.config.model_type == "bert"
+
+
+def scorer(encoder: LoadedEncoder, task: TaskJson, outputs: int, dropout: float) -> nn.Module:
+    """The head that a task's option `head` names, of so many outputs."""
+    kind = LinearHead if _of_bert(encoder, task) else Head
+    return kind(encoder.config.hidden_size, outputs, dropout)
+
+
 def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
     """Logits of shape (rows, labels)."""
-    return Head(encoder.config.hidden_size, len(task["labels"]), dropout)
+    return scorer(encoder, task, len(task["labels"]), dropout)
 
 
 def terms(features: list[Feature]) -> int:

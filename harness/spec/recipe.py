@@ -6,15 +6,32 @@ set, `protocols/xstilts.yaml` what the paper's released code sets. A suite names
 single values.
 """
 
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, Self, TypeVar, get_args
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from harness.common.strict import Name, Strict, later
 from harness.spec.task import Language, Rows
 
 Phase = Literal["intermediate", "target"]
 PHASES = get_args(Phase)
+Averaged = Literal["batch", "micro_batch"]
+
+
+def _together(loss: str | None, rows: int | None) -> None:
+    """ValueError if only one of `loss: micro_batch` and `micro_rows` is said."""
+    if (loss == "micro_batch") != (rows is not None):
+        raise ValueError(
+            "loss: `micro_batch` and `micro_rows: number` go together (the rows that a script gives"
+            " to one forward pass)"
+        )
 
 
 class Recipe(Strict):
@@ -62,6 +79,22 @@ class Recipe(Strict):
             " `max_updates` has the last word"
         ),
     )
+    loss: Averaged = later(
+        "batch",
+        description=(
+            "batch: the mean over all terms of an update's batch; micro_batch: the mean over its"
+            " parts of `micro_rows` rows, as drawn, of each one's own mean, as scripts that"
+            " accumulate gradients have it. Tagging differs, whose rows have many terms"
+        ),
+    )
+    micro_rows: PositiveInt | None = later(
+        None, description="rows of a script's micro-batch (`per_gpu_train_batch_size`)"
+    )
+
+    @model_validator(mode="after")
+    def _rows_of_a_micro_batch(self) -> Self:
+        _together(self.loss, self.micro_rows)
+        return self
 
     def rounds(self, an_epoch: int) -> int:
         """How often the rows are gone through, of which one epoch has `an_epoch` updates."""
@@ -73,8 +106,8 @@ class Recipe(Strict):
         return min(everything, self.max_updates or everything)
 
 
-# the second wins if both are set
-TWINS = {"warmup": "warmup_updates", "evaluations": "evaluate_every"}
+# the second goes where the first is said; of the first two pairs it wins if both are set
+TWINS = {"warmup": "warmup_updates", "evaluations": "evaluate_every", "loss": "micro_rows"}
 
 
 Changed = TypeVar("Changed", "Recipe", "RecipeChange")
@@ -96,6 +129,13 @@ class RecipeChange(Strict):
     micro_tokens: PositiveInt | None = None
     precision: Literal["fp32", "bf16"] | None = None
     min_updates: PositiveInt | None = later(None)
+    loss: Averaged | None = later(None)
+    micro_rows: PositiveInt | None = later(None)
+
+    @model_validator(mode="after")
+    def _rows_of_a_micro_batch(self) -> Self:
+        _together(self.loss, self.micro_rows)
+        return self
 
     def applied_to(self, other: Changed) -> Changed:
         """`other` with these values; a share of the updates takes the place of their number, and so

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from harness.common.strict import Name, Strict
+from harness.common.strict import Name, Strict, later
 
 
 class Sampler(Strict):
@@ -15,12 +15,18 @@ class Sampler(Strict):
     uniform        each as often
     temperature    by (rows, at most `cap`) to the power 1/temperature
     weights        by the numbers in `weights`
+
+    jiant counts what its encoder reads, so that a question over a long text counts once a window
+    (`get_num_examples_from_cache` in its configurator): `count: features`.
     """
 
     by: Literal["proportional", "uniform", "temperature", "weights"] = "proportional"
     cap: PositiveInt | None = Field(None, description="rows of a task that count, at most")
     temperature: PositiveFloat = 1.0
     weights: dict[Name, PositiveFloat] = {}
+    count: Literal["rows", "features"] = later(
+        "rows", description="what is counted; features: windows, parts of a split sentence (jiant)"
+    )
 
     @model_validator(mode="after")
     def _weights_when_asked(self) -> Self:
@@ -30,10 +36,12 @@ class Sampler(Strict):
             raise ValueError("`temperature: number` goes with `by: temperature`, and only with it")
         if self.cap and self.by in ("uniform", "weights"):
             raise ValueError(f"`cap: rows` changes nothing with `by: {self.by}`; leave it out")
+        if self.count != "rows" and self.by in ("uniform", "weights"):
+            raise ValueError(f"`count:` changes nothing with `by: {self.by}`; leave it out")
         return self
 
     def shares(self, rows: dict[str, int]) -> dict[str, float]:
-        """Each task's probability, given its number of training rows."""
+        """Each task's probability, given its number of training rows, or of features."""
         counted = {task: min(n, self.cap or n) for task, n in rows.items()}
 
         def weight(task: str) -> float:
