@@ -108,7 +108,7 @@ def on_a_pooler(encoder: LoadedEncoder, task: TaskJson) -> bool:
 
 
 def _of_bert(encoder: LoadedEncoder, task: TaskJson) -> bool:
-    return task["options"].get("head") == "native" and encoder.config.model_type == "bert"
+    return bool(task["options"].get("head") == "native" and encoder.config.model_type == "bert")
 
 
 def scorer(encoder: LoadedEncoder, task: TaskJson, outputs: int, dropout: float) -> nn.Module:
