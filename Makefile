@@ -1,7 +1,8 @@
 # make eval   the smoke suite, end to end, into ./runs        make test    what CI runs
 # make test-fast  the same without what is slow               make coverage  the same, and which lines it did not reach
 # make stress the long forms of those tests that have one: kills, publishers, fuzzed specs and rows, corruptions
-# make small  real data: make small DATA=folder-in-hub-layout  make lock    refresh requirements.lock
+# make small  real data: make small DATA=folder-in-hub-layout  make dist    sdist and wheel into ./dist, checked
+# make lock   requirements*.lock anew from pyproject.toml; make lock UPGRADE=1 takes every package at its newest
 # make mutants  faults that the tests do not notice, a sample (see tests/mutants.py)
 # make board  render the project's own leaderboard/ anew, with the pictures of the page that the docs show (needs Chromium)
 # make docs   the docs as a site, into ./site (start at site/index.html); a dead link fails
@@ -9,15 +10,26 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip $(if $(CI),--quiet) --disable-pip-version-check
 
-.PHONY: eval small test test-fast coverage stress lint bench mutants board docs lock clean
+# By version, from whatever index pip is told of, so that each machine takes the build it can use. PyPI's by its hash:
+# make TORCH='--no-deps --require-hashes -r requirements-torch.lock'
+TORCH ?= $(shell grep -o '^torch==[0-9.]*' requirements-torch.lock)
+
+.PHONY: eval small test test-fast coverage stress lint bench mutants board docs dist lock clean
 .DEFAULT_GOAL := eval
 
-# One environment, from the lock file. torch is locked by version, so each platform takes its own build.
-$(VENV)/ready: requirements.lock pyproject.toml
+# What a run needs, from the locks, and the checkout in place.
+$(VENV)/ready: requirements.lock requirements-torch.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) install --no-deps --require-hashes -r requirements.lock
+	$(PIP) install $(TORCH)
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+# The same with the tools of tests, checks and docs.
+$(VENV)/dev: $(VENV)/ready requirements-dev.lock
+	$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
 	touch $@
 
 eval: $(VENV)/ready
@@ -26,43 +38,45 @@ eval: $(VENV)/ready
 small: $(VENV)/ready
 	$(BIN)/xstilts-harness eval --suite small $(if $(DATA),--data-root $(DATA))
 
-test: $(VENV)/ready lint
+test: $(VENV)/dev lint
 	$(BIN)/python -m pytest -n logical --dist worksteal
 
-test-fast: $(VENV)/ready
+test-fast: $(VENV)/dev
 	$(BIN)/python -m pytest -n logical --dist worksteal -m "not slow"
 
-coverage: $(VENV)/ready
+coverage: $(VENV)/dev
 	$(BIN)/python -m pytest -n logical --dist worksteal -m "not slow" --cov --cov-report=term:skip-covered
 
-stress: $(VENV)/ready
+stress: $(VENV)/dev
 	XSTILTS_STRESS=1 $(BIN)/python -m pytest $$(grep -lE 'from (tests\.)?stress import' tests/test_*.py)
 
-lint: $(VENV)/ready
+lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/ready
+bench: $(VENV)/dev
 	$(BIN)/python -m pytest --benchmark-only --benchmark-disable-gc -o addopts= tests/bench.py
 
-mutants: $(VENV)/ready
+mutants: $(VENV)/dev
 	$(BIN)/python -m tests.mutants $(MUTANTS)
 
-board: $(VENV)/ready
+board: $(VENV)/dev
 	$(BIN)/xstilts-harness leaderboard build --board leaderboard
 	$(BIN)/python -m tests.screenshots docs/images
 
-docs: $(VENV)/ready
+docs: $(VENV)/dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-# Resolve anew from pyproject.toml; +cpu and the like are stripped, see above.
+dist: $(VENV)/dev
+	rm -rf dist && $(BIN)/python -m hatchling build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+
+# uv resolves for every system and Python at once, which pip does for its own alone.
 lock:
-	rm -rf .lock-venv && $(PYTHON) -m venv .lock-venv
-	.lock-venv/bin/pip install --quiet torch==2.13.0
-	.lock-venv/bin/pip install --quiet ".[mini,dev]" hatchling editables
-	(echo "# Every package of the environment, by version: make lock writes it, make installs it."; \
-	 .lock-venv/bin/pip freeze --exclude xstilts-harness | sed 's/+[a-z0-9.]*$$//' | grep -v '^nvidia-\|^triton\|^cuda-') > requirements.lock
+	$(PYTHON) -m venv .lock-venv && .lock-venv/bin/pip install --quiet uv
+	PATH="$(CURDIR)/.lock-venv/bin:$$PATH" .lock-venv/bin/python tools/lock.py $(if $(UPGRADE),--upgrade)
 	rm -rf .lock-venv
 
 # What a run computed may have cost days, and is asked for by name.

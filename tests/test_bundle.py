@@ -159,7 +159,7 @@ def test_the_page_says_what_works(rig, folder):
         "commit",
         "changed",
     }
-    assert "`pip install -r requirements.lock` gives the packages." in page
+    assert "-r requirements.lock -r requirements-torch.lock` gives the packages." in page
     commands = [line.strip() for line in page.splitlines() if line.startswith("    ")]
     assert [command.split()[1] for command in commands] == [
         "-c",
@@ -205,7 +205,8 @@ def test_what_is_in_it(rig, folder, undisturbed):
         "specs/builtin/tasks/mini_topic.yaml"
     }
     assert found["specs/own/tiny_mood.yaml"] == (rig.specs / "tiny_mood.yaml").read_bytes()
-    assert found["requirements.lock"] == (ROOT / "requirements.lock").read_bytes()
+    for lock in ("requirements.lock", "requirements-torch.lock"):
+        assert found[lock] == (ROOT / lock).read_bytes()
     lock = read_lock(folder / "xstilts.lock.json")
     assert lock.entries["tasks"]["tiny_mood"]["files"].keys() == {
         f"mood.{split}.jsonl" for split in ("de.test", "en.dev", "en.test", "en.train")

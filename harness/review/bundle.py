@@ -6,7 +6,7 @@
         runs/board/releases/       the release and its sidecar: a board of one
         specs/builtin, specs/own   the YAML files that lead to its keys: the harness's, and those of
                                    the user's own folders
-        requirements.lock          Python packages, where the harness runs from a checkout
+        requirements*.lock         Python packages, where the harness runs from a checkout
         xstilts.lock.json          revision and SHA-256 of everything that was read, as `--lock`
                                    reads it
         runs/store/results/KEY/    what its jobs left, without weights: a store in which `eval`
@@ -120,8 +120,9 @@ def bundle(
         f"{at}.json": lambda: release.data,
         f"{at}.env.json": lambda: content_bytes(_no_paths(release.sidecar)),
     }
-    if (packages := builtin_root() / PACKAGES).is_file():
-        files[PACKAGES] = packages.read_bytes
+    for name in PACKAGES:
+        if (packages := builtin_root() / name).is_file():
+            files[name] = packages.read_bytes
     if store is not None:
         _check_store(release, plan, store)
         files |= _results(release.content, store)

@@ -9,7 +9,7 @@ from harness.sources.lock import DEFAULT
 from harness.spec.catalog import Catalog
 
 SUMS = "SHA256SUMS"
-PACKAGES = "requirements.lock"
+PACKAGES = ["requirements.lock", "requirements-torch.lock"]
 LOCK = DEFAULT.name
 README = """\
 # Release {name}, to be checked
@@ -126,8 +126,8 @@ def page(
         else NO_PREDICTIONS,
         install=_install(code),
         packages=(
-            f"`pip install -r {PACKAGES}` gives the packages."
-            if PACKAGES in files
+            f"`pip install --no-deps -r {' -r '.join(PACKAGES)}` gives the packages."
+            if PACKAGES[0] in files
             else "The environment stands below."
         ),
         run=run,

@@ -49,7 +49,7 @@ def checkup(store: Path, encoder_root: Path | None, catalog: Catalog) -> list[Ch
         try:
             rows.append(_row(package, "ok", version(package)))
         except PackageNotFoundError:
-            rows.append(_row(package, "error", "not installed; pip install -r requirements.lock"))
+            rows.append(_row(package, "error", "not installed; docs/running.md says how"))
     rows.append(_gpu())
     rows.append(_row("cpu", "ok", f"{len(os.sched_getaffinity(0))} cores for this process"))
     try:
