@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from harness.common.errors import MissingError, SpecError
 from harness.families import FAMILIES
 from harness.families.family import normalise
-from harness.jobs.run import run_job
+from harness.jobs.run import Telling, run_job
 from harness.plan.planner import make_plan
 from harness.release.schema import RowsRead
 from harness.release.schema import hashes as hashes_of
@@ -932,7 +932,7 @@ def overlaps(tmp_path_factory) -> dict[tuple[str, str], dict]:
         found = {}
         for cell in plan.cells:
             store.write_job(cell.overlap, plan.jobs[cell.overlap].body)
-            assert run_job(store, cell.overlap, lambda done, total: None, lambda: False) == "done"
+            assert run_job(store, cell.overlap, Telling(), lambda: False) == "done"
             found[cell.arm, cell.target] = store.read_json(cell.overlap, "overlap.json")
         return found
 

@@ -286,7 +286,7 @@ def test_every_arm_starts_a_target_with_the_same_head(kept, tmp_path):
     def start(name: str, **changed: object) -> dict[str, torch.Tensor]:
         body = job(store.root, name)
         body["spec"] |= changed
-        ctx = Context(store, body["key"], body, tmp_path, lambda done, total: None, lambda: False)
+        ctx = Context(store, body["key"], body, tmp_path, lambda *so_far: None, lambda: False)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(len(name))  # whatever went before must not matter
             model = fresh_model(ctx, ctx.encoder())

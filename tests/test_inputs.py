@@ -12,14 +12,14 @@ from conftest import Rig
 from test_loop import dataset, make_encoder, make_job, task_part
 
 from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
-from harness.jobs.run import Kept, run_job
+from harness.jobs.run import Kept, Telling, run_job
 from harness.store import Store, canonical_json, file_sha256, hold, unchanged
 from harness.store.job import described, verify_job
 
 
 def run(store: Store, job: dict) -> str:
     store.write_job(job["key"], job)
-    return run_job(store, job["key"], lambda done, total: None, lambda: False)
+    return run_job(store, job["key"], Telling(), lambda: False)
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +81,12 @@ def test_rows_that_change_during_a_training_are_not_committed(tmp_path, job):
     before = file.read_bytes()
     store.write_job(job["key"], job)
 
-    def saved(done: int, total: int) -> None:
+    def saved(done: int, total: int, tokens: int) -> None:
         if done == total:
             file.write_bytes(before + b"\n")
 
     with pytest.raises(SpecError, match="has changed"):
-        run_job(store, job["key"], saved, lambda: False, kept=Kept(checkpoint_seconds=0))
+        run_job(store, job["key"], Telling(saved), lambda: False, kept=Kept(checkpoint_seconds=0))
     assert store.manifest(job["key"]) is None
     assert not list((store.root / "checkpoints" / job["key"]).glob("*"))
     file.write_bytes(before)
@@ -130,8 +130,7 @@ def test_a_warm_encoder_whose_weights_change_is_not_trained_from(tmp_path, copie
     first = make_job(tmp_path, copied, "classification", max_updates=2, evaluations=1)
     store.write_job(first["key"], first)
     assert (
-        run_job(store, first["key"], lambda *_: None, lambda: False, kept=Kept(encoders=warm))
-        == "done"
+        run_job(store, first["key"], Telling(), lambda: False, kept=Kept(encoders=warm)) == "done"
     )
     data = (copied / "model.safetensors").read_bytes()
     (copied / "model.safetensors").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
@@ -140,7 +139,7 @@ def test_a_warm_encoder_whose_weights_change_is_not_trained_from(tmp_path, copie
     second = described("train", "again", first["spec"] | {"recipe": rate}, data, first["encoder"])
     store.write_job(second["key"], second)
     with pytest.raises(SpecError, match="has changed"):
-        run_job(store, second["key"], lambda *_: None, lambda: False, kept=Kept(encoders=warm))
+        run_job(store, second["key"], Telling(), lambda: False, kept=Kept(encoders=warm))
 
 
 # Job descriptions

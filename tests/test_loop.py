@@ -204,7 +204,7 @@ def context(
     done, workdir = [], tmp / "work"
     workdir.mkdir(parents=True, exist_ok=True)
 
-    def progress(step: int, total: int) -> None:
+    def progress(step: int, total: int, tokens: int) -> None:
         done.append(step)
 
     def stopping() -> bool:

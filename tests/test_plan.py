@@ -18,7 +18,7 @@ from test_loop import dataset, make_encoder, make_job, task_part
 
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
-from harness.jobs.run import run_job
+from harness.jobs.run import Telling, run_job
 from harness.metrics import METRICS
 from harness.plan.graph import Plan, refused_leaks
 from harness.plan.planner import make_plan
@@ -699,7 +699,7 @@ def same(found, known) -> bool:
 
 def run(store: Store, job: dict) -> None:
     store.write_job(job["key"], job)
-    assert run_job(store, job["key"], lambda done, total: None, lambda: False) == "done"
+    assert run_job(store, job["key"], Telling(), lambda: False) == "done"
 
 
 def translations(tmp: Path, name: str, family: str, seed: int) -> dict:

@@ -6,9 +6,9 @@ store, so losing the driver loses nothing but the time since the last checkpoint
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from harness.engines.engine import Engine, Event
 from harness.plan.graph import Job, Plan, refused_leaks
@@ -55,20 +55,53 @@ class Outcome:
     refused: dict[str, Refusal] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Logged:
+    """A line of a training's log, about 200 in all: what the updates since the line before came to,
+    or a look at English dev.
+
+    update         after so many updates
+    loss           the mean of these updates
+    learning_rate  of the next one
+    tokens         subwords read since the training began
+    dev            task → metric → score, 0-100
+    """
+
+    update: int
+    loss: float | None = None
+    learning_rate: float | None = None
+    tokens: int | None = None
+    dev: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(line: Mapping[str, Any]) -> "Logged":
+        """Of a line as `metrics.jsonl` has it, which may say more."""
+        known = Logged.__dataclass_fields__.keys() & line.keys()
+        return Logged(**{name: line[name] for name in known})
+
+
 class Listener:
-    """Who is told what a run does, in this order. This one does nothing."""
+    """Who is told what a run does, in this order: a display, a tracker. This one does nothing.
+
+    Called by the driver between two looks at its workers: who takes long here keeps them waiting.
+    """
 
     def unfit(self, job: Job, failure: Failure) -> None:
         """It failed before the run began: its rows cannot be used."""
 
-    def todo(self, jobs: int) -> None:
-        """So many jobs come now."""
+    def todo(self, jobs: list[Job]) -> None:
+        """These are left to do. Told again when some turn out not to be: their cell is refused."""
 
-    def start(self, job: Job) -> None:
-        """A worker has it."""
+    def start(self, job: Job, slot: str) -> None:
+        """The worker of that name has it."""
 
-    def progress(self, job: Job, done: int, total: int) -> None:
-        """So far it is."""
+    def progress(self, job: Job, done: int, total: int, tokens: int) -> None:
+        """It has done so many of all updates (training), languages (evaluation) or models (a choice
+        of rows), and read so many subwords for them: 0 where nobody counts. Told where it begins
+        (at 0, or a checkpoint), then twice a second at most, and at the last."""
+
+    def logged(self, job: Job, line: Logged) -> None:
+        """A line of its log, as soon as it is there."""
 
     def waiting(self, job: Job, holder: Holder) -> None:
         """Another process does it, and there is nothing else to do here."""
@@ -79,8 +112,31 @@ class Listener:
     def done(self, job: Job) -> None:
         """Its result is committed."""
 
+    def elsewhere(self, job: Job) -> None:
+        """Another run has done it, and all that would have read it."""
+
     def failed(self, job: Job, failure: Failure) -> None:
         """It gave no result, or cannot start without one that failed."""
+
+
+class Listeners(Listener):
+    """Several, each told in turn."""
+
+    def __init__(self, *each: Listener) -> None:
+        self.each = each
+
+
+def _tell_each(name: str) -> Callable[..., None]:
+    def tell(self: Listeners, *what: Any) -> None:
+        for listener in self.each:
+            getattr(listener, name)(*what)
+
+    return tell
+
+
+# every method of a listener, also one that comes later
+for _name in [name for name in vars(Listener) if not name.startswith("_")]:
+    setattr(Listeners, _name, _tell_each(_name))
 
 
 def refusals(plan: Plan, store: Store) -> dict[str, Refusal]:
@@ -128,8 +184,10 @@ def drive(
         outcome.refused = refusals(plan, store)
         lost = _lost(plan, outcome)
         jobs = plan.todo(store, lost | outcome.refused.keys())
-        todo = {job.key: job for job in jobs if job.kind in only and job.key not in lost}
+        left = [job for job in jobs if job.key not in lost]
+        todo = {job.key: job for job in left if job.kind in only}
         if todo:
+            listener.todo(left)
             _Run(plan, store, engine, listener, keep_weights, outcome, todo).until_done()
     outcome.refused = refusals(plan, store)
     if not keep_weights:
@@ -184,7 +242,6 @@ class _Run:
         for job in list(self.waiting.values()):
             if lost := next((key for key in job.needs if key in self.outcome.failed), None):
                 self._fail(job, Failure(f"needs {self.plan.jobs[lost].name}, which failed"))
-        self.listener.todo(len(self.waiting))
         self.engine.start()
         while self.waiting or self.running:
             self._submit_ready()
@@ -208,12 +265,13 @@ class _Run:
             # between two looks.
             want = self._want(job)
             if want is None:
-                self.waiting.pop(job.key)  # another run did it, and all that would have read it
+                self.waiting.pop(job.key)
+                self.listener.elsewhere(job)
             elif idle:
                 slot = idle.pop(0)
                 self.running[slot] = job.key
                 self.not_before.pop(job.key, None)
-                self.listener.start(job)
+                self.listener.start(job, slot)
                 self.engine.submit(slot, job.key, again=want == "weights")
 
     def _pending_readers(self, key: str) -> list[str]:
@@ -239,9 +297,9 @@ class _Run:
     def _hear(self, slot: str, event: Event) -> None:
         key = self.running.get(slot, "")
         job = self.waiting.get(key)
-        if event.event == "progress":
+        if event.event in ("progress", "logged"):
             if job:
-                self.listener.progress(job, event.done, event.total)
+                self._tell(job, event)
             return
 
         # all else ends a job, or the worker with it
@@ -250,6 +308,13 @@ class _Run:
             self.engine.restart(slot)
         if job:
             self._ended(job, event)
+
+    def _tell(self, job: Job, event: Event) -> None:
+        """What a job that goes on has said."""
+        if event.event == "logged":
+            self.listener.logged(job, Logged.of(event.line))
+        else:
+            self.listener.progress(job, event.done, event.total, event.tokens)
 
     def _ended(self, job: Job, event: Event) -> None:
         """What becomes of a job whose worker has let it go."""

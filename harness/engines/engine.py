@@ -1,7 +1,7 @@
 """What an engine is: the protocol, and the events that its workers send."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,7 +10,8 @@ from typing import Any, Protocol
 class Event:
     """What a worker says, as one line of JSON; what a kind does not say has its default.
 
-    progress  `done` of `total` steps
+    progress  `done` of `total` steps, `tokens` (subwords) read for that so far
+    logged    `line`, a line of a training's log (`drive.Logged`)
     done      the result of `key` is committed
     busy      another live process works on `key`
     stopped   it was asked to end, and has saved what it could
@@ -22,6 +23,8 @@ class Event:
     key: str = ""
     done: int = 0
     total: int = 0
+    tokens: int = 0
+    line: dict[str, Any] = field(default_factory=dict)
     why: str = ""
     exit_code: int = 1
     trace: str = ""
@@ -61,8 +64,8 @@ class Engine(Protocol):
 
     def poll(self, timeout: float) -> list[tuple[str, Event]]:
         """(slot, event) of all that was said, as soon as there is something, after `timeout`
-        seconds at the latest. Every job that was submitted comes to one event that is no
-        progress."""
+        seconds at the latest. Every job that was submitted comes to one event that is neither
+        `progress` nor `logged`."""
 
     def stop(self) -> int:
         """Ask every worker to save and end. Returns how many had to be killed."""

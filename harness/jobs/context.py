@@ -33,19 +33,21 @@ class JobError(Exception):
 
 @dataclass
 class Context:
-    """One job's surroundings. `progress(done, total)` reports; `stopping()` is asked between
-    steps."""
+    """One job's surroundings. `progress(done, total, tokens)` and `logged(line)` tell who watches
+    (`engine.Event`) and change nothing; `stopping()` is asked between steps."""
 
     store: Store
     key: str
     job: JobJson
     workdir: Path
-    progress: Callable[[int, int], None]
+    progress: Callable[[int, int, int], None]
     stopping: Callable[[], bool]
     # kept between jobs: a worker loads torch and an encoder once
     encoders: dict[str, "LoadedEncoder"] = field(default_factory=dict)
     checkpoint_seconds: float | None = None  # None: `train` chooses
     held: Callable[[], bool] = lambda: True  # whether this process still has the job's lease
+    tokens: int = 0  # subwords an evaluation has read so far
+    logged: Callable[[dict[str, Any]], None] = lambda line: None
     # timings and counts for the manifest; never part of a result
     facts: dict[str, Any] = field(default_factory=dict)
     # files that were read, each with the hash that the key names

@@ -26,6 +26,7 @@ from harness.jobs.handed import hand_over, load_model
 from harness.jobs.predict import Batch, forward, predict_rows
 from harness.metrics import METRICS
 from harness.metrics.flags import RowFacts, language_flags
+from harness.models.batching import feature_length
 from harness.models.half import Feature, Floats, TaskJson
 from harness.models.loaded import LoadedEncoder, pool
 from harness.store.job import WEIGHTS
@@ -45,6 +46,7 @@ def run(ctx: Context) -> None:
     predict = _trained(ctx, encoder) if trained else _embedded(ctx, encoder)
     (ctx.workdir / "predictions").mkdir()
     scores, examples = {}, {}
+    ctx.progress(0, len(job["tests"]), 0)
     for done, (language, dataset) in enumerate(sorted(job["tests"].items())):
         if ctx.stopping():
             raise Stopped
@@ -60,7 +62,7 @@ def run(ctx: Context) -> None:
         file.write_text("".join(lines), encoding="utf-8")
         found = score_language(task, rows, predictions, language, facts)
         scores[language], examples[language] = found
-        ctx.progress(done + 1, len(job["tests"]))
+        ctx.progress(done + 1, len(job["tests"]), ctx.tokens)
     (ctx.workdir / "scores.json").write_text(json.dumps(scores, indent=1, sort_keys=True))
     (ctx.workdir / "examples.json").write_text(json.dumps(examples, sort_keys=True))
 
@@ -129,6 +131,7 @@ def _trained(ctx: Context, encoder: LoadedEncoder) -> Predict:
 
     def predict(rows: list[Row], dev: Sequence[Row]) -> tuple[list[Any], dict[str, Any]]:
         predictions, features = predict_rows(model, family, encoder, task, rows, where)
+        ctx.tokens += sum(map(feature_length, features))
         return predictions, text_facts(features, encoder)
 
     return predict
@@ -157,6 +160,7 @@ def _embedded(ctx: Context, encoder: LoadedEncoder) -> Predict:
         def embed(texts: list[str], passages: bool = False) -> Floats:
             prompted = [prompts[passages] + text for text in texts]
             features = sentences(prompted, encoder, limit)
+            ctx.tokens += sum(map(feature_length, features))
             for text, feature in zip(texts, features, strict=True):
                 if text.strip() not in of_dev:
                     read.append(feature | {"prompt": of_prompts.get(passages, 0)})

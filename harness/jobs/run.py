@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.common.errors import HarnessError, StoreError
 from harness.common.signals import Interrupted, stop
@@ -45,7 +45,12 @@ JOBS = {
 # more
 INPUT_SECONDS = 60.0
 
-Report = Callable[[int, int], None]
+
+class Telling(NamedTuple):
+    """Whom a job tells how it goes, as `Context` has it."""
+
+    progress: Callable[[int, int, int], None] = lambda done, total, tokens: None
+    logged: Callable[[dict[str, Any]], None] = lambda line: None
 
 
 @dataclass
@@ -59,7 +64,7 @@ class Kept:
 def run_job(
     store: Store,
     key: str,
-    progress: Report,
+    report: Telling,
     stopping: Callable[[], bool],
     again: bool = False,
     kept: Kept | None = None,
@@ -85,7 +90,7 @@ def run_job(
         store.look_again(key)
         # between our look and our lease, or on a disk that remembers what was absent
         if not committed(store, key, again):
-            _do(store, key, job, lease, progress, stopping, kept or Kept())
+            _do(store, key, job, lease, report, stopping, kept or Kept())
     return "done"
 
 
@@ -94,7 +99,7 @@ def _do(
     key: str,
     job: JobJson,
     lease: Lease,
-    progress: Report,
+    report: Telling,
     stopping: Callable[[], bool],
     kept: Kept,
 ) -> None:
@@ -107,11 +112,12 @@ def _do(
             key,
             job,
             workdir,
-            progress,
+            report.progress,
             lambda: stopping() or lease.lost,
             encoders=kept.encoders,
             checkpoint_seconds=kept.checkpoint_seconds,
             held=lease.held,
+            logged=report.logged,
         )
         with disk_errors(f"do {job['name']} in", workdir):
             import_module(JOBS[job["kind"]]).run(ctx)
@@ -172,7 +178,7 @@ def run_alone(store: Store, key: str) -> str:
     """
     try:
         with away():
-            return run_job(store, key, lambda done, total: None, lambda: stop.asked, again=True)
+            return run_job(store, key, Telling(), lambda: stop.asked, again=True)
     except Stopped:
         if stop.asked:
             raise Interrupted from None
@@ -221,14 +227,19 @@ class Worker:
     def _serve_one(self, line: str) -> None:
         key, _, again = line.partition(" ")
 
-        def progress(done: int, total: int) -> None:
+        def progress(done: int, total: int, tokens: int) -> None:
             now = time.monotonic()
             if now - self.last_progress > 0.5 or done == total:
                 self.last_progress = now
-                self._say(event="progress", key=key, done=done, total=total)
+                self._say(event="progress", key=key, done=done, total=total, tokens=tokens)
 
+        def logged(line: dict[str, Any]) -> None:
+            self._say(event="logged", key=key, line=line)
+
+        self.last_progress = 0.0  # where a job begins is told in any case
+        report = Telling(progress, logged)
         try:
-            ended = run_job(self.store, key, progress, lambda: stop.asked, bool(again), self.kept)
+            ended = run_job(self.store, key, report, lambda: stop.asked, bool(again), self.kept)
             self._say(event=ended, key=key)
         except (Stopped, Interrupted):
             self._say(event="stopped", key=key)
@@ -245,7 +256,7 @@ class Worker:
                 exit_code=1,
             )
 
-    def _say(self, **event: str | int) -> None:
+    def _say(self, **event: Any) -> None:
         try:
             self.channel.events.write(json.dumps(event) + "\n")
             self.channel.events.flush()

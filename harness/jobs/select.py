@@ -86,6 +86,7 @@ def _by_pvi(ctx: Context, rows: list[Row]) -> dict[str, list[float]]:
     task, models = ctx.job["spec"]["task"], ctx.job["spec"]["models"]
     encoder, where, family = ctx.encoder(), device(), FAMILIES[task["family"]]
     found: dict[str, list[float]] = {row["id"]: [] for row in rows}
+    ctx.progress(0, len(models), 0)
     for number, key in enumerate(models):
         if ctx.stopping():
             raise Stopped
@@ -98,7 +99,7 @@ def _by_pvi(ctx: Context, rows: list[Row]) -> dict[str, list[float]]:
         null_bits = measuring(family).null_bits(training, others, task)
         for row, known, null in zip(others, bits, null_bits, strict=True):
             found[row["id"]].append(null - known)
-        ctx.progress(number + 1, len(models))
+        ctx.progress(number + 1, len(models), 0)
     return {"pvi": [round(fmean(found[row["id"]]), 6) for row in rows]}
 
 

@@ -71,6 +71,7 @@ def run(ctx: Context) -> None:
 
     loop = _Loop(ctx, encoder, parts, updates)
     loop.resume()
+    ctx.progress(loop.step, updates, loop.tokens)
     with stop.hold():  # a signal is heard between updates, and in what `aside` does
         _train(ctx, loop, turn, looks(recipe, updates))
         loop.finish()
@@ -95,7 +96,7 @@ def _train(ctx: Context, loop: "_Loop", turn: list[tuple[int, int]], dev_at: set
         loop.update(part, loop.parts[part].batch(number))
         if loop.step % log_every == 0 or loop.step == updates:
             loop.write_log()
-        ctx.progress(loop.step, updates)
+        ctx.progress(loop.step, updates, loop.tokens)
 
 
 def interval(asked: float | None, took: float) -> float:
@@ -207,7 +208,7 @@ class _Loop:
 
     def write_log(self) -> None:
         rate = self.schedule.get_last_lr()[0]
-        self.log.append(
+        self._note(
             {
                 "update": self.step,
                 "loss": float(np.mean(self.loss)),
@@ -216,6 +217,11 @@ class _Loop:
             }
         )
         self.loss = []
+
+    def _note(self, line: dict[str, Any]) -> None:
+        """A line of the log, for the result and for who watches."""
+        self.log.append(line)
+        self.ctx.logged(line)
 
     def look(self, dev_at: set[int]) -> bool:
         """Do what is due after the last update; False if a signal broke it off. Then it is due when
@@ -246,7 +252,7 @@ class _Loop:
         self.looked = self.step
         main = float(np.mean([one["main"] for one in scored.values()]))
         metrics = {name: one["metrics"] for name, one in scored.items()}
-        self.log.append({"update": self.step, "dev": metrics})
+        self._note({"update": self.step, "dev": metrics})
 
         if self.best is None or main > self.best["main"]:
             # a copy: training goes on in the tensors themselves

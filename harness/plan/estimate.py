@@ -63,11 +63,8 @@ def estimate(
     for kind in dict.fromkeys(job.kind for job in plan.jobs.values()):
         jobs = [job for job in plan.jobs.values() if job.kind == kind]
         waiting = [job for job in jobs if state[job.key] == "to run"]
-        tokens = {job.key: _tokens(job, plan, sizes) if kind != "overlap" else 0 for job in waiting}
-        each = TRAINING if kind == "train" else FORWARD
-        operations = sum(
-            each * _weights(job, plan) * tokens[job.key] for job in waiting if tokens[job.key]
-        )
+        tokens = {job.key: _tokens(job, plan, sizes) for job in waiting}
+        operations = sum(_operations(job, plan, tokens[job.key]) for job in waiting)
         states = Counter(state[job.key] for job in jobs)
         kinds[kind] = {
             "jobs": len(jobs),
@@ -80,16 +77,26 @@ def estimate(
     return {"kinds": kinds, "cells": len(plan.cells), "basis": basis, "blocked": plan.blocked}
 
 
+def operations(plan: Plan, jobs: Sequence[Job], sizes: Sizes) -> dict[str, float]:
+    """What jobs cost, by key, in floating-point operations."""
+    return {job.key: _operations(job, plan, _tokens(job, plan, sizes)) for job in jobs}
+
+
+def _operations(job: Job, plan: Plan, tokens: int) -> float:
+    each = TRAINING if job.kind == "train" else FORWARD
+    return each * _weights(job, plan) * tokens if tokens else 0.0
+
+
 def _speed(plan: Plan, store: Store, sizes: Sizes) -> tuple[float, str]:
     """Operations per second and worker, from finished trainings of this plan: what they were
     estimated at, by what they took."""
-    seconds = operations = count = 0
+    seconds, operations, count = 0.0, 0.0, 0
     for job in plan.jobs.values():
         manifest = store.manifest(job.key) if job.kind == "train" else None
         if manifest and not job.blocked and "resumed_at" not in manifest.meta["facts"]:
             count += 1
             seconds += manifest.meta["facts"]["seconds"]
-            operations += TRAINING * _weights(job, plan) * _tokens(job, plan, sizes)
+            operations += _operations(job, plan, _tokens(job, plan, sizes))
     speed = operations / seconds if seconds else CORE
     known = {name: found.weights for name, found in plan.encoders.items() if found.weights}
     rates = [
@@ -116,6 +123,8 @@ def _weights(job: Job, plan: Plan) -> int:
 
 def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
     """Tokens that a job reads; those of looks at dev count for as much as they take."""
+    if job.kind == "overlap":
+        return 0  # plain text work
     if job.kind == "select":  # forward passes over the rows to rank
         return _all(job.body["train"], sizes) if job.needs else 0
     if job.kind == "pvi":

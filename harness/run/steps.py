@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,10 +16,18 @@ import harness
 from harness.common.errors import HarnessError, MissingError, RefusedError
 from harness.common.signals import stop
 from harness.engines import ENGINES
-from harness.engines.drive import Failure, Outcome, drive, verify_results
+from harness.engines.drive import (
+    Failure,
+    Listener,
+    Listeners,
+    Outcome,
+    drive,
+    verify_results,
+)
 from harness.engines.progress import Progress
 from harness.families.odd import ODD_SHARE, in_words, too_many
 from harness.page.board_files import outdated, write_board
+from harness.plan.estimate import Sizes, operations
 from harness.plan.graph import Job, Plan
 from harness.plan.planner import make_plan
 from harness.release import collect
@@ -92,13 +100,15 @@ def run_plan(
     checkpoint_seconds: float | None = None,
     keep_weights: bool = False,
     engine: str = "process",
+    listeners: Sequence[Listener] = (),
 ) -> Outcome:
     """Run what is missing, on an engine of `engines.ENGINES`. Raises MissingError before anything
     runs if data or weights are not here.
 
     Jobs whose rows cannot be used have failed before the first one starts, and nothing is trained
-    for them alone. KeyboardInterrupt (by `signals` on Ctrl-C and SIGTERM) leaves once the workers
-    have saved, or on a second one. HarnessError if jobs failed.
+    for them alone. `listeners` are told what `Progress` is told. KeyboardInterrupt (by `signals` on
+    Ctrl-C and SIGTERM) leaves once the workers have saved, or on a second one. HarnessError if jobs
+    failed.
     """
     started = ENGINES.chosen(engine, "engine")
     if plan.blocked:
@@ -114,10 +124,17 @@ def run_plan(
         for line in verify_results(plan, store):
             progress.note(f"damaged: {line}")
 
+        progress.todo(todo := plan.todo(store))
+        sizes = Sizes()
+        unusable = unfit(plan, store, sizes.note)
+        usable = [job for job in todo if job.key not in unusable]
+        progress.weigh(operations(plan, usable, sizes))
+
         where = started(store.root, workers, checkpoint_seconds)
         with stop.patient():
             try:
-                outcome = drive(plan, store, where, progress, keep_weights, unfit(plan, store))
+                told = Listeners(progress, *listeners)
+                outcome = drive(plan, store, where, told, keep_weights, unusable)
             except KeyboardInterrupt:
                 progress.note("stopping: workers save a checkpoint ... (once more: stop at once)")
                 raise
