@@ -29,6 +29,8 @@ from tokenizers import (
 
 from harness.common.errors import MissingError, SpecError
 from harness.families import FAMILIES
+from harness.jobs import evaluate
+from harness.jobs.evaluate import sentences
 from harness.jobs.vocabulary import clip, narrow
 from harness.metrics import METRICS
 from harness.models import masked_lm as mlm
@@ -78,6 +80,9 @@ GEMMA = {
     "cls": "<bos>",
     "sep": "<eos>",
 }
+LLAMA = {"bos": "<|bos|>", "eos": "<|eos|>", "pad": "<|pad|>", "mask": "<|mask|>", "cls": "<|bos|>"}
+LLAMA |= {"sep": "<|eos|>"}
+QWEN = {"eos": "<|im_end|>", "pad": "<|endoftext|>"}
 
 
 # Tokenizers: one of each kind, trained on a few sentences, with the layers that the real file has.
@@ -255,6 +260,26 @@ KINDS = {
         max_position_embeddings=LENGTH + 2,
         type_vocab_size=1,
     ),
+    "xlm-roberta-xl": Kind(
+        transformers.XLMRobertaXLConfig,
+        lambda: unigram(FAIRSEQ, *FAIRSEQ_LAYOUT),
+        "XLMRobertaTokenizer",
+        FAIRSEQ,
+        ["</s>", "</s>"],
+        max_position_embeddings=LENGTH + 2,
+        type_vocab_size=1,
+    ),
+    "eurobert": Kind(
+        transformers.EuroBertConfig,
+        lambda: byte_level(
+            LLAMA, "<|bos|> $A <|eos|>", "<|bos|> $A <|eos|> <|bos|>:1 $B:1 <|eos|>:1"
+        ),
+        "PreTrainedTokenizerFast",
+        LLAMA,
+        ["<|eos|>", "<|bos|>"],
+        bos_token_id=None,
+        eos_token_id=None,
+    ),
     "modernbert": Kind(
         transformers.ModernBertConfig,
         lambda: byte_level(BRACKETS, *BRACKET_LAYOUT),
@@ -291,6 +316,19 @@ KINDS = {
         **DEBERTA,
     ),
 }
+# Only their sentence vectors are of use, and no family is trained on them.
+DECODERS = {
+    "qwen3": Kind(
+        transformers.Qwen3Config,
+        lambda: byte_level(QWEN, "$A <|endoftext|>", "$A <|endoftext|> $B:1 <|endoftext|>:1"),
+        "Qwen2Tokenizer",
+        QWEN,
+        ["<|endoftext|>"],
+        head=False,
+        num_key_value_heads=1,
+        head_dim=16,
+    ),
+}
 BUILT_IN = {
     "xlm-roberta-large": "xlm-roberta",
     "xlm-roberta-base": "xlm-roberta",
@@ -304,6 +342,15 @@ BUILT_IN = {
     "ModernBERT-large": "modernbert",
     "mdeberta-v3-base": "deberta",
     "mmBERT-base": "mmbert",
+    "mmBERT-small": "mmbert",
+    "xlm-roberta-xl": "xlm-roberta-xl",
+    "EuroBERT-210m": "eurobert",
+    "bge-m3": "xlm-roberta",
+    "multilingual-e5-small": "bert, sentencepiece",
+    "multilingual-e5-base": "xlm-roberta",
+    "multilingual-e5-large": "xlm-roberta",
+    "multilingual-e5-large-instruct": "xlm-roberta",
+    "Qwen3-Embedding-0.6B": "qwen3",
     "multilingual-e5-small-q4": "bert, sentencepiece",
 }
 
@@ -315,7 +362,9 @@ def built(tmp_path_factory) -> Callable[[str], Path]:
 
     def folder(kind: str) -> Path:
         if kind not in folders:
-            folders[kind] = KINDS[kind].build(root / kind.replace(", ", "-").replace(" ", "-"))
+            folders[kind] = (KINDS | DECODERS)[kind].build(
+                root / kind.replace(", ", "-").replace(" ", "-")
+            )
         return folders[kind]
 
     return folder
@@ -387,7 +436,7 @@ def test_every_built_in_encoder_is_of_a_kind_tested_here():
     specs = Catalog.load([]).encoders
     assert set(specs) == set(BUILT_IN)
     assert {name: spec.architecture for name, spec in specs.items()} == {
-        name: KINDS[kind].config.model_type for name, kind in BUILT_IN.items()
+        name: (KINDS | DECODERS)[kind].config.model_type for name, kind in BUILT_IN.items()
     }
 
 
@@ -412,7 +461,7 @@ def test_a_retrieval_layer_exists():
         "ModernBERT-base": 22,
         "ModernBERT-large": 28,
     }
-    layers |= {"mmBERT-base": 22, "all-MiniLM-L6-v2": 6}
+    layers |= {"mmBERT-base": 22, "mmBERT-small": 22, "all-MiniLM-L6-v2": 6, "xlm-roberta-xl": 36}
     for name, spec in Catalog.load([]).encoders.items():
         assert -1 <= spec.layer <= layers.get(name, 12), name
 
@@ -442,7 +491,9 @@ def test_token_types_only_where_model_and_tokenizer_have_them(kind, encoder):
 
 
 def test_words_alone_have_the_pieces_they_have_in_a_sentence(kind, encoder):
-    assert encoder.word_prefix == (" " if kind in ("roberta", "modernbert", "mmbert") else "")
+    assert encoder.word_prefix == (
+        " " if kind in ("eurobert", "roberta", "modernbert", "mmbert") else ""
+    )
     for sentence in CORPUS[:6]:
         words = sentence.split()
         inside = encoder.tokenizer(" ".join(["and", *words]), add_special_tokens=False)["input_ids"]
@@ -530,12 +581,14 @@ def test_dropout_is_set_under_each_architectures_names(encoder):
 
 
 @pytest.mark.slow
-def test_dropout_drops(encoder):
+def test_dropout_drops(kind, encoder):
     batch = encoder.pad([{"input_ids": encoder.tokenizer(CORPUS[0])["input_ids"]}], "cpu")
     for dropout, attention in ((0.3, 0.0), (0.0, 0.3), (0.0, 0.0)):
         model = encoder.fresh(dropout, attention).train()
         same = torch.equal(model(**batch).last_hidden_state, model(**batch).last_hidden_state)
-        assert same == (dropout == attention == 0.0), (dropout, attention)
+        # EuroBERT has none but attention's
+        own = attention if kind == "eurobert" else dropout + attention
+        assert same == (own == 0.0), (dropout, attention)
 
 
 def test_loading_draws_nothing_from_the_callers_random_state(encoder, monkeypatch):
@@ -921,7 +974,7 @@ def test_padding_changes_no_output(name, encoder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["mean", "cls"])
+@pytest.mark.parametrize("how", ["mean", "cls", "last_token"])
 def test_pooled_vectors_of_every_layer_ignore_padding(how, encoder):
     body = encoder.fresh(0.0, 0.0).eval()
     features = [{"input_ids": ids[:LENGTH]} for ids in encoder.tokenizer(CORPUS)["input_ids"]]
@@ -937,6 +990,96 @@ def test_pooled_vectors_of_every_layer_ignore_padding(how, encoder):
                 assert torch.allclose(
                     vectors[i], pool(alone[layer], one["attention_mask"], how)[0], atol=1e-5
                 )
+
+
+def test_the_last_token_is_found_on_either_side_of_padding():
+    hidden = torch.arange(24.0).reshape(2, 4, 3)
+    right, left = (
+        torch.tensor([[1, 1, 0, 0], [1, 1, 1, 1]]),
+        torch.tensor([[0, 0, 1, 1], [0, 1, 1, 1]]),
+    )
+    assert torch.equal(pool(hidden, right, "last_token"), hidden[[0, 1], [1, 3]])
+    assert torch.equal(pool(hidden, left, "last_token"), hidden[[0, 1], [3, 3]])
+
+
+def test_the_last_hidden_state_is_the_encoders_own_output(kind, encoder):
+    """Layer -1 is behind the last norm, where an architecture has one: what a sentence encoder was
+    trained with."""
+    body = encoder.fresh(0.0, 0.0).eval()
+    batch = encoder.pad([{"input_ids": encoder.tokenizer(CORPUS[0])["input_ids"]}], "cpu")
+    with torch.inference_mode():
+        said = body(**batch, output_hidden_states=True)
+    assert torch.equal(said.hidden_states[-1], said.last_hidden_state)
+
+
+def test_special_tokens_after_a_text_are_those_after_a_pair(encoder):
+    assert encoder.ending == encoder.template[2]
+
+
+# Prompts
+
+
+@pytest.mark.parametrize("kind", ["bert", "qwen3"])
+def test_a_prompt_stands_before_each_sentence(kind, loaded, monkeypatch):
+    """Inside the length that is read, before both sides; a family's passages have their own. The
+    share of unknown subwords is the text's alone."""
+    encoder = loaded(kind)
+    rows = [{"id": str(i), "source": CORPUS[i], "target": CORPUS[i + 1]} for i in range(3)]
+    texts, length = [row["source"] for row in rows], {"bert": 24, "qwen3": 60}[kind]
+
+    def predict(embed, rows, task, dev):
+        return np.stack([embed(texts), embed(texts, passages=True)]), {}
+
+    monkeypatch.setattr("harness.models.retriever.predict", predict)
+
+    def made(**options) -> tuple:
+        task = task_of("retrieval", length, pooling="mean", layer=-1) | {
+            "metric": "retrieval_accuracy"
+        }
+        task["options"] |= options
+        context = SimpleNamespace(job={"spec": {"task": task, "model": None}})
+        return evaluate._embedded(context, encoder)(rows, [])
+
+    bare, facts = made()
+    assert np.array_equal(*bare) and facts["truncated"] == 0
+    (both, none), prompted = made(prompt="the fox: ")
+    assert np.array_equal(none, bare[0]) and not np.allclose(both, bare[0], atol=1e-4)
+    assert prompted["unknown"] == facts["unknown"]
+    with_it = sentences([f"the fox: {text}" for text in texts], encoder, length)
+    assert all(len(feature["input_ids"]) <= length for feature in with_it)
+    assert prompted["truncated"] == 2 * sum(feature["truncated"] for feature in with_it)
+    (_, passages), _ = made(passage_prompt="the fox: ")
+    assert np.array_equal(passages, both)
+    with pytest.raises(SpecError, match=r"its prompt has .* leaves no room"):
+        made(prompt="the brown fox " * 20)
+
+
+# A decoder
+
+
+def test_a_decoder_gives_sentence_vectors_as_its_authors_make_them(loaded, built):
+    """The last token's last state, as transformers' own model gives it with padding on the left."""
+    encoder = loaded("qwen3")
+    assert words_of(encoder, encoder.ending) == ["<|endoftext|>"]
+    body = encoder.fresh(0.0, 0.0).eval()
+    features = sentences(CORPUS, encoder, LENGTH)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(built("qwen3"), padding_side="left")
+    whole = transformers.AutoModel.from_pretrained(built("qwen3"), dtype=torch.float32).eval()
+    theirs = tokenizer(CORPUS, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        batch = encoder.pad(features, "cpu")
+        ours = body(**batch, output_hidden_states=True).hidden_states[-1]
+        expected = whole(**theirs).last_hidden_state[:, -1]
+        vectors = pool(ours, batch["attention_mask"], "last_token")
+    assert torch.allclose(vectors, expected, atol=1e-5)
+    assert [f["input_ids"][-1] for f in features] == encoder.ending * len(CORPUS)
+
+
+def test_a_decoder_is_not_trained_on(built, tmp_path):
+    placed(built, "qwen3", tmp_path)
+    assert look_up(spec_of(), tmp_path).decoder
+    placed(built, "bert", tmp_path, "other")
+    assert not look_up(spec_of("other"), tmp_path).decoder
 
 
 def test_padding_is_the_tokenizers_own_token(encoder):
@@ -1111,9 +1254,10 @@ def test_the_head_shares_the_encoders_embeddings_and_saves_them_once(kind, encod
     names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
     assert len(names) == len(list(model.parameters()))  # no parameter under two names
     vocabulary = body.get_input_embeddings().weight.shape
+    tied = kind != "eurobert"  # EuroBERT's output layer is its own
     assert [
         name for name, tensor in model["head"].state_dict().items() if tensor.shape == vocabulary
-    ] == []
+    ] == ([] if tied else ["model.lm_head.weight"])
     features = mlm.encode(ROWS["mlm"], encoder, task, training=False)
     batch = encoder.pad(features, "cpu")
     with torch.no_grad():  # what an optimizer does
@@ -1122,7 +1266,8 @@ def test_the_head_shares_the_encoders_embeddings_and_saves_them_once(kind, encod
     mlm.loss(before, features).backward()
     asked = torch.tensor(sorted({label for f in features for label in f["labels"]}))
     # through the output, tied
-    assert (body.get_input_embeddings().weight.grad[asked].abs().sum(-1) > 0).all()
+    reached = body.get_input_embeddings().weight.grad[asked].abs().sum(-1) > 0
+    assert reached.all() == tied
     # refuses tensors that share memory
     save_file(model.state_dict(), tmp_path / "model.safetensors")
 

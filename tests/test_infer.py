@@ -13,7 +13,7 @@ from fake_hub import FakeHub
 from harness.common.errors import MissingError, SpecError
 from harness.sources.encoders import find
 from harness.sources.hub import Where
-from harness.sources.infer import inferred
+from harness.sources.infer import NOT_NAMED, inferred
 from harness.spec.catalog import Catalog, read_spec
 from harness.spec.encoder import Encoder
 from harness.store import HashIndex
@@ -76,7 +76,7 @@ def test_a_folder_gives_a_spec_that_finds_its_files(folder, catalog, tmp_path):
     assert (spec.encoder, spec.source.path) == ("my-tiny", str(folder))
     assert (spec.architecture, spec.lower_case, spec.token_types) == ("bert", True, True)
     assert (spec.pooling, spec.layer, spec.max_length) == ("mean", 1, 256)
-    assert (spec.pretrained_on, spec.seen) == ("unknown", ["unknown"])
+    assert (spec.pretrained_on, spec.seen) == ("unknown", [NOT_NAMED])
     assert "layer 1 of 2 (a default, no modules.json: the depth of mBERT's layer 8 of 12)" in said
     assert "pretrained_on unknown (no file says)" in said
     found = find(spec, Where(offline=True), HashIndex(tmp_path / "index.json"))
@@ -102,7 +102,7 @@ def test_a_card_says_languages_and_data(folder, catalog):
     assert of(folder, catalog)[0].pretrained_on == "english"
     (folder / "README.md").write_text("---\nlanguage: de\ndatasets: [\n---\n")
     spec, said = of(folder, catalog)
-    assert (spec.pretrained_on, spec.seen) == ("unknown", ["unknown"])
+    assert (spec.pretrained_on, spec.seen) == ("unknown", [NOT_NAMED])
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ SCRIPT = """
 import json, sys
 from harness.common.errors import HarnessError
 from harness.sources.hub import Where
-from harness.sources.infer import inferred
+from harness.sources.infer import NOT_NAMED, inferred
 from harness.spec.catalog import Catalog
 catalog = Catalog()
 for offline in json.loads(sys.argv[2]):

@@ -478,6 +478,11 @@ def test_a_byte_of_data_or_weights_changes_what_reads_it(world):
         ("max_length", 32, {"train", "evaluate"}),
         ("pooling", "cls", {"evaluate"}),
         ("layer", 1, {"evaluate"}),
+        ("prompts", {"query": "query: "}, {"evaluate"}),
+        # a translation is asked for like its original
+        ("prompts", {"passage": "passage: "}, set()),
+        ("prompts", {"query": ""}, set()),
+        ("source", {"hub": "nobody/toyenc", "revision": "0" * 40}, set()),
     ],
 )
 def test_encoder_fields(world, field, value, kinds):
@@ -487,6 +492,28 @@ def test_encoder_fields(world, field, value, kinds):
     assert {job.kind for job in gone} == kinds
     if kinds == {"evaluate"}:
         assert {job.name.split()[2] for job in gone} == {"pairs"}
+
+
+def test_a_task_says_its_own_prompt_or_none(world):
+    def prompts(**options) -> set:
+        pairs = task("pairs", "retrieval", options=options)
+        plan = world.plan(TASKS | {"pairs": pairs}, encoder=ENCODER | {"prompts": {"query": "q: "}})
+        bodies = [job.body for job in plan.jobs.values() if job.name.startswith("evaluate")]
+        specs = [body["spec"]["task"] for body in bodies]
+        return {one["options"].get("prompt") for one in specs if one["family"] == "retrieval"}
+
+    assert prompts() == {"q: "}
+    assert prompts(prompt="other: ") == {"other: "}
+    assert prompts(prompt="") == {None}  # as of an encoder without one
+
+
+def test_nothing_is_trained_on_a_decoder(world):
+    config = world.root / "encoders" / "toyenc" / "config.json"
+    config.write_text('{"model_type": "qwen3"}')
+    with pytest.raises(SpecError, match=r"toyenc is a decoder: .* to train on reading"):
+        world.plan()
+    untrained = SUITE | {"arms": ["none"], "targets": ["pairs"]}
+    assert {job.kind for job in world.plan(suite=untrained).jobs.values()} == {"evaluate"}
 
 
 def test_versions_of_code_are_in_keys(world, monkeypatch):

@@ -146,7 +146,7 @@ def _embedded(ctx: Context, encoder: LoadedEncoder) -> Predict:
     torch.nn.Module.to(body, where).eval()
     limit = min(task["max_length"], encoder.max_length)
     prompts = {passages: options.get(name, "") for passages, name in PROMPTS.items()}
-    of_prompts = _prompt_lengths(prompts, encoder, limit)
+    of_prompts = _prompt_pieces(prompts, encoder, limit)
 
     def vectors(batch: Batch) -> torch.Tensor:
         states = body(**batch, output_hidden_states=True).hidden_states
@@ -163,7 +163,7 @@ def _embedded(ctx: Context, encoder: LoadedEncoder) -> Predict:
             ctx.tokens += sum(map(feature_length, features))
             for text, feature in zip(texts, features, strict=True):
                 if text.strip() not in of_dev:
-                    read.append(feature | {"prompt": of_prompts.get(passages, 0)})
+                    read.append(feature | {"prompt": of_prompts[passages]})
             return np.stack(forward(vectors, encoder, features, where))
 
         predictions, facts = half.predict(embed, rows, task, dev)
@@ -172,35 +172,36 @@ def _embedded(ctx: Context, encoder: LoadedEncoder) -> Predict:
     return predict
 
 
-def _prompt_lengths(
+def _prompt_pieces(
     prompts: Mapping[bool, str], encoder: LoadedEncoder, limit: int
-) -> dict[bool, int]:
-    """How many subwords each prompt has; SpecError if one leaves no room for a text."""
-    lengths = {side: len(encoder.pieces([text])[0]) for side, text in prompts.items() if text}
+) -> dict[bool, list[int]]:
+    """The subwords of each prompt; SpecError if they leave no room for a text."""
+    found = {side: encoder.pieces([text])[0] if text else [] for side, text in prompts.items()}
     special = len(encoder.tokenizer("")["input_ids"])
-    for length in lengths.values():
-        if length + special >= limit:
+    for pieces in found.values():
+        if pieces and len(pieces) + special >= limit:
             raise SpecError(
-                f"encoder {encoder.files.encoder}: its prompt has {length} subwords, and max_length"
-                f" {limit} leaves no room for a text behind it"
+                f"encoder {encoder.files.encoder}: its prompt has {len(pieces)} subwords, and"
+                f" max_length {limit} leaves no room for a text behind it"
             )
-    return lengths
+    return found
 
 
 def text_facts(features: list[Feature], encoder: LoadedEncoder) -> dict[str, Any]:
     """What became of the text: `truncated`, how many rows lost some; `unknown`, the share of pieces
-    not in the vocabulary, a prompt's (`prompt`: how many it has) not counted."""
+    not in the vocabulary, those of a prompt (`prompt`) not counted."""
     unknown = encoder.tokenizer.unk_token_id
     special = set(encoder.tokenizer.all_special_ids)
     pieces, holes = 0, 0
     for feature in features:
         for part in feature.get("parts", [feature]):
             ids = part["input_ids"]
-            found = ids.count(unknown)
-            pieces -= part.get("prompt", 0)
+            prompt = part.get("prompt", [])
+            found = ids.count(unknown) - prompt.count(unknown)
             holes += found
             # the unknown piece counts as special elsewhere, here as the hole it is
-            pieces += found + sum(piece not in special for piece in ids)
+            known = sum(piece not in special for piece in ids)
+            pieces += found + known - sum(piece not in special for piece in prompt)
     cut = {feature.get("row", i) for i, feature in enumerate(features) if feature.get("truncated")}
     return {"truncated": len(cut), "unknown": holes / max(1, pieces)}
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 # Architectures that the tests go through.
-TESTED = ("bert", "deberta-v2", "modernbert", "roberta", "xlm-roberta")
+TESTED = (
+    *("bert", "deberta-v2", "eurobert", "modernbert", "roberta", "xlm-roberta", "xlm-roberta-xl"),
+    "qwen3",  # a decoder, for sentence vectors alone
+)
 # A checkpoint may hold these beside the encoder; anything else that is left over means that config
 # and weights disagree.
 _HEADS = {

@@ -195,15 +195,17 @@ class LoadedEncoder:
         """A copy of the configuration with these, under the names that its architecture has for
         them."""
         config = copy.deepcopy(self.config)
-        for names, value in ((_DROPOUT, dropout), (_ATTENTION_DROPOUT, attention_dropout)):
-            known = [name for name in names if hasattr(config, name)]
-            if not known:
-                raise SpecError(
-                    f"{self.folder}: {config.model_type} has none of the settings"
-                    f" {', '.join(names)}"
-                )
-            for name in known:
-                setattr(config, name, value)
+        kinds = ((_DROPOUT, dropout), (_ATTENTION_DROPOUT, attention_dropout))
+        if not any(hasattr(config, name) for name in (*_DROPOUT, *_ATTENTION_DROPOUT)):
+            raise SpecError(
+                f"{self.folder}: {config.model_type} has none of the settings"
+                f" {', '.join((*_DROPOUT, *_ATTENTION_DROPOUT))}"
+            )
+        for names, value in kinds:
+            # EuroBERT drops attention alone: the recipe's other dropout is its head's
+            for name in names:
+                if hasattr(config, name):
+                    setattr(config, name, value)
         # its embedding is the one that is not trained
         config.pad_token_id = self.tokenizer.pad_token_id
         return config

@@ -256,7 +256,10 @@ def facts(release: Concluded) -> list[str]:
 
 def _encoder(name: str, facts: EncoderFacts) -> str:
     seen = ", ".join(facts.seen) or "nothing known"
-    return f"{name}: pretrained on {facts.pretrained_on} text; has been trained on {seen}."
+    text = f"pretrained on {facts.pretrained_on} text"
+    if facts.pretrained_on == "unknown":
+        text = "what it was pretrained on is not known"
+    return f"{name}: {text}; has been trained on {seen}."
 
 
 def _reduced(release: Concluded) -> list[str]:

@@ -75,6 +75,7 @@ _SIZES = (
     "intermediate_size",
     "max_position_embeddings",
 )
+_GATED = ("eurobert", "gemma", "gemma3_text", "llama", "mistral", "modernbert", "qwen2", "qwen3")
 _ATTENTION = ("attn_implementation", "_attn_implementation")
 _FLOATS = ("F16", "BF16", "F32", "F64")
 _HEADER_LIMIT = 100_000_000  # bytes of a safetensors header, by its specification
@@ -199,7 +200,7 @@ def weights_of_layers(config: dict[str, Any]) -> int | None:
     if len(sizes) < len(names):
         return None
     layers, width, inner = sizes
-    of_inner = 3 if config.get("model_type") == "modernbert" else 2
+    of_inner = 3 if config.get("model_type") in _GATED else 2
     return layers * width * (4 * width + of_inner * inner)
 
 

@@ -50,14 +50,16 @@ _OLD_POOLINGS = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
-# Names under which a checkpoint keeps its prompts, the fittest first.
-_QUERY = ("bitext_mining", "BitextMining", "bitext", "sts", "STS", "query")
+# Parts of the names under which a checkpoint keeps its prompts, the fittest first; between the
+# first two and the last stands its own default.
+_SYMMETRIC, _QUERY = ("bitext", "sts"), "query"
 _PASSAGE = ("passage", "document", "corpus")
 _HARMLESS = ("Transformer", "Pooling", "Normalize")
 # A folder of such a name says little: its parent's name stands before it.
 _PLAIN = re.compile(
     r"(checkpoint|ckpt|epoch|step)[-_]?\d*|best|final|last|model|output|weights", re.I
 )
+NOT_NAMED = "data not named in its files"
 NO_LENGTH = 512  # positions, where no file says how many there are
 
 
@@ -336,8 +338,9 @@ def _prompts(found: _Found, included: bool, pooling_file: str) -> None:
     known = found.json(PROMPTS).get("prompts")
     default = found.json(PROMPTS).get("default_prompt_name")
     prompts = {name: text for name, text in known.items() if text} if known else {}
-    queries = [name for name in (*_QUERY[:-1], default, _QUERY[-1]) if name in prompts]
-    passages = [name for name in (*_PASSAGE, default) if name in prompts]
+    own = [default] if default in prompts else []
+    queries = [*_named(prompts, *_SYMMETRIC), *own, *_named(prompts, _QUERY)]
+    passages = [*_named(prompts, *_PASSAGE), *own]
     taken = {}
     if queries:
         taken["query"] = prompts[queries[0]]
@@ -357,6 +360,10 @@ def _prompts(found: _Found, included: bool, pooling_file: str) -> None:
             "write its YAML by hand, with the prompts and pooling that you mean",
         )
     found.facts["prompts"] = taken
+
+
+def _named(prompts: dict[str, str], *parts: str) -> list[str]:
+    return [name for part in parts for name in prompts if part in name.casefold()]
 
 
 def _no_sentence_encoder(found: _Found) -> None:
@@ -392,9 +399,9 @@ def _card(found: _Found) -> None:
         pretrained = "english" if english else "multilingual" if several else "unknown"
     said = f"{CARD}, language: {short(', '.join(languages), 60)}" if languages else "no file says"
     found.take(f"pretrained_on {pretrained}", said, pretrained_on=pretrained)
-    seen = [f"{name} (its model card)" for name in datasets] or ["unknown"]
+    seen = [f"{name} (its model card)" for name in datasets] or [NOT_NAMED]
     said = f"{CARD}, datasets" if datasets else "no file says; write what you know"
-    found.take(f"seen {short(', '.join(datasets), 200) or 'unknown'}", said, seen=seen)
+    found.take(f"seen: {short(', '.join(seen), 200)}", said, seen=seen)
 
 
 def _of_card(found: _Found, key: str) -> list[str]:
