@@ -10,9 +10,10 @@ checkpoint repeats points, and the next command repeats results.
 """
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -145,7 +146,8 @@ class Tracking(Listener):
         """One more. HarnessError if it cannot start."""
         try:
             (run.folder / TOLD).mkdir(parents=True, exist_ok=True)
-            made = tracker(run)
+            with redirect_stdout(sys.stderr):  # ours is for results; some print
+                made = tracker(run)
         # whatever somebody else's package raises: no network, no account, a broken installation
         except Exception as error:
             raise HarnessError(f"--track {name}: {_first_line(error)}") from error
@@ -153,13 +155,13 @@ class Tracking(Listener):
         self.say(f"{name}: {made.where}")
 
     def logged(self, job: Job, line: Logged) -> None:
-        values = values_of(line)
+        speed = {}
         if line.tokens is not None:
             now, before = time.monotonic(), self.clock.get(job.key)
             self.clock[job.key] = now, line.tokens
             if before and now > before[0]:
-                values["tokens_per_second"] = (line.tokens - before[1]) / (now - before[0])
-        self._each(lambda telling: telling.points(job, line, values))
+                speed["tokens_per_second"] = (line.tokens - before[1]) / (now - before[0])
+        self._points(job, line, speed)
 
     def done(self, job: Job) -> None:
         self.catch_up(job)
@@ -177,14 +179,16 @@ class Tracking(Listener):
         except StoreError:
             return  # damaged: the run says so, and computes it again
         for text in log.splitlines():
-            line = Logged.of(json.loads(text))
-            values = values_of(line)
-            self._each(lambda telling, line=line, values=values: telling.points(job, line, values))
+            self._points(job, Logged.of(json.loads(text)), {})
+
+    def _points(self, job: Job, line: Logged, more: Mapping[str, float]) -> None:
+        values = {**values_of(line), **more}
+        self._each(lambda telling: telling.points(job, line, values))
 
     def results(self, release: Concluded) -> None:
         """The numbers of a release, unless it was told before."""
-        values, key = results_of(release), key_of(release.model_dump(mode="json", by_alias=True))
-        self._each(lambda telling: telling.results(key, values))
+        values = results_of(release)
+        self._each(lambda telling: telling.results(key_of(values), values))
 
     def close(self) -> None:
         """Let every tracker end."""
@@ -194,7 +198,8 @@ class Tracking(Listener):
     def _each(self, tell: Callable[["_Telling"], None]) -> None:
         for name, telling in list(self.working.items()):
             try:
-                tell(telling)
+                with redirect_stdout(sys.stderr):
+                    tell(telling)
             # whatever it is, hours of training are worth more than their curve
             except Exception as error:
                 del self.working[name]
@@ -214,7 +219,7 @@ class _Telling:
             self.tracker.points(f"{job.name} {job.key[:8]}", line.update, values)
 
     def results(self, key: str, values: Mapping[str, float]) -> None:
-        """A release's, by its hash, unless it was told."""
+        """A release's, by their hash, unless it was told."""
         before = len(self._lines("results"))
         if self._new("results", key):
             self.tracker.results(before, values)

@@ -9,9 +9,10 @@ import re
 import socket
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from harness.run.track import TrackedRun
+from harness.run.track import TOLD, TrackedRun
 
 PROJECT = "xstilts-harness"  # what runs are gathered under, unless the package's own setting says
 
@@ -87,15 +88,20 @@ class WeightsAndBiases:
             dir=str(run.folder),
             resume="allow",
         )
-        self.where = self.run.url or f"wandb sync {self.run.dir}"
+        self.where = self.run.url or f"wandb sync {Path(self.run.dir).parent}"
         self.known: set[str] = set()
+        # its own step has to rise from one command to the next: how many points were told so far
+        told = (run.folder / TOLD).iterdir()
+        self.step = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in told)
 
     def points(self, job: str, update: int, values: Mapping[str, float]) -> None:
         if job not in self.known:
             self.known.add(job)
             self.run.define_metric(f"{job}/update", hidden=True)
             self.run.define_metric(f"{job}/*", step_metric=f"{job}/update")
-        self.run.log({f"{job}/update": update} | {f"{job}/{k}": v for k, v in values.items()})
+        self.step += 1
+        named = {f"{job}/{name}": value for name, value in values.items()}
+        self.run.log({f"{job}/update": update, **named}, step=self.step)
 
     def results(self, step: int, values: Mapping[str, float]) -> None:
         self.run.summary.update(dict(values))
@@ -112,21 +118,23 @@ class MLflow:
     def __init__(self, run: TrackedRun) -> None:
         from mlflow import MlflowClient
 
-        place = os.environ.get("MLFLOW_TRACKING_URI") or run.folder.parent.as_uri()
+        place = os.environ.get("MLFLOW_TRACKING_URI")
+        place = place or f"sqlite:///{run.folder.parent / 'mlflow.db'}"
         self.client = MlflowClient(tracking_uri=place)
         self.where = f"mlflow ui --backend-store-uri {place}"
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
         known = self.client.get_experiment_by_name(name)
         experiment = known.experiment_id if known else self.client.create_experiment(name)
 
-        before = self.client.search_runs([experiment], f"tags.{PROJECT} = '{run.name}'")
+        before = self.client.search_runs([experiment], f"tags.plan = '{run.name}'")
         if before:
             self.run = before[0].info.run_id
             self.client.update_run(self.run, status="RUNNING")
             return
-        made = self.client.create_run(experiment, run_name=run.name, tags={PROJECT: run.name})
+        made = self.client.create_run(experiment, run_name=run.name, tags={"plan": run.name})
         self.run = made.info.run_id
-        self.client.log_dict(self.run, run.config, "suite.json")
+        for name, value in run.config["suite"].items():
+            self.client.log_param(self.run, f"suite.{name}", _short(value))
 
     def points(self, job: str, update: int, values: Mapping[str, float]) -> None:
         self._log(update, {f"{job}/{name}": value for name, value in values.items()})
@@ -146,6 +154,12 @@ class MLflow:
             self.client.log_batch(self.run, metrics[start : start + 1000])
 
 
+def _short(value: Any) -> str:
+    """As MLflow takes it for a parameter."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text[:6000]
+
+
 class Trackio:
     """One run of trackio, wherever its own settings say."""
 
@@ -156,7 +170,13 @@ class Trackio:
 
         project = os.environ.get("TRACKIO_PROJECT", PROJECT)
         self.run = trackio.init(
-            project=project, name=run.name, config=run.config, resume="allow", embed=False
+            project=project,
+            name=run.name,
+            config=run.config,
+            resume="allow",
+            embed=False,
+            auto_log_cpu=False,
+            auto_log_gpu=False,
         )
         self.where = f"trackio show --project {project}"
 
