@@ -111,12 +111,21 @@ def test_what_was_computed_without_a_tracker_is_told_when_there_is_one(fake, sto
     assert {job for job, *_ in Fake.told} == {f"{JOB.name} {KEY[:8]}"}
 
 
-def test_speed_is_told_while_it_runs(fake, store, plan, monkeypatch):
+def test_speed_is_told_of_what_was_done_while_it_was_watched(fake, store, plan, monkeypatch):
     clock = iter([10.0, 12.0])
     monkeypatch.setattr(track.time, "monotonic", lambda: next(clock))
     with tracking(fake, plan, store, print) as told:
         said(told, *LINES)
     assert curve("tokens_per_second") == [(2, 50.0)]
+
+    # a burst, of what was done earlier, says nothing of speed
+    clock = iter([20.0, 20.01, 21.0, 21.01, 22.0])
+    later = [{"update": 10 + i, "loss": 0.5, "tokens": 1000 + 100 * i} for i in range(5)]
+    with tracking(fake, plan, store, print) as told:
+        said(told, *({**line, "again": True} for line in later[:2]), *later[2:])
+    speeds = curve("tokens_per_second")[1:]
+    assert [update for update, _ in speeds] == [12, 14]
+    assert [speed for _, speed in speeds] == pytest.approx([100 / 0.99, 200 / 1.0])
 
 
 def test_a_tracker_that_fails_stops_and_the_run_goes_on(fake, store, plan, monkeypatch):

@@ -42,6 +42,16 @@ CheckpointSeconds = Annotated[
     ),
 ]
 
+Track = Annotated[
+    list[str] | None,
+    typer.Option(
+        help=(
+            "Log curves and results to tensorboard, wandb, mlflow or trackio, whose package you"
+            " install; repeatable."
+        ),
+    ),
+]
+
 
 @app.command("eval")
 @with_groups
@@ -61,6 +71,7 @@ def evaluate(
         bool, typer.Option("--keep-weights", help="Keep every trained model in the store.")
     ] = False,
     checkpoint_seconds: CheckpointSeconds = None,
+    track: Track = None,
     offline: Offline = False,
     as_json: Json = False,
 ) -> None:
@@ -72,6 +83,7 @@ def evaluate(
     from harness.release.schema import Content
     from harness.run import steps
     from harness.run.advice import not_learned
+    from harness.run.track import trackers, tracking
     from harness.store import Store
 
     first_line(chosen.suite, as_json)
@@ -82,12 +94,17 @@ def evaluate(
         print_plan(steps.plan_suite(*asked), opened, as_json)
         return
 
+    chosen_trackers = trackers(track or [])  # before hours are spent
     plan = steps.plan_to_run(*asked, say)
-    outcome = steps.run_plan(plan, opened, workers, checkpoint_seconds, keep_weights, engine)
-    for line in steps.refusals(outcome):
-        say(line)
-    content = steps.content_of(plan, opened, outcome)
-    released = Content.model_validate(content)
+    with tracking(chosen_trackers, plan, opened, say) as told:
+        outcome = steps.run_plan(
+            plan, opened, workers, checkpoint_seconds, keep_weights, engine, [told]
+        )
+        for line in steps.refusals(outcome):
+            say(line)
+        content = steps.content_of(plan, opened, outcome)
+        released = Content.model_validate(content)
+        told.results(released)
     for line in not_learned(released, opened):
         say(line)
 

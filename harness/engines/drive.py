@@ -65,6 +65,7 @@ class Logged:
     learning_rate  of the next one
     tokens         subwords read since the training began
     dev            task → metric → score, 0-100
+    again          read back from a checkpoint: it was said before, perhaps to nobody
     """
 
     update: int
@@ -72,6 +73,7 @@ class Logged:
     learning_rate: float | None = None
     tokens: int | None = None
     dev: dict[str, dict[str, float]] = field(default_factory=dict)
+    again: bool = False
 
     @staticmethod
     def of(line: Mapping[str, Any]) -> "Logged":

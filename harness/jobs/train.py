@@ -337,6 +337,9 @@ class _Loop:
         for name, value in {"looked": state["position"]["step"], **state["position"]}.items():
             setattr(self, name, value)
         self.ctx.facts["resumed_at"] = self.step
+        # who watches may have been ended before it heard the last of them
+        for line in self.log:
+            self.ctx.logged({**line, "again": True})
 
     def finish(self) -> None:
         """Write the result: the best weights on dev, or the last if the recipe selects nothing."""

@@ -28,6 +28,7 @@ from harness.plan.graph import Job, Plan
 from harness.release.schema import Concluded
 from harness.store import Store, key_of
 
+SHORTEST = 0.1  # seconds over which a speed is measured
 TOLD = "told"  # a folder beside what a tracker keeps: what it was told, a file a job
 
 
@@ -155,13 +156,7 @@ class Tracking(Listener):
         self.say(f"{name}: {made.where}")
 
     def logged(self, job: Job, line: Logged) -> None:
-        speed = {}
-        if line.tokens is not None:
-            now, before = time.monotonic(), self.clock.get(job.key)
-            self.clock[job.key] = now, line.tokens
-            if before and now > before[0]:
-                speed["tokens_per_second"] = (line.tokens - before[1]) / (now - before[0])
-        self._points(job, line, speed)
+        self._points(job, line, {} if line.tokens is None else self._speed(job, line))
 
     def done(self, job: Job) -> None:
         self.catch_up(job)
@@ -172,7 +167,7 @@ class Tracking(Listener):
     def catch_up(self, job: Job) -> None:
         """What its committed log has, and a tracker has not: it was computed without one, or on
         another machine, or its worker's last words were lost."""
-        if job.kind != "train" or not self.store.manifest(job.key):
+        if not self.working or job.kind != "train" or not self.store.manifest(job.key):
             return
         try:
             log = self.store.path(job.key, "metrics.jsonl").read_text(encoding="utf-8")
@@ -180,6 +175,18 @@ class Tracking(Listener):
             return  # damaged: the run says so, and computes it again
         for text in log.splitlines():
             self._points(job, Logged.of(json.loads(text)), {})
+
+    def _speed(self, job: Job, line: Logged) -> dict[str, float]:
+        """`tokens_per_second` since the line before, or since one before that: what comes in a
+        burst says nothing of when it was done."""
+        now, tokens = time.monotonic(), line.tokens or 0
+        since, before = self.clock.setdefault(job.key, (now, tokens))
+        if line.again:
+            self.clock[job.key] = now, tokens
+        if line.again or now - since < SHORTEST:
+            return {}
+        self.clock[job.key] = now, tokens
+        return {"tokens_per_second": (tokens - before) / (now - since)}
 
     def _points(self, job: Job, line: Logged, more: Mapping[str, float]) -> None:
         values = {**values_of(line), **more}
