@@ -36,6 +36,8 @@ class Classification(OneLabel):
     version = 1
     group = "pair"
     half = "harness.models.classifier"
+    transformers_head = "AutoModelForSequenceClassification"
+    label_outputs = True
     trained = True
     options = ClassificationOptions
     columns = frozenset({"text", "label"})

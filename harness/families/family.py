@@ -49,6 +49,9 @@ class Family(ABC):
     layout        what its files look like in a folder of XTREME's (`xtreme.layouts`)
     facts         what an evaluation says of a language besides what every family says
     centred       an evaluation also searches after the mean was taken from the vectors
+    transformers_head  the Auto class of transformers whose models have its head, for those that
+                  were trained elsewhere
+    label_outputs  each output of that head stands for one of the task's labels
     known_gold    how a row with a known gold is spoken of: "none of 9 rows HAS AN ANSWER"
     """
 
@@ -74,6 +77,8 @@ class Family(ABC):
     layout: ClassVar[str | None] = None
     facts: ClassVar[frozenset[str]] = frozenset()
     centred: ClassVar[bool] = False
+    transformers_head: ClassVar[str | None] = None
+    label_outputs: ClassVar[bool] = False
     known_gold: ClassVar[str] = "has an answer"
 
     @abstractmethod

@@ -30,6 +30,7 @@ class MultipleChoice(OneLabel):
     version = 1
     group = "multiple choice"
     half = "harness.models.chooser"
+    transformers_head = "AutoModelForMultipleChoice"
     trained = True
     options = MultipleChoiceOptions
     columns = frozenset({"text", "choices", "label"})

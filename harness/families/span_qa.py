@@ -41,6 +41,7 @@ class SpanQA(Family):
     version = 3
     group = "qa"
     half = "harness.models.span_reader"
+    transformers_head = "AutoModelForQuestionAnswering"
     trained = True
     options = SpanQAOptions
     columns = frozenset({"context", "question", "answers"})

@@ -39,6 +39,8 @@ class Tagging(Family):
     version = 2  # 2: the separators and the extra class of XTREME
     group = "tagging"
     half = "harness.models.tagger"
+    transformers_head = "AutoModelForTokenClassification"
+    label_outputs = True
     trained = True
     options = TaggingOptions
     columns = frozenset({"tokens", "tags"})

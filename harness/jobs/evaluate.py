@@ -27,6 +27,7 @@ from harness.jobs.predict import Batch, forward, predict_rows
 from harness.metrics import METRICS
 from harness.metrics.flags import RowFacts, language_flags
 from harness.models.batching import feature_length
+from harness.models.finished import finished
 from harness.models.half import Feature, Floats, TaskJson
 from harness.models.loaded import LoadedEncoder, pool
 from harness.store.job import WEIGHTS
@@ -127,7 +128,12 @@ def _constant(predictions: list[Any]) -> bool:
 def _trained(ctx: Context, encoder: LoadedEncoder) -> Predict:
     task, where = ctx.job["spec"]["task"], device()
     family = FAMILIES[task["family"]]
-    model = load_model(ctx, encoder, task, ctx.job["spec"]["model"], where)
+    model: torch.nn.Module
+    if own := ctx.job["spec"].get("own_head"):
+        model, task = finished(encoder, task, own["labels"])
+        model.to(where)
+    else:
+        model = load_model(ctx, encoder, task, ctx.job["spec"]["model"], where)
 
     def predict(rows: list[Row], dev: Sequence[Row]) -> tuple[list[Any], dict[str, Any]]:
         predictions, features = predict_rows(model, family, encoder, task, rows, where)

@@ -20,7 +20,7 @@ Batch = Mapping[str, torch.Tensor]
 
 
 def predict_rows(
-    model: TaskModel,
+    model: torch.nn.Module,
     family: Family,
     encoder: LoadedEncoder,
     task: TaskJson,

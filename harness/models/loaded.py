@@ -134,6 +134,20 @@ class LoadedEncoder:
         self._refuse(info["missing_keys"], "lacks")
         return model
 
+    def with_head(self, kind: str) -> "PreTrainedModel":
+        """The encoder under the head that its folder has, of one of transformers' Auto classes.
+
+        raises  SpecError: it has no such head, or not all of it
+        """
+        import transformers
+
+        model, info = self._pretrained(getattr(transformers, kind), 0.0, 0.0)
+        self._refuse(
+            info["missing_keys"],
+            f"is no fine-tuned {kind.removeprefix('AutoModelFor')} model, since it lacks",
+        )
+        return model
+
     def masked_lm(self) -> "PreTrainedModel":
         """The encoder under its own masked-LM head. A checkpoint without one (sentence encoders,
         DeBERTa v3) gives a new head, drawn from the caller's random state; one with half of it is a

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from harness.common.text import signed
-from harness.page.cautions import flags_of, wrong_with
+from harness.page.cautions import OWN_DATA, flags_of, wrong_with
 from harness.page.points import arrow, between, half, plain
 from harness.page.reading import AVERAGE, Reading, group_name, shown_mean
 from harness.release.schema import Concluded, EncoderFacts
@@ -245,6 +245,7 @@ def facts(release: Concluded) -> list[str]:
     rule = suite.split_rule
     recipes = f"of the protocol {suite.protocol}" if suite.protocol else "the suite's own"
     said = [*(_encoder(name, of) for name, of in release.encoders.items())]
+    said += trained_elsewhere(release)
     said.append(f"Seeds: {', '.join(map(str, suite.seeds))}. Recipes: {recipes}.")
     said.append(f"Easy and hard, by {rule.by}: {RULES[rule.by].format(value=rule.value)}.")
     if suite.left_out:
@@ -260,6 +261,15 @@ def _encoder(name: str, facts: EncoderFacts) -> str:
     if facts.pretrained_on == "unknown":
         text = "what it was pretrained on is not known"
     return f"{name}: {text}; has been trained on {seen}."
+
+
+def trained_elsewhere(release: Concluded) -> list[str]:
+    """A line for each encoder that came with a trained head."""
+    return [
+        f"{OWN_DATA} {name}: trained elsewhere on {of.task}, on rows that are not known here: test"
+        " rows may be among them."
+        for name, of in release.suite.trained.items()
+    ]
 
 
 def _reduced(release: Concluded) -> list[str]:
@@ -299,7 +309,7 @@ def score_notes(mine: Sequence[Reading]) -> list[str]:
         wrong = [found for group in reading.groups if (found := wrong_with(reading, group))]
         said += [f"{of}{note}" for note in (*wrong, *_not_counted(reading))]
         said += filter(None, [_seen(reading)])
-    return said
+    return said + trained_elsewhere(mine[0].release)
 
 
 def score_sentences(mine: Sequence[Reading]) -> list[str]:

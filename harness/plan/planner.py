@@ -25,10 +25,11 @@ from harness.plan.recorded import Inputs, InputsHere, Noted, PlanInputs
 from harness.sources.encoders import FoundEncoder
 from harness.sources.hub import Where
 from harness.sources.locate import ENGLISH, Dataset, Resolver, as_text
+from harness.sources.outputs import as_answered
 from harness.sources.read import READER_VERSIONS
 from harness.spec.catalog import Catalog
 from harness.spec.recipe import Phase, Recipe, Recipes
-from harness.spec.suite import Arm, Intermediate, Subset, Suite
+from harness.spec.suite import Arm, Finished, Intermediate, Subset, Suite
 from harness.spec.task import Task
 from harness.spec.versions import ResultVersions
 from harness.store import HashIndex
@@ -108,6 +109,10 @@ class _Planner:
 
     def arm(self, encoder: str, seed: int, arm: Arm, rank: Rank) -> None:
         """All cells of one arm with one seed."""
+        if own := self.suite.trained.get(encoder):
+            if arm.is_baseline:
+                self._finished(encoder, seed, arm, own, rank)
+            return
         intermediate = None
         if arm.intermediate:
             intermediate = self._intermediate(encoder, seed, arm, arm.intermediate, rank)
@@ -115,13 +120,41 @@ class _Planner:
         for t, target in enumerate(self.suite.targets):
             self._cell(encoder, seed, arm, self.inputs.task(target), intermediate, (*rank, t))
 
-    def _cell(
-        self, encoder: str, seed: int, arm: Arm, target: Task, intermediate: Job | None, rank: Rank
-    ) -> None:
-        tests = {
+    def _finished(self, encoder: str, seed: int, arm: Arm, own: Finished, rank: Rank) -> None:
+        """The cells of a model that was trained elsewhere. Nothing is known of the rows it saw, so
+        that nothing can be held against the test rows."""
+        targets = [self.inputs.task(name) for name in self.suite.targets]
+        fitting = [target for target in targets if own.task in self._trained_on(target)]
+        for t, target in enumerate(fitting):
+            tests = self._tests(target)
+            evaluate = self._evaluate(encoder, target, None, tests, (*rank, t), arm.name, own)
+            self._note(evaluate, f"target {target.task}")
+            self.plan.cells.append(
+                Cell(encoder, arm.name, target.task, seed, evaluate.key, None, None, None)
+            )
+        if not fitting:
+            raise SpecError(
+                f"trained: {encoder} comes trained on {own.task}, and none of the targets"
+                f" {', '.join(self.suite.targets)} trains on it; name one that does"
+            )
+
+    def _trained_on(self, target: Task) -> set[str]:
+        """The tasks by whose name a target's training goes: its own, and whose rows it reads."""
+        if not FAMILIES[target.family].trained:
+            return set()
+        theirs = target.train.task if target.train else None
+        return {target.task, theirs or target.task, self.locator.owner(target, "train").task}
+
+    def _tests(self, target: Task) -> Sets:
+        return {
             language: self.locator.rows(target, "test", language)
             for language in self._languages(target)
         }
+
+    def _cell(
+        self, encoder: str, seed: int, arm: Arm, target: Task, intermediate: Job | None, rank: Rank
+    ) -> None:
+        tests = self._tests(target)
         trained = intermediate
         if FAMILIES[target.family].trained:
             trained = self._target(encoder, seed, target, intermediate, rank)
@@ -297,9 +330,19 @@ class _Planner:
         )
 
     def _evaluate(
-        self, encoder: str, target: Task, model: Job | None, tests: Sets, rank: Rank, arm: str
+        self,
+        encoder: str,
+        target: Task,
+        model: Job | None,
+        tests: Sets,
+        rank: Rank,
+        arm: str,
+        finished: Finished | None = None,
     ) -> Job:
         task = self._task_part(target)
+        outputs = self.plan.encoders[encoder].outputs
+        if finished and outputs is not None:
+            as_answered(task, outputs, finished.labels, encoder)  # or it says what is wrong
         # an embedded family reads a hidden state: the encoder's own by default
         if not FAMILIES[target.family].trained:
             spec, options = self.inputs.encoder(encoder), task["options"]
@@ -321,7 +364,7 @@ class _Planner:
                     f"{target.task}: layer {options['layer']}, but encoder {encoder} has hidden"
                     f" states 0 to {last}"
                 )
-        else:  # the head is that of the task it was trained on: XNLI's is MNLI's
+        elif finished is None:  # the head is that of the task it was trained on: XNLI's is MNLI's
             owner = self._task_part(self.locator.owner(target, "train"))["options"]
             task["options"] |= {
                 name: owner[name] for name in FAMILIES[target.family].head_options & owner.keys()
@@ -332,6 +375,8 @@ class _Planner:
                 language: self.locator.rows(target, "dev", language) for language in tests
             }
         body = {"task": task, "model": model.key if model else None}
+        if finished:
+            body["own_head"] = {"labels": finished.labels}
         data = {kind: _to_json(of) for kind, of in sets.items()}
         name = f"evaluate {encoder} {target.task} after {arm}"
         missing = [rows.missing for of in sets.values() for rows in of.values()]

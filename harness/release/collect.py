@@ -121,6 +121,7 @@ def suite_facts(suite: Suite) -> SuiteFacts:
         recipes=suite.recipes,
         settings=suite.settings,
         average_over=suite.average_over,
+        trained=suite.trained,
     )
 
 

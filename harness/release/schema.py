@@ -25,7 +25,7 @@ from harness.release.schema_derived import Derived, Hash, PerLanguage, Phase
 from harness.spec.formats import Conll
 from harness.spec.recipe import Cut, Recipe, Recipes, Setting
 from harness.spec.sampler import Sampler
-from harness.spec.suite import Caps, SplitRule, Subset, Waived
+from harness.spec.suite import Caps, Finished, SplitRule, Subset, Waived
 from harness.spec.task import Difficulty
 
 Vector = Annotated[str, Field(pattern=r"^(\d*|(-?\d[\d.e+-]*,)+)$")]
@@ -58,6 +58,7 @@ class SuiteFacts(Strict):
     recipes: Recipes
     settings: dict[str, Setting]
     average_over: list[str] = later([])
+    trained: dict[str, Finished] = later({})
 
 
 class EncoderFacts(Strict):
@@ -171,9 +172,16 @@ class PviSpec(Strict):
     dev_rows: PositiveInt | None
 
 
+class OwnHead(Strict):
+    """Of an encoder that was trained elsewhere; `labels` as its suite says them."""
+
+    labels: list[str]
+
+
 class EvaluateSpec(Strict):
     task: TaskPart
     model: Hash | None
+    own_head: OwnHead | None = later(None)
 
 
 class OverlapSpec(Strict):

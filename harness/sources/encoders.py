@@ -20,6 +20,7 @@ from harness.sources.encoder_files import (
     weights_of_layers,
 )
 from harness.sources.hub import Wanted, Where, commit_of, snapshot
+from harness.sources.outputs import outputs_of
 from harness.store import HashIndex
 from harness.store.job import EncoderJson
 
@@ -62,6 +63,7 @@ class FoundEncoder:
     missing: str | None = None  # why it is not here, where a plan goes on without it
     declared: dict[str, Any] = field(default_factory=dict, hash=False)
     layers: int | None = None  # hidden states are numbered 0 (embeddings) to this
+    outputs: list[str] | None = None  # the names of its head's, if it has one; None: not looked at
     # of the layers, without embeddings, about: what the cost of a token goes with
     weights: int | None = None
     decoder: bool = False  # only its sentence vectors are of use
@@ -111,6 +113,7 @@ def find(encoder: "Encoder", where: Where, index: HashIndex) -> FoundEncoder:
         declared=declared,
         layers=layers,
         weights=weights_of_layers(config),
+        outputs=outputs_of(config),
         decoder=is_decoder(config),
     )
 

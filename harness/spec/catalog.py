@@ -224,6 +224,8 @@ class Catalog:
                 yield from self._broken_intermediate(arm.intermediate, source.at("arms", i))
         for i, target in enumerate(suite.targets):
             yield from self._broken_role("target", target, source.at("targets", i))
+        for encoder, finished in suite.trained.items():
+            yield from self._unknown("task", finished.task, source.at("trained", encoder))
         if suite.protocol:
             yield from self._unknown("protocol", suite.protocol, source.at("protocol"))
         yield from self._broken_overrides("suite", name, suite.settings, suite.cuts)

@@ -198,6 +198,25 @@ class SplitRule(Strict):
         return self
 
 
+class Finished(Strict):
+    """What an encoder of a suite was trained on elsewhere: it comes with a head of its own.
+
+    Its targets are those that train on `task`; they are scored without training, and without
+    conditions other than the baseline. In YAML a bare task name is enough.
+    """
+
+    task: Name
+    labels: list[str] = Field(
+        [],
+        description="the label of each of its outputs, in their order; default: as config.json"
+        " names them (id2label)",
+    )
+
+
+def _finished(value: Any) -> Any:
+    return {"task": value} if isinstance(value, str) else value
+
+
 class Suite(Strict):
     """One experiment. Every arm sees the same targets, seeds and recipes."""
 
@@ -230,6 +249,13 @@ class Suite(Strict):
     average_over: list[Name] = later(
         [], description="the targets of the headline average, for every condition; default: all"
     )
+    trained: dict[Name, Annotated[Finished, BeforeValidator(_finished)]] = later(
+        {},
+        description=(
+            "encoders that somebody fine-tuned already → the task they were trained on; scored"
+            " without training"
+        ),
+    )
     split_rule: SplitRule = SplitRule()
     pvi: bool = Field(
         False,
@@ -255,6 +281,12 @@ class Suite(Strict):
             raise ValueError(
                 "arms: the baseline is missing; add `none`, gains are measured against it"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _trained_are_encoders(self) -> Self:
+        if unknown := [name for name in self.trained if name not in self.encoders]:
+            raise ValueError(f"trained: {', '.join(unknown)}: not among `encoders:`")
         return self
 
     @model_validator(mode="after")

@@ -1,0 +1,64 @@
+"""Which output of a head that was trained elsewhere stands for which label of a task.
+
+Nothing but names says so: a head of three outputs in another order gives scores, and wrong ones.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.common.errors import SpecError
+from harness.families import FAMILIES
+
+_NO_NAME = re.compile(r"label_?\d+", re.I)  # what transformers calls an output that has no name
+
+
+def outputs_of(config: Mapping[str, Any]) -> list[str]:
+    """The names that a config.json gives to the outputs of its head; none where it names none."""
+    named: Mapping[str, str] = config.get("id2label") or {}
+    return [named[number] for number in sorted(named, key=int)]
+
+
+def as_answered(
+    task: Mapping[str, Any], named: Sequence[str], given: Sequence[str], encoder: str
+) -> tuple[dict[str, Any], list[int]]:
+    """(the task as such a head answers it, the output of each of its classes).
+
+    named    the outputs' names in config.json
+    given    the names that a suite gives them, in their place
+    raises   SpecError: a family without such heads, names that are not the task's labels
+    """
+    family = FAMILIES[task["family"]]
+    if family.transformers_head is None:
+        raise SpecError(f"trained: transformers has no model of the family {task['family']}")
+    if not family.label_outputs:
+        if given:
+            raise SpecError(f"trained: {encoder}: {task['family']} has no labels; leave them out")
+        return dict(task), []
+
+    names = list(given or named)
+    if given and named and len(given) != len(named):
+        raise SpecError(
+            f"trained: {encoder}: {len(given)} labels are given, and its head has {len(named)}"
+            " outputs; name one for each"
+        )
+    wanted = list(task["labels"])
+    if not given and all(_NO_NAME.fullmatch(name) for name in names):
+        raise SpecError(
+            f"trained: {encoder}: its config.json has no names for its outputs; say which label"
+            f" each one stands for, in their order, as TASK=FOLDER:{','.join(wanted)}"
+        )
+    folded = [name.strip().casefold() for name in names]
+    options = task["options"]
+    # a tagger may have a class O where no tag of the task is O
+    if "outside" in options and "O" not in wanted:
+        options = {**options, "outside": "o" in folded}
+        wanted = ["O", *wanted] if options["outside"] else wanted
+    if sorted(folded) != sorted(label.casefold() for label in wanted):
+        raise SpecError(
+            f"trained: {encoder}: its outputs are {', '.join(names)}, the task's labels"
+            f" {', '.join(wanted)}; say which label each one stands for, in their order, as"
+            f" TASK=FOLDER:{','.join(wanted)}"
+        )
+    order = [folded.index(label.casefold()) for label in wanted]
+    return {**task, "options": options}, order

@@ -1,0 +1,179 @@
+"""A model that somebody fine-tuned elsewhere, scored without training: its own head, its own order
+of outputs."""
+
+import json
+from pathlib import Path
+
+import pytest
+import transformers
+from safetensors.torch import load_file
+from test_loop import context, dataset, make_encoder, make_job, task_part
+from test_plan import SUITE, World, keys
+
+from harness.common.errors import SpecError
+from harness.families import FAMILIES
+from harness.jobs import evaluate, train
+from harness.models.loaded import LoadedEncoder
+from harness.plan.planner import plan_again
+from harness.sources.encoder_files import DECISIVE
+from harness.sources.outputs import as_answered
+from harness.spec.suite import Finished
+from harness.store import Store, file_sha256
+from harness.store.job import described
+
+FINISHED = sorted(name for name, family in FAMILIES.items() if family.transformers_head)
+# our names of a head's weights, and transformers' of BERT
+HEADS = {
+    "classification": {"heads.0.out": "classifier", "pooler.dense": "bert.pooler.dense"},
+    "multiple_choice": {"heads.0.score.out": "classifier", "pooler.dense": "bert.pooler.dense"},
+    "tagging": {"heads.0.out": "classifier"},
+    "span_qa": {"heads.0": "qa_outputs"},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return make_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+def run(store: Store, job: dict, tmp: Path) -> None:
+    workdir = tmp / job["key"][:8]
+    ctx = context(tmp, job)
+    ctx.store, ctx.workdir = store, workdir
+    workdir.mkdir()
+    (train if job["kind"] == "train" else evaluate).run(ctx)
+    store.commit(job["key"], workdir, {})
+
+
+def export(weights: dict, folder: Path, family: str, labels: list[str], to: Path) -> Path:
+    """A trained model of ours as a folder of transformers, its outputs in the order of `labels`."""
+    known = {name: i for i, name in enumerate(task_part(family)["labels"])}
+    kind = getattr(transformers, FAMILIES[family].transformers_head)
+    named = {"id2label": dict(enumerate(labels)), "num_labels": len(labels)} if labels else {}
+    if family == "multiple_choice":
+        named = {}
+    model = kind.from_pretrained(folder, **named)
+    theirs = {}
+    for name, tensor in weights.items():
+        part, _, end = name.rpartition(".")
+        other = HEADS[family].get(part, part.replace("encoder.", "bert.", 1))
+        if other == "classifier" and labels and family != "multiple_choice":
+            tensor = tensor[[known[label] for label in labels]]
+        theirs[f"{other}.{end}"] = tensor
+    left = model.load_state_dict(theirs, strict=False)
+    assert not left.unexpected_keys
+    model.save_pretrained(to)
+    transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(to)
+    return to
+
+
+@pytest.mark.parametrize("family", FINISHED)
+def test_an_exported_model_scores_as_it_did_here(tmp_path, folder, family):
+    job = make_job(tmp_path, folder, family, rows=40, learning_rate=1e-2, epochs=4)
+    part = job["spec"]["tasks"]["toy"]
+    part["options"] |= {"head": "native"} if "head" in part["options"] else {}
+    part["options"] |= {"outside": False} if "outside" in part["options"] else {}
+    job = described(
+        "train", "train", job["spec"], {n: job[n] for n in ("train", "dev")}, job["encoder"]
+    )
+    store = Store(tmp_path / "store")
+    run(store, job, tmp_path)
+
+    weights = load_file(store.path(job["key"], "model.safetensors"))
+    labels = part["labels"][::-1]  # in another order than ours
+    there = export(weights, folder, family, labels, tmp_path / "finished")
+    read = [name for name in (*DECISIVE, "model.safetensors") if (there / name).is_file()]
+    identity = {"files": {name: file_sha256(there / name) for name in read}, "max_length": 64}
+    other = {"name": "finished", "folder": str(there), "identity": identity, "declared": {}}
+
+    data = {"tests": {"en": dataset(tmp_path / "test.jsonl", family, 60, seed=3)}}
+    ours = described("evaluate", "ours", {"task": part, "model": job["key"]}, data, job["encoder"])
+    spec = {"task": task_part(family), "model": None, "own_head": {"labels": []}}
+    theirs = described("evaluate", "theirs", spec, data, other)
+    for one in (ours, theirs):
+        run(store, one, tmp_path)
+    for name in ("predictions/en.jsonl", "scores.json", "examples.json"):
+        assert (
+            store.path(ours["key"], name).read_bytes()
+            == store.path(theirs["key"], name).read_bytes()
+        )
+    if labels and family != "multiple_choice":  # under wrong names it would answer something else
+        spec = spec | {"own_head": {"labels": part["labels"]}}
+        wrong = described("evaluate", "wrong", spec, data, other)
+        run(store, wrong, tmp_path)
+        answers = [store.path(one["key"], "predictions/en.jsonl") for one in (ours, wrong)]
+        assert answers[0].read_bytes() != answers[1].read_bytes()
+
+
+def test_a_folder_without_a_head_is_refused(tmp_path, folder):
+    encoder = LoadedEncoder(str(folder), {"max_length": 64})
+    with pytest.raises(SpecError, match="is no fine-tuned TokenClassification model"):
+        encoder.with_head("AutoModelForTokenClassification")
+
+
+MOOD = {"family": "classification", "labels": ["no", "yes"], "options": {"head": "plain"}}
+TAGS = {"family": "tagging", "labels": ["A", "B"], "options": {"outside": True}}
+
+
+@pytest.mark.parametrize(
+    ("task", "named", "given", "order"),
+    [
+        (MOOD, ["YES", "No"], [], [1, 0]),
+        (MOOD, ["LABEL_0", "LABEL_1"], ["yes", "no"], [1, 0]),
+        (MOOD, [], ["no", "yes"], [0, 1]),
+        (TAGS, ["b", "a"], [], [1, 0]),
+        (TAGS, ["b", "O", "a"], [], [1, 2, 0]),
+    ],
+)
+def test_outputs_are_matched_by_name(task, named, given, order):
+    answered, found = as_answered(task, named, given, "x")
+    assert found == order
+    assert answered["options"].get("outside", False) == (len(order) == 3)
+    assert task["options"] in (MOOD["options"], TAGS["options"])  # unchanged
+
+
+@pytest.mark.parametrize(
+    ("task", "named", "given", "said"),
+    [
+        (MOOD, ["LABEL_0", "LABEL_1"], [], "no names for its outputs; .* TASK=FOLDER:no,yes"),
+        (MOOD, [], [], "no names for its outputs"),
+        (MOOD, ["yes", "maybe"], [], "outputs are yes, maybe, the task's labels no, yes"),
+        (MOOD, ["yes", "yes"], [], "outputs are yes, yes"),
+        (MOOD, ["a", "b", "c"], ["yes", "no"], "2 labels are given, and its head has 3 outputs"),
+        ({"family": "span_qa", "labels": [], "options": {}}, [], ["a"], "has no labels"),
+        ({"family": "mlm", "labels": [], "options": {}}, [], [], "no model of the family mlm"),
+    ],
+)
+def test_outputs_that_are_not_the_labels_are_refused(task, named, given, said):
+    with pytest.raises(SpecError, match=said):
+        as_answered(task, named, given, "x")
+
+
+def test_a_finished_encoder_is_only_evaluated_and_only_where_it_fits(tmp_path):
+    world = World(tmp_path)
+    (world.root / "encoders" / "toyenc" / "config.json").write_text(
+        json.dumps({"id2label": {"0": "yes", "1": "no"}})
+    )
+    trained = SUITE | {"trained": {"toyenc": "reading"}}
+    plan = world.plan(suite=trained)
+    assert {job.kind for job in plan.jobs.values()} == {"evaluate"}
+    assert [(cell.arm, cell.target, cell.seed) for cell in plan.cells] == [
+        ("none", target, seed) for seed in (1, 2) for target in ("quiz", "exam")
+    ]
+    assert all(cell.trained is cell.overlap is cell.intermediate is None for cell in plan.cells)
+    # from what a release records: no config.json, the same keys
+    assert keys(plan_again(plan.inputs)) == keys(plan)
+    # the key has the labels that a suite gives
+    mood = [
+        SUITE | {"trained": {"toyenc": {"task": "mood", "labels": of}}}
+        for of in ([], ["no", "yes"])
+    ]
+    first, second = (keys(world.plan(suite=suite)) for suite in mood)
+    assert first.keys() == second.keys()
+    assert first != second
+    with pytest.raises(SpecError, match="comes trained on pairs, and none of the targets"):
+        world.plan(suite=SUITE | {"trained": {"toyenc": "pairs"}})
+
+
+def test_a_task_name_is_enough():
+    assert Finished(task="mnli").labels == []
