@@ -1037,7 +1037,7 @@ def test_a_prompt_stands_before_each_sentence(kind, loaded, monkeypatch):
             "metric": "retrieval_accuracy"
         }
         task["options"] |= options
-        context = SimpleNamespace(job={"spec": {"task": task, "model": None}})
+        context = SimpleNamespace(job={"spec": {"task": task, "model": None}}, tokens=0)
         return evaluate._embedded(context, encoder)(rows, [])
 
     bare, facts = made()

@@ -5,17 +5,22 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from conftest import ROOT, write_encoder
 from fake_hub import FakeHub
+from test_encoders import CORPUS, DECODERS, KINDS, LENGTH, task_of
 
 from harness.common.errors import MissingError, SpecError
+from harness.jobs import evaluate
+from harness.models.loaded import LoadedEncoder
 from harness.sources.encoders import find
 from harness.sources.hub import Where
 from harness.sources.infer import NOT_NAMED, inferred
 from harness.spec.catalog import Catalog, read_spec
-from harness.spec.encoder import Encoder
+from harness.spec.encoder import Encoder, Prompts
 from harness.store import HashIndex
 
 REPO = "someone/tiny-bert"
@@ -139,6 +144,33 @@ def test_a_sentence_encoder_says_its_prompts(said, query, passage, folder, catal
     assert (repr(query) in lines) == bool(query)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("bert uncased", "mean"), ("xlm-roberta", "cls"), ("qwen3", "lasttoken")]
+)
+def test_vectors_are_those_of_sentence_transformers(kind, mode, catalog, tmp_path, monkeypatch):
+    """The library itself on the same files, with the prompt that is inferred."""
+    library = pytest.importorskip("sentence_transformers")
+    folder = (KINDS | DECODERS)[kind].build(tmp_path / "mine")
+    sentence_encoder(
+        folder,
+        {"embedding_dimension": 32, "pooling_mode": mode},
+        {"prompts": {"query": "the fox "}},
+    )
+    spec, _ = of(folder, catalog)
+
+    task = task_of("retrieval", LENGTH, pooling=spec.pooling, layer=spec.layer)
+    task["options"]["prompt"] = spec.prompts.query
+    context = SimpleNamespace(job={"spec": {"task": task, "model": None}}, tokens=0)
+    monkeypatch.setattr("harness.models.retriever.predict", lambda embed, *_: (embed(CORPUS), {}))
+    encoder = LoadedEncoder(str(folder), {"max_length": spec.max_length})
+    ours, _ = evaluate._embedded(context, encoder)([], [])
+    model = library.SentenceTransformer(str(folder), device="cpu")
+    theirs = model.encode(CORPUS, prompt_name="query")
+    ours /= np.linalg.norm(ours, axis=1, keepdims=True)
+    assert np.allclose(ours, theirs, atol=1e-5)
+
+
 def test_what_is_not_as_published_is_said(folder, catalog):
     sentence_encoder(folder, {"pooling_mode_mean_tokens": True})
     dense = {"path": "3_Dense", "type": "sentence_transformers.models.Dense"}
@@ -227,6 +259,9 @@ def test_a_checkpoint_of_a_training_carries_the_trainings_name(folder, catalog):
 def test_a_hub_id_of_the_catalog_is_that_encoder(catalog):
     spec, said = of("FacebookAI/xlm-roberta-base", catalog)
     assert spec is catalog.encoder("xlm-roberta-base")
+    # its files name no prompts, the catalog does
+    small, _ = of("intfloat/multilingual-e5-small", catalog)
+    assert small.prompts == Prompts(query="query: ", passage="passage: ")
     assert said == "FacebookAI/xlm-roberta-base is encoder xlm-roberta-base of the catalog"
 
 

@@ -99,7 +99,9 @@ def as_yaml(data: dict[str, Any]) -> str:
 
     class Dumper(yaml.SafeDumper):
         def represent_str(self, text: str) -> "ScalarNode":
-            quotes = '"' if HIDDEN.search(text) else None
+            # a prompt of two lines shows as one, with its line's end
+            odd = HIDDEN.search(text) or ("\n" in text and len(text) < 80)
+            quotes = '"' if odd else None
             return self.represent_scalar("tag:yaml.org,2002:str", text, style=quotes)
 
     Dumper.add_representer(str, Dumper.represent_str)
