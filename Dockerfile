@@ -1,45 +1,60 @@
-# syntax=docker/dockerfile:1
-#
 #   docker build -t xstilts-harness .
 #   docker run --rm xstilts-harness eval --all                     the smoke suite on the CPU, no network needed
 #
-# GPUs, volumes that survive the container, your own tasks, Apptainer: docs/running.md
+# Without a GPU, a third of the size: --build-arg TORCH=cpu --build-arg BASE=ubuntu:24.04
+# GPUs, volumes that survive the container, your own tasks, compose, Apptainer: docs/running.md
 
-# The CUDA release that torch==2.13.0 from the default package index is built for: that wheel asks for
-# cuda-toolkit 13.0.3, and pip installs it as nvidia-* wheels inside the virtual environment. `base` is therefore
-# enough: it adds what a container needs to be given GPUs (and to be refused on a driver older than CUDA 13), while
-# `runtime` would bring every CUDA library a second time. A build step below fails when torch and CUDA drift apart.
-ARG CUDA=13.0.3
-ARG UBUNTU=24.04
+# Any Debian or Ubuntu. For CUDA `base` is enough: torch==2.13.0 from PyPI brings CUDA 13.0 as wheels, and this adds
+# what a container needs to be given GPUs, and to be refused on a driver older than that. `runtime` would bring every
+# library a second time. A step below fails when torch and CUDA drift apart.
+ARG BASE=nvidia/cuda:13.0.3-base-ubuntu24.04
 
 
-FROM nvidia/cuda:${CUDA}-base-ubuntu${UBUNTU} AS python
-# No versions here on purpose: Ubuntu's archive keeps only the newest build of a package, so a pinned one stops
-# installing at its next security fix. The release (24.04) and the name (python3.12) fix what could matter.
+FROM ${BASE} AS python
+# No versions here on purpose: the archive keeps only the newest build of a package, so a pinned one stops installing at
+# its next security fix. The base fixes the release, and so the version of Python.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends ca-certificates python3.12 \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends ca-certificates python3 \
     && rm -rf /var/lib/apt/lists/*
 
 
-FROM python AS build
+# What the lock files name, in a layer that only they change. Wheels only, so no compiler is needed.
+FROM python AS packages
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3.12-venv \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3-venv \
     && rm -rf /var/lib/apt/lists/*
-RUN python3.12 -m venv /opt/venv
+RUN python3 -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH \
-    PIP_DISABLE_PIP_VERSION_CHECK=1
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1
 
-# Packages first: this large layer is built again only when the lock file changes. Wheels only, so no compiler is needed.
-COPY requirements.lock /src/
-RUN pip install --no-cache-dir --only-binary=:all: -r /src/requirements.lock
+# A mirror of PyPI, where there is one; unset, pip's own.
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+COPY requirements.lock requirements-torch.lock /src/
+RUN pip install --no-deps --require-hashes --only-binary=:all: -r /src/requirements.lock
 
-# A lock file that names a CPU build, or an index that serves one, must not become an image that trains on the CPU in silence.
-ARG CUDA
-RUN python -c "import torch; assert torch.version.cuda, f'torch {torch.__version__} has no CUDA'; \
-assert '${CUDA}'.startswith(torch.version.cuda), f'torch is built for CUDA {torch.version.cuda}, the image is ${CUDA}'"
+# PyPI's torch by its hash. The CPU build is another file under the same version, on an index that has only such.
+ARG BASE
+ARG TORCH=cuda
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN case "${TORCH}" in \
+        cuda) pip install --no-deps --require-hashes --only-binary=:all: -r /src/requirements-torch.lock ;; \
+        cpu) pip install --no-deps --index-url "${TORCH_INDEX}" "$(grep -o '^torch==[0-9.]*' /src/requirements-torch.lock)" ;; \
+        *) echo "TORCH is cuda or cpu, not ${TORCH}" >&2; exit 1 ;; \
+    esac \
+    && pip check
 
+# An index that serves another build must not become an image that trains on the CPU in silence.
+RUN python -c "import torch; built = torch.version.cuda or 'cpu'; \
+assert (built == 'cpu') == ('${TORCH}' == 'cpu'), f'torch is built for {built}, asked for was ${TORCH}'; \
+assert 'nvidia/cuda' not in '${BASE}' or built in '${BASE}', f'torch is built for {built}, the image stands on ${BASE}'"
+RUN pip freeze > /opt/venv/packages.txt
+
+
+FROM packages AS project
 COPY pyproject.toml README.md LICENSE /src/
 COPY encoders /src/encoders
 COPY protocols /src/protocols
@@ -47,27 +62,33 @@ COPY suites /src/suites
 COPY tasks /src/tasks
 COPY leaderboard/published /src/leaderboard/published
 COPY harness /src/harness
-RUN pip install --no-cache-dir --no-deps --no-build-isolation /src && pip check
+RUN pip install --no-deps --no-build-isolation --prefix=/opt/project /src
 
 
 FROM python AS final
-SHELL ["/bin/bash", "-o", "pipefail", "-c"]
-ARG CUDA
-ARG UBUNTU
-ARG VERSION=0.1.0
-ARG REVISION=
-LABEL org.opencontainers.image.title="xstilts-harness" \
-      org.opencontainers.image.description="Does English intermediate-task training help zero-shot cross-lingual transfer? A reproducibility benchmark harness." \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.base.name="docker.io/nvidia/cuda:${CUDA}-base-ubuntu${UBUNTU}"
 
 # 24.04 has a user `ubuntu` with id 1000 already. The volumes are open to every user, like /tmp, so that
 # `docker run --user "$(id -u):$(id -g)"` can write to them too.
 RUN useradd --uid 10001 --user-group --create-home --no-log-init xstilts \
     && mkdir -p /workspace /cache /runs \
     && chmod 1777 /workspace /cache /runs
-COPY --from=build /opt/venv /opt/venv
+
+# The project last: all that a new version of it changes is some megabytes. /leaderboard: our own releases, to compare.
+COPY --from=packages /opt/venv /opt/venv
+COPY leaderboard /leaderboard
+COPY --from=project /opt/project /opt/venv
+
+ARG BASE
+ARG VERSION=
+ARG REVISION=
+ARG SOURCE=
+LABEL org.opencontainers.image.title="xstilts-harness" \
+      org.opencontainers.image.description="XTREME and intermediate-task gains of an encoder: a reproducibility benchmark harness." \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.base.name="${BASE}"
 
 # /cache: the hub's cache   /runs: job results and releases   /workspace: mount your own specs at /workspace/tasks
 ENV PATH=/opt/venv/bin:$PATH \
@@ -85,9 +106,10 @@ WORKDIR /workspace
 
 # As the user who will run it: the built-in specs are sound, and the smoke suite needs nothing that is not in the image.
 RUN xstilts-harness validate \
-    && xstilts-harness plan --all --offline --json --store /tmp/check \
-       | python -c "import json, sys; blocked = json.load(sys.stdin)['blocked']; assert not blocked, blocked" \
-    && rm -rf /tmp/check
+    && mkdir /tmp/check \
+    && xstilts-harness plan --all --offline --json --store /tmp/check/store > /tmp/check/plan.json \
+    && python -c "import json; blocked = json.load(open('/tmp/check/plan.json'))['blocked']; assert not blocked, blocked" \
+    && rm -r /tmp/check
 
 VOLUME ["/cache", "/runs"]
 ENTRYPOINT ["xstilts-harness"]

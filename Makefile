@@ -6,6 +6,7 @@
 # make mutants  faults that the tests do not notice, a sample (see tests/mutants.py)
 # make board  render the project's own leaderboard/ anew, with the pictures of the page that the docs show (needs Chromium)
 # make docs   the docs as a site, into ./site (start at site/index.html); a dead link fails
+# make image  the image, with TORCH=cpu or cuda               make image-test  builds and uses it, see tools/image.sh
 # make clean  the environment and what tools leave; your results in ./runs stay
 PYTHON ?= python3
 VENV := .venv
@@ -13,17 +14,17 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip $(if $(CI),--quiet) --disable-pip-version-check
 
 # By version, from whatever index pip is told of, so that each machine takes the build it can use. PyPI's by its hash:
-# make TORCH='--no-deps --require-hashes -r requirements-torch.lock'
-TORCH ?= $(shell grep -o '^torch==[0-9.]*' requirements-torch.lock)
+# make TORCH_FROM='--no-deps --require-hashes -r requirements-torch.lock'
+TORCH_FROM ?= $(shell grep -o '^torch==[0-9.]*' requirements-torch.lock)
 
-.PHONY: eval small test test-fast coverage stress lint bench mutants board docs dist lock clean
+.PHONY: eval small test test-fast coverage stress lint bench mutants board docs dist tag-check image image-test lock clean
 .DEFAULT_GOAL := eval
 
 # What a run needs, from the locks, and the checkout in place.
 $(VENV)/ready: requirements.lock requirements-torch.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --no-deps --require-hashes -r requirements.lock
-	$(PIP) install $(TORCH)
+	$(PIP) install $(TORCH_FROM)
 	$(PIP) install --no-deps --no-build-isolation -e .
 	touch $@
 
@@ -72,6 +73,21 @@ dist: $(VENV)/dev
 	rm -rf dist && $(BIN)/python -m hatchling build
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
+
+# The version stands in one place, and a tag that says another stops a release: make tag-check TAG=v0.1.0
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' harness/__init__.py)
+tag-check:
+	@[ "$(TAG)" = "v$(VERSION)" ] || { echo "the tag is $(TAG), harness/__init__.py says $(VERSION)" >&2; exit 1; }
+	@grep -q '^## $(VERSION)\b' CHANGELOG.md || { echo "CHANGELOG.md has no section $(VERSION)" >&2; exit 1; }
+
+IMAGE ?= xstilts-harness
+TORCH ?= cuda
+image:
+	docker build -t $(IMAGE) --build-arg TORCH=$(TORCH) $(if $(filter cpu,$(TORCH)),--build-arg BASE=ubuntu:24.04) \
+	    --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) --build-arg SOURCE=$(SOURCE) .
+
+image-test:
+	tools/image.sh
 
 # uv resolves for every system and Python at once, which pip does for its own alone.
 lock:

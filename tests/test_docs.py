@@ -25,10 +25,11 @@ from harness.spec.task import Rows, Source, Task
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-WORKFLOWS = sorted((ROOT / ".github").rglob("*.yml"))
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+WORKFLOWS = sorted({*(ROOT / ".github").rglob("*.yml")} - {*FORMS})
 COMMAND = re.compile(r"xstilts-harness(?: (leaderboard|cache|job|data))? ([a-z]+)([^`\n#|]*)")
 
 
@@ -77,7 +78,7 @@ def known(rig, tmp_path_factory):
     return ask
 
 
-@pytest.mark.parametrize("page", [*PAGES, *WORKFLOWS], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *WORKFLOWS, *FORMS], ids=lambda page: page.name)
 def test_commands_and_options_exist(page, known):
     for group, command, rest in commands(page):
         words = (group, command) if group else (command,)

@@ -36,6 +36,13 @@ def gpus() -> list[str]:
     return [str(i) for i in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
 
 
+def cores() -> int:
+    """How many CPU cores this process may use: a scheduler gives less than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS ties no process to cores
+
+
 class ProcessEngine:
     """`workers` child processes, each with a log in the store."""
 
@@ -44,7 +51,7 @@ class ProcessEngine:
     ):
         self.store, self.checkpoint_seconds = store, checkpoint_seconds
         self.gpus = gpus()
-        count = workers or len(self.gpus) or len(os.sched_getaffinity(0))
+        count = workers or len(self.gpus) or cores()
         self.slots = [f"worker-{i}" for i in range(count)]
         self._process: dict[str, subprocess.Popen[bytes]] = {}
         self._buffer: dict[str, bytes] = {}

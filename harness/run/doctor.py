@@ -1,6 +1,5 @@
 """What `doctor` looks at: is this machine fit to run, and what would surprise its user?"""
 
-import os
 import platform
 import shutil
 import sys
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypedDict
 
 from harness.common.errors import HarnessError
-from harness.engines.process import gpus
+from harness.engines.process import cores, gpus
 from harness.sources.encoders import find
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
@@ -51,7 +50,7 @@ def checkup(store: Path, encoder_root: Path | None, catalog: Catalog) -> list[Ch
         except PackageNotFoundError:
             rows.append(_row(package, "error", "not installed; docs/running.md says how"))
     rows.append(_gpu())
-    rows.append(_row("cpu", "ok", f"{len(os.sched_getaffinity(0))} cores for this process"))
+    rows.append(_row("cpu", "ok", f"{cores()} cores for this process"))
     try:
         opened = Store(store)
         free = shutil.disk_usage(opened.root).free
