@@ -13,6 +13,7 @@ from conftest import PATIENCE, eventually, kill
 from harness.engines.engine import Event
 from harness.engines.process import ProcessEngine
 from harness.run import steps
+from harness.run.choice import Choice
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.store import Store
@@ -69,7 +70,7 @@ def world(rig, tmp_path, monkeypatch):
             monkeypatch.setenv(name, value)
         store = Store(tmp_path / "store")
         where = Where(encoder_root=rig.encoders, offline=True)
-        plan = steps.plan_suite(Catalog.load([rig.specs]), steps.Choice("tiny"), where, store)
+        plan = steps.plan_suite(Catalog.load([rig.specs]), Choice("tiny"), where, store)
         keys = [key for key, job in plan.jobs.items() if job.kind == "overlap"]
         for key in keys:
             store.write_job(key, plan.jobs[key].body)

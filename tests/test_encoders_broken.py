@@ -21,6 +21,7 @@ from harness import cli
 from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
 from harness.models.loaded import LoadedEncoder
 from harness.run import steps
+from harness.run.choice import Choice
 from harness.sources.encoder_files import DECISIVE
 from harness.sources.encoders import find
 from harness.sources.hub import Where
@@ -792,7 +793,7 @@ def test_code_of_a_folder_is_not_run_even_if_somebody_says_yes(rig, tiny, tmp_pa
     mark, store = tmp_path / "it ran", Store(tmp_path / "runs/store")
     with_code(tiny, mark, model_type="own")
     where = Where(encoder_root=tiny.parent, offline=True)
-    plan = steps.plan_suite(Catalog.load([rig.specs]), steps.Choice("tiny"), where, store)
+    plan = steps.plan_suite(Catalog.load([rig.specs]), Choice("tiny"), where, store)
     job = next(job for job in plan.jobs.values() if job.kind == "train" and not job.needs)
     store.write_job(job.key, job.body)
     yes = subprocess.Popen(["yes"], stdout=subprocess.PIPE)

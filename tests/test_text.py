@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from stress import times
 
-from harness.cli.specs import as_yaml
 from harness.common.streams import console
-from harness.common.text import HIDDEN, line, markdown, neutral, neutral_values, short
+from harness.common.text import HIDDEN, as_yaml, line, markdown, neutral, neutral_values, short
 from harness.page.page import render
 from harness.page.render import markdown as board
 from harness.page.render import print_release

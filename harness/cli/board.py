@@ -7,9 +7,7 @@ import typer
 
 from harness.cli.app import app, console, leaderboard_app, print_json, say
 from harness.cli.options import (
-    BOARD,
     RELEASE,
-    STORE,
     BoardDir,
     EncoderRoot,
     Json,
@@ -20,6 +18,7 @@ from harness.cli.options import (
     StoreDir,
     with_groups,
 )
+from harness.run.here import BOARD, STORE
 
 if TYPE_CHECKING:
     from harness.page.tables import Choice

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from harness.cli.app import cache_app, print_rows, say
-from harness.cli.options import STORE, Json, StoreDir
+from harness.cli.options import Json, StoreDir
+from harness.run.here import STORE
 
 
 @cache_app.command("ls")

@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from harness.cli.app import app, print_rows, say, store_to_read
-from harness.cli.options import (
-    DEFAULT_SUITE,
-    STORE,
-    DataWanted,
-    Json,
-    Sources,
-    StoreDir,
-    Without,
-    with_groups,
-)
+from harness.cli.options import DataWanted, Json, Sources, StoreDir, Without, with_groups
+from harness.run.here import DEFAULT_SUITE, STORE
 
 if TYPE_CHECKING:
     from harness.sources.hub import Where
@@ -131,7 +123,7 @@ def _chosen(catalog: "Catalog", wanted: DataWanted) -> list[str]:
     """Names of suites, tasks and encoders that are asked for."""
     from harness.common.errors import SpecError
 
-    chosen = [*(wanted.names or []), *(wanted.suites or [])]
+    chosen = [*(wanted.names or []), *map(catalog.suite_called, wanted.suites or [])]
     if wanted.everything:
         own = [name for kind, name in sorted(catalog.user) if kind in ("task", "suite", "encoder")]
         default = [] if wanted.suites else [DEFAULT_SUITE]
@@ -153,7 +145,8 @@ def _survey(
 ) -> dict[str, list[str]]:
     """Look for everything that the named suites (less `left_out`), tasks and encoders read; what is
     missing → what needs it."""
-    from harness.run.steps import Choice, plan_suite
+    from harness.run.choice import Choice
+    from harness.run.steps import plan_suite
     from harness.store import HashIndex
 
     opened = store_to_read(store)

@@ -8,9 +8,8 @@ import typer
 
 from harness.cli.app import app, console, job_app, print_json, say, store_to_read
 from harness.cli.options import (
-    BOARD,
-    STORE,
     BoardDir,
+    Device,
     Json,
     Offline,
     Sources,
@@ -19,7 +18,8 @@ from harness.cli.options import (
     Workers,
     with_groups,
 )
-from harness.cli.plan import first_line, print_plan
+from harness.cli.plan import ask_aloud, print_plan
+from harness.run.here import BOARD, STORE
 
 
 def _seconds(value: float | None) -> float | None:
@@ -61,6 +61,7 @@ def evaluate(
     store: StoreDir = STORE,
     board: BoardDir = BOARD,
     workers: Workers = None,
+    device: Device = None,
     engine: Annotated[
         str, typer.Option(help="Where workers run: process (this machine), or a package's own.")
     ] = "process",
@@ -80,43 +81,27 @@ def evaluate(
     from harness.page.render import print_release
     from harness.release.document import Board
     from harness.release.places import command
-    from harness.release.schema import Content
     from harness.run import steps
-    from harness.run.advice import not_learned
-    from harness.run.track import trackers, tracking
     from harness.store import Store
 
-    first_line(chosen.suite, as_json)
     # who only wants to see the plan may lack the right to write the store
-    catalog, opened = sources.catalog(), store_to_read(store) if dry_run else Store(store)
-    asked = catalog, chosen.choice(), sources.where(offline), opened
+    opened = store_to_read(store) if dry_run else Store(store)
+    catalog, where = sources.catalog(), sources.where(offline)
+    asked = ask_aloud(chosen, catalog, where, as_json)
     if dry_run:
-        print_plan(steps.plan_suite(*asked), opened, as_json)
+        print_plan(steps.plan_of(asked.suite, catalog, where, opened), opened, as_json)
         return
 
-    chosen_trackers = trackers(track or [])  # before hours are spent
-    plan = steps.plan_to_run(*asked, say)
-    with tracking(chosen_trackers, plan, opened, say) as told:
-        outcome = steps.run_plan(
-            plan, opened, workers, checkpoint_seconds, keep_weights, engine, [told]
-        )
-        for line in steps.refusals(outcome):
-            say(line)
-        content = steps.content_of(plan, opened, outcome)
-        released = Content.model_validate(content)
-        told.results(released)
-    for line in not_learned(released, opened):
-        say(line)
-
-    # fewer test rows than the suite has are no release: they are shown, and that is all
-    done, title = None, f"PARTIAL: at most {chosen.limit} test rows, no release"
-    if not chosen.limit:
-        done = steps.publish(content, plan, opened, board, command(sys.argv[1:]), say)
-        title = Board(board).title(done.path)
+    how = steps.How(workers, checkpoint_seconds, keep_weights, engine, device, tuple(track or ()))
+    by = command(sys.argv[1:])
+    document, content, done = steps.evaluate(asked, catalog, where, opened, board, how, by, say)
     if as_json:
-        print_json({"release": str(done.path) if done else None, "content": content})
+        print_json({"release": str(done.path) if done else None, "content": document})
     else:
-        print_release(released, title, console())
+        title = f"PARTIAL: at most {chosen.limit} test rows, no release"
+        if done:
+            title = Board(board).title(done.path)
+        print_release(content, title, console())
     if done:
         say(f"release {done}; table in {board / 'README.md'}")
 

@@ -10,30 +10,16 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from harness.run.here import DEFAULT_SUITE, catalog_of
+
 if TYPE_CHECKING:
-    from harness.run.steps import Choice
+    from harness.run.choice import Choice
     from harness.sources.hub import Lock, Where
     from harness.spec.catalog import Catalog
-
-DEFAULT_SUITE = "mini"
-# One folder of the working directory holds what its user computed. The project's own releases, in a
-# checkout's `leaderboard/`, are read and written only by who names them: `--board leaderboard`.
-STORE, BOARD = Path("runs/store"), Path("runs/board")
-HERE = Path("tasks")  # specs in a folder of that name are read without being asked for
-
-
-def catalog_of(own: list[Path] | None, all_sound: bool = True) -> "Catalog":
-    """The built-in specs, those of ./tasks and those of `own` files and folders.
-
-    raises  SpecError: one is wrong, where all of them must be sound
-    """
-    from harness.spec.catalog import Catalog
-
-    return Catalog.load(([HERE] if HERE.is_dir() else []) + (own or []), all_sound)
 
 
 def names_of(kind: str) -> Callable[[str], list[str]]:
@@ -46,15 +32,106 @@ def names_of(kind: str) -> Callable[[str], list[str]]:
     return complete
 
 
+def names_in(kind: str, role: str = "") -> Callable[[str], list[str]]:
+    """What a shell completes the last name of a list with commas to; `role`: of tasks."""
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, begun = incomplete.rpartition(",")
+        known = getattr(catalog_of([]), f"{kind}s").items()
+        names = [name for name, spec in known if not role or role in spec.role]
+        taken = before.split(",")
+        return [
+            f"{before}{comma}{name}"
+            for name in names
+            if name.startswith(begun) and name not in taken
+        ]
+
+    return complete
+
+
 # One option each
 
 SuiteName = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--suite",
         "-s",
-        help="Which suite; `list suites` names them.",
+        show_default=f"{DEFAULT_SUITE}, unless an encoder and targets are given",
+        help="Which suite, by name (`list suites`) or YAML file. The options below change it.",
         autocompletion=names_of("suite"),
+    ),
+]
+EncoderNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encoder",
+        "-e",
+        metavar="NAME,...",
+        help="A hub id (owner/name), a folder (./name), or a name of `list encoders`.",
+        autocompletion=names_in("encoder"),
+    ),
+]
+Intermediates = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--intermediate",
+        metavar="TASK,...",
+        show_default="none, the baseline alone, which always joins",
+        help="What is trained on first, one condition each; `mnli+squad` is a mixture.",
+        autocompletion=names_in("task", "intermediate"),
+    ),
+]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--targets",
+        metavar="TASK,...",
+        help="What is evaluated.",
+        autocompletion=names_in("task", "target"),
+    ),
+]
+Seeds = Annotated[
+    list[str] | None,
+    typer.Option("--seeds", metavar="N,...", show_default="1,2,3", help="One run for each."),
+]
+Languages = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--languages",
+        metavar="CODE,...",
+        show_default="all",
+        help="Of the targets; English stays in where a target has it.",
+    ),
+]
+ProtocolName = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        show_default="default",
+        help="Recipes and settings by name (`list protocols`).",
+        autocompletion=names_of("protocol"),
+    ),
+]
+PrecisionName = Annotated[
+    Literal["fp32", "bf16"] | None,
+    typer.Option("--precision", help="Of every training; bf16 needs a GPU."),
+]
+MaxTrainRows = Annotated[
+    int | None,
+    typer.Option("--max-train-rows", min=1, metavar="N", help="At most N training rows a task."),
+]
+MadeName = Annotated[
+    str | None,
+    typer.Option("--name", help="What the suite that these options make is called."),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        envvar="XSTILTS_DEVICE",
+        metavar="DEVICE",
+        show_default="GPUs, else the CPU",
+        help="Where workers compute: cpu, cuda (all GPUs), cuda:1 (the second), mps.",
     ),
 ]
 All = Annotated[
@@ -177,16 +254,38 @@ class Sources:
 class SuiteChoice:
     """Which suite, and how it is changed."""
 
-    suite: SuiteName = DEFAULT_SUITE
+    suite: SuiteName = None
+    encoders: EncoderNames = None
+    intermediate: Intermediates = None
+    targets: Targets = None
+    seeds: Seeds = None
+    languages: Languages = None
+    protocol: ProtocolName = None
+    precision: PrecisionName = None
+    max_train_rows: MaxTrainRows = None
+    name: MadeName = None
     everything: All = False
     limit: Limit = None
     left_out: Without = None
 
     def choice(self) -> "Choice":
-        """As `run` takes it."""
-        from harness.run.steps import Choice
+        """As `run` takes it. SpecError for what is no seed."""
+        from harness.run.choice import Choice
+        from harness.spec.oneline import OneLine, listed, seeds_of
 
-        return Choice(self.suite, self.everything, self.limit, tuple(self.left_out or ()))
+        line = OneLine(
+            listed("encoder", self.encoders),
+            listed("intermediate", self.intermediate),
+            listed("targets", self.targets),
+            seeds_of(self.seeds),
+            listed("languages", self.languages),
+            self.protocol,
+            self.precision,
+            self.max_train_rows,
+            self.name,
+        )
+        suite = self.suite or (None if line else DEFAULT_SUITE)
+        return Choice(suite, self.everything, self.limit, listed("without", self.left_out), line)
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.app import app, console, print_json, say, store_to_read
-from harness.cli.options import (
-    BOARD,
-    STORE,
-    BoardDir,
-    Json,
-    Offline,
-    Sources,
-    StoreDir,
-    Workers,
-    with_groups,
-)
+from harness.cli.options import BoardDir, Json, Offline, Sources, StoreDir, Workers, with_groups
+from harness.run.here import BOARD, STORE
 
 if TYPE_CHECKING:
     from harness.published.numbers import Check, Published

@@ -5,20 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import app, console, print_json, store_to_read
-from harness.cli.options import (
-    DEFAULT_SUITE,
-    STORE,
-    Json,
-    Offline,
-    Sources,
-    StoreDir,
-    SuiteChoice,
-    with_groups,
-)
+from harness.cli.app import app, console, print_json, say, store_to_read
+from harness.cli.options import Device, Json, Offline, Sources, StoreDir, SuiteChoice, with_groups
+from harness.run.here import STORE
 
 if TYPE_CHECKING:
     from harness.plan.graph import Plan
+    from harness.run.choice import Asked
+    from harness.sources.hub import Where
+    from harness.spec.catalog import Catalog
     from harness.store import Store
 
 
@@ -32,6 +27,7 @@ def show_plan(
         bool,
         typer.Option("--write", help="Write the jobs into the store; print keys in running order."),
     ] = False,
+    device: Device = None,
     offline: Offline = False,
     as_json: Json = False,
 ) -> None:
@@ -39,9 +35,10 @@ def show_plan(
     from harness.run import steps
     from harness.store import Store
 
-    first_line(chosen.suite, as_json or write)
     opened = Store(store) if write else store_to_read(store)
-    plan = steps.plan_suite(sources.catalog(), chosen.choice(), sources.where(offline), opened)
+    catalog, where = sources.catalog(), sources.where(offline)
+    asked = ask_aloud(chosen, catalog, where, as_json or write)
+    plan = steps.plan_of(asked.suite, catalog, where, opened)
     if write:
         for job in steps.write_jobs(plan, opened):
             print(job.key, job.name)
@@ -84,12 +81,25 @@ def print_plan(plan: "Plan", store: "Store", as_json: bool) -> None:
         out.print(line, style="red", markup=False, highlight=False)
 
 
-def first_line(suite: str, as_json: bool) -> None:
-    """Which suite, why, and how to choose another; on stdout unless a program reads that."""
-    line = f"suite {suite} (you chose it with --suite)"
-    if suite == DEFAULT_SUITE:
-        line = (
-            f"suite {suite} (the default: made-up smoke data, runs anywhere); "
+def ask_aloud(chosen: SuiteChoice, catalog: "Catalog", where: "Where", as_json: bool) -> "Asked":
+    """The suite that is asked for. It says which one, why, how to choose another, and what was
+    inferred; on stdout unless a program reads that."""
+    from harness.run.choice import ask
+
+    def tell(line: str) -> None:
+        print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
+
+    choice = chosen.choice()
+    if chosen.suite and not choice.line:
+        tell(f"suite {choice.suite} (you chose it with --suite)")
+    elif not choice.line:
+        tell(
+            f"suite {choice.suite} (the default: made-up smoke data, runs anywhere); "
             "choose another with --suite NAME, see `xstilts-harness list suites`"
         )
-    print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
+    asked = ask(choice, catalog, where, say)
+    if choice.line:
+        tell(f"suite {asked.suite.suite} (made of your options)")
+    for line in asked.lines:
+        tell(line)
+    return asked

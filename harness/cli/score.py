@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.app import app, print_json, say
-from harness.cli.options import (
-    STORE,
-    All,
-    Json,
-    Offline,
-    Sources,
-    StoreDir,
-    names_of,
-    with_groups,
-)
+from harness.cli.options import All, Json, Offline, Sources, StoreDir, names_of, with_groups
+from harness.run.here import STORE
 
 if TYPE_CHECKING:
     from harness.xtreme.scoring import Report
@@ -119,7 +111,8 @@ def submission(
     offline: Offline = False,
 ) -> None:
     """Write a run's predictions as a submission folder in XTREME's layout, from the store."""
-    from harness.run.steps import Choice, plan_suite
+    from harness.run.choice import Choice
+    from harness.run.steps import plan_suite
     from harness.store import Store
     from harness.xtreme import submission as made
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.app import leaderboard_app, print_json, say
-from harness.cli.options import BOARD, BoardDir, Json, Release
+from harness.cli.options import BoardDir, Json, Release
+from harness.run.here import BOARD
 
 if TYPE_CHECKING:
     from harness.release.schema import Concluded

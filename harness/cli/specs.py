@@ -1,14 +1,12 @@
 """list, show, validate, doctor: what there is, and whether it is sound."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from harness.cli.app import app, print_json, print_rows, say
 from harness.cli.options import (
-    BOARD,
-    STORE,
     BoardDir,
     DataRoot,
     EncoderRoot,
@@ -18,13 +16,10 @@ from harness.cli.options import (
     Sources,
     Specs,
     StoreDir,
-    catalog_of,
     names_of,
 )
-from harness.common.text import HIDDEN, short
-
-if TYPE_CHECKING:
-    from yaml import ScalarNode
+from harness.common.text import as_yaml, short
+from harness.run.here import BOARD, STORE, catalog_of
 
 
 @app.command("list")
@@ -90,22 +85,6 @@ def show(
         print_json(spec)
     else:
         print(as_yaml(spec), end="")
-
-
-def as_yaml(data: dict[str, Any]) -> str:
-    """The data as YAML; text with hidden characters in quotes, where the escapes that show them
-    mean these characters."""
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        def represent_str(self, text: str) -> "ScalarNode":
-            # a prompt of two lines shows as one, with its line's end
-            odd = HIDDEN.search(text) or ("\n" in text and len(text) < 80)
-            quotes = '"' if odd else None
-            return self.represent_scalar("tag:yaml.org,2002:str", text, style=quotes)
-
-    Dumper.add_representer(str, Dumper.represent_str)
-    return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 @app.command("validate")

@@ -7,7 +7,10 @@ characters, only the eye is protected.
 """
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from yaml import ScalarNode
 
 # What a reader cannot see, or what changes how the rest is shown: C0 and C1 controls (but not the
 # ends of lines and tabs), the controls of writing direction (Trojan Source, CVE-2021-42574), marks
@@ -78,6 +81,30 @@ def markdown(text: Any) -> str:
     text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
     text = re.sub(r"[\\|]|^[#>=~]|^`(?=``)", lambda found: "\\" + found[0], text)
     return re.sub(r"\](?=[(\[:])", "]\\\\", text)
+
+
+def as_yaml(data: dict[str, Any], flow: bool = False) -> str:
+    """The data as YAML; text with hidden characters in quotes, where the escapes that show them
+    mean these characters. `flow`: the innermost lists and mappings take a line each."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def represent_str(self, text: str) -> "ScalarNode":
+            # a prompt of two lines shows as one, with its line's end
+            odd = HIDDEN.search(text) or ("\n" in text and len(text) < 80)
+            quotes = '"' if odd else None
+            return self.represent_scalar("tag:yaml.org,2002:str", text, style=quotes)
+
+    Dumper.add_representer(str, Dumper.represent_str)
+    made: str = yaml.dump(
+        data,
+        Dumper=Dumper,
+        default_flow_style=None if flow else False,
+        sort_keys=False,
+        allow_unicode=True,
+        width=110,
+    )
+    return made
 
 
 def signed(value: float | None) -> str:

@@ -75,10 +75,15 @@ class EngineClass(Protocol):
     """How an engine is made."""
 
     def __call__(
-        self, store: Path, workers: int | None = None, checkpoint_seconds: float | None = None
+        self,
+        store: Path,
+        workers: int | None = None,
+        checkpoint_seconds: float | None = None,
+        device: str | None = None,
     ) -> Engine:
         """
         store               that every worker sees under this path
         workers             how many; None: as many as the machine has room for
         checkpoint_seconds  from one checkpoint of a training to the next; None: `train` chooses
+        device              what workers compute on (`process.DEVICE`); None: a GPU if there is one
         """

@@ -2,6 +2,7 @@
 whole run."""
 
 import os
+import re
 import selectors
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from harness.common.errors import SpecError
 from harness.engines.engine import Event
 
 # glibc: keep up to half a GiB of freed memory for the next update. Else a CPU worker returns and
@@ -24,6 +26,8 @@ KEEP_MEMORY = ":".join(
     }.items()
 )
 
+DEVICE = r"cpu|mps|cuda(:[0-9]+)?"
+OWN_DEVICES = ("cpu", "mps")  # what a worker must be told: it takes a GPU where it sees one
 GRACE = 8.0  # seconds for the last checkpoint: `docker stop` kills all after 10
 
 
@@ -43,15 +47,44 @@ def cores() -> int:
     return os.cpu_count() or 1  # macOS ties no process to cores
 
 
+def chosen_gpus(device: str | None) -> list[str]:
+    """Those of them that workers compute on, as torch counts: `cuda:1` is the second. None: all.
+
+    raises  SpecError: no such device, or none of that number here
+    """
+    if device and not re.fullmatch(DEVICE, device):
+        raise SpecError(f"--device {device}: write cpu, cuda, cuda:1 (the second GPU) or mps")
+    if device == "mps" and sys.platform != "darwin":
+        raise SpecError("--device mps: only a Mac has it")
+    if device in OWN_DEVICES:
+        return []
+
+    visible = gpus()
+    if device and not visible:
+        raise SpecError(
+            f"--device {device}: no GPU is visible (in a container: docker run --gpus all); without"
+            " --device the CPU computes"
+        )
+    _, one, index = (device or "").partition(":")
+    if one and int(index) >= len(visible):
+        raise SpecError(f"--device {device}: the GPUs here are cuda:0 to cuda:{len(visible) - 1}")
+    return [visible[int(index)]] if one else visible
+
+
 class ProcessEngine:
     """`workers` child processes, each with a log in the store."""
 
     def __init__(
-        self, store: Path, workers: int | None = None, checkpoint_seconds: float | None = None
+        self,
+        store: Path,
+        workers: int | None = None,
+        checkpoint_seconds: float | None = None,
+        device: str | None = None,
     ):
-        self.store, self.checkpoint_seconds = store, checkpoint_seconds
-        self.gpus = gpus()
-        count = workers or len(self.gpus) or cores()
+        self.store, self.checkpoint_seconds, self.device = store, checkpoint_seconds, device
+        self.gpus = chosen_gpus(device)
+        room = 1 if device == "mps" else len(self.gpus) or cores()
+        count = workers or room
         self.slots = [f"worker-{i}" for i in range(count)]
         self._process: dict[str, subprocess.Popen[bytes]] = {}
         self._buffer: dict[str, bytes] = {}
@@ -68,6 +101,8 @@ class ProcessEngine:
         environment = {"GLIBC_TUNABLES": KEEP_MEMORY} | os.environ
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self.gpus[self.slots.index(slot) % len(self.gpus)]
+        if self.device in OWN_DEVICES:
+            environment |= {"XSTILTS_DEVICE": self.device, "CUDA_VISIBLE_DEVICES": ""}
         environment |= {
             "OMP_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",

@@ -92,9 +92,11 @@ class Context:
 
 
 def device() -> str:
-    """The device a worker computes on: its GPU if it sees one."""
+    """The device a worker computes on: what it was told (cpu, mps), else its GPU if it sees one."""
     import torch
 
+    if (told := os.environ.get("XSTILTS_DEVICE")) in ("cpu", "mps"):
+        return told
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -123,11 +125,12 @@ def environment(kind: str) -> dict[str, Any]:
     import torch
 
     packages = {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")}
-    if torch.cuda.is_available():
+    where = device()
+    if where == "cuda":
         device_facts = {"device": torch.cuda.get_device_name()}
     else:  # processors round differently too, by their vector instructions
         device_facts = {
-            "device": "cpu",
+            "device": where,
             "processor": f"{processor()}, {torch.backends.cpu.get_cpu_capability()}",
         }
     return facts | device_facts | {"threads": THREADS} | packages

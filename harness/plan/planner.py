@@ -24,10 +24,11 @@ from harness.plan.graph import Cell, Job, Plan, Rank
 from harness.plan.recorded import Inputs, InputsHere, Noted, PlanInputs
 from harness.sources.encoders import FoundEncoder
 from harness.sources.hub import Where
-from harness.sources.locate import ENGLISH, Dataset, Resolver, as_text
+from harness.sources.locate import Dataset, Resolver, as_text
 from harness.sources.outputs import as_answered
 from harness.sources.read import READER_VERSIONS
 from harness.spec.catalog import Catalog
+from harness.spec.languages import ENGLISH
 from harness.spec.recipe import Phase, Recipe, Recipes
 from harness.spec.suite import Arm, Finished, Intermediate, Subset, Suite
 from harness.spec.task import Task
@@ -79,13 +80,13 @@ def plan_from(suite: Suite, inputs: Inputs, versions: ResultVersions) -> Plan:
     """All jobs of a suite, keyed by these result versions."""
     noted = Noted(inputs)
     plan = Plan(suite, noted=noted, versions=versions)
-    for name in suite.encoders:
+    for name in suite.encoder_names:
         try:
             plan.encoders[name] = noted.found(noted.encoder(name))
         except MissingError as error:
             plan.encoders[name] = FoundEncoder(name, Path(), {"missing": name}, str(error))
     planner = _Planner(plan, noted, versions)
-    for e, name in enumerate(suite.encoders):
+    for e, name in enumerate(suite.encoder_names):
         for s, seed in enumerate(suite.seeds):
             for a, arm in enumerate(suite.arms):
                 planner.arm(name, seed, arm, (e, s, a))

@@ -176,9 +176,9 @@ def _run(suite: str, means: Means) -> tuple[dict[str, Any], str]:
     means.say(f"running suite {suite}")
     # the reasons stand in one row of a table
     try:
-        choice = steps.Choice(suite)
-        plan = steps.plan_to_run(means.catalog, choice, means.where, means.store, means.say)
-        outcome = steps.run_plan(plan, means.store, means.workers)
+        wanted = means.catalog.suite(suite)
+        plan = steps.plan_to_run(wanted, means.catalog, means.where, means.store, means.say)
+        outcome = steps.run_plan(plan, means.store, steps.How(means.workers))
     except MissingError as why:
         raise MissingError(str(why).replace("\n", " ")) from None
     return steps.content_of(plan, means.store, outcome), "this run"

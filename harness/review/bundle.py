@@ -70,11 +70,11 @@ NAMING = {
 # Of the command in a sidecar: values of options that are paths. Anywhere in it: absolute paths,
 # which older sidecars have.
 _OPTION = re.compile(
-    r"(?<!\S)(--(?:data-root|encoder-root|tasks|store|board|lock)|-t)[ =].*?(?= -|$)"
+    r"(?<!\S)(--(?:data-root|encoder-root|specs|tasks|store|board|lock)|-t)[ =].*?(?= -|$)"
 )
 
 
-class Release(NamedTuple):
+class Opened(NamedTuple):
     """A release as a board holds it: its name (0006-mini), the file's bytes, what they say, and its
     sidecar."""
 
@@ -84,7 +84,7 @@ class Release(NamedTuple):
     sidecar: dict[str, Any]
 
 
-def opened(path: Path, content: dict[str, Any], sidecar: dict[str, Any]) -> Release:
+def opened(path: Path, content: dict[str, Any], sidecar: dict[str, Any]) -> Opened:
     """The release of that file, by a name that a board lists: its own, or 0001-SUITE where the file
     has no number.
 
@@ -97,12 +97,10 @@ def opened(path: Path, content: dict[str, Any], sidecar: dict[str, Any]) -> Rele
             " control"
         )
     name = path.stem if is_listed(path) else f"0001-{content['suite']['name']}"
-    return Release(name, path.read_bytes(), content, sidecar)
+    return Opened(name, path.read_bytes(), content, sidecar)
 
 
-def bundle(
-    release: Release, catalog: Catalog, where: Where, store: Store | None
-) -> dict[str, Part]:
+def bundle(release: Opened, catalog: Catalog, where: Where, store: Store | None) -> dict[str, Part]:
     """Path in the bundle → what gives its bytes; `write` adds SHA256SUMS. `store` None: without
     predictions.
 
@@ -163,7 +161,7 @@ def _suite(content: dict[str, Any], catalog: Catalog) -> tuple[Suite, list[str]]
     return suite, sorted(named - {*suite.targets, *(arm.name for arm in suite.arms)})
 
 
-def _check_specs(release: Release, plan: Plan) -> None:
+def _check_specs(release: Opened, plan: Plan) -> None:
     if plan.blocked:
         raise MissingError(
             "\n".join(
@@ -187,7 +185,7 @@ def _check_specs(release: Release, plan: Plan) -> None:
         )
 
 
-def _check_store(release: Release, plan: Plan, store: Store) -> None:
+def _check_store(release: Opened, plan: Plan, store: Store) -> None:
     """The store has every result of the release, and they are those it was made from, not the same
     keys computed elsewhere."""
     refused = refusals(plan, store)

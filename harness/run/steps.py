@@ -3,6 +3,7 @@
 The command line calls these and prints; everything they need is an argument.
 """
 
+import copy
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import harness
 from harness.common.errors import HarnessError, MissingError, RefusedError
 from harness.common.signals import stop
+from harness.common.text import as_yaml
 from harness.engines import ENGINES
 from harness.engines.drive import (
     Failure,
@@ -32,77 +34,117 @@ from harness.plan.graph import Job, Plan
 from harness.plan.planner import make_plan
 from harness.release import collect
 from harness.release import document as release
+from harness.release.schema import Content
 from harness.release.shelve import shelve
+from harness.run.advice import not_learned
+from harness.run.choice import Asked, Choice, ask
+from harness.run.track import trackers, tracking
 from harness.sources.hub import Where, fetch
 from harness.sources.inspect import Hear, unfit_jobs
 from harness.spec.catalog import Catalog
-from harness.spec.changes import with_limit, with_user_tasks, without
 from harness.spec.suite import Suite
-from harness.store import HashIndex, Store
+from harness.store import HashIndex, Store, atomic_write
 
 # of a checkout, what a score can depend on
 CODE = ("harness", "tasks", "encoders", "suites", "protocols")
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A suite by name, and how it is changed.
-
-    everything  the user's own tasks join it
-    limit       at most so many test rows: no release comes of that
-    left_out    tasks and arms that it does without
-    """
-
-    suite: str
-    everything: bool = False
-    limit: int | None = None
-    left_out: tuple[str, ...] = ()
-
-    def resolved(self, catalog: Catalog) -> Suite:
-        """The suite as it is run. SpecError if there is none of that name, or nothing to change."""
-        suite = catalog.suite(self.suite)
-        if self.left_out:
-            suite = without(suite, list(self.left_out))
-        if self.everything:
-            suite = with_user_tasks(suite, catalog)
-        if self.limit:
-            suite = with_limit(suite, self.limit)
-        return suite
-
-
 def plan_suite(catalog: Catalog, choice: Choice, where: Where, store: Store) -> Plan:
-    """The plan of a suite, with what is on this machine and what is in the store."""
+    """The plan of a choice, with what is on this machine and what is in the store."""
+    asked = ask(choice, catalog, where, lambda _: None)
+    return plan_of(asked.suite, catalog, where, store)
+
+
+def plan_of(suite: Suite, catalog: Catalog, where: Where, store: Store) -> Plan:
+    """The same of a suite as it is run."""
     index = HashIndex(store.root / "index" / "files.json")
-    return make_plan(choice.resolved(catalog), catalog, where, index)
+    return make_plan(suite, catalog, where, index)
 
 
 def plan_to_run(
-    catalog: Catalog, choice: Choice, where: Where, store: Store, say: Callable[[str], None]
+    suite: Suite, catalog: Catalog, where: Where, store: Store, say: Callable[[str], None]
 ) -> Plan:
-    """`plan_suite`, after what is not here was downloaded if it may be; `say` hears of that, and of
+    """`plan_of`, after what is not here was downloaded if it may be; `say` hears of that, and of
     what failed.
 
     raises  as `hub.fetch`
     """
-
-    found = plan_suite(catalog, choice, where, store)
+    found = plan_of(suite, catalog, where, store)
     if not (where.wanted and where.may_fetch):
         return found
     for line in fetch(where, say):
         say(line)
-    return plan_suite(catalog, choice, where, store)
+    return plan_of(suite, catalog, where, store)
 
 
-def run_plan(
-    plan: Plan,
+@dataclass(frozen=True)
+class How:
+    """How a plan is run; none of it is in a key.
+
+    workers             how many; None: as many as the machine has room for
+    checkpoint_seconds  from one checkpoint of a training to the next; None: `train` chooses
+    keep_weights        trained models stay in the store
+    engine              where workers run: a name of `engines.ENGINES`
+    device              what they compute on: cpu, cuda, cuda:1, mps; None: a GPU where there is one
+    track               names of `track.TRACKERS` that hear of it
+    """
+
+    workers: int | None = None
+    checkpoint_seconds: float | None = None
+    keep_weights: bool = False
+    engine: str = "process"
+    device: str | None = None
+    track: tuple[str, ...] = ()
+
+
+class Evaluated(NamedTuple):
+    """A finished run: the release document, as a file has it and typed, and where it was published;
+    not, if it is partial."""
+
+    document: dict[str, Any]
+    content: Content
+    published: "Publication | None"
+
+
+def evaluate(
+    asked: Asked,
+    catalog: Catalog,
+    where: Where,
     store: Store,
-    workers: int | None,
-    checkpoint_seconds: float | None = None,
-    keep_weights: bool = False,
-    engine: str = "process",
-    listeners: Sequence[Listener] = (),
-) -> Outcome:
-    """Run what is missing, on an engine of `engines.ENGINES`. Raises MissingError before anything
+    board: Path,
+    how: How,
+    command: str,
+    say: Callable[[str], None],
+) -> Evaluated:
+    """All of it: fetch, plan, run what is missing, publish. `command`: what the sidecar says it was
+    asked by.
+
+    raises  as `plan_to_run`, `run_plan`, `content_of` and `publish`
+    """
+    chosen = trackers(how.track)  # before hours are spent
+    plan = plan_to_run(asked.suite, catalog, where, store, say)
+    with tracking(chosen, plan, store, say) as told:
+        outcome = run_plan(plan, store, how, [told])
+        for line in refusals(outcome):
+            say(line)
+        document = content_of(plan, store, outcome)
+        content = Content.model_validate(document)
+        told.results(content)
+    for line in not_learned(content, store):
+        say(line)
+    # fewer test rows than the suite has are no release: they are shown, and that is all
+    if asked.partial:
+        return Evaluated(document, content, None)
+
+    published = publish(document, plan, store, board, command, say)
+    if asked.written:
+        file = write_suite(asked.written, published.path)
+        say(f"its suite as YAML, which runs it again: {file}")
+    return Evaluated(document, content, published)
+
+
+def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] = ()) -> Outcome:
+    """Run what is missing. Raises MissingError before anything
     runs if data or weights are not here.
 
     Jobs whose rows cannot be used have failed before the first one starts, and nothing is trained
@@ -110,7 +152,7 @@ def run_plan(
     Ctrl-C and SIGTERM) leaves once the workers have saved, or on a second one. HarnessError if jobs
     failed.
     """
-    started = ENGINES.chosen(engine, "engine")
+    started = ENGINES.chosen(how.engine, "engine")
     if plan.blocked:
         lines = [
             f"{reason}\n    blocks: {', '.join(dict.fromkeys(blocks))}"
@@ -130,11 +172,11 @@ def run_plan(
         usable = [job for job in todo if job.key not in unusable]
         progress.weigh(operations(plan, usable, sizes))
 
-        where = started(store.root, workers, checkpoint_seconds)
+        where = started(store.root, how.workers, how.checkpoint_seconds, how.device)
         with stop.patient():
             try:
                 told = Listeners(progress, *listeners)
-                outcome = drive(plan, store, where, told, keep_weights, unusable)
+                outcome = drive(plan, store, where, told, how.keep_weights, unusable)
             except KeyboardInterrupt:
                 progress.note("stopping: workers save a checkpoint ... (once more: stop at once)")
                 raise
@@ -281,6 +323,21 @@ def put(
     if old:
         write_board(shelf, say)
     return Publication(path, new, repaired, [] if new else old)
+
+
+def write_suite(written: dict[str, Any], release: Path) -> Path:
+    """The suite of a release as a YAML file beside it, which runs it again; its path. Folders of
+    encoders are named from that file's folder."""
+    file = release.with_suffix(".suite.yaml")
+    if file.exists():
+        return file
+    said = copy.deepcopy(written)
+    for encoder in said["encoders"]:
+        if isinstance(encoder, dict) and "path" in encoder["source"]:
+            encoder["source"]["path"] = os.path.relpath(encoder["source"]["path"], file.parent)
+    head = f"# What release {release.stem} ran: xstilts-harness eval --suite {file.name}\n"
+    atomic_write(file, (head + as_yaml(said, flow=True)).encode())
+    return file
 
 
 def code() -> dict[str, Any]:

@@ -27,13 +27,12 @@ from harness.sources.split_files import (
 )
 from harness.spec.catalog import Catalog
 from harness.spec.formats import format_of
+from harness.spec.languages import ENGLISH
 from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
 from harness.spec.template import fill
 from harness.store import HashIndex, unchanged
 from harness.store.job import RowsJson
-
-ENGLISH = "en"
 
 
 @dataclass(frozen=True)

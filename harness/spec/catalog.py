@@ -142,19 +142,54 @@ class Catalog:
                 continue
             if isinstance(spec, Encoder):
                 spec = spec.placed(path.parent)
-            name = getattr(spec, kind)
-            if (kind, name) in self.sources:
-                other = self.sources[kind, name].at(kind)
-                lines.append(
-                    f"{source.at(kind)}: {kind} {show(name)} is defined twice; the other one is at"
-                    f" {other}"
-                )
-                continue
-            getattr(self, f"{kind}s")[name] = spec
-            self.sources[kind, name] = source
-            if user:
-                self.user.add((kind, name))
+            if isinstance(spec, Suite):
+                lines += self._add_inline(spec, source, user)
+                spec = spec.model_copy(update={"encoders": spec.encoder_names})
+            lines += self._add_one(kind, spec, source, user)
         return lines
+
+    def _add_inline(self, suite: Suite, source: Places, user: bool) -> list[str]:
+        """The encoders that stand in a suite: then they are known by name, as all others are."""
+        lines = []
+        for i, encoder in enumerate(suite.encoders):
+            if isinstance(encoder, str):
+                continue
+            encoder = encoder.placed(source.path.parent)
+            if self.encoders.get(encoder.encoder) != encoder:
+                here = Places(source.path, source.root.parts["encoders"].parts[i])
+                lines += self._add_one("encoder", encoder, here, user)
+        return lines
+
+    def _add_one(self, kind: str, spec: Strict, source: Places, user: bool) -> list[str]:
+        """Under its name; a line that says so if the name is taken."""
+        name = getattr(spec, kind)
+        if (kind, name) in self.sources:
+            other = self.sources[kind, name].at(kind)
+            return [
+                f"{source.at(kind)}: {kind} {show(name)} is defined twice; the other one is at"
+                f" {other}"
+            ]
+        getattr(self, f"{kind}s")[name] = spec
+        self.sources[kind, name] = source
+        if user:
+            self.user.add((kind, name))
+        return []
+
+    def suite_called(self, given: str) -> str:
+        """A suite's name: the one that is given, or that of the suite in the file that is given,
+        which joins the catalog if it is not in it yet.
+
+        raises  SpecError: no suite is in that file, or something is wrong with it
+        """
+        if not given.endswith((".yaml", ".yml")):
+            return given
+        path = Path(given)
+        if lines := self._add(_yaml_files(path), user=True) or list(self._broken_references()):
+            raise SpecError("\n".join(lines))
+        for (kind, name), source in self.sources.items():
+            if kind == "suite" and os.path.realpath(source.path) == os.path.realpath(path):
+                return name
+        raise SpecError(f"{short(line(path))}:1:1: this file names no suite")
 
     def task(self, name: str) -> Task:
         """The task of that name; SpecError with the nearest one otherwise."""
@@ -167,7 +202,14 @@ class Catalog:
     def suite(self, name: str) -> Suite:
         """The suite of that name, its protocol filled in; SpecError with the nearest one
         otherwise."""
-        suite = _named(self.suites, "suite", name)
+        return self.filled_in(self.suite_as_written(name))
+
+    def suite_as_written(self, name: str) -> Suite:
+        """The same as its file has it."""
+        return _named(self.suites, "suite", name)
+
+    def filled_in(self, suite: Suite) -> Suite:
+        """A suite with its protocol's values where it has none of its own."""
         families = {task.task: task.family for task in self.tasks.values()}
         return suite.under(self.protocols[suite.protocol], families) if suite.protocol else suite
 
@@ -217,7 +259,7 @@ class Catalog:
 
     def _broken_suite(self, name: str, suite: Suite) -> Iterator[str]:
         source = self.sources["suite", name]
-        for i, encoder in enumerate(suite.encoders):
+        for i, encoder in enumerate(suite.encoder_names):
             yield from self._unknown("encoder", encoder, source.at("encoders", i))
         for i, arm in enumerate(suite.arms):
             if arm.intermediate:

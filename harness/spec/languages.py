@@ -1,6 +1,8 @@
 """The two-letter codes of ISO 639-1, so that a misspelt language is an error and not an empty
 column."""
 
+ENGLISH = "en"  # what is trained on
+
 ISO_639_1 = frozenset(
     # A list of quoted codes would hide the misspelt one.
     """

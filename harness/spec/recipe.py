@@ -22,6 +22,7 @@ from harness.spec.task import Language, Rows
 
 Phase = Literal["intermediate", "target"]
 PHASES = get_args(Phase)
+Precision = Literal["fp32", "bf16"]
 Averaged = Literal["batch", "micro_batch"]
 
 
@@ -71,7 +72,7 @@ class Recipe(Strict):
     micro_tokens: PositiveInt = Field(
         2048, description="padded tokens per forward pass; a batch is split to fit"
     )
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
     min_updates: PositiveInt | None = later(
         None,
         description=(
@@ -127,7 +128,7 @@ class RecipeChange(Strict):
     evaluate_every: PositiveInt | None = None
     dev_rows: PositiveInt | None = None
     micro_tokens: PositiveInt | None = None
-    precision: Literal["fp32", "bf16"] | None = None
+    precision: Precision | None = None
     min_updates: PositiveInt | None = later(None)
     loss: Averaged | None = later(None)
     micro_rows: PositiveInt | None = later(None)

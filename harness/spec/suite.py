@@ -13,6 +13,7 @@ from pydantic import (
 
 from harness.common.strict import Name, Strict, later
 from harness.families import FAMILIES
+from harness.spec.encoder import Encoder
 from harness.spec.recipe import PHASES, TWINS, Cut, Protocol, Recipe, RecipeChange, Recipes, Setting
 from harness.spec.sampler import Sampler
 from harness.spec.task import Language, Rows, Task
@@ -226,7 +227,9 @@ class Suite(Strict):
     smoke: bool = Field(
         False, description="proves the machine, not a claim; every rendering says so"
     )
-    encoders: list[Name] = Field(min_length=1)
+    encoders: list[Name | Encoder] = Field(
+        min_length=1, description="names, or whole encoders as their own files would say them"
+    )
     arms: list[Annotated[Arm, BeforeValidator(_arm)]] = Field(min_length=1)
     targets: list[Name] = Field(min_length=1)
     seeds: list[NonNegativeInt] = Field(min_length=1)
@@ -246,6 +249,9 @@ class Suite(Strict):
     caps: Caps = Caps()
     task_caps: dict[str, Caps] = Field({}, description="caps of single tasks, in place of `caps`")
     cuts: dict[str, Cut] = {}
+    label: Name | None = later(
+        None, description="what a reduced task shows under, behind its @; default: the suite's name"
+    )
     average_over: list[Name] = later(
         [], description="the targets of the headline average, for every condition; default: all"
     )
@@ -270,8 +276,12 @@ class Suite(Strict):
 
     @model_validator(mode="after")
     def _no_twins(self) -> Self:
-        for field in ("encoders", "targets", "seeds"):
-            values = getattr(self, field)
+        given: dict[str, list[Any]] = {
+            "encoders": self.encoder_names,
+            "targets": self.targets,
+            "seeds": self.seeds,
+        }
+        for field, values in given.items():
             if len(set(values)) != len(values):
                 raise ValueError(f"{field}: one is listed twice")
         names = [arm.name for arm in self.arms]
@@ -307,6 +317,11 @@ class Suite(Strict):
                 "changes: they change a protocol's recipes; here, write them into `recipes:`"
             )
         return self
+
+    @property
+    def encoder_names(self) -> list[str]:
+        """Its encoders, by name."""
+        return [one if isinstance(one, str) else one.encoder for one in self.encoders]
 
     @property
     def measures_pvi(self) -> bool:
@@ -353,10 +368,9 @@ class Suite(Strict):
                 related += [name for name in (rows.task, *rows.tasks) if name]
 
         cuts = [self.cuts[name] for name in related if name in self.cuts]
-        if any(self.task_caps.get(name, self.caps) != Caps() for name in related):
-            return f"{task.task}@{self.suite}"  # capped
-        if any(not own.label for own in cuts):
-            return f"{task.task}@{self.suite}"
+        capped = any(self.task_caps.get(name, self.caps) != Caps() for name in related)
+        if capped or any(not own.label for own in cuts):
+            return f"{task.task}@{self.label or self.suite}"
         return f"{task.task}@{cuts[0].label}" if cuts else task.task
 
     def under(self, protocol: Protocol, family_of: dict[str, str]) -> "Suite":

@@ -40,7 +40,7 @@ from harness.release.schema_derived import (
     Scores,
     Selection,
 )
-from harness.statistics.study import ENGLISH
+from harness.spec.languages import ENGLISH
 
 SHARED_SHARE = 0.01
 Vectors = dict[str, list[float]]

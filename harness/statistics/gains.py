@@ -8,9 +8,10 @@ from dataclasses import replace
 from harness.metrics.metric import Array
 from harness.release.evidence import mean
 from harness.release.schema_derived import Gain, LanguageGain, ScoredCell, Tested
+from harness.spec.languages import ENGLISH
 from harness.statistics.measured import Block, Quantity, estimate_of, mean_of
 from harness.statistics.sampling import Influences, System
-from harness.statistics.study import ENGLISH, At, MeasuredGain, Pair, Study
+from harness.statistics.study import At, MeasuredGain, Pair, Study
 
 
 def measured(study: Study) -> Study:

@@ -5,8 +5,9 @@ from statistics import fmean
 from typing import Literal, get_args
 
 from harness.release.schema_derived import Slice
+from harness.spec.languages import ENGLISH
 from harness.statistics.measured import mean_of
-from harness.statistics.study import ENGLISH, Study
+from harness.statistics.study import Study
 
 # share of pieces not in the vocabulary: (below this, name)
 BUCKETS = ((0.01, "under 1%"), (0.05, "1-5%"), (0.25, "5-25%"), (float("inf"), "over 25%"))

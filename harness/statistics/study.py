@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from harness.release.schema import EvidenceCell, Known
 from harness.release.schema_derived import Gain, ScoredCell
+from harness.spec.languages import ENGLISH
 from harness.statistics.measured import Quantity, mean_of
 
-ENGLISH = "en"
 # flags of a baseline whose target counts in no average
 BASELINE_BAD = frozenset({"unlearned", "placeholder", "leak"})
 # flags with which a gain is shown nowhere: its test rows were trained on, or say nothing

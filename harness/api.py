@@ -1,0 +1,180 @@
+"""The library: `from harness import evaluate, load_release`.
+
+What the command line does, from Python: the same suite, the same keys, the same release. Progress
+and downloads are told on stderr. What a user can act on is raised as a HarnessError, whose text
+says what to do.
+"""
+
+import io
+import sys
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from inspect import signature
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.common import streams
+from harness.page.render import print_release
+from harness.release.document import Board
+from harness.release.schema import Content
+from harness.run import steps
+from harness.run.choice import Choice, ask
+from harness.run.here import BOARD, STORE, catalog_of
+from harness.sources.hub import Where
+from harness.sources.lock import read_lock
+from harness.spec.oneline import OneLine, listed, seeds_of
+from harness.store import Store
+
+Names = str | Iterable[str] | None  # one name, several, or "one,several"
+Place = str | PathLike[str]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+class Release:
+    """One release: what a run found. Printed, it is the board at a glance.
+
+    path     its file; None of a partial run (`limit`), which no board takes
+    content  all that the file holds, typed
+    """
+
+    def __init__(self, content: Content, path: Path | None = None):
+        self.content, self.path = content, path
+
+    @property
+    def name(self) -> str:
+        """`0001-mysuite`; of a partial run the suite's name."""
+        return self.path.stem if self.path else self.content.suite.name
+
+    @property
+    def encoders(self) -> list[str]:
+        """Names of its encoders."""
+        return list(self.content.encoders)
+
+    @property
+    def targets(self) -> list[str]:
+        """Names of its target tasks, as the board shows them: `xnli`, `xnli@small`."""
+        return list(self.content.targets)
+
+    @property
+    def conditions(self) -> list[str]:
+        """Names of its conditions, the baseline among them."""
+        return list(self.content.arms)
+
+    @cached_property
+    def title(self) -> str:
+        """Which release, and what a reader must know of it first."""
+        return (
+            Board(self.path.parent.parent).title(self.path)
+            if self.path
+            else f"PARTIAL: {self.name}, no release"
+        )
+
+    def __str__(self) -> str:
+        text = io.StringIO()
+        print_release(self.content, self.title, streams.console(text, 100))
+        return text.getvalue()
+
+    def __repr__(self) -> str:
+        parts = {"encoders": self.encoders, "conditions": self.conditions, "targets": self.targets}
+        size = ", ".join(f"{len(names)} {part}" for part, names in parts.items())
+        return f"<Release {self.name}: {size}>"
+
+
+def load_release(release: Place, board: Place = BOARD) -> Release:
+    """A release by its file, or by number, name or suite (the latest) on a board.
+
+    raises  SpecError: there is none.  StoreError: it cannot be read, or is not what it was
+    """
+    path, content = Board(Path(board)).open(str(release), _say)
+    return Release(Content.model_validate(content), path)
+
+
+def evaluate(
+    encoder: Names = None,
+    intermediate: Names = None,
+    targets: Names = None,
+    *,
+    seeds: int | str | Iterable[int] | None = None,
+    languages: Names = None,
+    protocol: str | None = None,
+    precision: Literal["fp32", "bf16"] | None = None,
+    max_train_rows: int | None = None,
+    name: str | None = None,
+    suite: Place | None = None,
+    everything: bool = False,
+    without: Names = None,
+    limit: int | None = None,
+    specs: Place | Iterable[Place] = (),
+    data_root: Place | None = None,
+    encoder_root: Place | None = None,
+    lock: Place | None = None,
+    offline: bool = False,
+    store: Place = STORE,
+    board: Place = BOARD,
+    device: str | None = None,
+    workers: int | None = None,
+    checkpoint_seconds: float | None = None,
+    keep_weights: bool = False,
+    engine: str = "process",
+    track: Names = None,
+    say: Callable[[str], None] = _say,
+) -> Release:
+    """Train, evaluate and publish; a call that was interrupted goes on where it was.
+
+        evaluate("answerdotai/ModernBERT-base", targets=["xnli", "panx"])
+        evaluate("./my-checkpoint", ["mnli", "squad"], ["xnli"], seeds=[1, 2, 3])
+        evaluate(suite="small", max_train_rows=500)
+
+    The arguments are the options of `xstilts-harness eval`, and mean the same; `everything` is
+    its --all. `say` hears which suite it is, what was inferred, and what is downloaded.
+
+    raises  SpecError: a name or value that is wrong.  MissingError: data or weights that are not
+            here.  RefusedError: numbers that would mislead.  HarnessError: a job failed
+    """
+    given = locals()
+    line = OneLine(
+        listed("encoder", encoder),
+        listed("intermediate", intermediate),
+        listed("targets", targets),
+        seeds_of([seeds] if isinstance(seeds, int) else seeds),
+        listed("languages", languages),
+        protocol,
+        precision,
+        max_train_rows,
+        name,
+    )
+    wanted = str(suite) if suite is not None else None
+    choice = Choice(wanted, everything, limit, listed("without", without), line)
+    catalog = catalog_of([Path(one) for one in _places(specs)])
+    where = Where(_path(data_root), _path(encoder_root), offline, read_lock(_path(lock)))
+
+    asked = ask(choice, catalog, where, say)
+    for told in (f"suite {asked.suite.suite}", *asked.lines):
+        say(told)
+    how = steps.How(
+        workers, checkpoint_seconds, keep_weights, engine, device, listed("track", track)
+    )
+    done = steps.evaluate(
+        asked, catalog, where, Store(Path(store)), Path(board), how, _as_called(given), say
+    )
+    path = done.published.path if done.published else None
+    return Release(done.content, path)
+
+
+def _path(place: Place | None) -> Path | None:
+    return Path(place) if place is not None else None
+
+
+def _places(given: Place | Iterable[Place]) -> Iterable[Place]:
+    return [given] if isinstance(given, (str, PathLike)) else given
+
+
+def _as_called(given: dict[str, Any]) -> str:
+    """The call, as the release's sidecar remembers it: what differs from the defaults."""
+    usual = signature(evaluate).parameters
+    said = {name: value for name, value in given.items() if value != usual[name].default}
+    return f"harness.evaluate({', '.join(f'{name}={value!r}' for name, value in said.items())})"

@@ -1,0 +1,119 @@
+"""What is to be run: a suite of the catalog as it is, one that is changed, or one made of a few
+words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from harness.common.errors import SpecError
+from harness.release.places import place
+from harness.sources.hub import Where
+from harness.sources.infer import inferred
+from harness.spec import oneline
+from harness.spec.catalog import Catalog
+from harness.spec.changes import with_limit, with_user_tasks, without
+from harness.spec.encoder import Encoder
+from harness.spec.oneline import OneLine
+from harness.spec.suite import Suite
+
+NOTHING = OneLine()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A suite by name, and how it is changed.
+
+    suite       its name, or the file that it stands in; None: `line` makes one
+    everything  the user's own tasks join it
+    limit       at most so many test rows: no release comes of that
+    left_out    tasks and arms that it does without
+    line        what is chosen by names in place of the suite's
+    """
+
+    suite: str | None
+    everything: bool = False
+    limit: int | None = None
+    left_out: tuple[str, ...] = ()
+    line: OneLine = NOTHING
+
+
+class Asked(NamedTuple):
+    """The suite that is run.
+
+    written  the same as a YAML file says it; None if one does
+    lines    what was inferred for it
+    partial  it has fewer test rows than it should: no release comes of it
+    """
+
+    suite: Suite
+    written: dict[str, Any] | None = None
+    lines: tuple[str, ...] = ()
+    partial: bool = False
+
+
+def ask(choice: Choice, catalog: Catalog, where: Where, say: Callable[[str], None]) -> Asked:
+    """The suite of a choice. Encoders that no file describes join the catalog; `say` hears what is
+    downloaded to read what they are.
+
+    raises  SpecError: a name that nobody knows, or nothing to change.  MissingError: an encoder is
+            not here, and cannot be had
+    """
+    base = _base(choice.suite, catalog)
+    line, found, lines = _with_encoders(choice.line, catalog, where, say)
+    suite = base
+    if line or suite is None:
+        suite = oneline.made(line, base, catalog, bool(choice.everything))
+    if choice.left_out:
+        suite = without(suite, list(choice.left_out))
+    if choice.everything:
+        suite = with_user_tasks(suite, catalog)
+
+    written = None
+    if line:
+        told = [_placeless(encoder) for encoder in found.values()]
+        suite = oneline.named(suite, line, base, catalog, told)
+        written = oneline.as_written(suite, found)
+    if choice.limit:
+        suite = with_limit(suite, choice.limit)
+    return Asked(catalog.filled_in(suite), written, tuple(lines), bool(choice.limit))
+
+
+def _base(name: str | None, catalog: Catalog) -> Suite | None:
+    """The suite to start from, as its file has it."""
+    if name is None:
+        return None
+    return catalog.suite_as_written(catalog.suite_called(name))
+
+
+def _with_encoders(
+    line: OneLine, catalog: Catalog, where: Where, say: Callable[[str], None]
+) -> tuple[OneLine, dict[str, Encoder], list[str]]:
+    """The line with its encoders by name; those of them that were inferred, and what is said of
+    that."""
+    names: list[str] = []
+    found: dict[str, Encoder] = {}
+    lines: list[str] = []
+    for given in line.encoders:
+        if given in catalog.encoders:
+            names.append(given)
+            continue
+        encoder, said = inferred(given, where, catalog, say)
+        name = encoder.encoder
+        if name not in catalog.encoders:
+            catalog.encoders[name] = found[name] = encoder
+        elif catalog.encoders[name] != encoder:
+            raise SpecError(
+                f"--encoder {given}: two encoders would be called {name}; describe them in YAML"
+                " files (encoder: NAME, source: {path: FOLDER}), each under a name of its own"
+            )
+        names.append(name)
+        lines += said
+    return replace(line, encoders=tuple(dict.fromkeys(names))), found, lines
+
+
+def _placeless(encoder: Encoder) -> dict[str, Any]:
+    """An encoder's spec, for a name that is the same on every machine."""
+    said = encoder.model_dump(mode="json", exclude_defaults=True)
+    if path := said["source"].get("path"):
+        said["source"]["path"] = place(path)
+    return said

@@ -1,0 +1,25 @@
+"""Where a user's things lie, unless they say otherwise. Nothing heavy is imported here: every
+`--help` reads this."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.spec.catalog import Catalog
+
+DEFAULT_SUITE = "mini"
+# One folder of the working directory holds what its user computed. The project's own releases, in a
+# checkout's `leaderboard/`, are read and written only by who names them: `--board leaderboard`.
+STORE, BOARD = Path("runs/store"), Path("runs/board")
+HERE = Path("tasks")  # specs in a folder of that name are read without being asked for
+
+
+def catalog_of(own: Sequence[Path] | None, all_sound: bool = True) -> "Catalog":
+    """The built-in specs, those of ./tasks and those of `own` files and folders.
+
+    raises  SpecError: one is wrong, where all of them must be sound
+    """
+    from harness.spec.catalog import Catalog
+
+    return Catalog.load([*([HERE] if HERE.is_dir() else []), *(own or [])], all_sound)

@@ -1,0 +1,380 @@
+"""A suite from a few words: the options of `eval` and `plan`, the arguments of `harness.evaluate`.
+
+What is made is a suite like one from a file. It has a name, it can be written out as YAML, and
+nothing that plans or runs it knows where it came from.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from harness.common.errors import SpecError
+from harness.families import FAMILIES
+from harness.spec.catalog import Catalog
+from harness.spec.encoder import Encoder
+from harness.spec.explain import close, nearest, show
+from harness.spec.languages import ENGLISH
+from harness.spec.recipe import PHASES, Cut, Precision, RecipeChange
+from harness.spec.suite import BASELINE, Arm, Caps, Intermediate, Suite
+
+SEEDS = (1, 2, 3)
+PROTOCOL = "default"
+MOST_NAMED = 3  # names of one kind in a suite's name; the others are counted
+LONGEST = 72  # characters of a suite's name before the digest
+
+
+@dataclass(frozen=True)
+class OneLine:
+    """What somebody asks for, by the names they wrote. Nothing of it says: the suite as it is.
+
+    encoders       names of the catalog
+    intermediate   a task, or a mixture as `mnli+squad`; the baseline always joins
+    languages      of the targets; English stays in where a target has it
+    """
+
+    encoders: tuple[str, ...] = ()
+    intermediate: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    languages: tuple[str, ...] = ()
+    protocol: str | None = None
+    precision: str | None = None
+    max_train_rows: int | None = None
+    name: str | None = None
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, field.name) for field in fields(self))
+
+
+def listed(what: str, given: str | Iterable[object] | None) -> tuple[str, ...]:
+    """Names from lists with commas in them: each once, without blanks around it; none if none are
+    given. SpecError if there is nothing in them; `what` is meant to be named."""
+    texts = [given] if isinstance(given, str) else list(map(str, given or ()))
+    parts = [part.strip() for text in texts for part in text.split(",")]
+    names = tuple(dict.fromkeys(filter(None, parts)))
+    if texts and not names:
+        raise SpecError(f"{what}: {show(','.join(texts))} names nothing")
+    return names
+
+
+def seeds_of(given: str | Iterable[object] | None) -> tuple[int, ...]:
+    """Seeds from such lists. SpecError for what is none."""
+    words = listed("seeds", given)
+    for word in words:
+        if not re.fullmatch(r"[0-9]{1,9}", word):
+            raise SpecError(
+                f"seeds: {show(word)} is no seed; write whole numbers from 0, such as 1,2,3"
+            )
+    return tuple(dict.fromkeys(map(int, words)))
+
+
+def made(line: OneLine, base: Suite | None, catalog: Catalog, more_targets: bool = False) -> Suite:
+    """The suite that a line asks for: `base` changed, or without one made from nothing. `named`
+    finishes it. `more_targets`: targets are added to it, so that the line may lack them.
+
+    raises  SpecError: a name that nobody knows, with the nearest one; what cannot be
+    """
+    suite = base or _from_nothing(line, catalog, more_targets)
+    if base:
+        suite = suite.model_copy(update=_replaced(line, base, catalog))
+    if line.precision:
+        suite = _with_precision(suite, line.precision)
+    if line.languages:
+        suite = _with_languages(suite, line.languages, catalog)
+    if line.max_train_rows:
+        suite = _with_train_rows(suite, line.max_train_rows, catalog)
+    return suite.model_copy(update={"label": _label(line, suite, base, catalog)})
+
+
+def named(
+    suite: Suite, line: OneLine, base: Suite | None, catalog: Catalog, more: Sequence[Any] = ()
+) -> Suite:
+    """The suite under a name and with a sentence that say what was chosen.
+
+    The same choice has the same name, on every machine, and another choice another one: readable
+    words, then a digest of everything in it. `more`: what else it depends on: the
+    encoders that no file of the catalog describes.
+
+    raises  SpecError: the name is taken, or no suite's; the suite would not do as a file
+    """
+    if line.name in catalog.suites:
+        raise SpecError(f"name: there is a suite {show(line.name)} already; choose another name")
+    suite = suite.model_copy(update=_without_gone(suite, catalog))
+    content = suite.model_dump(mode="json", exclude={"suite", "about"}, exclude_defaults=True)
+    text = json.dumps([content, *more], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:6]
+
+    words = [base.suite] if base else []
+    words += [_few(group) for group in (line.encoders, line.intermediate, line.targets) if group]
+    readable = re.sub(r"[^A-Za-z0-9._+-]+", "-", ".".join(words))[:LONGEST].rstrip("._+-")
+    about = _about(suite, base)
+    return _checked(
+        suite.model_copy(update={"suite": line.name or f"{readable}.{digest}", "about": about})
+    )
+
+
+def as_written(suite: Suite, inline: Mapping[str, Encoder]) -> dict[str, Any]:
+    """The suite as a YAML file says it: what differs from the defaults, conditions by their short
+    names. `inline`: the encoders that stand in the file, by name; of others the name is enough."""
+    said = suite.model_dump(mode="json", exclude_defaults=True)
+    said["encoders"] = [
+        inline[name].model_dump(mode="json", exclude_defaults=True) if name in inline else name
+        for name in suite.encoder_names
+    ]
+    said["arms"] = [_short(arm) for arm in suite.arms]
+    return said
+
+
+# A suite from nothing
+
+
+def _from_nothing(line: OneLine, catalog: Catalog, more_targets: bool) -> Suite:
+    wanted = {"encoder": line.encoders, "targets": line.targets or more_targets}
+    lacking = " and ".join(option for option, given in wanted.items() if not given)
+    if lacking:
+        raise SpecError(
+            f"{lacking} missing: say which encoder and which target tasks, or which suite is"
+            " changed (suite)"
+        )
+    suite = Suite.model_construct(
+        suite="unnamed",
+        version=1,
+        about="",
+        encoders=[],
+        arms=[Arm(intermediate=None, name=BASELINE)],
+        targets=[],
+        seeds=list(SEEDS),
+        protocol=PROTOCOL,
+    )
+    return suite.model_copy(update=_replaced(line, suite, catalog))
+
+
+# What a line changes in a suite
+
+
+def _replaced(line: OneLine, suite: Suite, catalog: Catalog) -> dict[str, Any]:
+    """The lists that a line gives in place of the suite's, and what hangs on them."""
+    wrong: list[str] = []
+    update: dict[str, Any] = {}
+    if line.encoders:
+        update["encoders"] = list(line.encoders)
+    if line.targets:
+        wrong += _unknown("targets", line.targets, "target", catalog)
+        update["targets"] = list(line.targets)
+        update["average_over"] = [name for name in suite.average_over if name in line.targets]
+    if line.seeds:
+        update["seeds"] = list(line.seeds)
+    if line.intermediate:
+        tasks = [task for name in line.intermediate for task in _parts(name, suite)]
+        wrong += _unknown("intermediate", tasks, "intermediate", catalog)
+        wrong += _twice(line.intermediate)
+        update["arms"] = [] if wrong else _arms(line.intermediate, suite)
+    if wanted := line.protocol:
+        known = catalog.protocols
+        if wanted not in known:
+            wrong.append(f"protocol: none is called {show(wanted)}{nearest(wanted, known)}")
+        update |= {"protocol": wanted, "recipes": None}
+    if wrong:
+        raise SpecError("\n".join(wrong))
+    return update
+
+
+def _unknown(option: str, names: Iterable[str], role: str, catalog: Catalog) -> list[str]:
+    """What is wrong with names of tasks in that role."""
+    able = [name for name, task in catalog.tasks.items() if role in task.role]
+    lines = []
+    for name in names:
+        task = catalog.tasks.get(name)
+        if task is None:
+            lines.append(f"{option}: no task is called {show(name)}{nearest(name, able)}")
+        elif role not in task.role:
+            near = close(name, able)
+            meant = f"; did you mean {show(near)}?" if near else ""
+            roles = ", ".join(task.role)
+            lines.append(f"{option}: task {name} is no {role} (its role is {roles}){meant}")
+    return list(dict.fromkeys(lines))
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    mixed = [name for name in names if len(set(name.split("+"))) < len(name.split("+"))]
+    return [f"intermediate: {show(name)} names a task twice" for name in mixed]
+
+
+def _parts(name: str, suite: Suite) -> list[str]:
+    """The tasks to look up for an intermediate: none for one that the suite has under this name."""
+    known = {arm.name for arm in suite.arms}
+    return [] if name in {*known, BASELINE} else name.split("+")
+
+
+def _arms(names: Iterable[str], suite: Suite) -> list[Arm]:
+    """The baseline, then each intermediate: the suite's own condition of that name, else a task or
+    a mixture of tasks."""
+    known = {arm.name: arm for arm in suite.arms}
+    arms = [next(arm for arm in suite.arms if arm.is_baseline)]
+    for name in names:
+        if name == BASELINE or name == arms[0].name:
+            continue
+        given = Intermediate(tasks=name.split("+")) if name not in known else None
+        arms.append(known.get(name) or Arm(intermediate=given, name=name))
+    return arms
+
+
+def _without_gone(suite: Suite, catalog: Catalog) -> dict[str, Any]:
+    """Recipes without those of conditions that are left out: a file may not name what it has
+    not."""
+    known = {*catalog.tasks, *PHASES, *FAMILIES, *(arm.name for arm in suite.arms)}
+    update: dict[str, Any] = {
+        "changes": {name: of for name, of in suite.changes.items() if name in known}
+    }
+    if suite.recipes:
+        tasks = {name: of for name, of in suite.recipes.tasks.items() if name in known}
+        update["recipes"] = suite.recipes.model_copy(update={"tasks": tasks})
+    return update
+
+
+def _with_precision(suite: Suite, precision: str) -> Suite:
+    """The suite with this precision in every recipe."""
+    if precision not in get_args(Precision):
+        near = nearest(precision, get_args(Precision))
+        raise SpecError(f"precision: {show(precision)} is none{near}")
+    changed = {"precision": precision}
+    if recipes := suite.recipes:
+        update = {phase: getattr(recipes, phase).model_copy(update=changed) for phase in PHASES}
+        update |= {part: _unsaid(getattr(recipes, part)) for part in ("families", "tasks")}
+        return suite.model_copy(update={"recipes": recipes.model_copy(update=update)})
+    changes = _unsaid(suite.changes)
+    for phase in PHASES:
+        changes[phase] = changes.get(phase, RecipeChange()).model_copy(update=changed)
+    return suite.model_copy(update={"changes": changes})
+
+
+def _unsaid(changes: dict[str, RecipeChange]) -> dict[str, RecipeChange]:
+    """The same changes, none of which says a precision."""
+    return {name: of.model_copy(update={"precision": None}) for name, of in changes.items()}
+
+
+def _with_languages(suite: Suite, wanted: Sequence[str], catalog: Catalog) -> Suite:
+    """The suite with these languages of its targets, and English."""
+    protocol = catalog.protocols[suite.protocol].cuts if suite.protocol else {}
+    cuts = {name: suite.cuts.get(name) or protocol.get(name) for name in suite.targets}
+    spoken: dict[str, list[str]] = {}
+    for name, cut in cuts.items():
+        spoken[name] = (cut.languages if cut else None) or catalog.tasks[name].languages
+
+    known = sorted({language for languages in spoken.values() for language in languages})
+    wrong = [
+        f"languages: no target has {show(one)}{nearest(one, known)}"
+        for one in wanted
+        if one not in known
+    ]
+    of_targets: dict[str, Cut] = {}
+    for name, languages in spoken.items():
+        kept = [language for language in languages if language in {*wanted, ENGLISH}]
+        if not wrong and not set(kept) & set(wanted):
+            wrong.append(
+                f"languages: target {name} has none of {', '.join(wanted)}{_has(languages)}"
+            )
+        if kept != languages:
+            of_targets[name] = _cut(cuts[name], kept)
+    if wrong:
+        raise SpecError("\n".join(wrong))
+    return suite.model_copy(update={"cuts": suite.cuts | of_targets})
+
+
+def _has(languages: Sequence[str]) -> str:
+    more = ", ..." if len(languages) > 12 else ""
+    return f"; it has {', '.join(languages[:12])}{more}; add one of these, or leave the target out"
+
+
+def _cut(before: Cut | None, languages: list[str]) -> Cut:
+    """An override with these languages; what else it overrides stays."""
+    why = f"languages: {', '.join(languages)}"
+    if before is None:
+        return Cut(languages=languages, why=why)
+    return before.model_copy(
+        update={"languages": languages, "label": None, "why": f"{before.why}; {why}"}
+    )
+
+
+def _with_train_rows(suite: Suite, rows: int, catalog: Catalog) -> Suite:
+    """The suite with at most so many training rows of every task."""
+
+    def capped(caps: Caps) -> Caps:
+        return caps.model_copy(update={"train": rows})
+
+    task_caps = {task: capped(caps) for task, caps in suite.task_caps.items()}
+    # what is not trained on has no fewer rows, and keeps its column on the board
+    for name in suite.targets:
+        if not FAMILIES[catalog.tasks[name].family].trained:
+            task_caps[name] = suite.task_caps.get(name, suite.caps)
+    return suite.model_copy(update={"caps": capped(suite.caps), "task_caps": task_caps})
+
+
+# How it is called
+
+
+def _label(line: OneLine, suite: Suite, base: Suite | None, catalog: Catalog) -> str | None:
+    """What stands behind the @ of a reduced task: where the rows come from, the languages, the cap.
+
+    So two suites that reduce a task in the same way share its column, and no others do.
+    """
+    words: list[str] = []
+    if base:
+        words.append(base.label or base.suite)
+    elif suite.protocol and catalog.protocols[suite.protocol].cuts:
+        words.append(suite.protocol)
+    if line.languages:
+        spoken = sorted(line.languages)
+        several = "+".join(spoken)
+        if len(spoken) > 2 * MOST_NAMED:
+            digest = hashlib.sha256(several.encode()).hexdigest()[:4]
+            several = f"{len(spoken)}languages-{digest}"
+        words.append(several)
+    if line.max_train_rows:
+        words.append(f"train{line.max_train_rows}")
+    return ".".join(words)[:80] or None
+
+
+def _few(names: Sequence[str]) -> str:
+    """Some names, joined; of many the first, and how many more."""
+    if len(names) > MOST_NAMED:
+        return f"{names[0]}+{len(names) - 1}-more"
+    return "+".join(names)
+
+
+def _about(suite: Suite, base: Suite | None) -> str:
+    """One sentence for the reader of the board."""
+    first = [arm.name for arm in suite.arms if not arm.is_baseline]
+    after = f", after {', '.join(first)}" if first else ""
+    chosen = f"{', '.join(suite.encoder_names)} on {', '.join(suite.targets)}{after}"
+    if base:
+        return f"As suite {base.suite}, with some of it chosen anew: {chosen}."
+    return f"Chosen on one line: {chosen}."
+
+
+def _short(arm: Arm) -> Any:
+    """A condition as people write it."""
+    if arm.intermediate is None:
+        return arm.name if arm.name == BASELINE else {"name": arm.name, "intermediate": BASELINE}
+    if arm.intermediate == Intermediate(tasks=[arm.name]):
+        return arm.name
+    said = arm.intermediate.model_dump(mode="json", exclude_defaults=True)
+    return {"name": arm.name, "intermediate": said}
+
+
+def _checked(suite: Suite) -> Suite:
+    """The suite, once it would be accepted from a file."""
+    try:
+        return Suite.model_validate(suite.model_dump())
+    except ValidationError as error:
+        lines = []
+        for one in error.errors():
+            place = ".".join(map(str, one["loc"]))
+            place = "name" if place == "suite" else place
+            lines.append(f"{place}: {one['msg'].removeprefix('Value error, ')}")
+        raise SpecError("\n".join(lines)) from None

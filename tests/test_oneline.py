@@ -1,0 +1,306 @@
+"""Suites from a few words: what `--encoder`, `--targets` and their like make, how it is called, how
+it is written, and that it is a suite like any other."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from harness import evaluate, load_release
+from harness.common.errors import SpecError
+from harness.common.text import as_yaml
+from harness.engines import process
+from harness.run.choice import Asked, Choice, ask
+from harness.sources.hub import Where
+from harness.spec.catalog import Catalog
+from harness.spec.oneline import OneLine, as_written, listed, seeds_of
+
+ENCODER = "all-MiniLM-L6-v2"
+FIRST = OneLine((ENCODER,), targets=("xnli", "panx"))
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return Catalog.load([])
+
+
+def chosen(line: OneLine, catalog: Catalog, suite: str | None = None, **more) -> Asked:
+    return ask(Choice(suite, line=line, **more), catalog, Where(offline=True), print)
+
+
+def line(**given) -> OneLine:
+    """The first one, with more said."""
+    return OneLine(**(vars(FIRST) | given))
+
+
+# What is chosen -----------------------------------------------------------------------------------
+
+
+def test_a_line_alone_makes_a_suite_with_a_baseline_and_three_seeds(catalog):
+    suite = chosen(FIRST, catalog).suite
+    assert (suite.encoder_names, suite.targets) == ([ENCODER], ["xnli", "panx"])
+    assert [arm.name for arm in suite.arms] == ["none"]
+    assert (suite.seeds, suite.protocol) == ([1, 2, 3], "default")
+    assert suite.recipes.target == catalog.protocols["default"].recipes.target
+    assert "all-MiniLM-L6-v2 on xnli, panx" in suite.about
+
+
+def test_intermediates_are_tasks_and_mixtures_beside_the_baseline(catalog):
+    arms = chosen(line(intermediate=("none", "mnli", "mnli+squad")), catalog).suite.arms
+    assert {arm.name: arm.tasks for arm in arms} == {
+        "none": [],
+        "mnli": ["mnli"],
+        "mnli+squad": ["mnli", "squad"],
+    }
+
+
+def test_a_suite_is_changed_where_something_is_said(catalog):
+    before = catalog.suite("small")
+    suite = chosen(OneLine(targets=("tatoeba",), seeds=(7,)), catalog, "small").suite
+    assert (suite.targets, suite.seeds) == (["tatoeba"], [7])
+    same = {"arms", "encoders", "recipes", "caps", "task_caps", "cuts", "split_rule", "pvi"}
+    assert suite.model_dump(include=same) == before.model_dump(include=same)
+
+
+def test_a_suites_own_condition_stays_what_it_is(catalog):
+    asked = chosen(OneLine(intermediate=("nli_hardest", "mnli")), catalog, "study")
+    baseline, hardest, mnli = asked.suite.arms
+    assert baseline.is_baseline
+    assert mnli.kind == "task"
+    assert hardest in catalog.suites["study"].arms
+    assert hardest.kind == "subset"
+
+
+def test_english_stays_in_where_a_target_has_it(catalog):
+    suite = chosen(line(targets=("xnli", "tatoeba"), languages=("sw", "de")), catalog).suite
+    assert suite.cuts["xnli"].languages == ["de", "en", "sw"]
+    assert suite.cuts["tatoeba"].languages == ["de", "sw"]
+
+
+def test_languages_keep_the_rest_of_an_override(catalog):
+    protocol = catalog.protocols["laptop"]
+    suite = chosen(line(protocol="laptop", languages=("de",)), catalog).suite
+    for task in ("xnli", "panx"):
+        cut, before = suite.cuts[task], protocol.cuts[task]
+        assert (cut.languages, cut.train, cut.dev) == (["de", "en"], before.train, before.dev)
+
+
+@pytest.mark.parametrize("suite", [None, "small", "study"])
+def test_a_precision_holds_for_every_training(suite, catalog):
+    given = FIRST if suite is None else OneLine()
+    asked = chosen(OneLine(**(vars(given) | {"precision": "bf16"})), catalog, suite)
+    recipes = asked.suite.recipes
+    every = [*recipes.tasks, "none"]
+    used = [
+        recipes.of(phase, None, [name]) for phase in ("intermediate", "target") for name in every
+    ]
+    assert {recipe.precision for recipe in used} == {"bf16"}
+
+
+def test_rows_are_capped_where_something_is_trained(catalog):
+    suite = chosen(line(targets=("xnli", "tatoeba"), max_train_rows=500), catalog).suite
+    shown = {name: suite.shown_name(catalog.task(name)) for name in suite.targets}
+    assert shown == {"xnli": "xnli@train500", "tatoeba": "tatoeba"}
+    assert suite.caps.train == 500
+    of_small = chosen(OneLine(max_train_rows=500), catalog, "small").suite
+    assert {of_small.caps.train, of_small.task_caps["udpos"].train} == {500}
+    assert (of_small.caps.test, of_small.task_caps["udpos"].test) == (200, 100)
+
+
+def test_reduced_tasks_say_how(catalog):
+    xnli = catalog.task("xnli")
+    for given, shown in (
+        (line(languages=("sw", "de")), "xnli@de+sw"),
+        (line(languages=("de",), protocol="laptop", max_train_rows=9), "xnli@laptop.de.train9"),
+        (line(languages=tuple(xnli.languages)), "xnli"),
+        (line(protocol="laptop"), "xnli@laptop"),
+    ):
+        assert chosen(given, catalog).suite.shown_name(xnli) == shown
+    # as many rows as in the suite: the same column
+    of_small = chosen(OneLine(seeds=(5,)), catalog, "small").suite
+    assert of_small.shown_name(xnli) == "xnli@small"
+
+
+# What cannot be -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "suite", "message"),
+    [
+        (
+            line(targets=("xnlli",)),
+            None,
+            "targets: no task is called 'xnlli'; did you mean 'xnli",
+        ),
+        (line(targets=("mnli",)), None, "targets: task mnli is no target (its role is interm"),
+        (line(intermediate=("sqad",)), None, "no task is called 'sqad'; did you mean 'squad'?"),
+        (line(intermediate=("mnli+sqad",)), None, "intermediate: no task is called 'sqad'"),
+        (line(intermediate=("mnli+mnli",)), None, "intermediate: 'mnli+mnli' names a task twice"),
+        (line(intermediate=("tatoeba",)), None, "task tatoeba is no intermediate"),
+        (line(encoders=("all-MiniLM",)), None, "did you mean 'all-MiniLM-L6-v2'?"),
+        (line(languages=("dee",)), None, "languages: no target has 'dee'; did you mean 'de'?"),
+        (line(targets=("xnli", "tydiqa"), languages=("de",)), None, "tydiqa has none of de; it ha"),
+        (line(protocol="defalt"), None, "protocol: none is called 'defalt'; did you mean 'default"),
+        (line(precision="fp16"), None, "precision: 'fp16' is none; did you mean 'bf16'?"),
+        (line(name="small"), None, "name: there is a suite 'small' already"),
+        (line(name="my suite"), None, "name: "),
+        (OneLine(targets=("xnli",)), None, "encoder missing: say which encoder"),
+        (OneLine((ENCODER,)), None, "targets missing: say which encoder"),
+        (OneLine(seeds=(1,)), None, "encoder and targets missing"),
+        (OneLine(seeds=(1,)), "smal", "no suite is called 'smal'; did you mean 'small'?"),
+    ],
+)
+def test_a_mistake_is_named(given, suite, message, catalog):
+    with pytest.raises(SpecError, match=re.escape(message)):
+        chosen(given, catalog, suite)
+
+
+def test_lists_are_read_as_people_write_them():
+    assert listed("targets", ["xnli, panx", " xnli", "udpos,"]) == ("xnli", "panx", "udpos")
+    assert listed("targets", None) == ()
+    assert seeds_of("3, 1,3") == (3, 1)
+    assert seeds_of([1, 2]) == (1, 2)
+    for wrong in ("x", "-1", "1.5", "1 2", "٣"):
+        with pytest.raises(SpecError, match="is no seed"):
+            seeds_of(wrong)
+    with pytest.raises(SpecError, match="targets: ' , ' names nothing"):
+        listed("targets", " , ")
+
+
+# How it is called, and written --------------------------------------------------------------------
+
+LINES = [
+    (FIRST, None),
+    (line(targets=("panx", "xnli")), None),
+    (line(seeds=(1, 2)), None),
+    (line(intermediate=("mnli", "squad")), None),
+    (line(intermediate=("mnli+squad",)), None),
+    (line(languages=("de", "sw"), max_train_rows=96, precision="bf16"), None),
+    (line(protocol="laptop", languages=("de",)), None),
+    (line(targets=("xnli", "panx", "udpos", "xquad", "mlqa")), None),
+    (OneLine((ENCODER, "ModernBERT-base")), "small"),
+    (OneLine(seeds=(1, 2, 3)), "small"),
+    (OneLine(intermediate=("none",)), "study"),
+    (OneLine(targets=("xnli", "tatoeba"), intermediate=("nli_hardest",)), "study"),
+    (OneLine(protocol="xtreme", targets=("xquad",), languages=("de",)), "xstilts-2020"),
+]
+
+
+def test_another_choice_has_another_name(catalog):
+    names = [chosen(given, catalog, suite).suite.suite for given, suite in LINES]
+    assert len(set(names)) == len(LINES)
+    assert names[0].startswith("all-MiniLM-L6-v2.xnli+panx.")
+    assert names[7].startswith("all-MiniLM-L6-v2.xnli+4-more.")
+    assert all(len(name) <= 80 for name in names)
+    again = [chosen(given, Catalog.load([]), suite).suite.suite for given, suite in LINES[:3]]
+    assert again == names[:3]
+    assert chosen(line(name="mine"), catalog).suite.suite == "mine"
+
+
+@pytest.mark.parametrize("n", range(len(LINES)))
+def test_what_is_written_is_what_was_run(n, catalog, tmp_path):
+    given, suite = LINES[n]
+    asked = chosen(given, catalog, suite)
+    file = tmp_path / "made.yaml"
+    file.write_text(as_yaml(asked.written, flow=True))
+    assert Catalog.load([file]).suite(asked.suite.suite) == asked.suite
+    read = ask(Choice(str(file)), Catalog.load([]), Where(offline=True), print)
+    assert read == Asked(asked.suite)
+
+
+def test_what_a_run_does_without_is_in_it(catalog):
+    asked = chosen(line(intermediate=("mnli", "squad")), catalog, left_out=("squad", "panx"))
+    assert (asked.suite.targets, [arm.name for arm in asked.suite.arms]) == (
+        ["xnli"],
+        ["none", "mnli"],
+    )
+    assert asked.written["left_out"] == ["panx", "squad"]
+
+
+def test_a_limit_is_in_no_name_and_no_file(catalog):
+    limited, whole = chosen(FIRST, catalog, limit=5), chosen(FIRST, catalog)
+    assert (limited.partial, limited.suite.caps.test) == (True, 5)
+    assert (limited.suite.suite, limited.written) == (whole.suite.suite, whole.written)
+
+
+def test_a_folder_of_an_encoder_stands_in_the_suite(rig, tmp_path, monkeypatch):
+    monkeypatch.chdir(rig.encoders)
+    catalog = Catalog.load([])
+    asked = chosen(line(encoders=("./tiny",)), catalog)
+    assert asked.written["encoders"][0]["source"] == {"path": str(rig.encoders / "tiny")}
+    assert "max_length 256 (config.json)" in "\n".join(asked.lines)
+    suite = catalog.suites["small"].model_copy(update={"encoders": [catalog.encoder("tiny")]})
+    # from elsewhere, the same choice has the same name
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny").symlink_to(rig.encoders / "tiny")
+    again = chosen(line(encoders=("tiny/",)), Catalog.load([]))
+    assert again.suite.suite == asked.suite.suite
+    assert as_written(suite, catalog.encoders)["encoders"] == asked.written["encoders"]
+
+
+# Run ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_file_beside_a_release_runs_it_again(rig, tmp_path, monkeypatch):
+    """From Python first, then by the command: the same keys, the same bytes."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in rig.environment().items():
+        monkeypatch.setenv(name, value)
+    said: list[str] = []
+    shutil.copytree(rig.encoders / "tiny", "my-checkpoint")
+    release = evaluate(
+        "./my-checkpoint",
+        "tiny_colour",
+        ["tiny_mood", "tiny_pairs"],
+        suite="tiny",
+        seeds=4,
+        specs=rig.specs,
+        workers=1,
+        device="cpu",
+        say=said.append,
+    )
+    assert (release.encoders, release.conditions) == (
+        ["my-checkpoint"],
+        ["none", "tiny_colour"],
+    )
+    assert release.targets == ["tiny_mood@tiny", "tiny_pairs@tiny"]
+    assert f"release {release.name}" in str(release)
+    assert repr(release) == f"<Release {release.name}: 1 encoders, 2 conditions, 2 targets>"
+    assert load_release(release.path).content == release.content
+    assert load_release(release.content.suite.name, "runs/board").path == release.path
+    sidecar = json.loads(release.path.with_suffix(".env.json").read_text())
+    assert sidecar["command"].startswith("harness.evaluate(encoder='./my-checkpoint', ")
+    assert str(tmp_path) not in release.path.with_suffix(".env.json").read_text()
+
+    file = release.path.with_suffix(".suite.yaml")
+    assert f"its suite as YAML, which runs it again: {file}" in said
+    again = ["eval", "--suite", file, "-t", rig.specs, "--board", "other"]
+    done = rig.run(rig.command(*again), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.jobs == []
+    assert (tmp_path / "other" / "releases" / release.path.name).read_bytes() == (
+        release.path.read_bytes()
+    )
+    by_name = ["--suite", release.content.suite.name, "-t", file, "-t", rig.specs]
+    done = rig.here(["plan", *map(str, by_name), "--json"], tmp_path)
+    assert {row["to_run"] for row in json.loads(done.stdout)["kinds"].values()} == {0}
+
+
+def test_a_device_decides_which_gpus_workers_see(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    devices = {None: ["4", "6"], "cuda": ["4", "6"], "cuda:1": ["6"], "cpu": []}
+    assert {device: process.chosen_gpus(device) for device in devices} == devices
+    assert len(process.ProcessEngine(tmp_path, device="cuda:0").slots) == 1
+    for wrong, message in {
+        "cuda:2": "the GPUs here are cuda:0 to cuda:1",
+        "gpu": "write cpu, cuda, cuda:1",
+        "mps": "only a Mac has it",
+    }.items():
+        with pytest.raises(SpecError, match=message):
+            process.chosen_gpus(wrong)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(SpecError, match="no GPU is visible"):
+        process.chosen_gpus("cuda")
+    assert process.chosen_gpus(None) == []
