@@ -15,6 +15,7 @@ from test_encoders import CORPUS, DECODERS, KINDS, LENGTH, task_of
 
 from harness.common.errors import MissingError, SpecError
 from harness.jobs import evaluate
+from harness.models.encoder_read import TESTED
 from harness.models.loaded import LoadedEncoder
 from harness.sources.encoders import find
 from harness.sources.hub import Where
@@ -171,6 +172,21 @@ def test_vectors_are_those_of_sentence_transformers(kind, mode, catalog, tmp_pat
     assert np.allclose(ours, theirs, atol=1e-5)
 
 
+def test_a_prompt_that_only_the_card_speaks_of_is_said_and_not_taken(folder, catalog):
+    sentence_encoder(folder, {"pooling_mode_mean_tokens": True})
+    (folder / "README.md").write_text('---\n---\nEach text starts with "query: " or "passage: ".')
+    spec, said = of(folder, catalog)
+    assert spec.prompts == Prompts()
+    assert "its model card speaks of a prompt 'query: '" in said
+
+
+def test_every_tested_architecture_is_one_that_transformers_has(folder, catalog):
+    for kind in TESTED:
+        edit(folder / "config.json", model_type=kind)
+        if kind != "qwen3":  # a decoder
+            assert of(folder, catalog)[0].architecture == kind
+
+
 def test_what_is_not_as_published_is_said(folder, catalog):
     sentence_encoder(folder, {"pooling_mode_mean_tokens": True})
     dense = {"path": "3_Dense", "type": "sentence_transformers.models.Dense"}
@@ -202,6 +218,11 @@ def test_what_is_not_as_published_is_said(folder, catalog):
             lambda folder: edit(folder / "config.json", model_type="llama"),
             SpecError,
             "is of a decoder",
+        ),
+        (
+            lambda folder: edit(folder / "config.json", model_type="new", auto_map={}),
+            SpecError,
+            r"architecture 'new', which the installed .*, and names code of its own \(auto_map\)",
         ),
         (
             lambda folder: sentence_encoder(folder, {"pooling_mode_max_tokens": True}),

@@ -35,6 +35,12 @@ _WANTED = ([WEIGHTS[0], SHARDED, "model-*.safetensors"], [PICKLED])
 # convention).
 OFFSET_POSITIONS = {
     "camembert",
+    "data2vec-text",
+    "ibert",
+    "lilt",
+    "longformer",
+    "luke",
+    "mpnet",
     "roberta",
     "roberta-prelayernorm",
     "xlm-roberta",

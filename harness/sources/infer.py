@@ -6,6 +6,7 @@ neither torch nor transformers is asked.
 """
 
 import functools
+import importlib.util
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -182,6 +183,14 @@ class _Found:
         return (self.files.folder / name).is_file()
 
     @functools.cached_property
+    def card(self) -> str:
+        """The model card; empty if there is none."""
+        if not self.has(CARD):
+            return ""
+        with self.files.readable():
+            return (self.files.folder / CARD).read_text(encoding="utf-8", errors="replace")
+
+    @functools.cached_property
     def config(self) -> dict[str, Any]:
         with self.files.readable():
             return settings_of(self.files)
@@ -206,6 +215,14 @@ def _spec(found: _Found) -> tuple[Encoder, list[str]]:
 def _architecture(found: _Found) -> None:
     config = found.config
     kind = config["model_type"]
+    if not _in_transformers(kind):
+        code = ", and names code of its own (auto_map), which is not run here"
+        raise found.files.wrong(
+            "config.json",
+            f"is of architecture {kind!r}, which the installed transformers does not know"
+            + (code if "auto_map" in config else ""),
+            "give an encoder of another architecture, or install a version that has it",
+        )
     found.take(f"architecture {kind}", "config.json", architecture=kind)
     if is_decoder(config):
         if not found.has(MODULES):
@@ -216,6 +233,18 @@ def _architecture(found: _Found) -> None:
                 "give an encoder, or a decoder that sentence-transformers reads as an embedder",
             )
         found.say("  a decoder: for retrieval and bitext_mining; training on it is refused")
+
+
+@functools.cache
+def _in_transformers(kind: str) -> bool:
+    """Whether the library names the architecture in its tables, which are read as text: to import
+    it takes seconds. True where it is not installed."""
+    library = importlib.util.find_spec("transformers")
+    places = (library.submodule_search_locations or []) if library else []
+    tables = [file for place in places for file in Path(place, "models", "auto").glob("*.py")]
+    return not tables or any(
+        f'"{kind}"' in file.read_text(encoding="utf-8", errors="replace") for file in tables
+    )
 
 
 def _length(found: _Found) -> None:
@@ -352,6 +381,7 @@ def _prompts(found: _Found, included: bool, pooling_file: str) -> None:
         found.say(f"  prompt {taken['passage']!r} before a passage ({PROMPTS}: {passages[0]})")
     if not taken:
         found.say(f"  no prompts ({PROMPTS if found.has(PROMPTS) else 'no file names one'})")
+        _mentioned(found)
         return
     if not included and found.facts["pooling"] == "mean":
         raise found.files.wrong(
@@ -364,6 +394,15 @@ def _prompts(found: _Found, included: bool, pooling_file: str) -> None:
 
 def _named(prompts: dict[str, str], *parts: str) -> list[str]:
     return [name for part in parts for name in prompts if part in name.casefold()]
+
+
+def _mentioned(found: _Found) -> None:
+    """Cards of the E5 family name their prompts in a sentence, and in no file beside it."""
+    if quoted := re.search(r'[`"\']((query|search_query): ?)[`"\']', found.card):
+        found.say(
+            f"  its model card speaks of a prompt {quoted[1]!r}: if it is meant, write its YAML"
+            f" with prompts: {{query: {quoted[1]!r}}}"
+        )
 
 
 def _no_sentence_encoder(found: _Found) -> None:
@@ -407,13 +446,10 @@ def _card(found: _Found) -> None:
 def _of_card(found: _Found, key: str) -> list[str]:
     """What the model card's front matter says under a key. Only those lines are read: the whole may
     be a megabyte of results."""
-    if not found.has(CARD):
-        return []
     import yaml
 
-    with found.files.readable():
-        text = (found.files.folder / CARD).read_text(encoding="utf-8", errors="replace")
-    head = re.match(r"\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", text, re.DOTALL | re.MULTILINE)
+    start = r"\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$"
+    head = re.match(start, found.card, re.DOTALL | re.MULTILINE)
     part = re.search(rf"^{key}:.*(\n([ \t-].*)?)*", head[1], re.MULTILINE) if head else None
     try:
         value = yaml.safe_load(part[0])[key] if part else []
