@@ -1,11 +1,12 @@
 """A small server that speaks what huggingface_hub asks of the Hub: repository info, tree listing,
-HEAD and GET of files.
+HEAD and GET of files; a repository made, and a commit to it, by who has a token.
 
 with FakeHub() as hub:
     first = hub.commit("dataset", "some/set", {"data/train-00000-of-00001.parquet": b"..."})
     subprocess.run(..., env={"HF_ENDPOINT": hub.url, "HF_HOME": ...})
 """
 
+import base64
 import hashlib
 import json
 import re
@@ -19,11 +20,14 @@ API = re.compile(
 FILE = re.compile(
     r"^(?P<dataset>/datasets)?/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)$"
 )
+WRITE = re.compile(
+    r"^/api/models/(?P<repo>[^/]+/[^/]+)/(?P<what>preupload|commit)/(?P<revision>[^/]+)$"
+)
 
 
 class FakeHub:
     """Repositories in memory, each a history of commits; `asked` is what clients sent, `refuse` and
-    `cut` are its moods."""
+    `cut` are its moods, `tokens` who may write."""
 
     def __init__(self) -> None:
         self.commits: dict[tuple[str, str], dict[str, dict[str, bytes]]] = {}
@@ -32,6 +36,8 @@ class FakeHub:
         self.refuse: dict[str, tuple[int, str]] = {}  # repo → status, X-Error-Code
         # path of a file → after how many bytes the connection breaks, once
         self.cut: dict[str, int] = {}
+        self.tokens: dict[str, str] = {}  # token → whose; to their repositories it may write
+        self.private: set[str] = set()
         hub = self
 
         class Handler(_Handler):
@@ -86,6 +92,51 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._answer()
+
+    def do_POST(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        self.hub.asked.append((self.command, path, None))
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        if path == "/api/validate-yaml":
+            self._json({"errors": [], "warnings": []})
+        elif token not in self.hub.tokens:
+            self._error(401, "")
+        elif path == "/api/repos/create":
+            self._create(json.loads(body), self.hub.tokens[token])
+        elif (match := WRITE.match(path)) and match["repo"].split("/")[0] != self.hub.tokens[token]:
+            self._error(403, "")
+        elif match and match["what"] == "preupload":
+            files = json.loads(body)["files"]
+            plain = {"uploadMode": "regular", "shouldIgnore": False}
+            self._json({"files": [{"path": file["path"], **plain} for file in files]})
+        elif match:
+            self._commit(match["repo"], match["revision"], body)
+        else:
+            self._error(404, "EntryNotFound")
+
+    def _create(self, asked: dict, who: str) -> None:
+        repo = f"{asked['organization'] or who}/{asked['name']}"
+        if repo.split("/")[0] != who:
+            self._error(403, "")
+        elif ("model", repo) in self.hub.commits:
+            self._send(409, json.dumps({"url": f"{self.hub.url}/{repo}"}).encode(), {})
+        else:
+            self.hub.commit("model", repo, {})
+            if asked.get("visibility") == "private" or asked.get("private"):
+                self.hub.private.add(repo)
+            self._json({"url": f"{self.hub.url}/{repo}"})
+
+    def _commit(self, repo: str, revision: str, body: str) -> None:
+        """Lines of JSON: a header, then files, which are added to those that are there."""
+        files = dict(self.hub.commits["model", repo][self.hub.refs["model", repo, revision]])
+        for line in body.splitlines():
+            said = json.loads(line)
+            if said["key"] == "file":
+                files[said["value"]["path"]] = base64.b64decode(said["value"]["content"])
+        sha = self.hub.commit("model", repo, files, revision)
+        url = f"{self.hub.url}/{repo}/commit/{sha}"
+        self._json({"commitUrl": url, "commitOid": sha})
 
     def _answer(self) -> None:
         path = urlsplit(self.path).path

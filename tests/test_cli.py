@@ -16,6 +16,7 @@ COMMANDS = [
     "score",
     "submission",
     "bundle",
+    "push",
     "reproduce",
     "list",
     "show",

@@ -41,6 +41,7 @@ class BitextMining(Family):
     version = 1
     group = "retrieval"
     half = "harness.models.pair_miner"
+    hub_task = "sentence-similarity"
     trained = False
     options = BitextMiningOptions
     columns = frozenset()

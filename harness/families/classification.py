@@ -38,6 +38,7 @@ class Classification(OneLabel):
     half = "harness.models.classifier"
     transformers_head = "AutoModelForSequenceClassification"
     label_outputs = True
+    hub_task = "text-classification"
     trained = True
     options = ClassificationOptions
     columns = frozenset({"text", "label"})

@@ -52,6 +52,7 @@ class Family(ABC):
     transformers_head  the Auto class of transformers whose models have its head, for those that
                   were trained elsewhere
     label_outputs  each output of that head stands for one of the task's labels
+    hub_task      what the hub calls such a task, in a model card
     known_gold    how a row with a known gold is spoken of: "none of 9 rows HAS AN ANSWER"
     """
 
@@ -79,6 +80,7 @@ class Family(ABC):
     centred: ClassVar[bool] = False
     transformers_head: ClassVar[str | None] = None
     label_outputs: ClassVar[bool] = False
+    hub_task: ClassVar[str] = "other"
     known_gold: ClassVar[str] = "has an answer"
 
     @abstractmethod

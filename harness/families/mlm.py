@@ -26,6 +26,7 @@ class MaskedLM(Family):
     version = 1
     group = "masked-LM"
     half = "harness.models.masked_lm"
+    hub_task = "fill-mask"
     trained = True
     options = MLMOptions
     columns = frozenset({"text"})

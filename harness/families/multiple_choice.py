@@ -31,6 +31,7 @@ class MultipleChoice(OneLabel):
     group = "multiple choice"
     half = "harness.models.chooser"
     transformers_head = "AutoModelForMultipleChoice"
+    hub_task = "multiple-choice"
     trained = True
     options = MultipleChoiceOptions
     columns = frozenset({"text", "choices", "label"})

@@ -28,6 +28,7 @@ class Retrieval(Family):
     version = 1
     group = "retrieval"
     half = "harness.models.retriever"
+    hub_task = "sentence-similarity"
     trained = False
     options = RetrievalOptions
     columns = frozenset({"source", "target"})

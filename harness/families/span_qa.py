@@ -42,6 +42,7 @@ class SpanQA(Family):
     group = "qa"
     half = "harness.models.span_reader"
     transformers_head = "AutoModelForQuestionAnswering"
+    hub_task = "question-answering"
     trained = True
     options = SpanQAOptions
     columns = frozenset({"context", "question", "answers"})

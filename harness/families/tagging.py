@@ -41,6 +41,7 @@ class Tagging(Family):
     half = "harness.models.tagger"
     transformers_head = "AutoModelForTokenClassification"
     label_outputs = True
+    hub_task = "token-classification"
     trained = True
     options = TaggingOptions
     columns = frozenset({"tokens", "tags"})
