@@ -10,7 +10,7 @@ from huggingface_hub.repocard_data import ModelCardData, model_index_to_eval_res
 from page_fixtures import SHELF, committed
 
 from harness.common.errors import HarnessError
-from harness.page.card import metadata
+from harness.run.card import metadata
 from harness.run.push import Upload, send, uploads
 from harness.store import Store
 from harness.store.job import WEIGHTS

@@ -15,11 +15,11 @@ from typing import Any
 
 from harness.common.errors import HarnessError, MissingError, SpecError
 from harness.page.board_files import PAGE, README
-from harness.page.card import card
 from harness.page.page import render as render_page
 from harness.page.render import markdown
 from harness.release.document import Board, beside, plain_bytes
 from harness.release.schema import ArmFacts, Content, TrainedRun
+from harness.run.card import card
 from harness.store import Store
 from harness.store.job import WEIGHTS
 
