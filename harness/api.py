@@ -12,10 +12,11 @@ from functools import cached_property
 from inspect import signature
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.common import streams
 from harness.page.render import print_release
+from harness.page.tidy import TableName, frame
 from harness.release.document import Board
 from harness.release.schema import Content
 from harness.run import steps
@@ -25,6 +26,9 @@ from harness.sources.hub import Where
 from harness.sources.lock import read_lock
 from harness.spec.oneline import OneLine, listed, seeds_of
 from harness.store import Store
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Names = str | Iterable[str] | None  # one name, several, or "one,several"
 Place = str | PathLike[str]
@@ -72,6 +76,28 @@ class Release:
             if self.path
             else f"PARTIAL: {self.name}, no release"
         )
+
+    def to_dataframe(self) -> "DataFrame":
+        """Every score: a row for an encoder, a condition, a target, a language and a seed.
+
+        As every table here, a pandas one whose `attrs["columns"]` says what each column holds and
+        in which unit: scores 0-100, gains in points of 100.
+        """
+        return self.table("scores")
+
+    def gains(self) -> "DataFrame":
+        """What a condition adds to the baseline: a row for an encoder, a condition and a target,
+        with `value`, the 95% interval `low` to `high`, and `q`."""
+        return self.table("gains")
+
+    def averages(self) -> "DataFrame":
+        """Mean gains over target tasks: a row for an encoder, a condition and a way to average."""
+        return self.table("averages")
+
+    def table(self, name: TableName) -> "DataFrame":
+        """One of `scores`, `metrics` (every number a metric gives), `gains`, `language_gains`,
+        `averages`, `difficulty`. SpecError if there is none of that name."""
+        return frame(self.content, name)
 
     def __str__(self) -> str:
         text = io.StringIO()

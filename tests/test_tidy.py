@@ -6,6 +6,8 @@ from collections import Counter
 import page_fixtures as made
 import pytest
 
+from harness import load_release
+from harness.common.errors import SpecError
 from harness.page.tidy import TABLES, frame, tidy
 
 STUDY = made.committed("study")
@@ -52,3 +54,12 @@ def test_a_gain_is_the_mean_difference_of_scores():
         gain = (means[row.condition, row.target] - means["none", row.target]).mean()
         assert math.isclose(gain, row.value, abs_tol=1e-9)
         assert row.low < row.value < row.high
+
+
+def test_the_library_gives_them_by_name():
+    release = load_release("study", made.SHELF.folder)
+    assert release.to_dataframe().equals(frame(STUDY, "scores"))
+    assert release.gains().equals(frame(STUDY, "gains"))
+    assert release.averages().equals(frame(STUDY, "averages"))
+    with pytest.raises(SpecError, match="no table is called 'score'; there is scores, metrics"):
+        release.table("score")

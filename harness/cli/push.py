@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from harness.cli.app import app, say, store_to_read
-from harness.cli.options import BOARD, STORE, BoardDir, Release, StoreDir
+from harness.cli.options import BoardDir, Release, StoreDir
+from harness.run.here import BOARD, STORE
 
 
 @app.command("push")

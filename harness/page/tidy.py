@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from harness.common.errors import SpecError
 from harness.release.schema import Concluded
 from harness.release.schema_derived import Average, Estimate, MeanGain, ScoredCell, Tested
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Row = dict[str, Any]  # column → value; a column that is left out has none
-Name = Literal["scores", "metrics", "gains", "language_gains", "averages", "difficulty"]
+TableName = Literal["scores", "metrics", "gains", "language_gains", "averages", "difficulty"]
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _difficulty(release: Concluded) -> Iterator[Row]:
         yield {"condition": said.pop("arm")} | said
 
 
-TABLES: dict[Name, Tidy] = {
+TABLES: dict[TableName, Tidy] = {
     "scores": Tidy(
         "an encoder, a condition, a target, a language and a seed",
         SUITE
@@ -258,8 +259,11 @@ TABLES: dict[Name, Tidy] = {
 }
 
 
-def tidy(release: Concluded, name: Name) -> list[Row]:
-    """The rows of a table, each with every column in its order; None where there is nothing."""
+def tidy(release: Concluded, name: TableName) -> list[Row]:
+    """The rows of a table, each with every column in its order; None where there is nothing.
+    SpecError if no table is called so."""
+    if name not in TABLES:
+        raise SpecError(f"no table is called {name!r}; there is {', '.join(TABLES)}")
     of = TABLES[name]
     suite = {"suite": release.suite.name, "smoke": release.suite.smoke}
     found = []
@@ -269,12 +273,13 @@ def tidy(release: Concluded, name: Name) -> list[Row]:
     return found
 
 
-def frame(release: Concluded, name: Name) -> "DataFrame":
+def frame(release: Concluded, name: TableName) -> "DataFrame":
     """The same as pandas has it. `attrs["columns"]`: what each column holds, and in which unit."""
     from pandas import DataFrame
 
+    rows = tidy(release, name)
     columns = TABLES[name].columns
-    made = DataFrame(tidy(release, name), columns=list(columns))
+    made = DataFrame(rows, columns=list(columns))
     made = made.astype({column: kind.dtype for column, kind in columns.items() if kind.dtype})
     made.attrs["columns"] = {column: kind.about for column, kind in columns.items()}
     return made
