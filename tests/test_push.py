@@ -11,7 +11,7 @@ from page_fixtures import SHELF, committed
 
 from harness.common.errors import HarnessError
 from harness.run.card import metadata
-from harness.run.push import Upload, send, uploads
+from harness.run.to_hub import Upload, send, uploads
 from harness.store import Store
 from harness.store.job import WEIGHTS
 

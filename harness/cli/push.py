@@ -30,7 +30,7 @@ def push(
 ) -> None:
     """Bring a release and its model card to the hub, as who `hf auth login` or HF_TOKEN says."""
     from harness.release.document import Board
-    from harness.run.push import listing, send, uploads
+    from harness.run.to_hub import listing, send, uploads
 
     shelf = Board(board)
     path, content = shelf.open(release, say)
