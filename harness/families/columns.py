@@ -13,6 +13,17 @@ MANY = 12  # names in a message; the others are counted
 
 Row = dict[str, Any]
 
+# a text made of columns: "{premise} What was the {question}?"
+_HOLE = re.compile(r"\{([^{}]*)\}")
+
+
+def named_columns(given: str | list[str]) -> list[str]:
+    """The columns that one of ours is made of: itself, those of a list, or those that a text with
+    holes, "{premise} What was the {question}?", names."""
+    if isinstance(given, list):
+        return given
+    return _HOLE.findall(given) or [given]
+
 
 class Unfit(Exception):
     """What is wrong with a row, as the end of a line that begins "FILE: row N"."""
@@ -39,12 +50,22 @@ class Cells:
         return self._cell(column)
 
     def text(self, ours: str) -> str:
-        """The text of a column; several columns are one text, joined with spaces."""
+        """The text of a column; several columns are one text, joined with spaces, or put into the
+        holes of a text that says how."""
         columns = self.columns[ours]
+        if isinstance(columns, str) and _HOLE.search(columns):
+            return _HOLE.sub(lambda hole: self._put_in(hole[1]), columns)
         if isinstance(columns, str):
             return text(self._cell(columns), columns)
         # in the order in which the spec names them
         return " ".join([text(self._cell(column), column) for column in columns])
+
+    def _put_in(self, column: str) -> str:
+        """What goes into a hole: a text, or the turns of a dialogue, joined with spaces."""
+        found = self._cell(column)
+        if isinstance(found, list):
+            return " ".join([text(entry, column, f"as text {i} ") for i, entry in enumerate(found)])
+        return text(found, column)
 
     def texts(self, ours: str, one: str) -> list[str]:
         """A column of lists of texts; `one` is what an entry is called."""

@@ -34,6 +34,7 @@ class Family(ABC):
     trained       a training comes before an evaluation; else sentences are embedded, and found
     options       the model of `options:` in YAML; every field has a default
     columns       what a task's `columns:` must map, and in `optional` what it may
+    instead       which of the optional ones may stand in the place of which
     answers       what an answer is: the metrics that score such answers may score the family
     labelled      a task names its labels, and rows have them: `labels`, `relabelled`
     tuned         dev rows in every test language set a threshold
@@ -42,6 +43,7 @@ class Family(ABC):
     difficulty    as an intermediate it is easy or hard; masked-LM is neither, it is a control
     looked_at     its rows are read once before anything is trained; masked-LM reads too many
     head_options  the options that decide the shape of its head, and so whose trained head fits
+    each_choice   its head scores each choice alone, so that it serves any number of them
     one_feature   a row is one feature, so that none is lost or split in training
     parts         how it reads sources whose files are `{part}`s: `heaps`, two of sentences and one
                   of pairs; `aligned`, two whose lines belong together; None, not at all
@@ -66,12 +68,14 @@ class Family(ABC):
     answers: ClassVar[str]
 
     optional: ClassVar[frozenset[str]] = frozenset()
+    instead: ClassVar[Mapping[str, str]] = {}
     labelled: ClassVar[bool] = False
     tuned: ClassVar[bool] = False
     bits: ClassVar[bool] = False
     difficulty: ClassVar[bool] = True
     looked_at: ClassVar[bool] = True
     head_options: ClassVar[frozenset[str]] = frozenset()
+    each_choice: ClassVar[bool] = False
     one_feature: ClassVar[bool] = False
     parts: ClassVar[Literal["heaps", "aligned"] | None] = None
     sentences: ClassVar[bool] = False

@@ -1,6 +1,7 @@
 """A text and several continuations, one of them right: HellaSwag, CosmosQA, CommonsenseQA.
 
-A row is {id, text, choices, label}.
+A row is {id, text, choices, label}. Where the data say which is right by its text (DREAM), the
+column `answer` stands in the place of `label`.
 """
 
 from typing import Literal
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from harness.common.strict import Strict
 from harness.families.classification import Head
-from harness.families.columns import Cells, Labels, Row, Unfit
+from harness.families.columns import Cells, Labels, Row, Unfit, listed, shown
 from harness.families.family import OneLabel, normalise
 
 
@@ -35,9 +36,11 @@ class MultipleChoice(OneLabel):
     trained = True
     options = MultipleChoiceOptions
     columns = frozenset({"text", "choices", "label"})
-    optional = frozenset({"choice_prefix", "id"})
+    optional = frozenset({"choice_prefix", "id", "answer"})
+    instead = {"answer": "label"}
     answers = "choice"
     head_options = frozenset({"head"})
+    each_choice = True
     one_feature = True
 
     def row(self, cells: Cells, labels: Labels) -> Row:
@@ -50,7 +53,10 @@ class MultipleChoice(OneLabel):
                 f"has {len(choices)} choices, but its task has {len(labels.names)} labels; {wanted}"
             )
         prefix = cells.text("choice_prefix") if "choice_prefix" in cells else ""
-        label = labels.name(cells.value("label"))
+        if "answer" in cells:
+            label = labels.names[_place(cells.text("answer"), choices)]
+        else:
+            label = labels.name(cells.value("label"))
         return {
             "text": asked,
             "choices": [f"{prefix} {one}" if prefix else one for one in choices],
@@ -67,6 +73,13 @@ class MultipleChoice(OneLabel):
     def fingerprints(self, row: Row) -> set[str]:
         """A text with its choices: the same question stands over many of them."""
         return {"choices:" + "\t".join([normalise(text) for text in self.texts(row)])}
+
+
+def _place(answer: str, choices: list[str]) -> int:
+    """Which choice the text of the right one is; the first of equals."""
+    if answer not in choices:
+        raise Unfit(f"has the answer {shown(answer)}, which is none of its choices {listed(choices)}")
+    return choices.index(answer)
 
 
 MULTIPLE_CHOICE = MultipleChoice()

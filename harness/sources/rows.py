@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
-from harness.families.columns import Row, listed, shown
+from harness.families.columns import Row, listed, named_columns, shown
 from harness.sources.read import heaps, read_files
 from harness.sources.shapes import Raw, Shape, family_of
 from harness.spec.split_part import SplitPart
@@ -101,7 +101,7 @@ def _needed(identity: dict[str, Any]) -> tuple[str, ...]:
     """The columns that are read."""
     needed = {*identity["where"], *identity["unless"]}
     for columns in identity["columns"].values():
-        needed |= {columns} if isinstance(columns, str) else set(columns)
+        needed |= set(named_columns(columns))
     return tuple(sorted(needed))
 
 

@@ -83,6 +83,15 @@ def _yaml_files(place: Path) -> list[Path]:
     )
 
 
+def _one_head(task: Task, other: Task, together: bool) -> bool:
+    """Whether one head serves both: it has an output a label, or scores each choice alone.
+
+    together  their rows are in one batch, so that they must be of one shape
+    """
+    alone = FAMILIES[task.family].each_choice and not together
+    return alone or other.label_names == task.label_names
+
+
 Spec = TypeVar("Spec", bound=Strict)
 
 
@@ -247,7 +256,7 @@ class Catalog:
                 other = self.tasks.get(wanted)
                 if other is None:
                     yield from self._unknown("task", wanted, at)
-                elif other.family != task.family or other.label_names != task.label_names:
+                elif other.family != task.family or not _one_head(task, other, bool(rows.tasks)):
                     yield (
                         f"{at}: {wanted} has another family or other labels than {task.task}; one"
                         " head cannot serve both"

@@ -353,7 +353,10 @@ class Task(Strict):
     @model_validator(mode="after")
     def _family_agrees(self) -> Self:
         family = FAMILIES[self.family]
-        missing = family.columns - set(self.columns)
+        replaced = {theirs for ours, theirs in family.instead.items() if ours in self.columns}
+        missing = family.columns - set(self.columns) - replaced
+        if both := replaced & set(self.columns):
+            raise ValueError(f"columns: {both.pop()} and what stands in its place; give one of them")
         if missing:
             raise ValueError(f"columns: {self.family} needs {', '.join(sorted(missing))} too")
         unknown = set(self.columns) - family.columns - family.optional
