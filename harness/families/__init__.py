@@ -27,6 +27,8 @@ FAMILIES: Table[Family] = Table(
         "span_qa": "harness.families.span_qa:SPAN_QA",
         "retrieval": "harness.families.retrieval:RETRIEVAL",
         "bitext_mining": "harness.families.bitext_mining:BITEXT_MINING",
+        "answer_retrieval": "harness.families.ranking:ANSWER_RETRIEVAL",
+        "entity_linking": "harness.families.ranking:ENTITY_LINKING",
         "mlm": "harness.families.mlm:MLM",
     },
     _sound,

@@ -14,7 +14,7 @@ from harness.families.columns import Cells, Labels, Row
 from harness.families.odd import Odd
 
 if TYPE_CHECKING:
-    from harness.models.half import Embedded, Trained
+    from harness.models.half import Embedded, Ranked, Trained
 
 _NOT_WORD = re.compile(r"[\W_]+", re.UNICODE)
 
@@ -46,7 +46,8 @@ class Family(ABC):
     each_choice   its head scores each choice alone, so that it serves any number of them
     one_feature   a row is one feature, so that none is lost or split in training
     parts         how it reads sources whose files are `{part}`s: `heaps`, two of sentences and one
-                  of pairs; `aligned`, two whose lines belong together; None, not at all
+                  of pairs; `aligned`, two whose lines belong together; None, not at all. `pool`: a
+                  file of queries, and those of the candidates (`source.pool`)
     sentences     it reads files of tokens and tags (CoNLL)
     layout        what its files look like in a folder of XTREME's (`xtreme.layouts`)
     facts         what an evaluation says of a language besides what every family says
@@ -77,7 +78,7 @@ class Family(ABC):
     head_options: ClassVar[frozenset[str]] = frozenset()
     each_choice: ClassVar[bool] = False
     one_feature: ClassVar[bool] = False
-    parts: ClassVar[Literal["heaps", "aligned"] | None] = None
+    parts: ClassVar[Literal["heaps", "aligned", "pool"] | None] = None
     sentences: ClassVar[bool] = False
     layout: ClassVar[str | None] = None
     facts: ClassVar[frozenset[str]] = frozenset()
@@ -149,6 +150,10 @@ class Family(ABC):
     def finder(self) -> "Embedded":
         """The other half of a family that finds sentences by their vectors."""
         return cast("Embedded", import_module(self.half))
+
+    def ranker(self) -> "Ranked":
+        """The other half of a family that ranks a pool of candidates."""
+        return cast("Ranked", import_module(self.half))
 
 
 class OneLabel(Family):

@@ -78,7 +78,9 @@ class MultipleChoice(OneLabel):
 def _place(answer: str, choices: list[str]) -> int:
     """Which choice the text of the right one is; the first of equals."""
     if answer not in choices:
-        raise Unfit(f"has the answer {shown(answer)}, which is none of its choices {listed(choices)}")
+        raise Unfit(
+            f"has the answer {shown(answer)}, which is none of its choices {listed(choices)}"
+        )
     return choices.index(answer)
 
 

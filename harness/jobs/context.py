@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import HarnessError
 from harness.families.columns import Row
+from harness.families.ranking import Candidate
 from harness.sources import rows as data_rows
+from harness.sources.pool import pool
 from harness.store import Store, hold, unchanged
 from harness.store.job import JobJson, RowsJson
 
@@ -63,6 +65,13 @@ class Context:
         self.inputs |= files
         with unchanged(files):
             return data_rows.load(dataset, metric)
+
+    def candidates(self, dataset: RowsJson) -> list[Candidate]:
+        """The pool of one of the job's datasets, in the same way."""
+        files = data_rows.files_named(dataset)
+        self.inputs |= files
+        with unchanged(files):
+            return pool(dataset)
 
     def hold_inputs(self) -> None:
         """Look at everything that was read once more, before the result is committed.

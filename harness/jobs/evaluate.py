@@ -19,13 +19,14 @@ import numpy as np
 import torch
 
 from harness.common.errors import SpecError
-from harness.families import FAMILIES
+from harness.families import FAMILIES, Family
 from harness.families.columns import Row
 from harness.jobs.context import Context, Stopped, device, make_deterministic
 from harness.jobs.handed import hand_over, load_model
 from harness.jobs.predict import Batch, forward, predict_rows
 from harness.metrics import METRICS
 from harness.metrics.flags import RowFacts, language_flags
+from harness.metrics.mining import normalise
 from harness.models.batching import feature_length
 from harness.models.finished import finished
 from harness.models.half import Feature, Floats, TaskJson
@@ -43,8 +44,7 @@ def run(ctx: Context) -> None:
     job, task = ctx.job, ctx.job["spec"]["task"]
     make_deterministic(0)
     encoder = ctx.encoder()
-    trained = FAMILIES[task["family"]].trained
-    predict = _trained(ctx, encoder) if trained else _embedded(ctx, encoder)
+    predict = _way(FAMILIES[task["family"]])(ctx, encoder)
     (ctx.workdir / "predictions").mkdir()
     scores, examples = {}, {}
     ctx.progress(0, len(job["tests"]), 0)
@@ -143,9 +143,57 @@ def _trained(ctx: Context, encoder: LoadedEncoder) -> Predict:
     return predict
 
 
+def _way(family: Family) -> Callable[[Context, LoadedEncoder], Predict]:
+    """How answers of a family come about."""
+    if family.trained:
+        return _trained
+    return _ranked if family.parts == "pool" else _embedded
+
+
+def _ranked(ctx: Context, encoder: LoadedEncoder) -> Predict:
+    """The pool is that of all languages, and embedded once."""
+    task = ctx.job["spec"]["task"]
+    half, most = FAMILIES[task["family"]].ranker(), task["options"]["max_query_length"]
+    embed = _embedder(ctx, encoder)
+    candidates = ctx.candidates(next(iter(ctx.job["tests"].values())))
+    of_pool = normalise(embed(half.texts(candidates, task), True, None)[0])
+
+    def predict(rows: list[Row], dev: Sequence[Row]) -> tuple[list[Any], dict[str, Any]]:
+        vectors, read = embed([row["text"] for row in rows], False, most)
+        return half.ranked(vectors, of_pool, candidates), text_facts(read, encoder)
+
+    return predict
+
+
 def _embedded(ctx: Context, encoder: LoadedEncoder) -> Predict:
+    task = ctx.job["spec"]["task"]
+    half, vectors_of = FAMILIES[task["family"]].finder(), _embedder(ctx, encoder)
+
+    def predict(rows: list[Row], dev: Sequence[Row]) -> tuple[list[Any], dict[str, Any]]:
+        read: list[Feature] = []
+        # what is said of the text is said of the test rows
+        of_dev = {row["text"].strip() for row in dev}
+
+        def embed(texts: list[str], passages: bool = False) -> Floats:
+            vectors, features = vectors_of(texts, passages, None)
+            for text, feature in zip(texts, features, strict=True):
+                if text.strip() not in of_dev:
+                    read.append(feature)
+            return vectors
+
+        predictions, facts = half.predict(embed, rows, task, dev)
+        return predictions, facts | text_facts(read, encoder)
+
+    return predict
+
+
+def _embedder(
+    ctx: Context, encoder: LoadedEncoder
+) -> Callable[[list[str], bool, int | None], tuple[Floats, list[Feature]]]:
+    """(texts, whether they are passages, subwords of each at most) → (their vectors, features): of
+    the encoder as it is, or as a training left it."""
     task, where = ctx.job["spec"]["task"], device()
-    half, options = FAMILIES[task["family"]].finder(), task["options"]
+    options = task["options"]
     body = encoder.fresh(0.0, 0.0)
     if ctx.job["spec"]["model"]:
         hand_over(ctx.store.path(ctx.job["spec"]["model"], WEIGHTS), body)
@@ -158,24 +206,16 @@ def _embedded(ctx: Context, encoder: LoadedEncoder) -> Predict:
         states = body(**batch, output_hidden_states=True).hidden_states
         return pool(states[options["layer"]], batch["attention_mask"], options["pooling"])
 
-    def predict(rows: list[Row], dev: Sequence[Row]) -> tuple[list[Any], dict[str, Any]]:
-        read: list[Feature] = []
-        # what is said of the text is said of the test rows
-        of_dev = {row["text"].strip() for row in dev}
+    def embed(
+        texts: list[str], passages: bool, most: int | None
+    ) -> tuple[Floats, list[Feature]]:
+        prompted = [prompts[passages] + text for text in texts]
+        features = sentences(prompted, encoder, min(limit, most or limit))
+        ctx.tokens += sum(map(feature_length, features))
+        found = np.stack(forward(vectors, encoder, features, where))
+        return found, [feature | {"prompt": of_prompts[passages]} for feature in features]
 
-        def embed(texts: list[str], passages: bool = False) -> Floats:
-            prompted = [prompts[passages] + text for text in texts]
-            features = sentences(prompted, encoder, limit)
-            ctx.tokens += sum(map(feature_length, features))
-            for text, feature in zip(texts, features, strict=True):
-                if text.strip() not in of_dev:
-                    read.append(feature | {"prompt": of_prompts[passages]})
-            return np.stack(forward(vectors, encoder, features, where))
-
-        predictions, facts = half.predict(embed, rows, task, dev)
-        return predictions, facts | text_facts(read, encoder)
-
-    return predict
+    return embed
 
 
 def _prompt_pieces(

@@ -15,6 +15,7 @@ METRICS. A package outside adds one by an entry point of the same form, in the g
     squad_v2            answers or none          SQuAD 2.0
     retrieval_accuracy  ids                      Tatoeba
     mining_f1           lists of ids             BUCC 2018
+    map_at_20           ranked ids               LAReQA, Mewsli-X
     masked_accuracy     hidden pieces            masked-LM
 """
 
@@ -46,6 +47,7 @@ METRICS: Table[Metric] = Table(
         "squad_v2": "harness.metrics.qa:SQUAD_V2",
         "retrieval_accuracy": "harness.metrics.neighbours:RETRIEVAL_ACCURACY",
         "mining_f1": "harness.metrics.mining:MINING_F1",
+        "map_at_20": "harness.metrics.ranking:MAP_AT_20",
         "masked_accuracy": "harness.metrics.masked:MASKED_ACCURACY",
     },
     _sound,

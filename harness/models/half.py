@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from harness.families.columns import Row
+from harness.families.ranking import Candidate
 from harness.models.loaded import LoadedEncoder
 
 Feature = dict[str, Any]  # each family's own
@@ -82,6 +83,18 @@ class Measured(Trained, Protocol):
 
     def null_bits(self, training: list[Row], rows: list[Row], task: TaskJson) -> list[float]:
         """The same without any input: what is known from training labels alone."""
+
+
+class Ranked(Protocol):
+    """Of a family that ranks one pool of candidates for every query; nothing is trained."""
+
+    def texts(self, pool: Sequence[Candidate], task: TaskJson) -> list[str]:
+        """What of each candidate is embedded."""
+
+    def ranked(
+        self, queries: Floats, vectors: Floats, pool: Sequence[Candidate]
+    ) -> list[list[str]]:
+        """Per query the ids of its nearest candidates; `vectors` are the pool's, of unit length."""
 
 
 class Embedded(Protocol):

@@ -66,7 +66,7 @@ def _without_places(said: dict[str, Any]) -> dict[str, Any]:
     for name, value in said.items():
         if isinstance(value, dict):
             value = _without_places(value)
-        elif name in ("files", "label_file") and isinstance(value, str):
+        elif name in ("files", "label_file", "pool") and isinstance(value, str):
             value = without_place(value)
         found[name] = value
     return found

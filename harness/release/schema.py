@@ -257,6 +257,7 @@ class SplitRows(Strict):
         later(None)
     )
     aligned: bool = later(False)
+    pool: list[str] = later([])
     as_text: bool = later(False)
 
     @property

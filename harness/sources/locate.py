@@ -204,6 +204,8 @@ class Resolver:
             "cap": cap,
         }
         identity |= how_read(source, task.family, found[0].format, self.readers)
+        if source.pool:
+            identity["pool"] = list(_pool(task, source, rows.split or "").values())
         if source.numbering:
             identity["numbering"] = {
                 "rows": source.numbering.rows,
@@ -273,6 +275,7 @@ class FilesHere:
                 fill(source.files, values | {"part": part})
                 for part in _parts(source, task.family, language)
             ]
+            filled += _pool(task, source, split)
             files = [self._file(task, name, source) for name in filled]
             hashes = [self.index.sha256(file) for file in files]
         for file in files:
@@ -371,7 +374,8 @@ def called(task: Task, source: Source, split: str, language: str) -> str:
     if source.files:
         parts = _parts(source, task.family, language)
         files = without_place(source.files)
-        return " ".join(fill(files, values | {"part": part}) for part in parts)
+        named = [fill(files, values | {"part": part}) for part in parts]
+        return " ".join(named + ([f"among {without_place(source.pool)}"] if source.pool else []))
     revision = f"@{source.revision}" if source.revision else ""
     shards = f", the first {source.first_files}" if source.first_files else ""
     config = fill(source.config or "", values)
@@ -381,6 +385,18 @@ def called(task: Task, source: Source, split: str, language: str) -> str:
 def _fill(source: Source, language: str) -> dict[str, str]:
     """What {language} and {name} stand for in a source."""
     return {"language": language, "name": source.names.get(language, language)}
+
+
+def _pool(task: Task, source: Source, split: str) -> dict[str, str]:
+    """The files of a source's pool, each with the language that it is of; "" for one of all."""
+    if not source.pool:
+        return {}
+    filled = {
+        language: fill(source.pool, _fill(source, language) | {"split": split})
+        for language in task.languages
+    }
+    several = len(set(filled.values())) > 1
+    return {file: language if several else "" for language, file in filled.items()}
 
 
 def _parts(source: Source, family: str, language: str) -> list[str | None]:

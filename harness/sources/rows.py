@@ -11,6 +11,7 @@ from typing import Any
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
 from harness.families.columns import Row, listed, named_columns, shown
+from harness.sources.pool import queries
 from harness.sources.read import heaps, read_files
 from harness.sources.shapes import Raw, Shape, family_of
 from harness.spec.split_part import SplitPart
@@ -55,6 +56,8 @@ def _load(dataset: RowsJson, metric: str | None) -> list[Row]:
         return capped(_union(dataset, metric), identity["cap"])
     if FAMILIES[identity["family"]].parts == "heaps":
         return _capped_heaps(heaps(dataset), identity["cap"])
+    if identity.get("pool"):
+        return capped(_unique_ids(queries(dataset)), identity["cap"])
     raw: list[Raw] = []
     numbers: list[int | str] = []
     for part, place in zip(identity["parts"], dataset["location"], strict=True):

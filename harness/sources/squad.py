@@ -21,14 +21,20 @@ def is_squad(articles: list[Any]) -> bool:
 def questions(path: Path, articles: list[Any]) -> Iterator[RawRow]:
     """A row a question, as the hub has them: id, title, context, question, answers {text: [...],
     answer_start: [...]}; of version 2.0 also is_impossible, and no answers then. Its
-    `plausible_answers` are wrong ones and not read.
+    `plausible_answers` are wrong ones and not read. Of XQuAD-R also the paragraph's sentence_breaks
+    and its number in the file, from 1.
 
     raises  SpecError naming the place: a field that is missing, or an answer to a question that has
             none
     """
+    number = 0
     for a, article in enumerate(articles):
         for p, paragraph in enumerate(_list(path, article, "paragraphs", f"data[{a}]")):
             of_paragraph = f"data[{a}].paragraphs[{p}]"
+            number += 1
+            breaks = {}
+            if "sentence_breaks" in paragraph:
+                breaks = {"sentence_breaks": paragraph["sentence_breaks"], "paragraph": number}
             for q, question in enumerate(_list(path, paragraph, "qas", of_paragraph)):
                 at = f"{of_paragraph}.qas[{q}]"
                 yield {
@@ -37,6 +43,7 @@ def questions(path: Path, articles: list[Any]) -> Iterator[RawRow]:
                     "context": _field(path, paragraph, "context", of_paragraph),
                     "question": _field(path, question, "question", at),
                     **_answers(path, question, at),
+                    **breaks,
                 }
 
 

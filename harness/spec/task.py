@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from harness.common.strict import Name, Strict
+from harness.common.strict import Name, Strict, later
 from harness.common.text import short
 from harness.families import FAMILIES
 from harness.metrics import METRICS, scoring
@@ -119,6 +119,13 @@ class Source(Strict):
         None,
         description=(
             "beside the YAML or in --data-root; may hold {language}, {name}, {split}, {part}"
+        ),
+    )
+    pool: FileTemplate | None = later(
+        None,
+        description=(
+            "files of the candidates, for families that rank a pool; those of all languages where"
+            " it says {language} or {name}"
         ),
     )
     names: dict[str, Fixed] = Field({}, description="language → {name}")
@@ -356,7 +363,9 @@ class Task(Strict):
         replaced = {theirs for ours, theirs in family.instead.items() if ours in self.columns}
         missing = family.columns - set(self.columns) - replaced
         if both := replaced & set(self.columns):
-            raise ValueError(f"columns: {both.pop()} and what stands in its place; give one of them")
+            raise ValueError(
+                f"columns: {both.pop()} and what stands in its place; give one of them"
+            )
         if missing:
             raise ValueError(f"columns: {self.family} needs {', '.join(sorted(missing))} too")
         unknown = set(self.columns) - family.columns - family.optional
@@ -431,6 +440,13 @@ class Task(Strict):
             if family.parts == "heaps" and not parts:
                 raise ValueError(
                     f"source: {self.family} reads three files a split; its `files` end in .{PART}"
+                )
+            if (source.pool is not None) != (family.parts == "pool"):
+                able = " and ".join(name for name, one in FAMILIES.items() if one.parts == "pool")
+                raise ValueError(
+                    f"source: {self.family} ranks the candidates of a `pool`; name its files"
+                    if family.parts == "pool"
+                    else f"source: pool is for {able}, not for {self.family}"
                 )
             if source.conll and not family.sentences:
                 able = " and ".join(sorted(name for name, one in FAMILIES.items() if one.sentences))
