@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
+import yaml
 
 TEXT, LABEL, NUMBER = pa.string(), pa.int64(), pa.int32()
 TEXTS = pa.list_(TEXT)
@@ -42,6 +43,9 @@ TATOEBA = """
     afr ara bul ben deu ell spa est eus pes fin fra heb hin hun ind ita jpn jav kat kaz kor mal mar
     nld por rus swh tam tel tha tgl tur urd vie cmn
 """.split()
+XCOPA = "et ht id it qu sw ta th tr vi zh".split()
+MEWSLIX = "ar de en es fa ja pl ro ta tr uk".split()
+SIB200 = Path(__file__).parents[1] / "tasks" / "sib200.yaml"  # it alone names 205 configurations
 
 PAIR = {"sentence1": TEXT, "sentence2": TEXT}
 NLI = {"premise": TEXT, "hypothesis": TEXT, "label": LABEL}
@@ -186,6 +190,9 @@ def inference() -> Iterator[Table]:
                 {"sentence": TEXT, "label": LABEL, "idx": NUMBER},
                 rows,
             )
+        pair = {"sentence1": TEXT, "sentence2": TEXT, "label": LABEL, "idx": NUMBER}
+        rows = [(f"A {split} ferry.", "A boat.", 0, 0), (f"A {split} ferry.", "Two.", 1, 1)]
+        yield f"nyu-mll/glue/rte/{split}-00000-of-00001.parquet", pair, rows
     # stanfordnlp/snli: plain_text/train-*; -1 where no label was agreed on
     for split in ("train", "validation", "test"):
         first, *others = three_pairs(f"snli {split}")
@@ -291,6 +298,62 @@ def multiple_choice() -> Iterator[Table]:
         ]
         yield f"tau/commonsense_qa/data/{split}-00000-of-00001.parquet", columns, rows
 
+    yield from more_choices()
+
+
+def more_choices() -> Iterator[Table]:
+    """DREAM, Social IQa and COPA, and XCOPA in its languages."""
+    # dataset-org/dream and allenai/social_i_qa, the hub's conversions of their scripts
+    columns = {"id": NUMBER, "dialogue_id": TEXT, "dialogue": TEXTS, "question": TEXT}
+    columns |= {"choice": TEXTS, "answer": TEXT}
+    for split in ("train", "validation", "test"):
+        talk = [f"M: Is the {split} ferry late?", "W: It is not."]
+        rows = [
+            (i, f"1-{i}", talk, "Is it?", ["Yes.", "No.", "Both."], answer)
+            for i, answer in enumerate(("No.", "Both."))
+        ]
+        yield f"dataset-org/dream/plain_text/{split}/0000.parquet", columns, rows
+    names = ["context", "question", "answerA", "answerB", "answerC", "label"]
+    for split in ("train", "validation"):
+        asked = (f"Ida ran {split}.", "Why did Ida do this?", "for fun", "a ferry", "tea")
+        rows = [(*asked, "1"), (*asked, "3")]
+        path = f"allenai/social_i_qa/default/{split}/0000.parquet"
+        yield path, dict.fromkeys(names, TEXT), rows
+    # aps/super_glue: copa/train-*; cambridgeltl/xcopa: {language}/test-*, with `changed` behind
+    copa = dict.fromkeys(["premise", "choice1", "choice2", "question"], TEXT)
+    for split in ("train", "validation"):
+        rows = [
+            ("It rained.", "I got wet.", "I got rich.", "effect", 4, 0),
+            ("I ran.", "I am tall.", "I was late.", "cause", 5, 1),
+        ]
+        path = f"aps/super_glue/copa/{split}-00000-of-00001.parquet"
+        yield (
+            path,
+            copa | {"idx": NUMBER, "label": LABEL},
+            rows,
+        )
+    for lang in XCOPA:
+        for split in ("validation", "test"):
+            rows = [
+                (f"{lang} rain.", "wet", "rich", "effect", 0, 0, False),
+                (f"{lang} run.", "tall", "late", "cause", 1, 1, True),
+            ]
+            columns = copa | {"label": NUMBER, "idx": NUMBER, "changed": pa.bool_()}
+            yield f"cambridgeltl/xcopa/{lang}/{split}-00000-of-00001.parquet", columns, rows
+
+
+def topics() -> Iterator[Table]:
+    """Davlan/sib200 ({language}_{script}/...) and fancyzhx/ag_news (data/...), from their cards."""
+    columns = {"index_id": LABEL, "category": TEXT, "text": TEXT}
+    for name in yaml.safe_load(SIB200.read_text())["source"]["names"].values():
+        for split in ("train", "validation", "test"):
+            rows = [(7, "travel", f"{name} {split} ferry."), (3, "sports", f"{name} {split} ball.")]
+            yield f"Davlan/sib200/{name}/{split}-00000-of-00001.parquet", columns, rows
+    rows = [(f"News {i}.", i % 4) for i in range(40)]
+    for split in ("train", "test"):
+        path = f"fancyzhx/ag_news/data/{split}-00000-of-00001.parquet"
+        yield path, {"text": TEXT, "label": LABEL}, rows
+
 
 def wikipedia() -> Iterator[Table]:
     """wikimedia/wikipedia: 20231101.{language}/train-*, in several files for large languages, from
@@ -330,11 +393,54 @@ def licensed() -> Iterator[tuple[str, str]]:
                 f"{base}.gold",
                 f"{lang}-000000001\ten-000000002\n{lang}-000000003\ten-000000000\n",
             )
+    yield from pools()
+
+
+def pools() -> Iterator[tuple[str, str]]:
+    """XQuAD-R as LAReQA released it, and Mewsli-X as XTREME-R's download_data.sh leaves it."""
+    for lang in XQUAD:
+        context = f"The {lang} ferry leaves at noon. It is red."
+        noon, red = context.index("noon"), context.index("red")
+        breaks = [[0, context.index(".") + 1], [context.index("It"), len(context)]]
+        qas = [
+            {"id": "q1", "question": f"{lang} when?", "answers": [_answer("noon", noon)]},
+            {"id": "q2", "question": f"{lang} which colour?", "answers": [_answer("red", red)]},
+        ]
+        paragraph = {"context": context, "qas": qas, "sentence_breaks": breaks}
+        articles = [{"title": "ferry", "paragraphs": [paragraph]}]
+        yield f"lareqa/xquad-r/{lang}.json", json.dumps({"version": "1.1", "data": articles})
+    for lang in MEWSLIX:
+        for split in ("dev", "test"):
+            said = f"In {lang} we saw Ulm. It is old."
+            mention = {"start": said.index("Ulm"), "end": said.index("Ulm") + 3, "text": "Ulm"}
+            context = {"document_title": "t", "document_url": "u", "document_id": "d"}
+            context |= {"language": lang, "text": said, "sentence_spans": _spans(said)}
+            mentions = [{"example_id": f"{lang}-{split}", "mention_span": mention}]
+            mentions[0]["entity_id"] = "Q3012" if split == "dev" else ""
+            path = f"mewslix/wikinews_mentions/{split}-{lang}.jsonl"
+            yield path, json.dumps({"context": context, "mentions": mentions}) + "\n"
+    lines = []
+    for entity, said in (("Q3012", "Ulm is a city. It is old."), ("Q1", "The universe. All.")):
+        told = {"entity_id": entity, "title": entity, "description": said, "description_url": "u"}
+        told |= {"description_language": "en", "sentence_spans": _spans(said)[:1]}
+        lines.append(json.dumps(told) + "\n")
+    yield "mewslix/candidate_set_entities.jsonl", "".join(lines)
+
+
+def _answer(words: str, start: int) -> dict:
+    return {"text": words, "answer_start": start}
+
+
+def _spans(text: str) -> list[dict]:
+    """Two sentences, with a space between."""
+    middle = text.index(".") + 1
+    return [{"start": 0, "end": middle}, {"start": middle + 1, "end": len(text)}]
 
 
 def write_hub(root: Path) -> Path:
     """Write all of it under `root` and return `root`."""
-    for source in (xtreme, question_answering, inference, multiple_choice, wikipedia):
+    sources = (xtreme, question_answering, inference, multiple_choice, topics, wikipedia)
+    for source in sources:
         for path, columns, rows in source():
             values = zip(*rows, strict=True)
             table = pa.table(

@@ -110,6 +110,9 @@ def check_shape(task: str, rows: list[dict]) -> None:
             case "bitext_mining":
                 assert row["side"] in ("source", "target")
                 assert row["text"].strip()
+            case "answer_retrieval" | "entity_linking":
+                assert row["text"].strip()
+                assert len(row["relevant"]) == len(set(row["relevant"])) > 0
             case "mlm":
                 assert set(row) == {"id", "text"}
 
@@ -135,6 +138,10 @@ def test_without_their_files_every_real_task_says_how_to_get_them(tmp_path, inde
         missing = locator.rows(CATALOG.task(name), phase, spoken(name, phase)[0]).missing
         assert missing is not None, name
         assert ("hf download" in missing) != (CATALOG.task(name).source.files is not None), missing
+    assert (
+        "google-research-datasets/lareqa"
+        in locator.rows(CATALOG.task("lareqa"), "test", "de").missing
+    )
     assert "comparable.limsi.fr" in locator.rows(CATALOG.task("bucc2018"), "test", "de").missing
     with pytest.raises(MissingError, match="LDC2005T13"):
         locator.labels(CATALOG.task("ccg"))
@@ -252,6 +259,41 @@ def test_wikipedia_takes_the_first_file_and_keeps_dev_apart_from_train(hub, inde
     assert not {row["text"] for row in train} & {row["text"] for row in dev}
 
 
+def test_dream_joins_the_turns_and_knows_the_right_choice_by_its_text(hub, index):
+    row = load(hub, index, "dream", "train")[0]
+    assert row["text"] == "M: Is the train ferry late? W: It is not. Is it?"
+    assert row["choices"][["A", "B", "C"].index(row["label"])] == "No."
+
+
+@pytest.mark.parametrize(("task", "language"), [("copa", None), ("xcopa", "sw")])
+def test_copa_asks_for_the_cause_or_the_effect_as_xtreme_r_does(hub, index, task, language):
+    first, second = load(hub, index, task, "test" if language else "train", language)
+    rain = f"{language} rain." if language else "It rained."
+    assert first["text"] == f"{rain} What was the effect?"
+    assert second["text"].endswith("What was the cause?")
+    assert [first["label"], second["label"]] == ["0", "1"]
+
+
+def test_social_iqa_numbers_its_answers_from_one(hub, index):
+    row = load(hub, index, "siqa", "dev")[0]
+    assert (row["text"], row["label"]) == ("Ida ran validation. Why did Ida do this?", "A")
+    assert row["choices"] == ["for fun", "a ferry", "tea"]
+
+
+def test_a_question_is_answered_in_every_language_of_the_pool(hub, index):
+    rows = load(hub, index, "lareqa", "test", "de")
+    languages = CATALOG.task("lareqa").languages
+    assert [row["relevant"] for row in rows] == [
+        [f"{language}_1_{place}" for language in languages] for place in (0, 1)
+    ]
+
+
+def test_a_mention_stands_before_its_sentence_and_in_braces(hub, index):
+    (row,) = load(hub, index, "mewslix", "test", "de")
+    assert row["text"] == "Ulm: In de we saw { Ulm } ."
+    assert row["relevant"] == ["Q3012"]
+
+
 @pytest.mark.parametrize("language", ["de", "fr", "ru", "zh"])
 def test_bucc_has_two_heaps_and_the_pairs_between_them(hub, index, language):
     for phase, split in (("dev", "sample"), ("test", "training")):
@@ -330,6 +372,14 @@ def test_targets_that_train_on_another_tasks_rows(hub, index):
         ("anli", "dev", None, 3198),
         ("cosmos_qa", "dev", None, 2985),
         ("commonsense_qa", "dev", None, 1221),
+        ("sst2", "train", None, 67349),
+        ("cola", "dev", None, 1043),
+        ("rte", "train", None, 2490),
+        ("snli", "dev", None, 9842),
+        ("dream", "train", None, 6116),
+        ("sib200", "test", 205, 41820),
+        ("xcopa", "test", 11, 5500),
+        ("lareqa", "test", 11, 13090),
     ],
 )
 def test_real_rows(index, task, phase, languages, rows):

@@ -92,6 +92,23 @@ def test_mock_submission_per_language_is_bit_equal(task):
 
 
 @needs_shared
+def test_mock_submission_of_mewslix_is_the_official_number():
+    """14.39025156130419 stands in the official evaluate_test.py, as avg_map@20."""
+    scores = []
+    for language in "ar de en es fa ja pl ro ta tr uk".split():  # noqa: SIM905
+        gold, found = (
+            json.loads((MOCK / side / "mewslix" / f"test-{language}.json").read_text())
+            for side in ("labels", "predictions")
+        )
+        scored = METRICS["map_at_20"](
+            list(gold.values()), [found.get(one, []) for one in gold], language
+        )
+        assert scored.metrics["mrr@20"] == pytest.approx(scored.main, rel=1e-12)
+        scores.append(scored.main)
+    assert sum(scores) / len(scores) == pytest.approx(14.39025156130419, rel=0, abs=1e-12)
+
+
+@needs_shared
 def test_mock_submission_overall():
     expected = expected_scores()
     # mining is scored where pairs are mined, not here
@@ -173,6 +190,7 @@ A_GOLD = {
     "matthews": "yes",
     "token_accuracy": ["NOUN"],
     "mining_f1": ["en-7"],
+    "map_at_20": ["Q7"],
     "masked_accuracy": "row 7",  # what was hidden stands in the prediction
 }
 AN_ANSWER = {name: "one" if isinstance(gold, dict) else gold for name, gold in A_GOLD.items()}
@@ -415,6 +433,28 @@ def test_retrieval_accuracy_and_weighted_f1():
     }
     repeated = METRICS["retrieval_accuracy"]([5, 5, 5, 6] * 25, [5] * 100, "de")
     assert repeated.main == repeated.null == 75.0 and not repeated.learned
+
+
+def test_map_at_20_by_hand():
+    """The official average_precision_at_k: right at 1 and 4 of three: (1/1 + 2/4) / 3."""
+    golds = [["a", "b", "c"], ["x"], ["y"]]
+    ranked = [["a", "q", "r", "c"], ["q", "x"], ["q", "r"]]
+    scored = METRICS["map_at_20"](golds, ranked, "de")
+    assert scored.main == pytest.approx(100 * (1.5 / 3 + 1 / 2 + 0) / 3)
+    assert scored.metrics["mrr@20"] == pytest.approx(100 * (1 + 1 / 2 + 0) / 3)
+    assert scored.metrics["hit@1"] == pytest.approx(100 / 3)
+    # one is as often right as another: a, b, c, x, y
+    constant = ((1 / 1 + 2 / 2 + 3 / 3) / 3 + 1 / 4 + 1 / 5) / 3
+    assert scored.null == pytest.approx(100 * constant)
+
+
+def test_map_at_20_counts_a_candidate_once_and_twenty_places():
+    one = METRICS["map_at_20"]([["a", "b"]], [["a", "a", "b"]], "de").main
+    assert one == pytest.approx(100 * (1 / 1 + 2 / 3) / 2)
+    late = [f"q{i}" for i in range(20)] + ["a"]
+    assert METRICS["map_at_20"]([["a"]], [late], "de").main == 0
+    many = [f"a{i}" for i in range(30)]
+    assert METRICS["map_at_20"]([many], [many], "de").main == 100  # of 30, 20 can be there
 
 
 def test_search_is_cosine_with_ties_to_the_lowest_row():

@@ -57,6 +57,10 @@ PAIRS = {
     "squad_v2": question(min_answers=0),
     "retrieval_accuracy": st.tuples(st.integers(0, 9), st.integers(0, 9)),
     "mining_f1": st.tuples(ids, ids),
+    "map_at_20": st.tuples(
+        st.lists(st.sampled_from("uvwxyz"), min_size=1, max_size=3, unique=True),
+        st.permutations("uvwxyz"),
+    ),
     "masked_accuracy": masked(),
 }
 # A set without a gold pair, or a hidden piece, cannot be scored.
@@ -167,7 +171,7 @@ def test_the_examples_carry_the_score(name, data):
             for a, b in zip(scored.examples["gold"], scored.examples["predicted"], strict=True)
         ]
         assert scored.main == pytest.approx(100 * sum(right) / n)
-    elif name in ("macro_f1", "matthews"):
+    elif name in ("macro_f1", "matthews", "map_at_20"):
         columns = METRICS[name].resampled(scored.examples)
         totals = {key: math.fsum(values) for key, values in columns.items()} | {"n": n}
         assert METRICS[name].main_from_totals(totals) == pytest.approx(scored.main)

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_loop import dataset, make_encoder, make_job, task_part
+from test_loop import dataset, make_encoder, make_job, raw_rows, task_part
 
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
@@ -61,6 +61,7 @@ METRIC = {
     "retrieval": "retrieval_accuracy",
 }
 METRIC |= {"multiple_choice": "accuracy", "mlm": "masked_accuracy", "bitext_mining": "mining_f1"}
+METRIC |= {"answer_retrieval": "map_at_20", "entity_linking": "map_at_20"}
 
 
 def task(name: str, family: str, *roles: str, **fields) -> dict:
@@ -756,6 +757,40 @@ def translations(tmp: Path, name: str, family: str, seed: int) -> dict:
     return test
 
 
+def pooled(tmp: Path, family: str) -> dict:
+    """A data set of a family that ranks a pool: texts, and as candidates the same words the other
+    way round."""
+    rows = raw_rows("classification", 22, 1)
+    pairs = [(row["text"], " ".join(reversed(row["text"].split()))) for row in rows]
+    if family == "answer_retrieval":
+        paragraphs = []
+        for number, (text, candidate) in enumerate(pairs):
+            asked = {"id": f"q{number}", "question": text}
+            asked["answers"] = [{"text": candidate[:1], "answer_start": 0}]
+            breaks = [[0, len(candidate)]]
+            paragraphs.append({"context": candidate, "qas": [asked], "sentence_breaks": breaks})
+        (tmp / "pool.json").write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
+        files = [tmp / "pool.json"] * 2
+    else:
+        mentions, entities = [], []
+        for number, (text, candidate) in enumerate(pairs):
+            said = {"text": text, "sentence_spans": [{"start": 0, "end": len(text)}]}
+            mention = {"example_id": f"m{number}", "entity_id": f"Q{number}"}
+            mention["mention_span"] = {"start": 0, "end": 1}
+            mentions.append(json.dumps({"context": said, "mentions": [mention]}) + "\n")
+            told = {"entity_id": f"Q{number}", "description": candidate}
+            told["sentence_spans"] = [{"start": 0, "end": len(candidate)}]
+            entities.append(json.dumps(told) + "\n")
+        files = [tmp / "mentions.jsonl", tmp / "entities.jsonl"]
+        files[0].write_text("".join(mentions))
+        files[1].write_text("".join(entities))
+    test = dataset(tmp / "other.jsonl", "classification", 2, 1)
+    test["identity"] |= {"family": family, "columns": {}, "labels": None, "pool": ["en"]}
+    test["identity"]["parts"][0]["sha256"] = list(map(file_sha256, files))
+    test["location"] = [{"files": list(map(str, files))}]
+    return test
+
+
 def results_of(tmp: Path, folder: Path, family: str) -> dict:
     """Five updates and an evaluation of a tiny random encoder: losses, scores and predictions."""
     store, tmp = Store(tmp / "store"), tmp
@@ -788,7 +823,9 @@ def results_of(tmp: Path, folder: Path, family: str) -> dict:
             "metric": METRIC[family],
         }
         spec = {"task": part, "model": None}
-        data = {"tests": {"en": translations(tmp, "test", family, seed=1)}}
+        ranks = FAMILIES[family].parts == "pool"
+        test = pooled(tmp, family) if ranks else translations(tmp, "test", family, seed=1)
+        data = {"tests": {"en": test}}
         if FAMILIES[family].tuned:
             data["devs"] = {"en": translations(tmp, "dev", family, seed=2)}
     evaluate = described("evaluate", f"evaluate {family}", spec, data, train["encoder"])

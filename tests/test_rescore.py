@@ -62,6 +62,7 @@ ROWS = {  # (gold, prediction)
     "squad_v2": st.tuples(questions(0), guesses),
     "retrieval_accuracy": st.tuples(st.integers(0, 5), st.integers(0, 9)),
     "mining_f1": st.tuples(ids, ids),
+    "map_at_20": st.tuples(ids.filter(bool), ids),
     "masked_accuracy": (
         two_of(st.integers(0, 3)).map(lambda two: ("row", {"gold": two[0], "predicted": two[1]}))
     ),

@@ -47,7 +47,7 @@ METRICS: Table[Metric] = Table(
         "squad_v2": "harness.metrics.qa:SQUAD_V2",
         "retrieval_accuracy": "harness.metrics.neighbours:RETRIEVAL_ACCURACY",
         "mining_f1": "harness.metrics.mining:MINING_F1",
-        "map_at_20": "harness.metrics.ranking:MAP_AT_20",
+        "map_at_20": "harness.metrics.precision:MAP_AT_20",
         "masked_accuracy": "harness.metrics.masked:MASKED_ACCURACY",
     },
     _sound,

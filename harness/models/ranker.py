@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from harness.families.ranking import Candidate
 from harness.metrics.mining import knn, normalise
-from harness.metrics.ranking import K
+from harness.metrics.precision import K
 from harness.models.half import Floats, TaskJson
 
 
@@ -28,4 +28,5 @@ def ranked(queries: Floats, vectors: Floats, pool: Sequence[Candidate]) -> list[
     queries  (n, width); vectors  (len(pool), width), of unit length already
     """
     near = knn(normalise(queries), vectors, K)[0][1]
-    return [[pool[place].id for place in row] for row in near.tolist()]
+    ids = [one.id for one in pool]
+    return [list(map(ids.__getitem__, row)) for row in near.tolist()]

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from harness.metrics.metric import Metric, Vector, Vectors, ratio
-from harness.metrics.scored import Examples, Scored, mean, paired_difference
+from harness.metrics.scored import Examples, Scored, check_pairs, mean, paired_difference
 
 K = 20  # candidates that count
 
@@ -30,12 +30,8 @@ def map_at_20(
     source       google-research/xtreme: third_party/utils_lareqa.py (`mean_avg_prec_at_k`, k=20),
                  third_party/utils_mewslix.py and evaluate.py; Ruder et al. 2021, arXiv 2104.07412
     """
-    if len(golds) != len(predictions) or not golds:
-        raise ValueError(
-            f"{len(golds)} golds and {len(predictions)} predictions; they must be equally many, and"
-            " at least one"
-        )
-    right = [{one.strip() for one in gold} for gold in golds]
+    check_pairs(golds, predictions)
+    right = [set(map(str.strip, gold)) for gold in golds]
     times = Counter(one for gold in right for one in sorted(gold))
     common = sorted(times, key=lambda one: (-times[one], one))[:K]
     return map_at_20_from(
