@@ -206,9 +206,7 @@ def _embedder(
         states = body(**batch, output_hidden_states=True).hidden_states
         return pool(states[options["layer"]], batch["attention_mask"], options["pooling"])
 
-    def embed(
-        texts: list[str], passages: bool, most: int | None
-    ) -> tuple[Floats, list[Feature]]:
+    def embed(texts: list[str], passages: bool, most: int | None) -> tuple[Floats, list[Feature]]:
         prompted = [prompts[passages] + text for text in texts]
         features = sentences(prompted, encoder, min(limit, most or limit))
         ctx.tokens += sum(map(feature_length, features))
