@@ -55,7 +55,7 @@ def _test_rows(reading: Reading) -> str:
 
 def footnotes(reading: Reading) -> list[str]:
     said = [_how_to_read(reading), _over_fewer(reading), *_not_counted(reading), _seen(reading)]
-    return [note for note in said if note]
+    return [note for note in (*said, *not_zero_shot(reading.release)) if note]
 
 
 def _how_to_read(reading: Reading) -> str:
@@ -105,6 +105,8 @@ def _why_not_counted(reading: Reading, target: str) -> str:
     named = reading.release.suite.average_over
     if named and reading.release.targets[target].task not in named:
         return "the suite names other targets"
+    if reading.release.targets[target].regime and not named:
+        return "not zero-shot"
     flags = flags_of(reading.cells.get((reading.baseline, target), []))
     if "placeholder" in flags:
         return "test labels that carry no information"
@@ -272,11 +274,20 @@ def trained_elsewhere(release: Concluded) -> list[str]:
     ]
 
 
+def not_zero_shot(release: Concluded) -> list[str]:
+    """A line for each target that trained on rows of other languages than English."""
+    regimes = release.suite.regimes
+    return [
+        f"{OWN_DATA} {task}: not zero-shot; trained on {of.about}." for task, of in regimes.items()
+    ]
+
+
 def _reduced(release: Concluded) -> list[str]:
     """A line for each reduced task; and for each reduced form that conditions have of their
     own."""
     suite = release.suite
     said = [f"{task}: {cut.why}." for task, cut in suite.cuts.items()]
+    said += not_zero_shot(release)
     own: dict[tuple[str, str], list[str]] = {}
     for name, arm in release.arms.items():
         if arm.cut and arm.intermediate:
@@ -309,7 +320,7 @@ def score_notes(mine: Sequence[Reading]) -> list[str]:
         wrong = [found for group in reading.groups if (found := wrong_with(reading, group))]
         said += [f"{of}{note}" for note in (*wrong, *_not_counted(reading))]
         said += filter(None, [_seen(reading)])
-    return said + trained_elsewhere(mine[0].release)
+    return [*said, *not_zero_shot(mine[0].release), *trained_elsewhere(mine[0].release)]
 
 
 def score_sentences(mine: Sequence[Reading]) -> list[str]:

@@ -277,9 +277,22 @@ class _Planner:
         # share the model.
         owner = self.locator.owner(target, "train")
         dev = self.locator.rows(target if self.locator.own(target, "dev") else owner, "dev")
-        data = {owner.task: (self.locator.rows(target, "train"), dev)}
+        data = {owner.task: (self._rows_of_target(target, seed), dev)}
         recipe = self.recipes.of("target", owner.family, [owner.task, target.task])
         return self._train(encoder, seed, "target", [owner], data, _How(recipe), init, rank)
+
+    def _rows_of_target(self, target: Task, seed: int | None) -> Dataset:
+        """What a target trains on with a seed; None: all that it could train on with any."""
+        regime = self.suite.regimes.get(target.task)
+        if regime is None:
+            return self.locator.rows(target, "train")
+        test = self.locator.own(target, "test")
+        if test and test.split and regime.draws_from(test.split):
+            raise SpecError(
+                f"regimes: {target.task}: {regime.split} may hold its test rows ({test.split});"
+                " name another split, or parts in percent that have no row in common"
+            )
+        return self.locator.in_regime(target, regime, self._languages(target), seed)
 
     def _train(
         self,
@@ -394,7 +407,7 @@ class _Planner:
             tasks = [self.inputs.task(name) for name in given.tasks]
             trained["intermediate"] = [rows(arm.name, given, task) for task in tasks]
         if FAMILIES[target.family].trained:
-            trained["target"] = [self.locator.rows(target, "train")]
+            trained["target"] = [self._rows_of_target(target, None)]
         if not trained:
             return None
         data: dict[str, Any] = {

@@ -122,6 +122,7 @@ def suite_facts(suite: Suite) -> SuiteFacts:
         settings=suite.settings,
         average_over=suite.average_over,
         trained=suite.trained,
+        regimes=suite.regimes,
     )
 
 
@@ -167,7 +168,7 @@ def _arm(arm: Arm, plan: Plan, inputs: PlanInputs) -> ArmFacts:
     variant = plan.suite.variant_of(arm, only) if only else None
     shown, difficulty = arm.name, None
     if only and arm.name == only.task:
-        shown = plan.suite.for_arm(arm).shown_name(only)
+        shown = plan.suite.for_arm(arm).reduced_name(only)
     if only and arm.kind == "task" and not variant:
         difficulty = only.difficulty
     return ArmFacts(
@@ -200,6 +201,7 @@ def _trained(arm: Arm, plan: Plan) -> list[TrainedRun]:
 
 def _target(task: Task, suite: Suite) -> TargetFacts:
     cut = suite.cuts.get(task.task)
+    regime = suite.regimes.get(task.task)
     rows = cut.test if cut and cut.test and cut.test.parallel is not None else task.test
     assert rows
     return TargetFacts(
@@ -214,6 +216,7 @@ def _target(task: Task, suite: Suite) -> TargetFacts:
         languages=sorted(cut.languages if cut and cut.languages else task.languages),
         capped=suite.task_caps.get(task.task, suite.caps) != Caps(),
         cut=cut.why if cut else None,
+        regime=regime.label if regime else None,
     )
 
 

@@ -343,6 +343,9 @@ def _rows_trained(content: Content, cell: EvidenceCell) -> dict[str, int]:
     chosen = evidence.subsets.get(cell.arm)
     if cell.intermediate and chosen:
         rows["intermediate"] = chosen[0].pool
+    regime = content.suite.regimes.get(content.targets[cell.target].task)
+    if regime and regime.few_shot:  # counted are all rows that some seed could have drawn
+        rows.pop("target", None)
     return rows
 
 

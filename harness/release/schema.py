@@ -24,6 +24,7 @@ from harness.plan.recorded import PlanInputs
 from harness.release.schema_derived import Derived, Hash, PerLanguage, Phase
 from harness.spec.formats import Conll
 from harness.spec.recipe import Cut, Recipe, Recipes, Setting
+from harness.spec.regime import Regime
 from harness.spec.sampler import Sampler
 from harness.spec.suite import Caps, Finished, SplitRule, Subset, Waived
 from harness.spec.task import Difficulty
@@ -59,6 +60,7 @@ class SuiteFacts(Strict):
     settings: dict[str, Setting]
     average_over: list[str] = later([])
     trained: dict[str, Finished] = later({})
+    regimes: dict[str, Regime] = later({})
 
 
 class EncoderFacts(Strict):
@@ -119,6 +121,7 @@ class TargetFacts(Strict):
     languages: list[str]
     capped: bool
     cut: str | None
+    regime: str | None = later(None, description="trains on rows of other languages than English")
 
 
 class LanguageFacts(Strict):
@@ -259,6 +262,7 @@ class SplitRows(Strict):
     aligned: bool = later(False)
     pool: list[str] = later([])
     as_text: bool = later(False)
+    drawn: NonNegativeInt | None = later(None, description="the seed that chose the rows of `cap`")
 
     @property
     def splits(self) -> list["SplitRows"]:

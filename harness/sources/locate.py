@@ -28,6 +28,7 @@ from harness.sources.split_files import (
 from harness.spec.catalog import Catalog
 from harness.spec.formats import format_of
 from harness.spec.languages import ENGLISH
+from harness.spec.regime import Regime
 from harness.spec.suite import Suite
 from harness.spec.task import Rows, Source, Task, split_parts
 from harness.spec.template import fill
@@ -121,6 +122,28 @@ class Resolver:
     def uncapped(self, task: Task, phase: str, languages: tuple[str, ...] = ()) -> Dataset:
         """All rows of a split, whatever the suite caps."""
         return self._rows(self.owner(task, phase), phase, None, languages, None)
+
+    def in_regime(
+        self, task: Task, regime: Regime, languages: list[str], seed: int | None
+    ) -> Dataset:
+        """What a target trains on in a regime: its English rows as without one, and those of other
+        languages.
+
+        languages  that the target is tested in
+        seed       draws few-shot rows; None: all that they could be
+        """
+        english = self.rows(task, "train")
+        if regime.translate_train:
+            translated = self.files.task(regime.translate_train)
+            others = [self.rows(translated, "train", languages=tuple(regime.languages))]
+        else:
+            wanted = regime.languages or [one for one in languages if one != ENGLISH]
+            own = Rows(split=regime.split)
+            cap = None if seed is None else regime.few_shot
+            found = [self._one(task, own, "train", language, cap) for language in wanted]
+            drawn = {} if seed is None else {"drawn": seed}
+            others = [replace(one, identity={**one.identity, **drawn}) for one in found]
+        return union(f"{task.task} train {regime.label}", [english, *others], None)
 
     def cap(self, task: Task, phase: str) -> int | None:
         """The cap that the suite names for this task, else for the one whose rows it reads, else

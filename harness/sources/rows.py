@@ -73,7 +73,7 @@ def _load(dataset: RowsJson, metric: str | None) -> list[Row]:
     rows = [shape(number, row) for number, row in zip(numbers, raw, strict=True)]
     if not rows:
         raise SpecError(f"{name}: no rows; check its split and its where")
-    return capped(_unique_ids(rows), identity["cap"])
+    return capped(_unique_ids(rows), identity["cap"], identity.get("drawn"))
 
 
 def _union(dataset: RowsJson, metric: str | None) -> list[Row]:
@@ -175,12 +175,16 @@ def _unique_ids(rows: list[Row]) -> list[Row]:
     return rows
 
 
-def capped(rows: list[Row], cap: int | None) -> list[Row]:
-    """At most `cap` rows, in their order, chosen by a hash of the id: the same rows in every
-    language and on every machine."""
+def capped(rows: list[Row], cap: int | None, drawn: int | None = None) -> list[Row]:
+    """At most `cap` rows, in their order, chosen by a hash of the id (and of the seed `drawn`, if
+    there is one): the same rows in every language and on every machine."""
     if cap is None or len(rows) <= cap:
         return rows
-    kept = {row["id"] for row in sorted(rows, key=_rank)[:cap]}
+    if drawn is None:
+        kept = {row["id"] for row in sorted(rows, key=_rank)[:cap]}
+    else:
+        by_seed = {row["id"]: _rank({"id": f"{drawn}\0{row['id']}"}) for row in rows}
+        kept = set(sorted(by_seed, key=lambda own: by_seed[own])[:cap])
     return [row for row in rows if row["id"] in kept]
 
 

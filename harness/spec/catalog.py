@@ -21,6 +21,7 @@ from harness.spec.encoder import Encoder
 from harness.spec.explain import nearest, show
 from harness.spec.reader import Places, load, problems, validate
 from harness.spec.recipe import PHASES, Cut, Protocol, Setting
+from harness.spec.regime import Regime
 from harness.spec.suite import Intermediate, Suite
 from harness.spec.task import Rows, Task
 
@@ -277,6 +278,8 @@ class Catalog:
             yield from self._broken_role("target", target, source.at("targets", i))
         for encoder, finished in suite.trained.items():
             yield from self._unknown("task", finished.task, source.at("trained", encoder))
+        for target, regime in suite.regimes.items():
+            yield from self._broken_regime(target, regime, source.at("regimes", target))
         if suite.protocol:
             yield from self._unknown("protocol", suite.protocol, source.at("protocol"))
         yield from self._broken_overrides("suite", name, suite.settings, suite.cuts)
@@ -291,6 +294,28 @@ class Catalog:
             )
         also = [*PHASES, *FAMILIES, *(arm.name for arm in suite.arms)]
         yield from self._broken_names("suite", name, suite.changes, "changes", also=also)
+
+    def _broken_regime(self, target: str, regime: Regime, at: str) -> Iterator[str]:
+        """A regime of a task that is not trained, with translations that one head cannot learn, or
+        with languages that there are no rows of."""
+        task = self.tasks.get(target)
+        if task is None:
+            return
+        if not FAMILIES[task.family].trained:
+            yield f"{at}: {task.family} trains on nothing, in no regime"
+        rows = task
+        if regime.translate_train:
+            yield from self._unknown("task", regime.translate_train, at)
+            rows = self.tasks.get(regime.translate_train, task)
+            if rows.family != task.family or set(rows.label_names) != set(task.label_names):
+                yield (
+                    f"{at}: {rows.task} has another family or other labels than {target}; one head"
+                    " cannot serve both"
+                )
+        for language in regime.languages:
+            if language not in rows.languages:
+                near = nearest(language, rows.languages)
+                yield f"{at}: {rows.task} has no rows in {show(language)}{near}"
 
     def _broken_intermediate(self, intermediate: Intermediate, at: str) -> Iterator[str]:
         for wanted in intermediate.tasks:

@@ -15,6 +15,7 @@ from harness.common.strict import Name, Strict, later
 from harness.families import FAMILIES
 from harness.spec.encoder import Encoder
 from harness.spec.recipe import PHASES, TWINS, Cut, Protocol, Recipe, RecipeChange, Recipes, Setting
+from harness.spec.regime import Regime
 from harness.spec.sampler import Sampler
 from harness.spec.task import Language, Rows, Task
 
@@ -262,6 +263,12 @@ class Suite(Strict):
             " without training"
         ),
     )
+    regimes: dict[Name, Regime] = later(
+        {},
+        description=(
+            "targets that train on rows of other languages too, in no average with zero-shot ones"
+        ),
+    )
     split_rule: SplitRule = SplitRule()
     pvi: bool = Field(
         False,
@@ -297,6 +304,15 @@ class Suite(Strict):
     def _trained_are_encoders(self) -> Self:
         if unknown := [name for name in self.trained if name not in self.encoders]:
             raise ValueError(f"trained: {', '.join(unknown)}: not among `encoders:`")
+        if self.trained and self.regimes:
+            raise ValueError("regimes: a model that is trained already trains on nothing more")
+        return self
+
+    @model_validator(mode="after")
+    def _regimes_are_of_targets(self) -> Self:
+        unknown = [name for name in self.regimes if name not in self.targets]
+        if unknown and not self.left_out:
+            raise ValueError(f"regimes: {', '.join(unknown)}: not among `targets:`")
         return self
 
     @model_validator(mode="after")
@@ -355,6 +371,14 @@ class Suite(Strict):
         return self.model_copy(update={"cuts": {**self.cuts, arm.tasks[0]: cut}})
 
     def shown_name(self, task: Task) -> str:
+        """A target's name on the board: as `reduced_name`, and the regime that it trains in
+        (`panx@few_shot_16`, of a reduced one `panx@laptop+few_shot_16`)."""
+        name, regime = self.reduced_name(task), self.regimes.get(task.task)
+        if regime is None:
+            return name
+        return f"{name}{'+' if '@' in name else '@'}{regime.label}"
+
+    def reduced_name(self, task: Task) -> str:
         """A task's name on the board: `task@LABEL` where its rows, or those it trains on, are cut
         or capped.
 

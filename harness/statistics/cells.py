@@ -99,6 +99,8 @@ def _cell(
     learned_dev = dev is not None and dev.learned
     flags = _flags(known, cell, rescored, learned_dev)
     others = [score.main for language, score in scored.items() if language != ENGLISH]
+    if target.regime:  # it trained on rows of them
+        others = []
     above = [score.main for score in scored.values() if score.learned]
     centred = [scores.centred for scores in languages.values() if scores.centred is not None]
     return ScoredCell(

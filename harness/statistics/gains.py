@@ -106,6 +106,8 @@ def _gain(
     """
     languages = sorted(by_language)
     others = [language for language in languages if language != ENGLISH]
+    if study.known.targets[target].regime:  # it trained on rows of them
+        others = []
     per_seed = {str(pair.seed): pair.difference(languages) for pair in pairs if languages}
     whole = mean_of([by_language[language] for language in languages])
     said = estimate_of(whole).model_copy(update={"value": mean(per_seed.values())})

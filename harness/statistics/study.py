@@ -58,7 +58,9 @@ class MeasuredGain:
 
     @cached_property
     def zero_shot(self) -> Quantity | None:
-        """The mean over languages other than English."""
+        """The mean over languages other than English; None where rows of them were trained on."""
+        if self.said.zero_shot is None:
+            return None
         others = [language for language in sorted(self.by_language) if language != ENGLISH]
         return mean_of([self.by_language[language] for language in others])
 
@@ -146,9 +148,12 @@ class Study:
     def headline(self) -> list[str]:
         """The targets over which averages are, by name: those that the suite declares, without one
         whose labels are placeholders or whose baseline is not above chance. No arm but the baseline
-        has a say."""
+        has a say. Where it declares none, targets that trained on rows of other languages stand in
+        no average with those that did not."""
         named, facts = self.known.suite.average_over, self.known.targets
         declared = [t for t in self.targets if not named or facts[t].task in named]
+        if not named:
+            declared = [t for t in declared if facts[t].regime is None] or declared
         return sorted(target for target in declared if self._baseline_learned(target))
 
     def _baseline_learned(self, target: str) -> bool:
