@@ -17,7 +17,9 @@ from packaging.requirements import Requirement
 
 from harness.engines.process import cores
 
-BUILTIN = ["tasks", "encoders", "protocols", "suites", "leaderboard/published"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+WHEEL = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+BUILTIN = list(WHEEL["force-include"])
 
 
 def run(*command: str | Path, cwd: Path = ROOT, **more) -> subprocess.CompletedProcess[str]:
@@ -147,7 +149,7 @@ def locked(*parts: str) -> dict[str, str]:
 
 
 def test_the_locks_have_what_pyproject_asks_for():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = PROJECT["project"]
     extras = project["optional-dependencies"]
     asked = {
         ("", "-torch"): project["dependencies"] + extras["mini"] + extras["lora"],
@@ -216,6 +218,4 @@ def test_the_image_is_given_all_that_its_dockerfile_copies():
     }
     let_in = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), flags=re.M))
     assert copied <= let_in
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert {*wheel["force-include"], *wheel["packages"]} <= copied
+    assert {*BUILTIN, *WHEEL["packages"]} <= copied
