@@ -62,11 +62,19 @@ class FakeHub:
         self.server.shutdown()
         self.server.server_close()
 
-    def commit(self, kind: str, repo: str, files: dict[str, bytes], ref: str = "main") -> str:
-        """A new commit that holds exactly these files, under `ref`; its hash."""
+    def commit(
+        self,
+        kind: str,
+        repo: str,
+        files: dict[str, bytes],
+        ref: str = "main",
+        sha: str | None = None,
+    ) -> str:
+        """A new commit that holds exactly these files, under `ref`; its hash, which may be one that
+        a spec pins."""
         history = self.commits.setdefault((kind, repo), {})
         digest = repr((kind, repo, len(history), sorted(files.items()))).encode()
-        sha = hashlib.sha1(digest).hexdigest()
+        sha = sha or hashlib.sha1(digest).hexdigest()
         history[sha] = files
         self.refs[kind, repo, ref] = sha
         return sha

@@ -148,6 +148,7 @@ Without = Annotated[
     list[str] | None,
     typer.Option(
         "--without",
+        metavar="NAME,...",
         help="Do without this task or condition (no licence, no data); the board says so.",
     ),
 ]
@@ -172,7 +173,10 @@ EncoderRoot = Annotated[
 Specs = Annotated[
     list[Path] | None,
     typer.Option(
-        "--specs", "-t", help="A folder or file of your own YAML specs; ./tasks is read anyway."
+        "--specs",
+        "-t",
+        metavar="PATH",
+        help="A folder or file of your own YAML specs; ./tasks is read anyway.",
     ),
 ]
 LockFile = Annotated[
