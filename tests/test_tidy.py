@@ -1,10 +1,12 @@
 """A release as tables of numbers: every number of it once, in its place, and nothing left out."""
 
 import math
+import re
 from collections import Counter
 
 import page_fixtures as made
 import pytest
+from conftest import ROOT
 
 from harness import load_release
 from harness.common.errors import SpecError
@@ -63,3 +65,11 @@ def test_the_library_gives_them_by_name():
     assert release.averages().equals(frame(STUDY, "averages"))
     with pytest.raises(SpecError, match="no table is called 'score'; there is scores, metrics"):
         release.table("score")
+
+
+@pytest.mark.parametrize(("name", "call"), [("scores", "to_dataframe()"), ("gains", "gains()")])
+def test_the_docs_have_the_columns_and_what_they_hold(name, call):
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    table = text.split(f"\n`{call}`, a row for {TABLES[name].row}:\n")[1].split("\n\n")[0]
+    said = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", table, flags=re.MULTILINE))
+    assert said == {column: of.about for column, of in TABLES[name].columns.items()}

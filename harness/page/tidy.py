@@ -183,7 +183,7 @@ TABLES: dict[TableName, Tidy] = {
             ),
             "stderr": number("points: standard error of the score over test rows"),
             "null": number(
-                "0-100: what always giving the most frequent answer, or chance, reaches"
+                "0-100: what the most frequent answer, or chance, reaches; of tagging in accuracy"
             ),
             "n": count("test rows"),
             "truncated": count("test rows that were too long to be read whole"),
