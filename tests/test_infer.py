@@ -134,14 +134,14 @@ def test_a_sentence_encoder_says_its_pooling(pooling, expected, folder, catalog)
         ({"prompts": {"query": "query: ", "passage": "passage: "}}, "query: ", "passage: "),
         ({"prompts": {"query": "", "document": ""}, "default_prompt_name": None}, "", ""),
         ({"prompts": {"x": "X "}, "default_prompt_name": "x"}, "X ", "X "),
-        ({"prompts": {"query": "q ", "BitextMining": "b "}}, "b ", ""),
+        ({"prompts": {"query": "q ", "sts_query": "s ", "bitext_query": "b "}}, "b ", ""),
         ({}, "", ""),
     ],
 )
 def test_a_sentence_encoder_says_its_prompts(said, query, passage, folder, catalog):
     sentence_encoder(folder, {"pooling_mode_mean_tokens": True}, said)
     spec, lines = of(folder, catalog)
-    assert (spec.prompts.query, spec.prompts.passage) == (query, passage)
+    assert (spec.prompts.of_pairs, spec.prompts.passage) == (query, passage)
     assert (repr(query) in lines) == bool(query)
 
 

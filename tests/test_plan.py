@@ -8,6 +8,7 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
@@ -20,11 +21,13 @@ from harness.common.errors import SpecError
 from harness.families import FAMILIES
 from harness.jobs.run import Telling, run_job
 from harness.metrics import METRICS
+from harness.plan import planner
 from harness.plan.graph import Plan, refused_leaks
 from harness.plan.planner import make_plan
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.spec.changes import with_limit, with_user_tasks
+from harness.spec.encoder import Encoder
 from harness.spec.recipe import Recipe
 from harness.spec.suite import Caps
 from harness.spec.task import Task
@@ -480,8 +483,10 @@ def test_a_byte_of_data_or_weights_changes_what_reads_it(world):
         ("pooling", "cls", {"evaluate"}),
         ("layer", 1, {"evaluate"}),
         ("prompts", {"query": "query: "}, {"evaluate"}),
-        # a translation is asked for like its original
+        ("prompts", {"pair": "pair: "}, {"evaluate"}),
+        # not of a translation
         ("prompts", {"passage": "passage: "}, set()),
+        ("prompts", {"query": "query: ", "pair": ""}, set()),
         ("prompts", {"query": ""}, set()),
         ("source", {"hub": "nobody/toyenc", "revision": "0" * 40}, set()),
     ],
@@ -506,6 +511,16 @@ def test_a_task_says_its_own_prompt_or_none(world):
     assert prompts() == {"q: "}
     assert prompts(prompt="other: ") == {"other: "}
     assert prompts(prompt="") == {None}  # as of an encoder without one
+
+
+@pytest.mark.parametrize("name", [name for name, one in FAMILIES.items() if not one.trained])
+def test_a_query_a_passage_and_a_pair_have_their_own_prompts(name):
+    prompts = {"query": "q: ", "passage": "p: ", "pair": "both: "}
+    encoder = Encoder.model_validate(ENCODER | {"prompts": prompts})
+    pairs = {"prompt": "both: "}
+    ranking = {"prompt": "q: ", "passage_prompt": "p: "}
+    expected = pairs if name in ("retrieval", "bitext_mining") else ranking
+    assert planner._prompts(SimpleNamespace(family=name), encoder) == expected
 
 
 def test_nothing_is_trained_on_a_decoder(world):

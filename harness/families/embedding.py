@@ -20,5 +20,5 @@ class EmbeddingOptions(Strict):
     )
     prompt: str | None = later(
         None,
-        description='text before each sentence, "" for none; default: the encoder\'s prompts.query',
+        description='text before each sentence, "" for none; default: of the encoder\'s prompts',
     )

@@ -28,6 +28,7 @@ from harness.sources.locate import Dataset, Resolver, as_text
 from harness.sources.outputs import as_answered
 from harness.sources.read import READER_VERSIONS
 from harness.spec.catalog import Catalog
+from harness.spec.encoder import Encoder
 from harness.spec.languages import ENGLISH
 from harness.spec.recipe import Phase, Recipe, Recipes
 from harness.spec.suite import Arm, Finished, Intermediate, Subset, Suite
@@ -309,7 +310,7 @@ class _Planner:
         if self.plan.encoders[encoder].decoder:
             raise SpecError(
                 f"encoder {encoder} is a decoder: a subword sees only those before it, and heads"
-                " read the first. It runs on retrieval and bitext_mining targets, untrained; give"
+                " read the first. It runs on targets that compare vectors, untrained; give"
                 f" another encoder to train on {' and '.join(task.task for task in tasks)}"
             )
         described_as = self._text_part if how.control == "masked_lm" else self._task_part
@@ -366,10 +367,10 @@ class _Planner:
                 else options["layer"]
             )
             options["pooling"] = options["pooling"] or spec.pooling
-            own = {"prompt": spec.prompts.query, "passage_prompt": spec.prompts.passage}
-            for side in own.keys() & FAMILIES[target.family].options.model_fields:
+            # in the key only where there is one
+            for side, own in _prompts(target, spec).items():
                 given = options.pop(side, None)
-                if text := own[side] if given is None else given:
+                if text := own if given is None else given:
                     options[side] = text
             options["layer"] = spec.layer if layer is None else layer
             last = self.plan.encoders[encoder].layers
@@ -495,6 +496,15 @@ class _Planner:
     def _languages(self, task: Task) -> list[str]:
         cut = self.suite.cuts.get(task.task)
         return cut.languages if cut and cut.languages else task.languages
+
+
+def _prompts(target: Task, encoder: Encoder) -> dict[str, str]:
+    """Option of the target's family → the encoder's own text. A family that has no passages
+    compares the two sides of a pair."""
+    prompts = encoder.prompts
+    if "passage_prompt" in FAMILIES[target.family].options.model_fields:
+        return {"prompt": prompts.query, "passage_prompt": prompts.passage}
+    return {"prompt": prompts.of_pairs}
 
 
 def _as_json(datasets: list[Dataset]) -> list[RowsJson]:

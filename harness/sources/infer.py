@@ -51,10 +51,15 @@ _OLD_POOLINGS = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
-# Parts of the names under which a checkpoint keeps its prompts, the fittest first; between the
-# first two and the last stands its own default.
-_SYMMETRIC, _QUERY = ("bitext", "sts"), "query"
-_PASSAGE = ("passage", "document", "corpus")
+# Parts of the names under which a checkpoint keeps its prompts, the fittest first; its own default
+# stands before that of queries.
+_PROMPTS = {
+    "pair": ("bitext", "sts"),
+    "query": ("query",),
+    "passage": ("passage", "document", "corpus"),
+}
+_BEFORE_ALL = "a query and both sides of a pair"
+_BEFORE = {"pair": "both sides of a pair", "query": "a query", "passage": "a passage"}
 _HARMLESS = ("Transformer", "Pooling", "Normalize")
 # A folder of such a name says little: its parent's name stands before it.
 _PLAIN = re.compile(
@@ -232,7 +237,7 @@ def _architecture(found: _Found) -> None:
                 " says how it makes a sentence's vector",
                 "give an encoder, or a decoder that sentence-transformers reads as an embedder",
             )
-        found.say("  a decoder: for retrieval and bitext_mining; training on it is refused")
+        found.say("  a decoder: for targets that compare vectors; training on it is refused")
 
 
 @functools.cache
@@ -367,18 +372,16 @@ def _prompts(found: _Found, included: bool, pooling_file: str) -> None:
     known = found.json(PROMPTS).get("prompts")
     default = found.json(PROMPTS).get("default_prompt_name")
     prompts = {name: text for name, text in known.items() if text} if known else {}
-    own = [default] if default in prompts else []
-    queries = [*_named(prompts, *_SYMMETRIC), *own, *_named(prompts, _QUERY)]
-    passages = [*_named(prompts, *_PASSAGE), *own]
     taken = {}
-    if queries:
-        taken["query"] = prompts[queries[0]]
-        found.say(
-            f"  prompt {taken['query']!r} before both sides of a pair ({PROMPTS}: {queries[0]})"
-        )
-    if passages:
-        taken["passage"] = prompts[passages[0]]
-        found.say(f"  prompt {taken['passage']!r} before a passage ({PROMPTS}: {passages[0]})")
+    for side, parts in _PROMPTS.items():
+        named = [name for part in parts for name in prompts if part in name.casefold()]
+        if default in prompts:
+            named = [default, *named] if side == "query" else [*named, default]
+        # a translation pair is asked for like a query, where the checkpoint knows no better
+        if named and not (side == "pair" and named[0] == default):
+            taken[side] = prompts[named[0]]
+            before = _BEFORE[side] if side != "query" or "pair" in taken else _BEFORE_ALL
+            found.say(f"  prompt {taken[side]!r} before {before} ({PROMPTS}: {named[0]})")
     if not taken:
         found.say(f"  no prompts ({PROMPTS if found.has(PROMPTS) else 'no file names one'})")
         _mentioned(found)
@@ -390,10 +393,6 @@ def _prompts(found: _Found, included: bool, pooling_file: str) -> None:
             "write its YAML by hand, with the prompts and pooling that you mean",
         )
     found.facts["prompts"] = taken
-
-
-def _named(prompts: dict[str, str], *parts: str) -> list[str]:
-    return [name for part in parts for name in prompts if part in name.casefold()]
 
 
 def _mentioned(found: _Found) -> None:

@@ -46,12 +46,16 @@ class Prompts(Strict):
     """Text written before each sentence whose vector is taken, as the encoder was trained with it;
     counted in max_length, trained heads have none. "" writes nothing."""
 
-    query: str = Field(
-        "", max_length=2000, description="both sides of a translation pair; what is looked for"
+    query: str = Field("", max_length=2000, description="what is looked for")
+    passage: str = Field("", max_length=2000, description="what it is looked for in")
+    pair: str | None = Field(
+        None, max_length=2000, description="both sides of a translation pair; default: as `query`"
     )
-    passage: str = Field(
-        "", max_length=2000, description="what is searched in, where it is no translation"
-    )
+
+    @property
+    def of_pairs(self) -> str:
+        """What stands before both sides of a translation pair."""
+        return self.query if self.pair is None else self.pair
 
 
 class Encoder(Strict):
