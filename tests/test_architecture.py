@@ -20,6 +20,7 @@ ALLOWED = {
     "spec": {"families", "metrics"},
     "store": {"spec", "families", "metrics"},
     "sources": {"store", "spec", "families", "metrics"},
+    "draft": {"sources", "store", "spec", "families", "metrics"},
     "plan": {"sources", "store", "spec", "families", "metrics"},
     "engines": {"plan", "store"},
     "models": {"sources", "store", "spec", "families", "metrics"},

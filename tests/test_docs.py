@@ -30,7 +30,7 @@ PAGES = [
 ]
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 WORKFLOWS = sorted({*(ROOT / ".github").rglob("*.yml")} - {*FORMS})
-COMMAND = re.compile(r"xstilts-harness(?: (leaderboard|cache|job|data))? ([a-z]+)([^`\n#|]*)")
+COMMAND = re.compile(r"xstilts-harness(?: (leaderboard|cache|job|data|new))? ([a-z]+)([^`\n#|]*)")
 
 
 def commands(page: Path) -> list[tuple[str, str, str]]:

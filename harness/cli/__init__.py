@@ -7,7 +7,19 @@ xstilts-harness plan --suite small --data-root DIR          what that would do
 """
 
 # Each registers its commands.
-from harness.cli import board, cache, data, eval, papers, plan, push, score, seeds, specs  # noqa: F401
+from harness.cli import (  # noqa: F401
+    board,
+    cache,
+    data,
+    eval,
+    new,
+    papers,
+    plan,
+    push,
+    score,
+    seeds,
+    specs,
+)
 from harness.cli.app import app, main
 
 __all__ = ["app", "main"]

@@ -18,6 +18,7 @@ from harness.cli.options import (
     StoreDir,
     names_of,
 )
+from harness.common.errors import SpecError
 from harness.common.text import as_yaml, short
 from harness.run.here import BOARD, STORE, catalog_of
 
@@ -119,6 +120,20 @@ def validate(
         worst = max(worst, line.exit_code)
     if worst:
         raise typer.Exit(worst)
+
+
+@app.command("schema")
+def show_schema(
+    kind: Annotated[str, typer.Argument(help="task, encoder, suite or protocol.")],
+) -> None:
+    """Print the JSON Schema of a kind of YAML, which editors complete from."""
+    from harness.spec.catalog import KINDS
+    from harness.spec.explain import nearest
+    from harness.spec.json_schema import text
+
+    if kind not in KINDS:
+        raise SpecError(f"no kind of YAML is called {kind}{nearest(kind, KINDS)}")
+    print(text(kind), end="")
 
 
 @app.command("doctor")

@@ -45,6 +45,7 @@ def read_spec(path: Path) -> tuple[str, Strict, Places]:
     """Read one YAML file of any kind: (kind, model, positions). Raises SpecError with one line per
     problem."""
     data, source = load(path)
+    data.pop("$schema", None)  # says to an editor what it completes from
     kind = next((kind for kind in KINDS if kind in data), None)
     if kind is None:
         first = next(iter(data), "")

@@ -39,15 +39,15 @@ class Recipe(Strict):
     """Hyper-parameters of one training phase. Defaults follow XTREME's scripts (AdamW, linear
     decay, clip 1.0)."""
 
-    learning_rate: PositiveFloat
+    learning_rate: PositiveFloat = Field(description="the highest; then linear to 0")
     batch_size: PositiveInt = Field(32, description="rows per update (windows for span_qa)")
-    epochs: PositiveInt = 1
+    epochs: PositiveInt = Field(1, description="how often the rows are gone through")
     max_updates: PositiveInt | None = Field(None, description="stop here even if epochs are left")
     warmup: NonNegativeFloat = Field(0.0, le=1.0, description="share of the updates")
     warmup_updates: PositiveInt | None = Field(
         None, description="a number of updates, in place of `warmup`"
     )
-    weight_decay: NonNegativeFloat = 0.0
+    weight_decay: NonNegativeFloat = Field(0.0, description="of matrices, not of biases and norms")
     adam_epsilon: PositiveFloat = 1e-8
     max_grad_norm: PositiveFloat = 1.0
     dropout: NonNegativeFloat = Field(0.1, lt=1.0, description="hidden states and heads")
@@ -72,7 +72,7 @@ class Recipe(Strict):
     micro_tokens: PositiveInt = Field(
         2048, description="padded tokens per forward pass; a batch is split to fit"
     )
-    precision: Precision = "fp32"
+    precision: Precision = Field("fp32", description="bf16 needs a GPU")
     min_updates: PositiveInt | None = later(
         None,
         description=(

@@ -295,15 +295,21 @@ class Task(Strict):
     """One task. Fifteen fields are common to all tasks; `difficulty` belongs to intermediate tasks
     only."""
 
-    task: Name
-    version: PositiveInt
-    role: list[Literal["intermediate", "target", "training"]] = Field(min_length=1)
-    family: Literal[tuple(FAMILIES)]  # type: ignore[valid-type]
-    languages: list[Language] = Field(min_length=1)
-    source: Source
-    train: Rows | None = None
-    dev: Rows | None = None
-    test: Rows | None = None
+    task: Name = Field(description="its name, which suites and commands use")
+    version: PositiveInt = Field(description="raised when the task's meaning changes")
+    role: list[Literal["intermediate", "target", "training"]] = Field(
+        min_length=1, description="tested, trained on first, or only lending its rows"
+    )
+    family: Literal[tuple(FAMILIES)] = Field(  # type: ignore[valid-type]
+        description="what kind of task it is"
+    )
+    languages: list[Language] = Field(
+        min_length=1, description="ISO 639-1 codes, or three letters: those that are tested"
+    )
+    source: Source = Field(description="where its rows come from")
+    train: Rows | None = Field(None, description="rows that are trained on, in English unless said")
+    dev: Rows | None = Field(None, description="rows that select the best weights")
+    test: Rows | None = Field(None, description="rows that are scored, in every language")
     columns: dict[str, str | list[str]] = Field(
         {},
         description=(
@@ -314,13 +320,17 @@ class Task(Strict):
     labels: Labels | None = Field(
         None, description="class names in head order; a map gives each name's raw value in the data"
     )
-    metric: str
+    metric: str = Field(description="what scores it: one of its family's metrics")
     max_length: int = Field(
         128, ge=32, description="subwords the encoder sees at once, special tokens included"
     )
-    options: dict[str, Any] = {}
-    about: About
-    difficulty: Difficulty | None = None
+    options: dict[str, Any] = Field(
+        {}, description="the family's own, where others than its default"
+    )
+    about: About = Field(description="for whoever reads the board")
+    difficulty: Difficulty | None = Field(
+        None, description="of an intermediate: what is known of it before measuring"
+    )
 
     @field_validator("labels")
     @classmethod

@@ -1,0 +1,130 @@
+"""new task, new encoder, new suite: a commented YAML of one's own, that validates as written."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.app import app, say
+from harness.cli.options import Offline, Specs
+from harness.run.here import HERE, catalog_of
+
+if TYPE_CHECKING:
+    from harness.draft.new_task import Drafted
+
+new_app = typer.Typer(help="Write the YAML of a task, an encoder or a suite.", no_args_is_help=True)
+app.add_typer(new_app, name="new")
+
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="File or folder; default: tasks/NAME.yaml."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
+Name = Annotated[str | None, typer.Option(help="Its name; default: as the files or the id say.")]
+
+
+@new_app.command("task")
+def new_task(
+    path: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help=(
+                "A file (.csv, .tsv, .jsonl, .json, .parquet, .conll, a sentence a line), a folder"
+                " of them, or a path with {split} and {language}."
+            ),
+        ),
+    ],
+    name: Name = None,
+    family: Annotated[str | None, typer.Option(help="What kind of task it is.")] = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="The column of texts; twice: both as one text.")
+    ] = None,
+    text_pair: Annotated[str | None, typer.Option(help="The column of second texts.")] = None,
+    label: Annotated[str | None, typer.Option(help="The column of labels.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Of a file whose name says none; default: en.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="What scores it.")] = None,
+    role: Annotated[str, typer.Option(help="target, or intermediate.")] = "target",
+    difficulty: Annotated[
+        str | None, typer.Option(help="easy or hard: what an intermediate is believed to be.")
+    ] = None,
+    train_task: Annotated[
+        str | None,
+        typer.Option("--train-task", help="The task whose rows train, where there are none here."),
+    ] = None,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="Take train, dev and test as parts of the one split.")
+    ] = False,
+    output: Output = None,
+    force: Force = False,
+    specs: Specs = None,
+) -> None:
+    """Write a task's YAML from its rows: what they say is guessed, and said."""
+    from harness.draft import new_task as draft
+    from harness.draft import write
+    from harness.draft.guess import TaskAsked
+
+    asked = TaskAsked(family, text or [], text_pair, label)
+    wanted = draft.Wishes(asked, name, language, role, difficulty, metric, train_task, parts)
+    draft.refuse_half_said(wanted)
+    catalog = catalog_of(specs, all_sound=False)
+    task = draft.drafted(path, wanted, catalog.task(train_task) if train_task else None)
+    place = write.place_of(task.name, output, force)
+    write.refuse_known("task", task.name, place, catalog)
+    text_of = draft.page(
+        task,
+        write.files_beside(task.found.template, place),
+        write.schema_beside("task", place),
+        f"xstilts-harness new task --from {shlex.quote(path)}",
+    )
+    seen = write.write(place, text_of, _user(specs), task.name, bool(train_task))
+    _tell_task(task, place, seen)
+
+
+def _user(specs: list[Path] | None) -> list[Path]:
+    return ([HERE] if HERE.is_dir() else []) + (specs or [])
+
+
+def _tell_task(task: "Drafted", place: Path, seen: list[str]) -> None:
+    from harness.draft.new_task import summary
+
+    print(place)
+    for line in [*summary(task), *seen]:
+        print(f"  {line}")
+    own = "" if place.parent == HERE else f" -t {shlex.quote(str(place))}"
+    option = "--intermediate" if task.wanted.role == "intermediate" else "--targets"
+    say(f"next: xstilts-harness eval --encoder all-MiniLM-L6-v2 {option} {task.name}{own}")
+
+
+@new_app.command("encoder")
+def new_encoder(
+    source: Annotated[
+        str, typer.Argument(metavar="NAME_OR_FOLDER", help="A hub id (owner/name), or ./folder.")
+    ],
+    name: Name = None,
+    output: Output = None,
+    force: Force = False,
+    offline: Offline = False,
+    specs: Specs = None,
+) -> None:
+    """Write an encoder's YAML from what its files say."""
+    from harness.draft import new_encoder as draft
+    from harness.draft import write
+    from harness.sources.hub import Where
+    from harness.sources.infer import inferred
+
+    where = Where(None, None, offline)
+    encoder, said = inferred(source, where, say=say)
+    if name:
+        encoder = encoder.model_copy(update={"encoder": name})
+    place = write.place_of(encoder.encoder, output, force)
+    write.refuse_known("encoder", encoder.encoder, place, catalog_of(specs, all_sound=False))
+    command = f"xstilts-harness new encoder {shlex.quote(source)}"
+    text = draft.page(encoder, said, write.schema_beside("encoder", place), command)
+    write.write(place, text, _user(specs))
+    for line in said:
+        print(line)
+    print(place)

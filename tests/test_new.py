@@ -1,0 +1,305 @@
+"""new task: a YAML from a user's files, which validates as written, or a line that says what to
+say."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.common.errors import HarnessError
+from harness.spec.catalog import Catalog, read_spec
+
+WORDS = [
+    "river",
+    "bread",
+    "stone",
+    "music",
+    "winter",
+    "garden",
+    "letter",
+    "window",
+    "candle",
+    "forest",
+]
+
+
+def sentence(i: int) -> str:
+    return f"The {WORDS[i % 10]} and the {WORDS[i // 10 % 10]}, number {i}, were there."
+
+
+def table(rows: int = 60, labels=("bad", "good"), text: str = "text", label: str = "label"):
+    return [{text: sentence(i), label: labels[i % len(labels)]} for i in range(rows)]
+
+
+def jsonl(path: Path, rows) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def new(*words: str):
+    """`new task` in this process: its spec and what it printed."""
+    ran = CliRunner().invoke(app, ["new", "task", *map(str, words)])
+    if ran.exception and not isinstance(ran.exception, SystemExit):
+        raise ran.exception
+    assert ran.exit_code == 0, ran.output
+    (path,) = Path("tasks").glob("*.yaml")
+    kind, spec, _ = read_spec(path)
+    assert kind == "task"
+    return spec, ran.output
+
+
+def test_a_csv_of_a_spreadsheet(here):
+    """A byte-order mark, CRLF, and cells that hold quotation marks, commas and line ends."""
+    lines = ["review,stars"]
+    lines += [f'"{sentence(i)} ""Indeed"",\r\nhe said",{i % 2 * 4 + 1}' for i in range(60)]
+    Path("reviews.csv").write_bytes(("\ufeff" + "\r\n".join(lines) + "\r\n").encode())
+    task, said = new("--from", "reviews.csv")
+    assert task.task == "reviews"
+    assert (task.family, task.columns) == ("classification", {"text": "review", "label": "stars"})
+    assert task.labels == {"1": "1", "5": "5"}
+    assert (task.train.split, task.dev.split) == ("all[:70%]", "all[70%:85%]")
+    assert task.source.files == "../reviews.csv"
+    assert "name them in the file by what they mean" in said
+    assert "reviews train: 42 rows" in said
+    text = Path("tasks/reviews.yaml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=")
+    assert "# licence:" in text
+    assert Catalog.load([Path("tasks")]).task("reviews") == task
+
+
+def test_files_of_a_language_each_are_found_by_name(here):
+    for name in ("train.en", "dev.en", "test.en", "test.de", "test.sw"):
+        jsonl(
+            here / "data" / f"{name}.jsonl",
+            [{"id": f"r{i}", **row} for i, row in enumerate(table())],
+        )
+    jsonl(here / "data" / "notes.jsonl", [{"other": 1}])
+    task, said = new("--from", "data/train.en.jsonl", "--name", "mood")
+    assert task.languages == ["en", "de", "sw"]
+    assert task.source.files == "../data/{split}.{language}.jsonl"
+    assert task.columns == {"id": "id", "text": "text", "label": "label"}
+    assert task.test.parallel
+    assert "mood test sw: 60 rows" in said
+
+
+@pytest.mark.parametrize(
+    ("names", "asked", "files"),
+    [
+        (["train.csv", "valid.csv", "test-de.csv"], "f", None),
+        (["en/train.csv", "de/test.csv", "en/test.csv"], "f", "{language}/{split}.csv"),
+        (["train.csv", "val.csv", "test.csv"], "f", "{split}.csv"),
+        (["train_DE.csv", "test_DE.csv"], "f/train_DE.csv", "{split}_{name}.csv"),
+        (["x.train.csv", "x.test.csv"], "f/x.{split}.csv", "x.{split}.csv"),
+    ],
+)  # fmt: skip
+def test_a_folder(here, names, asked, files):
+    for name in names:
+        (here / "f" / name).parent.mkdir(parents=True, exist_ok=True)
+        rows = "".join(f"{sentence(i)!r},{i % 2}\n" for i in range(60)).replace("'", '"')
+        (here / "f" / name).write_text("text,label\n" + rows)
+    if files is None:
+        with pytest.raises(HarnessError, match=r"differ in more than a split .* and a language"):
+            new("--from", asked)
+        return
+    task, _ = new("--from", asked, "--name", "it")
+    assert task.source.files == f"../f/{files}"
+    if "DE" in asked:
+        assert (task.languages, task.source.names) == (["de"], {"de": "DE"})
+        assert task.train.language == task.dev.language == "de"
+
+
+def test_two_files_with_a_sentence_a_line(here):
+    for name in ("news.de", "news.en", "news.sw"):
+        (here / name).write_text("".join(f"{sentence(i)}\n" for i in range(30)))
+    task, said = new("--from", "news.de")
+    assert (task.family, task.languages) == ("retrieval", ["de", "sw"])
+    assert task.source.files == "../news.{part}"
+    assert "news test sw: 30 rows" in said
+
+
+def test_tokens_and_tags(here):
+    lines = [f"New\tB-LOC\nYork\tI-LOC\n{word}\tO\n" for word in WORDS * 4]
+    (here / "places.conll").write_text("\n".join(lines))
+    task, _ = new("--from", "places.conll")
+    assert (task.family, task.metric) == ("tagging", "span_f1")
+    assert task.labels == ["O", "B-LOC", "I-LOC"]
+    more = "\t_" * 6
+    words = [f"1\t{word}\t_\tNOUN{more}\n2\tis\t_\tVERB{more}\n" for word in WORDS * 4]
+    (here / "upos.conllu").write_text("\n".join(words))
+    Path("tasks/places.yaml").unlink()
+    task, _ = new("--from", "upos.conllu")
+    assert (task.source.conll.token, task.source.conll.tag) == (2, 4)
+    assert (task.labels, task.metric) == (["NOUN", "VERB"], "token_accuracy")
+
+
+def test_squad(here):
+    def question(i):
+        answers = [{"text": WORDS[i % 10], "answer_start": 4}] if i % 3 else []
+        return {"id": f"q{i}", "question": "What?", "answers": answers}
+
+    paragraphs = [{"context": sentence(i), "qas": [question(i)]} for i in range(40)]
+    Path("manuals.json").write_text(
+        json.dumps({"data": [{"title": "t", "paragraphs": paragraphs}]})
+    )
+    task, _ = new("--from", "manuals.json")
+    assert (task.family, task.metric) == ("span_qa", "squad_v2")
+    assert task.options == {"unanswerable": True}
+
+
+def test_choices(here):
+    rows = [
+        {"story": sentence(i), "end_a": "It rained.", "end_b": "It burned.", "right": "AB"[i % 2]}
+        for i in range(40)
+    ]
+    jsonl(here / "endings.jsonl", rows)
+    task, _ = new("--from", "endings.jsonl", "--role", "intermediate", "--difficulty", "hard")
+    assert task.columns == {"text": "story", "choices": ["end_a", "end_b"], "label": "right"}
+    assert task.labels == {"a": "A", "b": "B"}
+    assert task.difficulty.chance.value == 50.0
+    assert task.test is None
+    choice = ["Yes, it is.", "Not at all."]
+    by_text = [{"q": sentence(i), "choice": choice, "answer": choice[i % 2]} for i in range(40)]
+    jsonl(here / "said.jsonl", by_text)
+    Path("tasks/endings.yaml").unlink()
+    task, _ = new("--from", "said.jsonl")
+    assert task.columns == {"text": "q", "choices": "choice", "answer": "answer"}
+    assert task.labels == ["a", "b"]
+
+
+def test_names_of_numbers_in_a_parquet_file(here):
+    """What the `datasets` library writes beside the numbers."""
+    names = {"info": {"features": {"label": {"names": ["no", "yes"], "_type": "ClassLabel"}}}}
+    rows = pa.Table.from_pylist(table(labels=(0, 1)))
+    rows = rows.replace_schema_metadata({"huggingface": json.dumps(names)})
+    pq.write_table(rows, "mood.parquet")
+    task, _ = new("--from", "mood.parquet")
+    assert task.labels == ["no", "yes"]
+
+
+def test_another_tasks_rows_train(here):
+    numbers = {"entailment": 0, "neutral": 1, "contradiction": 2}
+    rows = [
+        {"premise": sentence(i), "hypothesis": sentence(i + 7), "label": str(i % 3)}
+        for i in range(60)
+    ]
+    jsonl(here / "test.de.jsonl", [*rows, rows[0] | {"label": "-1"}])
+    task, said = new("--from", "test.de.jsonl", "--train-task", "mnli", "--name", "nli")
+    assert (task.train.task, task.languages, task.dev) == ("mnli", ["de"], None)
+    assert task.labels == {name: str(numbers[name]) for name in task.labels}
+    assert task.source.unless == {"label": "-1"}
+    assert "taken to mean what they mean in mnli" in said
+
+
+def test_one_label_for_nearly_all(here):
+    jsonl(here / "spam.jsonl", table(100, ["no"] * 9 + ["yes"]))
+    task, said = new("--from", "spam.jsonl")
+    assert task.metric == "macro_f1"
+    assert "90% of the rows have one label" in said
+
+
+def refused(write):
+    """What is said of a file, in one line."""
+    write()
+    (path,) = [path for path in Path().iterdir() if path.is_file()]
+    with pytest.raises(HarnessError) as error:
+        new("--from", path.name, "--name", "it")
+    assert not Path("tasks").is_dir() or not list(Path("tasks").iterdir())
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", "", "the file is empty"),
+        ("a.csv", "text,label\n", "has no rows"),
+        ("a.jsonl", "", "it has no rows"),
+        ("a.xlsx", "PK", "save it as .csv"),
+        ("a.txt", "one\ntwo\n", "x.de.txt and x.en.txt"),
+        ("a.csv", "text;label\na b c;x\n", "a semicolon stands between"),
+        ("a.tsv", "".join(f"{sentence(i)}\t{i % 2}\n" for i in range(40)), "seems to be a row"),
+        ("a.tsv", "".join(f"word{i}\t{'ab'[i % 2]}\n" for i in range(40)), "seems to be a row"),
+        ("a.csv", "text,label\n" + "a b c d,x\n" * 30, "of one class nothing can be learned"),
+        ("a.jsonl", table(5000, [f"c{i}" for i in range(5000)]),
+         "column label has 5,000 different values in 5,000 rows"),
+        ("a.jsonl", [*table(), {"text": "x", "label": 3}], "holds both text and numbers"),
+        ("a.jsonl", [*table(), {"text": "x", "label": None}], "has nothing in row 60"),
+        ("a.jsonl", table(labels=(True, False)), "holds true and false"),
+        ("a.jsonl", table(labels=(0.5, 1.5)), "which are no classes"),
+        ("a.jsonl", [{"a": sentence(i), "b": sentence(i + 1), "label": i % 2} for i in range(40)],
+         "several columns of text: a, b; say which is read: --text A"),
+        ("a.jsonl", [{"text": sentence(i), "colour": "rg"[i % 2], "size": "sl"[i // 2 % 2]}
+                     for i in range(40)], "which column is the label? colour"),
+        ("a.jsonl", [{"text": sentence(i)} for i in range(40)], "say --family mlm"),
+        ("a.jsonl", table(6), "6 rows are too few to take parts of"),
+        ("a.jsonl", sorted(table(), key=lambda row: row["label"]), "seem to be sorted by label"),
+        ("test.jsonl", table(), "rows to train on are missing (there is: test)"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_told_is_asked_for(here, name, content, said):
+    def write():
+        if isinstance(content, str):
+            Path(name).write_text(content)
+        else:
+            jsonl(Path(name), content)
+
+    assert said in refused(write)
+
+
+@pytest.mark.parametrize(
+    ("options", "columns"),
+    [
+        (("--text", "b"), {"text": "b", "label": "label"}),
+        (("--text", "a", "--text", "b"), {"text": ["a", "b"], "label": "label"}),
+        (("--text", "a", "--text-pair", "b"), {"text": "a", "text_pair": "b", "label": "label"}),
+        (("--text", "a", "--label", "other"), {"text": "a", "label": "other"}),
+    ],
+)
+def test_options_say_what_was_asked(here, options, columns):
+    rows = [
+        {"a": sentence(i), "b": sentence(i + 1), "label": i % 2, "other": i % 3} for i in range(60)
+    ]
+    jsonl(here / "pairs.jsonl", rows)
+    task, _ = new("--from", "pairs.jsonl", *options)
+    assert task.columns == columns
+
+
+def test_nothing_is_written_over_unless_forced(here):
+    jsonl(here / "mood.jsonl", table())
+    new("--from", "mood.jsonl")
+    Path("tasks/mood.yaml").write_text("mine")
+    with pytest.raises(HarnessError, match=r"tasks/mood.yaml is there already; --force"):
+        new("--from", "mood.jsonl")
+    assert Path("tasks/mood.yaml").read_text() == "mine"
+    new("--from", "mood.jsonl", "--force")
+    new("--from", "mood.jsonl", "--force")  # over what it wrote itself
+    with pytest.raises(HarnessError, match=r"task mnli is there already, at .*mnli.yaml"):
+        new("--from", "mood.jsonl", "--name", "mnli")
+
+
+def test_rows_that_cannot_be_used_leave_nothing_behind(here):
+    rows = table()
+    rows[7] = {"text": 12, "label": "good"}
+    jsonl(here / "mood.jsonl", rows)
+    with pytest.raises(HarnessError, match="row 7 has 12, a whole number"):
+        new("--from", "mood.jsonl", "--text", "text")
+    assert list(Path("tasks").iterdir()) == []
+
+
+def test_packed_files(here):
+    with gzip.open("mood.train.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps(row) + "\n" for row in table())
+    task, _ = new("--from", "mood.train.jsonl.gz")
+    assert (task.task, task.train.split) == ("mood", "train[:70%]")
