@@ -24,7 +24,7 @@ from harness.run.choice import Choice, ask
 from harness.run.here import BOARD, STORE, catalog_of
 from harness.sources.hub import Where
 from harness.sources.lock import read_lock
-from harness.spec.oneline import OneLine, listed, seeds_of
+from harness.spec.oneline import OneLine, listed, seeds_of, trained_of
 from harness.store import Store
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def evaluate(
     intermediate: Names = None,
     targets: Names = None,
     *,
+    trained: Names = None,
     seeds: int | str | Iterable[int] | None = None,
     languages: Names = None,
     protocol: str | None = None,
@@ -166,6 +167,7 @@ def evaluate(
         listed("encoder", encoder),
         listed("intermediate", intermediate),
         listed("targets", targets),
+        trained_of(trained),
         seeds_of([seeds] if isinstance(seeds, int) else seeds),
         listed("languages", languages),
         protocol,

@@ -2,6 +2,7 @@
 of outputs."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,15 @@ from harness.common.errors import SpecError
 from harness.families import FAMILIES
 from harness.jobs import evaluate, train
 from harness.models.loaded import LoadedEncoder
-from harness.plan.planner import plan_again
+from harness.plan.planner import make_plan, plan_again
+from harness.run.choice import Asked, Choice, ask
 from harness.sources.encoder_files import DECISIVE
+from harness.sources.hub import Where
 from harness.sources.outputs import as_answered
+from harness.spec.catalog import Catalog
+from harness.spec.oneline import OneLine, trained_of
 from harness.spec.suite import Finished
-from harness.store import Store, file_sha256
+from harness.store import HashIndex, Store, file_sha256
 from harness.store.job import described
 
 FINISHED = sorted(name for name, family in FAMILIES.items() if family.transformers_head)
@@ -173,6 +178,40 @@ def test_a_finished_encoder_is_only_evaluated_and_only_where_it_fits(tmp_path):
     assert first != second
     with pytest.raises(SpecError, match="comes trained on pairs, and none of the targets"):
         world.plan(suite=SUITE | {"trained": {"toyenc": "pairs"}})
+
+
+def test_one_line_scores_a_folder_on_the_targets_that_train_on_its_task(tmp_path, folder):
+    there = shutil.copytree(folder, tmp_path / "mymodel")
+    config = json.loads((there / "config.json").read_text())
+    names = {"0": "entailment", "1": "neutral", "2": "contradiction"}
+    (there / "config.json").write_text(json.dumps(config | {"id2label": names}))
+    catalog, where = Catalog.load([]), Where(offline=True)
+
+    def asked(*trained: str) -> Asked:
+        return ask(Choice(None, line=OneLine(trained=trained_of(trained))), catalog, where, print)
+
+    found = asked(f"mini_mnli={there}")
+    assert found.suite.trained == {"mymodel": Finished(task="mini_mnli")}
+    assert (found.suite.targets, found.suite.seeds) == (["mini_xnli"], [1, 2, 3])
+    assert [arm.name for arm in found.suite.arms] == ["none"]
+    assert found.written["trained"] == {"mymodel": {"task": "mini_mnli"}}
+    plan = make_plan(found.suite, catalog, where, HashIndex(tmp_path / "index.json"))
+    assert [job.kind for job in plan.jobs.values()] == ["evaluate"]
+    assert plan.blocked == {}
+    again = asked(f"mini_mnli={there}:neutral,entailment,contradiction")
+    (finished,) = again.suite.trained.values()
+    assert finished.labels == ["neutral", "entailment", "contradiction"]
+    assert again.suite.suite != found.suite.suite
+    with pytest.raises(SpecError, match="no task is called 'mini_mnl'; did you mean"):
+        asked(f"mini_mnl={there}")
+    with pytest.raises(SpecError, match="is named twice"):
+        asked(f"mini_mnli={there}", f"mini_pawsx={there}")
+
+
+@pytest.mark.parametrize("given", ["mnli", "=./a", "mnli=", "mnli=./a:", "mnli=./a:x,,y"])
+def test_a_trained_model_is_a_task_and_a_folder(given):
+    with pytest.raises(SpecError, match="write the task and the model"):
+        trained_of(given)
 
 
 def test_a_task_name_is_enough():

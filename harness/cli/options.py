@@ -90,6 +90,17 @@ Targets = Annotated[
         autocompletion=names_in("task", "target"),
     ),
 ]
+Trained = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trained",
+        metavar="TASK=MODEL",
+        help=(
+            "A model that was fine-tuned on TASK already, scored without training on the targets"
+            " that train on it; MODEL:LABEL,... where its config.json names no labels. Repeatable."
+        ),
+    ),
+]
 Seeds = Annotated[
     list[str] | None,
     typer.Option("--seeds", metavar="N,...", show_default="1,2,3", help="One run for each."),
@@ -262,6 +273,7 @@ class SuiteChoice:
     encoders: EncoderNames = None
     intermediate: Intermediates = None
     targets: Targets = None
+    trained: Trained = None
     seeds: Seeds = None
     languages: Languages = None
     protocol: ProtocolName = None
@@ -275,12 +287,13 @@ class SuiteChoice:
     def choice(self) -> "Choice":
         """As `run` takes it. SpecError for what is no seed."""
         from harness.run.choice import Choice
-        from harness.spec.oneline import OneLine, listed, seeds_of
+        from harness.spec.oneline import OneLine, listed, seeds_of, trained_of
 
         line = OneLine(
             listed("encoder", self.encoders),
             listed("intermediate", self.intermediate),
             listed("targets", self.targets),
+            trained_of(self.trained),
             seeds_of(self.seeds),
             listed("languages", self.languages),
             self.protocol,

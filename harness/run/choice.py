@@ -59,7 +59,7 @@ def ask(choice: Choice, catalog: Catalog, where: Where, say: Callable[[str], Non
             not here, and cannot be had
     """
     base = _base(choice.suite, catalog)
-    line, found, lines = _with_encoders(choice.line, catalog, where, say)
+    line, found, lines = _with_encoders(_with_trained(choice.line), catalog, where, say)
     suite = base
     if line or suite is None:
         suite = oneline.made(line, base, catalog, bool(choice.everything))
@@ -108,7 +108,16 @@ def _with_encoders(
             )
         names.append(name)
         lines += said
-    return replace(line, encoders=tuple(dict.fromkeys(names))), found, lines
+    called = dict(zip(line.encoders, names, strict=True))
+    trained = tuple(one._replace(encoder=called[one.encoder]) for one in line.trained)
+    if twice := [one.encoder for one in trained if names.count(one.encoder) > 1]:
+        raise SpecError(f"trained: {twice[0]} is named twice; it has one head, of one task")
+    return replace(line, encoders=tuple(dict.fromkeys(names)), trained=trained), found, lines
+
+
+def _with_trained(line: OneLine) -> OneLine:
+    """The line whose models that are trained already are among its encoders."""
+    return replace(line, encoders=(*line.encoders, *(one.encoder for one in line.trained)))
 
 
 def _placeless(encoder: Encoder) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
 
 from pydantic import ValidationError
 
@@ -20,12 +21,21 @@ from harness.spec.encoder import Encoder
 from harness.spec.explain import close, nearest, show
 from harness.spec.languages import ENGLISH
 from harness.spec.recipe import PHASES, Cut, Precision, RecipeChange
-from harness.spec.suite import BASELINE, Arm, Caps, Intermediate, Suite
+from harness.spec.suite import BASELINE, Arm, Caps, Finished, Intermediate, Suite
 
 SEEDS = (1, 2, 3)
 PROTOCOL = "default"
 MOST_NAMED = 3  # names of one kind in a suite's name; the others are counted
 LONGEST = 72  # characters of a suite's name before the digest
+
+
+class TrainedElsewhere(NamedTuple):
+    """A model that was fine-tuned already: a name of the catalog, a hub id or a folder; on which
+    task; and which label each of its outputs stands for, where its config.json does not say."""
+
+    encoder: str
+    task: str
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,7 @@ class OneLine:
     encoders: tuple[str, ...] = ()
     intermediate: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    trained: tuple[TrainedElsewhere, ...] = ()
     seeds: tuple[int, ...] = ()
     languages: tuple[str, ...] = ()
     protocol: str | None = None
@@ -73,12 +84,34 @@ def seeds_of(given: str | Iterable[object] | None) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, words)))
 
 
+def trained_of(given: str | Iterable[object] | None) -> tuple[TrainedElsewhere, ...]:
+    """Fine-tuned models from `TASK=FOLDER` and `TASK=FOLDER:LABEL,LABEL`, one a text. SpecError for
+    another form."""
+    texts = [given] if isinstance(given, str) else list(map(str, given or ()))
+    found = []
+    for text in texts:
+        task, _, where = text.partition("=")
+        labels: tuple[str, ...] = ()
+        if not Path(where).is_dir() and ":" in where:
+            where, _, said = where.rpartition(":")
+            labels = tuple(label.strip() for label in said.split(","))
+        if not (task.strip() and where.strip() and all(labels)):
+            raise SpecError(
+                f"trained: {show(text)}: write the task and the model's folder, as mnli=./my-model,"
+                " and where its config.json names no labels mnli=./my-model:LABEL,LABEL,..."
+            )
+        found.append(TrainedElsewhere(where.strip(), task.strip(), labels))
+    return tuple(found)
+
+
 def made(line: OneLine, base: Suite | None, catalog: Catalog, more_targets: bool = False) -> Suite:
     """The suite that a line asks for: `base` changed, or without one made from nothing. `named`
     finishes it. `more_targets`: targets are added to it, so that the line may lack them.
 
     raises  SpecError: a name that nobody knows, with the nearest one; what cannot be
     """
+    if wrong := _unknown("trained", [one.task for one in line.trained], None, catalog):
+        raise SpecError("\n".join(wrong))
     suite = base or _from_nothing(line, catalog, more_targets)
     if base:
         suite = suite.model_copy(update=_replaced(line, base, catalog))
@@ -134,7 +167,7 @@ def as_written(suite: Suite, inline: Mapping[str, Encoder]) -> dict[str, Any]:
 
 
 def _from_nothing(line: OneLine, catalog: Catalog, more_targets: bool) -> Suite:
-    wanted = {"encoder": line.encoders, "targets": line.targets or more_targets}
+    wanted = {"encoder": line.encoders, "targets": _targets(line, catalog) or more_targets}
     lacking = " and ".join(option for option, given in wanted.items() if not given)
     if lacking:
         raise SpecError(
@@ -163,10 +196,17 @@ def _replaced(line: OneLine, suite: Suite, catalog: Catalog) -> dict[str, Any]:
     update: dict[str, Any] = {}
     if line.encoders:
         update["encoders"] = list(line.encoders)
-    if line.targets:
-        wrong += _unknown("targets", line.targets, "target", catalog)
-        update["targets"] = list(line.targets)
-        update["average_over"] = [name for name in suite.average_over if name in line.targets]
+    if line.encoders:
+        update["trained"] = {of: one for of, one in suite.trained.items() if of in line.encoders}
+    if line.trained:
+        update["trained"] |= {
+            one.encoder: Finished(task=one.task, labels=list(one.labels)) for one in line.trained
+        }
+    if targets := line.targets or (() if suite.targets else _targets(line, catalog)):
+        wrong += _unknown("targets", targets, "target", catalog)
+        update["targets"] = list(targets)
+        update["average_over"] = [name for name in suite.average_over if name in targets]
+        update["regimes"] = {name: of for name, of in suite.regimes.items() if name in targets}
     if line.seeds:
         update["seeds"] = list(line.seeds)
     if line.intermediate:
@@ -184,15 +224,27 @@ def _replaced(line: OneLine, suite: Suite, catalog: Catalog) -> dict[str, Any]:
     return update
 
 
-def _unknown(option: str, names: Iterable[str], role: str, catalog: Catalog) -> list[str]:
-    """What is wrong with names of tasks in that role."""
-    able = [name for name, task in catalog.tasks.items() if role in task.role]
+def _targets(line: OneLine, catalog: Catalog) -> tuple[str, ...]:
+    """The targets that a line names; where it names models that are trained already and none, those
+    that train on their tasks."""
+    tasks = {one.task for one in line.trained}
+    fitting = []
+    for name, task in catalog.tasks.items():
+        on = {name, task.train.task if task.train else None}
+        if "target" in task.role and tasks & on:
+            fitting.append(name)
+    return line.targets or tuple(fitting)
+
+
+def _unknown(option: str, names: Iterable[str], role: str | None, catalog: Catalog) -> list[str]:
+    """What is wrong with names of tasks in that role, in any if it is None."""
+    able = [name for name, task in catalog.tasks.items() if role is None or role in task.role]
     lines = []
     for name in names:
         task = catalog.tasks.get(name)
         if task is None:
             lines.append(f"{option}: no task is called {show(name)}{nearest(name, able)}")
-        elif role not in task.role:
+        elif role is not None and role not in task.role:
             near = close(name, able)
             meant = f"; did you mean {show(near)}?" if near else ""
             roles = ", ".join(task.role)

@@ -302,7 +302,7 @@ class Suite(Strict):
 
     @model_validator(mode="after")
     def _trained_are_encoders(self) -> Self:
-        if unknown := [name for name in self.trained if name not in self.encoders]:
+        if unknown := [name for name in self.trained if name not in self.encoder_names]:
             raise ValueError(f"trained: {', '.join(unknown)}: not among `encoders:`")
         if self.trained and self.regimes:
             raise ValueError("regimes: a model that is trained already trains on nothing more")
