@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -143,7 +144,8 @@ def test_a_worker_that_dies_is_replaced_and_its_job_done_again(rig, long_run, tm
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_interrupted_it_says_how_to_go_on_and_does(rig, long_run, tmp_path, how):
     store = tmp_path / "runs/store"
-    run = caught_training(rig, tmp_path, 3, "--checkpoint-seconds", 0.05)
+    track = ("--track", "tensorboard") if find_spec("tensorboard") else ()
+    run = caught_training(rig, tmp_path, 3, "--checkpoint-seconds", 0.05, *track)
     run.send_signal(how)
     assert run.wait() == 128 + how
     said = (tmp_path / "said").read_text()
@@ -151,10 +153,23 @@ def test_interrupted_it_says_how_to_go_on_and_does(rig, long_run, tmp_path, how)
     assert "Traceback" not in said
     assert not workers(store)
     ((key, step),) = pointers(store).items()
-    done = rig.run(rig.eval("long"), tmp_path)
+    done = rig.run(rig.eval("long", *track), tmp_path)
     assert done.returncode == 0, done.stderr
     assert facts(store, key)["resumed_at"] == step  # stopping in order loses nothing
     assert releases(tmp_path) == releases(long_run)
+    if track:
+        assert curve(store) == list(range(1, 161))
+
+
+def curve(store: Path) -> list[int]:
+    """After which updates a loss was told to TensorBoard, in the order in which it reads them."""
+    from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+
+    (folder,) = (store / "track/tensorboard").iterdir()
+    read = EventMultiplexer().AddRunsFromDirectory(str(folder))
+    read.Reload()
+    (training,) = [run for run in read.Runs() if run.startswith("train")]
+    return [point.step for point in read.Scalars(training, "loss")]
 
 
 def test_a_torn_checkpoint_is_not_resumed_from(rig, long_run, tmp_path):

@@ -53,6 +53,7 @@ class Ranking(Family):
     version = 1
     group = "retrieval"
     half = "harness.models.ranker"
+    hub_task = "text-ranking"
     trained = False
     options = RankingOptions
     columns = frozenset()
