@@ -22,11 +22,14 @@ TORCH_FROM ?= $(shell grep -o '^torch==[0-9.]*' requirements-torch.lock)
 
 # What a run needs, from the locks, and the checkout in place.
 $(VENV)/ready: requirements.lock requirements-torch.lock pyproject.toml
+	@echo 'installing into $(VENV): the packages, then torch, which is large; minutes the first time'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --no-deps --require-hashes -r requirements.lock
+	@echo 'now torch'
 	$(PIP) install $(TORCH_FROM)
 	$(PIP) install --no-deps --no-build-isolation -e .
-	touch $@
+	@touch $@
+	@echo 'installed; from here on this costs nothing. `make eval` runs the harness, `. $(VENV)/bin/activate` has its command'
 
 # The same with the tools of tests, checks and docs.
 $(VENV)/dev: $(VENV)/ready requirements-dev.lock

@@ -640,7 +640,7 @@ def test_missing_data_and_weights_are_named_with_the_command_that_fetches_them(r
         tmp_path,
     )
     assert plan.returncode == 0  # a plan says what is blocked
-    assert "blocked: target xnli" in plan.stdout
+    assert "jobs wait for data: run xstilts-harness data fetch --suite far" in plan.stdout
 
 
 def test_a_missing_file_of_the_users_own_is_named(rig: Rig, tmp_path):

@@ -10,6 +10,7 @@ from test_loop import dataset
 from test_plan import SUITE, TASKS, World, commit
 
 from harness.plan import shown as graph
+from harness.plan.devices import Machine
 from harness.plan.estimate import _characters, estimate
 from harness.plan.graph import Plan
 from harness.sources import rows as data_rows
@@ -327,7 +328,7 @@ def test_hours_go_with_the_weights_of_the_layers(world, store, kind):
     assert found["kinds"]["overlap"]["seconds"] == 0
     rate = 50e9 / 6 / weights
     assert found["basis"].startswith(
-        "50 GFLOP/s a worker (assumed, as on one CPU core); in tokens/s: toyenc "
+        "50 GFLOP/s a worker (assumed of one CPU core); in tokens/s: toyenc "
     )
     assert f"toyenc {rate:,.0f} training, {3 * rate:,.0f} evaluation" in found["basis"]
 
@@ -360,12 +361,82 @@ def test_a_plan_of_which_all_is_done_reads_no_rows(world, store, monkeypatch):
     assert found["basis"] == "nothing is to run" and found["kinds"]["train"]["seconds"] == 0
 
 
+# What is said first
+
+
+def said(world: World, store: Store, download: int | None = None, **more) -> list[str]:
+    """Lines of a plan that `--verbose` does not ask for."""
+    plan = world.plan(suite=SUITE | more)
+    found = estimate(plan, store, states(plan, store), machine=Machine(4, "NVIDIA H100 PCIe"))
+    found |= {"download": download, "repositories": []}
+    return graph.summary(plan, found, "THE COMMAND")
+
+
+def test_a_plan_says_what_it_costs_on_which_device(world, store):
+    fill(world)
+    lines = said(world, store, **FEW)
+    assert lines[0].startswith("3 jobs can run: trainings 1, evaluations 1, checks")
+    # 20 rows of each language and of dev, less those that a check alone reads
+    assert re.fullmatch(
+        r"\d+ rows, about [\d,]+ tokens read: about 1 minute on 4 × NVIDIA H100 PCIe", lines[1]
+    )
+    assert "GFLOP/s a worker (assumed of one NVIDIA H100 PCIe)" in lines[2]
+    assert len(lines) <= 10
+
+
+def test_a_plan_whose_data_are_not_here_says_how_to_get_them(world, store):
+    plan = world.plan()
+    wanted = "some/set, config {}, split test: fetch it"
+    for number, job in enumerate(plan.jobs.values()):
+        job.blocked = (wanted.format(number),)
+        plan.blocked[wanted.format(number)] = ["target words"]
+    plan.blocked["ccg: no file ccg/train.conll; it needs a licence"] = ["condition ccg"]
+    known = {"repositories": ["some/set"], "download": 12_340_000_000}
+    found = estimate(plan, store, states(plan, store)) | known
+    lines = graph.summary(plan, found, "THE COMMAND")
+    count = len(plan.jobs)
+    assert lines[:3] == [
+        f"{count} jobs wait for data: run THE COMMAND",
+        "to download: 12.3 GB, of some/set",
+        "not on the hub: ccg: no file ccg/train.conll; it needs a licence",
+    ]
+    assert "nothing is to run" not in " ".join(lines) and len(lines) <= 10
+    found["download"] = None
+    assert graph.summary(plan, found, "")[1] == "to download: unknown (offline), of some/set"
+
+
+@pytest.mark.parametrize(
+    ("card", "half", "speed"),
+    [
+        ("cpu", False, 50e9),
+        ("NVIDIA H100 80GB HBM3", True, 989e12 / 3),
+        ("Tesla V100-SXM2-32GB", True, 15.7e12 / 3),
+        ("NVIDIA of tomorrow", False, 10e12 / 3),
+    ],
+)
+def test_a_device_without_timings_has_its_makers_speed(card, half, speed):
+    assert Machine(1, card).speed(half) == pytest.approx(speed)
+
+
+def test_hours_on_one_device_do_not_follow_the_timings_of_another(world, store):
+    fill(world)
+    plan = world.plan(suite=SUITE | FEW | {"seeds": [1, 2]})
+    done = next(job for job in plan.jobs.values() if job.kind == "train")
+    with store.workdir(done.key) as workdir:
+        (workdir / "model.safetensors").write_bytes(b"x")
+        meta = {"facts": {"seconds": 2.0}, "environment": {"device": "cpu"}}
+        store.commit(done.key, workdir, meta)
+    state = states(plan, store)
+    assert "1 finished" in estimate(plan, store, state, machine=Machine(2, "cpu"))["basis"]
+    assert "assumed" in estimate(plan, store, state, machine=Machine(2, "NVIDIA T4"))["basis"]
+
+
 # The command
 
 
 def plan_of(rig: Rig, folder, suite: str, *more) -> str:
     where = ["--suite", suite, "--specs", rig.specs, "--encoder-root", rig.encoders]
-    done = rig.run(rig.command("plan", *where, *more), folder)
+    done = rig.run(rig.command("plan", *where, *(more or ("--verbose",))), folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -393,7 +464,7 @@ def test_plan_of_tiny_before_and_after_its_run(rig, undisturbed, tmp_path):
 
 @pytest.mark.slow
 def test_plan_of_mini_without_its_encoder(rig, tmp_path):
-    found = plan_of(rig, tmp_path, "mini", "--offline")
+    found = plan_of(rig, tmp_path, "mini", "--offline", "--verbose")
     assert "all-MiniLM-L6-v2, seed 1" in found
     assert "train mini_squad → mini_xquad" in found
     assert "30 cells; 29 trainings do the work of 49: sharing saved 20" in found
@@ -415,7 +486,7 @@ recipes: {intermediate: {learning_rate: 1e-3}, target: {learning_rate: 1e-3}}
 def test_a_suite_without_its_data_still_prints_its_graph(rig, tmp_path):
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "far.yaml").write_text(FAR.lstrip())
-    found = plan_of(rig, tmp_path, "far", "--offline")
+    found = plan_of(rig, tmp_path, "far", "--offline", "--verbose")
     lines = [line.split() for line in found.splitlines()]
     assert ["train", "tiny_mood", "→", "tiny_mood", "to", "run"] in lines
     assert ["train", "mnli", "→", "xnli", "blocked"] in lines

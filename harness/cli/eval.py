@@ -89,7 +89,8 @@ def evaluate(
     catalog, where = sources.catalog(), sources.where(offline)
     asked = ask_aloud(chosen, catalog, where, as_json)
     if dry_run:
-        print_plan(steps.plan_of(asked.suite, catalog, where, opened), opened, as_json)
+        plan = steps.plan_of(asked.suite, catalog, where, opened)
+        print_plan(plan, opened, where, asked, device, False, as_json)
         return
 
     how = steps.How(workers, checkpoint_seconds, keep_weights, engine, device, tuple(track or ()))

@@ -1,7 +1,7 @@
 """plan: what eval would do, and what it costs."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from harness.spec.catalog import Catalog
     from harness.store import Store
 
+FETCH = "xstilts-harness data fetch"
+
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Also the graph of jobs, and tables of what they take.")
+]
+
 
 @app.command("plan")
 @with_groups
@@ -28,10 +34,11 @@ def show_plan(
         typer.Option("--write", help="Write the jobs into the store; print keys in running order."),
     ] = False,
     device: Device = None,
+    verbose: Verbose = False,
     offline: Offline = False,
     as_json: Json = False,
 ) -> None:
-    """Print what eval would do: what is cached, to run, blocked, and an estimate."""
+    """Print what eval would do: what is missing, and what the rest costs."""
     from harness.run import steps
     from harness.store import Store
 
@@ -43,25 +50,52 @@ def show_plan(
         for job in steps.write_jobs(plan, opened):
             print(job.key, job.name)
     else:
-        print_plan(plan, opened, as_json)
+        print_plan(plan, opened, where, asked, device, verbose, as_json)
 
 
-def print_plan(plan: "Plan", store: "Store", as_json: bool) -> None:
-    """The graph as a tree, then what it costs."""
+def print_plan(
+    plan: "Plan",
+    store: "Store",
+    where: "Where",
+    asked: "Asked",
+    device: str | None,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """What is missing and what it costs; `verbose`: the graph as a tree and tables before that."""
     from harness.engines.drive import refusals
+    from harness.engines.process import machine
     from harness.plan import shown as graph
     from harness.plan.estimate import Sizes, estimate
     from harness.run.steps import refuse_unfit
+    from harness.sources.hub import to_download
 
     # what eval would refuse, plan refuses; the rows that are read for it are counted on the way
     sizes = Sizes()
     refuse_unfit(plan, store, sizes.note)
     state = graph.states(plan, store, plan.todo(store, frozenset(refusals(plan, store))))
-    summary = estimate(plan, store, state, sizes) | {"sharing": graph.sharing(plan)}
+    summary = estimate(plan, store, state, sizes, machine(device)) | {
+        "sharing": graph.sharing(plan),
+        "repositories": list(dict.fromkeys(wanted.repo for wanted in where.wanted)),
+        "download": to_download(where) if where.wanted else 0,
+    }
     if as_json:
         print_json(summary | {"jobs": graph.jobs(plan, state)})
         return
+    if verbose:
+        _print_tables(plan, state, summary)
+    # only eval knows a suite that no file holds, and it fetches too
+    name = asked.suite.suite
+    fetch = "the same with eval, which fetches" if asked.written else f"{FETCH} --suite {name}"
+    for line in graph.summary(plan, summary, fetch):
+        print(line)
+
+
+def _print_tables(plan: "Plan", state: dict[str, str], summary: dict[str, Any]) -> None:
+    """The graph as a tree, what each kind of job takes, and all that blocks."""
     from rich.table import Table
+
+    from harness.plan import shown as graph
 
     for line in graph.tree(plan, state):
         print(line)
@@ -75,8 +109,6 @@ def print_plan(plan: "Plan", store: "Store", as_json: bool) -> None:
         )
     out = console()
     out.print(table)
-    out.print(graph.sharing_line(plan), markup=False, highlight=False)
-    out.print(f"estimate: {summary['basis']}", markup=False, highlight=False)
     for line in graph.blocked_lines(plan):
         out.print(line, style="red", markup=False, highlight=False)
 

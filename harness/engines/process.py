@@ -13,6 +13,7 @@ from typing import IO
 
 from harness.common.errors import SpecError
 from harness.engines.engine import Event
+from harness.plan.devices import Machine, card
 
 # glibc: keep up to half a GiB of freed memory for the next update. Else a CPU worker returns and
 # fetches it update by update, tens of thousands of page faults a second. What is computed stays the
@@ -71,6 +72,13 @@ def chosen_gpus(device: str | None) -> list[str]:
     return [visible[int(index)]] if one else visible
 
 
+def machine(device: str | None = None) -> Machine:
+    """What this machine's workers compute on. SpecError as `chosen_gpus`."""
+    if found := chosen_gpus(device):
+        return Machine(len(found), card())
+    return Machine(1, "mps") if device == "mps" else Machine(cores(), "cpu")
+
+
 class ProcessEngine:
     """`workers` child processes, each with a log in the store."""
 
@@ -83,8 +91,7 @@ class ProcessEngine:
     ):
         self.store, self.checkpoint_seconds, self.device = store, checkpoint_seconds, device
         self.gpus = chosen_gpus(device)
-        room = 1 if device == "mps" else len(self.gpus) or cores()
-        count = workers or room
+        count = workers or machine(device).workers
         self.slots = [f"worker-{i}" for i in range(count)]
         self._process: dict[str, subprocess.Popen[bytes]] = {}
         self._buffer: dict[str, bytes] = {}

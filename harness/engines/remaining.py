@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from harness.plan.graph import Job
 
 # What every job costs besides: files are read, a model is loaded. About a third of a second of a
-# CPU core (`estimate.CORE`); next to real work it is nothing.
+# CPU core (`devices.CORE`); next to real work it is nothing.
 EACH = 15e9
 # Before so much is done, a guess would jump.
 SHARE, SECONDS = 0.02, 5.0

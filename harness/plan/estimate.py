@@ -1,11 +1,12 @@
 """How much a plan's jobs cost, before they run: tokens from the rows' characters, hours from this
-store's own speed."""
+store's own speed, or from what is known of the device."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.families.columns import Row
+from harness.plan.devices import Machine
 from harness.plan.graph import Job, Plan
 from harness.sources import rows as data_rows
 from harness.spec.recipe import Recipe
@@ -18,9 +19,6 @@ CHARACTERS_PER_TOKEN = 4.0
 # 2001.08361, section 2.1): forward 2, backward 4. Embeddings are looked up; what attention adds on
 # long texts, and masked LM by its vocabulary, is left out.
 FORWARD, TRAINING = 2, 6
-# operations per second and worker, until the store has timings of its own: about one core of a
-# current CPU
-CORE = 50e9
 BASE = 85_000_000  # weights of an encoder whose config.json is of no known form
 
 Size = tuple[int, int]  # rows, tokens
@@ -46,20 +44,24 @@ class Sizes:
 
 
 def estimate(
-    plan: Plan, store: Store, state: dict[str, str], sizes: Sizes | None = None
+    plan: Plan,
+    store: Store,
+    state: dict[str, str],
+    sizes: Sizes | None = None,
+    machine: Machine | None = None,
 ) -> dict[str, Any]:
     """Per kind of job: how many in which state, tokens and seconds on one worker of those to run;
-    what that rests on.
+    what that rests on; rows of all data sets that they read, and hours on the whole `machine`.
 
     `state`: key → state, of `graph.states`. Nobody knows the tokens of blocked jobs: they are in no
     sum. `sizes`: of what was read before.
     """
-    sizes = sizes or Sizes()
+    sizes, machine = sizes or Sizes(), machine or Machine()
     # Rows of finished trainings are read for their speed, and not for nothing.
-    speed, basis = (
-        _speed(plan, store, sizes) if "to run" in state.values() else (CORE, "nothing is to run")
-    )
-    kinds = {}
+    speed, basis = 1.0, "nothing is to run"
+    if "to run" in state.values():
+        speed, basis = _speed(plan, store, sizes, machine)
+    kinds: dict[str, dict[str, Any]] = {}
     for kind in dict.fromkeys(job.kind for job in plan.jobs.values()):
         jobs = [job for job in plan.jobs.values() if job.kind == kind]
         waiting = [job for job in jobs if state[job.key] == "to run"]
@@ -74,7 +76,27 @@ def estimate(
             "tokens": sum(tokens.values()),
             "seconds": operations / speed,
         }
-    return {"kinds": kinds, "cells": len(plan.cells), "basis": basis, "blocked": plan.blocked}
+    seconds = sum(row["seconds"] for row in kinds.values())
+    return {
+        "kinds": kinds,
+        "cells": len(plan.cells),
+        "rows": _rows([job for job in plan.jobs.values() if state[job.key] == "to run"], sizes),
+        "device": machine.words,
+        "hours": seconds / machine.workers / 3600,
+        "basis": basis,
+        "blocked": plan.blocked,
+    }
+
+
+def _rows(jobs: Sequence[Job], sizes: Sizes) -> int:
+    """Rows of all data sets that jobs read, each counted once."""
+    read: dict[str, int] = {}
+    for job in jobs:
+        body: dict[str, Any] = {} if job.kind == "overlap" else {**job.body}
+        for phase in ("train", "dev", "tests", "devs"):
+            for dataset in body.get(phase, {}).values():
+                read[key_of(dataset["identity"])] = sizes.of(dataset)[0]
+    return sum(read.values())
 
 
 def operations(plan: Plan, jobs: Sequence[Job], sizes: Sizes) -> dict[str, float]:
@@ -87,17 +109,24 @@ def _operations(job: Job, plan: Plan, tokens: int) -> float:
     return each * _weights(job, plan) * tokens if tokens else 0.0
 
 
-def _speed(plan: Plan, store: Store, sizes: Sizes) -> tuple[float, str]:
-    """Operations per second and worker, from finished trainings of this plan: what they were
-    estimated at, by what they took."""
+def _speed(plan: Plan, store: Store, sizes: Sizes, machine: Machine) -> tuple[float, str]:
+    """Operations per second and worker, from finished trainings of this plan on such a device: what
+    they were estimated at, by what they took. Else what is assumed of it."""
     seconds, operations, count = 0.0, 0.0, 0
     for job in plan.jobs.values():
         manifest = store.manifest(job.key) if job.kind == "train" else None
-        if manifest and not job.blocked and "resumed_at" not in manifest.meta["facts"]:
+        if not manifest or job.blocked or "resumed_at" in manifest.meta["facts"]:
+            continue
+        if manifest.meta.get("environment", {}).get("device", "cpu") == machine.device:
             count += 1
             seconds += manifest.meta["facts"]["seconds"]
             operations += _operations(job, plan, _tokens(job, plan, sizes))
-    speed = operations / seconds if seconds else CORE
+    half = any(
+        job.body["spec"]["recipe"]["precision"] == "bf16"
+        for job in plan.jobs.values()
+        if job.kind == "train"
+    )
+    speed = operations / seconds if seconds else machine.speed(half)
     known = {name: found.weights for name, found in plan.encoders.items() if found.weights}
     rates = [
         f"{name} {speed / TRAINING / n:,.0f} training, {speed / FORWARD / n:,.0f} evaluation"
@@ -106,7 +135,7 @@ def _speed(plan: Plan, store: Store, sizes: Sizes) -> tuple[float, str]:
     source = (
         f"{count} finished training{'s' * (count > 1)} in this store"
         if seconds
-        else "assumed, as on one CPU core"
+        else f"assumed of one {machine._replace(workers=1).words.removeprefix('1 ')}"
     )
     return (
         speed,

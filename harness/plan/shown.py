@@ -15,13 +15,22 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from harness.common.text import line, short
 from harness.plan.graph import Cell, Job, Plan
 from harness.spec.suite import Arm
 from harness.store import Store
 
-# In the order in which they are said. `refused`: a leak was found, so that the job will not run.
 Lines = tuple[tuple[str, str], ...]  # of text, each with its state
 
+# A kind of job, for a person.
+KINDS = {
+    "train": "trainings",
+    "evaluate": "evaluations",
+    "overlap": "checks of training against test rows",
+    "select": "choices of rows",
+    "pvi": "measures of difficulty",
+}
+# In the order in which they are said. `refused`: a leak was found, so that the job will not run.
 STATES = ("cached", "to run", "blocked", "refused")
 
 
@@ -94,6 +103,76 @@ def blocked_lines(plan: Plan) -> list[str]:
         )
         lines.append(f"blocked: {', '.join(blocks)}: {reasons[0]}{more}")
     return lines
+
+
+def summary(plan: Plan, estimated: dict[str, Any], fetch: str) -> list[str]:
+    """What is missing, what the rest costs, and where it is said at length: ten lines at most.
+
+    estimated  of `estimate.estimate`, with `download` (bytes, None: unknown) and `repositories`
+    fetch      the command that gets what is missing
+    """
+    kinds = estimated["kinds"]
+    count: Counter[str] = Counter()
+    for kind in kinds.values():
+        count.update({state: kind[state] for state in ("jobs", "cached", "to_run", "blocked")})
+    lines = []
+    if count["blocked"]:
+        lines += _missing(plan, estimated, count["blocked"], fetch)
+    if count["to_run"]:
+        of = [f"{KINDS[kind]} {row['to_run']:,}" for kind, row in kinds.items() if row["to_run"]]
+        cached = f"; {count['cached']:,} are cached" if count["cached"] else ""
+        lines.append(f"{count['to_run']:,} jobs can run: {', '.join(of)}{cached}")
+        tokens = sum(row["tokens"] for row in kinds.values())
+        lines.append(
+            f"{estimated['rows']:,} rows, about {_round(tokens)} tokens read:"
+            f" {_hours(estimated['hours'])} on {estimated['device']}"
+        )
+        lines.append(f"at {estimated['basis']}")
+    elif not count["blocked"]:
+        lines.append(f"nothing is to run: all {count['jobs']:,} jobs are cached")
+    lines.append(sharing_line(plan))
+    lines.append("--verbose shows every job and what blocks it, --json all of it")
+    return lines
+
+
+def _missing(plan: Plan, estimated: dict[str, Any], blocked: int, fetch: str) -> list[str]:
+    """What jobs wait for, and the command that gets it."""
+    repositories = estimated["repositories"]
+    # what the hub does not have is said in the words of who looked for it
+    others = [why for why in plan.blocked if not _of(why, repositories)]
+    lines = []
+    if repositories:
+        size = estimated["download"]
+        download = "unknown (offline)" if size is None else f"{size / 1e9:,.1f} GB"
+        lines.append(f"{blocked:,} jobs wait for data: run {fetch}")
+        shown = ", ".join(repositories[:4])
+        more = f" and {len(repositories) - 4} more" if len(repositories) > 4 else ""
+        lines.append(f"to download: {download}, of {shown}{more}")
+    else:
+        lines.append(f"{blocked:,} jobs wait for what no command fetches")
+    if others:
+        more = f"; and {len(others) - 1} more such files" if len(others) > 1 else ""
+        lines.append(f"not on the hub: {short(line(others[0]), 300)}{more}")
+    return lines
+
+
+def _of(why: str, repositories: list[str]) -> bool:
+    return any(repo in why for repo in repositories)
+
+
+def _round(count: float) -> str:
+    """A number nobody knows exactly."""
+    for size, name in ((1e9, "billion"), (1e6, "million")):
+        if count >= size:
+            return f"{count / size:,.1f} {name}"
+    return f"{round(count, -2):,.0f}"
+
+
+def _hours(hours: float) -> str:
+    if hours < 0.95:
+        minutes = max(1, round(hours * 60))
+        return f"about {minutes} minute{'s' if minutes > 1 else ''}"
+    return f"about {hours:,.1f} hours"
 
 
 def tree(plan: Plan, state: dict[str, str]) -> list[str]:

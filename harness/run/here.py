@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.spec.catalog import Catalog
 
-DEFAULT_SUITE = "mini"
+DEFAULT_SUITE = "demo"
 # One folder of the working directory holds what its user computed. The project's own releases, in a
 # checkout's `leaderboard/`, are read and written only by who names them: `--board leaderboard`.
 STORE, BOARD = Path("runs/store"), Path("runs/board")

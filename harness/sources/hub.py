@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
@@ -219,6 +219,53 @@ def fetch(where: Where, say: Callable[[str], None]) -> list[str]:
     return failed
 
 
+def to_download(where: Where) -> int | None:
+    """Bytes of all that is wanted, as the hub lists them; None where it cannot be asked, or does
+    not say. Nothing is downloaded."""
+    if not where.may_fetch:
+        return None
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # of the library below it
+        HFValidationError,
+        HTTPError,
+    )
+
+    repos: dict[tuple[str, str, str | None], list[Wanted]] = {}
+    for wanted in where.wanted:
+        repos.setdefault((wanted.repo, wanted.kind, wanted.revision), []).append(wanted)
+    total = 0
+    for (repo, kind, revision), group in repos.items():
+        try:
+            _, sizes = _listed(repo, kind, revision)
+        except (HTTPError, HFValidationError, OSError, RuntimeError):
+            return None
+        parts = [_chosen(sizes, wanted.patterns) for wanted in group]
+        # of a model's formats the first that is there will do
+        some = {path for part in parts for path in part}
+        if kind == "model":
+            some = next((set(part) for part in parts if part), set())
+        if not some:
+            return None
+        total += sum(sizes[path] for path in some)
+    return total
+
+
+def _listed(repo: str, kind: str, revision: str | None) -> tuple[str, dict[str, int]]:
+    """(commit, bytes of each file) of a repository."""
+    from huggingface_hub import HfApi
+
+    commit = HfApi().repo_info(repo, repo_type=kind, revision=revision).sha
+    assert commit is not None  # the hub names one of every repository that it has
+    tree = HfApi().list_repo_tree(repo, repo_type=kind, revision=commit, recursive=True)
+    return commit, {entry.path: entry.size for entry in tree if hasattr(entry, "size")}
+
+
+def _chosen(sizes: dict[str, int], patterns: Iterable[str]) -> list[str]:
+    """Paths that match a pattern."""
+    from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
+
+    return list(filter_repo_objects(sizes, allow_patterns=list(patterns)))
+
+
 def _fetch_repo(
     repo: str, kind: str, revision: str | None, group: list[Wanted], say: Callable[[str], None]
 ) -> list[str]:
@@ -251,15 +298,11 @@ def _download(
     repo: str, kind: str, revision: str | None, patterns: list[str], say: Callable[[str], None]
 ) -> Path | None:
     """The snapshot's folder with all files that match the patterns; None if there are none."""
-    from huggingface_hub import HfApi, constants, snapshot_download
+    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.file_download import repo_folder_name
-    from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
 
-    commit = HfApi().repo_info(repo, repo_type=kind, revision=revision).sha
-    assert commit is not None  # the hub names one of every repository that it has
-    tree = HfApi().list_repo_tree(repo, repo_type=kind, revision=commit, recursive=True)
-    sizes = {entry.path: entry.size for entry in tree if hasattr(entry, "size")}
-    chosen = list(filter_repo_objects(sizes, allow_patterns=patterns))
+    commit, sizes = _listed(repo, kind, revision)
+    chosen = _chosen(sizes, patterns)
     if not chosen:
         return None
     cache = Path(constants.HF_HUB_CACHE)

@@ -1,0 +1,66 @@
+"""What a job may run on, and how fast that is until a store has timings of its own.
+
+The figures are the makers' peaks for dense matrices, of which a third is assumed (`REACHED`). They
+tell minutes from days, no more.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+# Operations per second of about one core of a current CPU, measured.
+CORE = 50e9
+REACHED = 1 / 3
+
+# A word of the card's name → peak in 10¹² operations a second, in fp32 (which does not use TF32
+# here) and in bf16. From NVIDIA's data sheets, without sparsity; what has no bf16 computes in fp32.
+PEAKS = {
+    "H200": (67.0, 989.0),
+    "H100": (67.0, 989.0),
+    "A100": (19.5, 312.0),
+    "L40": (90.5, 362.0),
+    "A10": (31.2, 125.0),
+    "L4": (30.3, 121.0),
+    "V100": (15.7, 15.7),
+    "T4": (8.1, 8.1),
+    "4090": (82.6, 165.0),
+    "3090": (35.6, 71.0),
+}
+OTHER = (10.0, 10.0)  # a GPU that is not in the list
+
+NVIDIA = Path("/proc/driver/nvidia/gpus")  # where Linux names its cards, without a library
+
+
+class Machine(NamedTuple):
+    """Where a plan would run.
+
+    workers  how many jobs at once
+    device   what each has, as a job's manifest says it: cpu (one core), mps, or a card's name
+    """
+
+    workers: int = 1
+    device: str = "cpu"
+
+    @property
+    def words(self) -> str:
+        """Both, for a person."""
+        if self.device == "cpu":
+            return f"{self.workers} CPU core{'s' if self.workers > 1 else ''}"
+        card = {"mps": "Apple GPU"}.get(self.device, self.device)
+        return card if self.workers == 1 else f"{self.workers} × {card}"
+
+    def speed(self, half: bool) -> float:
+        """Operations per second of a worker. `half`: in bf16."""
+        if self.device == "cpu":
+            return CORE
+        peak = next((peak for name, peak in PEAKS.items() if name in self.device), OTHER)
+        return REACHED * peak[half] * 1e12
+
+
+def card() -> str:
+    """The first NVIDIA card's name, "GPU" where nobody says it."""
+    for said in sorted(NVIDIA.glob("*/information")):
+        for line in said.read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == "Model":
+                return value.strip()
+    return "GPU"
