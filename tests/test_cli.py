@@ -460,7 +460,7 @@ def test_a_log_gets_plain_lines(undisturbed):
 def test_the_first_line_names_the_suite_and_how_to_choose_another(rig, tmp_path):
     done = rig.run(rig.command("plan", "--encoder-root", rig.encoders), tmp_path)
     first = (done.stdout + done.stderr).splitlines()[0]
-    assert first.startswith("suite mini (the default")
+    assert first.startswith("suite demo (the default")
     assert "--suite" in first and "list suites" in first
 
 

@@ -1,7 +1,7 @@
 """The command line: parse, call, print. Rooms are imported inside commands, so that --help wakes
 nothing heavy.
 
-xstilts-harness eval --all                                  the smoke suite `mini`, on any laptop
+xstilts-harness eval --all                                  the smoke suite `demo`, on any laptop
 xstilts-harness eval --suite small --data-root DIR          real data, in the hub's layout
 xstilts-harness plan --suite small --data-root DIR          what that would do
 """
