@@ -58,6 +58,7 @@ FROM packages AS project
 COPY pyproject.toml README.md LICENSE /src/
 COPY encoders /src/encoders
 COPY protocols /src/protocols
+COPY schemas /src/schemas
 COPY suites /src/suites
 COPY tasks /src/tasks
 COPY leaderboard/published /src/leaderboard/published
