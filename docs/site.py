@@ -36,6 +36,8 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
     """A page's text with its links as the site needs them."""
+    if not page.file.abs_src_path:  # made from the code: it has the site's own links
+        return markdown
     folder = Path(page.file.abs_src_path).resolve().parent
 
     def led(link: re.Match[str]) -> str:

@@ -76,6 +76,12 @@ def test_the_site_loads_nothing_from_elsewhere(site):
     assert elsewhere == []
 
 
+def test_every_command_and_the_library_have_their_entry(site):
+    pages = {path.name: page for path, page in site.items()}
+    assert {"xstilts-harness-eval", "xstilts-harness-data-fetch"} <= pages["commands.html"].anchors
+    assert {"evaluate", "load_release", "releaseto_dataframe"} <= pages["api.html"].anchors
+
+
 def hook():
     spec = importlib.util.spec_from_file_location("site_hook", ROOT / "docs" / "site.py")
     module = importlib.util.module_from_spec(spec)
