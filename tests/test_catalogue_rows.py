@@ -525,7 +525,7 @@ def test_protocols_train_as_their_source_does(plans, protocol, phase, task):
 
 
 OPTIONS = {
-    ("xtreme", "xnli"): {"head": "plain"},
+    ("xtreme", "xnli"): {"head": "native"},
     ("xtreme", "udpos"): {"extra_separator": True, "outside": True, "max_word_pieces": 125},
     ("xtreme", "xquad"): {
         "doc_stride": 128,
