@@ -1,5 +1,5 @@
 #   docker build -t xstilts-harness .
-#   docker run --rm xstilts-harness eval --all                     the smoke suite on the CPU, no network needed
+#   docker run --rm xstilts-harness eval --all                     the default suite on the CPU, no network needed
 #
 # Without a GPU, a third of the size: --build-arg TORCH=cpu --build-arg BASE=ubuntu:24.04
 # GPUs, volumes that survive the container, your own tasks, compose, Apptainer: docs/running.md
@@ -105,7 +105,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 USER 10001:10001
 WORKDIR /workspace
 
-# As the user who will run it: the built-in specs are sound, and the smoke suite needs nothing that is not in the image.
+# As the user who will run it: the built-in specs are sound, and the default suite needs nothing that is not in the image.
 RUN xstilts-harness validate \
     && mkdir /tmp/check \
     && xstilts-harness plan --all --offline --json --store /tmp/check/store > /tmp/check/plan.json \

@@ -1,4 +1,4 @@
-# make eval   the smoke suite, end to end, into ./runs        make test    what CI runs
+# make eval   the default suite, end to end, into ./runs        make test    what CI runs
 # make test-fast  the same without what is slow               make coverage  the same, and which lines it did not reach
 # make stress the long forms of those tests that have one: kills, publishers, fuzzed specs and rows, corruptions
 # make small  real data: make small DATA=folder-in-hub-layout  make dist    sdist and wheel into ./dist, checked
