@@ -5,9 +5,11 @@ import gzip
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from harness.cli import app
@@ -48,16 +50,22 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def new(*words: str):
-    """`new task` in this process: its spec and what it printed."""
-    ran = CliRunner().invoke(app, ["new", "task", *map(str, words)])
+def command(*words: str) -> str:
+    """`new` in this process: what it printed."""
+    ran = CliRunner().invoke(app, ["new", *words])
     if ran.exception and not isinstance(ran.exception, SystemExit):
         raise ran.exception
     assert ran.exit_code == 0, ran.output
+    return ran.output
+
+
+def new(*words: str):
+    """`new task`: its spec and what it printed."""
+    said = command("task", *words)
     (path,) = Path("tasks").glob("*.yaml")
     kind, spec, _ = read_spec(path)
     assert kind == "task"
-    return spec, ran.output
+    return spec, said
 
 
 def test_a_csv_of_a_spreadsheet(here):
@@ -303,3 +311,44 @@ def test_packed_files(here):
         file.writelines(json.dumps(row) + "\n" for row in table())
     task, _ = new("--from", "mood.train.jsonl.gz")
     assert (task.task, task.train.split) == ("mood", "train[:70%]")
+
+
+def test_an_encoder_from_a_folder(here):
+    config = {
+        "model_type": "bert",
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "max_position_embeddings": 64,
+        "type_vocab_size": 2,
+    }
+    folder = here / "my-checkpoint"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n")
+    weights = {f"w{i}": np.zeros(2, np.float32) for i in range(40)}
+    save_file(weights, folder / "model.safetensors")
+    said = command("encoder", "./my-checkpoint")
+    text = Path("tasks/my-checkpoint.yaml").read_text()
+    assert text.startswith("# yaml-language-server: $schema=")
+    assert all(f"# {line}\n" in text for line in said.splitlines()[:-1])
+    encoder = Catalog.load([Path("tasks")]).encoder("my-checkpoint")
+    assert (encoder.architecture, encoder.max_length) == ("bert", 64)
+    with pytest.raises(HarnessError, match="is there already; --force"):
+        command("encoder", "./my-checkpoint")
+    with pytest.raises(HarnessError, match=r"encoder roberta-base is there already, at .*yaml"):
+        command("encoder", "FacebookAI/roberta-base", "--offline")
+
+
+def test_a_suite_from_the_options_of_eval(here):
+    words = ["--encoder", "roberta-base", "--targets", "xnli,panx", "--intermediate", "mnli"]
+    said = command("suite", *words, "--name", "mine")
+    suite = Catalog.load([Path("tasks")]).suites["mine"]
+    assert (suite.encoders, suite.targets) == (["roberta-base"], ["xnli", "panx"])
+    assert [arm.name for arm in suite.arms] == ["none", "mnli"]
+    assert (suite.protocol, suite.seeds) == ("default", [1, 2, 3])
+    assert "plan --suite mine" in said
+    assert "# caps: {train: 1000" in Path("tasks/mine.yaml").read_text()
+    with pytest.raises(HarnessError, match="say what the suite is made of"):
+        command("suite")
+    with pytest.raises(HarnessError, match="--limit is no part of a suite"):
+        command("suite", *words, "--limit", "5")

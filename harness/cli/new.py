@@ -1,13 +1,15 @@
 """new task, new encoder, new suite: a commented YAML of one's own, that validates as written."""
 
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.app import app, say
-from harness.cli.options import Offline, Specs
+from harness.cli.options import Offline, Sources, Specs, SuiteChoice, with_groups
+from harness.common.errors import SpecError
 from harness.run.here import HERE, catalog_of
 
 if TYPE_CHECKING:
@@ -94,9 +96,8 @@ def _tell_task(task: "Drafted", place: Path, seen: list[str]) -> None:
     print(place)
     for line in [*summary(task), *seen]:
         print(f"  {line}")
-    own = "" if place.parent == HERE else f" -t {shlex.quote(str(place))}"
     option = "--intermediate" if task.wanted.role == "intermediate" else "--targets"
-    say(f"next: xstilts-harness eval --encoder all-MiniLM-L6-v2 {option} {task.name}{own}")
+    say(f"next: xstilts-harness eval --encoder all-MiniLM-L6-v2 {option} {task.name}{_own(place)}")
 
 
 @new_app.command("encoder")
@@ -128,3 +129,39 @@ def new_encoder(
     for line in said:
         print(line)
     print(place)
+
+
+@new_app.command("suite")
+@with_groups
+def new_suite(
+    chosen: SuiteChoice,
+    sources: Sources,
+    output: Output = None,
+    force: Force = False,
+    offline: Offline = False,
+) -> None:
+    """Write a suite's YAML by the options of `eval`."""
+    from harness.draft import new_suite as draft
+    from harness.draft import write
+    from harness.run.choice import ask
+
+    if chosen.limit:
+        raise SpecError("--limit is no part of a suite; write `caps: {test: N}` into it")
+    catalog = sources.catalog()
+    asked = ask(chosen.choice(), catalog, sources.where(offline), say)
+    if asked.written is None:
+        raise SpecError("say what the suite is made of: --encoder, --targets, --intermediate")
+    place = write.place_of(asked.suite.suite, output, force)
+    write.refuse_known("suite", asked.suite.suite, place, catalog)
+    command = f"xstilts-harness {shlex.join(sys.argv[1:])}"
+    text = draft.page(asked.written, write.schema_beside("suite", place), command)
+    write.write(place, text, _user(sources.specs))
+    for line in asked.lines:
+        print(line)
+    print(place)
+    say(f"next: xstilts-harness plan --suite {asked.suite.suite}{_own(place)}")
+
+
+def _own(place: Path) -> str:
+    """The option by which a file is found that is not in ./tasks."""
+    return "" if place.parent == HERE else f" -t {shlex.quote(str(place))}"
