@@ -258,7 +258,7 @@ def test_what_cannot_be_inferred_is_an_error(change, error, message, folder, cat
         (
             "bert-base-case",
             SpecError,
-            "did you mean 'bert-base-cased'.*owner/name.*./bert-base-case",
+            "owner/name.*./bert-base-case; did you mean 'bert-base-cased'",
         ),
         ("./nothing-there", MissingError, "nothing-there is not there"),
         ("someone/nothing", MissingError, "offline.*hf download someone/nothing"),

@@ -6,11 +6,13 @@ import re
 import shutil
 
 import pytest
+from conftest import ROOT
 
 from harness import evaluate, load_release
 from harness.common.errors import SpecError
 from harness.common.text import as_yaml
 from harness.engines import process
+from harness.page import render
 from harness.run.choice import Asked, Choice, ask
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
@@ -145,8 +147,8 @@ def test_reduced_tasks_say_how(catalog):
         (line(precision="fp16"), None, "precision: 'fp16' is none; did you mean 'bf16'?"),
         (line(name="small"), None, "name: there is a suite 'small' already"),
         (line(name="my suite"), None, "name: "),
-        (OneLine(targets=("xnli",)), None, "encoder missing: say which encoder"),
-        (OneLine((ENCODER,)), None, "targets missing: say which encoder"),
+        (OneLine(targets=("xnli",)), None, "encoder missing: name an encoder and targets"),
+        (OneLine((ENCODER,)), None, "targets missing: name an encoder"),
         (OneLine(seeds=(1,)), None, "encoder and targets missing"),
         (OneLine(seeds=(1,)), "smal", "no suite is called 'smal'; did you mean 'small'?"),
     ],
@@ -283,9 +285,20 @@ def test_the_file_beside_a_release_runs_it_again(rig, tmp_path, monkeypatch):
     assert (tmp_path / "other" / "releases" / release.path.name).read_bytes() == (
         release.path.read_bytes()
     )
+    done = rig.here(["bundle", "1", "-t", str(rig.specs)], tmp_path)
+    assert done.returncode == 0, done.stderr
     by_name = ["--suite", release.content.suite.name, "-t", file, "-t", rig.specs]
     done = rig.here(["plan", *map(str, by_name), "--json"], tmp_path)
     assert {row["to_run"] for row in json.loads(done.stdout)["kinds"].values()} == {0}
+
+
+def test_a_board_of_scores_speaks_of_no_gains():
+    release = load_release(ROOT / "leaderboard" / "releases" / "0028-mteb-tatoeba.json")
+    listed_as = render.Listed(release.path, release.title, release.content)
+    page = render.markdown(release.content, release.title) + render.readme([listed_as])
+    for words in ("gain", "easy", "intermediate task", "▲"):
+        assert words not in page.lower()
+    assert "score on tatoeba_mteb in each language" in page
 
 
 def test_a_device_decides_which_gpus_workers_see(tmp_path, monkeypatch):

@@ -236,20 +236,20 @@ def bundle_release(
     Only what leads to the release goes in: specs and data here must give its keys (exit code 2 if
     not), the store must hold its results (3). Needs the data, to know the keys, and no torch.
     """
-    from harness.release.document import Board
+    from harness.release.document import Board, suite_beside
     from harness.review import bundle
     from harness.store import Store
 
     shelf = Board(board)
     path, content = shelf.open(release, say)
     chosen = bundle.opened(path, content, shelf.sidecar(path))
-    where = sources.where(offline=True)
+    catalog, where = sources.catalog(), sources.where(offline=True)
+    if (made := suite_beside(path)).is_file():  # of options: no other file has it
+        catalog.suite_called(str(made))
     opened = None if without_predictions else Store(store, writable=False)
     folder = f"{chosen.name}-bundle"
     file = out or Path(f"{folder}.tar.gz")
-    count, size = bundle.write(
-        file, folder, bundle.bundle(chosen, sources.catalog(), where, opened)
-    )
+    count, size = bundle.write(file, folder, bundle.bundle(chosen, catalog, where, opened))
     if as_json:
         print_json({"release": chosen.name, "file": str(file), "files": count, "bytes": size})
     else:

@@ -61,6 +61,19 @@ SuiteName = Annotated[
         autocompletion=names_of("suite"),
     ),
 ]
+
+
+def _device(given: str | None) -> str | None:
+    if given is None:
+        return None
+    from harness.engines.process import chosen_gpus, gpus
+
+    # said before anything is fetched; what a GPU takes can be planned without one
+    if gpus() or not given.startswith("cuda"):
+        chosen_gpus(given)
+    return given
+
+
 EncoderNames = Annotated[
     list[str] | None,
     typer.Option(
@@ -139,6 +152,7 @@ Device = Annotated[
     str | None,
     typer.Option(
         "--device",
+        callback=_device,
         envvar="XSTILTS_DEVICE",
         metavar="DEVICE",
         show_default="GPUs, else the CPU",

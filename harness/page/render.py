@@ -183,6 +183,12 @@ HOW_TO_READ = (
     " (on average at most 5% of them are wrong); what has none may be chance.",
     "⚠ and † qualify a column, a row or a number: the lines below the table say how.",
 )
+HOW_TO_READ_SCORES = (
+    "Each row is a target task, each number what an encoder scores on it after training on English,"
+    " in points, in the mean over its languages.",
+    "± is half its 95% interval: how far another seed and other test rows would move it (of one or"
+    " two seeds: other test rows alone).",
+)
 
 
 class Listed(NamedTuple):
@@ -207,7 +213,9 @@ def readme(releases: Sequence[Listed]) -> str:
     if releases:
         first = releases[surest([one.content for one in releases])]
         shown = glance(first.content, first.title)
-        parts += [*_listed(HOW_TO_READ), "## At a glance", "", markdown_glance(shown)]
+        gains = any(reading.ranked for reading in readings(first.content))
+        how = HOW_TO_READ if gains else HOW_TO_READ_SCORES
+        parts += [*_listed(how), "## At a glance", "", markdown_glance(shown)]
     parts += ["## All releases", ""]
     parts += [
         f"- [{path.stem}](releases/{path.stem}.md): {plain(content.suite.about)}"

@@ -321,7 +321,8 @@ def _of_languages(reading: Reading, target: str) -> Sheet:
         rows.append(_row(f"{reading.release.languages[language].name} ({language})", *fields))
     names = ("unknown subwords", "baseline", *map(reading.condition, arms))
     columns = [*_texts("language"), *_numbers(*names)]
-    caption = f"gain on {reading.task(target)} in each language"
+    what = "gain" if arms else "score"
+    caption = f"{what} on {reading.task(target)} in each language"
     return _sheet(reading, f"languages {target}", caption, columns, rows)
 
 

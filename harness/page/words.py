@@ -249,7 +249,8 @@ def facts(release: Concluded) -> list[str]:
     said = [*(_encoder(name, of) for name, of in release.encoders.items())]
     said += trained_elsewhere(release)
     said.append(f"Seeds: {', '.join(map(str, suite.seeds))}. Recipes: {recipes}.")
-    said.append(f"Easy and hard, by {rule.by}: {RULES[rule.by].format(value=rule.value)}.")
+    if len(release.arms) > 1:
+        said.append(f"Easy and hard, by {rule.by}: {RULES[rule.by].format(value=rule.value)}.")
     if suite.left_out:
         said.append(f"This run did without {', '.join(suite.left_out)}.")
     if suite.waives:

@@ -1,6 +1,7 @@
 """Releases: numbered, immutable, append-only documents under BOARD/releases.
 
     0003-small.json       the content: scores, gains, keys, flags; no times, paths or environment
+    0003-small.suite.yaml its suite, if options made it
     0003-small.env.json   the sidecar: what may differ between machines that compute the same
                           content
 
@@ -55,6 +56,11 @@ def is_listed(path: Path) -> bool:
 def beside(path: Path) -> Path:
     """The sidecar of a release's file."""
     return path.with_suffix(".env.json")
+
+
+def suite_beside(path: Path) -> Path:
+    """The YAML of its suite, of a release that was chosen by options."""
+    return path.with_suffix(".suite.yaml")
 
 
 def plain_bytes(path: Path) -> bytes:

@@ -67,6 +67,8 @@ def ask(choice: Choice, catalog: Catalog, where: Where, say: Callable[[str], Non
         suite = without(suite, list(choice.left_out))
     if choice.everything:
         suite = with_user_tasks(suite, catalog)
+    if not suite.targets:
+        raise SpecError("targets missing: no folder of yours (-t) has a task in that role")
 
     written = None
     if line:

@@ -325,17 +325,17 @@ def put(
     return Publication(path, new, repaired, [] if new else old)
 
 
-def write_suite(written: dict[str, Any], release: Path) -> Path:
+def write_suite(written: dict[str, Any], path: Path) -> Path:
     """The suite of a release as a YAML file beside it, which runs it again; its path. Folders of
     encoders are named from that file's folder."""
-    file = release.with_suffix(".suite.yaml")
+    file = release.suite_beside(path)
     if file.exists():
         return file
     said = copy.deepcopy(written)
     for encoder in said["encoders"]:
         if isinstance(encoder, dict) and "path" in encoder["source"]:
             encoder["source"]["path"] = os.path.relpath(encoder["source"]["path"], file.parent)
-    head = f"# What release {release.stem} ran: xstilts-harness eval --suite {file.name}\n"
+    head = f"# What release {path.stem} ran: xstilts-harness eval --suite {file.name}\n"
     atomic_write(file, (head + as_yaml(said, flow=True)).encode())
     return file
 

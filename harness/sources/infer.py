@@ -96,8 +96,8 @@ def inferred(
     if "/" not in name:
         near = nearest(name, known.encoders)
         raise SpecError(
-            f"no encoder is called {show(name)}{near}; write a hub id as owner/name, and a folder"
-            f" of this machine as ./{name}"
+            f"no encoder is called {show(name)}; a hub id is written owner/name, a folder of this"
+            f" machine ./{name}{near}"
         )
     return _of_hub(name, where, known, say)
 

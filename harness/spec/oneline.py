@@ -171,8 +171,7 @@ def _from_nothing(line: OneLine, catalog: Catalog, more_targets: bool) -> Suite:
     lacking = " and ".join(option for option, given in wanted.items() if not given)
     if lacking:
         raise SpecError(
-            f"{lacking} missing: say which encoder and which target tasks, or which suite is"
-            " changed (suite)"
+            f"{lacking} missing: name an encoder and targets to run, or a suite to change"
         )
     suite = Suite.model_construct(
         suite="unnamed",
