@@ -14,6 +14,7 @@ from hub_fixtures import PANX, XNLI, write_hub
 
 from harness.common.errors import MissingError, SpecError
 from harness.families import FAMILIES
+from harness.plan.estimate import Sizes
 from harness.plan.graph import Plan
 from harness.plan.planner import make_plan
 from harness.sources import rows as data_rows
@@ -21,6 +22,7 @@ from harness.sources.hub import Where
 from harness.sources.inspect import check_data
 from harness.sources.locate import Locator
 from harness.spec.catalog import Catalog
+from harness.spec.languages import language_facts
 from harness.spec.suite import Suite
 from harness.store import HashIndex
 
@@ -272,6 +274,51 @@ def test_copa_asks_for_the_cause_or_the_effect_as_xtreme_r_does(hub, index, task
     assert first["text"] == f"{rain} What was the effect?"
     assert second["text"].endswith("What was the cause?")
     assert [first["label"], second["label"]] == ["0", "1"]
+
+
+def test_xcopa_may_be_trained_on_questions_with_more_choices(hub, index):
+    """A head scores each choice alone; one of labels could not serve both."""
+    suite = CATALOG.suite("xcopa-small")
+    plan = plan_of(hub, index, suite)
+    assert {job.name for job in plan.jobs.values() if "target" in job.name} >= {
+        "train all-MiniLM-L6-v2 target commonsense_qa seed 1",
+        "train all-MiniLM-L6-v2 target commonsense_qa seed 1 after dream",
+    }
+    evaluated = [job.body["spec"]["task"] for job in plan.jobs.values() if job.kind == "evaluate"]
+    assert [task["labels"] for task in evaluated] == [["0", "1"]] * len(evaluated)
+
+
+def test_a_pool_is_counted_once_whatever_languages_are_tested(hub, index):
+    sizes = Sizes()
+    locator = Locator(CATALOG, Where(data_root=hub, offline=True), index)
+    german, thai = (
+        locator.rows(CATALOG.task("lareqa"), "test", language).to_json()
+        for language in ("de", "th")
+    )
+    short, long = (sizes.of_pool(german, what, 256) for what in ("text", "text_and_context"))
+    assert short < long == sizes.of_pool(thai, "text_and_context", 256)
+    assert sizes.of_pool(german, "text_and_context", 32) <= 22 * 32
+
+
+def test_sib200_names_every_language_and_its_script():
+    facts = {code: language_facts(code) for code in CATALOG.task("sib200").languages}
+    assert len(facts) == 205
+    assert not [code for code, of in facts.items() if "unknown" in of.values()]
+    assert facts["ace-Arab"] == {
+        "name": "Acehnese, Arabic",
+        "family": "Austronesian",
+        "script": "Arabic",
+    }
+    assert facts["zh-Hant"]["name"] == "Chinese, traditional Han"
+    assert set(CATALOG.task("panx").languages) < set(facts)  # XTREME's 40
+
+
+@pytest.mark.parametrize(
+    ("task", "group"), [("sib200", "sentence"), ("xnli", "pair"), ("lareqa", "retrieval")]
+)
+def test_a_target_stands_in_the_group_of_its_columns(task, group):
+    spec = CATALOG.task(task)
+    assert FAMILIES[spec.family].group_of(spec.columns) == group
 
 
 def test_social_iqa_numbers_its_answers_from_one(hub, index):

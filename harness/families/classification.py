@@ -3,6 +3,7 @@
 A row is {id, text, text_pair?, label}.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -47,6 +48,10 @@ class Classification(OneLabel):
     head_options = frozenset({"head"})
     one_feature = True
     layout = "labels"
+
+    def group_of(self, columns: Iterable[str]) -> str:
+        """XTREME's are pairs; one text alone is another kind of task."""
+        return self.group if "text_pair" in columns else "sentence"
 
     def row(self, cells: Cells, labels: Labels) -> Row:
         row = {"text": cells.text("text")}

@@ -5,7 +5,7 @@ torch. The half that wakes torch is a file of `harness.models`, or of any packag
 import re
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
@@ -87,6 +87,10 @@ class Family(ABC):
     label_outputs: ClassVar[bool] = False
     hub_task: ClassVar[str] = "other"
     known_gold: ClassVar[str] = "has an answer"
+
+    def group_of(self, columns: Iterable[str]) -> str:
+        """The column group of a task with these columns."""
+        return self.group
 
     @abstractmethod
     def row(self, cells: Cells, labels: Labels) -> Row:

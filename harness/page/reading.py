@@ -22,6 +22,7 @@ KINDS: tuple[Kind, ...] = ("task", "mixture", "subset", "control")
 RIVALS: tuple[Kind, ...] = ("task", "mixture")  # parts and controls answer other questions
 AVERAGE = "average gain"
 GROUPS = {"pair": "pairs", "tagging": "tagging", "qa": "QA", "retrieval": "retrieval"}
+GROUPS |= {"sentence": "sentences"}
 
 
 @dataclass(frozen=True, eq=False)

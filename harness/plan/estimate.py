@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.families import FAMILIES
 from harness.families.columns import Row
 from harness.plan.devices import Machine
 from harness.plan.graph import Job, Plan
 from harness.sources import rows as data_rows
+from harness.sources.pool import pool
 from harness.spec.recipe import Recipe
 from harness.spec.sampler import Sampler
 from harness.store import Store, key_of
@@ -41,6 +43,18 @@ class Sizes:
         if key not in self._known:
             self._known[key] = _size(data_rows.load(dataset))
         return self._known[key]
+
+    def of_pool(self, dataset: RowsJson, what: str, limit: int) -> int:
+        """About how many tokens of its candidates are read, at most `limit` of each."""
+        key = key_of(["pool", dataset["identity"]["pool"], dataset["identity"]["parts"], what])
+        if key not in self._known:
+            lengths = [
+                len(one.text) + len(one.context) * (what == "text_and_context")
+                for one in pool(dataset)
+            ]
+            each = [min(limit, int(length / CHARACTERS_PER_TOKEN) + 3) for length in lengths]
+            self._known[key] = len(each), sum(each)
+        return self._known[key][1]
 
 
 def estimate(
@@ -159,7 +173,8 @@ def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
     if job.kind == "pvi":
         return _all(job.body["dev"], sizes) if job.needs else 0
     if job.kind == "evaluate":
-        return _all(job.body["tests"], sizes) + _all(job.body.get("devs", {}), sizes)
+        read = _all(job.body["tests"], sizes) + _all(job.body.get("devs", {}), sizes)
+        return read + _pool(job, sizes)
     spec, recipe = job.body["spec"], job.body["spec"]["recipe"]
     train = {task: sizes.of(dataset) for task, dataset in job.body["train"].items()}
     # a fold of the rows, or a subset of them: an arm's fraction is its select job's to say
@@ -192,6 +207,14 @@ def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
         dev += tokens * min(count, recipe["dev_rows"] or count) / count
     watched = rounds * sum(tokens for _, tokens in train.values()) if spec["watch"] else 0
     return int(read + (looks * dev + watched) * FORWARD / TRAINING)
+
+
+def _pool(job: Job, sizes: Sizes) -> int:
+    """Tokens of the candidates that an evaluation ranks, which are those of all languages, once."""
+    task, tests = job.body["spec"]["task"], list(job.body["tests"].values())
+    if FAMILIES[task["family"]].parts != "pool":
+        return 0
+    return sizes.of_pool(tests[0], task["options"]["candidate"], task["max_length"])
 
 
 def _all(sets: Mapping[str, RowsJson], sizes: Sizes) -> int:

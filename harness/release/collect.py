@@ -208,7 +208,7 @@ def _target(task: Task, suite: Suite) -> TargetFacts:
         task=task.task,
         version=task.version,
         family=task.family,
-        group=FAMILIES[task.family].group,
+        group=FAMILIES[task.family].group_of(task.columns),
         trained=FAMILIES[task.family].trained,
         parallel=bool(rows.parallel),
         metric=task.metric,
