@@ -273,6 +273,8 @@ def test_what_is_no_name_is_an_error(name, error, message, catalog):
 def test_a_checkpoint_of_a_training_carries_the_trainings_name(folder, catalog):
     run = Path(shutil.copytree(folder, folder.parent / "run 7" / "checkpoint-500"))
     assert of(run, catalog)[0].encoder == "run-7-checkpoint-500"
+    cached = folder.parent / "models--me--tiny" / "snapshots" / ("0" * 40)
+    assert of(Path(shutil.copytree(folder, cached)), catalog)[0].encoder == "tiny"
     same = Path(shutil.copytree(folder, folder.parent / "roberta-base"))
     assert of(same, catalog)[0].encoder == "roberta-base-local"
 
@@ -338,3 +340,7 @@ def test_a_hub_id_is_inferred_from_its_small_files_and_pinned(folder, tmp_path):
         assert len(hub.downloads()) == len(set(hub.downloads()))
         ((error, why),) = of_hub(hub, "someone/nothing", tmp_path / "home", False)
         assert error == "MissingError" and "check the id" in why
+        hub.commit("model", "someone/adapter", {"adapter_config.json": b"{}", "README.md": b""})
+        ((error, why),) = of_hub(hub, "someone/adapter", tmp_path / "home", False)
+        assert error == "MissingError"
+        assert why.startswith("encoder someone/adapter: the hub has no config.json there")

@@ -111,6 +111,8 @@ def _of_folder(folder: Path, known: Catalog) -> tuple[Encoder, list[str]]:
             " weights"
         )
     name = _valid(folder.name)
+    if commit_of(folder):  # .../models--OWNER--NAME/snapshots/COMMIT
+        name = _valid(folder.parents[1].name.rpartition("--")[2])
     if _PLAIN.fullmatch(folder.name):
         name = _valid(f"{folder.parent.name}-{folder.name}".lstrip("-"))
     name = f"{name}-local" if name in known.encoders else name
@@ -133,7 +135,7 @@ def _of_hub(
     if not (folder and (folder / CARD).is_file() and _has_config(folder)) and where.may_fetch:
         wanted = Wanted(repo, "model", revision, METADATA, _has_config)
         if failed := fetch(Where(wanted=[wanted]), say):
-            raise MissingError(f"encoder {repo}: {_one_line(failed)}")
+            raise MissingError(f"encoder {_one_line(failed)}")
         folder = cached(repo, "model", revision, [])
     if not (folder and _has_config(folder)):
         raise MissingError(
@@ -143,7 +145,8 @@ def _of_hub(
     short_name = _valid(repo.rpartition("/")[2])
     name = _valid(repo.replace("/", "-")) if short_name in known.encoders else short_name
     commit = commit_of(folder)
-    found = _Found(Files(name, folder), {"hub": repo, "revision": commit})
+    again = f"fetch it again: hf download {repo} --force-download"
+    found = _Found(Files(name, folder, again), {"hub": repo, "revision": commit})
     found.say(f"encoder {name}: {repo} on the hub, commit {commit}")
     if not (folder / CARD).is_file():
         found.say("  only part of its files was looked for: what follows may lack what others say")
@@ -156,9 +159,8 @@ def _has_config(folder: Path) -> bool:
 
 def _one_line(lines: Iterable[str]) -> str:
     # what `fetch` says of a model without any of the files
-    return "; ".join(lines).replace(
-        "the hub has no weights there that can be read", "no config.json"
-    )
+    none = "the hub has no config.json there, which a repository of an adapter alone lacks too"
+    return "; ".join(lines).replace("the hub has no weights there that can be read", none)
 
 
 def _valid(name: str) -> str:
