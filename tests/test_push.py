@@ -1,6 +1,8 @@
 """A release on the hub: its own client brings it, over loopback, to a hub that keeps what it is
 sent."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 from conftest import ROOT
@@ -8,8 +10,9 @@ from fake_hub import FakeHub
 from huggingface_hub import constants
 from huggingface_hub.repocard_data import ModelCardData, model_index_to_eval_results
 from page_fixtures import SHELF, committed
+from safetensors.numpy import load_file, save_file
 
-from harness.common.errors import HarnessError
+from harness.common.errors import HarnessError, SpecError
 from harness.run.card import metadata
 from harness.run.to_hub import Upload, send, uploads
 from harness.store import Store
@@ -123,29 +126,44 @@ def test_weights_that_were_dropped_are_named_with_what_keeps_them(rig, tmp_path)
     assert "after mini_topic, seed 1" in done.stderr and "--keep-weights" in done.stderr
 
 
+NAMES = ("config.json", "tokenizer.json", WEIGHTS)
+
+
+def left(store: Store, folder: Path, tensors: dict) -> list[str]:
+    """What the intermediate jobs of `mini` would have left, had they trained the encoder in
+    `folder`; their keys."""
+    keys = [run.key for arm in committed("mini").arms.values() for run in arm.trained]
+    for key in keys:
+        store.write_job(key, {"encoder": {"folder": str(folder), "identity": {"files": NAMES}}})
+        with store.workdir(key) as work:
+            save_file(tensors, work / WEIGHTS)
+            store.commit(key, work, {})
+    return keys
+
+
 def test_weights_go_as_transformers_takes_them_and_without_heads(rig, tmp_path):
-    """Trained by nobody: the encoder's own weights stand in the store of its intermediate jobs."""
-    from safetensors.numpy import load_file, save_file
     from transformers import AutoModel
 
     store, path, folder = Store(tmp_path / "store"), SHELF.find("mini"), rig.encoders / "tiny"
-    own = load_file(folder / "model.safetensors")
-    whole = {f"encoder.{name}": tensor for name, tensor in own.items()}
-    keys = [run.key for arm in committed("mini").arms.values() for run in arm.trained]
-    names = ("config.json", "tokenizer.json", "model.safetensors")
-    for key in keys:
-        store.write_job(key, {"encoder": {"folder": str(folder), "identity": {"files": names}}})
-        with store.workdir(key) as work:
-            save_file(whole | {"heads.0.bias": own["pooler.dense.bias"]}, work / WEIGHTS)
-            store.commit(key, work, {})
+    own = load_file(folder / WEIGHTS)
+    pooler = {name: tensor for name, tensor in own.items() if name.startswith("pooler.")}
+    whole = {f"encoder.{name}": of for name, of in own.items() if name not in pooler} | pooler
+    keys = left(store, folder, whole | {"heads.0.bias": own["pooler.dense.bias"]})
 
     found = uploads(SHELF, path, SHELF.load(path), REPO, store)
     weights = {file.path: file.data() for file in found if file.path.startswith("weights/")}
     assert len(weights) == 3 * len(keys)
     at = tmp_path / "weights/mini_topic/seed-1"
     at.mkdir(parents=True)
-    for name in names:
+    for name in NAMES:
         (at / name).write_bytes(weights[f"weights/mini_topic/seed-1/{name}"])
     loaded = AutoModel.from_pretrained(at, local_files_only=True).state_dict()
-    assert set(load_file(at / "model.safetensors")) == set(own)
+    assert pooler and set(load_file(at / WEIGHTS)) == set(own)
     assert all((loaded[name].numpy() == tensor).all() for name, tensor in own.items())
+
+
+def test_adapters_are_no_encoder(rig, tmp_path):
+    store, path, folder = Store(tmp_path / "store"), SHELF.find("mini"), rig.encoders / "tiny"
+    left(store, folder, {"adapters.0.scale": load_file(folder / WEIGHTS)["pooler.dense.bias"]})
+    with pytest.raises(SpecError, match=r"after mini_topic, seed 1, .* adapters \(LoRA\)"):
+        uploads(SHELF, path, SHELF.load(path), REPO, store)

@@ -23,8 +23,8 @@ from harness.run.card import card
 from harness.store import Store
 from harness.store.job import WEIGHTS
 
-# Without its heads, a trained model is an encoder as transformers saves it.
-BODY = "encoder."
+# Without its heads, a trained model is an encoder as transformers saves it, and perhaps its pooler.
+BODY, POOLER = "encoder.", "pooler."
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,21 @@ def _weights(release: Content, store: Store) -> Iterator[Upload]:
 
 
 def _check_kept(condition: str, run: TrainedRun, store: Store) -> None:
+    whose = f"{run.encoder} after {condition}, seed {run.seed}"
     if not store.on_disk(run.key, WEIGHTS):
         raise MissingError(
-            f"--weights: those of {run.encoder} after {condition}, seed {run.seed}, are not in"
-            f" {store.root}: they are dropped once all that read them is done. `xstilts-harness"
-            " eval --keep-weights` with the same store computes and keeps them"
+            f"--weights: those of {whose}, are not in {store.root}: they are dropped once all that"
+            " read them is done. `xstilts-harness eval --keep-weights` with the same store"
+            " computes and keeps them"
         )
+    from safetensors import safe_open
+
+    with safe_open(store.path(run.key, WEIGHTS), "np") as file:
+        if not any(name.startswith(BODY) for name in file.keys()):  # noqa: SIM118 # no mapping
+            raise SpecError(
+                f"--weights: of {whose}, the store has adapters (LoRA) and not the encoder; push"
+                " without --weights"
+            )
 
 
 def _beside(at: str, facts: ArmFacts, run: TrainedRun, store: Store) -> Iterator[Upload]:
@@ -105,7 +114,7 @@ def _body(store: Store, key: str) -> Callable[[], bytes]:
         body = {
             name.removeprefix(BODY): tensor
             for name, tensor in whole.items()
-            if name.startswith(BODY)
+            if name.startswith((BODY, POOLER))
         }
         return save(body, {"format": "pt"})
 
