@@ -35,6 +35,20 @@ def test_every_built_in_file_is_of_its_schema():
     assert wrong == []
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_editor_shows_what_every_field_of_a_file_means(kind):
+    fields = CHECK[kind].schema["properties"]
+    assert [name for name, field in fields.items() if not field.get("description")] == []
+
+
+def test_short_forms_are_of_the_schema():
+    short = {
+        "trained": {"mine": "mnli"},
+        "arms": ["none", {"name": "x", "intermediate": ["a", "b"]}],
+    }
+    assert CHECK["suite"].is_valid(SUITE | short)
+
+
 TASK, _ = load(ROOT / "tasks" / "xnli.yaml")
 SUITE, _ = load(ROOT / "suites" / "small.yaml")
 ENCODER, _ = load(ROOT / "encoders" / "roberta-base.yaml")

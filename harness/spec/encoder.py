@@ -17,8 +17,8 @@ class EncoderSource(Strict):
     """Where weights may come from: `path` alone, or, tried in this order, --encoder-root DIR/NAME,
     `package`, `hub`."""
 
-    hub: HubId | None = None
-    revision: Revision | None = None
+    hub: HubId | None = Field(None, description="hub id, owner/name")
+    revision: Revision | None = Field(None, description="commit of the hub id, so that it stays")
     package: Name | None = Field(None, description="a Python package that carries the weights")
     folder: InnerPath | None = Field(None, description="folder of the weights inside the package")
     hint: str | None = Field(
@@ -67,9 +67,9 @@ class Encoder(Strict):
     a number.
     """
 
-    encoder: Name
-    version: PositiveInt
-    source: EncoderSource
+    encoder: Name = Field(description="its name, which suites and commands use")
+    version: PositiveInt = Field(description="raised when its meaning changes")
+    source: EncoderSource = Field(description="where its weights come from")
     sha256: str | None = Field(
         None,
         pattern=r"^[0-9a-f]{64}$",
@@ -84,7 +84,7 @@ class Encoder(Strict):
     token_types: bool | None = Field(
         None, description="whether segment ids mark two texts; not checked if left out"
     )
-    pretrained_on: PretrainedOn
+    pretrained_on: PretrainedOn = Field(description="of which languages its pretraining was")
     seen: list[str] = Field(
         description="data it is known to have been trained on; shown beside its gains"
     )
@@ -97,7 +97,7 @@ class Encoder(Strict):
     max_length: PositiveInt = Field(
         512, description="positions it can use, special tokens included"
     )
-    note: str | None = None
+    note: str | None = Field(None, description="for whoever reads the board")
 
     def placed(self, folder: Path) -> Self:
         """The same with its `path`, if it has one, taken from that folder and whole."""

@@ -116,6 +116,9 @@ def _suite(schema: Schema) -> None:
     by = definitions["Sampler"]["properties"]["by"]
     intermediate["properties"]["sampler"] = {**_said(sampler), "anyOf": [_whole("Sampler"), by]}
     schema["properties"]["arms"]["items"] = {"anyOf": [{"type": "string"}, _whole("Arm")]}
+    trained = schema["properties"]["trained"]
+    by_name = {"anyOf": [{"type": "string"}, _whole("Finished")]}
+    trained["patternProperties"] = dict.fromkeys(trained["patternProperties"], by_name)
     _settings(schema)
     changed = schema["properties"]["changes"]
     change = changed["additionalProperties"]

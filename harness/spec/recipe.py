@@ -175,8 +175,8 @@ class Recipes(Strict):
 class Setting(Strict):
     """What a protocol or a suite sets in place of a task's (or a whole family's) own value."""
 
-    max_length: PositiveInt | None = None
-    options: dict[str, Any] = {}
+    max_length: PositiveInt | None = Field(None, description="subwords, special tokens included")
+    options: dict[str, Any] = Field({}, description="the family's own")
 
 
 class Cut(Strict):
@@ -194,10 +194,10 @@ class Cut(Strict):
 class Protocol(Strict):
     """A published way to run the benchmark, as values."""
 
-    protocol: Name
-    version: PositiveInt
-    about: str
+    protocol: Name = Field(description="its name, which suites use")
+    version: PositiveInt = Field(description="raised when its meaning changes")
+    about: str = Field(description="one line on what it is for")
     source: str = Field(description="where these values were read")
-    recipes: Recipes
+    recipes: Recipes = Field(description="hyper-parameters by phase, family and task")
     settings: dict[str, Setting] = Field({}, description="by family or task; the task's wins")
-    cuts: dict[str, Cut] = {}
+    cuts: dict[str, Cut] = Field({}, description="tasks with other rows or fewer languages")

@@ -42,7 +42,7 @@ class Subset(Strict):
     """
 
     by: Literal["pvi", "confidence", "variability"] | None = None
-    keep: Literal["easiest", "hardest", "ambiguous", "random"]
+    keep: Literal["easiest", "hardest", "ambiguous", "random"] = Field(description="which rows")
     fraction: float = Field(
         gt=0, lt=1, description="share of the task's training rows, before a cap"
     )
@@ -222,34 +222,38 @@ def _finished(value: Any) -> Any:
 class Suite(Strict):
     """One experiment. Every arm sees the same targets, seeds and recipes."""
 
-    suite: Name
-    version: PositiveInt
-    about: str
+    suite: Name = Field(description="its name, which `--suite` takes")
+    version: PositiveInt = Field(description="raised when its meaning changes")
+    about: str = Field(description="one line for whoever reads the board")
     smoke: bool = Field(
         False, description="proves the machine, not a claim; every rendering says so"
     )
     encoders: list[Name | Encoder] = Field(
         min_length=1, description="names, or whole encoders as their own files would say them"
     )
-    arms: list[Annotated[Arm, BeforeValidator(_arm)]] = Field(min_length=1)
-    targets: list[Name] = Field(min_length=1)
-    seeds: list[NonNegativeInt] = Field(min_length=1)
+    arms: list[Annotated[Arm, BeforeValidator(_arm)]] = Field(
+        min_length=1, description="conditions: `none`, the baseline, and what is trained on first"
+    )
+    targets: list[Name] = Field(min_length=1, description="tasks that are tested")
+    seeds: list[NonNegativeInt] = Field(
+        min_length=1, description="of fewer than three nothing is called an effect"
+    )
     protocol: Name | None = Field(
         None,
         description=(
             "a published set of recipes, settings and reduced tasks; then `recipes` is left out"
         ),
     )
-    recipes: Recipes | None = None
+    recipes: Recipes | None = Field(None, description="in place of a protocol's")
     changes: dict[str, RecipeChange] = Field(
         {}, description="by phase, family or task: what differs from the protocol's recipes"
     )
     settings: dict[str, Setting] = Field(
         {}, description="by family or task: max_length and options in place of the task's own"
     )
-    caps: Caps = Caps()
+    caps: Caps = Field(Caps(), description="at most so many rows a split, of every task")
     task_caps: dict[str, Caps] = Field({}, description="caps of single tasks, in place of `caps`")
-    cuts: dict[str, Cut] = {}
+    cuts: dict[str, Cut] = Field({}, description="tasks with other rows or fewer languages")
     label: Name | None = later(
         None, description="what a reduced task shows under, behind its @; default: the suite's name"
     )
@@ -269,7 +273,9 @@ class Suite(Strict):
             "targets that train on rows of other languages too, in no average with zero-shot ones"
         ),
     )
-    split_rule: SplitRule = SplitRule()
+    split_rule: SplitRule = Field(
+        SplitRule(), description="how easy intermediates are told from hard ones"
+    )
     pvi: bool = Field(
         False,
         description="measure every intermediate's PVI too; `split_rule: {by: pvi}` does so anyway",
