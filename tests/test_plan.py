@@ -344,6 +344,7 @@ OTHER_RECIPE = {
     "precision": "bf16",
     "loss": "micro_batch",
     "micro_rows": 4,
+    "lora": {"rank": 4},
 }
 TOGETHER = {"loss", "micro_rows"}  # neither says anything without the other
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from harness.jobs.adapters import adapters_of, merge
 from harness.jobs.context import Context
 from harness.models import TaskModel, build
 from harness.models.half import TaskJson
@@ -19,14 +20,20 @@ def load_model(
     """The model of one task that the train job `key` left."""
     # whatever the heads are drawn from, the file's weights take their place
     model = build(encoder, {"": task}, 0.0, 0.0, seed=lambda name: 0)
-    model.load_state_dict(load_file(ctx.store.path(key, WEIGHTS)))
+    weights = load_file(ctx.store.path(key, WEIGHTS))
+    if adapters := adapters_of(weights):
+        merge(adapters, model.encoder)
+        own = {f"encoder.{name}": tensor for name, tensor in model.encoder.state_dict().items()}
+        weights = own | {name: of for name, of in weights.items() if name not in adapters}
+    model.load_state_dict(weights)
     return model.to(where)
 
 
 def hand_over(path: Path, body: torch.nn.Module, pooler: torch.nn.Module | None = None) -> None:
     """What an intermediate stage hands over: every weight of the encoder, its pooler if both have
-    one, no head."""
+    one, no head. Adapters are merged."""
     weights = load_file(path)
+    merge(adapters_of(weights), body)
     for name, module in (("encoder.", body), ("pooler.", pooler)):
         own = {
             key.removeprefix(name): tensor

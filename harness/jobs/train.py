@@ -27,6 +27,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from harness.common.signals import Interrupted, stop
+from harness.jobs.adapters import Adapted, Weights, left_by
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
 from harness.jobs.handed import hand_over
 from harness.jobs.part import Part
@@ -131,9 +132,12 @@ class _Loop:
                 " fp32 on a CPU"
             )
         self.model = fresh_model(ctx, encoder)
-        self.narrowed = narrow(
-            self.model.encoder, parts, encoder.tokenizer.pad_token_id, recipe["weight_decay"]
-        )
+        self.adapted = adapted(ctx, self.model)
+        self.narrowed = None
+        if self.adapted is None:  # else no row of the table is trained
+            self.narrowed = narrow(
+                self.model.encoder, parts, encoder.tokenizer.pad_token_id, recipe["weight_decay"]
+            )
         # None: the full table
         self.word_rows = self.narrowed.rows.shape[0] if self.narrowed else None
         self.model.to(self.device)
@@ -257,10 +261,14 @@ class _Loop:
         if self.best is None or main > self.best["main"]:
             # a copy: training goes on in the tensors themselves
             weights = {
-                name: tensor.detach().cpu().clone()
-                for name, tensor in self.model.state_dict().items()
+                name: tensor.detach().cpu().clone() for name, tensor in self.weights().items()
             }
             self.best = {"main": main, "update": self.step, "tasks": scored, "weights": weights}
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """All that the training may move."""
+        state: dict[str, torch.Tensor] = self.model.state_dict()
+        return self.adapted.trained(state) if self.adapted else state
 
     def watch(self) -> None:
         """Note the probability of each training row's gold label (training dynamics, Swayamdipta et
@@ -278,7 +286,7 @@ class _Loop:
         folder = self.ctx.store.checkpoint_dir(self.ctx.key)
         file, pointer = folder / f"update-{self.step}.pt", folder / "latest.json"
         state = {
-            "model": self.model.state_dict(),
+            "model": self.weights(),
             "word_rows": self.word_rows,
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -328,7 +336,7 @@ class _Loop:
             # start again: the result is the same, only later
             self.ctx.facts["checkpoint_refused"] = f"{error}"
             return
-        self.model.load_state_dict(state["model"])
+        self.model.load_state_dict(state["model"], strict=self.adapted is None)
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         torch.set_rng_state(state["rng"].cpu())
@@ -343,10 +351,12 @@ class _Loop:
 
     def finish(self) -> None:
         """Write the result: the best weights on dev, or the last if the recipe selects nothing."""
-        best = self.best or {"weights": self.model.state_dict(), "update": self.step}
+        best = self.best or {"weights": self.weights(), "update": self.step}
         weights = {
             name: tensor.detach().cpu().contiguous() for name, tensor in best.pop("weights").items()
         }
+        if self.adapted:
+            weights = self.adapted.result(weights)
         with _plain_disk_errors():
             save_file(weights, self.ctx.workdir / WEIGHTS)
         tasks = {
@@ -404,3 +414,18 @@ def fresh_model(ctx: Context, encoder: LoadedEncoder) -> TaskModel:
     if spec["init"]:
         hand_over(ctx.store.path(spec["init"], WEIGHTS), model.encoder, model.pooler)
     return model
+
+
+def adapted(ctx: Context, model: TaskModel) -> Adapted | None:
+    """The model's encoder frozen under new adapters, the same in every arm; None, and nothing done,
+    where the recipe has none."""
+    spec = ctx.job["spec"]
+    lora: dict[str, Any] | None = spec["recipe"].get("lora")
+    if lora is None:
+        return None
+    before: Weights = {}
+    whole = False
+    if spec["init"]:
+        before, whole = left_by(ctx.store.path(spec["init"], WEIGHTS))
+    seed = stream_seed(spec["seed"], spec["phase"], "", "adapters")
+    return Adapted(model.encoder, lora, seed, before, whole)

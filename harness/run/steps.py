@@ -42,6 +42,7 @@ from harness.run.track import trackers, tracking
 from harness.sources.hub import Where, fetch
 from harness.sources.inspect import Hear, unfit_jobs
 from harness.spec.catalog import Catalog
+from harness.spec.recipe import Lora
 from harness.spec.suite import Suite
 from harness.store import HashIndex, Store, atomic_write
 
@@ -159,6 +160,9 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
             for reason, blocks in plan.blocked.items()
         ]
         raise MissingError("\n".join(lines))
+
+    if any((job.body["spec"].get("recipe") or {}).get("lora") for job in plan.todo(store)):
+        Lora.check_package()
 
     store.clean_start()
     with Progress(sys.stderr) as progress:

@@ -6,6 +6,7 @@ set, `protocols/xstilts.yaml` what the paper's released code sets. A suite names
 single values.
 """
 
+from importlib.util import find_spec
 from typing import Any, Literal, Self, TypeVar, get_args
 
 from pydantic import (
@@ -17,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from harness.common.errors import MissingError
 from harness.common.strict import Name, Strict, later
 from harness.spec.task import Language, Rows
 
@@ -33,6 +35,35 @@ def _together(loss: str | None, rows: int | None) -> None:
             "loss: `micro_batch` and `micro_rows: number` go together (the rows that a script gives"
             " to one forward pass)"
         )
+
+
+class Lora(Strict):
+    """Low-rank adapters that are trained in place of the encoder's weights (Hu et al. 2021, arXiv
+    2106.09685), by the package peft; heads and pooler are trained as ever.
+
+    Each phase has its own: what an intermediate hands over is its adapters, merged into the
+    encoder, under which the target's are new. A result holds adapters and heads, not the encoder.
+    """
+
+    rank: PositiveInt = 8
+    alpha: PositiveFloat = Field(16.0, description="an adapter counts alpha/rank times")
+    dropout: NonNegativeFloat = Field(0.0, lt=1.0, description="of what an adapter reads")
+    targets: list[str] = Field(
+        [],
+        description=(
+            "names of the linear layers that have one (query, value); default: all of the encoder"
+            " (Dettmers et al. 2023, arXiv 2305.14314)"
+        ),
+    )
+
+    @staticmethod
+    def check_package() -> None:
+        """MissingError if the package that trains them is not installed."""
+        if find_spec("peft") is None:
+            raise MissingError(
+                "a recipe has `lora`, which needs the package peft: pip install"
+                " xstilts-harness[lora]"
+            )
 
 
 class Recipe(Strict):
@@ -88,6 +119,9 @@ class Recipe(Strict):
             " accumulate gradients have it. Tagging differs, whose rows have many terms"
         ),
     )
+    lora: Lora | None = later(
+        None, description="train adapters and heads, and no weight of the encoder"
+    )
     micro_rows: PositiveInt | None = later(
         None, description="rows of a script's micro-batch (`per_gpu_train_batch_size`)"
     )
@@ -131,6 +165,7 @@ class RecipeChange(Strict):
     precision: Precision | None = None
     min_updates: PositiveInt | None = later(None)
     loss: Averaged | None = later(None)
+    lora: Lora | None = later(None)
     micro_rows: PositiveInt | None = later(None)
 
     @model_validator(mode="after")
@@ -141,7 +176,7 @@ class RecipeChange(Strict):
     def applied_to(self, other: Changed) -> Changed:
         """`other` with these values; a share of the updates takes the place of their number, and so
         on."""
-        given = self.model_dump(exclude_none=True)
+        given = {name: getattr(self, name) for name in self.model_dump(exclude_none=True)}
         for share, count in TWINS.items():
             if share in given:
                 given.setdefault(count, None)
