@@ -48,7 +48,7 @@ def merge(adapters: Weights, body: nn.Module) -> None:
         number, path = layer.removeprefix(PREFIX).split(".", 1)
         scale = float(adapters[f"{PREFIX}{number}.scale"])
         weight = body.get_parameter(f"{path}.weight")
-        weight += scale * (adapters[f"{layer}.B"] @ adapters[name]).to(weight)
+        weight.add_(scale * (adapters[f"{layer}.B"] @ adapters[name]).to(weight))
 
 
 class Adapted:
