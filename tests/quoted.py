@@ -160,6 +160,8 @@ def seeds() -> Iterator[str]:
     yield f"| gain on | {' | '.join(f'{many} seeds' for many in looked_at)} |"
     yield f"| --- |{' --- |' * len(looked_at)}"
     for kind, having in numbers.items():
+        if not having:  # a group that the study has no target of
+            continue
         halves = [f"±{half_with(having, had, many):.1f}" for many in looked_at]
         yield f"| {GROUPS.get(kind, kind)} | {' | '.join(halves)} |"
 
