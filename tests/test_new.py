@@ -100,6 +100,7 @@ def test_files_of_a_language_each_are_found_by_name(here):
     assert task.columns == {"id": "id", "text": "text", "label": "label"}
     assert task.test.parallel
     assert "mood test sw: 60 rows" in said
+    assert "eval --encoder xlm-roberta-base --targets mood" in said
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,8 @@ def test_choices(here):
         for i in range(40)
     ]
     jsonl(here / "endings.jsonl", rows)
-    task, _ = new("--from", "endings.jsonl", "--role", "intermediate", "--difficulty", "hard")
+    task, said = new("--from", "endings.jsonl", "--role", "intermediate", "--difficulty", "hard")
+    assert "--intermediate endings --targets xnli,panx" in said
     assert task.columns == {"text": "story", "choices": ["end_a", "end_b"], "label": "right"}
     assert task.labels == {"a": "A", "b": "B"}
     assert task.difficulty.chance.value == 50.0

@@ -15,6 +15,8 @@ from harness.run.here import HERE, catalog_of
 if TYPE_CHECKING:
     from harness.draft.new_task import Drafted
 
+MOST_LINES = 12  # on the rows of a new task
+
 new_app = typer.Typer(help="Write the YAML of a task, an encoder or a suite.", no_args_is_help=True)
 app.add_typer(new_app, name="new")
 
@@ -94,10 +96,21 @@ def _tell_task(task: "Drafted", place: Path, seen: list[str]) -> None:
     from harness.draft.new_task import summary
 
     print(place)
-    for line in [*summary(task), *seen]:
+    for line in [*summary(task), *_few(seen)]:
         print(f"  {line}")
-    option = "--intermediate" if task.wanted.role == "intermediate" else "--targets"
-    say(f"next: xstilts-harness eval --encoder all-MiniLM-L6-v2 {option} {task.name}{_own(place)}")
+    english = task.languages == ["en"]
+    encoder = "all-MiniLM-L6-v2" if english else "xlm-roberta-base"
+    chosen = f"--targets {task.name}"
+    if task.splits.test is None:
+        chosen = f"--intermediate {task.name} --targets xnli,panx"
+    say(f"next: xstilts-harness eval --encoder {encoder} {chosen}{_own(place)}")
+
+
+def _few(seen: list[str]) -> list[str]:
+    """What was seen of each split; of many languages the first and how many more."""
+    if len(seen) <= MOST_LINES:
+        return seen
+    return [*seen[: MOST_LINES - 1], f"and {len(seen) - MOST_LINES + 1} more languages"]
 
 
 @new_app.command("encoder")

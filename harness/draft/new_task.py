@@ -32,6 +32,8 @@ SPAN_QA_LENGTH = 384
 # From this share of one label on, accuracy hides what is learned of the others.
 DOMINATES = 80.0
 
+SHOWN = 12  # names in a line
+
 At = tuple[str, str]  # split as the file calls it, language
 
 
@@ -383,15 +385,19 @@ def summary(task: Drafted) -> Iterator[str]:
         yield left
     if task.classes:
         names = list(task.classes.labels)
-        more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-        yield f"{len(names)} labels: {', '.join(names[:12])}{more}"
+        yield f"{len(names)} labels: {_some(names)}"
         if task.classes.numbers:
             yield "the labels are numbers: name them in the file by what they mean"
     for what in ("labels", "metric"):
         if why := task.said.get(what):
             yield f"{what}: {why}"
-    yield f"languages {listed(task.languages)}: {task.said['languages']}"
+    yield f"languages {_some(task.languages)}: {task.said['languages']}"
     yield from task.splits.said
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{listed(names[:SHOWN])}{more}"
 
 
 # As YAML
