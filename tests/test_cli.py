@@ -39,6 +39,11 @@ COMMANDS = [
     "data verify",
     "job",
     "job run",
+    "new",
+    "new encoder",
+    "new suite",
+    "new task",
+    "schema",
 ]
 
 # Refuses to import what a machine without a GPU stack does not have; every process that has this
