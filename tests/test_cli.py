@@ -60,7 +60,7 @@ class Asleep:
 sys.meta_path.insert(0, Asleep())
 """
 
-HEAVY = ("torch", "transformers", "datasets", "pyarrow")
+HEAVY = ("torch", "transformers", "datasets", "pyarrow", "numpy")
 WHAT_WOKE = f"""
 import sys
 from harness.cli import main
@@ -103,6 +103,7 @@ def test_every_command_is_in_the_help_test(rig, tmp_path):
         "list",
         "list tasks --json",
         "show mini",
+        "validate",
         "leaderboard --help",
     ],
 )
@@ -128,6 +129,7 @@ def without_torch(tmp_path) -> str:
         "--help",
         "list",
         "show mini",
+        "validate",
         "show mini_xnli -n 2",
         "show tiny -t {specs}",
         "validate",

@@ -9,12 +9,16 @@ rows.
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Generic, NamedTuple, cast
+from typing import TYPE_CHECKING, Generic, NamedTuple, cast
 
-import numpy as np
-
+from harness.common.late import Late
 from harness.metrics.metric import Metric, Number, Vector, Vectors, share
 from harness.metrics.scored import Examples, Scored, check_pairs, numbered
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Late("numpy")
 
 
 class Counts(NamedTuple, Generic[Number]):

@@ -6,21 +6,29 @@ bucc_extract), which goes back to LASER: Artetxe and Schwenk 2019, arXiv 1811.01
 Zweigenbaum et al. 2018 (the data).
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Collection, Hashable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
+from harness.common.late import Late
 from harness.metrics.metric import Metric, f1_from_totals, precision_recall_f1, sums_of
 from harness.metrics.scored import Examples, Scored, check_pairs, paired_difference
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    # floats of any width where a docstring says so, else float32 or int64
+    Matrix = npt.NDArray[Any]
+else:
+    np = Late("numpy")
 
 # a block of similarities is at most this many rows of x by as many of y: 64 MiB
 _ROWS_AT_ONCE = 4096
 
 Id = int | str
-Matrix = npt.NDArray[Any]  # floats of any width where a docstring says so, else float32 or int64
 
 
 def mining_f1(golds: list[list[Id]], predictions: list[list[Id]], language: str = "") -> Scored:

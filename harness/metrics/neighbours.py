@@ -1,15 +1,22 @@
 """Retrieval of translations (Tatoeba): exact search by cosine, and the accuracy of its first
 hit."""
 
+from __future__ import annotations
+
 import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from harness.common.late import Late
 from harness.metrics.accuracy import most_frequent
 from harness.metrics.metric import Metric, Vector, Vectors, ratio
 from harness.metrics.scored import Examples, Scored, check_pairs, numbered, paired_difference
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Late("numpy")
 
 _SCORES_AT_ONCE = 1 << 24  # similarities held in memory at a time: 64 MiB of float32
 
