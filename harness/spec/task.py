@@ -445,7 +445,10 @@ class Task(Strict):
         for source in given:
             parts = source.format == "parts"
             if parts and family.parts is None:
-                able = " and ".join(sorted(name for name, one in FAMILIES.items() if one.parts))
+                parted = ("heaps", "aligned")
+                able = " and ".join(
+                    sorted(name for name, one in FAMILIES.items() if one.parts in parted)
+                )
                 raise ValueError(f"source: {PART} is for {able}, not for {self.family}")
             if family.parts == "heaps" and not parts:
                 raise ValueError(
