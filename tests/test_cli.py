@@ -483,3 +483,6 @@ def test_a_shell_can_complete(rig, tmp_path):
     assert rig.run(rig.command(), tmp_path, **words).stdout.split() == ["eval"]
     words |= {"COMP_WORDS": "xstilts-harness eval --suite mi", "COMP_CWORD": "3"}
     assert rig.run(rig.command(), tmp_path, **words).stdout.split() == ["mini"]
+    # of a list the last name, none that is in it already, and only targets
+    words |= {"COMP_WORDS": "xstilts-harness eval --targets xnli,xq", "COMP_CWORD": "3"}
+    assert rig.run(rig.command(), tmp_path, **words).stdout.split() == ["xnli,xquad"]
