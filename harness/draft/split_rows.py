@@ -80,10 +80,10 @@ def _whole(word: str, role: str) -> Splits:
         said = [f"{of}: the first 80% of the rows train, the rest select"]
         return Splits({"split": f"{word}[:80%]"}, {"split": f"{word}[80%:]"}, None, said)
     return Splits(
-        {"split": f"{word}[:70%]"},
-        {"split": f"{word}[70%:85%]"},
-        {"split": f"{word}[85%:]"},
-        [f"{of}: the first 70% of the rows train, the next 15% select, the last 15% test"],
+        {"split": f"{word}[:60%]"},
+        {"split": f"{word}[60%:80%]"},
+        {"split": f"{word}[80%:]"},
+        [f"{of}: the first 60% of the rows train, the next 20% select, the last 20% test"],
     )
 
 
@@ -165,6 +165,6 @@ def refuse_unmixed(rows: Sequence[Mapping[str, Any]], label: str | None, parts: 
 
 
 def _bounds(expression: str) -> tuple[float, float]:
-    """Of `train[70%:85%]`: 0.7 and 0.85."""
+    """Of `train[60%:80%]`: 0.6 and 0.8."""
     start, stop = expression.partition("[")[2].rstrip("]").split(":")
     return float(start.rstrip("%") or 0) / 100, float(stop.rstrip("%") or 100) / 100
