@@ -229,7 +229,13 @@ def test_eval_fetches_by_itself_and_plan_does_not(world):
     plan = world.run("plan", "--suite", "birds_suite")
     assert plan.returncode == 0, plan.stderr
     assert "xstilts-harness data fetch" in plan.stdout
-    assert world.run("eval", "--suite", "birds_suite", "--dry-run").returncode == 0
+    assert re.search(r"^to download: \d\.\d MB, of someone/", plan.stdout, re.M)
+    # the hub was asked how large the files are, and for none of them
+    assert world.hub.asked and not list(world.hub.downloads())
+    world.hub.asked.clear()
+    offline = world.run("plan", "--suite", "birds_suite", "--offline")
+    assert "to download: unknown (offline), of someone/" in offline.stdout
+    assert world.run("eval", "--suite", "birds_suite", "--dry-run", "--offline").returncode == 0
     shown = world.run("show", "birds", "-n", "1")
     assert shown.returncode == 3
     assert "xstilts-harness data fetch" in shown.stderr

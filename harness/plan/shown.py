@@ -143,7 +143,7 @@ def _missing(plan: Plan, estimated: dict[str, Any], blocked: int, fetch: str) ->
     lines = []
     if repositories:
         size = estimated["download"]
-        download = "unknown (offline)" if size is None else f"{size / 1e9:,.1f} GB"
+        download = "unknown (offline)" if size is None else _bytes(size)
         lines.append(f"{blocked:,} jobs wait for data: run {fetch}")
         shown = ", ".join(repositories[:4])
         more = f" and {len(repositories) - 4} more" if len(repositories) > 4 else ""
@@ -166,6 +166,10 @@ def _round(count: float) -> str:
         if count >= size:
             return f"{count / size:,.1f} {name}"
     return f"{round(count, -2):,.0f}"
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
 
 
 def _hours(hours: float) -> str:
