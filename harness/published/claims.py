@@ -95,7 +95,8 @@ def _as_committed(claim: Claim, content: Concluded, committed: Committed | None)
     targets, arms = set(content.targets), set(content.arms)
     without = (committed.targets - targets) | (committed.arms - arms)
     beyond = (targets - committed.targets) | (arms - committed.arms)
-    suite, other = _deciding(content.suite), _deciding(committed.suite)
+    read = _read_by(content)
+    suite, other = _deciding(content.suite, read), _deciding(committed.suite, read)
     differs = {
         "left out": content.suite.left_out,
         "without": sorted(without),
@@ -106,11 +107,27 @@ def _as_committed(claim: Claim, content: Concluded, committed: Committed | None)
         raise Unknown(f"not the suite as committed: {'; '.join(said)}")
 
 
-def _deciding(suite: SuiteFacts) -> dict[str, object]:
+def _read_by(content: Concluded) -> set[str]:
+    """Families, tasks and conditions of a release: what is said of others decides none of its
+    numbers."""
+    names = {*content.arms}
+    for target in content.targets.values():
+        names |= {target.task, target.family}
+    for arm in content.arms.values():
+        names |= {*arm.families, *(arm.intermediate or [])}
+    for training in content.evidence.trainings.values():
+        names |= {*training.tasks}  # XQuAD's is SQuAD
+    return names
+
+
+def _deciding(suite: SuiteFacts, read: set[str]) -> dict[str, object]:
     """What a suite's numbers follow from, without the words for its reader."""
     facts = suite.model_dump(include=set(DECIDES))
     for cut in facts["cuts"].values():
         cut.pop("why", None)
+    recipes = facts["recipes"]
+    for holder, table in ((recipes, "families"), (recipes, "tasks"), (facts, "settings")):
+        holder[table] = {name: of for name, of in holder[table].items() if name in read}
     return facts
 
 
