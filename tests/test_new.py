@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.common.errors import HarnessError
+from harness.draft.found import FoundFiles
+from harness.draft.new_task import name_of
 from harness.spec.catalog import Catalog, read_spec
 
 WORDS = [
@@ -354,3 +356,17 @@ def test_a_suite_from_the_options_of_eval(here):
         command("suite")
     with pytest.raises(HarnessError, match="--limit is no part of a suite"):
         command("suite", *words, "--limit", "5")
+
+
+@pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("/data/Hotel-Reviews.csv", "hotel_reviews"),
+        ("/data/hotel.reviews.{split}.{language}.jsonl.gz", "hotel_reviews"),
+        ("/data/n.{part}.txt", "n"),
+        ("/data/my set/{split}-00000-of-00001.parquet", "my_set"),
+        ("/data/mood/{language}/{split}.tsv", "mood"),
+    ],
+)
+def test_a_task_is_called_as_its_files_are(template, name):
+    assert name_of(FoundFiles(template, {}), template) == name

@@ -1,5 +1,6 @@
 """A task's YAML from its files: what they say is guessed, and every guess is said."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from harness.sources.read import read_file
 from harness.sources.split_files import class_names
 from harness.sources.text_files import RawRow, read_lines
 from harness.spec.explain import nearest
+from harness.spec.formats import PACKED
 from harness.spec.languages import ISO_639_1
 from harness.spec.task import Task
 from harness.store import signature
@@ -33,6 +35,8 @@ SPAN_QA_LENGTH = 384
 DOMINATES = 80.0
 
 SHOWN = 12  # names in a line
+WORD, PLACEHOLDER = re.compile(r"[A-Za-z0-9]+"), re.compile(r"\{[a-z]+\}")
+NO_NAME = {*PHASE_OF, "of"}
 
 At = tuple[str, str]  # split as the file calls it, language
 
@@ -91,22 +95,15 @@ def drafted(path: str, wanted: Wishes, trains: Task | None = None) -> Drafted:
 
 
 def name_of(found: FoundFiles, path: str) -> str:
-    """What the files' own names say beside split and language, else their folder's."""
-    template = found.template
-    stem = template.rpartition("/")[2].partition(".")[0] if "{" not in template else ""
-    if not stem:
-        words = [
-            word
-            for word in template.rpartition("/")[2].replace("_", ".").replace("-", ".").split(".")
-            if word.isalpha() and len(word) > 2 and f".{word}" != found.suffix
-        ]
-        stem = next((word for word in words if word not in PHASE_OF), "")
-    fixed = template.split("{", 1)[0].rpartition("/")[0]
-    stem = stem or Path(fixed).name
-    kept = "".join(char if char.isascii() and char.isalnum() else "_" for char in stem).strip("_")
-    if not kept:
-        raise SpecError(f"{path}: its name makes no name of a task; say one with --name")
-    return kept.lower()
+    """What the files' own names say beside split and language, else their folders'."""
+    plain = found.template.removesuffix(PACKED).removesuffix(found.suffix or ".txt")
+    for part in reversed(plain.split("/")):
+        words = WORD.findall(PLACEHOLDER.sub("", part))
+        # of a shard "train-00000-of-00001" nothing is a name
+        kept = [word for word in words if not word.isdigit() and word.lower() not in NO_NAME]
+        if kept:
+            return "_".join(kept).lower()
+    raise SpecError(f"{path}: its name makes no name of a task; say one with --name")
 
 
 def _token_columns(found: FoundFiles) -> dict[str, int] | None:
