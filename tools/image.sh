@@ -138,7 +138,7 @@ stopped() { # SIGTERM while it trains: workers save, and it leaves by itself wel
 step "eval --all: as somebody else, read-only, with no network"
 check "docker stop while it trains" 143 stopped
 check "the same command ends it" 0 run "${strict[@]}" "$image" eval --all
-again() { run "${strict[@]}" "$image" eval --all | grep "the same content as before"; }
+again() { run "${strict[@]}" "$image" eval --all 2>&1 | grep "the same content as before"; }
 check "once more, in another container: nothing to do" 0 again
 
 suite=$(basename "$work"/runs/board/releases/0001-*.env.json .env.json)
