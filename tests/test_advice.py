@@ -33,6 +33,7 @@ NOTHING = Failing(
         ({"updates": 39, "rows": 200}, "39 updates over 200 rows are few", "loss"),
         ({"loss": (0.7, 0.01)}, "5,000 rows were learned by heart", "learning_rate"),
         ({"null": 97.0, "score": 97.0}, "97% of the dev rows have one label", "by heart"),
+        ({"null": None}, "a higher `learning_rate`", "one label"),  # of span F1
         ({"above": 4.0, "dev_rows": 60}, "60 dev rows cannot tell", "by heart"),
     ],
 )
@@ -66,7 +67,7 @@ def test_a_run_names_each_task_that_was_not_learned_and_what_to_change(tmp_path)
     assert not_learned(released, Results(tmp_path)) == []  # a smoke suite is to show no more
     suite = released.suite.model_copy(update={"waives": []})
     (line,) = not_learned(released.model_copy(update={"suite": suite}), Results(tmp_path))
-    start = "not learned: mini_squad (all-MiniLM-L6-v2, intermediate; English dev 1.0, a guess 9.0)"
+    start = "not learned: mini_squad (all-MiniLM-L6-v2, intermediate; English dev 1.0)"
     assert line.startswith(f"{start}. 26 updates over 400 rows are few")
 
 

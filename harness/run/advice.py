@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import Any, Self
 
 from harness.common.errors import StoreError
+from harness.metrics import METRICS
 from harness.release.schema import Content, TrainJob
 from harness.store import Store
 
@@ -23,8 +24,9 @@ HIGH_RATE = 1e-4
 class Failing:
     """One task of a training, as its result in the store has it.
 
-    score, null, above, error  on dev, 0-100: what was reached, what a guess reaches; the difference
-                               in the number that is compared, and its standard error
+    score, null, above, error  on dev, 0-100: what was reached, what a guess reaches (None where
+                               that is another number: of span F1 it is tokens that are right); the
+                               difference in the number that is compared, and its standard error
     loss                       mean over the first and the last tenth of the updates
     """
 
@@ -33,13 +35,13 @@ class Failing:
     rate: float
     dev_rows: int
     score: float
-    null: float
+    null: float | None
     above: float
     error: float
     loss: tuple[float, float]
 
     @classmethod
-    def read(cls, store: Store, key: str, name: str, rate: float) -> Self | None:
+    def read(cls, store: Store, key: str, name: str, metric: str, rate: float) -> Self | None:
         """None where dev was not looked at, or the result is not in the store."""
         try:
             summary = store.read_json(key, "train.json")
@@ -55,7 +57,7 @@ class Failing:
             rate=rate,
             dev_rows=part["dev_rows"],
             score=part["main"],
-            null=part["null"],
+            null=part["null"] if METRICS[metric].null_is_main else None,
             above=part["above_null"],
             error=part["stderr"],
             loss=_ends(log),
@@ -64,7 +66,7 @@ class Failing:
     def advice(self) -> str:
         """One or two sentences: what was seen, and what to change."""
         said = []
-        if self.null >= ONE_LABEL:
+        if self.null is not None and self.null >= ONE_LABEL:
             said.append(
                 f"{self.null:.0f}% of the dev rows have one label, so that this metric has no room:"
                 " balance the rows, or take `metric: macro_f1`."
@@ -117,7 +119,8 @@ def not_learned(content: Content, store: Store) -> list[str]:
         if seen is None:
             continue
         of = f"{encoder}, {phase}" + (f", {len(keys)} trainings" if len(keys) > 1 else "")
-        score = f"English dev {seen.score:.1f}, a guess {seen.null:.1f}"
+        guess = "" if seen.null is None else f", a guess {seen.null:.1f}"
+        score = f"English dev {seen.score:.1f}{guess}"
         lines.append(f"not learned: {name} ({of}; {score}). {seen.advice()}")
     return lines
 
@@ -131,15 +134,16 @@ def _at_chance(content: Content) -> list[str]:
     for cell in content.evidence.cells:
         if cell.intermediate in poor and content.arms[cell.arm].kind != "control":
             keys.append(cell.intermediate)
-    return [key for key in dict.fromkeys(keys) if key]
+    trainings = content.evidence.trainings  # not those of who was fine-tuned elsewhere
+    return [key for key in dict.fromkeys(keys) if key in trainings]
 
 
 def _worst(content: Content, store: Store, name: str, keys: list[str]) -> Failing | None:
     """Of several trainings the one that is furthest below a guess."""
     seen = []
     for key in keys:
-        job = content.jobs[key]
+        job, metric = content.jobs[key], content.evidence.trainings[key].tasks[name].metric
         assert isinstance(job, TrainJob)
-        if one := Failing.read(store, key, name, job.spec.recipe.learning_rate):
+        if one := Failing.read(store, key, name, metric, job.spec.recipe.learning_rate):
             seen.append(one)
     return min(seen, key=lambda one: one.above, default=None)
