@@ -109,7 +109,9 @@ def test_which_intervals_are_without_0():
 
 
 def test_only_one_release_has_enough_seeds_and_none_has_enough_tasks():
-    seeds = {path.stem: len(BOARD.load(path)["suite"]["seeds"]) for path in BOARD.list()}
+    suites = {path.stem: BOARD.load(path)["suite"] for path in BOARD.list()}
+    # of a baseline alone there are no gains
+    seeds = {one: len(of["seeds"]) for one, of in suites.items() if len(of["arms"]) > 1}
     assert [one for one, many in seeds.items() if many >= FEWEST_SEEDS] == [name("study")]
     (split,) = release("study").split
     assert (len(split.easy.arms), len(split.hard.arms), split.claim) == (3, 3, False)
