@@ -370,3 +370,9 @@ def test_a_suite_from_the_options_of_eval(here):
 )
 def test_a_task_is_called_as_its_files_are(template, name):
     assert name_of(FoundFiles(template, {}), template) == name
+
+
+def test_a_brace_in_a_files_name_is_text(here):
+    jsonl(here / "mood{x}.jsonl", table())
+    task, _ = new("--from", "mood{x}.jsonl")
+    assert task.source.files == "../mood{{x}}.jsonl"

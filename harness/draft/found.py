@@ -72,7 +72,7 @@ def found_at(path: str) -> FoundFiles:
 
     raises  SpecError: nothing there, a format that is not read, files that cannot be told apart
     """
-    if placeholders(path):
+    if placeholders(path) and not Path(path).exists():
         return _by_template(path)
     place = Path(path).expanduser()
     if place.is_dir():
