@@ -10,7 +10,7 @@ from test_loop import dataset
 from test_plan import SUITE, TASKS, World, commit
 
 from harness.plan import shown as graph
-from harness.plan.devices import Machine
+from harness.plan.devices import Machine, by_card
 from harness.plan.estimate import _characters, estimate
 from harness.plan.graph import Plan
 from harness.sources import rows as data_rows
@@ -501,3 +501,9 @@ def test_a_suite_without_its_data_still_prints_its_graph(rig, tmp_path):
         row["blocked"] for row in graphed["kinds"].values()
     )
     assert graphed["kinds"]["train"]["to_run"] == 2
+
+
+def test_hours_are_told_of_cards_that_are_elsewhere():
+    assert by_card("h100") == Machine(1, "H100")
+    assert by_card("8xA100") == by_card("8 × a100") == Machine(8, "A100")
+    assert {by_card(words) for words in ("cpu", "cuda:1", "H300", "0xH100", "")} == {None}

@@ -158,6 +158,12 @@ def test_a_mistake_is_named(given, suite, message, catalog):
         chosen(given, catalog, suite)
 
 
+def test_made_up_tasks_prove_the_machine_and_no_claim(catalog):
+    assert not chosen(FIRST, catalog).suite.smoke
+    assert chosen(line(targets=("xnli", "mini_panx")), catalog).suite.smoke
+    assert chosen(line(intermediate=("mini_mnli",)), catalog).suite.smoke
+
+
 def test_lists_are_read_as_people_write_them():
     assert listed("targets", ["xnli, panx", " xnli", "udpos,"]) == ("xnli", "panx", "udpos")
     assert listed("targets", None) == ()

@@ -148,16 +148,28 @@ MadeName = Annotated[
     str | None,
     typer.Option("--name", help="What the suite that these options make is called."),
 ]
-Device = Annotated[
-    str | None,
-    typer.Option(
+
+
+def _device_option(help_text: str, callback: Callable[[str | None], str | None] | None) -> Any:
+    return typer.Option(
         "--device",
-        callback=_device,
+        callback=callback,
         envvar="XSTILTS_DEVICE",
         metavar="DEVICE",
         show_default="GPUs, else the CPU",
-        help="Where workers compute: cpu, cuda (all GPUs), cuda:1 (the second), mps.",
+        help=help_text,
+    )
+
+
+Device = Annotated[
+    str | None,
+    _device_option(
+        "Where workers compute: cpu, cuda (all GPUs), cuda:1 (the second), mps.", _device
     ),
+]
+PlannedDevice = Annotated[
+    str | None,
+    _device_option("What the hours are for: as eval's, or a card elsewhere: H100, 8xA100.", None),
 ]
 All = Annotated[
     bool,

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.app import app, console, print_json, say, store_to_read
-from harness.cli.options import Device, Json, Offline, Sources, StoreDir, SuiteChoice, with_groups
+from harness.cli.options import (
+    Json,
+    Offline,
+    PlannedDevice,
+    Sources,
+    StoreDir,
+    SuiteChoice,
+    with_groups,
+)
 from harness.run.here import STORE
 
 if TYPE_CHECKING:
@@ -33,7 +41,7 @@ def show_plan(
         bool,
         typer.Option("--write", help="Write the jobs into the store; print keys in running order."),
     ] = False,
-    device: Device = None,
+    device: PlannedDevice = None,
     verbose: Verbose = False,
     offline: Offline = False,
     as_json: Json = False,
@@ -66,15 +74,17 @@ def print_plan(
     from harness.engines.drive import refusals
     from harness.engines.process import machine
     from harness.plan import shown as graph
+    from harness.plan.devices import by_card
     from harness.plan.estimate import Sizes, estimate
     from harness.run.steps import refuse_unfit
     from harness.sources.hub import to_download
 
+    computing = (by_card(device) if device else None) or machine(device)
     # what eval would refuse, plan refuses; the rows that are read for it are counted on the way
     sizes = Sizes()
     refuse_unfit(plan, store, sizes.note)
     state = graph.states(plan, store, plan.todo(store, frozenset(refusals(plan, store))))
-    summary = estimate(plan, store, state, sizes, machine(device)) | {
+    summary = estimate(plan, store, state, sizes, computing) | {
         "sharing": graph.sharing(plan),
         "repositories": list(dict.fromkeys(wanted.repo for wanted in where.wanted)),
         "download": to_download(where) if where.wanted else 0,

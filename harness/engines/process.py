@@ -13,7 +13,7 @@ from typing import IO
 
 from harness.common.errors import SpecError
 from harness.engines.engine import Event
-from harness.plan.devices import Machine, card
+from harness.plan.devices import PEAKS, Machine, card
 
 # glibc: keep up to half a GiB of freed memory for the next update. Else a CPU worker returns and
 # fetches it update by update, tens of thousands of page faults a second. What is computed stays the
@@ -54,7 +54,10 @@ def chosen_gpus(device: str | None) -> list[str]:
     raises  SpecError: no such device, or none of that number here
     """
     if device and not re.fullmatch(DEVICE, device):
-        raise SpecError(f"--device {device}: write cpu, cuda, cuda:1 (the second GPU) or mps")
+        raise SpecError(
+            f"--device {device}: write cpu, cuda, cuda:1 (the second GPU) or mps; `plan` also takes"
+            f" a card that is not here, such as 8xH100, of {', '.join(PEAKS)}"
+        )
     if device == "mps" and sys.platform != "darwin":
         raise SpecError("--device mps: only a Mac has it")
     if device in OWN_DEVICES:
@@ -64,7 +67,7 @@ def chosen_gpus(device: str | None) -> list[str]:
     if device and not visible:
         raise SpecError(
             f"--device {device}: no GPU is visible (in a container: docker run --gpus all); without"
-            " --device the CPU computes"
+            " --device the CPU computes; `plan` takes a card's name too, such as H100"
         )
     _, one, index = (device or "").partition(":")
     if one and int(index) >= len(visible):

@@ -4,6 +4,7 @@ The figures are the makers' peaks for dense matrices, of which a third is assume
 tell minutes from days, no more.
 """
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +55,14 @@ class Machine(NamedTuple):
             return CORE
         peak = next((peak for name, peak in PEAKS.items() if name in self.device), OTHER)
         return REACHED * peak[half] * 1e12
+
+
+def by_card(words: str) -> Machine | None:
+    """Cards by name, for a plan that is made where they are not: `H100`, `8xA100`. None: no such
+    words."""
+    said = re.fullmatch(r"(?:([1-9][0-9]{0,3}) ?[x×] ?)?([a-z0-9]+)", words.strip(), re.IGNORECASE)
+    name = said[2].upper() if said else ""
+    return Machine(int(said[1] or 1), name) if said and name in PEAKS else None
 
 
 def card() -> str:

@@ -121,7 +121,8 @@ def made(line: OneLine, base: Suite | None, catalog: Catalog, more_targets: bool
         suite = _with_languages(suite, line.languages, catalog)
     if line.max_train_rows:
         suite = _with_train_rows(suite, line.max_train_rows, catalog)
-    return suite.model_copy(update={"label": _label(line, suite, base, catalog)})
+    label, smoke = _label(line, suite, base, catalog), suite.smoke or _is_made_up(suite, catalog)
+    return suite.model_copy(update={"label": label, "smoke": smoke})
 
 
 def named(
@@ -184,6 +185,16 @@ def _from_nothing(line: OneLine, catalog: Catalog, more_targets: bool) -> Suite:
         protocol=PROTOCOL,
     )
     return suite.model_copy(update=_replaced(line, suite, catalog))
+
+
+def _is_made_up(suite: Suite, catalog: Catalog) -> bool:
+    """Whether tasks of it are those of suites that prove the machine: then so does this one."""
+    made_up = {name for one in catalog.suites.values() if one.smoke for name in _tasks_of(one)}
+    return not made_up.isdisjoint(_tasks_of(suite))
+
+
+def _tasks_of(suite: Suite) -> set[str]:
+    return {*suite.targets, *(name for arm in suite.arms for name in arm.tasks)}
 
 
 # What a line changes in a suite
