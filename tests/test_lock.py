@@ -816,9 +816,9 @@ def test_the_mirror_as_a_hub_and_as_a_data_root_give_the_same_rows(client, tmp_p
     xnli = {path: file.read_bytes() for path, file in files.items() if path.startswith("XNLI/")}
     if not xnli:
         pytest.skip("the mirror has no XNLI")
-    client.commit("dataset", repo, xnli)
     catalog, index = Catalog.load([]), HashIndex(tmp_path / "index")
     task = catalog.task("xnli")
+    client.commit("dataset", repo, xnli, sha=task.source.revision)
     where = Where()
     assert Locator(catalog, where, index).rows(task, "test", "sw").missing
     assert fetch(where, lambda line: None) == []

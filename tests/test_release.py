@@ -813,31 +813,30 @@ def test_csv_has_one_number_a_row(rig, whole, tmp_path):
         for path in (tmp_path / "out").glob("*.csv")
         if not path.name.startswith("table-")  # those have the board's texts
     }
-    assert set(tables) == {"scores", "gains", "averages", "difficulty"}
-    at = ("encoder", "arm", "target", "language", "seed", "metric")
-    assert len({tuple(row[name] for name in at) for row in tables["scores"]}) == len(
-        tables["scores"]
-    )
-    said = {tuple(row[name] for name in at): float(row["value"]) for row in tables["scores"]}
+    assert set(tables) == {
+        "scores",
+        "metrics",
+        "gains",
+        "language_gains",
+        "averages",
+        "difficulty",
+    }
+    at = ("encoder", "condition", "target", "language", "seed")
+    scores = {tuple(row[name] for name in at): row["score"] for row in tables["scores"]}
+    assert len(scores) == len(tables["scores"])
     for cell in content["cells"]:
-        for language, scores in cell["languages"].items():
-            key = (
-                cell["encoder"],
-                cell["arm"],
-                cell["target"],
-                language,
-                str(cell["seed"]),
-                "main",
-            )
-            assert said[key] == scores["main"]
-    gains = {(row["arm"], row["target"], row["language"]): row for row in tables["gains"]}
+        of = (cell["encoder"], cell["arm"], cell["target"])
+        for language, said in cell["languages"].items():
+            assert float(scores[*of, language, str(cell["seed"])]) == said["main"]
+    gains = {(row["condition"], row["target"]): row for row in tables["gains"]}
+    assert len(gains) == len(tables["gains"])
     for gain in content["gains"]:
-        row = gains[gain["arm"], gain["target"], ""]
+        row = gains[gain["arm"], gain["target"]]
         said = gain["gain"]
-        assert float(row["gain"]) == said["value"]
+        assert float(row["value"]) == said["value"]
         assert [float(row["low"]), float(row["high"])] == said["interval"]
     # `aside` is a variant of it
-    assert {row["arm"] for row in tables["difficulty"]} == {"tiny_colour"}
+    assert {row["condition"] for row in tables["difficulty"]} == {"tiny_colour"}
 
 
 # The command line
