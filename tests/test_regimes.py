@@ -11,7 +11,9 @@ from harness.common.errors import SpecError
 from harness.plan.planner import plan_again
 from harness.sources import rows as data_rows
 from harness.spec.catalog import Catalog
+from harness.spec.changes import without
 from harness.spec.regime import Regime
+from harness.spec.suite import Suite
 
 FEW = {"few_shot": 3, "split": "dev"}
 TRANSLATED = task(
@@ -68,6 +70,7 @@ def test_translations_are_trained_on_beside_english(tmp_path):
     ("regimes", "said"),
     [
         ({"mood": FEW | {"split": "test"}}, "may hold its test rows"),
+        ({"mood": FEW | {"languages": ["en", "de"]}}, "may hold the dev rows"),
         ({"pairs": FEW}, "retrieval trains on nothing"),
         ({"mood": {"translate_train": "words"}}, "another family or other labels"),
         ({"mood": FEW | {"languages": ["sw"]}}, "has no rows in 'sw'"),
@@ -142,3 +145,9 @@ def test_a_target_with_a_regime_stands_in_no_average_with_zero_shot_ones():
     # alone it is averaged: what it is, its name and a note say
     alone = board(**{"panx@few_shot_3": few | {"task": "panx"}})
     assert alone.derive()["headline"] == {"e": ["panx@few_shot_3"]}
+
+
+def test_what_a_run_does_without_has_no_regime_either():
+    suite = Suite.model_validate(SUITE | {"regimes": {"mood": FEW}})
+    assert without(suite, ["mood"]).regimes == {}
+    assert without(suite, ["quiz"]).regimes.keys() == {"mood"}

@@ -14,7 +14,7 @@ from harness.models.batching import feature_length, micro_batches
 from harness.models.half import Feature, Floats, Measured, TaskJson
 from harness.models.loaded import LoadedEncoder
 
-TOKENS_PER_FORWARD = {"cpu": 2048, "cuda": 16384}  # padded; not in keys
+TOKENS_PER_FORWARD = {"cpu": 2048, "cuda": 16384, "mps": 16384}  # padded; not in keys
 
 Batch = Mapping[str, torch.Tensor]
 

@@ -114,6 +114,11 @@ class _Planner:
         if own := self.suite.trained.get(encoder):
             if arm.is_baseline:
                 self._finished(encoder, seed, arm, own, rank)
+            elif self.suite.trained.keys() >= set(self.suite.encoder_names):
+                raise SpecError(
+                    f"trained: {encoder} comes trained, and no encoder is left for condition"
+                    f" {arm.name}; name one to train (--encoder), or leave the condition out"
+                )
             return
         intermediate = None
         if arm.intermediate:
@@ -293,7 +298,25 @@ class _Planner:
                 f"regimes: {target.task}: {regime.split} may hold its test rows ({test.split});"
                 " name another split, or parts in percent that have no row in common"
             )
-        return self.locator.in_regime(target, regime, self._languages(target), seed)
+        languages = regime.languages or self._not_trained_on(target)
+        dev = self.locator.own(target, "dev")
+        if dev and dev.split and regime.draws_from(dev.split) and {*languages} & {*dev.spoken}:
+            raise SpecError(
+                f"regimes: {target.task}: {regime.split} may hold the dev rows ({dev.split},"
+                f" {', '.join(dev.spoken)}) by which weights are chosen; name other languages, or"
+                " another split"
+            )
+        return self.locator.in_regime(target, regime, languages, seed)
+
+    def _not_trained_on(self, target: Task) -> list[str]:
+        """The languages that it is tested in and, without a regime, neither trains nor chooses its
+        weights on."""
+        owner = self.locator.owner(target, "train")
+        dev = self.locator.own(target, "dev") or self.locator.own(owner, "dev")
+        known: set[str] = set()
+        for rows in (self.locator.own(owner, "train"), dev):
+            known.update(rows.spoken if rows else [])
+        return [language for language in self._languages(target) if language not in known]
 
     def _train(
         self,

@@ -129,7 +129,7 @@ class Resolver:
         """What a target trains on in a regime: its English rows as without one, and those of other
         languages.
 
-        languages  that the target is tested in
+        languages  of which few-shot rows are drawn
         seed       draws few-shot rows; None: all that they could be
         """
         english = self.rows(task, "train")
@@ -137,10 +137,9 @@ class Resolver:
             translated = self.files.task(regime.translate_train)
             others = [self.rows(translated, "train", languages=tuple(regime.languages))]
         else:
-            wanted = regime.languages or [one for one in languages if one != ENGLISH]
             own = Rows(split=regime.split)
             cap = None if seed is None else regime.few_shot
-            found = [self._one(task, own, "train", language, cap) for language in wanted]
+            found = [self._one(task, own, "train", language, cap) for language in languages]
             drawn = {} if seed is None else {"drawn": seed}
             others = [replace(one, identity={**one.identity, **drawn}) for one in found]
         return union(f"{task.task} train {regime.label}", [english, *others], None)

@@ -60,5 +60,11 @@ def as_answered(
             f" {', '.join(wanted)}; say which label each one stands for, in their order, as"
             f" TASK=FOLDER:{','.join(wanted)}"
         )
+    own = [name.strip().casefold() for name in named]
+    if given and own != folded and sorted(own) == sorted(folded):
+        raise SpecError(
+            f"trained: {encoder}: its config.json names its outputs {', '.join(named)}, in that"
+            f" order, and {', '.join(given)} is another; leave the labels out"
+        )
     order = [folded.index(label.casefold()) for label in wanted]
     return {**task, "options": options}, order

@@ -28,7 +28,7 @@ from harness.families import FAMILIES
 from harness.metrics import METRICS, scoring
 from harness.spec.explain import MAX_SHOWN, nearest, show
 from harness.spec.formats import PACKED, PART, SUFFIXES, Conll, format_of
-from harness.spec.languages import ISO_639_1
+from harness.spec.languages import ENGLISH, ISO_639_1
 from harness.spec.split_part import SplitPart
 from harness.spec.template import (
     ConfigTemplate,
@@ -240,6 +240,11 @@ class Rows(Strict):
             "test rows: one id means the same row in every language; a reduced task inherits it"
         ),
     )
+
+    @property
+    def spoken(self) -> list[str]:
+        """The languages of train or dev rows."""
+        return list(self.languages) or [self.language or ENGLISH]
 
     @model_validator(mode="after")
     def _task_or_split(self) -> Self:
