@@ -205,7 +205,11 @@ def test_what_is_not_as_published_is_said(folder, catalog):
             MissingError,
             "has none of model.safetensors",
         ),
-        (lambda folder: (folder / "config.json").unlink(), MissingError, "has no config.json"),
+        (
+            lambda folder: (folder / "config.json").unlink(),
+            MissingError,
+            "has no config.json, so it is no encoder: .* tokenizer.* model.safetensors",
+        ),
         (
             lambda folder: (
                 [(folder / name).unlink() for name in ("config.json", "model.safetensors")]
@@ -259,6 +263,11 @@ def test_what_cannot_be_inferred_is_an_error(change, error, message, folder, cat
             "bert-base-case",
             SpecError,
             "owner/name.*./bert-base-case; did you mean 'bert-base-cased'",
+        ),
+        (
+            "roberta-base",
+            SpecError,
+            "is in the catalog already: .*copy its YAML .*roberta-base.yaml",
         ),
         ("./nothing-there", MissingError, "nothing-there is not there"),
         ("someone/nothing", MissingError, "offline.*hf download someone/nothing"),

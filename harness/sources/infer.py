@@ -93,6 +93,11 @@ def inferred(
     for encoder in known.encoders.values():
         if encoder.source.hub and name.casefold() == encoder.source.hub.casefold():
             return encoder, [f"{name} is encoder {encoder.encoder} of the catalog"]
+    if name in known.encoders:
+        raise SpecError(
+            f"encoder {name} is in the catalog already: choose it by its name, or copy its YAML"
+            f" under another name: {known.sources['encoder', name].path}"
+        )
     if "/" not in name:
         near = nearest(name, known.encoders)
         raise SpecError(
@@ -109,6 +114,12 @@ def _of_folder(folder: Path, known: Catalog) -> tuple[Encoder, list[str]]:
         raise MissingError(
             f"{folder} {what}; name the folder that holds an encoder's config.json, tokenizer and"
             " weights"
+        )
+    # what an adapter's folder lacks is said best below
+    if not (_has_config(folder) or (folder / "adapter_config.json").exists()):
+        raise MissingError(
+            f"{folder} has no config.json, so it is no encoder: its folder holds config.json, the"
+            " tokenizer's files and model.safetensors, as save_pretrained writes them"
         )
     name = _valid(folder.name)
     if commit_of(folder):  # .../models--OWNER--NAME/snapshots/COMMIT
