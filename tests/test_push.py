@@ -93,6 +93,14 @@ def test_what_would_go_is_shown_and_nothing_asked(rig, tmp_path, hub):
     assert hub.asked == []
 
 
+@pytest.mark.parametrize("repo", ["a b/c d", "nouser", "a/b/c"])
+def test_a_name_that_no_repository_has_is_said_before_anything(rig, tmp_path, repo):
+    done = rig.here(["push", "1", "--repo", repo, "--dry-run", "--board", "none"], tmp_path)
+    assert done.returncode == 2
+    assert f"--repo {repo}: write USER/NAME" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("token", "repo", "settings", "said"),
     [

@@ -30,8 +30,9 @@ def push(
 ) -> None:
     """Bring a release and its model card to the hub, as who `hf auth login` or HF_TOKEN says."""
     from harness.release.document import Board
-    from harness.run.to_hub import listing, send, uploads
+    from harness.run.to_hub import check_repo, listing, send, uploads
 
+    check_repo(repo)
     shelf = Board(board)
     path, content = shelf.open(release, say)
     found = uploads(shelf, path, content, repo, store_to_read(store) if weights else None)

@@ -35,6 +35,19 @@ class Upload:
     data: Callable[[], bytes]
 
 
+def check_repo(repo: str) -> None:
+    """SpecError unless the hub could have a repository of that name, before anything is read."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # lazy there
+
+    try:
+        validate_repo_id(repo)
+    except HFValidationError as error:
+        raise SpecError(f"--repo {repo}: write USER/NAME: {_line(error)}") from error
+    if "/" not in repo:
+        raise SpecError(f"--repo {repo}: write USER/NAME; it does not say whose repository it is")
+
+
 def uploads(
     shelf: Board, path: Path, content: dict[str, Any], repo: str, store: Store | None
 ) -> list[Upload]:
