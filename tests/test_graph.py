@@ -384,6 +384,18 @@ def test_a_plan_says_what_it_costs_on_which_device(world, store):
     assert len(lines) <= 10
 
 
+def test_a_plan_of_which_nothing_is_here_gives_no_costs(world, store):
+    """A check of rows alone may be able to run; nothing computes."""
+    plan = world.plan()
+    for job in plan.jobs.values():
+        job.blocked = () if job.kind == "overlap" else ("some/set: fetch it",)
+    state = {key: "blocked" if job.blocked else "to run" for key, job in plan.jobs.items()}
+    found = estimate(plan, store, state) | {"download": None, "repositories": ["some/set"]}
+    lines = graph.summary(plan, found, "THE COMMAND")
+    assert any("can run: checks" in line for line in lines)
+    assert not any("rows, about" in line or "GFLOP" in line for line in lines)
+
+
 def test_a_plan_whose_data_are_not_here_says_how_to_get_them(world, store):
     plan = world.plan()
     wanted = "some/set, config {}, split test: fetch it"

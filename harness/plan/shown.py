@@ -122,17 +122,24 @@ def summary(plan: Plan, estimated: dict[str, Any], fetch: str) -> list[str]:
         of = [f"{KINDS[kind]} {row['to_run']:,}" for kind, row in kinds.items() if row["to_run"]]
         cached = f"; {count['cached']:,} are cached" if count["cached"] else ""
         lines.append(f"{count['to_run']:,} jobs can run: {', '.join(of)}{cached}")
-        tokens = sum(row["tokens"] for row in kinds.values())
-        lines.append(
-            f"{estimated['rows']:,} rows, about {_round(tokens)} tokens read:"
-            f" {_hours(estimated['hours'])} on {estimated['device']}"
-        )
-        lines.append(f"at {estimated['basis']}")
+        lines += _costs(estimated)
     elif not count["blocked"]:
         lines.append(f"nothing is to run: all {count['jobs']:,} jobs are cached")
     lines.append(sharing_line(plan))
     lines.append("--verbose shows every job and what blocks it, --json all of it")
     return lines
+
+
+def _costs(estimated: dict[str, Any]) -> list[str]:
+    """What the jobs that can run take; nothing where all that computes waits for data."""
+    if not estimated["rows"]:
+        return []
+    tokens = sum(row["tokens"] for row in estimated["kinds"].values())
+    return [
+        f"{estimated['rows']:,} rows, about {_round(tokens)} tokens read:"
+        f" {_hours(estimated['hours'])} on {estimated['device']}",
+        f"at {estimated['basis']}",
+    ]
 
 
 def _missing(plan: Plan, estimated: dict[str, Any], blocked: int, fetch: str) -> list[str]:
