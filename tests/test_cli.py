@@ -226,6 +226,13 @@ MISTAKES = {
     "unknown command": ("evaluate", {}, 2, ["evaluate"]),
     "missing data root": ("eval --data-root nowhere", {}, 2, ["nowhere"]),
     "missing encoder root": ("eval --encoder-root nowhere", {}, 2, ["nowhere"]),
+    "missing specs": ("validate -t nowhere", {}, 2, ["nowhere", "no such file or folder"]),
+    "untracked plan": (
+        "eval -n --track tensorbord",
+        {},
+        2,
+        ["no tracker is called 'tensorbord'"],
+    ),
     "missing tasks": ("validate nowhere", {}, 2, ["nowhere", "no such file or folder"]),
     "missing store": ("cache ls --store nowhere", {}, 74, ["no store at", "nowhere"]),
     "no number": ("eval --limit many", {}, 2, ["--limit", "integer"]),

@@ -82,6 +82,7 @@ def evaluate(
     from harness.release.document import Board
     from harness.release.places import command
     from harness.run import steps
+    from harness.run.track import trackers
     from harness.store import Store
 
     # who only wants to see the plan may lack the right to write the store
@@ -89,6 +90,7 @@ def evaluate(
     catalog, where = sources.catalog(), sources.where(offline)
     asked = ask_aloud(chosen, catalog, where, as_json)
     if dry_run:
+        trackers(track or [])
         plan = steps.plan_of(asked.suite, catalog, where, opened)
         print_plan(plan, opened, where, asked, device, False, as_json)
         return

@@ -94,6 +94,7 @@ def validate(
         list[Path] | None,
         typer.Argument(help="Files or folders; default: ./tasks and the built-in ones."),
     ] = None,
+    specs: Specs = None,
     data: Annotated[
         bool, typer.Option("--data", help="Also read the data: columns, labels, placeholders.")
     ] = False,
@@ -104,6 +105,7 @@ def validate(
     """Check specs, and with --data the rows they name. Exit code 2 and one line per problem."""
     from harness.sources.inspect import check_data
 
+    paths = [*(paths or []), *(specs or [])]
     catalog = catalog_of(paths)
     print(
         f"{len(catalog.tasks)} tasks, {len(catalog.encoders)} encoders, {len(catalog.suites)}"
