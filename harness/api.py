@@ -14,7 +14,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.common import streams
+from harness.common import streams, variables
+from harness.common.errors import SpecError
 from harness.page.render import print_release
 from harness.page.tidy import TableName, frame
 from harness.release.document import Board
@@ -110,12 +111,17 @@ class Release:
         return f"<Release {self.name}: {size}>"
 
 
-def load_release(release: Place, board: Place = BOARD) -> Release:
+def load_release(release: Place, board: Place | None = None) -> Release:
     """A release by its file, or by number, name or suite (the latest) on a board.
 
     raises  SpecError: there is none.  StoreError: it cannot be read, or is not what it was
     """
-    path, content = Board(Path(board)).open(str(release), _say)
+    shelf = Board(_path(board, variables.BOARD) or BOARD)
+    try:
+        path, content = shelf.open(str(release), _say)
+    except SpecError as error:
+        text = str(error).replace("--board leaderboard", 'board="leaderboard"')
+        raise SpecError(text) from error
     return Release(Content.model_validate(content), path)
 
 
@@ -140,8 +146,8 @@ def evaluate(
     encoder_root: Place | None = None,
     lock: Place | None = None,
     offline: bool = False,
-    store: Place = STORE,
-    board: Place = BOARD,
+    store: Place | None = None,
+    board: Place | None = None,
     device: str | None = None,
     workers: int | None = None,
     checkpoint_seconds: float | None = None,
@@ -157,7 +163,8 @@ def evaluate(
         evaluate(suite="small", max_train_rows=500)
 
     The arguments are the options of `xstilts-harness eval`, and mean the same; `everything` is
-    its --all. `say` hears which suite it is, what was inferred, and what is downloaded.
+    its --all. The commands' environment variables (XSTILTS_STORE and others) set what is not given.
+    `say` hears which suite it is, what was inferred, and what is downloaded.
 
     raises  SpecError: a name or value that is wrong.  MissingError: data or weights that are not
             here.  RefusedError: numbers that would mislead.  HarnessError: a job failed
@@ -178,23 +185,31 @@ def evaluate(
     wanted = str(suite) if suite is not None else None
     choice = Choice(wanted, everything, limit, listed("without", without), line)
     catalog = catalog_of([Path(one) for one in _places(specs)])
-    where = Where(_path(data_root), _path(encoder_root), offline, read_lock(_path(lock)))
+    where = Where(
+        _path(data_root, variables.DATA_ROOT),
+        _path(encoder_root, variables.ENCODER_ROOT),
+        offline,
+        read_lock(_path(lock, variables.LOCK)),
+    )
 
     asked = ask(choice, catalog, where, say)
     for told in (f"suite {asked.suite.suite}", *asked.lines):
         say(told)
+    computing = device or variables.told(variables.DEVICE)
     how = steps.How(
-        workers, checkpoint_seconds, keep_weights, engine, device, listed("track", track)
+        workers, checkpoint_seconds, keep_weights, engine, computing, listed("track", track)
     )
-    done = steps.evaluate(
-        asked, catalog, where, Store(Path(store)), Path(board), how, _as_called(given), say
-    )
+    kept = Store(_path(store, variables.STORE) or STORE)
+    shelf = _path(board, variables.BOARD) or BOARD
+    done = steps.evaluate(asked, catalog, where, kept, shelf, how, _as_called(given), say)
     path = done.published.path if done.published else None
     return Release(done.content, path)
 
 
-def _path(place: Place | None) -> Path | None:
-    return Path(place) if place is not None else None
+def _path(place: Place | None, variable: str) -> Path | None:
+    """A place that is given, else the one that the environment names."""
+    given = place if place is not None else variables.told(variable)
+    return Path(given) if given is not None else None
 
 
 def _places(given: Place | Iterable[Place]) -> Iterable[Place]:

@@ -4,6 +4,7 @@ it is written, and that it is a suite like any other."""
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -78,6 +79,12 @@ def test_english_stays_in_where_a_target_has_it(catalog):
     suite = chosen(line(targets=("xnli", "tatoeba"), languages=("sw", "de")), catalog).suite
     assert suite.cuts["xnli"].languages == ["de", "en", "sw"]
     assert suite.cuts["tatoeba"].languages == ["de", "sw"]
+
+
+def test_a_language_that_a_target_lacks_is_said(catalog):
+    given = line(targets=("tatoeba", "xquad"), languages=("de", "sw"))
+    assert chosen(given, catalog).lines == ("xquad has no sw",)
+    assert chosen(given, catalog, left_out=("xquad",)).lines == ()
 
 
 def test_languages_keep_the_rest_of_an_override(catalog):
@@ -323,3 +330,38 @@ def test_a_device_decides_which_gpus_workers_see(tmp_path, monkeypatch):
     with pytest.raises(SpecError, match="no GPU is visible"):
         process.chosen_gpus("cuda")
     assert process.chosen_gpus(None) == []
+
+
+def test_what_the_environment_says_holds_in_python(tmp_path, monkeypatch):
+    """As for the commands: where a release is looked for, and where everything goes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XSTILTS_BOARD", str(ROOT / "leaderboard"))
+    assert load_release("mini").path.parent == ROOT / "leaderboard" / "releases"
+
+    folders = {"DATA_ROOT": "data", "ENCODER_ROOT": "encoders", "STORE": "store", "BOARD": "board"}
+    for name, folder in folders.items():
+        monkeypatch.setenv(f"XSTILTS_{name}", folder)
+    monkeypatch.setenv("XSTILTS_DEVICE", "cpu")
+    seen = {}
+
+    def stop(asked, catalog, where, store, board, how, *more):
+        seen.update(where=where, store=store.root, board=board, device=how.device)
+        raise InterruptedError
+
+    monkeypatch.setattr("harness.run.steps.evaluate", stop)
+    with pytest.raises(InterruptedError):
+        evaluate(suite="demo", seeds=1)
+    assert (seen["where"].data_root, seen["where"].encoder_root) == (Path("data"), Path("encoders"))
+    assert (seen["store"], seen["board"]) == (tmp_path / "store", Path("board"))
+    assert seen["device"] == "cpu"
+
+
+def test_a_release_that_is_not_there_is_said_in_pythons_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        SpecError, match=r"^leaderboard/releases/0029-x.json: there is no such file$"
+    ):
+        load_release("leaderboard/releases/0029-x.json")
+    with pytest.raises(SpecError, match='board="leaderboard"') as error:
+        load_release("7")
+    assert "--board" not in str(error.value)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from harness.common import variables
 from harness.run.here import DEFAULT_SUITE, catalog_of
 
 if TYPE_CHECKING:
@@ -142,7 +143,15 @@ PrecisionName = Annotated[
 ]
 MaxTrainRows = Annotated[
     int | None,
-    typer.Option("--max-train-rows", min=1, metavar="N", help="At most N training rows a task."),
+    typer.Option(
+        "--max-train-rows",
+        min=1,
+        metavar="N",
+        help=(
+            "At most N training rows a task. Few rows do not make it short: with the default"
+            " protocol they are read again for at least 200 updates."
+        ),
+    ),
 ]
 MadeName = Annotated[
     str | None,
@@ -154,7 +163,7 @@ def _device_option(help_text: str, callback: Callable[[str | None], str | None] 
     return typer.Option(
         "--device",
         callback=callback,
-        envvar="XSTILTS_DEVICE",
+        envvar=variables.DEVICE,
         metavar="DEVICE",
         show_default="GPUs, else the CPU",
         help=help_text,
@@ -192,7 +201,7 @@ Without = Annotated[
 DataRoot = Annotated[
     Path | None,
     typer.Option(
-        envvar="XSTILTS_DATA_ROOT",
+        envvar=variables.DATA_ROOT,
         exists=True,
         file_okay=False,
         help="Folder in the hub's layout, searched before the hub.",
@@ -201,7 +210,7 @@ DataRoot = Annotated[
 EncoderRoot = Annotated[
     Path | None,
     typer.Option(
-        envvar="XSTILTS_ENCODER_ROOT",
+        envvar=variables.ENCODER_ROOT,
         exists=True,
         file_okay=False,
         help="Folder with one folder per encoder.",
@@ -220,20 +229,20 @@ LockFile = Annotated[
     Path | None,
     typer.Option(
         "--lock",
-        envvar="XSTILTS_LOCK",
+        envvar=variables.LOCK,
         dir_okay=False,
         help="Names the exact data; ./xstilts.lock.json is read anyway.",
     ),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network.")]
 StoreDir = Annotated[
-    Path, typer.Option("--store", envvar="XSTILTS_STORE", help="Where job results are kept.")
+    Path, typer.Option("--store", envvar=variables.STORE, help="Where job results are kept.")
 ]
 BoardDir = Annotated[
     Path,
     typer.Option(
         "--board",
-        envvar="XSTILTS_BOARD",
+        envvar=variables.BOARD,
         help="Where releases are kept; in a checkout `leaderboard` has the project's own.",
     ),
 ]

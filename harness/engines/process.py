@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from harness.common import variables
 from harness.common.errors import SpecError
 from harness.engines.engine import Event
 from harness.plan.devices import PEAKS, Machine, card
@@ -112,7 +113,7 @@ class ProcessEngine:
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self.gpus[self.slots.index(slot) % len(self.gpus)]
         if self.device in OWN_DEVICES:
-            environment |= {"XSTILTS_DEVICE": self.device, "CUDA_VISIBLE_DEVICES": ""}
+            environment |= {variables.DEVICE: self.device, "CUDA_VISIBLE_DEVICES": ""}
         environment |= {
             "OMP_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.common import variables
 from harness.common.errors import HarnessError
 from harness.families.columns import Row
 from harness.families.ranking import Candidate
@@ -104,7 +105,7 @@ def device() -> str:
     """The device a worker computes on: what it was told (cpu, mps), else its GPU if it sees one."""
     import torch
 
-    if (told := os.environ.get("XSTILTS_DEVICE")) in ("cpu", "mps"):
+    if (told := os.environ.get(variables.DEVICE)) in ("cpu", "mps"):
         return told
     return "cuda" if torch.cuda.is_available() else "cpu"
 

@@ -229,6 +229,8 @@ def _meant(shelf: Board, name: str | None) -> list[Path]:
     """The releases that a name means, oldest first, at least one. SpecError if there is none."""
     if name and name.endswith(".json") and Path(name).is_file():
         return [Path(name)]
+    if name and name.endswith(".json") and Path(name).name != name:
+        raise SpecError(f"{name}: there is no such file")
     known = shelf.list()
     if not known:
         raise SpecError(shelf.lacks())

@@ -41,7 +41,7 @@ class Asked(NamedTuple):
     """The suite that is run.
 
     written  the same as a YAML file says it; None if one does
-    lines    what was inferred for it
+    lines    what was inferred for it, and which languages its targets lack
     partial  it has fewer test rows than it should: no release comes of it
     """
 
@@ -65,6 +65,7 @@ def ask(choice: Choice, catalog: Catalog, where: Where, say: Callable[[str], Non
         suite = oneline.made(line, base, catalog, bool(choice.everything))
     if choice.left_out:
         suite = without(suite, list(choice.left_out))
+    lines += oneline.lacking(line, suite, catalog)
     if choice.everything:
         suite = with_user_tasks(suite, catalog)
     if not suite.targets:

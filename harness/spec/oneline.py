@@ -348,6 +348,18 @@ def _with_languages(suite: Suite, wanted: Sequence[str], catalog: Catalog) -> Su
     return suite.model_copy(update={"cuts": suite.cuts | of_targets})
 
 
+def lacking(line: OneLine, suite: Suite, catalog: Catalog) -> list[str]:
+    """A line for each target of the suite that lacks some of the languages that are asked for."""
+    lines = []
+    for name in suite.targets:
+        cut = suite.cuts.get(name)
+        languages = (cut.languages if cut else None) or catalog.tasks[name].languages
+        if lost := [one for one in line.languages if one not in languages]:
+            more = f" and {len(lost) - 12} more" if len(lost) > 12 else ""
+            lines.append(f"{name} has no {', '.join(lost[:12])}{more}")
+    return lines
+
+
 def _has(languages: Sequence[str]) -> str:
     more = ", ..." if len(languages) > 12 else ""
     return f"; it has {', '.join(languages[:12])}{more}; add one of these, or leave the target out"
