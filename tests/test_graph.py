@@ -9,10 +9,12 @@ from conftest import Rig, copied
 from test_loop import dataset
 from test_plan import SUITE, TASKS, World, commit
 
+from harness.engines.drive import Outcome, Refusal
 from harness.plan import shown as graph
 from harness.plan.devices import Machine, by_card
 from harness.plan.estimate import _characters, estimate
 from harness.plan.graph import Plan
+from harness.run.steps import refusals
 from harness.sources import rows as data_rows
 from harness.spec.recipe import Recipe
 from harness.store import Store
@@ -359,6 +361,13 @@ def test_a_plan_of_which_all_is_done_reads_no_rows(world, store, monkeypatch):
     monkeypatch.setattr(data_rows, "load", lambda *_: pytest.fail("rows were read"))
     found = estimate(plan, store, dict.fromkeys(plan.jobs, "cached"))
     assert found["basis"] == "nothing is to run" and found["kinds"]["train"]["seconds"] == 0
+
+
+def test_a_leak_is_refused_with_what_to_do():
+    leak = Refusal("mnli", "words", {"train": {"en": 12}})
+    (line,) = refusals(Outcome(refused={"a key": leak, "another": leak}))
+    assert "of the train rows, in en 12 test rows" in line
+    assert "take those out" in line and "`waives: [leak]`" in line
 
 
 # What is said first

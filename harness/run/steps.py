@@ -271,7 +271,8 @@ def refusals(outcome: Outcome) -> list[str]:
         )
         lines.append(
             f"refused: condition {', '.join(names)} on {target}: training rows stand in its test"
-            f" set ({counts} test rows)"
+            f" set ({counts} test rows); take those out of the training rows, or write"
+            " `waives: [leak]` into the suite, and its scores carry the flag"
         )
     return lines
 
