@@ -376,3 +376,104 @@ def test_a_brace_in_a_files_name_is_text(here):
     jsonl(here / "mood{x}.jsonl", table())
     task, _ = new("--from", "mood{x}.jsonl")
     assert task.source.files == "../mood{{x}}.jsonl"
+
+
+def test_two_languages_of_tokens_and_tags(here):
+    lines = [f"New\tB-LOC\nYork\tI-LOC\n{word}\tO\n" for word in WORDS * 4]
+    for language in ("en", "de"):
+        (here / f"ner.{language}.conll").write_text("\n".join(lines))
+    task, _ = new("--from", "ner.en.conll")
+    assert task.languages == ["en", "de"]
+    assert task.test.parallel
+
+
+def test_a_dialogue_is_read_with_its_question(here):
+    choice = ["Yes, it is.", "Not at all."]
+    rows = [
+        {"dialogue": [sentence(i), sentence(i + 1)], "question": f"What, {i}?",
+         "choice": choice, "answer": choice[i % 2]} for i in range(40)
+    ]  # fmt: skip
+    jsonl(here / "talks" / "plain_text" / "train.jsonl", rows)
+    task, _ = new("--from", "talks")
+    assert task.task == "talks"
+    assert task.columns["text"] == "{dialogue} {question}"
+
+
+def test_a_long_text_beside_a_known_one_is_asked_about(here):
+    rows = [
+        {"title": f"Part {i}", "text": sentence(i), "story": sentence(i + 1) * 2, "label": i % 2}
+        for i in range(40)
+    ]
+    jsonl(here / "mood.jsonl", rows)
+    with pytest.raises(HarnessError, match=r"several columns of text: .*story"):
+        new("--from", "mood.jsonl")
+
+
+def test_translations_of_training_rows_are_not_tested(here):
+    rows = [{"id": i, **row} for i, row in enumerate(table(60))]
+    jsonl(here / "par.en.jsonl", rows)
+    jsonl(here / "par.de.jsonl", rows[30:] + rows[:30])
+    with pytest.raises(HarnessError, match=r"is a test row in de and trains or selects in en"):
+        new("--from", "par.en.jsonl")
+    jsonl(here / "par.de.jsonl", rows)
+    task, _ = new("--from", "par.en.jsonl")
+    assert task.test.parallel
+
+
+@pytest.mark.parametrize(
+    ("column", "words", "names"),
+    [
+        ("lang", ("english", "German"), {"en": "english", "de": "German"}),
+        ("locale", ("en-US", "de_DE"), {"en": "en-US", "de": "de_DE"}),
+        ("language", ("en", "de"), {}),
+        ("lang", ("en", "martian"), "names no language"),
+        ("locale", ("en-US", "en-GB"), "both of language en"),
+    ],
+)
+def test_a_column_of_languages(here, column, words, names):
+    jsonl(here / "mood.jsonl", [row | {column: words[i // 2 % 2]} for i, row in enumerate(table())])
+    if isinstance(names, str):
+        with pytest.raises(HarnessError, match=names):
+            new("--from", "mood.jsonl")
+        return
+    task, said = new("--from", "mood.jsonl")
+    assert (task.languages, task.source.names) == (["en", "de"], names)
+    assert "not read" not in said
+
+
+def test_a_folders_name_says_the_language(here):
+    for folder in ("deu_Latn", "eng_Latn"):
+        for split in ("train", "test"):
+            jsonl(here / "topics" / folder / f"{split}.jsonl", table())
+    task, _ = new("--from", "topics/deu_Latn/train.jsonl", "--name", "one")
+    assert task.languages == ["de"]
+    Path("tasks/one.yaml").unlink()
+    task, _ = new("--from", "topics/{language}/{split}.jsonl")
+    assert task.languages == ["en", "de"]
+    jsonl(here / "my" / "mood.jsonl", table())
+    with pytest.raises(HarnessError, match=r"a language, or a word\? Say with --language"):
+        new("--from", "my/mood.jsonl")
+
+
+def test_places_of_choices_that_may_count_from_0_or_1_are_asked_about(here):
+    rows = [
+        {"q": sentence(i), "choice": ["a b", "c d", "e f", "g h"], "label": i % 3 + 1}
+        for i in range(40)
+    ]
+    jsonl(here / "exam.jsonl", rows)
+    with pytest.raises(HarnessError, match="of 4 choices: counted from 0 or from 1"):
+        new("--from", "exam.jsonl")
+
+
+def test_labels_that_differ_by_case_are_said(here):
+    jsonl(here / "mood.jsonl", table(80, ("pos", "neg", "POS", "NEG")))
+    _, said = new("--from", "mood.jsonl")
+    assert "NEG and neg, POS and pos differ by upper and lower case only" in said
+
+
+def test_columns_of_two_languages_are_translations(here):
+    rows = [{"de": sentence(i), "en": sentence(i + 1)} for i in range(40)]
+    jsonl(here / "pairs.jsonl", rows)
+    task, _ = new("--from", "pairs.jsonl")
+    assert (task.family, task.languages) == ("retrieval", ["de"])
+    assert task.columns == {"source": "de", "target": "en"}

@@ -259,7 +259,7 @@ TABLES = [
     ("rows.csv", "text,label\na\n", r":2:1: 1 cell, but line 1 names 2 cells"),
     ("rows.csv", 'text,label\n"two\nlines",no\n\nx\n', r":5:1: 1 cell"),
     ("rows.csv", "text,text,label\na,b,no\n", r":1:1: the column 'text' is named twice"),
-    ("rows.csv", ",text,label\n0,a,no\n", r":1:1: column 1 has no name"),
+    ("rows.csv", ",text,label\n0,a,no\n", r":1:1: column 1 has no name.*index=False"),
     ("rows.csv", "\ntext,label\na,no\n", r":1:1: column 1 has no name"),
     (
         "rows.csv",

@@ -107,7 +107,21 @@ def _named(counts: Counter[Any], without: str | None) -> Classes:
         return Classes({str(one): one for one in ordered}, counts, without, numbers=True)
     if is_bio(counts):
         return Classes(sorted(counts, key=_by_entity), counts, without)
-    return Classes(sorted(counts), counts, without)
+    return Classes(sorted(counts), counts, without, said=_of_one_name(counts))
+
+
+def _of_one_name(counts: Counter[Any]) -> list[str]:
+    """A warning of labels that differ in upper and lower case alone."""
+    alike: dict[str, list[str]] = {}
+    for name in sorted(counts):
+        alike.setdefault(name.strip().casefold(), []).append(name)
+    same = [" and ".join(names) for names in alike.values() if len(names) > 1]
+    if not same:
+        return []
+    return [
+        f"WARNING: {', '.join(same)} differ by upper and lower case only, and are taken as labels"
+        " of their own; if they mean the same, write them one way"
+    ]
 
 
 def like(classes: Classes, trains: Task) -> str:

@@ -6,13 +6,16 @@ and their like), one a language code; files of one task differ in nothing else.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
 from harness.common.errors import SpecError
+from harness.spec.catalog import builtin_root, read_spec
 from harness.spec.formats import PACKED, SUFFIXES, format_of
 from harness.spec.languages import ISO_639_1
+from harness.spec.task import Task
 from harness.spec.template import fill, placeholders
 
 SPLITS = {
@@ -24,9 +27,30 @@ PHASE_OF = {word: phase for phase, words in SPLITS.items() for word in words}
 # Files of tokens under other names than .conll: the word's column and its tag's; None: the last.
 TOKENS = {".conllu": (2, 4), ".iob": (1, None), ".iob2": (1, None), ".bio": (1, None)}
 READ = (*SUFFIXES, *TOKENS)
-PARTS = re.compile(r"[^._/-]+|[._/-]+")
+PARTS = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}(?![A-Za-z])|[^._/-]+|[._/-]+")
 ENGLISH = "en"
 _ENGLISH = {"eng": ENGLISH, "english": ENGLISH}  # train and dev rows are looked for under its code
+SCRIPTED = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}")
+# codes that folders are called by that hold no language
+WORDS = {
+    "am",
+    "an",
+    "as",
+    "be",
+    "cs",
+    "he",
+    "hr",
+    "ml",
+    "id",
+    "io",
+    "is",
+    "it",
+    "my",
+    "no",
+    "or",
+    "so",
+    "to",
+}
 SHOWN = 6  # names of files in a message
 
 
@@ -37,6 +61,7 @@ class FoundFiles:
     template   path with {split}, {language} or {name}, {part}
     files      (split as the file calls it or "", language or "") → its file
     names      language → how the files call it, where that is another word
+    spoken     the language that the folder's name says, where the files' names say none
     aligned    language → the two files whose lines belong together, foreign and English
     """
 
@@ -44,6 +69,7 @@ class FoundFiles:
     files: dict[tuple[str, str], Path]
     names: dict[str, str] = field(default_factory=dict)
     aligned: dict[str, tuple[Path, Path]] = field(default_factory=dict)
+    spoken: str = ""
 
     @property
     def languages(self) -> list[str]:
@@ -67,11 +93,18 @@ def suffix_of(name: str) -> str:
     return next((end for end in READ if plain.endswith(end)), "")
 
 
-def found_at(path: str) -> FoundFiles:
+def found_at(path: str, language: str | None = None) -> FoundFiles:
     """The files that a user means by a file, a folder, or a path with {language} or {split}.
 
     raises  SpecError: nothing there, a format that is not read, files that cannot be told apart
     """
+    found = _found(path)
+    if language or found.languages:
+        return found
+    return replace(found, spoken=_spoken(Path(found.template).parent))
+
+
+def _found(path: str) -> FoundFiles:
     if placeholders(path) and not Path(path).exists():
         return _by_template(path)
     place = Path(path).expanduser()
@@ -111,7 +144,28 @@ def _parts(name: str) -> list[str]:
 
 def _code(word: str) -> str | None:
     """The language that a word names; None if it names none."""
+    if SCRIPTED.fullmatch(word):
+        return _of_flores().get(word)
     return word.lower() if word.lower() in ISO_639_1 else None
+
+
+@cache
+def _of_flores() -> dict[str, str]:
+    """`deu_Latn`, as FLORES-200 writes languages → `de`, as task sib200 has them."""
+    _, task, _ = read_spec(builtin_root() / "tasks" / "sib200.yaml")
+    assert isinstance(task, Task)
+    return {word: code for code, word in task.source.names.items()}
+
+
+def _spoken(folder: Path) -> str:
+    """The language of a folder's name, "" if that is none; SpecError where it may be a word."""
+    name = folder.name
+    if _code(name) and name.lower() != ENGLISH and (name.lower() in WORDS or name.isupper()):
+        raise SpecError(
+            f"{folder}: is its name a language, or a word? Say with --language in which language"
+            " the rows are"
+        )
+    return _code(name) or ""
 
 
 def _split_at(parts: Sequence[str]) -> int | None:
@@ -229,6 +283,17 @@ def _is_data(folder: Path, path: Path) -> bool:
     return path.is_file() and not hidden
 
 
+def _code_in(template: str, word: str) -> str:
+    """What stands for a language in a path; SpecError where it is certainly none."""
+    code = _ENGLISH.get(word.lower()) or _code(word)
+    if code is None and SCRIPTED.fullmatch(word):
+        raise SpecError(
+            f"{template}: {word} names no language that is known; give a path with {{split}} alone,"
+            " and its language with --language"
+        )
+    return code or word.lower()
+
+
 def _by_template(template: str) -> FoundFiles:
     known = {"language", "name", "split", "part"}
     if strange := placeholders(template) - known:
@@ -253,7 +318,7 @@ def _by_template(template: str) -> FoundFiles:
             continue
         said = match.groupdict()
         word = said.get("language") or said.get("name") or ""
-        code = _ENGLISH.get(word.lower()) or _code(word) or word.lower()
+        code = _code_in(template, word)
         if word and word != code:
             names[code] = word
         files[said.get("split") or "", code] = file

@@ -13,6 +13,8 @@ from harness.common.errors import SpecError
 from harness.draft.table import SeenColumn, SeenTable, listed
 from harness.families import FAMILIES
 from harness.spec.explain import nearest
+from harness.spec.languages import ENGLISH, ISO_639_1
+from harness.spec.template import placeholders
 
 # What such columns are called, the surest name first; pairs in the order in which they are read.
 LABELS = (
@@ -82,7 +84,7 @@ class Guess:
     def text_columns(self) -> list[str]:
         """The columns whose texts an encoder reads."""
         read = [self.columns[name] for name in ("text", "text_pair") if name in self.columns]
-        return [name for one in read for name in ([one] if isinstance(one, str) else one)]
+        return [name for one in read for name in _names(one)]
 
 
 def guessed(table: SeenTable, asked: TaskAsked) -> Guess:
@@ -105,7 +107,8 @@ def guessed(table: SeenTable, asked: TaskAsked) -> Guess:
 
 def _names(columns: str | list[str]) -> list[str]:
     several = [columns] if isinstance(columns, str) else columns
-    return [name.split(".")[0] for name in several]
+    read = [name for one in several for name in (sorted(placeholders(one)) or [one])]
+    return [name.split(".")[0] for name in read]
 
 
 def _needs(family: str) -> str:
@@ -181,7 +184,7 @@ def _multiple_choice(table: SeenTable, asked: TaskAsked) -> Guess | None:
     taken = {label, *_names(choices)}
     text = asked.text or _context(table, taken)
     columns: dict[str, str | list[str]] = {
-        "text": text[0] if len(text) == 1 else text,
+        "text": _joined(table, text),
         "choices": choices,
     }
     # the right choice by its text, or by its place
@@ -209,9 +212,10 @@ def _choices(table: SeenTable) -> str | list[str] | None:
 
 def _context(table: SeenTable, taken: set[str]) -> list[str]:
     """What is read before each choice: all texts that are neither choices nor labels."""
-    texts = [name for name, one in table.columns.items() if one.may_be_text and name not in taken]
+    free = [one for name, one in table.columns.items() if name not in taken]
+    texts = [one.name for one in free if one.may_be_text or one.may_be_turns]
     known = [name for name in texts if name.lower() in (*TEXTS, "context", "premise", "question")]
-    chosen = known or texts
+    chosen = [name for name in texts if name in known or table.columns[name].is_long] or texts
     if not chosen:
         raise SpecError(f"no text before the choices: there are {_columns(table)}; see --text")
     if len(chosen) > 2:
@@ -223,6 +227,13 @@ def _context(table: SeenTable, taken: set[str]) -> list[str]:
     return [*first, *(name for name in chosen if name not in first)]
 
 
+def _joined(table: SeenTable, text: list[str]) -> str | list[str]:
+    """Columns as one text; turns of a dialogue are joined by a template."""
+    if any(table.columns[name].kind == "list" for name in text if name in table.columns):
+        return " ".join(f"{{{name}}}" for name in text)
+    return text[0] if len(text) == 1 else text
+
+
 def _retrieval(table: SeenTable, asked: TaskAsked) -> Guess | None:
     for source, target in TRANSLATIONS:
         one, other = table.named(source), table.named(target)
@@ -232,7 +243,17 @@ def _retrieval(table: SeenTable, asked: TaskAsked) -> Guess | None:
             columns: dict[str, str | list[str]] = {"source": one, "target": other}
             why = f"two columns of sentences, {one} and {other}"
             return Guess("retrieval", columns, "retrieval_accuracy", why=why)
+    texts = [one.name for one in table.columns.values() if one.may_be_text and not one.is_id]
+    others = [name for name in texts if name != ENGLISH]
+    if ENGLISH in texts and len(others) == 1 and others[0] in ISO_639_1 and not _labelled(table):
+        why = f"two columns of sentences, {others[0]} and {ENGLISH}"
+        columns = {"source": others[0], "target": ENGLISH}
+        return Guess("retrieval", columns, "retrieval_accuracy", why=why)
     return None
+
+
+def _labelled(table: SeenTable) -> bool:
+    return table.named(*LABELS) is not None
 
 
 def _classification(table: SeenTable, asked: TaskAsked) -> Guess | None:
@@ -268,6 +289,10 @@ def _text_or_pair(table: SeenTable, texts: list[str]) -> dict[str, str | list[st
     known = [name for name in texts if name.lower() in TEXTS]
     # what has few values is no text, whatever it is called
     long = [name for name in texts if not table.columns[name].may_be_classes]
+    # a title beside a text is no matter of course
+    apart = [name for name in long if name not in known and table.columns[name].is_long]
+    if known and apart:
+        known = [*known, *apart]
     for chosen in (known, long):
         if len(chosen) == 1:
             return {"text": chosen[0]}

@@ -15,16 +15,17 @@ from harness.draft import yaml_text
 from harness.draft.classes import Classes, classes_of, is_bio, like
 from harness.draft.found import ENGLISH, PHASE_OF, TOKENS, FoundFiles, found_at
 from harness.draft.guess import LANGUAGES, Guess, TaskAsked, guessed
-from harness.draft.split_rows import Splits, refuse_unmixed, splits_of
+from harness.draft.split_rows import Splits, bounds, refuse_unmixed, splits_of
 from harness.draft.table import SeenTable, listed, refuse_no_header
 from harness.families import FAMILIES
+from harness.families.columns import shown
 from harness.sources.conll import Columns
 from harness.sources.read import read_file
 from harness.sources.split_files import class_names
 from harness.sources.text_files import RawRow, read_lines
 from harness.spec.explain import nearest
 from harness.spec.formats import PACKED
-from harness.spec.languages import ISO_639_1
+from harness.spec.languages import ISO_639_1, language_of
 from harness.spec.task import Task
 from harness.store import signature
 
@@ -37,6 +38,7 @@ DOMINATES = 80.0
 SHOWN = 12  # names in a line
 WORD, PLACEHOLDER = re.compile(r"[A-Za-z0-9]+"), re.compile(r"\{[a-z]+\}")
 NO_NAME = {*PHASE_OF, "of"}
+NO_FOLDER = {"plain_text", "default"}  # what the hub calls the only configuration of a dataset
 
 At = tuple[str, str]  # split as the file calls it, language
 
@@ -77,7 +79,7 @@ class Drafted:
 def drafted(path: str, wanted: Wishes, trains: Task | None = None) -> Drafted:
     """The task that lies at a path. `trains`: the one whose rows train it. SpecError: what it
     takes to tell."""
-    found = found_at(path)
+    found = found_at(path, wanted.language)
     name = wanted.name or name_of(found, path)
     if found.aligned:
         return _of_pairs(name, found, wanted)
@@ -101,7 +103,7 @@ def name_of(found: FoundFiles, path: str) -> str:
         words = WORD.findall(PLACEHOLDER.sub("", part))
         # of a shard "train-00000-of-00001" nothing is a name
         kept = [word for word in words if not word.isdigit() and word.lower() not in NO_NAME]
-        if kept:
+        if kept and part not in NO_FOLDER:
             return "_".join(kept).lower()
     raise SpecError(f"{path}: its name makes no name of a task; say one with --name")
 
@@ -141,7 +143,7 @@ def _assembled(
         guess.columns = {"id": column, **guess.columns}
     said: dict[str, str] = {}
     source: dict[str, Any] = {}
-    languages = _languages(found, every, wanted, source, said, foreign=guess.family == "retrieval")
+    languages = _languages(found, every, wanted, source, said, foreign=guess.columns.get("source"))
     if conll:
         source["conll"] = dict(conll)
     if found.names:
@@ -157,6 +159,7 @@ def _assembled(
     else:
         refuse_unmixed(cut_from, None, splits)
 
+    _refuse_leak(read, splits, guess.columns.get("id"))
     classes = _classes(found, guess, every)
     if classes and classes.without is not None and label:
         source["unless"] = {label: classes.without}
@@ -191,6 +194,48 @@ def _ids(read: Mapping[At, list[RawRow]]) -> str | None:
     return None
 
 
+def _refuse_leak(
+    read: Mapping[At, list[RawRow]], splits: Splits, column: str | list[str] | None
+) -> None:
+    """SpecError where test rows of one language are parts of a file, and have ids of rows that
+    train or select in another: most likely their translations."""
+    test = splits.test
+    if test is None or "[" not in test["split"] or not isinstance(column, str):
+        return
+    taken = [one for one in (splits.train, splits.dev) if one and "split" in one]
+    fitted = {
+        row[column]: at
+        for one in taken
+        for at, row in _part(read, one["split"])
+        if at[1] in _fitted_in(one)
+    }
+    for at, row in _part(read, test["split"]):
+        other = fitted.get(row[column], at)
+        if other != at:
+            raise SpecError(
+                f"{column} {row[column]} is a test row in {at[1]} and trains or selects in"
+                f" {other[1]}: parts are taken by the order of the rows, and the files do not have"
+                f" the same {column} in the same order, so that translations of rows that train"
+                f" would be tested. Sort the files alike (by the same shuffled {column}), or give"
+                " train, dev and test files"
+            )
+
+
+def _fitted_in(rows: Mapping[str, Any]) -> list[str]:
+    """The languages that train or select, and "" for files whose names say none."""
+    return ["", *rows.get("languages", [rows.get("language", ENGLISH)])]
+
+
+def _part(read: Mapping[At, list[RawRow]], expression: str) -> Iterator[tuple[At, RawRow]]:
+    """The rows of `train[60%:80%]` in every language."""
+    word, bounded, _ = expression.partition("[")
+    start, stop = bounds(expression) if bounded else (0.0, 1.0)
+    for at, rows in read.items():
+        if at[0] in (word, ""):
+            part = rows[round(len(rows) * start) : round(len(rows) * stop)]
+            yield from ((at, row) for row in part)
+
+
 def _trained_at(found: FoundFiles, read: Mapping[At, list[RawRow]]) -> At:
     """The file of which train and dev are parts."""
     words = found.words("train") or [next(iter(read))[0]]
@@ -214,9 +259,9 @@ def _languages(
     wanted: Wishes,
     source: dict[str, Any],
     said: dict[str, str],
-    foreign: bool,
+    foreign: str | list[str] | None,
 ) -> list[str]:
-    """As files or a column say, else the user, else English, unless the rows are `foreign`."""
+    """As files or a column say, else the user, else English, unless a column is `foreign`."""
     if wanted.language:
         said["languages"] = "--language"
         return [wanted.language]
@@ -225,12 +270,15 @@ def _languages(
         if ENGLISH in found.languages:
             return [ENGLISH, *(one for one in found.languages if one != ENGLISH)]
         return found.languages
-    column = next((name for name in rows[0] if name.lower() in LANGUAGES), None)
-    codes = dict.fromkeys(row.get(column) for row in rows) if column else {}
-    if column and all(isinstance(one, str) and one in ISO_639_1 for one in codes):
-        source["where"] = {column: "{language}"}
+    if found.spoken:
+        said["languages"] = "the folder's name"
+        return [found.spoken]
+    if column := next((name for name in rows[0] if name.lower() in LANGUAGES), None):
         said["languages"] = f"column {column}"
-        return sorted(map(str, codes), key=lambda one: (one != ENGLISH, one))
+        return _languages_of(column, rows, source)
+    if isinstance(foreign, str) and foreign in ISO_639_1:
+        said["languages"] = "the columns' names"
+        return [foreign]
     if foreign:
         raise SpecError(
             "sentences and their English translations: in which language are the former? Say it"
@@ -238,6 +286,28 @@ def _languages(
         )
     said["languages"] = "nothing says another (--language)"
     return [ENGLISH]
+
+
+def _languages_of(column: str, rows: Sequence[RawRow], source: dict[str, Any]) -> list[str]:
+    """As a column says, in codes, in names, or with a region; SpecError for what is neither."""
+    names: dict[str, str] = {}
+    for word in dict.fromkeys(row.get(column) for row in rows):
+        code = language_of(word) if isinstance(word, str) else None
+        if code is None:
+            raise SpecError(
+                f"column {column} has {shown(word)}, which names no language; write codes such as"
+                " en and de; or say with --language that all rows are of one"
+            )
+        if code in names:
+            raise SpecError(
+                f"column {column} has {shown(names[code])} and {shown(word)}, both of language"
+                f" {code}; write one of them"
+            )
+        names[code] = str(word)
+    if other := {code: word for code, word in names.items() if code != word}:
+        source["names"] = other
+    source["where"] = {column: "{name}" if other else "{language}"}
+    return sorted(names, key=lambda one: (one != ENGLISH, one))
 
 
 def _classes(found: FoundFiles, guess: Guess, rows: Sequence[RawRow]) -> Classes | None:
@@ -268,8 +338,12 @@ def _places_of_choices(guess: Guess, rows: Sequence[RawRow]) -> Classes:
     if isinstance(found.labels, dict):
         values = list(found.labels.values())
         places = [int(value) for value in values]
-        # from 0 or from 1, whatever the first value is that occurs
-        start = 0 if min(places) == 0 or max(places) < count - 1 else 1
+        if min(places) > 0 and max(places) < count:
+            raise SpecError(
+                f"column {label} has {min(places)} to {max(places)}, of {count} choices: counted"
+                f" from 0 or from 1? Write letters in their place, A to {letters[-1].upper()}"
+            )
+        start = 0 if min(places) == 0 else 1
         text = isinstance(values[0], str)
         found.labels = {
             letter: str(start + i) if text else start + i for i, letter in enumerate(letters)
@@ -332,8 +406,8 @@ def _parallel(
     column = guess.columns.get("id") or (guess.label_column if classes else None)
     if len(sets) < 2 or not isinstance(column, str):
         return False
-    values = {tuple(map(itemgetter(column), rows)) for rows in sets}
-    return len(values) == 1
+    first, *others = [list(map(itemgetter(column), rows)) for rows in sets]
+    return all(one == first for one in others)
 
 
 def _of_pairs(name: str, found: FoundFiles, wanted: Wishes) -> Drafted:
@@ -383,6 +457,7 @@ def summary(task: Drafted) -> Iterator[str]:
     if task.classes:
         names = list(task.classes.labels)
         yield f"{len(names)} labels: {_some(names)}"
+        yield from task.classes.said
         if task.classes.numbers:
             yield "the labels are numbers: name them in the file by what they mean"
     for what in ("labels", "metric"):
@@ -438,7 +513,8 @@ def _of_phase(phase: str) -> str:
 
 def _left_out(task: Drafted) -> str:
     """The columns that are not read."""
-    left = [name for name in task.columns if name not in task.guess.read]
+    read = {*task.guess.read, *task.source.get("where", ()), *task.source.get("unless", ())}
+    left = [name for name in task.columns if name not in read]
     return f"not read: {listed(left[:8])}" if left else ""
 
 

@@ -139,8 +139,8 @@ def refuse_unmixed(rows: Sequence[Mapping[str, Any]], label: str | None, parts: 
     rows  those of which parts are taken, in the file's order
     """
     taken = [one["split"] for one in (parts.train, parts.dev, parts.test) if one and "split" in one]
-    bounds = [_bounds(expression) for expression in taken if "[" in expression]
-    if not bounds:
+    ranges = [bounds(expression) for expression in taken if "[" in expression]
+    if not ranges:
         return
     if len(rows) < FEWEST_ROWS:
         raise SpecError(
@@ -151,7 +151,7 @@ def refuse_unmixed(rows: Sequence[Mapping[str, Any]], label: str | None, parts: 
         return
     values = [row.get(label) for row in rows]
     counts = Counter(value for value in values if not isinstance(value, list))
-    for start, stop in bounds:
+    for start, stop in ranges:
         part = set(values[int(len(rows) * start) : int(len(rows) * stop)] if counts else [])
         for value, count in counts.items():
             # where four are expected, none is there by chance twice in a hundred
@@ -164,7 +164,7 @@ def refuse_unmixed(rows: Sequence[Mapping[str, Any]], label: str | None, parts: 
                 )
 
 
-def _bounds(expression: str) -> tuple[float, float]:
+def bounds(expression: str) -> tuple[float, float]:
     """Of `train[60%:80%]`: 0.6 and 0.8."""
     start, stop = expression.partition("[")[2].rstrip("]").split(":")
     return float(start.rstrip("%") or 0) / 100, float(stop.rstrip("%") or 100) / 100

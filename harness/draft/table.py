@@ -20,6 +20,7 @@ KINDS: dict[type, Kind] = {
 }
 # A class has a short name, and several rows.
 LONGEST_CLASS, MOST_CLASSES, ROWS_OF_A_CLASS = 60, 300, 2
+LONG = 5  # words of a text that is no name
 IDS = re.compile(r"(.*[_-])?(id|ids|idx|index|guid|uid|uuid)|unnamed.*|", re.I)
 
 
@@ -64,6 +65,21 @@ class SeenColumn:
     @property
     def may_be_text(self) -> bool:
         return self.kind == "text" and not self.is_id and any(map(str.strip, self.values))
+
+    @property
+    def is_long(self) -> bool:
+        """Sentences: what is left out of them is missed."""
+        texts = self.may_be_text and not self.may_be_classes and self.words > LONG
+        return texts or self.may_be_turns
+
+    @property
+    def may_be_turns(self) -> bool:
+        """Lists of sentences, as of a dialogue."""
+        if self.kind != "list":
+            return False
+        turns = [turn for one in self.values[:1000] for turn in one]
+        sentences = all(isinstance(turn, str) for turn in turns)
+        return sentences and sum(len(str(turn).split()) for turn in turns) > LONG / 2 * len(turns)
 
     @property
     def said(self) -> str:

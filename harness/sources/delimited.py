@@ -107,6 +107,10 @@ _RULES = {
 }
 
 
+def _of_pandas(place: int) -> str:
+    return "; of a dataframe's index: save it with to_csv(..., index=False)" if place == 0 else ""
+
+
 def _check_header(
     path: Path, suffix: str, names: list[str], needed: tuple[str, ...], separator: str
 ) -> None:
@@ -120,7 +124,7 @@ def _check_header(
         if not name.strip():
             raise SpecError(
                 f"{path}:1:1: column {i + 1} has no name; the first line of a {suffix} names the"
-                " columns"
+                f" columns{_of_pandas(i)}"
             )
         if name in names[:i]:
             raise SpecError(

@@ -226,6 +226,18 @@ _SCRIPTS = {"Arab": "Arabic", "Deva": "Devanagari", "Hans": "Han", "Hant": "Han"
 _SCRIPTS |= {"Cyrl": "Cyrillic", "Tfng": "Tifinagh"}
 
 
+def language_of(word: str) -> str | None:
+    """The code of a language that is written as its code, with a region (de-DE, de_DE), or by its
+    English name; None if it is none of them."""
+    plain = word.strip().lower()
+    base = plain.replace("_", "-").split("-")[0]
+    if base in ISO_639_1:
+        return base
+    lines = (line.split(" ", 1) for line in _FACTS.strip().splitlines())
+    by_name = {facts.split("|")[0].lower(): code for code, facts in lines}
+    return by_name.get(plain)
+
+
 def language_facts(code: str) -> dict[str, str]:
     """name, family and script of a language, by its code, whose region does not matter; "unknown"
     for one that is not in the table."""
