@@ -254,6 +254,16 @@ def test_a_folder_of_an_encoder_stands_in_the_suite(rig, tmp_path, monkeypatch):
     assert as_written(suite, catalog.encoders)["encoders"] == asked.written["encoders"]
 
 
+def test_an_encoder_that_stands_in_a_suite_stands_in_one_made_of_it(rig, tmp_path, monkeypatch):
+    monkeypatch.chdir(rig.encoders)
+    first = chosen(line(encoders=("./tiny",)), Catalog.load([]))
+    file = tmp_path / "first.yaml"
+    file.write_text(as_yaml(first.written))
+    monkeypatch.chdir(tmp_path)
+    again = chosen(OneLine(seeds=(5,)), Catalog.load([]), suite=str(file))
+    assert again.written["encoders"] == first.written["encoders"]
+
+
 # Run ----------------------------------------------------------------------------------------------
 
 

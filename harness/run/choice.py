@@ -73,9 +73,12 @@ def ask(choice: Choice, catalog: Catalog, where: Where, say: Callable[[str], Non
 
     written = None
     if line:
-        told = [_placeless(encoder) for encoder in found.values()]
+        inline = found | {
+            name: catalog.encoders[name] for name in suite.encoder_names if name in catalog.inline
+        }
+        told = [_placeless(encoder) for encoder in inline.values()]
         suite = oneline.named(suite, line, base, catalog, told)
-        written = oneline.as_written(suite, found)
+        written = oneline.as_written(suite, inline)
     if choice.limit:
         suite = with_limit(suite, choice.limit)
     return Asked(catalog.filled_in(suite), written, tuple(lines), bool(choice.limit))

@@ -104,7 +104,8 @@ def _named(known: dict[str, Spec], kind: str, name: str) -> Spec:
 
 
 class Catalog:
-    """All specs by kind and name; `user` holds the names that came from the user's own folders."""
+    """All specs by kind and name; `user` holds the names that came from the user's own folders,
+    `inline` those of encoders that stand in a suite."""
 
     def __init__(self) -> None:
         self.tasks: dict[str, Task] = {}
@@ -113,6 +114,7 @@ class Catalog:
         self.protocols: dict[str, Protocol] = {}
         self.sources: dict[tuple[str, str], Places] = {}
         self.user: set[tuple[str, str]] = set()
+        self.inline: set[str] = set()
         self.broken: list[str] = []
 
     @classmethod
@@ -166,6 +168,7 @@ class Catalog:
             if isinstance(encoder, str):
                 continue
             encoder = encoder.placed(source.path.parent)
+            self.inline.add(encoder.encoder)
             if self.encoders.get(encoder.encoder) != encoder:
                 here = Places(source.path, source.root.parts["encoders"].parts[i])
                 lines += self._add_one("encoder", encoder, here, user)
