@@ -10,6 +10,7 @@ beside heads and pooler as ever: a layer's weight is the pretrained one, and sca
 Where a training began with the weights of one that moved them all, its result holds them all too.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,18 @@ def left_by(result: Path) -> tuple[Weights, bool]:
 @torch.no_grad()
 def merge(adapters: Weights, body: nn.Module) -> None:
     """Add what adapters have learned to the weights of an encoder."""
+    _add(adapters, dict(body.named_parameters(remove_duplicate=False)))
+
+
+def _add(adapters: Weights, weights: Mapping[str, torch.Tensor]) -> None:
+    """Add scale x B x A to each adapted layer's weight, in place."""
     for name in sorted(adapters):
         layer, _, side = name.rpartition(".")
         if side != "A":
             continue
         number, path = layer.removeprefix(PREFIX).split(".", 1)
         scale = float(adapters[f"{PREFIX}{number}.scale"])
-        weight = body.get_parameter(f"{path}.weight")
+        weight = weights[f"{path}.weight"]
         weight.add_(scale * (adapters[f"{layer}.B"] @ adapters[name]).to(weight))
 
 
@@ -107,11 +113,7 @@ class Adapted:
             for name, tensor in self.body.state_dict().items()
             if not name.endswith((_A, _B))
         }
-        for name, tensor in own.items():
-            layer, _, side = name.rpartition(".")
-            if side == "A":
-                path = layer.removeprefix(PREFIX).split(".", 1)[1]
-                state[f"{path}.weight"] += self.scale * (own[f"{layer}.B"] @ tensor)
+        _add(own, state)
         return state
 
 
