@@ -206,7 +206,6 @@ def _replaced(line: OneLine, suite: Suite, catalog: Catalog) -> dict[str, Any]:
     update: dict[str, Any] = {}
     if line.encoders:
         update["encoders"] = list(line.encoders)
-    if line.encoders:
         update["trained"] = {of: one for of, one in suite.trained.items() if of in line.encoders}
     if line.trained:
         update["trained"] |= {
