@@ -18,8 +18,9 @@ from transformers import BertConfig, BertModel
 
 from harness.engines.process import KEEP_MEMORY
 from harness.families import FAMILIES
+from harness.jobs.adamw import adamw, step
 from harness.jobs.predict import forward
-from harness.jobs.vocabulary import clip, narrow
+from harness.jobs.vocabulary import narrow
 from harness.metrics import METRICS
 from harness.metrics.neighbours import search
 from harness.models import build
@@ -33,6 +34,7 @@ from harness.sources import mini
 from harness.sources.encoders import find
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
+from harness.spec.recipe import Recipe
 from harness.statistics.derive import sections
 from harness.store import HashIndex
 
@@ -169,17 +171,14 @@ def test_word_embeddings(benchmark, trained):
     part = SimpleNamespace(
         half=FAMILIES["classification"].trainer(), features=[{"input_ids": list(range(3000))}]
     )
-    narrowed = narrow(model, [part], 0, weight_decay=0.0) if trained == "those that occur" else None
-    optimizer = torch.optim.AdamW(
-        [p for p in model.parameters() if p.requires_grad], lr=1e-5, fused=True
-    )
+    if trained == "those that occur":
+        narrow(model, [part], 0)
+    optimizer = adamw(model, Recipe(learning_rate=1e-5).model_dump())
 
     def update():
         for micro_batch in ids:
             model(micro_batch).last_hidden_state.square().mean().backward()
-        clip(model, narrowed, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        step(optimizer, 1e-5, 1.0)
 
     benchmark.pedantic(update, rounds=5, warmup_rounds=1)
 

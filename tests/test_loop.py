@@ -1,6 +1,7 @@
 """The training loop: gradients, schedule, order of rows, and the same bytes after any
 interruption."""
 
+import copy
 import json
 import os
 from collections import Counter
@@ -18,8 +19,10 @@ from safetensors.torch import load_file, save_file
 from harness.common import signals
 from harness.families import FAMILIES
 from harness.jobs import train
+from harness.jobs.adamw import adamw, rate, step
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
 from harness.jobs.part import Part
+from harness.jobs.vocabulary import OccurringRows
 from harness.models import build
 from harness.models.batching import epoch_batches, feature_length, micro_batches, stream_seed
 from harness.models.loaded import LoadedEncoder
@@ -253,9 +256,8 @@ def trained(tmp: Path, job: dict, warm: dict, **kept) -> dict[str, bytes]:
 def loop_of(tmp: Path, job: dict, warm: dict) -> train._Loop:
     """The loop of a job before its first of ten updates."""
     ctx = context(tmp, job, warm=warm)
-    return train._Loop(
-        ctx, ctx.encoder(), [Part(ctx, ctx.encoder(), name) for name in job["spec"]["tasks"]], 10
-    )
+    parts = [Part(ctx, ctx.encoder(), name) for name in job["spec"]["tasks"]]
+    return train._Loop(ctx, ctx.encoder(), parts, [(0, i) for i in range(10)])
 
 
 # Gradients
@@ -327,11 +329,15 @@ def test_an_update_moves_by_the_mean_over_its_own_rows(tmp, folder, encoder, war
             }
         )
         if narrowed := loop.narrowed:
-            seen["encoder.embeddings.word_embeddings.weight"] = narrowed.full_gradient()
+            table = torch.zeros_like(narrowed.weight)
+            table[narrowed.occurring] = narrowed.rows.grad
+            seen["encoder.embeddings.word_embeddings.weight"] = table
 
     loop.optimizer.register_step_pre_hook(note)
     examples = [features[i] for i in (1, 4, 7)]
-    loop.update(0, examples)
+    loop.parts[0].batch = lambda number: examples
+    loop.update(loop.read(0))
+    loop.settle()
     make_deterministic(0)
     model = train.fresh_model(loop.ctx, encoder).train()
     loss = TRAINED[family].loss(model(encoder.pad(examples, "cpu")), examples)
@@ -445,26 +451,33 @@ def test_the_short_last_batch_is_trained_on(tmp, folder, warm):
         (1.0, [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.0]),
     ],
 )
-def test_rate_warms_up_and_falls_to_zero(tmp, folder, warm, warmup, factors):
+def test_rate_warms_up_and_falls_to_zero(warmup, factors):
     """The n-th update runs at the n-th factor; after the last one the rate is 0."""
-    job = make_job(tmp, folder, "classification", warmup=warmup, learning_rate=0.5)
-    loop = loop_of(tmp, job, warm)
-    rates = [loop.schedule.get_last_lr()[0]]
-    for _ in range(10):
-        loop.optimizer.step()
-        loop.schedule.step()
-        rates.append(loop.schedule.get_last_lr()[0])
+    recipe = Recipe(warmup=warmup, learning_rate=0.5).model_dump()
+    rates = [rate(recipe, 10, update) for update in range(11)]
     assert rates == pytest.approx([0.5 * factor for factor in factors])
 
 
-def test_a_number_of_warm_up_updates_replaces_the_share(tmp, folder, warm):
-    job = make_job(tmp, folder, "classification", warmup=0.5, warmup_updates=4, learning_rate=1.0)
-    loop = loop_of(tmp, job, warm)
-    rates = []
-    for _ in range(6):
-        rates.append(loop.schedule.get_last_lr()[0])
-        loop.optimizer.step()
-        loop.schedule.step()
+def test_every_update_runs_at_its_own_rate(tmp, folder, warm, monkeypatch):
+    """And the log has that of the next."""
+    seen, step = [], train.step
+
+    def noted(optimizer, learning_rate, most):
+        norm = step(optimizer, learning_rate, most)
+        seen.append([group["lr"] for group in optimizer.param_groups])
+        return norm
+
+    monkeypatch.setattr(train, "step", noted)
+    job = make_job(tmp, folder, "classification", warmup=0.5, learning_rate=0.3, evaluations=0)
+    log = [json.loads(line) for line in trained(tmp, job, warm)["metrics.jsonl"].splitlines()]
+    assert [first for first, _ in seen] == pytest.approx([0, 0.1, 0.2, 0.3, 0.2, 0.1])
+    assert all(first == second for first, second in seen)
+    assert [line["learning_rate"] for line in log] == pytest.approx([0.1, 0.2, 0.3, 0.2, 0.1, 0])
+
+
+def test_a_number_of_warm_up_updates_replaces_the_share():
+    recipe = Recipe(warmup=0.5, warmup_updates=4, learning_rate=1.0).model_dump()
+    rates = [rate(recipe, 10, update) for update in range(6)]
     assert rates == pytest.approx([0, 0.25, 0.5, 0.75, 1, 5 / 6])
 
 
@@ -625,10 +638,10 @@ def test_a_job_killed_after_a_checkpoint_loses_no_more_than_the_interval(
     expected = trained(tmp / "straight", job, warm)
     update = train._Loop.update
 
-    def killed(loop, *batch):
+    def killed(loop, batch):
         if loop.step == 4:
             raise KeyboardInterrupt
-        update(loop, *batch)
+        update(loop, batch)
 
     monkeypatch.setattr(train._Loop, "update", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -655,7 +668,6 @@ def test_a_signal_breaks_a_look_off_and_the_next_run_looks_again(
     def signalled(*_) -> None:
         forwards.append(signals.stop._holds)
         if len(forwards) == look:
-            torch.rand(3)
             raise signals.Interrupted
 
     for name in ("score", "gold_bits"):
@@ -746,7 +758,7 @@ def test_a_damaged_checkpoint_is_refused_aloud(tmp, folder, warm, damage):
 def test_a_checkpoint_of_a_version_that_trained_other_rows_is_refused_aloud(
     tmp, folder, warm, monkeypatch
 ):
-    """Before `narrow` was, the moments of the full table were kept."""
+    """Of the full table, where only some of its rows are trained now."""
     job = make_job(tmp, folder, "classification")
     with monkeypatch.context() as older:
         older.setattr(train, "narrow", lambda *_: None)
@@ -765,19 +777,52 @@ NARROWED = sorted(set(TRAINED) - {"mlm"})
 
 
 @pytest.mark.parametrize("family", NARROWED)
+@pytest.mark.parametrize("decay", [0.0, 0.1])
 @pytest.mark.parametrize("most", [0.01, 1e9])
-def test_training_only_the_rows_that_occur_gives_the_same_bytes(
-    tmp, folder, warm, family, most, monkeypatch
+def test_training_only_the_rows_that_occur_gives_the_same_weights(
+    tmp, folder, warm, family, decay, most, monkeypatch
 ):
-    """Clipped in every update or in none; dropout is on, dev holds pieces that training does
-    not."""
-    job = make_job(tmp, folder, family, max_grad_norm=most)
-    loop = loop_of(tmp, job, warm)
-    assert 0 < loop.word_rows < len(VOCABULARY)
+    """Clipped in every update or in none; dropout is on, dev holds pieces that training does not.
+    Without decay and clip, where rounding has no part, the bytes are the same."""
+    recipe = {"max_grad_norm": most, "weight_decay": decay, "adam_epsilon": 1e-4}
+    job = make_job(tmp, folder, family, learning_rate=1e-2, **recipe)
+    rows = loop_of(tmp, job, warm).narrowed.rows
+    assert 0 < len(rows) < len(VOCABULARY)
     narrowed = trained(tmp / "narrowed", job, warm)
     monkeypatch.setattr(train, "narrow", lambda *_: None)
-    assert loop_of(tmp, job, warm).word_rows is None
-    assert trained(tmp / "full", job, warm) == narrowed
+    assert loop_of(tmp, job, warm).narrowed is None
+    assert (trained(tmp / "full", job, warm) == narrowed) or decay or most < 1
+    full, ours = (
+        load_file(tmp / way / "work" / "model.safetensors") for way in ("full", "narrowed")
+    )
+    assert full.keys() == ours.keys()
+    for name, tensor in full.items():
+        torch.testing.assert_close(ours[name], tensor, rtol=2e-5, atol=2e-6)
+
+
+@QUICK
+@given(data=st.data())
+def test_rows_out_of_use_decay_as_in_the_full_table(data):
+    """Over any schedule, whichever rows occur and whichever an update reads."""
+    updates, width = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 5))
+    recipe = Recipe(
+        learning_rate=data.draw(st.floats(1e-5, 0.3)),
+        weight_decay=data.draw(st.floats(0.0, 0.5)),
+        warmup=data.draw(st.floats(0.0, 1.0)),
+    ).model_dump()
+    occurring = sorted(data.draw(st.sets(st.integers(0, 7), min_size=1)))
+    table = torch.nn.Embedding.from_pretrained(torch.randn(8, width), freeze=False)
+    small = OccurringRows(copy.deepcopy(table), torch.tensor(occurring))
+    optimizers = [adamw(module, recipe) for module in (table, small)]
+    for update in range(updates):
+        ids = torch.tensor(data.draw(st.lists(st.sampled_from(occurring), min_size=1, max_size=4)))
+        share = rate(recipe, updates, update)
+        for module, optimizer in zip((table, small), optimizers, strict=True):
+            module(ids).square().sum().backward()
+            step(optimizer, share, 1.0)
+        small.decay(share * recipe["weight_decay"])
+    torch.testing.assert_close(small.full(), table.weight.detach(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(small.eval()(torch.arange(8)), small.full(), rtol=0, atol=0)
 
 
 def test_the_rows_that_do_not_occur_are_the_encoders_own(tmp, folder, warm):
@@ -792,13 +837,8 @@ def test_the_rows_that_do_not_occur_are_the_encoders_own(tmp, folder, warm):
     assert moved <= {"[CLS]", "[SEP]", *"abcde", *(f"##{c}" for c in "abcde")}
 
 
-@pytest.mark.parametrize(
-    "family, recipe",
-    [("mlm", {}), ("classification", {"weight_decay": 0.01})],
-    ids=["mlm", "weight decay"],
-)
-def test_where_every_row_moves_all_are_trained(tmp, folder, warm, family, recipe):
-    assert loop_of(tmp, make_job(tmp, folder, family, **recipe), warm).word_rows is None
+def test_where_masks_are_drawn_anew_every_row_is_trained(tmp, folder, warm):
+    assert loop_of(tmp, make_job(tmp, folder, "mlm"), warm).narrowed is None
 
 
 def test_a_piece_that_was_not_announced_is_an_error_in_training_and_none_on_dev(tmp, folder, warm):
@@ -859,8 +899,8 @@ def test_the_first_of_the_best_weights_is_kept(tmp, folder, warm, monkeypatch, m
     weights = {}
     finish, update = train._Loop.finish, train._Loop.update
 
-    def remember(loop, *batch):
-        update(loop, *batch)
+    def remember(loop, batch):
+        update(loop, batch)
         if loop.step == best:
             weights.update(
                 {name: tensor.cpu().clone() for name, tensor in loop.model.state_dict().items()}

@@ -58,7 +58,7 @@ def test_a_result_holds_adapters_and_heads_and_evaluates_as_the_model_that_was_t
     assert {name.split(".")[0] for name in kept} == {"adapters", "heads"}
     # both of each linear layer of two layers of six, and one scale
     assert sum(name.startswith("adapters.") for name in kept) == 2 * 6 * 2 + 1
-    loop = train._Loop(context(tmp_path, job), encoder, [train.Part(ctx, encoder, "toy")], 1)
+    loop = train._Loop(context(tmp_path, job), encoder, [train.Part(ctx, encoder, "toy")], [])
     moved = {name for name, p in loop.model.named_parameters() if p.requires_grad}
     assert {"lora" if "lora_" in name else name.split(".")[0] for name in moved} == {
         "lora",

@@ -207,13 +207,14 @@ def mixed(
 def batches(loop_job: dict, tmp: Path, warm: dict, monkeypatch) -> dict[str, list]:
     """What each task gave to the updates of a training, in order."""
     seen: dict[str, list] = {name: [] for name in loop_job["spec"]["tasks"]}
-    update = train._Loop.update
+    batch = Part.batch
 
-    def watched(loop, part, features):
-        seen[loop.parts[part].name].append(features)
-        update(loop, part, features)
+    def watched(part, number):
+        features = batch(part, number)
+        seen[part.name].append(features)
+        return features
 
-    monkeypatch.setattr(train._Loop, "update", watched)
+    monkeypatch.setattr(Part, "batch", watched)
     train.run(context(tmp, loop_job, warm=warm))
     monkeypatch.undo()
     return seen
@@ -347,10 +348,10 @@ def test_a_mixture_killed_in_an_update_ends_with_the_same_bytes(
     train.run(expected)
     update = train._Loop.update
 
-    def killed(loop, *batch):
+    def killed(loop, batch):
         if loop.step == 6:
             raise KeyboardInterrupt
-        update(loop, *batch)
+        update(loop, batch)
 
     monkeypatch.setattr(train._Loop, "update", killed)
     with pytest.raises(KeyboardInterrupt):

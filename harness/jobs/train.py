@@ -6,39 +6,38 @@ called twice.
 
 The gradient of an update is the mean over the batch's own terms, so the short last batch of an
 epoch counts as what it is (`loss: micro_batch`: over a script's micro-batches). Order of rows, head
-and dropout come from streams that name (seed, phase, task, purpose): the same in every arm. A
-mixture draws one of its tasks per update; a single task is a mixture of one. Killed anywhere, the
-next run continues from the last checkpoint and ends with the same bytes.
+and dropout come from streams that name (seed, phase, task, purpose): the same in every arm. Dropout
+has one for each micro-batch of each update, so that nothing random lasts longer. A mixture draws
+one of its tasks per update; a single task is a mixture of one. Killed anywhere, the next run
+continues from the last checkpoint and ends with the same bytes.
+
+An update only tells the device what to compute. Its loss is looked at where a line of the log is
+due, or before anything is kept.
 """
 
 import json
-import os
-import pickle
-import re
+import math
 import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from harness.common.signals import Interrupted, stop
+from harness.jobs import checkpoint
+from harness.jobs.adamw import adamw, rate, step
 from harness.jobs.adapters import Adapted, Weights, left_by
+from harness.jobs.ahead import MicroBatch, Update, ahead, on, pinned
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
 from harness.jobs.handed import hand_over
 from harness.jobs.part import Part
-from harness.jobs.vocabulary import clip, narrow
+from harness.jobs.vocabulary import narrow
 from harness.models import TaskModel, build
 from harness.models.batching import feature_length, micro_batches, stream_seed, turns
-from harness.models.half import Feature, Trained
 from harness.models.loaded import LoadedEncoder
 from harness.spec.recipe import Recipe
 from harness.spec.sampler import Sampler
-from harness.store import atomic_write, file_sha256
 from harness.store.job import WEIGHTS
 
 RecipeJson = dict[str, Any]  # `spec.recipe.Recipe`, as a job's JSON has it
@@ -56,8 +55,7 @@ def run(ctx: Context) -> None:
     statistics behind the dev score), metrics.jsonl; if the job says `watch`, dynamics.json.
     """
     spec, recipe, encoder = ctx.job["spec"], ctx.job["spec"]["recipe"], ctx.encoder()
-    names = "+".join(spec["tasks"])
-    make_deterministic(stream_seed(spec["seed"], spec["phase"], names, "dropout"))
+    make_deterministic(0)
 
     parts = [Part(ctx, encoder, name) for name in spec["tasks"]]
     updates = Recipe(**recipe).updates(sum(part.per_epoch for part in parts))
@@ -66,38 +64,42 @@ def run(ctx: Context) -> None:
     shares = sampler.shares(
         {part.name: part.rows if by_rows else len(part.features) for part in parts}
     )
-    turn = turns(
-        list(shares.values()), updates, stream_seed(spec["seed"], spec["phase"], names, "sampler")
-    )
+    turn = turns(list(shares.values()), updates, _stream(spec, "sampler"))
 
-    loop = _Loop(ctx, encoder, parts, updates)
+    loop = _Loop(ctx, encoder, parts, turn)
     loop.resume()
     ctx.progress(loop.step, updates, loop.tokens)
-    with stop.hold():  # a signal is heard between updates, and in what `aside` does
-        _train(ctx, loop, turn, looks(recipe, updates))
+    with stop.hold():  # a signal is heard between updates, and in what `stop.loose` does
+        _train(ctx, loop, looks(recipe, updates))
         loop.finish()
 
 
-def _train(ctx: Context, loop: "_Loop", turn: list[tuple[int, int]], dev_at: set[int]) -> None:
+def _stream(spec: dict[str, Any], purpose: str, *which: int) -> int:
+    """Seed of a random stream of a whole training."""
+    return stream_seed(spec["seed"], spec["phase"], "+".join(spec["tasks"]), purpose, *which)
+
+
+def _train(ctx: Context, loop: "_Loop", dev_at: set[int]) -> None:
     """Every update from where the loop stands to the end. Raises Stopped, after a checkpoint, if
     that is asked for."""
-    updates = len(turn)
+    updates = loop.updates
     log_every = max(1, updates // LOG_POINTS)
     last_checkpoint, took = time.monotonic(), 0.0
-    while not (looked := loop.look(dev_at)) or loop.step < updates:
-        stopping = not looked or ctx.stopping()
-        if stopping or time.monotonic() - last_checkpoint >= interval(ctx.checkpoint_seconds, took):
-            started = time.monotonic()
-            loop.checkpoint()
-            last_checkpoint = time.monotonic()
-            took = last_checkpoint - started
-        if stopping:
-            raise Stopped
-        part, number = turn[loop.step]
-        loop.update(part, loop.parts[part].batch(number))
-        if loop.step % log_every == 0 or loop.step == updates:
-            loop.write_log()
-        ctx.progress(loop.step, updates, loop.tokens)
+    with ahead(loop.read, loop.step, updates) as coming:
+        while not (looked := loop.look(dev_at)) or loop.step < updates:
+            stopping = not looked or ctx.stopping()
+            due = interval(ctx.checkpoint_seconds, took)
+            if stopping or time.monotonic() - last_checkpoint >= due:
+                started = time.monotonic()
+                loop.checkpoint()
+                last_checkpoint = time.monotonic()
+                took = last_checkpoint - started
+            if stopping:
+                raise Stopped
+            loop.update(next(coming))
+            if loop.step % log_every == 0 or loop.step == updates:
+                loop.write_log()
+            ctx.progress(loop.step, updates, loop.tokens)
 
 
 def interval(asked: float | None, took: float) -> float:
@@ -119,14 +121,16 @@ def looks(recipe: RecipeJson, updates: int) -> set[int]:
 
 
 class _Loop:
-    """What a checkpoint has to hold: model, optimizer, schedule, random state, position, best
-    weights so far."""
+    """What a checkpoint has to hold: model, optimizer, position, best weights so far."""
 
-    def __init__(self, ctx: Context, encoder: LoadedEncoder, parts: list[Part], updates: int):
+    def __init__(
+        self, ctx: Context, encoder: LoadedEncoder, parts: list[Part], turn: list[tuple[int, int]]
+    ):
         self.ctx, self.encoder, self.parts = ctx, encoder, parts
+        self.turn, self.updates = turn, len(turn)
         self.recipe: RecipeJson = ctx.job["spec"]["recipe"]
-        recipe, self.device = self.recipe, device()
-        if recipe["precision"] == "bf16" and self.device == "cpu":
+        self.device = device()
+        if self.recipe["precision"] == "bf16" and self.device == "cpu":
             raise JobError(
                 f"{ctx.job['name']}: its recipe asks for bf16, which needs a GPU; use precision:"
                 " fp32 on a CPU"
@@ -135,88 +139,84 @@ class _Loop:
         self.adapted = adapted(ctx, self.model)
         self.narrowed = None
         if self.adapted is None:  # else no row of the table is trained
-            self.narrowed = narrow(
-                self.model.encoder, parts, encoder.tokenizer.pad_token_id, recipe["weight_decay"]
-            )
-        # None: the full table
-        self.word_rows = self.narrowed.rows.shape[0] if self.narrowed else None
-        self.model.to(self.device)
-        trained = [p for p in self.model.parameters() if p.requires_grad]
-        decayed = [p for p in trained if p.ndim >= 2]
-        plain = [p for p in trained if p.ndim < 2]  # biases and LayerNorm
-        groups = [
-            {"params": decayed, "weight_decay": recipe["weight_decay"]},
-            {"params": plain, "weight_decay": 0.0},
-        ]
-        self.optimizer = torch.optim.AdamW(
-            groups, lr=recipe["learning_rate"], eps=recipe["adam_epsilon"], fused=True
-        )
-        warmup = recipe["warmup_updates"] or int(recipe["warmup"] * updates)
+            self.narrowed = narrow(self.model.encoder, parts, encoder.tokenizer.pad_token_id)
+        self.model.to(self.device).train()
+        self.optimizer = adamw(self.model, self.recipe)
 
-        def factor(step: int) -> float:
-            if step < warmup:
-                return step / warmup
-            return max(0.0, (updates - step) / max(1, updates - warmup))
-
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, factor)
         self.step = self.tokens = 0
+        self.pending: list[torch.Tensor] = []  # loss and norm of updates, not looked at yet
         self.loss: list[float] = []  # of the updates since the last line of the log
         self.log: list[dict[str, Any]] = []
         self.looked = 0  # after which update English dev was looked at last
         self.best: dict[str, Any] | None = None
         self.watched: list[list[float]] = []  # per epoch, per training row
 
-    def update(self, part: int, features: list[Feature]) -> None:
-        """One optimizer step over a batch of one part."""
-        self.model.train()
-        half, total = self.parts[part].half, 0.0
-        for examples, divisor in self._forwards(half, features):
-            with torch.autocast(
-                self.device, torch.bfloat16, enabled=self.recipe["precision"] == "bf16"
-            ):
-                logits = self.model(self.encoder.pad(examples, self.device), part)
-            loss = half.loss(logits, examples) / divisor
-            loss.backward()
-            total += float(loss.detach())
-
-        if not np.isfinite(total):
-            raise JobError(
-                f"{self.ctx.job['name']}: loss is {total} at update {self.step + 1}; lower the"
-                " learning rate"
-            )
-        # once, of all micro-batches together: what is clipped is the batch's gradient
-        clip(self.model, self.narrowed, self.recipe["max_grad_norm"])
-        self.optimizer.step()
-        self.schedule.step()
-        self.optimizer.zero_grad(set_to_none=True)
-
-        self.step += 1
-        self.tokens += sum(feature_length(feature) for feature in features)
-        self.loss.append(total)
-
-    def _forwards(
-        self, half: Trained, features: list[Feature]
-    ) -> Iterator[tuple[list[Feature], int]]:
-        """(what the model reads at once, the number that divides its summed loss), for a batch.
+    def read(self, update: int) -> Update:
+        """What an update (from 0) reads; on a thread of its own.
 
         The loss averages over `averaged`: the batch as one, or a script's micro-batches. How these
         are cut again to fit the memory moves nothing, since what divides is theirs.
         """
+        part, number = self.turn[update]
+        half, features = self.parts[part].half, self.parts[part].batch(number)
         rows = self.recipe.get("micro_rows") or len(features)
         averaged = [features[i : i + rows] for i in range(0, len(features), rows)]
+        read, tokens = [], 0
         for one in averaged:
             divisor = max(1, half.terms(one)) * len(averaged)
             lengths = np.array([feature_length(feature) for feature in one])
+            tokens += int(lengths.sum())
             for group in micro_batches(np.arange(len(one)), lengths, self.recipe["micro_tokens"]):
-                yield [one[i] for i in group], divisor
+                examples = [one[i] for i in group]
+                inputs = pinned(self.encoder.pad(examples, "cpu"), self.device)
+                read.append(MicroBatch(inputs, examples, divisor))
+        return Update(part, read, tokens)
+
+    def update(self, given: Update) -> None:
+        """One optimizer step over a batch of one part."""
+        half = self.parts[given.part].half
+        total = torch.zeros((), device=self.device)
+        for number, (inputs, examples, divisor) in enumerate(given.micro_batches):
+            _seed(self.device, _stream(self.ctx.job["spec"], "dropout", self.step, number))
+            with torch.autocast(
+                self.device, torch.bfloat16, enabled=self.recipe["precision"] == "bf16"
+            ):
+                logits = self.model(on(self.device, inputs), given.part)
+            loss = half.loss(logits, examples) / divisor
+            loss.backward()
+            total += loss.detach()
+
+        # once, of all micro-batches together: what is clipped is the batch's gradient
+        learning_rate = rate(self.recipe, self.updates, self.step)
+        norm = step(self.optimizer, learning_rate, self.recipe["max_grad_norm"])
+        if self.narrowed:
+            self.narrowed.decay(learning_rate * self.recipe["weight_decay"])
+
+        self.step += 1
+        self.tokens += given.tokens
+        self.pending.append(torch.stack([total, norm]))
+
+    def settle(self) -> None:
+        """Wait for the device, and look at the updates since the last time. JobError if one has
+        gone wrong: nothing may be kept of what came after."""
+        found = torch.stack(self.pending).tolist() if self.pending else []
+        for update, (loss, norm) in enumerate(found, start=self.step - len(found) + 1):
+            if not math.isfinite(loss + norm):
+                what = f"gradient's norm is {norm}" if math.isfinite(loss) else f"loss is {loss}"
+                raise JobError(
+                    f"{self.ctx.job['name']}: {what} at update {update}; lower the learning rate"
+                )
+            self.loss.append(loss)
+        self.pending = []
 
     def write_log(self) -> None:
-        rate = self.schedule.get_last_lr()[0]
+        """A line: the mean loss since the last one, and the rate of the update that comes."""
+        self.settle()
         self._note(
             {
                 "update": self.step,
                 "loss": float(np.mean(self.loss)),
-                "learning_rate": rate,
+                "learning_rate": rate(self.recipe, self.updates, self.step),
                 "tokens": self.tokens,
             }
         )
@@ -230,15 +230,23 @@ class _Loop:
     def look(self, dev_at: set[int]) -> bool:
         """Do what is due after the last update; False if a signal broke it off. Then it is due when
         the run is resumed."""
+        # `looked` and `watched` are in the checkpoint, so that nothing is looked at twice
+        dev = self.step in dev_at and self.looked < self.step
         epochs = self.step // self.parts[0].per_epoch
+        rows = self.ctx.job["spec"]["watch"] and len(self.watched) < epochs
+        if not dev and not rows:
+            return True
+        self.settle()
         try:
-            # `looked` and `watched` are in the checkpoint, so that nothing is looked at twice
-            if self.step in dev_at and self.looked < self.step:
-                self.look_at_dev()
-            if self.ctx.job["spec"]["watch"] and len(self.watched) < epochs:
-                self.watch()
+            with stop.loose():  # what a signal breaks off can be done again
+                if dev:
+                    self.look_at_dev()
+                if rows:
+                    self.watch()
         except Interrupted:
             return False
+        finally:
+            self.model.train()
         return True
 
     def look_at_dev(self) -> None:
@@ -248,11 +256,10 @@ class _Loop:
         Of several tasks the plain mean of their main metrics counts (jiant's rule; here all are on
         one scale).
         """
-        with aside():
-            scored = {
-                part.name: part.score(self.model, head, self.device)
-                for head, part in enumerate(self.parts)
-            }
+        scored = {
+            part.name: part.score(self.model, head, self.device)
+            for head, part in enumerate(self.parts)
+        }
         self.looked = self.step
         main = float(np.mean([one["main"] for one in scored.values()]))
         metrics = {name: one["metrics"] for name, one in scored.items()}
@@ -261,88 +268,48 @@ class _Loop:
         if self.best is None or main > self.best["main"]:
             # a copy: training goes on in the tensors themselves
             weights = {
-                name: tensor.detach().cpu().clone() for name, tensor in self.weights().items()
+                name: tensor.detach().to("cpu", copy=True)
+                for name, tensor in self.weights().items()
             }
             self.best = {"main": main, "update": self.step, "tasks": scored, "weights": weights}
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """All that the training may move."""
+        """All that the training may move, as a result has it."""
         state: dict[str, torch.Tensor] = self.model.state_dict()
         return self.adapted.trained(state) if self.adapted else state
 
     def watch(self) -> None:
         """Note the probability of each training row's gold label (training dynamics, Swayamdipta et
         al. 2020, section 2)."""
-        with aside():
-            measured = [
-                round(2.0**-bits, 6) for bits in self.parts[0].gold_bits(self.model, self.device)
-            ]
-        self.watched.append(measured)
+        bits = self.parts[0].gold_bits(self.model, self.device)
+        self.watched.append([round(2.0**-one, 6) for one in bits])
+
+    def _trained(self) -> dict[str, torch.Tensor]:
+        """The parameters that move; the rest is as it was read."""
+        return {name: p.detach() for name, p in self.model.named_parameters() if p.requires_grad}
 
     def checkpoint(self) -> None:
-        """Save everything; the pointer with the file's hash is written last, so a torn file is
-        never resumed from. Raises Stopped, and nothing is changed, if the lease was lost: whoever
-        took over keeps checkpoints there."""
-        folder = self.ctx.store.checkpoint_dir(self.ctx.key)
-        file, pointer = folder / f"update-{self.step}.pt", folder / "latest.json"
+        """Save everything (`checkpoint.save`)."""
+        self.settle()
         state = {
-            "model": self.weights(),
-            "word_rows": self.word_rows,
+            "model": self._trained(),
+            "shrunk": self.narrowed.shrunk if self.narrowed else 1.0,
             "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "rng": torch.get_rng_state(),
-            "cuda_rng": torch.cuda.get_rng_state_all() if self.device == "cuda" else [],
             "position": {name: getattr(self, name) for name in POSITION},
         }
-        temp = folder / f".{file.name}.{uuid.uuid4().hex[:12]}.tmp"
-        try:
-            with _plain_disk_errors(), temp.open("wb") as stream:
-                torch.save(state, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            sha = file_sha256(temp)
-            if not self.ctx.held():  # this machine may have slept while it wrote
-                raise Stopped
-            temp.replace(file)
-        except BaseException:
-            temp.unlink(missing_ok=True)
-            raise
-        atomic_write(pointer, json.dumps({"file": file.name, "sha256": sha}).encode())
-        for old in folder.iterdir():
-            if old not in (file, pointer):
-                old.unlink(missing_ok=True)
+        checkpoint.save(self.ctx, self.step, state)
 
     def resume(self) -> None:
         """Continue from the last sound checkpoint, if there is one."""
-        folder = self.ctx.store.checkpoint_dir(self.ctx.key)
-        try:
-            pointer = json.loads((folder / "latest.json").read_text())
-            file = folder / pointer["file"]
-            if file_sha256(file) != pointer["sha256"]:
-                raise ValueError("its hash does not match")
-            state = torch.load(file, weights_only=True, map_location="cpu")
-            if state.get("word_rows") != self.word_rows:
-                raise ValueError("another version of the harness wrote it")
-        except FileNotFoundError:
+        state = checkpoint.load(self.ctx, self._trained())
+        if state is None:
             return
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            OSError,
-            RuntimeError,
-            pickle.UnpicklingError,
-        ) as error:
-            # start again: the result is the same, only later
-            self.ctx.facts["checkpoint_refused"] = f"{error}"
-            return
-        self.model.load_state_dict(state["model"], strict=self.adapted is None)
+        for name, tensor in self._trained().items():
+            tensor.copy_(state["model"][name])
+        if self.narrowed:
+            self.narrowed.shrunk = state["shrunk"]
         self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["rng"].cpu())
-        if state["cuda_rng"]:
-            torch.cuda.set_rng_state_all([rng.cpu() for rng in state["cuda_rng"]])
-        for name, value in {"looked": state["position"]["step"], **state["position"]}.items():
+        for name, value in state["position"].items():
             setattr(self, name, value)
         self.ctx.facts["resumed_at"] = self.step
         # who watches may have been ended before it heard the last of them
@@ -351,13 +318,14 @@ class _Loop:
 
     def finish(self) -> None:
         """Write the result: the best weights on dev, or the last if the recipe selects nothing."""
+        self.settle()
         best = self.best or {"weights": self.weights(), "update": self.step}
         weights = {
             name: tensor.detach().cpu().contiguous() for name, tensor in best.pop("weights").items()
         }
         if self.adapted:
             weights = self.adapted.result(weights)
-        with _plain_disk_errors():
+        with checkpoint.plain_disk_errors():
             save_file(weights, self.ctx.workdir / WEIGHTS)
         tasks = {
             part.name: {"rows": part.rows, "features": len(part.features)} for part in self.parts
@@ -377,29 +345,15 @@ class _Loop:
         self.ctx.facts["tokens"] = self.tokens
 
 
-@contextmanager
-def aside() -> Iterator[None]:
-    """For what uses the model and is no part of its training: random numbers go on as if it had not
-    been, and a signal breaks it off, since it can be done again."""
-    rng = torch.get_rng_state()
-    try:
-        with stop.loose():
-            yield
-    finally:
-        torch.set_rng_state(rng)
-
-
-@contextmanager
-def _plain_disk_errors() -> Iterator[None]:
-    """torch and safetensors hide a full disk in errors of their own: raise the OSError inside."""
-    try:
-        yield
-    except (RuntimeError, SafetensorError) as error:
-        if isinstance(error.__context__, OSError):
-            raise error.__context__ from None
-        if found := re.search(r"\(os error (\d+)\)", str(error)):
-            raise OSError(int(found[1]), os.strerror(int(found[1]))) from None
-        raise
+def _seed(where: str, seed: int) -> None:
+    """Begin the random stream that dropout draws from."""
+    if where == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif where == "mps":
+        torch.mps.manual_seed(seed)
+    else:
+        # `torch.manual_seed` asks for every kind of device, which takes longer than to seed one
+        torch.default_generator.manual_seed(seed)
 
 
 def fresh_model(ctx: Context, encoder: LoadedEncoder) -> TaskModel:
