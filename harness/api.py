@@ -134,7 +134,7 @@ def evaluate(
     seeds: int | str | Iterable[int] | None = None,
     languages: Names = None,
     protocol: str | None = None,
-    precision: Literal["fp32", "bf16"] | None = None,
+    precision: Literal["fp32", "tf32", "bf16"] | None = None,
     max_train_rows: int | None = None,
     name: str | None = None,
     suite: Place | None = None,

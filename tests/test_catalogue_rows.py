@@ -568,7 +568,7 @@ def test_protocols_train_as_their_source_does(plans, protocol, phase, task):
         spec["recipe"]["adam_epsilon"],
         spec["recipe"]["max_grad_norm"],
         spec["recipe"]["precision"],
-    ) == (1e-8, 1.0, "fp32")
+    ) == (1e-8, 1.0, "tf32")
 
 
 OPTIONS = {

@@ -427,16 +427,18 @@ def test_a_plan_whose_data_are_not_here_says_how_to_get_them(world, store):
 
 
 @pytest.mark.parametrize(
-    ("card", "half", "speed"),
+    ("card", "precision", "speed"),
     [
-        ("cpu", False, 50e9),
-        ("NVIDIA H100 80GB HBM3", True, 989e12 / 3),
-        ("Tesla V100-SXM2-32GB", True, 15.7e12 / 3),
-        ("NVIDIA of tomorrow", False, 10e12 / 3),
+        ("cpu", "fp32", 50e9),
+        ("NVIDIA H100 80GB HBM3", "bf16", 989e12 / 3),
+        ("NVIDIA A100-SXM4-40GB", "tf32", 156e12 / 3),
+        ("NVIDIA A100-SXM4-40GB", "fp32", 19.5e12 / 3),
+        ("Tesla V100-SXM2-32GB", "bf16", 15.7e12 / 3),
+        ("NVIDIA of tomorrow", "fp32", 10e12 / 3),
     ],
 )
-def test_a_device_without_timings_has_its_makers_speed(card, half, speed):
-    assert Machine(1, card).speed(half) == pytest.approx(speed)
+def test_a_device_without_timings_has_its_makers_speed(card, precision, speed):
+    assert Machine(1, card).speed(precision) == pytest.approx(speed)
 
 
 def test_hours_on_one_device_do_not_follow_the_timings_of_another(world, store):

@@ -4,6 +4,7 @@ interruption."""
 import copy
 import json
 import os
+import threading
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -18,10 +19,12 @@ from safetensors.torch import load_file, save_file
 
 from harness.common import signals
 from harness.families import FAMILIES
-from harness.jobs import train
+from harness.jobs import memory, train
 from harness.jobs.adamw import adamw, rate, step
+from harness.jobs.ahead import ahead
 from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
 from harness.jobs.part import Part
+from harness.jobs.predict import forward
 from harness.jobs.vocabulary import OccurringRows
 from harness.models import build
 from harness.models.batching import epoch_batches, feature_length, micro_batches, stream_seed
@@ -338,7 +341,7 @@ def test_an_update_moves_by_the_mean_over_its_own_rows(tmp, folder, encoder, war
     loop.parts[0].batch = lambda number: examples
     loop.update(loop.read(0))
     loop.settle()
-    make_deterministic(0)
+    make_deterministic(job)
     model = train.fresh_model(loop.ctx, encoder).train()
     loss = TRAINED[family].loss(model(encoder.pad(examples, "cpu")), examples)
     (loss / TRAINED[family].terms(examples)).backward()
@@ -607,6 +610,42 @@ def test_a_stopped_run_resumes_to_the_same_bytes(tmp, folder, warm, stops):
     train.run(ctx)
     assert ctx.facts["resumed_at"] == stops[-1]
     assert outputs(ctx) == expected
+
+
+def test_dropout_has_a_stream_for_each_micro_batch_of_each_update(tmp, folder, warm, monkeypatch):
+    """Which hangs on nothing that was drawn before it: not on a look, nor on where a run began."""
+    passes, runs = train._Loop._passes, []
+
+    def noted(loop, *given):
+        runs[-1].append((loop.step, torch.rand(1).item()))
+        return passes(loop, *given)
+
+    monkeypatch.setattr(train._Loop, "_passes", noted)
+    job = make_job(tmp, folder, "classification")
+    for folder_of, stop in (("straight", None), ("broken", 4), ("broken", None)):
+        runs.append([])
+        try:
+            train.run(context(tmp / folder_of, job, stop_before=stop, warm=warm))
+        except Stopped:
+            torch.rand(7)
+    straight, before, after = runs
+    assert straight == before + after
+    drawn = [number for _, number in straight]
+    assert len({*drawn}) == len(drawn) > 6
+
+
+def test_what_is_made_ahead_comes_in_order_and_its_error_when_its_turn_comes():
+    made, seen = [], []
+
+    def make(number: int) -> int:
+        made.append(number)
+        return number // (5 - number)
+
+    with pytest.raises(ZeroDivisionError), ahead(make, 2, 9) as coming:
+        for number in coming:
+            seen.append(number)
+    assert (seen, made) == ([0, 1, 4], [2, 3, 4, 5])
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
 
 
 @pytest.mark.parametrize("stops", [[2], [3], [4], [1, 5]])
@@ -952,20 +991,144 @@ def test_an_intermediate_hands_over_its_encoder_and_no_head(tmp, folder, encoder
     )
 
 
-def test_a_loss_that_is_no_number_is_an_error_with_advice(tmp, folder, warm, monkeypatch):
-    monkeypatch.setattr(
-        TRAINED["classification"], "loss", lambda logits, features: logits.sum() * float("nan")
-    )
-    with pytest.raises(JobError, match=r"loss is nan at update 1; lower the learning rate"):
-        train.run(context(tmp, make_job(tmp, folder, "classification"), warm=warm))
+@pytest.mark.parametrize(
+    ("what", "wrong"), [("loss", "loss is nan"), ("gradient", "gradient's norm is nan")]
+)
+@pytest.mark.parametrize("due", ["log", "look", "checkpoint"])
+def test_an_update_that_goes_wrong_is_named_and_nothing_after_it_is_kept(
+    tmp, folder, warm, monkeypatch, what, wrong, due
+):
+    """The third of six: it is looked at where a line of the log, a look at dev or a checkpoint is
+    due."""
+    monkeypatch.setattr(train, "LOG_POINTS", 6 if due == "log" else 1)
+    recipe = {"evaluations": 1} | ({"evaluate_every": 3} if due == "look" else {})
+    passes = train._Loop._passes
+
+    def gone_wrong(loop, *given):
+        loss = passes(loop, *given)
+        if loop.step == 2:
+            next(p for p in loop.model.parameters() if p.grad is not None).grad.fill_(np.nan)
+            loss = loss * np.nan if what == "loss" else loss
+        return loss
+
+    monkeypatch.setattr(train._Loop, "_passes", gone_wrong)
+    job = make_job(tmp, folder, "classification", **recipe)
+    ctx = context(tmp, job, warm=warm, stop_before=4 if due == "checkpoint" else None)
+    with pytest.raises(JobError, match=rf"{wrong} at update 3; lower the learning rate"):
+        train.run(ctx)
+    assert not [*ctx.workdir.iterdir()] and not [*ctx.store.checkpoint_dir(ctx.key).iterdir()]
 
 
 @pytest.mark.skipif(device() != "cpu", reason="there is a GPU here, where bf16 works")
 def test_bf16_on_a_cpu_is_an_error(tmp, folder, warm):
-    with pytest.raises(JobError, match="bf16"):
+    with pytest.raises(JobError, match="bf16, which needs a GPU; use precision: tf32 or fp32"):
         train.run(
             context(tmp, make_job(tmp, folder, "classification", precision="bf16"), warm=warm)
         )
+
+
+@pytest.mark.skipif(device() != "cpu", reason="there is a GPU here, which may have tf32")
+def test_a_cpu_computes_fp32_where_tf32_is_allowed(tmp, folder, warm):
+    found = [
+        trained(tmp / precision, make_job(tmp, folder, "tagging", precision=precision), warm)
+        for precision in ("fp32", "tf32")
+    ]
+    assert found[0] == found[1]
+
+
+def test_a_worker_takes_each_jobs_own_precision(tmp, folder):
+    job = make_job(tmp, folder, "tagging")
+    evaluations = [{**job, "spec": {"precision": "tf32"}}, {**job, "spec": {"task": {}}}]
+    allowed = []
+    for one in (make_job(tmp, folder, "tagging", precision="tf32"), job, *evaluations):
+        make_deterministic(one)
+        allowed.append(torch.backends.cuda.matmul.allow_tf32)
+    assert allowed == [True, False, True, False]
+
+
+def test_training_and_evaluation_compute_in_bf16_where_the_recipe_says_so(
+    tmp, folder, encoder, warm, monkeypatch
+):
+    """A CPU can, only too slowly to be of use. Weights, gradients and loss stay as they are."""
+    loop = loop_of(tmp, make_job(tmp, folder, "tagging"), warm)
+    seen, features = [], encoded(encoder, tmp, "tagging", 4)
+    loop.model.heads[0].register_forward_hook(lambda _, inputs, out: seen.append(out.dtype))
+    for half in (False, True):
+        monkeypatch.setattr("harness.jobs.context._half", half)
+        loop.update(loop.read(0))
+        assert {p.dtype for p in loop.model.parameters()} == {torch.float32}
+        found = forward(lambda batch: loop.model(batch), encoder, features, "cpu")
+        assert {one.dtype for one in found} == {np.dtype("float32")}
+    assert {*seen[: len(seen) // 2]} == {torch.float32}
+    assert {*seen[len(seen) // 2 :]} == {torch.bfloat16}
+    loop.settle()
+
+
+# A GPU's memory. Here it runs out by decree
+
+
+def gpu_of(monkeypatch, loop: train._Loop, room: int) -> list[int]:
+    """A GPU on which no more than `room` tokens are computed at once. Returns what was tried."""
+    passes, tried = train._Loop._passes, []
+
+    def full(self, part, given):
+        tried.append(sum(map(feature_length, given.examples)))
+        if tried[-1] > room:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        with monkeypatch.context() as really:
+            really.setattr(self, "device", "cpu")
+            return passes(self, part, given)
+
+    monkeypatch.setattr(train._Loop, "_passes", full)
+    held = iter([memory.Memory(10 * 10**9, 0, 24 * 10**9), memory.Memory(0, 14 * 10**9, 0)])
+    monkeypatch.setattr(memory, "of_gpu", lambda: next(held))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: None)
+    monkeypatch.setattr(train, "pinned", lambda tensors, where: tensors)
+    loop.device = "cuda"
+    return tried
+
+
+@pytest.mark.parametrize("family", ["mlm", "span_qa"])
+def test_what_fits_the_memory_leaves_nothing_behind(tmp, folder, warm, monkeypatch, family):
+    loop = loop_of(tmp, make_job(tmp, folder, family, micro_tokens=200), warm)
+    tried = gpu_of(monkeypatch, loop, 200)
+    loop.rehearse()
+    assert len(tried) == 1 and tried[0] >= 2 * loop.parts[0].lengths.max()
+    assert not loop.optimizer.state
+    assert all(p.grad is None for p in loop.model.parameters())
+
+
+def test_what_does_not_fit_the_memory_fails_with_the_number_to_write(
+    tmp, folder, warm, monkeypatch
+):
+    loop = loop_of(tmp, make_job(tmp, folder, "span_qa", micro_tokens=200), warm)
+    tried = gpu_of(monkeypatch, loop, 60)
+    with pytest.raises(JobError) as refused:
+        loop.rehearse()
+    assert str(refused.value) == (
+        "train toy span_qa: micro_tokens: 200 takes about 26.0 GB, more than this GPU has left"
+        " (24.0 GB in all); write micro_tokens: 50 in its recipe"
+    )
+    assert [tokens <= 200 for tokens in tried] == [True] * 3 and tried[1] > 60 >= tried[2]
+
+
+def test_a_row_that_does_not_fit_the_memory_is_no_matter_of_the_recipe(
+    tmp, folder, warm, monkeypatch
+):
+    loop = loop_of(tmp, make_job(tmp, folder, "span_qa"), warm)
+    longest = loop.parts[0].lengths.max()
+    gpu_of(monkeypatch, loop, 5)
+    with pytest.raises(JobError, match=rf"one row of {longest} subwords does not fit .*24.0 GB"):
+        loop.rehearse()
+
+
+def test_memory_that_runs_out_later_is_said_in_one_line(tmp, folder, warm, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(train._Loop, "update", full)
+    with pytest.raises(JobError, match=r"ran out.* fewer --workers.* micro_tokens: 32 in its"):
+        train.run(context(tmp, make_job(tmp, folder, "classification"), warm=warm))
 
 
 def test_training_rows_without_any_answer_are_an_error(tmp, folder, warm):

@@ -138,8 +138,8 @@ ProtocolName = Annotated[
     ),
 ]
 PrecisionName = Annotated[
-    Literal["fp32", "bf16"] | None,
-    typer.Option("--precision", help="Of every training; bf16 needs a GPU."),
+    Literal["fp32", "tf32", "bf16"] | None,
+    typer.Option("--precision", help="Of every model; bf16 needs a GPU."),
 ]
 MaxTrainRows = Annotated[
     int | None,

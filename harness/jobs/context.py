@@ -21,8 +21,11 @@ from harness.store import Store, hold, unchanged
 from harness.store.job import JobJson, RowsJson
 
 if TYPE_CHECKING:
+    import torch
+
     from harness.models.loaded import LoadedEncoder
 
+_half = False  # whether this process computes in bf16 now
 THREADS = 1  # per job, whatever the worker count: the order of a sum on the CPU depends on it
 
 
@@ -110,8 +113,13 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def make_deterministic(seed: int) -> None:
-    """Deterministic kernels, fixed threads, all of torch's random streams from `seed`."""
+def make_deterministic(job: JobJson) -> None:
+    """Deterministic kernels, fixed threads and the job's precision, for all that this process
+    computes until it is called again.
+
+    raises  JobError: bf16 on a CPU
+    """
+    global _half
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
 
@@ -119,7 +127,25 @@ def make_deterministic(seed: int) -> None:
     torch.use_deterministic_algorithms(True)
     # a tenth of the time on a CPU; nothing here reads such memory
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 - no stub
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
+
+    spec = job["spec"]
+    precision = spec.get("recipe", spec).get("precision", "fp32")
+    if precision == "bf16" and device() == "cpu":
+        raise JobError(
+            f"{job['name']}: its recipe asks for bf16, which needs a GPU; use precision: tf32 or"
+            " fp32 on a CPU"
+        )
+    _half = precision == "bf16"
+    # a device that has no tf32 computes fp32
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+
+
+def lowered(where: str) -> "torch.autocast":
+    """What a forward pass runs under: in the precision that `make_deterministic` was told."""
+    import torch
+
+    return torch.autocast(where, torch.bfloat16, enabled=_half)
 
 
 def environment(kind: str) -> dict[str, Any]:

@@ -42,7 +42,7 @@ Predict = Callable[[list[Row], Sequence[Row]], tuple[list[Any], dict[str, Any]]]
 def run(ctx: Context) -> None:
     """Predict and score each language of the job's target."""
     job, task = ctx.job, ctx.job["spec"]["task"]
-    make_deterministic(0)
+    make_deterministic(ctx.job)
     encoder = ctx.encoder()
     predict = _way(FAMILIES[task["family"]])(ctx, encoder)
     (ctx.workdir / "predictions").mkdir()

@@ -107,7 +107,15 @@ class Part:
         """The features of batch `number` (from 0; epochs follow each other, each in its own
         order)."""
         epoch, place = divmod(number, self.per_epoch)
-        features = [self.features[i] for i in self._epoch(epoch)[place]]
+        return self._seen([self.features[i] for i in self._epoch(epoch)[place]], number)
+
+    def longest(self) -> list[Feature]:
+        """As many features as a batch has, the longest there are."""
+        order = np.argsort(-self.lengths, kind="stable")[: self.recipe["batch_size"]]
+        return self._seen([self.features[i] for i in order], 0)
+
+    def _seen(self, features: list[Feature], number: int) -> list[Feature]:
+        """What the model sees of batch `number`."""
         if not isinstance(self.half, Corrupting):
             return features
         # masked-LM draws its masks anew for each update

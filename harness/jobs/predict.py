@@ -8,7 +8,7 @@ import torch
 
 from harness.families import Family
 from harness.families.columns import Row
-from harness.jobs.context import JobError
+from harness.jobs.context import JobError, lowered
 from harness.models import TaskModel
 from harness.models.batching import feature_length, micro_batches
 from harness.models.half import Feature, Floats, Measured, TaskJson
@@ -72,7 +72,7 @@ def forward(
     padding cut off."""
     lengths = np.array([feature_length(feature) for feature in features])
     outputs: dict[int, Floats] = {}
-    with torch.inference_mode():
+    with torch.inference_mode(), lowered(where):
         for group in micro_batches(np.arange(len(features)), lengths, TOKENS_PER_FORWARD[where]):
             result = compute(encoder.pad([features[i] for i in group], where)).float().cpu().numpy()
             for i, row in zip(group, result, strict=True):

@@ -18,7 +18,7 @@ from harness.jobs.predict import measured_bits, measuring
 def run(ctx: Context) -> None:
     """Measure the dev rows of the job's one task."""
     task, (name,) = ctx.job["spec"]["task"], ctx.job["dev"]
-    make_deterministic(0)
+    make_deterministic(ctx.job)
     encoder, where, family = ctx.encoder(), device(), FAMILIES[task["family"]]
     model = load_model(ctx, encoder, task, ctx.job["spec"]["model"], where)
     dev = ctx.rows(ctx.job["dev"][name])[: ctx.job["spec"]["dev_rows"]]

@@ -82,7 +82,7 @@ def _by_pvi(ctx: Context, rows: list[Row]) -> dict[str, list[float]]:
 
     A row that several models measure gets the mean.
     """
-    make_deterministic(0)
+    make_deterministic(ctx.job)
     task, models = ctx.job["spec"]["task"], ctx.job["spec"]["models"]
     encoder, where, family = ctx.encoder(), device(), FAMILIES[task["family"]]
     found: dict[str, list[float]] = {row["id"]: [] for row in rows}

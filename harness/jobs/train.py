@@ -18,6 +18,7 @@ due, or before anything is kept.
 import json
 import math
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,16 +26,17 @@ import torch
 from safetensors.torch import save_file
 
 from harness.common.signals import Interrupted, stop
-from harness.jobs import checkpoint
+from harness.jobs import checkpoint, memory
 from harness.jobs.adamw import adamw, rate, step
 from harness.jobs.adapters import Adapted, Weights, left_by
 from harness.jobs.ahead import MicroBatch, Update, ahead, on, pinned
-from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
+from harness.jobs.context import Context, JobError, Stopped, device, lowered, make_deterministic
 from harness.jobs.handed import hand_over
 from harness.jobs.part import Part
 from harness.jobs.vocabulary import narrow
 from harness.models import TaskModel, build
 from harness.models.batching import feature_length, micro_batches, stream_seed, turns
+from harness.models.half import Feature
 from harness.models.loaded import LoadedEncoder
 from harness.spec.recipe import Recipe
 from harness.spec.sampler import Sampler
@@ -55,7 +57,7 @@ def run(ctx: Context) -> None:
     statistics behind the dev score), metrics.jsonl; if the job says `watch`, dynamics.json.
     """
     spec, recipe, encoder = ctx.job["spec"], ctx.job["spec"]["recipe"], ctx.encoder()
-    make_deterministic(0)
+    make_deterministic(ctx.job)
 
     parts = [Part(ctx, encoder, name) for name in spec["tasks"]]
     updates = Recipe(**recipe).updates(sum(part.per_epoch for part in parts))
@@ -69,7 +71,9 @@ def run(ctx: Context) -> None:
     loop = _Loop(ctx, encoder, parts, turn)
     loop.resume()
     ctx.progress(loop.step, updates, loop.tokens)
-    with stop.hold():  # a signal is heard between updates, and in what `stop.loose` does
+    # a signal is heard between updates, and in what `stop.loose` does
+    with stop.hold(), memory.said(ctx.job["name"], recipe["micro_tokens"]):
+        loop.rehearse()
         _train(ctx, loop, looks(recipe, updates))
         loop.finish()
 
@@ -130,11 +134,6 @@ class _Loop:
         self.turn, self.updates = turn, len(turn)
         self.recipe: RecipeJson = ctx.job["spec"]["recipe"]
         self.device = device()
-        if self.recipe["precision"] == "bf16" and self.device == "cpu":
-            raise JobError(
-                f"{ctx.job['name']}: its recipe asks for bf16, which needs a GPU; use precision:"
-                " fp32 on a CPU"
-            )
         self.model = fresh_model(ctx, encoder)
         self.adapted = adapted(ctx, self.model)
         self.narrowed = None
@@ -158,7 +157,10 @@ class _Loop:
         are cut again to fit the memory moves nothing, since what divides is theirs.
         """
         part, number = self.turn[update]
-        half, features = self.parts[part].half, self.parts[part].batch(number)
+        return self._cut(part, self.parts[part].batch(number), self.recipe["micro_tokens"])
+
+    def _cut(self, part: int, features: list[Feature], micro_tokens: int) -> Update:
+        half = self.parts[part].half
         rows = self.recipe.get("micro_rows") or len(features)
         averaged = [features[i : i + rows] for i in range(0, len(features), rows)]
         read, tokens = [], 0
@@ -166,7 +168,7 @@ class _Loop:
             divisor = max(1, half.terms(one)) * len(averaged)
             lengths = np.array([feature_length(feature) for feature in one])
             tokens += int(lengths.sum())
-            for group in micro_batches(np.arange(len(one)), lengths, self.recipe["micro_tokens"]):
+            for group in micro_batches(np.arange(len(one)), lengths, micro_tokens):
                 examples = [one[i] for i in group]
                 inputs = pinned(self.encoder.pad(examples, "cpu"), self.device)
                 read.append(MicroBatch(inputs, examples, divisor))
@@ -174,17 +176,10 @@ class _Loop:
 
     def update(self, given: Update) -> None:
         """One optimizer step over a batch of one part."""
-        half = self.parts[given.part].half
         total = torch.zeros((), device=self.device)
-        for number, (inputs, examples, divisor) in enumerate(given.micro_batches):
+        for number, micro_batch in enumerate(given.micro_batches):
             _seed(self.device, _stream(self.ctx.job["spec"], "dropout", self.step, number))
-            with torch.autocast(
-                self.device, torch.bfloat16, enabled=self.recipe["precision"] == "bf16"
-            ):
-                logits = self.model(on(self.device, inputs), given.part)
-            loss = half.loss(logits, examples) / divisor
-            loss.backward()
-            total += loss.detach()
+            total += self._passes(given.part, micro_batch)
 
         # once, of all micro-batches together: what is clipped is the batch's gradient
         learning_rate = rate(self.recipe, self.updates, self.step)
@@ -195,6 +190,34 @@ class _Loop:
         self.step += 1
         self.tokens += given.tokens
         self.pending.append(torch.stack([total, norm]))
+
+    def _passes(self, part: int, given: MicroBatch) -> torch.Tensor:
+        """Forward and backward; the loss, shape (), on the device."""
+        with lowered(self.device):
+            logits = self.model(on(self.device, given.inputs), part)
+        loss = self.parts[part].half.loss(logits, given.examples) / given.divisor
+        loss.backward()
+        return loss.detach()
+
+    def rehearse(self) -> None:
+        """On a GPU, the largest micro-batch of each part once. JobError with the number to write,
+        if that does not fit."""
+        if self.device != "cuda":
+            return
+        for number, part in enumerate(self.parts):
+            passes = partial(self._largest, number, part.longest())
+            longest = int(part.lengths.max())
+            memory.rehearse(self.ctx.job["name"], self.recipe["micro_tokens"], longest, passes)
+
+    def _largest(self, part: int, longest: list[Feature], micro_tokens: int) -> None:
+        """The first micro-batch of the longest features, beside what the optimizer will hold; no
+        gradient stays."""
+        moments = [torch.empty_like(p) for p in self._trained().values() for _ in range(2)]
+        try:
+            self._passes(part, self._cut(part, longest, micro_tokens).micro_batches[0])
+        finally:
+            self.optimizer.zero_grad(set_to_none=True)
+            del moments
 
     def settle(self) -> None:
         """Wait for the device, and look at the updates since the last time. JobError if one has

@@ -8,25 +8,27 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.spec.recipe import PRECISIONS
+
 # Operations per second of about one core of a current CPU, measured.
 CORE = 50e9
 REACHED = 1 / 3
 
-# A word of the card's name → peak in 10¹² operations a second, in fp32 (which does not use TF32
-# here) and in bf16. From NVIDIA's data sheets, without sparsity; what has no bf16 computes in fp32.
+# A word of the card's name → peak in 10¹² operations a second, in fp32, tf32 and bf16. From
+# NVIDIA's data sheets, without sparsity; what has no tf32 or bf16 computes in fp32.
 PEAKS = {
-    "H200": (67.0, 989.0),
-    "H100": (67.0, 989.0),
-    "A100": (19.5, 312.0),
-    "L40": (90.5, 362.0),
-    "A10": (31.2, 125.0),
-    "L4": (30.3, 121.0),
-    "V100": (15.7, 15.7),
-    "T4": (8.1, 8.1),
-    "4090": (82.6, 165.0),
-    "3090": (35.6, 71.0),
+    "H200": (67.0, 495.0, 989.0),
+    "H100": (67.0, 495.0, 989.0),
+    "A100": (19.5, 156.0, 312.0),
+    "L40": (90.5, 90.5, 362.0),
+    "A10": (31.2, 62.5, 125.0),
+    "L4": (30.3, 60.0, 121.0),
+    "V100": (15.7, 15.7, 15.7),
+    "T4": (8.1, 8.1, 8.1),
+    "4090": (82.6, 82.6, 165.0),
+    "3090": (35.6, 35.6, 71.0),
 }
-OTHER = (10.0, 10.0)  # a GPU that is not in the list
+OTHER = (10.0, 10.0, 10.0)  # a GPU that is not in the list
 
 NVIDIA = Path("/proc/driver/nvidia/gpus")  # where Linux names its cards, without a library
 
@@ -49,12 +51,12 @@ class Machine(NamedTuple):
         card = {"mps": "Apple GPU"}.get(self.device, self.device)
         return card if self.workers == 1 else f"{self.workers} × {card}"
 
-    def speed(self, half: bool) -> float:
-        """Operations per second of a worker. `half`: in bf16."""
+    def speed(self, precision: str) -> float:
+        """Operations per second of a worker, in one of `PRECISIONS`."""
         if self.device == "cpu":
             return CORE
         peak = next((peak for name, peak in PEAKS.items() if name in self.device), OTHER)
-        return REACHED * peak[half] * 1e12
+        return REACHED * peak[PRECISIONS.index(precision)] * 1e12
 
 
 def by_card(words: str) -> Machine | None:

@@ -11,7 +11,7 @@ from harness.plan.devices import Machine
 from harness.plan.graph import Job, Plan
 from harness.sources import rows as data_rows
 from harness.sources.pool import pool
-from harness.spec.recipe import Recipe
+from harness.spec.recipe import PRECISIONS, Recipe
 from harness.spec.sampler import Sampler
 from harness.store import Store, key_of
 from harness.store.job import RowsJson
@@ -135,12 +135,11 @@ def _speed(plan: Plan, store: Store, sizes: Sizes, machine: Machine) -> tuple[fl
             count += 1
             seconds += manifest.meta["facts"]["seconds"]
             operations += _operations(job, plan, _tokens(job, plan, sizes))
-    half = any(
-        job.body["spec"]["recipe"]["precision"] == "bf16"
-        for job in plan.jobs.values()
-        if job.kind == "train"
-    )
-    speed = operations / seconds if seconds else machine.speed(half)
+    asked = {
+        job.body["spec"]["recipe"]["precision"] for job in plan.jobs.values() if job.kind == "train"
+    }
+    fastest = max(asked, key=PRECISIONS.index, default="fp32")
+    speed = operations / seconds if seconds else machine.speed(fastest)
     known = {name: found.weights for name, found in plan.encoders.items() if found.weights}
     rates = [
         f"{name} {speed / TRAINING / n:,.0f} training, {speed / FORWARD / n:,.0f} evaluation"

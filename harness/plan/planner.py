@@ -247,6 +247,7 @@ class _Planner:
             "cap": self.locator.cap(task, "train"),
             "seed": seed,
             "models": [model.key for model in models],
+            **_computed_in(recipe.precision),
         }
         by = f" by {subset.by}" if subset.by else ""
         name = f"select {encoder} {subset.keep} {task.task}{by} seed {seed}"
@@ -264,7 +265,8 @@ class _Planner:
 
     def _pvi(self, encoder: str, seed: int, arm: str, trained: Job, rank: Rank) -> None:
         spec = {"task": next(iter(trained.body["spec"]["tasks"].values())), "model": trained.key}
-        spec["dev_rows"] = trained.body["spec"]["recipe"]["dev_rows"]
+        recipe = trained.body["spec"]["recipe"]
+        spec |= {"dev_rows": recipe["dev_rows"], **_computed_in(recipe["precision"])}
         data = {side: trained.body[side] for side in ("train", "dev")}
         job = self._add(
             "pvi",
@@ -284,8 +286,15 @@ class _Planner:
         owner = self.locator.owner(target, "train")
         dev = self.locator.rows(target if self.locator.own(target, "dev") else owner, "dev")
         data = {owner.task: (self._rows_of_target(target, seed), dev)}
-        recipe = self.recipes.of("target", owner.family, [owner.task, target.task])
-        return self._train(encoder, seed, "target", [owner], data, _How(recipe), init, rank)
+        how = _How(self._of_target(target))
+        return self._train(encoder, seed, "target", [owner], data, how, init, rank)
+
+    def _of_target(self, target: Task) -> Recipe:
+        """The recipe of a target. One that trains nothing has it for its precision, so that it is
+        the same in every condition."""
+        trained = FAMILIES[target.family].trained
+        owner = self.locator.owner(target, "train") if trained else target
+        return self.recipes.of("target", owner.family, [owner.task, target.task])
 
     def _rows_of_target(self, target: Task, seed: int | None) -> Dataset:
         """What a target trains on with a seed; None: all that it could train on with any."""
@@ -412,7 +421,11 @@ class _Planner:
             sets["devs"] = {
                 language: self.locator.rows(target, "dev", language) for language in tests
             }
-        body = {"task": task, "model": model.key if model else None}
+        body = {
+            "task": task,
+            "model": model.key if model else None,
+            **_computed_in(self._of_target(target).precision),
+        }
         if finished:
             body["own_head"] = {"labels": finished.labels}
         data = {kind: _to_json(of) for kind, of in sets.items()}
@@ -519,6 +532,11 @@ class _Planner:
     def _languages(self, task: Task) -> list[str]:
         cut = self.suite.cuts.get(task.task)
         return cut.languages if cut and cut.languages else task.languages
+
+
+def _computed_in(precision: str) -> dict[str, str]:
+    """Of a job's spec the precision in which it uses a model; nothing for fp32."""
+    return {} if precision == "fp32" else {"precision": precision}
 
 
 def _prompts(target: Task, encoder: Encoder) -> dict[str, str]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -20,7 +20,7 @@ from harness.spec.catalog import Catalog
 from harness.spec.encoder import Encoder
 from harness.spec.explain import close, nearest, show
 from harness.spec.languages import ENGLISH
-from harness.spec.recipe import PHASES, Cut, Precision, RecipeChange
+from harness.spec.recipe import PHASES, PRECISIONS, Cut, RecipeChange
 from harness.spec.suite import BASELINE, Arm, Caps, Finished, Intermediate, Suite
 
 SEEDS = (1, 2, 3)
@@ -300,8 +300,8 @@ def _without_gone(suite: Suite, catalog: Catalog) -> dict[str, Any]:
 
 def _with_precision(suite: Suite, precision: str) -> Suite:
     """The suite with this precision in every recipe."""
-    if precision not in get_args(Precision):
-        near = nearest(precision, get_args(Precision))
+    if precision not in PRECISIONS:
+        near = nearest(precision, PRECISIONS)
         raise SpecError(f"precision: {show(precision)} is none{near}")
     changed = {"precision": precision}
     if recipes := suite.recipes:

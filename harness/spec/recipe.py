@@ -24,7 +24,8 @@ from harness.spec.task import Language, Rows
 
 Phase = Literal["intermediate", "target"]
 PHASES = get_args(Phase)
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "tf32", "bf16"]
+PRECISIONS = get_args(Precision)
 Averaged = Literal["batch", "micro_batch"]
 
 
@@ -101,9 +102,16 @@ class Recipe(Strict):
         "random", description="grouped: batches of similar length; not what the papers did"
     )
     micro_tokens: PositiveInt = Field(
-        2048, description="padded tokens per forward pass; a batch is split to fit"
+        2048, description="tokens per forward pass; a batch is split to fit the memory"
     )
-    precision: Precision = Field("fp32", description="bf16 needs a GPU")
+    precision: Precision = Field(
+        "fp32",
+        description=(
+            "of the model, trained and evaluated. tf32: a GPU since 2020 rounds the factors of"
+            " matrix products to 10 bits, any other device computes fp32; bf16, to 7 bits of most"
+            " values, needs a GPU"
+        ),
+    )
     min_updates: PositiveInt | None = later(
         None,
         description=(

@@ -1,0 +1,75 @@
+"""Whether a training fits the memory of its GPU, asked before hours are spent on it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+
+from harness.jobs.context import JobError
+
+
+class Memory(NamedTuple):
+    """Of a GPU, in bytes: what this process holds now and held at most, and what there is."""
+
+    held: int
+    peak: int
+    whole: int
+
+
+def of_gpu() -> Memory:
+    """Of the one that this process computes on."""
+    whole = torch.cuda.mem_get_info()[1]
+    return Memory(torch.cuda.memory_allocated(), torch.cuda.max_memory_allocated(), whole)
+
+
+def rehearse(name: str, micro_tokens: int, longest: int, passes: Callable[[int], None]) -> None:
+    """Compute the largest forward and backward pass once.
+
+    longest   subwords of the longest row, which no budget splits
+    passes    does it under a budget of so many tokens, and leaves nothing behind
+    raises    JobError: it does not fit; the most that does is found by halving
+    """
+    before, tokens = of_gpu(), micro_tokens
+    while not _fits(passes, tokens):
+        if tokens <= longest:
+            raise JobError(
+                f"{name}: one row of {longest} subwords does not fit the memory of this GPU"
+                f" ({_gb(before.whole)}); take a larger one, or a shorter max_length"
+            )
+        tokens = max(longest, tokens // 2)
+    if tokens < micro_tokens:
+        need = before.held + (of_gpu().peak - before.held) * micro_tokens / tokens
+        raise JobError(
+            f"{name}: micro_tokens: {micro_tokens} takes about {_gb(need)}, more than this GPU has"
+            f" left ({_gb(before.whole)} in all); write micro_tokens: {tokens} in its recipe"
+        )
+
+
+def _fits(passes: Callable[[int], None], tokens: int) -> bool:
+    torch.cuda.reset_peak_memory_stats()
+    try:
+        passes(tokens)
+    except torch.OutOfMemoryError:
+        return False
+    finally:
+        torch.cuda.empty_cache()
+    return True
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:.1f} GB"
+
+
+@contextmanager
+def said(name: str, micro_tokens: int) -> Iterator[None]:
+    """JobError in place of torch's own, where memory runs out though the largest pass had
+    fitted."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise JobError(
+            f"{name}: the memory of this GPU ran out, though a pass of micro_tokens: {micro_tokens}"
+            f" had fitted: another program uses it too. Give it fewer --workers, or write"
+            f" micro_tokens: {max(1, micro_tokens // 2)} in its recipe"
+        ) from None
