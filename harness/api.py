@@ -23,6 +23,7 @@ from harness.release.schema import Content
 from harness.run import steps
 from harness.run.choice import Choice, ask
 from harness.run.here import BOARD, STORE, catalog_of
+from harness.run.room import AUTO
 from harness.sources.hub import Where
 from harness.sources.lock import read_lock
 from harness.spec.oneline import OneLine, listed, seeds_of, trained_of
@@ -149,7 +150,7 @@ def evaluate(
     store: Place | None = None,
     board: Place | None = None,
     device: str | None = None,
-    workers: int | None = None,
+    workers: int | Literal["auto"] | None = None,
     checkpoint_seconds: float | None = None,
     keep_weights: bool = False,
     engine: str = "process",
@@ -196,8 +197,9 @@ def evaluate(
     for told in (f"suite {asked.suite.suite}", *asked.lines):
         say(told)
     computing = device or variables.told(variables.DEVICE)
+    count = AUTO if workers == "auto" else workers
     how = steps.How(
-        workers, checkpoint_seconds, keep_weights, engine, computing, listed("track", track)
+        count, checkpoint_seconds, keep_weights, engine, computing, listed("track", track)
     )
     kept = Store(_path(store, variables.STORE) or STORE)
     shelf = _path(board, variables.BOARD) or BOARD

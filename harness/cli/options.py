@@ -246,7 +246,26 @@ BoardDir = Annotated[
         help="Where releases are kept; in a checkout `leaderboard` has the project's own.",
     ),
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="Default: one per GPU, or per CPU core.")]
+
+
+def _workers(given: str) -> int:
+    if given == "auto":
+        from harness.run.room import AUTO
+
+        return AUTO
+    if given.isascii() and given.isdigit() and int(given):
+        return int(given)
+    raise typer.BadParameter(f"{given}: write a number from 1, or auto")
+
+
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        parser=_workers,
+        metavar="N|auto",
+        help="Default: one per GPU, or per CPU core. auto: as many as a GPU has memory for.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 
 RELEASE = "a number, a name, a suite (its latest), or a file"

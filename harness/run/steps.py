@@ -38,6 +38,7 @@ from harness.release.schema import Content
 from harness.release.shelve import shelve
 from harness.run.advice import not_learned
 from harness.run.choice import Asked, Choice, ask
+from harness.run.room import AUTO, room
 from harness.run.track import trackers, tracking
 from harness.sources.hub import Where, fetch
 from harness.sources.inspect import Hear, unfit_jobs
@@ -82,7 +83,7 @@ def plan_to_run(
 class How:
     """How a plan is run; none of it is in a key.
 
-    workers             how many; None: as many as the machine has room for
+    workers             how many; None: one a GPU or CPU core; AUTO: by the memory of the GPUs
     checkpoint_seconds  from one checkpoint of a training to the next; None: `train` chooses
     keep_weights        trained models stay in the store
     engine              where workers run: a name of `engines.ENGINES`
@@ -176,7 +177,8 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
         usable = [job for job in todo if job.key not in unusable]
         progress.weigh(operations(plan, usable, sizes))
 
-        where = started(store.root, how.workers, how.checkpoint_seconds, how.device)
+        workers = room(plan, usable, how.device) if how.workers == AUTO else how.workers
+        where = started(store.root, workers, how.checkpoint_seconds, how.device)
         with stop.patient():
             try:
                 told = Listeners(progress, *listeners)
