@@ -87,7 +87,8 @@ def _update(encoder, family, model, features, groups, optimizer):
     model.train()
     for group in groups:
         examples = [features[i] for i in group]
-        (family.loss(model(encoder.pad(examples, "cpu")), examples) / len(features)).backward()
+        loss = family.loss(model(encoder.pack(examples)), family.targets(examples))
+        (loss / len(features)).backward()
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
 

@@ -15,6 +15,7 @@ import torch
 import transformers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from padded import of_what_is_read, pad
 from safetensors.torch import load_file, save_file
 from tokenizers import (
     Regex,
@@ -31,12 +32,14 @@ from harness.common.errors import MissingError, SpecError
 from harness.families import FAMILIES
 from harness.jobs import evaluate
 from harness.jobs.evaluate import sentences
+from harness.jobs.predict import forward
 from harness.jobs.vocabulary import narrow
 from harness.metrics import METRICS
 from harness.models import masked_lm as mlm
+from harness.models import packed
 from harness.models import tagger as tagging
 from harness.models.loaded import LoadedEncoder, pool
-from harness.sources.encoders import FoundEncoder, find
+from harness.sources.encoders import OFFSET_POSITIONS, FoundEncoder, find
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.spec.encoder import Encoder
@@ -582,10 +585,10 @@ def test_dropout_is_set_under_each_architectures_names(encoder):
 
 @pytest.mark.slow
 def test_dropout_drops(kind, encoder):
-    batch = encoder.pad([{"input_ids": encoder.tokenizer(CORPUS[0])["input_ids"]}], "cpu")
+    batch = encoder.pack([{"input_ids": encoder.tokenizer(CORPUS[0])["input_ids"]}])
     for dropout, attention in ((0.3, 0.0), (0.0, 0.3), (0.0, 0.0)):
         model = encoder.fresh(dropout, attention).train()
-        same = torch.equal(model(**batch).last_hidden_state, model(**batch).last_hidden_state)
+        same = torch.equal(packed.read(model, batch), packed.read(model, batch))
         # EuroBERT has none but attention's
         own = attention if kind == "eurobert" else dropout + attention
         assert same == (own == 0.0), (dropout, attention)
@@ -847,7 +850,7 @@ def test_training_only_the_rows_that_occur_gives_every_kinds_gradients(encoder):
         table = body.get_input_embeddings().weight
         small = narrow(body, [part], encoder.tokenizer.pad_token_id) if narrowed else None
         torch.manual_seed(1)
-        body(**encoder.pad(features, "cpu")).last_hidden_state[:, 0].square().sum().backward()
+        packed.read(body, encoder.pack(features)).square().sum().backward()
         embedding = small.rows if small else table
         others = [p for p in body.parameters() if p.grad is not None and p is not embedding]
         gradients.append([p.grad for p in [*others, embedding]])
@@ -904,12 +907,17 @@ def task_of(family: str, max_length: int = LENGTH, **options) -> dict:
     return {"family": family, "labels": ["a", "b"], "max_length": max_length, "options": filled}
 
 
-def run(body, head, batch: dict) -> torch.Tensor:
-    """What a task's model does: only a family that asks for positions is given them."""
-    batch = dict(batch)
-    predict = batch.pop("predict", None)
-    hidden = body(**batch).last_hidden_state
-    return head(hidden) if predict is None else head(hidden, predict)
+def run(body, head, encoder, features: list[dict]) -> torch.Tensor:
+    """What a task's model does."""
+    return head(packed.read(body, encoder.pack(features)))
+
+
+def seen(name: str, encoder, training: bool) -> list[dict]:
+    """Features of a family as an update sees them, or an evaluation."""
+    features = TRAINED[name].encode(ROWS[name], encoder, task_of(name), training=training)
+    if training and name == "mlm":
+        return mlm.corrupt(features, np.random.default_rng(1), encoder, task_of("mlm"))
+    return features
 
 
 @pytest.mark.slow
@@ -920,14 +928,12 @@ def test_a_family_trains_and_answers_on_every_kind_of_encoder(name, encoder):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         head = family.head(encoder, body, task, 0.1).train()
-    features = family.encode(rows, encoder, task, training=True)
-    if hasattr(family, "corrupt"):
-        features = family.corrupt(features, np.random.default_rng(1), encoder, task)
+    features = seen(name, encoder, training=True)
     for feature in features:
         for part in feature.get("parts", [feature]):
             assert len(part["input_ids"]) <= LENGTH
             assert ("token_type_ids" in part) == encoder.has_token_types
-    loss = family.loss(run(body, head, encoder.pad(features, "cpu")), features)
+    loss = family.loss(run(body, head, encoder, features), family.targets(features))
     loss.backward()
     assert torch.isfinite(loss) and loss > 0 and family.terms(features) > 0
     assert body.get_input_embeddings().weight.grad.abs().sum() > 0
@@ -937,72 +943,76 @@ def test_a_family_trains_and_answers_on_every_kind_of_encoder(name, encoder):
     assert without == []
 
     body.eval(), head.eval()
-    features = family.encode(rows, encoder, task, training=False)
-    with torch.inference_mode():
-        outputs = [
-            run(body, head, encoder.pad([feature], "cpu"))[0].float().numpy()
-            for feature in features
-        ]
+    features = seen(name, encoder, training=False)
+    outputs = forward(lambda batch: head(packed.read(body, batch)), encoder, features, "cpu")
     predictions = family.decode(outputs, features, rows, task)
     assert len(predictions) == len(rows)
     json.dumps(predictions)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(ROWS))
-def test_padding_changes_no_output(name, encoder):
-    family, task = TRAINED[name], task_of(name)
-    body = encoder.fresh(0.0, 0.0).eval()
-    torch.manual_seed(1)
-    head = family.head(encoder, body, task, 0.0).eval()
-    features = family.encode(ROWS[name], encoder, task, training=False)
-    with torch.inference_mode():
-        together = run(body, head, encoder.pad(features, "cpu"))
-        for i, feature in enumerate(features):
-            alone = run(body, head, encoder.pad([feature], "cpu"))[0]
-            padded = (
-                together[i][: len(alone)] if alone.ndim and "parts" not in feature else together[i]
-            )
-            assert torch.allclose(padded, alone, atol=1e-5), (name, i)
+def test_a_packed_batch_has_the_loss_and_the_gradient_of_the_padded_one(encoder):
+    """Of every family and architecture, dropout off."""
+    body = encoder.fresh(0.0, 0.0).train()
+    for name in sorted(ROWS):
+        family, features = TRAINED[name], seen(name, encoder, training=True)
+        torch.manual_seed(1)
+        head = family.head(encoder, body, task_of(name), 0.0).train()
+        found = []
+        for how in ("padded", "packed"):
+            if how == "packed":
+                hidden = packed.read(body, encoder.pack(features))
+            else:
+                rectangle = body(**pad(encoder, features)).last_hidden_state
+                hidden = of_what_is_read(rectangle, features)
+            loss = family.loss(head(hidden), family.targets(features)) / family.terms(features)
+            loss.backward()
+            gradients = [p.grad.flatten() for p in body.parameters() if p.grad is not None]
+            found.append((loss.item(), torch.cat(gradients)))
+            body.zero_grad(set_to_none=True)
+        (loss, gradient), (ours, own) = found
+        assert ours == pytest.approx(loss, abs=1e-6), name
+        torch.testing.assert_close(own, gradient, rtol=1e-5, atol=1e-6)
+
+
+def test_every_way_to_attend_gives_what_padding_gives(encoder, monkeypatch):
+    """Windows and what comes before a text in the batch too. A dropout that drops nothing takes the
+    way of one that does; `_padded` is a GPU's."""
+    texts = [ids[:LENGTH] for ids in encoder.tokenizer(CORPUS)["input_ids"]]
+    features = [{"input_ids": ids, "reads": None} for ids in texts]
+    ways = [packed._one_by_one, packed._padded]
+    for dropout in (0.0, 1e-9):
+        body = encoder.fresh(0.0, dropout).train()
+        with torch.no_grad():
+            rectangle = body(**pad(encoder, features)).last_hidden_state
+            for way in ways:
+                monkeypatch.setattr(packed, "_one_by_one", way)
+                hidden = packed.read(body, encoder.pack(features))
+                expected = of_what_is_read(rectangle, features)
+                torch.testing.assert_close(hidden, expected, rtol=0, atol=2e-6)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["mean", "cls", "last_token"])
-def test_pooled_vectors_of_every_layer_ignore_padding(how, encoder):
+def test_pooled_vectors_of_every_layer_are_those_of_a_text_alone(how, encoder):
     body = encoder.fresh(0.0, 0.0).eval()
     features = [{"input_ids": ids[:LENGTH]} for ids in encoder.tokenizer(CORPUS)["input_ids"]]
     with torch.inference_mode():
-        batch = encoder.pad(features, "cpu")
-        together = body(**batch, output_hidden_states=True).hidden_states
-        assert len(together) == SIZE["num_hidden_layers"] + 1
-        for i, feature in enumerate(features):
-            one = encoder.pad([feature], "cpu")
-            alone = body(**one, output_hidden_states=True).hidden_states
-            for layer in range(len(together)):
-                vectors = pool(together[layer], batch["attention_mask"], how)
-                assert torch.allclose(
-                    vectors[i], pool(alone[layer], one["attention_mask"], how)[0], atol=1e-5
-                )
-
-
-def test_the_last_token_is_found_on_either_side_of_padding():
-    hidden = torch.arange(24.0).reshape(2, 4, 3)
-    right, left = (
-        torch.tensor([[1, 1, 0, 0], [1, 1, 1, 1]]),
-        torch.tensor([[0, 0, 1, 1], [0, 1, 1, 1]]),
-    )
-    assert torch.equal(pool(hidden, right, "last_token"), hidden[[0, 1], [1, 3]])
-    assert torch.equal(pool(hidden, left, "last_token"), hidden[[0, 1], [3, 3]])
+        batch = encoder.pack(features)
+        whole = [body(**pad(encoder, [one]), output_hidden_states=True) for one in features]
+        for layer in range(SIZE["num_hidden_layers"] + 1):
+            vectors = pool(packed.states(body, batch, layer), batch.lengths, how)
+            for vector, alone in zip(vectors, whole, strict=True):
+                (expected,) = pool(alone.hidden_states[layer][0], [alone[0].shape[1]], how)
+                assert torch.allclose(vector, expected, atol=1e-5)
 
 
 def test_the_last_hidden_state_is_the_encoders_own_output(kind, encoder):
     """Layer -1 is behind the last norm, where an architecture has one: what a sentence encoder was
     trained with."""
     body = encoder.fresh(0.0, 0.0).eval()
-    batch = encoder.pad([{"input_ids": encoder.tokenizer(CORPUS[0])["input_ids"]}], "cpu")
+    batch = encoder.pack([{"input_ids": encoder.tokenizer(CORPUS[0])["input_ids"], "reads": None}])
     with torch.inference_mode():
-        said = body(**batch, output_hidden_states=True)
-    assert torch.equal(said.hidden_states[-1], said.last_hidden_state)
+        assert torch.equal(packed.states(body, batch, -1), packed.read(body, batch))
 
 
 def test_special_tokens_after_a_text_are_those_after_a_pair(encoder):
@@ -1060,10 +1070,9 @@ def test_a_decoder_gives_sentence_vectors_as_its_authors_make_them(loaded, built
     whole = transformers.AutoModel.from_pretrained(built("qwen3"), dtype=torch.float32).eval()
     theirs = tokenizer(CORPUS, padding=True, return_tensors="pt")
     with torch.inference_mode():
-        batch = encoder.pad(features, "cpu")
-        ours = body(**batch, output_hidden_states=True).hidden_states[-1]
+        batch = encoder.pack(features)
         expected = whole(**theirs).last_hidden_state[:, -1]
-        vectors = pool(ours, batch["attention_mask"], "last_token")
+        vectors = pool(packed.states(body, batch, -1), batch.lengths, "last_token")
     assert torch.allclose(vectors, expected, atol=1e-5)
     assert [f["input_ids"][-1] for f in features] == encoder.ending * len(CORPUS)
 
@@ -1075,19 +1084,23 @@ def test_a_decoder_is_not_trained_on(built, tmp_path):
     assert not look_up(spec_of("other"), tmp_path).decoder
 
 
-def test_padding_is_the_tokenizers_own_token(encoder):
-    batch = encoder.pad([{"input_ids": [5, 6, 7]}, {"input_ids": [5]}], "cpu")
-    pad = encoder.tokenizer.pad_token_id
-    assert batch["input_ids"].tolist() == [[5, 6, 7], [5, pad, pad]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
+def test_positions_start_afresh_with_each_text_as_the_architecture_counts(kind, encoder):
+    pad_id = encoder.tokenizer.pad_token_id
+    batch = encoder.pack([{"input_ids": [5, 6, pad_id, 7]}, {"input_ids": [5, 6], "reads": [0, 1]}])
+    expected = [0, 1, 2, 3, 0, 1]
+    if encoder.config.model_type in OFFSET_POSITIONS:
+        # padding inside a text, as transformers counts it
+        expected = [pad_id + 1, pad_id + 2, pad_id, pad_id + 3, pad_id + 1, pad_id + 2]
+    assert batch.inputs["position_ids"].tolist() == [expected]
+    assert (batch.lengths, batch.starts.tolist()) == ([4, 2], [0, 4, 6])
+    assert batch.reads.tolist() == [0, 4, 5]
 
 
-def test_parts_of_an_example_are_rows_in_order(loaded):
+def test_parts_of_an_example_are_texts_in_order(loaded):
     parts = [{"input_ids": [5]}, {"input_ids": [6, 7]}]
-    batch = loaded("bert").pad(
-        [{"parts": parts, "label": 1}, {"parts": parts[::-1], "label": 0}], "cpu"
-    )
-    assert batch["input_ids"][:, 0].tolist() == [5, 6, 6, 5]
+    batch = loaded("bert").pack([{"parts": parts, "label": 1}, {"parts": parts[::-1], "label": 0}])
+    assert batch.inputs["input_ids"].tolist() == [[5, 6, 7, 6, 7, 5]]
+    assert batch.reads.tolist() == [0, 1, 3, 5]
 
 
 def test_a_tokenizer_without_an_unknown_token_can_tag(built, tmp_path):
@@ -1100,7 +1113,7 @@ def test_a_tokenizer_without_an_unknown_token_can_tag(built, tmp_path):
     assert encoder.tokenizer.unk_token_id is None
     rows = [{"id": "0", "tokens": ["house", "x" * 300, "dog"], "tags": ["a", "b", "a"]}]
     (feature,) = tagging.encode(rows, encoder, task_of("tagging"), training=True)
-    assert feature["input_ids"][feature["firsts"][1]] == encoder.tokenizer.mask_token_id
+    assert feature["input_ids"][feature["reads"][1]] == encoder.tokenizer.mask_token_id
 
 
 # Masked language modelling
@@ -1142,7 +1155,7 @@ def test_chunks_cover_the_text_and_masks_hide_their_share(loaded, texts, length,
     assert [f["input_ids"].tolist() for f in features] == originals
     special = set(encoder.tokenizer.all_special_ids) - {encoder.tokenizer.mask_token_id}
     for original, feature in zip(originals, corrupted, strict=True):
-        at, ids = feature["predict"], feature["input_ids"]
+        at, ids = feature["reads"], feature["input_ids"]
         assert len(at) == max(1, round((len(original) - 2) * probability)) == len(set(at))
         assert at == sorted(at) and at[0] > 0 and at[-1] < len(original) - 1
         assert feature["labels"] == [original[i] for i in at]
@@ -1160,7 +1173,7 @@ def test_eight_in_ten_are_masked_one_replaced_one_kept(loaded):
     )
     counts = Counter()
     for feature in mlm.corrupt(features, np.random.default_rng(1), encoder, task):
-        for at, label in zip(feature["predict"], feature["labels"], strict=True):
+        for at, label in zip(feature["reads"], feature["labels"], strict=True):
             piece = feature["input_ids"][at]
             counts[
                 (
@@ -1180,7 +1193,7 @@ def test_eight_in_ten_are_masked_one_replaced_one_kept(loaded):
 def test_evaluation_asks_the_same_and_training_asks_anew(loaded):
     encoder, task, rows = loaded("bert"), task_of("mlm"), ROWS["mlm"]
     first, second = (mlm.encode(rows, encoder, task, training=False) for _ in range(2))
-    questions = lambda features: [(f["input_ids"], f["predict"], f["labels"]) for f in features]  # noqa: E731
+    questions = lambda features: [(f["input_ids"], f["reads"], f["labels"]) for f in features]  # noqa: E731
     assert questions(first) == questions(second)
     swapped = mlm.encode(rows[::-1], encoder, task, training=False)
     # by the row's id, not by its place
@@ -1198,7 +1211,7 @@ def test_texts_too_short_to_have_a_context_have_empty_answers(loaded):
     rows = [{"id": "0", "text": ""}, {"id": "1", "text": "a"}, {"id": "2", "text": CORPUS[0]}]
     features = mlm.encode(rows, encoder, task, training=False)
     assert {f["row"] for f in features} == {2}
-    answers = [np.zeros(len(f["input_ids"]), dtype=np.float32) for f in features]
+    answers = [np.zeros(len(f["reads"]), dtype=np.float32) for f in features]
     predictions = mlm.decode(answers, features, rows, task)
     assert predictions[:2] == [{"gold": [], "predicted": []}] * 2
     assert predictions[2] == {
@@ -1219,21 +1232,18 @@ def test_the_head_is_the_checkpoints_own(kind, encoder, built):
     if not KINDS[kind].head:
         pytest.skip("a sentence encoder has no such head")
     features = mlm.encode(ROWS["mlm"], encoder, task_of("mlm"), training=False)
-    batch = encoder.pad(features, "cpu")
     whole = transformers.AutoModelForMaskedLM.from_pretrained(built(kind)).eval()
     body = encoder.fresh(0.0, 0.0).eval()
     head = mlm.head(encoder, body, task_of("mlm"), 0.0)
     with torch.inference_mode():
-        expected = whole(**{name: t for name, t in batch.items() if name != "predict"}).logits[
-            batch["predict"]
-        ]
-        logits = run(body, head.train(), batch)
-        answers = run(body, head.eval(), batch)
+        expected = of_what_is_read(whole(**pad(encoder, features)).logits, features)
+        logits = run(body, head.train(), encoder, features)
+        answers = run(body, head.eval(), encoder, features)
     assert torch.allclose(logits, expected, atol=1e-5)
     assert logits.std() > 1e-3
-    assert torch.equal(answers[batch["predict"]].long(), logits.argmax(-1))
+    assert torch.equal(answers.long(), logits.argmax(-1))
     labels = [label for feature in features for label in feature["labels"]]
-    loss = mlm.loss(logits, features)
+    loss = mlm.loss(logits, mlm.targets(features))
     assert loss.item() == pytest.approx(
         torch.nn.functional.cross_entropy(expected, torch.tensor(labels), reduction="sum").item()
     )
@@ -1252,11 +1262,10 @@ def test_the_head_shares_the_encoders_embeddings_and_saves_them_once(kind, encod
         name for name, tensor in model["head"].state_dict().items() if tensor.shape == vocabulary
     ] == ([] if tied else ["model.lm_head.weight"])
     features = mlm.encode(ROWS["mlm"], encoder, task, training=False)
-    batch = encoder.pad(features, "cpu")
     with torch.no_grad():  # what an optimizer does
         body.get_input_embeddings().weight.mul_(1.5)
-    before = run(model["encoder"], model["head"].train(), batch)
-    mlm.loss(before, features).backward()
+    before = run(model["encoder"], model["head"].train(), encoder, features)
+    mlm.loss(before, mlm.targets(features)).backward()
     asked = torch.tensor(sorted({label for f in features for label in f["labels"]}))
     # through the output, tied
     reached = body.get_input_embeddings().weight.grad[asked].abs().sum(-1) > 0
@@ -1270,7 +1279,7 @@ def test_the_head_shares_the_encoders_embeddings_and_saves_them_once(kind, encod
         {"encoder": other_body, "head": mlm.head(encoder, other_body, task, 0.0)}
     )
     other.load_state_dict(load_file(tmp_path / "model.safetensors"))
-    assert torch.equal(run(other["encoder"], other["head"].train(), batch), before)
+    assert torch.equal(run(other["encoder"], other["head"].train(), encoder, features), before)
 
 
 @pytest.mark.parametrize("kind", ["bert uncased", "bert, sentencepiece"])
@@ -1370,5 +1379,5 @@ def test_minilm_is_what_its_spec_says(tmp_path):
     features = mlm.encode(ROWS["mlm"], encoder, task_of("mlm"), training=False)
     torch.manual_seed(1)
     head = mlm.head(encoder, body, task_of("mlm"), 0.1).train()
-    loss = mlm.loss(run(body, head, encoder.pad(features, "cpu")), features)
+    loss = mlm.loss(run(body, head, encoder, features), mlm.targets(features))
     assert torch.isfinite(loss)

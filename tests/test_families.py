@@ -181,7 +181,7 @@ def test_no_word_is_lost_whatever_its_length(minilm, drawn, max_length):
         assert len(feature["token_type_ids"]) == len(ids)
         assert (ids[0], ids[-1]) == (minilm.tokenizer.cls_token_id, minilm.tokenizer.sep_token_id)
         labels[feature["row"]] += [task["labels"][i] for i in feature["labels"]]
-        first_pieces[feature["row"]] += [ids[at] for at in feature["firsts"]]
+        first_pieces[feature["row"]] += [ids[at] for at in feature["reads"]]
     assert labels == [row["tags"] for row in rows]
     unknown = minilm.tokenizer.unk_token_id
     for row, found in zip(rows, first_pieces, strict=True):
@@ -199,10 +199,8 @@ def test_predictions_of_a_split_sentence_come_back_in_order(minilm, drawn):
     features = tagging.encode(rows, minilm, task, training=False)
     logits = []
     for feature in features:
-        # what stands on other pieces must not matter
-        scores = np.full((len(feature["input_ids"]), 3), 5.0)
-        scores[feature["firsts"]] = np.eye(3)[feature["labels"]]
-        logits.append(scores)
+        assert len(feature["reads"]) == len(feature["labels"])
+        logits.append(np.eye(3)[feature["labels"]])
     assert tagging.decode(logits, features, rows, task) == [row["tags"] for row in rows]
 
 
@@ -237,10 +235,10 @@ def test_tags_sit_on_first_pieces_only(minilm):
         "##bel",
         "##ie",
     ]
-    assert feature["firsts"] == [1, len(feature["input_ids"]) - 2]
-    logits = torch.zeros(1, len(feature["input_ids"]) + 3, 2)  # with padding
-    logits[:, 2:-5] = 99.0
-    assert tagging.loss(logits, [feature]).item() == pytest.approx(2 * np.log(2))
+    assert feature["reads"] == [1, len(feature["input_ids"]) - 2]
+    # what is read is all that the loss is of
+    loss = tagging.loss(torch.zeros(2, 2), tagging.targets([feature]))
+    assert loss.item() == pytest.approx(2 * np.log(2))
 
 
 def test_an_empty_sentence_is_one_empty_prediction(minilm):
@@ -296,11 +294,11 @@ def test_tagging_features_equal_xtremes(xtreme, split):
         ids = unpadded(theirs["input_ids"][i], theirs["mask"][i])
         assert feature["input_ids"] == ids
         assert jiants[i]["input_ids"] == ids[:-1]
-        assert jiants[i]["firsts"] == feature["firsts"]
+        assert jiants[i]["reads"] == feature["reads"]
         labelled = {
             at: label for at, label in enumerate(theirs["label_ids"][i]) if label != tagging.IGNORE
         }
-        assert dict(zip(feature["firsts"], feature["labels"], strict=True)) == labelled
+        assert dict(zip(feature["reads"], feature["labels"], strict=True)) == labelled
 
 
 # Span QA: windows
@@ -576,15 +574,16 @@ def shifted(feature: dict, pieces: int) -> list[bool]:
     return flags
 
 
-def test_padding_cannot_be_chosen_nor_costs_anything(minilm):
+def test_a_window_chooses_among_its_own_tokens(minilm):
     rows = qa_rows([("q", "one two three", "two"), ("q", "one " * 30, "one")])
     features = span_qa.encode(rows, minilm, task_of("span_qa"), training=True)
     generator = torch.Generator().manual_seed(1)
-    logits = torch.randn(2, max(len(f["input_ids"]) for f in features), 2, generator=generator)
+    each = [torch.randn(len(f["input_ids"]), 2, generator=generator) for f in features]
     alone = [
-        span_qa.loss(logits[i : i + 1, : len(f["input_ids"])], [f]) for i, f in enumerate(features)
+        span_qa.loss(logits, span_qa.targets([f])) for logits, f in zip(each, features, strict=True)
     ]
-    assert span_qa.loss(logits, features).item() == pytest.approx(sum(alone).item(), rel=1e-6)
+    together = span_qa.loss(torch.cat(each), span_qa.targets(features))
+    assert together.item() == pytest.approx(sum(alone).item(), rel=1e-6)
 
 
 # Span QA against XTREME's features, windows and answers
@@ -755,11 +754,11 @@ def test_retrieval_asks_from_the_side_its_spec_names():
     assert [FAMILIES["retrieval"].gold(row) for row in rows] == ["0", "1"]
 
 
-def test_pooling_ignores_padding_and_keeps_special_tokens():
-    hidden = torch.tensor([[[1.0, 0.0], [3.0, 2.0], [99.0, 99.0]]])
-    mask = torch.tensor([[1, 1, 0]])
-    assert pool(hidden, mask, "mean").tolist() == [[2.0, 1.0]]
-    assert pool(hidden, mask, "cls").tolist() == [[1.0, 0.0]]
+def test_pooling_is_over_each_text_and_keeps_special_tokens():
+    hidden = torch.tensor([[1.0, 0.0], [3.0, 2.0], [9.0, 9.0]])
+    expected = {"mean": [2.0, 1.0], "cls": [1.0, 0.0], "last_token": [3.0, 2.0]}
+    for how, first in expected.items():
+        assert pool(hidden, [2, 1], how).tolist() == [first, [9.0, 9.0]]
 
 
 @pytest.mark.parametrize(

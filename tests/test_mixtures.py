@@ -14,6 +14,7 @@ import transformers
 from conftest import Rig, once, releases, write_jsonl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from padded import pad
 from pydantic import ValidationError
 from safetensors.torch import load_file
 from test_loop import context, dataset, encoded, make_encoder, make_job, outputs, task_part
@@ -423,7 +424,7 @@ def test_a_mixture_shares_one_pooler(tmp_path, folder, encoder, warm):
     ]
     for i, part in enumerate(parts):
         features = part.batch(0)
-        part.half.loss(model(encoder.pad(features, "cpu"), i), features).backward()
+        part.half.loss(model(encoder.pack(features), i), part.half.targets(features)).backward()
         assert (model.pooler.dense.weight.grad is not None) == (i < 2)
         model.zero_grad(set_to_none=True)
 
@@ -443,11 +444,11 @@ def test_berts_native_head_is_that_of_transformers(tmp_path, folder, encoder, fa
     theirs = getattr(transformers, of).from_pretrained(folder, num_labels=linear.out_features)
     theirs.classifier.load_state_dict(linear.state_dict())
     features = encoded(encoder, tmp_path, family, 5)
-    batch = encoder.pad(features, "cpu")
+    batch = pad(encoder, features)
     shape = (5, 2, -1) if family == "multiple_choice" else (5, -1)
     with torch.inference_mode():
         expected = theirs.eval()(**{name: of.view(shape) for name, of in batch.items()}).logits
-        torch.testing.assert_close(model(batch), expected, rtol=0, atol=1e-6)
+        torch.testing.assert_close(model(encoder.pack(features)), expected, rtol=0, atol=1e-6)
 
 
 def test_a_native_head_of_another_architecture_is_plain(encoder):

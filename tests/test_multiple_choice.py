@@ -18,6 +18,7 @@ from harness.metrics import METRICS
 from harness.models import chooser as multiple_choice
 from harness.models import classifier as classification
 from harness.models.loaded import LoadedEncoder
+from harness.models.packed import read
 from harness.sources.encoders import find
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
@@ -95,7 +96,7 @@ def test_a_row_is_one_pair_a_choice(tiny):
     assert [part["token_type_ids"] for part in first["parts"]] == [
         [0] * 4 + [1] * n for n in (3, 2, 4)
     ]
-    assert (first["label"], first["length"]) == (2, 3 * 8)
+    assert (first["label"], first["length"]) == (2, 7 + 6 + 8)
     assert (second["label"], second["length"]) == (0, 3 * 5)
     assert "truncated" not in first
 
@@ -128,14 +129,13 @@ def test_a_row_with_another_number_of_choices_is_named(tiny, choices):
         multiple_choice.encode(rows, tiny, task_of(), training=False)
 
 
-def test_padding_puts_the_parts_of_all_rows_one_under_the_other(tiny):
+def test_packing_puts_the_parts_of_all_rows_one_behind_the_other(tiny):
     rows = [row("a", ["b", "c d", "e"]), row("f g", ["h", "i", "j"])]
     features = multiple_choice.encode(rows, tiny, task_of(), training=True)
-    batch = tiny.pad(features, "cpu")
-    parts = [part for feature in features for part in feature["parts"]]
-    assert batch["input_ids"].shape == (6, 6)
-    for ids, mask, part in zip(batch["input_ids"], batch["attention_mask"], parts, strict=True):
-        assert ids[mask.bool()].tolist() == part["input_ids"]
+    batch = tiny.pack(features)
+    parts = [part["input_ids"] for feature in features for part in feature["parts"]]
+    assert len(parts) == 6 and batch.lengths == [len(part) for part in parts]
+    assert batch.inputs["input_ids"][0].tolist() == [i for part in parts for i in part]
 
 
 # --- what is cut ----------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def test_what_is_too_long_loses_pieces_of_the_longer_text(tiny, first, choices, 
         assert part["input_ids"] == [*cls, *a, *sep, *b, *sep]
         assert part["token_type_ids"] == [0] * (len(a) + 2) + [1] * (len(b) + 1)
     assert feature.get("truncated", False) is any(first + n > 29 for n in choices)
-    assert feature["length"] == len(choices) * max(min(32, first + n + 3) for n in choices)
+    assert feature["length"] == sum(min(32, first + n + 3) for n in choices)
 
 
 @pytest.mark.parametrize(("first", "second"), [(12, 12), (20, 8), (8, 20)])
@@ -280,9 +280,9 @@ def test_the_loss_is_a_softmax_over_each_rows_choices(data, rows, choices):
     features = [{"label": label} for label in labels]
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     expected = -np.log(shares[np.arange(rows), labels]).sum()
-    assert multiple_choice.loss(torch.tensor(logits), features).item() == pytest.approx(
-        expected, rel=1e-4, abs=1e-5
-    )
+    assert multiple_choice.loss(
+        torch.tensor(logits), multiple_choice.targets(features)
+    ).item() == pytest.approx(expected, rel=1e-4, abs=1e-5)
     assert multiple_choice.terms(features) == rows
 
 
@@ -294,8 +294,8 @@ def test_the_loss_of_a_batch_does_not_depend_on_how_it_is_split(tiny):
 
     def loss(some: list[dict]) -> float:
         with torch.no_grad():
-            logits = head(body(**tiny.pad(some, "cpu")).last_hidden_state)
-        return multiple_choice.loss(logits, some).item()
+            logits = head(read(body, tiny.pack(some)))
+        return multiple_choice.loss(logits, multiple_choice.targets(some)).item()
 
     assert loss(features) == pytest.approx(sum(loss([feature]) for feature in features), rel=1e-5)
 
@@ -338,9 +338,7 @@ def test_minilm_reads_choices_as_pairs(tmp_path):
     ]
     head = multiple_choice.head(minilm, None, task_of(), 0.0)
     with torch.no_grad():
-        logits = head(
-            minilm.fresh(0.0, 0.0).eval()(**minilm.pad([feature], "cpu")).last_hidden_state
-        )
+        logits = head(read(minilm.fresh(0.0, 0.0).eval(), minilm.pack([feature])))
     assert logits.shape == (1, 3) and len(set(logits[0].tolist())) == 3
 
 

@@ -229,9 +229,10 @@ def test_an_unanswerable_row_points_every_window_at_position_0(tiny):
     )
     assert len(features) == 2
     assert all(feature["span"] == (0, 0) for feature in features)
-    logits = torch.zeros(len(features), max(len(f["input_ids"]) for f in features), 2)
-    logits[:, 0] = 20.0
-    assert span_qa.loss(logits, features).item() == pytest.approx(0.0, abs=1e-4)
+    first = len(features[0]["input_ids"])
+    logits = torch.zeros(first + len(features[1]["input_ids"]), 2)
+    logits[[0, first]] = 20.0
+    assert span_qa.loss(logits, span_qa.targets(features)).item() == pytest.approx(0.0, abs=1e-4)
 
 
 def test_an_unanswerable_row_is_right_when_nothing_is_answered(tiny):

@@ -6,10 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
-import torch
-
-from harness.jobs.predict import Batch
-from harness.models.half import Feature
+from harness.models.half import Targets
+from harness.models.packed import Packed
 
 Made = TypeVar("Made")
 
@@ -17,9 +15,21 @@ Made = TypeVar("Made")
 class MicroBatch(NamedTuple):
     """What the model reads at once, and the number that divides its summed loss."""
 
-    inputs: Batch
-    examples: list[Feature]
+    packed: Packed
+    targets: Targets
     divisor: int
+
+    def pinned(self, where: str) -> "MicroBatch":
+        """The same in memory that a GPU may read by itself; as it is for any other device."""
+        if where != "cuda":
+            return self
+        targets = {name: tensor.pin_memory() for name, tensor in self.targets.items()}
+        return MicroBatch(self.packed.pinned(), targets, self.divisor)
+
+    def on(self, where: str) -> "MicroBatch":
+        """The same on a device; nobody waits until it is there."""
+        targets = {name: of.to(where, non_blocking=True) for name, of in self.targets.items()}
+        return MicroBatch(self.packed.to(where), targets, self.divisor)
 
 
 class Update(NamedTuple):
@@ -45,15 +55,3 @@ def ahead(make: Callable[[int], Made], first: int, end: int) -> Iterator[Iterato
                 yield made
 
         yield each()
-
-
-def pinned(tensors: Batch, where: str) -> Batch:
-    """The same in memory that a GPU may read by itself; as they are for any other device."""
-    if where != "cuda":
-        return tensors
-    return {name: tensor.pin_memory() for name, tensor in tensors.items()}
-
-
-def on(where: str, tensors: Batch) -> dict[str, torch.Tensor]:
-    """The same on a device; nobody waits until they are there."""
-    return {name: tensor.to(where, non_blocking=True) for name, tensor in tensors.items()}

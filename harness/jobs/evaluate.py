@@ -23,7 +23,7 @@ from harness.families import FAMILIES, Family
 from harness.families.columns import Row
 from harness.jobs.context import Context, Stopped, device, make_deterministic
 from harness.jobs.handed import hand_over, load_model
-from harness.jobs.predict import Batch, forward, predict_rows
+from harness.jobs.predict import forward, predict_rows
 from harness.metrics import METRICS
 from harness.metrics.flags import RowFacts, language_flags
 from harness.metrics.mining import normalise
@@ -31,6 +31,7 @@ from harness.models.batching import feature_length
 from harness.models.finished import finished
 from harness.models.half import Feature, Floats, TaskJson
 from harness.models.loaded import LoadedEncoder, pool
+from harness.models.packed import Packed, states
 from harness.store.job import WEIGHTS
 
 PROMPTS = {False: "prompt", True: "passage_prompt"}  # whether of passages → the option
@@ -202,9 +203,8 @@ def _embedder(
     prompts = {passages: options.get(name, "") for passages, name in PROMPTS.items()}
     of_prompts = _prompt_pieces(prompts, encoder, limit)
 
-    def vectors(batch: Batch) -> torch.Tensor:
-        states = body(**batch, output_hidden_states=True).hidden_states
-        return pool(states[options["layer"]], batch["attention_mask"], options["pooling"])
+    def vectors(batch: Packed) -> torch.Tensor:
+        return pool(states(body, batch, options["layer"]), batch.lengths, options["pooling"])
 
     def embed(texts: list[str], passages: bool, most: int | None) -> tuple[Floats, list[Feature]]:
         prompted = [prompts[passages] + text for text in texts]

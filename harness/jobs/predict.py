@@ -1,6 +1,6 @@
 """A trained model over rows: predictions, and what the gold labels cost it in bits."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,9 @@ from harness.models import TaskModel
 from harness.models.batching import feature_length, micro_batches
 from harness.models.half import Feature, Floats, Measured, TaskJson
 from harness.models.loaded import LoadedEncoder
+from harness.models.packed import Packed
 
-TOKENS_PER_FORWARD = {"cpu": 2048, "cuda": 16384, "mps": 16384}  # padded; not in keys
-
-Batch = Mapping[str, torch.Tensor]
+TOKENS_PER_FORWARD = {"cpu": 2048, "cuda": 16384, "mps": 16384}  # not in keys
 
 
 def predict_rows(
@@ -63,18 +62,30 @@ def measuring(family: Family) -> Measured:
 
 
 def forward(
-    compute: Callable[[Batch], torch.Tensor],
+    compute: Callable[[Packed], torch.Tensor],
     encoder: LoadedEncoder,
     features: Sequence[Feature],
     where: str,
 ) -> list[Floats]:
-    """`compute(batch)` over all features in batches of similar length; one float32 array a feature,
-    padding cut off."""
+    """`compute(batch)` over all features; of each one its float32 array, as `half` says of
+    `decode`."""
     lengths = np.array([feature_length(feature) for feature in features])
     outputs: dict[int, Floats] = {}
     with torch.inference_mode(), lowered(where):
         for group in micro_batches(np.arange(len(features)), lengths, TOKENS_PER_FORWARD[where]):
-            result = compute(encoder.pad([features[i] for i in group], where)).float().cpu().numpy()
-            for i, row in zip(group, result, strict=True):
-                outputs[int(i)] = row[: lengths[i]] if row.ndim > 1 else row
+            some = [features[i] for i in group]
+            result = compute(encoder.pack(some).to(where)).float().cpu().numpy()
+            outputs |= zip(group, _of_each(result, some), strict=True)
     return [outputs[i] for i in range(len(features))]
+
+
+def _of_each(result: Floats, features: list[Feature]) -> Iterator[Floats]:
+    place = 0
+    for feature in features:
+        if "reads" not in feature:
+            yield result[place]
+            place += 1
+            continue
+        reads = feature["input_ids"] if feature["reads"] is None else feature["reads"]
+        yield result[place : place + len(reads)]
+        place += len(reads)

@@ -1,8 +1,8 @@
 """The loop. Training on an intermediate and training on a target's English set are this function,
 called twice.
 
-    draw a batch at random → split it into micro-batches of similar length → sum their gradients →
-    clip once → step
+    draw a batch at random → split it into micro-batches, packed → sum their gradients → clip once
+    → step
 
 The gradient of an update is the mean over the batch's own terms, so the short last batch of an
 epoch counts as what it is (`loss: micro_batch`: over a script's micro-batches). Order of rows, head
@@ -29,7 +29,7 @@ from harness.common.signals import Interrupted, stop
 from harness.jobs import checkpoint, memory
 from harness.jobs.adamw import adamw, rate, step
 from harness.jobs.adapters import Adapted, Weights, left_by
-from harness.jobs.ahead import MicroBatch, Update, ahead, on, pinned
+from harness.jobs.ahead import MicroBatch, Update, ahead
 from harness.jobs.context import Context, JobError, Stopped, device, lowered, make_deterministic
 from harness.jobs.handed import hand_over
 from harness.jobs.part import Part
@@ -170,8 +170,8 @@ class _Loop:
             tokens += int(lengths.sum())
             for group in micro_batches(np.arange(len(one)), lengths, micro_tokens):
                 examples = [one[i] for i in group]
-                inputs = pinned(self.encoder.pad(examples, "cpu"), self.device)
-                read.append(MicroBatch(inputs, examples, divisor))
+                packed, targets = self.encoder.pack(examples), half.targets(examples)
+                read.append(MicroBatch(packed, targets, divisor).pinned(self.device))
         return Update(part, read, tokens)
 
     def update(self, given: Update) -> None:
@@ -193,9 +193,10 @@ class _Loop:
 
     def _passes(self, part: int, given: MicroBatch) -> torch.Tensor:
         """Forward and backward; the loss, shape (), on the device."""
+        packed, targets, divisor = given.on(self.device)
         with lowered(self.device):
-            logits = self.model(on(self.device, given.inputs), part)
-        loss = self.parts[part].half.loss(logits, given.examples) / given.divisor
+            logits = self.model(packed, part)
+        loss = self.parts[part].half.loss(logits, targets) / divisor
         loss.backward()
         return loss.detach()
 

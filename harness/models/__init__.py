@@ -13,20 +13,21 @@ from harness.families import FAMILIES
 from harness.models.classifier import on_a_pooler
 from harness.models.half import Corrupting, Embedded, Measured, TaskJson, Trained
 from harness.models.loaded import LoadedEncoder
+from harness.models.packed import Packed, read
 
 INITIAL_STD = 0.02  # of new layers, as in BERT and RoBERTa (config.initializer_range)
 
 
 class Pooler(nn.Module):
-    """Dense and tanh over the first token, (rows, 1, width). An intermediate hands it over; jiant's
-    heads sit on it."""
+    """Dense and tanh over the first token of each text, (texts, width). An intermediate hands it
+    over; jiant's heads sit on it."""
 
     def __init__(self, width: int):
         super().__init__()
         self.dense = nn.Linear(width, width)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        return torch.tanh(self.dense(hidden[:, :1]))
+        return torch.tanh(self.dense(hidden))
 
 
 class TaskModel(nn.Module):
@@ -48,15 +49,12 @@ class TaskModel(nn.Module):
         self.encoder, self.heads = encoder, nn.ModuleList(heads)
         self.pooler, self.pooled = pooler, pooled
 
-    def forward(self, batch: Mapping[str, torch.Tensor], head: int = 0) -> torch.Tensor:
-        """Logits of one head for a padded batch. `predict` in it is the head's: which pieces
-        masked-LM is to guess."""
-        asked = {name: batch[name] for name in batch if name == "predict"}
-        read = {name: tensor for name, tensor in batch.items() if name not in asked}
-        hidden: torch.Tensor = self.encoder(**read).last_hidden_state
+    def forward(self, batch: Packed, head: int = 0) -> torch.Tensor:
+        """Logits of one head, of all that it reads of a batch."""
+        hidden = read(self.encoder, batch)
         if self.pooler is not None and self.pooled[head]:
             hidden = self.pooler(hidden)
-        logits: torch.Tensor = self.heads[head](hidden, **asked)
+        logits: torch.Tensor = self.heads[head](hidden)
         return logits
 
 

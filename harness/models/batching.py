@@ -1,9 +1,8 @@
 """Which rows make up which batch, and how a batch is split to fit: plain numpy, and a pure function
 of the seed.
 
-Batches are drawn at random, as the papers did. A batch is then cut into micro-batches of rows of
-similar length: the gradient of a sum does not depend on how the sum is cut (beyond rounding), the
-padding does.
+Batches are drawn at random, as the papers did. A batch is then cut into micro-batches: the gradient
+of a sum does not depend on how the sum is cut, beyond rounding.
 """
 
 import hashlib
@@ -23,8 +22,8 @@ def stream_seed(*parts: str | int) -> int:
 
 
 def feature_length(feature: Mapping[str, Any]) -> int:
-    """Padded pieces a feature costs alone: its own, or what its family says (a multiple-choice row
-    is several texts)."""
+    """Pieces of a feature: its own, or what its family says (a multiple-choice row is several
+    texts)."""
     return feature.get("length") or len(feature["input_ids"])
 
 
@@ -69,12 +68,15 @@ def epoch_batches(
 
 
 def micro_batches(rows: np.ndarray, lengths: np.ndarray, budget: int) -> list[np.ndarray]:
-    """Cut `rows` into groups of at most `budget` padded tokens, longest first (memory is met early
-    or never)."""
+    """Cut `rows` into groups of at most `budget` tokens, or of one row that has more; longest first
+    (an encoder that pads, pads rows of similar length)."""
     order = rows[np.argsort(-lengths[rows], kind="stable")]
-    groups, start = [], 0
-    for i in range(1, len(order) + 1):
-        if i == len(order) or (i + 1 - start) * lengths[order[start]] > budget:
+    groups, start, used = [], 0, 0
+    for i, row in enumerate(order):
+        if i > start and used + lengths[row] > budget:
             groups.append(order[start:i])
-            start = i
+            start, used = i, 0
+        used += lengths[row]
+    if len(order):
+        groups.append(order[start:])
     return groups

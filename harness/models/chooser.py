@@ -20,8 +20,7 @@ from harness.models.loaded import LoadedEncoder
 def encode(
     rows: list[Row], encoder: LoadedEncoder, task: TaskJson, training: bool
 ) -> list[Feature]:
-    """One feature a row: `parts`, a sequence for each choice; `length`, the padded tokens of them
-    all.
+    """One feature a row: `parts`, a sequence for each choice; `length`, the tokens of them all.
 
     raises  SpecError: a row with more or fewer choices than the task has labels
     """
@@ -42,7 +41,7 @@ def encode(
         kept = [_cut(*pair, limit, task["options"]["truncate"]) for pair in pairs]
         parts = [classification.joined(*pair, encoder) for pair in kept]
         feature: Feature = {"parts": parts, "label": index[row["label"]]}
-        feature["length"] = len(parts) * max(len(part["input_ids"]) for part in parts)
+        feature["length"] = sum(len(part["input_ids"]) for part in parts)
         if kept != pairs:
             feature["truncated"] = True
         features.append(feature)
@@ -74,14 +73,15 @@ class _ChoiceHead(nn.Module):
 
 
 def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
-    """Hidden states (rows x choices, tokens, width) → logits (rows, choices): classification's head
-    with one output."""
+    """Hidden states (rows x choices, width) → logits (rows, choices): classification's head with
+    one output."""
     return _ChoiceHead(classification.scorer(encoder, task, 1, dropout), len(task["labels"]))
 
 
 # From the logits on a choice is a label: cross-entropy over a row's choices, summed over rows; the
 # highest is the answer.
 terms = classification.terms
+targets = classification.targets
 loss = classification.loss
 decode = classification.decode
 bits = classification.bits

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from harness.families.columns import Row
-from harness.models.half import Feature, Floats, TaskJson
+from harness.models.half import Feature, Floats, Targets, TaskJson
 from harness.models.loaded import LoadedEncoder
 
 
@@ -75,7 +75,7 @@ def joined(first: list[int], second: list[int] | None, encoder: LoadedEncoder) -
 
 
 class Head(nn.Module):
-    """Hidden states (rows, tokens, width) → (rows, labels), from the first token."""
+    """Hidden states of first tokens, (rows, width) → (rows, labels)."""
 
     def __init__(self, width: int, labels: int, dropout: float):
         super().__init__()
@@ -84,7 +84,7 @@ class Head(nn.Module):
         self.out = nn.Linear(width, labels)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        first = self.dropout(hidden[:, 0])
+        first = self.dropout(hidden)
         logits: torch.Tensor = self.out(self.dropout(torch.tanh(self.dense(first))))
         return logits
 
@@ -98,7 +98,7 @@ class LinearHead(nn.Module):
         self.out = nn.Linear(width, labels)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.out(self.dropout(hidden[:, 0]))
+        logits: torch.Tensor = self.out(self.dropout(hidden))
         return logits
 
 
@@ -127,10 +127,14 @@ def terms(features: list[Feature]) -> int:
     return len(features)
 
 
-def loss(logits: torch.Tensor, features: list[Feature]) -> torch.Tensor:
+def targets(features: list[Feature]) -> dict[str, torch.Tensor]:
+    """`labels`: one a row."""
+    return {"labels": torch.tensor([feature["label"] for feature in features])}
+
+
+def loss(logits: torch.Tensor, targets: Targets) -> torch.Tensor:
     """Summed cross-entropy."""
-    labels = torch.tensor([feature["label"] for feature in features], device=logits.device)
-    return functional.cross_entropy(logits.float(), labels, reduction="sum")
+    return functional.cross_entropy(logits.float(), targets["labels"], reduction="sum")
 
 
 def decode(

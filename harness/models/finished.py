@@ -8,6 +8,7 @@ from torch import nn
 
 from harness.families import FAMILIES
 from harness.models.loaded import LoadedEncoder
+from harness.models.packed import Packed, padded
 from harness.sources.outputs import as_answered, outputs_of
 
 if TYPE_CHECKING:
@@ -21,14 +22,19 @@ class FinishedModel(nn.Module):
         super().__init__()
         self.model, self.choices, self.order = model, choices, list(order)
 
-    def forward(self, batch: Mapping[str, torch.Tensor], head: int = 0) -> torch.Tensor:
+    def forward(self, packed: Packed, head: int = 0) -> torch.Tensor:
         """`head` is there for the shape of the call: it has one."""
+        everything = list(range(len(packed.lengths)))
+        batch = padded(packed, everything, self.model.config.pad_token_id)
+        real = batch["attention_mask"].bool()
         if self.choices:  # (rows x choices, tokens), of which transformers wants three axes
             batch = {name: of.view(-1, self.choices, of.shape[-1]) for name, of in batch.items()}
         found = self.model(**batch)
         if "start_logits" in found:
-            return torch.stack([found.start_logits, found.end_logits], dim=-1)
+            return torch.stack([found.start_logits, found.end_logits], dim=-1)[real]
         logits: torch.Tensor = found.logits
+        if logits.ndim == 3:  # of every token
+            logits = logits[real][packed.reads]
         return logits[..., self.order] if self.order else logits
 
 

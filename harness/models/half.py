@@ -1,8 +1,9 @@
 """What the half of a family that wakes torch must have: the functions of one module.
 
-Features are dicts with `input_ids` and what the module's own loss and decode need. One may have
-`parts` (several texts: one a choice) and then says its `length`; `truncated` says that text was
-cut, `row` which row it is of, if it is not the one in its place. `task` is the part of a task spec
+Features are dicts with `input_ids` and what the module's own loss and decode need. `reads` says at
+which positions the head looks (None: at all; without it: at the first token). One may have `parts`
+(several texts: one a choice) and then says its `length`; `truncated` says that text was cut, `row`
+which row it is of, if it is not the one in its place. `task` is the part of a task spec
 that a job carries: family, labels, max_length, options, metric. A change that moves a result raises
 the family's version.
 """
@@ -21,6 +22,7 @@ from harness.models.loaded import LoadedEncoder
 
 Feature = dict[str, Any]  # each family's own
 TaskJson = Mapping[str, Any]  # as a job's JSON has it; options are each family's own
+Targets = Mapping[str, torch.Tensor]  # a family's own
 Floats = npt.NDArray[np.float32]
 
 
@@ -44,18 +46,23 @@ class Trained(Protocol):
     def head(
         self, encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float
     ) -> nn.Module:
-        """Hidden states (features, tokens, width) → logits."""
+        """Hidden states (n, width) of all that the features read → logits, in that order."""
 
     def terms(self, features: list[Feature]) -> int:
         """How many terms their loss sums; the batch's gradient is the mean over them."""
 
-    def loss(self, logits: torch.Tensor, features: list[Feature]) -> torch.Tensor:
-        """The summed loss of these features."""
+    def targets(self, features: list[Feature]) -> Targets:
+        """What `loss` holds the logits of these features against."""
+
+    def loss(self, logits: torch.Tensor, targets: Targets) -> torch.Tensor:
+        """The summed loss of the features that both are of. On a GPU nothing in it waits for a
+        number."""
 
     def decode(
         self, logits: list[Floats], features: list[Feature], rows: list[Row], task: TaskJson
     ) -> list[Any]:
-        """One prediction a row, plain JSON, as the family's metrics take it."""
+        """One prediction a row, plain JSON, as the family's metrics take it. Of each feature its
+        logits: (reads, ...), or one row where it reads its first token."""
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""Pretrained weights in memory, their tokenizer, pooling; padding token lists into batches. Wakes
+"""Pretrained weights in memory, their tokenizer, pooling; token lists packed into batches. Wakes
 torch, inside its functions.
 
 Where they lie and what their bytes hash to: `harness.sources.encoders`.
@@ -7,7 +7,7 @@ Where they lie and what their bytes hash to: `harness.sources.encoders`.
 import copy
 import functools
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,9 +41,13 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
+    from harness.models.packed import Packed
+
 # What architectures call their dropout.
 _DROPOUT = ("hidden_dropout_prob", "embedding_dropout", "mlp_dropout", "dropout")
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")
+
+FIRST = (0,)  # the token that a head sees, where a feature does not say
 
 
 class LoadedEncoder:
@@ -129,9 +133,12 @@ class LoadedEncoder:
         import torch
         from transformers import AutoModel
 
+        from harness.models.packed import prepare
+
         with torch.random.fork_rng(devices=[]):
             model, info = self._pretrained(AutoModel, dropout, attention_dropout)
         self._refuse(info["missing_keys"], "lacks")
+        prepare(model)
         return model
 
     def with_head(self, kind: str) -> "PreTrainedModel":
@@ -345,48 +352,55 @@ class LoadedEncoder:
         inside = both[len(first) :]
         return "" if inside == alone or inside != spaced else " "
 
-    def pad(self, examples: list[dict[str, Any]], device: str) -> dict[str, Any]:
-        """Stack examples into tensors of shape (rows, longest): input_ids, attention_mask,
-        token_type_ids if used.
+    def pack(self, examples: Sequence[dict[str, Any]]) -> "Packed":
+        """Texts one behind the other (`models.packed`), each with its own positions.
 
-        An example with `parts` is as many rows as it has parts, in order. `predict` (positions)
-        becomes a mask.
+        An example with `parts` is as many texts as it has parts, in order. `reads` (positions) says
+        which tokens a head sees: the first, where an example does not say; None: all.
         """
         import torch
 
-        examples = [part for example in examples for part in example.get("parts", [example])]
-        lengths = [len(example["input_ids"]) for example in examples]
-        shape = (len(examples), max(lengths))
+        from harness.models.packed import Packed
 
-        def stacked(name: str, filler: int) -> torch.Tensor:
-            array = np.full(shape, filler, dtype=np.int64)
-            for i, example in enumerate(examples):
-                array[i, : lengths[i]] = example[name]
-            return torch.from_numpy(array).to(device)
+        texts = [part for example in examples for part in example.get("parts", [example])]
+        lengths = [len(text["input_ids"]) for text in texts]
+        ends = np.cumsum([0, *lengths], dtype=np.int32)
+        starts = ends[:-1]
 
-        batch = {"input_ids": stacked("input_ids", self.tokenizer.pad_token_id)}
-        mask = np.arange(shape[1]) < np.array(lengths)[:, None]
-        batch["attention_mask"] = torch.from_numpy(mask.astype(np.int64)).to(device)
-        if "token_type_ids" in examples[0]:
-            batch["token_type_ids"] = stacked("token_type_ids", 0)
-        if "predict" in examples[0]:
-            chosen = np.zeros(shape, dtype=bool)
-            for i, example in enumerate(examples):
-                chosen[i, example["predict"]] = True
-            batch["predict"] = torch.from_numpy(chosen).to(device)
-        return batch
+        def joined(name: str) -> np.ndarray:
+            return np.concatenate([np.asarray(text[name], dtype=np.int64) for text in texts])
+
+        ids = joined("input_ids")
+        inputs = {"input_ids": ids, "position_ids": self._positions(ids, starts, lengths)}
+        if "token_type_ids" in texts[0]:
+            inputs["token_type_ids"] = joined("token_type_ids")
+        reads = None
+        if texts[0].get("reads", FIRST) is not None:
+            seen = [np.asarray(text.get("reads", FIRST)) for text in texts]
+            each = [start + of for start, of in zip(starts, seen, strict=True)]
+            reads = torch.from_numpy(np.concatenate(each))
+        tensors = {name: torch.from_numpy(of)[None] for name, of in inputs.items()}
+        return Packed(tensors, lengths, torch.from_numpy(ends), reads)
+
+    def _positions(self, ids: np.ndarray, starts: np.ndarray, lengths: list[int]) -> np.ndarray:
+        """Of each token in its own text, as the architecture counts."""
+        if self.config.model_type not in OFFSET_POSITIONS:
+            place: np.ndarray = np.arange(len(ids)) - np.repeat(starts, lengths)
+            return place
+        # behind the padding id; padding itself, which a text may hold, has that position
+        real = ids != self.config.pad_token_id
+        before = np.concatenate([[0], np.cumsum(real)])
+        place = before[1:] - np.repeat(before[starts], lengths)
+        return np.where(real, place, 0) + int(self.config.pad_token_id)
 
 
-def pool(hidden: "torch.Tensor", mask: "torch.Tensor", how: str) -> "torch.Tensor":
-    """Sentence vectors (rows, width) from hidden states (rows, tokens, width) and the mask of what
-    is no padding: mean over all tokens, the first, or the last (padding may be on either side)."""
+def pool(hidden: "torch.Tensor", lengths: Sequence[int], how: str) -> "torch.Tensor":
+    """Sentence vectors (texts, width) from hidden states (tokens, width) of texts of these lengths:
+    the mean over a text's tokens, the first, or the last."""
     import torch
 
-    if how == "cls":
-        return hidden[:, 0]
-    if how == "last_token":
-        rows, tokens = mask.shape
-        last = (mask * torch.arange(1, tokens + 1, device=mask.device)).argmax(1)
-        return hidden[torch.arange(rows, device=mask.device), last]
-    weights = mask.unsqueeze(-1).to(hidden.dtype)
-    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
+    if how == "mean":
+        return torch.stack([text.mean(0) for text in hidden.split(list(lengths))])
+    ends = np.cumsum(lengths)
+    places = ends - lengths if how == "cls" else ends - 1
+    return hidden[torch.from_numpy(places).to(hidden.device)]

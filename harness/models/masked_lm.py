@@ -13,13 +13,13 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from harness.common.errors import SpecError
 from harness.families.columns import Row
 from harness.metrics.masked import Pieces
+from harness.models import tagger as tagging
 from harness.models.batching import stream_seed
 from harness.models.half import Feature, Floats, TaskJson
 from harness.models.loaded import LoadedEncoder
@@ -72,7 +72,7 @@ def _feature(row: int, ids: list[int], encoder: LoadedEncoder) -> Feature:
 def corrupt(
     features: list[Feature], rng: np.random.Generator, encoder: LoadedEncoder, task: TaskJson
 ) -> list[Feature]:
-    """Copies with some pieces hidden: input_ids (a list), `predict` (their positions, ascending),
+    """Copies with some pieces hidden: input_ids (a list), `reads` (their positions, ascending),
     `labels` (what stood there)."""
     before, _, after = encoder.template
     tokenizer = encoder.tokenizer
@@ -93,7 +93,7 @@ def corrupt(
             np.where(draw < MASKED + REPLACED, others, ids[at]),
         )
         corrupted.append(
-            {**feature, "input_ids": ids.tolist(), "predict": at.tolist(), "labels": labels}
+            {**feature, "input_ids": ids.tolist(), "reads": at.tolist(), "labels": labels}
         )
     return corrupted
 
@@ -135,23 +135,17 @@ class _PieceHead(nn.Module):
                     del module._parameters[name]
                     self.tied.append((module, name, *owner))
 
-    def forward(self, hidden: torch.Tensor, predict: torch.Tensor) -> torch.Tensor:
-        """Hidden states (rows, tokens, width), a mask (rows, tokens) → logits (pieces to predict,
-        vocabulary), row by row.
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Hidden states of the pieces to predict, (pieces, width) → logits (pieces, vocabulary).
 
-        Not in training: (rows, tokens), the likeliest piece where one is to be predicted and 0
-        elsewhere, since the logits of an evaluation would be a vocabulary a piece: 1 MB with
-        XLM-R's.
+        Not in training: (pieces,), the likeliest of each, since the logits of an evaluation would
+        be a vocabulary a piece: 1 MB with XLM-R's.
         """
         for module, name, owner, theirs in self.tied:
             module.__dict__[name] = getattr(owner, theirs)
-        logits: torch.Tensor = self.model(inputs_embeds=hidden[predict].unsqueeze(0)).logits[0]
-        if self.training:
-            return logits
-        # exact up to 2^24 pieces
-        answers = torch.zeros(predict.shape, dtype=torch.float32, device=hidden.device)
-        answers[predict] = logits.argmax(-1).float()
-        return answers
+        logits: torch.Tensor = self.model(inputs_embeds=hidden[None]).logits[0]
+        # as numbers exact up to 2^24 pieces
+        return logits if self.training else logits.argmax(-1).float()
 
 
 def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
@@ -165,12 +159,8 @@ def terms(features: list[Feature]) -> int:
     return sum(len(feature["labels"]) for feature in features)
 
 
-def loss(logits: torch.Tensor, features: list[Feature]) -> torch.Tensor:
-    """Summed cross-entropy over the pieces to predict."""
-    labels = torch.tensor(
-        [label for feature in features for label in feature["labels"]], device=logits.device
-    )
-    return functional.cross_entropy(logits.float(), labels, reduction="sum")
+targets = tagging.targets  # `labels`: one a piece to predict
+loss = tagging.loss
 
 
 def decode(
@@ -181,7 +171,5 @@ def decode(
     predictions: list[Pieces] = [{"gold": [], "predicted": []} for _ in rows]
     for answer, feature in zip(answers, features, strict=True):
         predictions[feature["row"]]["gold"] += feature["labels"]
-        predictions[feature["row"]]["predicted"] += [
-            int(piece) for piece in answer[feature["predict"]]
-        ]
+        predictions[feature["row"]]["predicted"] += [int(piece) for piece in answer]
     return predictions

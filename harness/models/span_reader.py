@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from harness.families.columns import Row
 from harness.families.span_qa import located
-from harness.models.half import Feature, Floats, TaskJson
+from harness.models.half import Feature, Floats, Targets, TaskJson
 from harness.models.loaded import LoadedEncoder
 
 NO_SPAN = "empty"
@@ -64,6 +64,7 @@ def encode(
             feature: Feature = {
                 "row": number,
                 "input_ids": [*head_ids, *pieces[window.start : window.stop], *after],
+                "reads": None,
                 "context_at": len(head_ids),
                 "offsets": offsets[window.start : window.stop],
                 "fullest": [_fullest(windows, i) is window for i in window],
@@ -147,7 +148,7 @@ def _pieces_of(span: Span, offsets: list[Span]) -> Span | None:
 
 
 def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
-    """Logits of shape (rows, tokens, 2): start and end."""
+    """Logits of shape (tokens, 2): start and end."""
     return nn.Linear(encoder.config.hidden_size, 2)
 
 
@@ -156,18 +157,26 @@ def terms(features: list[Feature]) -> int:
     return len(features)
 
 
-def loss(logits: torch.Tensor, features: list[Feature]) -> torch.Tensor:
-    """Summed over windows: (cross-entropy of start + of end) / 2. Padding cannot be chosen."""
-    lengths = torch.tensor(
-        [len(feature["input_ids"]) for feature in features], device=logits.device
-    )
-    real = torch.arange(logits.shape[1], device=logits.device)[None, :] < lengths[:, None]
-    masked = logits.float().masked_fill(~real.unsqueeze(-1), float("-inf"))
-    # a window that does not hold the answer is to point at position 0
-    spans = torch.tensor([feature["span"] for feature in features], device=logits.device)
-    start = functional.cross_entropy(masked[:, :, 0], spans[:, 0], reduction="sum")
-    end = functional.cross_entropy(masked[:, :, 1], spans[:, 1], reduction="sum")
-    return (start + end) / 2
+def targets(features: list[Feature]) -> dict[str, torch.Tensor]:
+    """`spans` (windows, 2); `places` (windows, longest), of a window's tokens among all; `real`,
+    which of these it has."""
+    lengths = np.array([len(feature["input_ids"]) for feature in features])
+    within = np.arange(lengths.max())
+    places = (np.cumsum(lengths) - lengths)[:, None] + np.minimum(within, lengths[:, None] - 1)
+    return {
+        # a window that does not hold the answer is to point at position 0
+        "spans": torch.tensor([feature["span"] for feature in features]),
+        "places": torch.from_numpy(places),
+        "real": torch.from_numpy(within < lengths[:, None]),
+    }
+
+
+def loss(logits: torch.Tensor, targets: Targets) -> torch.Tensor:
+    """Summed over windows: (cross-entropy of start + of end) / 2, each among a window's tokens."""
+    windows = logits.float()[targets["places"]]
+    windows = windows.masked_fill(~targets["real"].unsqueeze(-1), float("-inf"))
+    # (windows, longest, 2) against (windows, 2)
+    return functional.cross_entropy(windows, targets["spans"], reduction="sum") / 2
 
 
 def decode(

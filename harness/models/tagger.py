@@ -8,10 +8,8 @@ evaluation. As its utils_tag.py does: the input of a RoBERTa-like encoder ends i
 (`extra_separator`), and O is a class even where no tag is O (`outside`).
 """
 
-import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from harness.families.columns import Row
 from harness.models import classifier as classification
@@ -19,13 +17,12 @@ from harness.models.half import Feature, Floats, TaskJson
 from harness.models.loaded import LoadedEncoder
 
 RESERVED = 3  # places XTREME leaves for special tokens, whatever the tokenizer adds
-IGNORE = -100
 
 
 def encode(
     rows: list[Row], encoder: LoadedEncoder, task: TaskJson, training: bool
 ) -> list[Feature]:
-    """Features carry `row` (which sentence) and `firsts` (position of each word's first piece)."""
+    """Features carry `row` (which sentence); what is read is the first piece of each word."""
     # each word once, however often it stands in the rows
     pieces_of = _word_pieces({word for row in rows for word in row["tokens"]}, encoder, task)
     budget = _budget(encoder, task)
@@ -35,15 +32,15 @@ def encode(
     features = []
     for number, row in enumerate(rows):
         for words in _split([pieces_of[word] for word in row["tokens"]], budget):
-            firsts: list[int] = []
+            reads: list[int] = []
             labels: list[int] = []
             ids = list(before)
             for i in words:
-                firsts.append(len(ids))
+                reads.append(len(ids))
                 ids += pieces_of[row["tokens"][i]]
                 labels.append(index[row["tags"][i]])
             ids += end
-            feature: Feature = {"row": number, "firsts": firsts, "labels": labels, "input_ids": ids}
+            feature: Feature = {"row": number, "reads": reads, "labels": labels, "input_ids": ids}
             if encoder.has_token_types:
                 feature["token_type_ids"] = [0] * len(ids)
             features.append(feature)
@@ -108,7 +105,7 @@ class _TagHead(nn.Module):
 
 
 def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
-    """Logits of shape (rows, tokens, classes)."""
+    """Logits of shape (words, classes)."""
     return _TagHead(encoder.config.hidden_size, len(_classes(task)), dropout)
 
 
@@ -117,16 +114,14 @@ def terms(features: list[Feature]) -> int:
     return sum(len(feature["labels"]) for feature in features)
 
 
-def loss(logits: torch.Tensor, features: list[Feature]) -> torch.Tensor:
-    """Summed cross-entropy over first pieces."""
-    # all but the first pieces of words, padding included, count for nothing
-    labels = np.full(logits.shape[:2], IGNORE, dtype=np.int64)
-    for i, feature in enumerate(features):
-        labels[i, feature["firsts"]] = feature["labels"]
-    target = torch.from_numpy(labels).to(logits.device)
-    return functional.cross_entropy(
-        logits.float().flatten(0, 1), target.flatten(), ignore_index=IGNORE, reduction="sum"
-    )
+def targets(features: list[Feature]) -> dict[str, torch.Tensor]:
+    """`labels`: one a word."""
+    labels = [label for feature in features for label in feature["labels"]]
+    return {"labels": torch.tensor(labels, dtype=torch.long)}
+
+
+# summed over words
+loss = classification.loss
 
 
 def decode(
@@ -136,8 +131,7 @@ def decode(
     tags: list[list[str]] = [[] for _ in rows]
     classes = _classes(task)
     for scores, feature in zip(logits, features, strict=True):
-        best = scores[feature["firsts"]].argmax(-1)
-        tags[feature["row"]] += [classes[int(i)] for i in best]
+        tags[feature["row"]] += [classes[int(i)] for i in scores.argmax(-1)]
     return tags
 
 
@@ -147,7 +141,7 @@ def bits(
     """Per sentence the mean over its words of −log2 of the probability of the gold tag."""
     found: list[list[float]] = [[] for _ in rows]
     for scores, feature in zip(logits, features, strict=True):
-        words = classification.code_lengths(scores[feature["firsts"]])
+        words = classification.code_lengths(scores)
         found[feature["row"]] += [
             float(words[i, label]) for i, label in enumerate(feature["labels"])
         ]
