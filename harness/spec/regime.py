@@ -56,7 +56,7 @@ class Regime(Strict):
         """One line for whoever reads the board."""
         of = f" ({', '.join(self.languages)})" if self.languages else ""
         if self.few_shot:
-            return f"English and {self.few_shot} rows of each test language{of}, of {self.split}"
+            return f"English and {self.few_shot} rows of each test language{of}, split {self.split}"
         return f"English and the translations of {self.translate_train}{of}"
 
     def draws_from(self, test: str) -> bool:
