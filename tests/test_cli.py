@@ -236,7 +236,13 @@ MISTAKES = {
     "missing tasks": ("validate nowhere", {}, 2, ["nowhere", "no such file or folder"]),
     "missing store": ("cache ls --store nowhere", {}, 74, ["no store at", "nowhere"]),
     "no number": ("eval --limit many", {}, 2, ["--limit", "integer"]),
-    "not positive": ("eval --workers 0", {}, 2, ["--workers"]),
+    "not positive": (
+        "eval --workers 0",
+        {},
+        2,
+        ["workers: write a whole number, 1 or more, not 0"],
+    ),
+    "no rows": ("eval --limit 0", {}, 2, ["limit: write a whole number, 1 or more, not 0"]),
     "bad key": ("job run abc", {}, 74, ["not a key: 'abc'"]),
     "unknown key": (
         "validate",

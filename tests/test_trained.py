@@ -177,10 +177,35 @@ def test_a_finished_encoder_is_only_evaluated_and_only_where_it_fits(tmp_path):
     first, second = (keys(world.plan(suite=suite)) for suite in mood)
     assert first.keys() == second.keys()
     assert first != second
-    with pytest.raises(SpecError, match="comes trained on pairs, and none of the targets"):
-        world.plan(suite=suite | {"trained": {"toyenc": "pairs"}})
-    with pytest.raises(SpecError, match="no encoder is left for condition"):
-        world.plan(suite=SUITE | {"trained": {"toyenc": "reading"}})
+
+
+def test_what_a_finished_model_does_not_fit_is_said_or_refused(tmp_path, folder):
+    """By whoever asks: on the targets of a suite, or on those that are named."""
+    catalog, where = Catalog.load([]), Where(offline=True)
+    there = shutil.copytree(folder, tmp_path / "mymodel")
+
+    def asked(suite: str | None = None, task: str = "mini_mnli", **more) -> Asked:
+        line = OneLine(trained=trained_of(f"{task}={there}:a,b,c"), **more)
+        return ask(Choice(suite, line=line), catalog, where, print)
+
+    baseline = {"intermediate": ("none",)}
+    found = asked("mini", **baseline)
+    assert found.suite.targets == ["mini_xnli"]
+    assert found.lines[-1].startswith("mymodel comes trained on mini_mnli, and is not scored on ")
+    assert "mini_panx" in found.lines[-1]
+    # beside an encoder that is trained, each target has somebody
+    beside = asked("mini", encoders=("all-MiniLM-L6-v2",), targets=("mini_xnli", "mini_panx"))
+    assert beside.suite.targets == ["mini_xnli", "mini_panx"]
+    assert beside.lines[-1].endswith("and is not scored on mini_panx")
+    assert asked(targets=("mini_xnli",)).lines[-1] != beside.lines[-1]
+    for more, said in (
+        ({"targets": ("mini_xnli", "mini_panx")}, "no encoder is left for mini_panx: all come tra"),
+        ({"targets": ("mini_panx",)}, "on mini_mnli, and none of the targets mini_panx trains on"),
+        ({"suite": "mini"}, "no encoder is left for condition "),
+        ({"suite": "mini", "task": "mini_topic", **baseline}, "and none of the targets mini_"),
+    ):
+        with pytest.raises(SpecError, match=said):
+            asked(**more)
 
 
 def test_one_line_scores_a_folder_on_the_targets_that_train_on_its_task(tmp_path, folder):

@@ -114,11 +114,6 @@ class _Planner:
         if own := self.suite.trained.get(encoder):
             if arm.is_baseline:
                 self._finished(encoder, seed, arm, own, rank)
-            elif self.suite.trained.keys() >= set(self.suite.encoder_names):
-                raise SpecError(
-                    f"trained: {encoder} comes trained, and no encoder is left for condition"
-                    f" {arm.name}; name one to train (--encoder), or leave the condition out"
-                )
             return
         intermediate = None
         if arm.intermediate:
@@ -131,7 +126,7 @@ class _Planner:
         """The cells of a model that was trained elsewhere. Nothing is known of the rows it saw, so
         that nothing can be held against the test rows."""
         targets = [self.inputs.task(name) for name in self.suite.targets]
-        fitting = [target for target in targets if own.task in self._trained_on(target)]
+        fitting = [target for target in targets if own.task in self.suite.trains_on(target)]
         for t, target in enumerate(fitting):
             tests = self._tests(target)
             evaluate = self._evaluate(encoder, target, None, tests, (*rank, t), arm.name, own)
@@ -139,18 +134,6 @@ class _Planner:
             self.plan.cells.append(
                 Cell(encoder, arm.name, target.task, seed, evaluate.key, None, None, None)
             )
-        if not fitting:
-            raise SpecError(
-                f"trained: {encoder} comes trained on {own.task}, and none of the targets"
-                f" {', '.join(self.suite.targets)} trains on it; name one that does"
-            )
-
-    def _trained_on(self, target: Task) -> set[str]:
-        """The tasks by whose name a target's training goes: its own, and whose rows it reads."""
-        if not FAMILIES[target.family].trained:
-            return set()
-        theirs = target.train.task if target.train else None
-        return {target.task, theirs or target.task, self.locator.owner(target, "train").task}
 
     def _tests(self, target: Task) -> Sets:
         return {

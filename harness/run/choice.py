@@ -62,14 +62,19 @@ def ask(choice: Choice, catalog: Catalog, where: Where, say: Callable[[str], Non
     line, found, lines = _with_encoders(_with_trained(choice.line), catalog, where, say)
     suite = base
     if line or suite is None:
-        suite = oneline.made(line, base, catalog, bool(choice.everything))
-    if choice.left_out:
-        suite = without(suite, list(choice.left_out))
-    lines += oneline.lacking(line, suite, catalog)
+        suite = oneline.begun(line, base, catalog, choice.everything)
+    # first all that is in it, then what is said of all that is in it
     if choice.everything:
         suite = with_user_tasks(suite, catalog)
+    if choice.left_out:
+        suite = without(suite, list(choice.left_out))
     if not suite.targets:
         raise SpecError("targets missing: no folder of yours (-t) has a task in that role")
+    if line:
+        suite = oneline.narrowed(suite, line, base, catalog)
+    lines += oneline.lacking(line, suite, catalog)
+    replaced = None if line.targets else base
+    lines += oneline.unscored(catalog.filled_in(suite), replaced, catalog)
 
     written = None
     if line:

@@ -5,16 +5,18 @@ The command line calls these and prints; everything they need is an argument.
 
 import copy
 import json
+import math
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import harness
-from harness.common.errors import HarnessError, MissingError, RefusedError
+from harness.common.errors import HarnessError, MissingError, RefusedError, SpecError
 from harness.common.signals import stop
 from harness.common.text import as_yaml
 from harness.engines import ENGINES
@@ -42,6 +44,8 @@ from harness.run.track import trackers, tracking
 from harness.sources.hub import Where, fetch
 from harness.sources.inspect import Hear, unfit_jobs
 from harness.spec.catalog import Catalog
+from harness.spec.explain import show
+from harness.spec.oneline import count_of, text_of
 from harness.spec.recipe import Lora
 from harness.spec.suite import Suite
 from harness.store import HashIndex, Store, atomic_write
@@ -88,6 +92,7 @@ class How:
     engine              where workers run: a name of `engines.ENGINES`
     device              what they compute on: cpu, cuda, cuda:1, mps; None: a GPU where there is one
     track               names of `track.TRACKERS` that hear of it
+    raises              SpecError: no number of workers or of seconds, no name of a device
     """
 
     workers: int | None = None
@@ -96,6 +101,18 @@ class How:
     engine: str = "process"
     device: str | None = None
     track: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        count_of("workers", self.workers)
+        text_of("engine", self.engine or "")
+        text_of("device", self.device)
+        seconds = self.checkpoint_seconds
+        is_number = isinstance(seconds, Real) and not isinstance(seconds, bool)
+        if seconds is not None and not (is_number and 0 <= seconds < math.inf):
+            raise SpecError(
+                f"checkpoint_seconds: {show(seconds)} is no number of seconds; write 0 (after every"
+                " update) or more"
+            )
 
 
 class Evaluated(NamedTuple):

@@ -62,14 +62,9 @@ def without(suite: Suite, names: list[str]) -> Suite:
     targets = [target for target in suite.targets if target not in names]
     if not targets or len(arms) < 1:
         raise SpecError(f"--without {' '.join(names)}: nothing is left of suite {suite.suite}")
-    regimes = {name: regime for name, regime in suite.regimes.items() if name in targets}
+    left_out = sorted({*suite.left_out, *names})
     return suite.model_copy(
-        update={
-            "arms": arms,
-            "targets": targets,
-            "regimes": regimes,
-            "left_out": sorted(set(names)),
-        }
+        update={"arms": arms, "left_out": left_out, **suite.of_targets(targets)}
     )
 
 
