@@ -7,6 +7,7 @@ characters, only the eye is protected.
 """
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ def line(text: Any) -> str:
     """The text on one line: a title of two lines forges no second row, a file name no second
     message."""
     return neutral(str(text).strip()).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def some(names: Sequence[object], most: int = 8) -> str:
+    """The first of some names, and how many there are beside them."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
 
 
 def short(text: str, most: int = MAX_LINE) -> str:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from harness.common.text import signed
+from harness.common.text import signed, some
 from harness.page.cautions import OWN_DATA, flags_of, wrong_with
 from harness.page.points import arrow, between, half, plain
 from harness.page.reading import AVERAGE, Reading, group_name, shown_mean
@@ -127,9 +127,8 @@ def _seen(reading: Reading) -> str:
     seen = reading.release.encoders[reading.encoder].seen
     if not seen:
         return ""
-    more = len(seen) - SHOWN
-    listed = ", ".join(BRACKETS.sub("", name) for name in seen[:SHOWN])
-    return f"{reading.encoder} has seen: {listed}{f' and {more} more' if more > 0 else ''}."
+    names = [BRACKETS.sub("", name) for name in seen]
+    return f"{reading.encoder} has seen: {some(names, SHOWN)}."
 
 
 # Sentences

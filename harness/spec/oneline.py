@@ -17,11 +17,12 @@ from typing import Any, NamedTuple, get_args
 from pydantic import ValidationError
 
 from harness.common.errors import SpecError
+from harness.common.text import some
 from harness.families import FAMILIES
 from harness.spec.catalog import Catalog
 from harness.spec.encoder import Encoder
 from harness.spec.explain import close, nearest, show
-from harness.spec.languages import ENGLISH
+from harness.spec.languages import ENGLISH, language_meant
 from harness.spec.recipe import PHASES, Cut, Precision, RecipeChange
 from harness.spec.suite import BASELINE, Arm, Caps, Finished, Intermediate, Suite
 
@@ -398,7 +399,7 @@ def _with_languages(suite: Suite, wanted: Sequence[str], catalog: Catalog) -> Su
 
     known = sorted({language for languages in spoken.values() for language in languages})
     wrong = [
-        f"languages: no target has {show(one)}{nearest(one, known)}"
+        f"languages: no target has {show(one)}{language_meant(one, known)}"
         for one in wanted
         if one not in known
     ]
@@ -407,7 +408,8 @@ def _with_languages(suite: Suite, wanted: Sequence[str], catalog: Catalog) -> Su
         kept = [language for language in languages if language in {*wanted, ENGLISH}]
         if not wrong and not set(kept) & set(wanted):
             wrong.append(
-                f"languages: target {name} has none of {', '.join(wanted)}{_has(languages)}"
+                f"languages: target {name} has none of {', '.join(wanted)}; it has"
+                f" {some(languages, 40)}; add one of these, or leave the target out"
             )
         if kept != languages:
             of_targets[name] = _cut(cuts[name], kept)
@@ -423,8 +425,7 @@ def lacking(line: OneLine, suite: Suite, catalog: Catalog) -> list[str]:
         cut = suite.cuts.get(name)
         languages = (cut.languages if cut else None) or catalog.tasks[name].languages
         if lost := [one for one in line.languages if one not in languages]:
-            more = f" and {len(lost) - 12} more" if len(lost) > 12 else ""
-            lines.append(f"{name} has no {', '.join(lost[:12])}{more}")
+            lines.append(f"{name} has no {some(lost, 12)}")
     return lines
 
 
@@ -460,11 +461,6 @@ def unscored(suite: Suite, before: Suite | None, catalog: Catalog) -> list[str]:
                 " or name an encoder to train"
             )
     return lines
-
-
-def _has(languages: Sequence[str]) -> str:
-    more = ", ..." if len(languages) > 12 else ""
-    return f"; it has {', '.join(languages[:12])}{more}; add one of these, or leave the target out"
 
 
 def _cut(before: Cut | None, languages: list[str]) -> Cut:
