@@ -105,7 +105,7 @@ def test_an_exported_model_scores_as_it_did_here(tmp_path, folder, family):
     if labels and family != "multiple_choice":  # under wrong names it would answer something else
         spec = spec | {"own_head": {"labels": part["labels"]}}
         wrong = described("evaluate", "wrong", spec, data, other)
-        with pytest.raises(SpecError, match="is another; leave the labels out"):
+        with pytest.raises(SpecError, match="in that order; leave the labels out"):
             run(store, wrong, tmp_path)
 
 
@@ -143,7 +143,8 @@ def test_outputs_are_matched_by_name(task, named, given, order):
         (MOOD, [], [], "no names for its outputs"),
         (MOOD, ["yes", "maybe"], [], "outputs are yes, maybe, the task's labels no, yes"),
         (MOOD, ["yes", "yes"], [], "outputs are yes, yes"),
-        (MOOD, ["Yes", "no"], ["no", "yes"], "names its outputs Yes, no, in that order"),
+        (MOOD, ["Yes", "no"], ["no", "yes"], "names its outputs Yes, no, in that order; leave the"),
+        (MOOD, ["no", "yes"], ["No", "yes"], "names its outputs no, yes, in that order; leave the"),
         (MOOD, ["a", "b", "c"], ["yes", "no"], "2 labels are given, and its head has 3 outputs"),
         ({"family": "span_qa", "labels": [], "options": {}}, [], ["a"], "has no labels"),
         ({"family": "mlm", "labels": [], "options": {}}, [], [], "no model of the family mlm"),
@@ -177,6 +178,12 @@ def test_a_finished_encoder_is_only_evaluated_and_only_where_it_fits(tmp_path):
     first, second = (keys(world.plan(suite=suite)) for suite in mood)
     assert first.keys() == second.keys()
     assert first != second
+    # and nothing that decides nothing: their spelling, what our own head would be
+    (name,) = {one for one in first if "mood" in one}
+    other = suite | {"settings": {"mood": {"options": {"head": "native"}}}}
+    given = {"toyenc": {"task": "mood", "labels": ["YES", "no"]}}
+    again = world.plan(suite=other | {"trained": given})
+    assert keys(again)[name] == first[name]
 
 
 def test_what_a_finished_model_does_not_fit_is_said_or_refused(tmp_path, folder):

@@ -25,7 +25,7 @@ from harness.plan.recorded import Inputs, InputsHere, Noted, PlanInputs
 from harness.sources.encoders import FoundEncoder
 from harness.sources.hub import Where
 from harness.sources.locate import Dataset, Resolver, as_text
-from harness.sources.outputs import as_answered
+from harness.sources.outputs import as_answered, as_named
 from harness.sources.read import READER_VERSIONS
 from harness.spec.catalog import Catalog
 from harness.spec.encoder import Encoder
@@ -362,8 +362,12 @@ class _Planner:
     ) -> Job:
         task = self._task_part(target)
         outputs = self.plan.encoders[encoder].outputs
-        if finished and outputs is not None:
-            as_answered(task, outputs, finished.labels, encoder)  # or it says what is wrong
+        head = FAMILIES[target.family].head_options
+        if finished:
+            if outputs is not None:
+                as_answered(task, outputs, finished.labels, encoder)  # or it says what is wrong
+            # with a head of its own, what ours would be decides nothing
+            task["options"] = {name: of for name, of in task["options"].items() if name not in head}
         # an embedded family reads a hidden state: the encoder's own by default
         if not FAMILIES[target.family].trained:
             spec, options = self.inputs.encoder(encoder), task["options"]
@@ -387,9 +391,7 @@ class _Planner:
                 )
         elif finished is None:  # the head is that of the task it was trained on: XNLI's is MNLI's
             owner = self._task_part(self.locator.owner(target, "train"))["options"]
-            task["options"] |= {
-                name: owner[name] for name in FAMILIES[target.family].head_options & owner.keys()
-            }
+            task["options"] |= {name: owner[name] for name in head & owner.keys()}
         sets = {"tests": tests}
         if FAMILIES[target.family].tuned:
             sets["devs"] = {
@@ -397,7 +399,7 @@ class _Planner:
             }
         body = {"task": task, "model": model.key if model else None}
         if finished:
-            body["own_head"] = {"labels": finished.labels}
+            body["own_head"] = {"labels": as_named(finished.labels, task["labels"])}
         data = {kind: _to_json(of) for kind, of in sets.items()}
         name = f"evaluate {encoder} {target.task} after {arm}"
         missing = [rows.missing for of in sets.values() for rows in of.values()]

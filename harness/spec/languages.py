@@ -1,10 +1,10 @@
 """The two-letter codes of ISO 639-1, so that a misspelt language is an error and not an empty
 column; what languages are called, so that the error says the code."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 
-from harness.common.text import some
+from harness.common.text import as_label, some
 from harness.spec.explain import close, show
 
 ENGLISH = "en"  # what is trained on
@@ -281,3 +281,8 @@ def language_facts(code: str) -> dict[str, str]:
         script = _SCRIPTS[written]
         name = f"{name}, {'traditional ' * (written == 'Hant')}{script}"
     return {"name": name, "family": family, "script": script}
+
+
+def in_label(languages: Collection[str]) -> str:
+    """Languages as a part of a name, the same in any order: `de+sw`, `40languages-1a2b`."""
+    return as_label("+".join(sorted(languages)), f"{len(languages)}languages")

@@ -22,7 +22,7 @@ from harness.families import FAMILIES
 from harness.spec.catalog import Catalog
 from harness.spec.encoder import Encoder
 from harness.spec.explain import close, nearest, show
-from harness.spec.languages import ENGLISH, language_meant
+from harness.spec.languages import ENGLISH, in_label, language_meant
 from harness.spec.recipe import PHASES, Cut, Precision, RecipeChange
 from harness.spec.suite import BASELINE, Arm, Caps, Finished, Intermediate, Suite
 
@@ -501,12 +501,7 @@ def _label(line: OneLine, suite: Suite, base: Suite | None, catalog: Catalog) ->
     elif suite.protocol and catalog.protocols[suite.protocol].cuts:
         words.append(suite.protocol)
     if line.languages:
-        spoken = sorted(line.languages)
-        several = "+".join(spoken)
-        if len(spoken) > 2 * MOST_NAMED:
-            digest = hashlib.sha256(several.encode()).hexdigest()[:4]
-            several = f"{len(spoken)}languages-{digest}"
-        words.append(several)
+        words.append(in_label(line.languages))
     if line.max_train_rows:
         words.append(f"train{line.max_train_rows}")
     return ".".join(words)[:80] or None
