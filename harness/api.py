@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.common import streams, variables
-from harness.common.errors import SpecError
 from harness.page.render import print_release
 from harness.page.tidy import TableName, frame
 from harness.release.document import Board
@@ -117,11 +116,7 @@ def load_release(release: Place, board: Place | None = None) -> Release:
     raises  SpecError: there is none.  StoreError: it cannot be read, or is not what it was
     """
     shelf = Board(_path(board, variables.BOARD) or BOARD)
-    try:
-        path, content = shelf.open(str(release), _say)
-    except SpecError as error:
-        text = str(error).replace("--board leaderboard", 'board="leaderboard"')
-        raise SpecError(text) from error
+    path, content = shelf.open(str(release), _say)
     return Release(Content.model_validate(content), path)
 
 

@@ -22,7 +22,6 @@ from harness.jobs.context import Context, JobError, Stopped, device, make_determ
 from harness.jobs.part import Part
 from harness.models import build
 from harness.models.batching import epoch_batches, feature_length, micro_batches, stream_seed
-from harness.models.loaded import LoadedEncoder
 from harness.sources import rows as data_rows
 from harness.sources.encoder_files import DECISIVE
 from harness.spec.recipe import Recipe, RecipeChange
@@ -77,16 +76,6 @@ def make_encoder(folder: Path) -> Path:
             weights[name] = torch.from_numpy(drawn + name.endswith("LayerNorm.weight"))
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return make_encoder(tmp_path_factory.mktemp("encoder"))
-
-
-@pytest.fixture(scope="module")
-def encoder(folder) -> LoadedEncoder:
-    return LoadedEncoder(str(folder), {"max_length": 64})
 
 
 # Small data sets of each family, whose answers depend on the words.

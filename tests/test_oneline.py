@@ -468,12 +468,12 @@ def test_what_the_environment_says_holds_in_python(tmp_path, monkeypatch):
     assert seen["device"] == "cpu"
 
 
-def test_a_release_that_is_not_there_is_said_in_pythons_words(tmp_path, monkeypatch):
+def test_a_release_that_is_not_there_is_said_in_words_of_no_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
         SpecError, match=r"^leaderboard/releases/0029-x.json: there is no such file$"
     ):
         load_release("leaderboard/releases/0029-x.json")
-    with pytest.raises(SpecError, match='board="leaderboard"') as error:
+    with pytest.raises(SpecError, match="project's own are on the board `leaderboard`") as error:
         load_release("7")
     assert "--board" not in str(error.value)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import transformers
 from safetensors.torch import load_file
-from test_loop import context, dataset, make_encoder, make_job, task_part
+from test_loop import context, dataset, make_job, task_part
 from test_plan import SUITE, World, keys
 
 from harness.common.errors import SpecError
@@ -34,11 +34,6 @@ HEADS = {
     "tagging": {"heads.0.out": "classifier"},
     "span_qa": {"heads.0": "qa_outputs"},
 }
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return make_encoder(tmp_path_factory.mktemp("encoder"))
 
 
 def run(store: Store, job: dict, tmp: Path) -> None:

@@ -114,7 +114,7 @@ def _with_encoders(
             catalog.encoders[name] = found[name] = encoder
         elif catalog.encoders[name] != encoder:
             raise SpecError(
-                f"--encoder {given}: two encoders would be called {name}; describe them in YAML"
+                f"encoder {given}: two encoders would be called {name}; describe them in YAML"
                 " files (encoder: NAME, source: {path: FOLDER}), each under a name of its own"
             )
         names.append(name)

@@ -9,7 +9,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -178,9 +178,6 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
         ]
         raise MissingError("\n".join(lines))
 
-    if any((job.body["spec"].get("recipe") or {}).get("lora") for job in plan.todo(store)):
-        Lora.check_package()
-
     store.clean_start()
     with Progress(sys.stderr) as progress:
         # before anything reads them: a damaged input would fail the jobs that need it
@@ -188,8 +185,10 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
             progress.note(f"damaged: {line}")
 
         progress.todo(todo := plan.todo(store))
+        if any((job.body["spec"].get("recipe") or {}).get("lora") for job in todo):
+            Lora.check_package()
         sizes = Sizes()
-        unusable = unfit(plan, store, sizes.note)
+        unusable = unfit(todo, plan.suite.waives, sizes.note)
         usable = [job for job in todo if job.key not in unusable]
         progress.weigh(operations(plan, usable, sizes))
 
@@ -211,17 +210,19 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
     return outcome
 
 
-def unfit(plan: Plan, store: Store, hear: Hear | None = None) -> dict[str, Failure]:
+def unfit(
+    todo: Iterable[Job], waives: Collection[str], hear: Hear | None = None
+) -> dict[str, Failure]:
     """Jobs to run whose rows cannot be used, by key. Reads all their rows once, and tells `hear` of
     them."""
-    found = unfit_jobs((job.body for job in plan.todo(store)), plan.suite.waives, hear)
+    found = unfit_jobs((job.body for job in todo), waives, hear)
     return {key: Failure(str(error), error.exit_code, rows=True) for key, error in found.items()}
 
 
 def refuse_unfit(plan: Plan, store: Store, hear: Hear | None = None) -> None:
     """Raise what `run_plan` would end with if rows of jobs to run cannot be used. `hear` is told of
     all rows."""
-    if found := unfit(plan, store, hear):
+    if found := unfit(plan.todo(store), plan.suite.waives, hear):
         lines = dict.fromkeys(failure.why for failure in found.values())
         raise _worst("\n".join(lines), found.values())
 
