@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers import cpu, gpu, page, rounds
+from tests.peers.names import OURS, PADDED
 
 BENCHES = sorted(Path(__file__).parent.glob("bench*.py"))
 
@@ -41,7 +42,7 @@ def test_workers_on_one_device_are_measured_together(tmp_path):
     gpu.main([str(tmp_path / "gpu.json"), "--smoke"], processes=multiprocessing.dummy)
     found = json.loads((tmp_path / "gpu.json").read_text())
     who = [one["who"] for one in found["comparisons"]]
-    assert who == [cpu.PADDED, cpu.OURS, f"{cpu.OURS}, 2 workers"]
+    assert who == [PADDED, OURS, f"{OURS}, 2 workers"]
     assert all(one["tokens_per_second"][0] > 0 for one in found["comparisons"])
     assert "| smoke | this harness, 2 workers |" in page.gpu(found)
 

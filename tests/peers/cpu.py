@@ -28,6 +28,7 @@ from harness.models.batching import feature_length
 from tests.peers import contenders
 from tests.peers.contenders import Ours, Work
 from tests.peers.material import MINILM_250K, SEED, Material, Shape, Sizes, material
+from tests.peers.names import DYNAMIC, GROUPED, OURS, OURS_GROUPED, PADDED, PRODUCTS
 from tests.peers.rounds import Contender, Measured, compare
 
 Works = dict[str, tuple[Contender, Work]]  # by the contender's name
@@ -37,9 +38,6 @@ PANX = Shape("PAN-X tags", "tagging", 128)
 SQUAD = Shape("SQuAD windows", "span_qa", 384, pool=600)
 LARGE = Shape("XNLI pairs, 250,002 subwords", "classification", 128, MINILM_250K, pool=2490)
 TINY = Sizes("bert", 2, 32, 200, 200)  # of no use but to try the machinery
-
-PADDED, DYNAMIC, GROUPED = "Trainer, padded", "Trainer, dynamic padding", "Trainer, by length"
-OURS, OURS_GROUPED, PRODUCTS = "this harness", "this harness, by length", "matrix products alone"
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,12 @@ from harness.models.batching import feature_length
 from harness.plan.devices import PEAKS
 from tests.peers import contenders
 from tests.peers.contenders import Ours, Work
-from tests.peers.cpu import OURS, PADDED, TINY, machine, spread
+from tests.peers.cpu import TINY, machine, spread
 from tests.peers.material import MINILM, XLMR_BASE, XLMR_LARGE, Shape, material
+from tests.peers.names import OURS, PADDED
 from tests.peers.rounds import Measured, compare
 
-ROUNDS, UPDATES = 3, 8
+ROUNDS = 3
 MICRO_TOKENS = 64 * 256  # what the largest batch has: nothing is cut for memory
 
 
@@ -41,6 +42,7 @@ class Workload:
 
     shape: Shape
     workers: int = 1
+    updates: int = 8  # in a round
 
 
 def _pairs(name: str, sizes: Any, batch: int, tokens: int | None) -> Shape:
@@ -58,7 +60,11 @@ WORKLOADS = [
     Workload(_pairs("XLM-R base, 32 pairs of XNLI's lengths", XLMR_BASE, 32, None), workers=3),
 ]
 SMOKE = [
-    Workload(Shape("smoke", "classification", 24, TINY, batch=4, pool=12, tokens=24), workers=2)
+    Workload(
+        Shape("smoke", "classification", 24, TINY, batch=4, pool=12, tokens=24),
+        workers=2,
+        updates=1,
+    )
 ]
 
 
@@ -99,7 +105,7 @@ def measure(
 ) -> list[dict[str, Any]]:
     """A line for each contender, then for each number of workers."""
     there = torch.cuda.is_available()
-    updates = ROUNDS * UPDATES + 1
+    updates = ROUNDS * workload.updates + 1
     shape = replace(workload.shape, pool=min(workload.shape.pool, updates * workload.shape.batch))
     given = material(shape, folder / shape.name.replace(" ", "-"), real=False)
     given.recipe = {"precision": "bf16" if there else "fp32", "micro_tokens": MICRO_TOKENS}
@@ -116,7 +122,7 @@ def measure(
     }
     config = transformers.AutoConfig.from_pretrained(given.encoder)
     lengths = [[feature_length(feature) for feature in batch] for batch in batches]
-    cost = Cost(lengths, config, peak)
+    cost = Cost(lengths, workload.updates, config, peak)
 
     lines = []
     with watched(there) as samples:
@@ -138,14 +144,14 @@ class Cost:
     """What the updates of a workload ask of a card. `lengths`: real tokens of each row, by update,
     of which the first warms up."""
 
-    def __init__(self, lengths: list[list[int]], config: Any, peak: float | None):
+    def __init__(self, lengths: list[list[int]], updates: int, config: Any, peak: float | None):
         self.peak = peak
         counted = [(sum(batch), sum(batch)) for batch in lengths]
         self.rounds = [counted[:1]]
         self.operations: list[float] = []
-        for start in range(1, len(counted), UPDATES):
-            self.rounds.append(counted[start : start + UPDATES])
-            done = [contenders.operations(config, one) for one in lengths[start : start + UPDATES]]
+        for start in range(1, len(counted), updates):
+            self.rounds.append(counted[start : start + updates])
+            done = [contenders.operations(config, one) for one in lengths[start : start + updates]]
             self.operations.append(sum(done))
 
     def line(self, workers: list[Measured], samples: list[tuple[float, float]]) -> dict[str, Any]:
