@@ -5,7 +5,7 @@ Ours is what the harness runs today: `Ours` is the only place here that knows it
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,21 +46,54 @@ class Work:
     encoded: list[list[Feature]] | None = None  # of evaluation: the features of each batch's rows
 
 
+class Given(Part):
+    """Rows whose batches are those that all contenders get."""
+
+    batches: Sequence[list[Feature]] = ()
+
+    def batch(self, number: int) -> list[Feature]:
+        return self.batches[number]
+
+
 class Ours:
-    """This harness's part in one place: its rows, its model, its loop."""
+    """This harness's part in one place: its rows, its model, its loop.
+
+    A loop that can `read` has what is to be read prepared on another thread, and `settle`s what it
+    found now and then; one that cannot is handed its batches and knows each loss at once.
+    """
 
     def __init__(self, material: Material):
         make_deterministic(SEED)
         self.context = material.context()
         self.encoder = self.context.encoder()
-        self.part = Part(self.context, self.encoder, "rows")
+        self.part = Given(self.context, self.encoder, "rows")
 
     def features(self, rows: list[Row]) -> list[Feature]:
         """As an evaluation reads them."""
         return self.part.half.encode(rows, self.encoder, self.part.task, training=False)
 
-    def loop(self, updates: int) -> train._Loop:
-        return train._Loop(self.context, self.encoder, [self.part], updates)
+    def updates(self, batches: Sequence[list[Feature]]) -> Iterator[Callable[[], float]]:
+        """Does an update a batch; gives what says its loss when it is asked."""
+        self.part.batches, count = batches, len(batches)
+        if not hasattr(train._Loop, "read"):
+            loop = train._Loop(self.context, self.encoder, [self.part], count)
+            for number in range(count):
+                loop.update(0, self.part.batch(number))
+                yield partial(_loss, loop, number)
+            return
+        loop = train._Loop(self.context, self.encoder, [self.part], [(0, i) for i in range(count)])
+        with train.ahead(loop.read, 0, count) as coming:
+            for number in range(count):
+                loop.update(next(coming))
+                yield partial(_loss, loop, number)
+
+    def decoded(self, logits: Any, features: list[Feature], rows: list[Row]) -> list[Any]:
+        """Predictions of logits, (tokens, classes) or (classes,) a feature, padding included."""
+        own = []
+        for scores, feature in zip(logits, features, strict=True):
+            read = feature.get("reads", slice(len(feature["input_ids"])))
+            own.append(scores[read] if scores.ndim > 1 else scores)
+        return self.part.half.decode(own, features, rows, self.part.task)
 
     def model(self) -> Any:
         return train.fresh_model(self.context, self.encoder).to(device()).eval()
@@ -76,17 +109,20 @@ class Ours:
         torch.save(heads, self.context.workdir / HEADS)
 
 
+def _loss(loop: train._Loop, update: int) -> float:
+    if hasattr(loop, "settle"):
+        loop.settle()
+    return float(loop.loss[update])
+
+
 def ours(work: Work, meter: Meter) -> None:
     """Updates by the loop that every training of this harness is."""
-    loop = Ours(work.material).loop(len(work.batches))
+    done = Ours(work.material).updates(work.batches)
+    first = next(done)  # builds the model
     meter.start()
-    for features in work.batches:
-        loop.update(0, features)
-        meter.updated(partial(_number, loop.loss, len(loop.loss) - 1))
-
-
-def _number(losses: Sequence[Any], at: int) -> float:
-    return float(losses[at])
+    meter.updated(first)
+    for loss in done:
+        meter.updated(loss)
 
 
 def our_evaluation(work: Work, meter: Meter) -> None:
@@ -122,7 +158,8 @@ def _inputs(feature: Feature, family: str) -> dict[str, Any]:
         inputs["labels"] = feature["label"]
     elif family == "tagging":
         labels = [IGNORE] * len(feature["input_ids"])
-        for place, label in zip(feature["firsts"], feature["labels"], strict=True):
+        words = feature.get("reads") or feature["firsts"]
+        for place, label in zip(words, feature["labels"], strict=True):
             labels[place] = label
         inputs["labels"] = labels
     elif "span" in feature:
@@ -156,6 +193,10 @@ class MeasuredTrainer(transformers.Trainer):
         end = outputs.end_logits.float().masked_fill(padding, float("-inf"))
         loss = (functional.cross_entropy(start, starts) + functional.cross_entropy(end, ends)) / 2
         return (loss, outputs) if return_outputs else loss
+
+
+def _number(losses: Sequence[Any], at: int) -> float:
+    return float(losses[at])
 
 
 class _Told(transformers.TrainerCallback):
@@ -196,10 +237,8 @@ def trainer_evaluation(work: Work, meter: Meter) -> None:
             features = work.encoded[number]
             if isinstance(logits, tuple):  # of the start and of the end
                 logits = np.stack(logits, axis=-1)
-            own_length: list[Any] = [None] * len(features)
-            for row, i in zip(logits, orders[number], strict=True):
-                own_length[i] = row[: len(features[i]["input_ids"])] if row.ndim > 1 else row
-            return own.part.half.decode(own_length, features, work.batches[number], own.part.task)
+            as_given = [logits[place] for place in np.argsort(orders[number])]
+            return own.decoded(as_given, features, work.batches[number])
 
         meter.updated(decoded)
 
