@@ -250,6 +250,11 @@ Workers = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 
+BenchmarkName = Annotated[
+    Literal["xtreme", "xtreme-r"],
+    typer.Option("--benchmark", help="Whose folder it is; XTREME-R's has no files of LAReQA."),
+]
+
 RELEASE = "a number, a name, a suite (its latest), or a file"
 Release = Annotated[
     str | None, typer.Argument(help=f"{RELEASE[0].upper()}{RELEASE[1:]}. Default: the latest.")
