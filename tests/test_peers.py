@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.peers import cpu, gpu, page, rounds
+from tests.peers.contenders import Ours
+from tests.peers.material import Shape, Sizes, material
 from tests.peers.names import OURS, PADDED
 
 BENCHES = sorted(Path(__file__).parent.glob("bench*.py"))
@@ -22,11 +24,12 @@ def compared(tmp_path_factory) -> dict:
 
 
 def test_all_contenders_compute_the_same(compared):
-    training, evaluation = compared["comparisons"]
-    assert training["largest_loss_difference"] < 1e-5
+    training, evaluation, windows = compared["comparisons"]
+    assert 0 <= training["largest_loss_difference"] < 1e-6
+    assert 0 <= windows["largest_loss_difference"] < 1e-6
     assert (evaluation["predictions"], evaluation["differ"]) == (8, 0)
     for one in compared["comparisons"]:
-        assert len(one["contenders"]) == (4 if one["what"] == "evaluation" else 6)
+        assert len(one["contenders"]) == (5 if one["what"] == "evaluation" else 6)
         for name, row in one["contenders"].items():
             assert "failed" not in row, (name, row)
             assert row["cpu"][1] <= row["cpu"][0] <= row["cpu"][2] and row["peak"] > 0
@@ -36,6 +39,14 @@ def test_a_comparison_becomes_a_table(compared):
     made = page.rendered("<!-- cpu: made -->\nold\n<!-- end -->\n", page.taken(compared))
     assert "old" not in made
     assert "| this harness, by length |" in made and "#### PAN-X tags, evaluation" in made
+
+
+@pytest.mark.parametrize("kind", ["bert", "xlm-roberta"])
+@pytest.mark.parametrize("family", ["classification", "span_qa"])
+def test_rows_of_one_length_have_it(tmp_path, kind, family):
+    sizes = Sizes(kind, 1, 32, 200, 200)
+    given = material(Shape("even", family, 48, sizes, pool=3, tokens=48), tmp_path / "rows", False)
+    assert [len(feature["input_ids"]) for feature in Ours(given).part.features] == [48] * 3
 
 
 def test_workers_on_one_device_are_measured_together(tmp_path):

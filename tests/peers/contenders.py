@@ -335,24 +335,25 @@ def _name_there(name: str, prefix: str, theirs: dict[str, Any]) -> str:
 
 
 def products(work: Work, meter: Meter) -> None:
-    """The matrix products of an update over the real tokens of its batch, forward and backward, and
-    nothing else: no update that computes the same in this precision takes less."""
+    """The matrix products over the real tokens of each batch and nothing else, of an update those
+    of the backward pass too: nobody who computes the same in this precision takes less."""
     config = transformers.AutoConfig.from_pretrained(work.material.encoder)
-    where = device()
-    lengths = [[len(feature["input_ids"]) for feature in batch] for batch in work.batches]
+    where, backward = device(), work.encoded is None
+    lengths = [
+        [len(feature["input_ids"]) for feature in batch] for batch in work.encoded or work.batches
+    ]
     kind = torch.bfloat16 if work.precision == "bf16" else torch.float32
     draw = _matrices(where, kind, config, lengths)
+    heads = config.num_attention_heads
+    head = config.hidden_size // heads
     meter.start()
     for batch in lengths:
         for _ in range(config.num_hidden_layers):
             for rows, inner, columns in layer_products(config, sum(batch)):
-                _multiply(draw, (rows, inner), (inner, columns))
+                _multiply(draw, (rows, inner), (inner, columns), backward)
             for length in batch:
-                heads = config.num_attention_heads
-                head = config.hidden_size // heads
-                for shape in ((length, head, length), (length, length, head)):
-                    rows, inner, columns = shape
-                    _multiply(draw, (heads, rows, inner), (heads, inner, columns))
+                _multiply(draw, (heads, length, head), (heads, head, length), backward)
+                _multiply(draw, (heads, length, length), (heads, length, head), backward)
         meter.updated(lambda: None)
 
 
@@ -362,11 +363,12 @@ def layer_products(config: Any, tokens: int) -> list[tuple[int, int, int]]:
     return [(tokens, width, width)] * 4 + [(tokens, width, wide), (tokens, wide, width)]
 
 
-def operations(config: Any, lengths: list[int]) -> float:
-    """Of the matrix products of one update; a multiplication and an addition are two."""
+def operations(config: Any, lengths: list[int], backward: bool = True) -> float:
+    """Of the matrix products of one batch; a multiplication and an addition are two."""
     linear = sum(2 * a * b * c for a, b, c in layer_products(config, sum(lengths)))
     attention = sum(4 * length**2 * config.hidden_size for length in lengths)
-    return 3.0 * config.num_hidden_layers * (linear + attention)
+    passes = 3.0 if backward else 1.0
+    return passes * config.num_hidden_layers * (linear + attention)
 
 
 def _matrices(where: str, kind: torch.dtype, config: Any, batches: list[list[int]]) -> Any:
@@ -378,10 +380,11 @@ def _matrices(where: str, kind: torch.dtype, config: Any, batches: list[list[int
     return lambda *shape: memory[: math.prod(shape)].view(shape)
 
 
-def _multiply(draw: Any, left: tuple[int, ...], right: tuple[int, ...]) -> None:
+def _multiply(draw: Any, left: tuple[int, ...], right: tuple[int, ...], backward: bool) -> None:
     """A product, and the two of its gradients."""
     a, b = draw(*left), draw(*right)
-    product = draw(*left[:-1], right[-1])
     torch.matmul(a, b)
-    torch.matmul(product, b.transpose(-1, -2))
-    torch.matmul(a.transpose(-1, -2), product)
+    if backward:
+        product = draw(*left[:-1], right[-1])
+        torch.matmul(product, b.transpose(-1, -2))
+        torch.matmul(a.transpose(-1, -2), product)

@@ -325,10 +325,11 @@ def drawn_rows(shape: Shape, encoder: Path) -> list[Row]:
 def _sizes(shape: Shape, rng: np.random.Generator) -> tuple[int, int]:
     """Words of the two texts of a row."""
     if shape.tokens:
-        special = {"tagging": 2, "classification": 4, "span_qa": 4}[shape.family]
-        special -= shape.family != "tagging" and shape.sizes.kind == "bert"
-        first = shape.tokens - special if shape.family == "tagging" else shape.tokens // 2
-        return first, max(0, shape.tokens - special - first)
+        pair = 3 if shape.sizes.kind == "bert" else 4  # special tokens
+        second = {"classification": shape.tokens // 2 - pair, "span_qa": 12}
+        if shape.family not in second:
+            raise ValueError(f"no rows of one length are drawn for {shape.family}")
+        return shape.tokens - pair - second[shape.family], second[shape.family]
     sizes = []
     for median, spread in WORDS_OF[shape.family]:
         middle = min(median, shape.words or median)

@@ -141,7 +141,7 @@ def _checked(one: dict[str, Any]) -> str:
         rate = one["products_per_second"] / 1e9
         said.append(
             f"The matrix products run at {rate:.0f}·10⁹ operations a second, and are {share:.0%} of"
-            " this harness's update."
+            " what this harness takes."
         )
     return " ".join(said)
 
