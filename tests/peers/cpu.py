@@ -219,12 +219,18 @@ def _near(order: np.ndarray, share: float, evaluated: int) -> np.ndarray:
 
 
 def _tokens(plan: Plan, work: Work, rounds: int) -> list[list[tuple[int, int]]]:
-    """Of each update of each round: real tokens, and those of its rows padded to one length."""
+    """Of each update of each round: real tokens, and those of its batches padded to one length."""
     counted = []
     for features in work.encoded or work.batches:
         lengths = [feature_length(feature) for feature in features]
-        longest = plan.shape.max_length if work.padding == "max_length" else max(lengths)
-        counted.append((sum(lengths), longest * len(lengths)))
+        if work.grouped:
+            lengths.sort()
+        padded = 0
+        for start in range(0, len(lengths), plan.shape.batch):
+            batch = lengths[start : start + plan.shape.batch]
+            fixed = work.padding == "max_length"
+            padded += len(batch) * (plan.shape.max_length if fixed else max(batch))
+        counted.append((sum(lengths), padded))
     return [counted[:1]] + [
         counted[1 + i * plan.updates : 1 + (i + 1) * plan.updates] for i in range(rounds)
     ]
