@@ -8,14 +8,10 @@ Training and evaluation beside other libraries: `tests.peers.cpu`.
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from harness.engines.process import KEEP_MEMORY
-from harness.page import page
-from harness.release.document import Board
-from harness.statistics.derive import sections
 
 UPDATES = """
 import torch, transformers
@@ -48,22 +44,5 @@ def test_memory(benchmark, memory):
             worker.stdin.flush()
             assert worker.stdout.readline() == "done\n"
 
-        benchmark.pedantic(update, rounds=10, warmup_rounds=2)
+        benchmark.pedantic(update, rounds=5, warmup_rounds=1)
         worker.stdin.write("\n")
-
-
-@pytest.fixture(scope="module")
-def release():
-    """The newest release of the project's own board."""
-    board = Board(Path(__file__).parents[1] / "leaderboard")
-    return board.load(board.list()[-1])
-
-
-@pytest.mark.benchmark(group="the newest release")
-@pytest.mark.parametrize("what", ["its scores and intervals from its evidence", "its page"])
-def test_a_release(benchmark, release, what):
-    page.render([("warm", release)])  # the library is read once a process
-    if what == "its page":
-        benchmark.pedantic(page.render, ([("0000-any", release)],), rounds=3, iterations=1)
-    else:
-        benchmark.pedantic(sections, (release,), rounds=3, iterations=1)
