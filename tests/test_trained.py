@@ -181,20 +181,29 @@ def test_a_finished_encoder_is_only_evaluated_and_only_where_it_fits(tmp_path):
     assert keys(again)[name] == first[name]
 
 
-def test_what_a_finished_model_does_not_fit_is_said_or_refused(tmp_path, folder):
+def test_what_a_finished_model_does_not_fit_is_said_or_refused(rig, tmp_path, folder):
     """By whoever asks: on the targets of a suite, or on those that are named."""
     catalog, where = Catalog.load([]), Where(offline=True)
     there = shutil.copytree(folder, tmp_path / "mymodel")
 
-    def asked(suite: str | None = None, task: str = "mini_mnli", **more) -> Asked:
+    def asked(
+        suite: str | None = None, task: str = "mini_mnli", specs: Catalog = catalog, **more
+    ) -> Asked:
         line = OneLine(trained=trained_of(f"{task}={there}:a,b,c"), **more)
-        return ask(Choice(suite, line=line), catalog, where, print)
+        return ask(Choice(suite, specs is not catalog, line=line), specs, where, print)
 
-    baseline = {"intermediate": ("none",)}
-    found = asked("mini", **baseline)
+    found = asked("mini")
     assert found.suite.targets == ["mini_xnli"]
-    assert found.lines[-1].startswith("mymodel comes trained on mini_mnli, and is not scored on ")
-    assert "mini_panx" in found.lines[-1]
+    assert [arm.name for arm in found.suite.arms] == ["none"]
+    scored, without = found.lines[-2:]
+    assert scored.startswith("mymodel comes trained on mini_mnli, and is not scored on ")
+    assert "mini_panx" in scored
+    assert without.startswith("nothing is trained, so without conditions mini_")
+    # so of a folder's own tasks
+    for more in ({}, {"targets": ("mini_xnli",)}, {"suite": "mini"}):
+        own = asked(specs=Catalog.load([rig.specs]), **more)
+        assert own.suite.targets == ["mini_xnli"]
+        assert "tiny_mood" in own.lines[-2] and "tiny_colour" in own.lines[-1]
     # beside an encoder that is trained, each target has somebody
     beside = asked("mini", encoders=("all-MiniLM-L6-v2",), targets=("mini_xnli", "mini_panx"))
     assert beside.suite.targets == ["mini_xnli", "mini_panx"]
@@ -203,8 +212,8 @@ def test_what_a_finished_model_does_not_fit_is_said_or_refused(tmp_path, folder)
     for more, said in (
         ({"targets": ("mini_xnli", "mini_panx")}, "no encoder is left for mini_panx: all come tra"),
         ({"targets": ("mini_panx",)}, "on mini_mnli, and none of the targets mini_panx trains on"),
-        ({"suite": "mini"}, "no encoder is left for condition "),
-        ({"suite": "mini", "task": "mini_topic", **baseline}, "and none of the targets mini_"),
+        ({"intermediate": ("mini_mnli",)}, "no encoder is left for condition mini_mnli: all come"),
+        ({"suite": "mini", "task": "mini_topic"}, "and none of the targets mini_"),
     ):
         with pytest.raises(SpecError, match=said):
             asked(**more)

@@ -70,11 +70,12 @@ def ask(choice: Choice, catalog: Catalog, where: Where, say: Callable[[str], Non
         suite = without(suite, list(choice.left_out))
     if not suite.targets:
         raise SpecError("targets missing: no folder of yours (-t) has a task in that role")
+    whole = suite
     if line:
+        suite = oneline.fitting(suite, line, catalog)
         suite = oneline.narrowed(suite, line, base, catalog)
     lines += oneline.lacking(line, suite, catalog)
-    replaced = None if line.targets else base
-    lines += oneline.unscored(catalog.filled_in(suite), replaced, catalog)
+    lines += oneline.unscored(catalog.filled_in(suite), whole, catalog)
 
     written = None
     if line:

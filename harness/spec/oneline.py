@@ -284,10 +284,13 @@ def _replaced(line: OneLine, suite: Suite, catalog: Catalog) -> dict[str, Any]:
         update["trained"] |= {
             one.encoder: Finished(task=one.task, labels=list(one.labels)) for one in line.trained
         }
-    if targets := line.targets or _fitting(line, suite, catalog):
+    targets: Sequence[str] = line.targets
+    if line.trained and not (targets or suite.targets):
+        able = [name for name, task in catalog.tasks.items() if "target" in task.role]
+        targets = _able(able, line, suite, catalog)
+    if targets:
         wrong += _unknown("targets", targets, "target", catalog)
-        update |= suite.of_targets(targets)
-        update["average_over"] = [name for name in suite.average_over if name in targets]
+        update |= _of_targets(suite, targets)
     if line.seeds:
         update["seeds"] = list(line.seeds)
     if line.intermediate:
@@ -305,14 +308,16 @@ def _replaced(line: OneLine, suite: Suite, catalog: Catalog) -> dict[str, Any]:
     return update
 
 
-def _fitting(line: OneLine, suite: Suite, catalog: Catalog) -> list[str]:
-    """Where a line names models that are trained already and no targets: those of the suite, else
-    of all, that train on their tasks. None where the suite's have another encoder."""
-    own = {one.encoder: one.task for one in line.trained}
-    if suite.targets and not own.keys() >= set(line.encoders):
-        return []
-    able = suite.targets or [name for name, of in catalog.tasks.items() if "target" in of.role]
-    return [name for name in able if suite.trains_on(catalog.tasks[name]) & {*own.values()}]
+def _of_targets(suite: Suite, names: Sequence[str]) -> dict[str, Any]:
+    """What a suite changes in for these targets, its headline among it."""
+    headline = [name for name in suite.average_over if name in names]
+    return {**suite.of_targets(names), "average_over": headline}
+
+
+def _able(names: Iterable[str], line: OneLine, suite: Suite, catalog: Catalog) -> list[str]:
+    """The targets that train on a task of the models that a line says are trained already."""
+    tasks = {one.task for one in line.trained}
+    return [name for name in names if suite.trains_on(catalog.tasks[name]) & tasks]
 
 
 def _unknown(option: str, names: Iterable[str], role: str | None, catalog: Catalog) -> list[str]:
@@ -429,16 +434,27 @@ def lacking(line: OneLine, suite: Suite, catalog: Catalog) -> list[str]:
     return lines
 
 
-def unscored(suite: Suite, before: Suite | None, catalog: Catalog) -> list[str]:
-    """A line for each model that comes trained and is not scored on all targets. `before`: the
-    suite whose targets were replaced by those of them that such models fit.
+def fitting(suite: Suite, line: OneLine, catalog: Catalog) -> Suite:
+    """The suite with what is of use for models that are trained already, where it has no other
+    encoder: targets that train on their tasks, and the baseline. What the line names stays."""
+    if not {one.encoder for one in line.trained} >= set(suite.encoder_names):
+        return suite
+    able = {*line.targets, *_able(suite.targets, line, suite, catalog)}
+    targets = [name for name in suite.targets if name in able] or suite.targets
+    arms = [arm for arm in suite.arms if arm.is_baseline or arm.name in line.intermediate]
+    return suite.model_copy(update={"arms": arms, **_of_targets(suite, targets)})
+
+
+def unscored(suite: Suite, before: Suite, catalog: Catalog) -> list[str]:
+    """A line for each model that comes trained and is not scored on all targets, and for the
+    conditions that nothing is trained for. `before`: the suite of which `fitting` took a part.
 
     raises  SpecError: a model that fits no target; a target that no model fits, and a condition, if
             no encoder is left to train
     """
     lines = []
     trained_on = {name: suite.trains_on(catalog.tasks[name]) for name in suite.targets}
-    gone = [name for name in before.targets if name not in trained_on] if before else []
+    gone = [name for name in before.targets if name not in trained_on]
     for encoder, own in suite.trained.items():
         lost = [name for name, tasks in trained_on.items() if own.task not in tasks]
         said = f"{encoder} comes trained on {own.task}"
@@ -447,8 +463,10 @@ def unscored(suite: Suite, before: Suite | None, catalog: Catalog) -> list[str]:
                 f"trained: {said}, and none of the targets {', '.join(lost)} trains on it; name one"
                 " that does"
             )
-        if lost := [*lost, *(name for name in gone if name not in suite.left_out)]:
+        if lost := [*lost, *gone]:
             lines.append(f"{said}, and is not scored on {', '.join(lost)}")
+    if idle := [arm.name for arm in before.arms if arm not in suite.arms]:
+        lines.append(f"nothing is trained, so without conditions {', '.join(idle)}")
 
     if suite.trained.keys() >= set(suite.encoder_names):
         tasks = {own.task for own in suite.trained.values()}
@@ -457,8 +475,7 @@ def unscored(suite: Suite, before: Suite | None, catalog: Catalog) -> list[str]:
         if lost:
             raise SpecError(
                 f"trained: no encoder is left for {', '.join(lost)}: all come trained on"
-                f" {', '.join(sorted(tasks))}; leave that out (none is the condition that stays),"
-                " or name an encoder to train"
+                f" {', '.join(sorted(tasks))}; leave that out, or name an encoder to train"
             )
     return lines
 
