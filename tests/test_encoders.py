@@ -35,6 +35,7 @@ from harness.jobs.vocabulary import clip, narrow
 from harness.metrics import METRICS
 from harness.models import masked_lm as mlm
 from harness.models import tagger as tagging
+from harness.models.depth import hidden_at
 from harness.models.loaded import LoadedEncoder, pool
 from harness.sources.encoders import FoundEncoder, find
 from harness.sources.hub import Where
@@ -1010,6 +1011,21 @@ def test_the_last_hidden_state_is_the_encoders_own_output(kind, encoder):
     with torch.inference_mode():
         said = body(**batch, output_hidden_states=True)
     assert torch.equal(said.hidden_states[-1], said.last_hidden_state)
+
+
+@pytest.mark.parametrize("layer", [*range(SIZE["num_hidden_layers"] + 1), -1, -2])
+def test_layers_above_the_one_that_is_read_are_not_run(layer, encoder):
+    features = [{"input_ids": encoder.tokenizer(text)["input_ids"]} for text in CORPUS[:2]]
+    batch, body = encoder.pad(features, "cpu"), encoder.fresh(0.0, 0.0).eval()
+    ran: list[torch.nn.Module] = []
+    with torch.inference_mode():
+        whole = body(**batch, output_hidden_states=True).hidden_states
+        hidden = hidden_at(body, layer)
+        for part in body.modules():
+            if type(part).__name__.endswith("Layer"):
+                part.register_forward_hook(lambda part, given, gives: ran.append(part))
+        assert torch.equal(hidden(batch), whole[layer])
+    assert len(ran) == range(SIZE["num_hidden_layers"] + 1)[layer]
 
 
 def test_special_tokens_after_a_text_are_those_after_a_pair(encoder):

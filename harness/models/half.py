@@ -17,6 +17,7 @@ from torch import nn
 
 from harness.families.columns import Row
 from harness.families.ranking import Candidate
+from harness.metrics.knn import Search
 from harness.models.loaded import LoadedEncoder
 
 Feature = dict[str, Any]  # each family's own
@@ -92,16 +93,26 @@ class Ranked(Protocol):
         """What of each candidate is embedded."""
 
     def ranked(
-        self, queries: Floats, vectors: Floats, pool: Sequence[Candidate]
+        self,
+        queries: Floats,
+        vectors: Floats,
+        pool: Sequence[Candidate],
+        nearest: Search | None = None,
     ) -> list[list[str]]:
-        """Per query the ids of its nearest candidates; `vectors` are the pool's, of unit length."""
+        """Per query the ids of its nearest candidates, by a `search` as of `knn`; `vectors` are the
+        pool's, of unit length."""
 
 
 class Embedded(Protocol):
     """Of a family that finds sentences by their vectors; nothing is trained."""
 
     def predict(
-        self, embed: Embed, rows: list[Row], task: TaskJson, dev: Sequence[Row]
+        self,
+        embed: Embed,
+        rows: list[Row],
+        task: TaskJson,
+        dev: Sequence[Row],
+        nearest: Search | None = None,
     ) -> tuple[list[Any], dict[str, Any]]:
         """One prediction a row, and facts about the language (`Family.facts`); of a family that is
         `centred` also `centred`, the predictions after centring."""
