@@ -258,6 +258,8 @@ def refused(write):
         ("a.jsonl", table(6), "6 rows are too few to take parts of"),
         ("a.jsonl", sorted(table(), key=lambda row: row["label"]), "seem to be sorted by label"),
         ("test.jsonl", table(), "rows to train on are missing (there is: test)"),
+        ("a.jsonl", [{"passage": sentence(i), "question": f"What, {i}?", "answer": WORDS[i % 10]}
+                     for i in range(40)], "seems to hold words of passage, and not where they"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_told_is_asked_for(here, name, content, said):
@@ -470,6 +472,10 @@ def test_translations_in_one_file_are_told_apart_by_its_column_of_languages(here
     task, said = new("--from", "long.jsonl")
     assert task.test.parallel and task.columns["id"] == "id"
     assert "long test de: 12 rows" in said
+    # of one language, and not all rows as if they were of it
+    task, said = new("--from", "long.jsonl", "--language", "de", "--force")
+    assert (task.languages, task.source.where) == (["de"], {"lang": "{language}"})
+    assert "long train: 36 rows" in said
 
 
 @pytest.mark.parametrize(

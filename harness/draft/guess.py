@@ -153,11 +153,12 @@ def _nothing_fits(table: SeenTable) -> str:
 
 def _span_qa(table: SeenTable, asked: Wishes) -> Guess | None:
     context, question = table.named("context", "passage", "paragraph"), table.named("question")
-    answers = table.named("answers")
+    answers = table.named("answers", "answer")
     if not (context and question and answers):
         return None
     cells = table.columns[answers].values
     if not all(isinstance(one, dict) and {"text", "answer_start"} <= set(one) for one in cells):
+        _refuse_texts_alone(table, context, answers, asked)
         return None
     columns: Columns = {"context": context, "question": question, "answers": answers}
     none = sum(1 for one in cells if not one["text"])
@@ -165,6 +166,19 @@ def _span_qa(table: SeenTable, asked: Wishes) -> Guess | None:
         return Guess("span_qa", columns, "squad", why="columns of contexts, questions, answers")
     why = f"contexts, questions and answers, of which {none} are empty, as in SQuAD 2.0"
     return Guess("span_qa", columns, "squad_v2", {"unanswerable": True}, why=why)
+
+
+def _refuse_texts_alone(table: SeenTable, context: str, answers: str, asked: Wishes) -> None:
+    """SpecError where answers stand in their contexts, and no column says where."""
+    texts = table.columns[context].values, table.columns[answers].values
+    stands = all(str(answer) in str(text) for text, answer in zip(*texts, strict=False))
+    is_labels = asked.label or _choices(table) is not None
+    if asked.family == "span_qa" or (stands and not is_labels):
+        raise SpecError(
+            f"column {answers} seems to hold words of {context}, and not where they begin. span_qa"
+            ' reads {"text": ["..."], "answer_start": [12]} there, characters counted from 0; where'
+            f" they are labels, say --label {answers}"
+        )
 
 
 def _tagging(table: SeenTable, asked: Wishes) -> Guess | None:

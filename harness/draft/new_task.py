@@ -118,8 +118,9 @@ def name_of(found: FoundFiles, path: str) -> str:
         kept = [word for word in words if not word.isdigit() and word.lower() not in NO_NAME]
         if kept and part not in NO_FOLDER and (part == own or code_of(part) is None):
             return "_".join(kept).lower()
-    if alone and (words := WORD.findall(found.first.name.split(".")[0])):
-        return "_".join(words).lower()
+    called = "_".join(WORD.findall(found.first.name.split(".")[0])).lower() if alone else ""
+    if re.search("[a-z]", called):
+        return called
     raise SpecError(f"{path}: its name makes no name of a task; say one with --name")
 
 
@@ -158,13 +159,14 @@ def _by_language(task: Drafted, read: Read) -> Read:
         task.source["names"] = found.names
     if asked := task.wanted.language:
         why, spoken = "--language", code_of(asked)
+        if column and spoken in map(code_of, {str(row.get(column)) for row in task.rows}):
+            return _by_column(column, task, read, spoken)
     elif found.languages:
         task.said["languages"] = "the files' names"
         return read
     elif found.spoken:
         why, spoken = "the folder's name", found.spoken
     elif column:
-        task.said["languages"] = f"column {column}"
         return _by_column(column, task, read)
     elif isinstance(foreign, str) and foreign in ISO_639_1:
         why, spoken = "the columns' names", foreign
@@ -179,8 +181,9 @@ def _by_language(task: Drafted, read: Read) -> Read:
     return {(split, str(spoken)): rows for (split, _), rows in read.items()}
 
 
-def _by_column(column: str, task: Drafted, read: Read) -> Read:
-    """As a column says, in codes, in names, or with a region; SpecError for what is neither."""
+def _by_column(column: str, task: Drafted, read: Read, only: str | None = None) -> Read:
+    """As a column says, in codes, in names, or with a region; SpecError for what is neither.
+    `only`: rows of that language."""
     told: dict[At, list[RawRow]] = {}
     names: dict[str, str] = {}
     for (split, _), rows in read.items():
@@ -198,6 +201,10 @@ def _by_column(column: str, task: Drafted, read: Read) -> Read:
                     f" {code}; write one of them"
                 )
             told.setdefault((split, code), []).append(row)
+    if only:
+        told = {at: rows for at, rows in told.items() if at[1] == only}
+        names = {only: names[only]}
+    task.said["languages"] = f"column {column}"
     other = {code: word for code, word in names.items() if code != word}
     if other:
         task.source["names"] = other

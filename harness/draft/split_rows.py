@@ -134,7 +134,7 @@ def _say_languages(made: Splits, places: Collection[At]) -> None:
         if ENGLISH in spoken:
             continue
         rows |= {"language": spoken[0]} if len(spoken) == 1 else {"languages": spoken}
-        made.said.append(f"no English rows for {phase}: those of {', '.join(spoken)}")
+        made.said.append(f"no English rows for {phase}: those of {', '.join(spoken)} are taken")
 
 
 def _of_split(expression: str, places: Iterable[At]) -> list[At]:
