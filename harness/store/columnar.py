@@ -43,10 +43,28 @@ def packed(values: Sequence[Any]) -> tuple[Form, pa.Array]:
     return _CONTAINERS[kind](values)
 
 
+# Not `pa.array` and `to_numpy`: they import pandas, which takes as long as encoding 2,000 rows.
+
+
+def column_of(numbers: npt.NDArray[Any]) -> pa.Array:
+    """The numbers, shape (n,), as a column; nothing is copied."""
+    kind = pa.from_numpy_dtype(numbers.dtype)
+    return pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(numbers)])
+
+
+def numbers_of(column: pa.Array) -> npt.NDArray[Any]:
+    """The numbers of a column, shape (n,), as they lie there; they cannot be written."""
+    kind = np.dtype(column.type.to_pandas_dtype())
+    if not len(column):
+        return np.zeros(0, kind)
+    start = column.offset * kind.itemsize
+    return np.frombuffer(column.buffers()[1], kind, len(column), start)
+
+
 def reader(form: Form, column: pa.Array) -> Reader:
     """What gives the values back. Nothing is read before it is called."""
     if isinstance(form, str):
-        numbers = column.to_numpy()
+        numbers = numbers_of(column)
         values = numbers.view(np.bool_) if form == "bool" else numbers
         return lambda start, stop: values[start:stop].tolist()
     return _READERS[form[0]](column, *form[1:])
@@ -58,8 +76,8 @@ def _numbers(values: Sequence[Any], kind: type) -> pa.Array:
     except OverflowError:
         raise NotPlainError("an int of more than 64 bits") from None
     if kind is np.bool_:
-        return pa.array(found.view(np.uint8))  # Arrow's own are bits, which no slice can show
-    return pa.array(_narrowed(found))
+        return column_of(found.view(np.uint8))  # Arrow's own are bits, which no slice can show
+    return column_of(_narrowed(found))
 
 
 def _narrowed(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -76,7 +94,7 @@ def _narrowed(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _nested(counts: Sequence[int], items: pa.Array) -> pa.Array:
     offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
-    return pa.LargeListArray.from_arrays(pa.array(offsets), items)
+    return pa.LargeListArray.from_arrays(column_of(offsets), items)
 
 
 def _lists(values: Sequence[list[Any]]) -> tuple[Form, pa.Array]:
@@ -85,7 +103,7 @@ def _lists(values: Sequence[list[Any]]) -> tuple[Form, pa.Array]:
 
 
 def _read_lists(column: pa.Array, form: Form) -> Reader:
-    offsets, read = column.offsets.to_numpy(), reader(form, column.values)
+    offsets, read = numbers_of(column.offsets), reader(form, column.values)
 
     def lists(start: int, stop: int) -> list[list[Any]]:
         return [read(first, last) for first, last in pairwise(offsets[start : stop + 1].tolist())]
@@ -98,12 +116,12 @@ def _arrays(values: Sequence[npt.NDArray[Any]]) -> tuple[Form, pa.Array]:
     (kind, dimensions) = kinds.pop()
     if kinds or dimensions != 1 or np.dtype(kind).kind not in "iuf":
         raise NotPlainError("arrays of several types, of several dimensions, or of no numbers")
-    items = pa.array(np.concatenate(values))
+    items = column_of(np.concatenate(values))
     return ["array", kind], _nested([len(value) for value in values], items)
 
 
 def _read_arrays(column: pa.Array, kind: str) -> Reader:
-    offsets, items = column.offsets.to_numpy(), column.values.to_numpy()
+    offsets, items = numbers_of(column.offsets), numbers_of(column.values)
 
     def arrays(start: int, stop: int) -> list[npt.NDArray[Any]]:
         edges = pairwise(offsets[start : stop + 1].tolist())
