@@ -11,7 +11,7 @@ from harness.families import FAMILIES, Family
 from harness.families.columns import Row
 from harness.jobs.context import Context, JobError
 from harness.jobs.predict import measured_bits, predict_rows
-from harness.jobs.tokenised import Selection, Tokenised, tokenised
+from harness.jobs.tokenised import RowsAsked, Tokenised, tokenised
 from harness.metrics import METRICS
 from harness.metrics.scored import Examples
 from harness.models import TaskModel
@@ -62,7 +62,7 @@ class Part:
         # made once, however often they are looked at
         self.dev_features: list[Feature] = []
         if self.dev:
-            rows = Selection(ctx.job["dev"][name], {"first": recipe["dev_rows"]}, lambda: self.dev)
+            rows = RowsAsked(ctx.job["dev"][name], {"first": recipe["dev_rows"]}, lambda: self.dev)
             made = tokenised(ctx, encoder, self.family, self.task, rows, training=False)
             self.dev_features = [*made.features]
         # masked-LM can hide nothing in a text of one piece
@@ -86,7 +86,7 @@ class Part:
     def _of_training(self, training: bool) -> Tokenised:
         spec = self._ctx.job["spec"]
         shuffled = self._stream if spec["control"] == "shuffled_labels" else None
-        rows = Selection(
+        rows = RowsAsked(
             self._ctx.job["train"][self.name],
             {"part": spec["rows"], "shuffled": shuffled},
             lambda: self.training,

@@ -81,7 +81,7 @@ class Mapped(Sequence[Feature]):
             yield from self._read(start, min(start + _ROWS_AT_ONCE, self._count))
 
 
-class Selection(NamedTuple):
+class RowsAsked(NamedTuple):
     """Some rows of a job: what they are, and how to come by them.
 
     dataset    the job's
@@ -99,7 +99,7 @@ def tokenised(
     encoder: LoadedEncoder,
     family: Family,
     task: TaskJson,
-    rows: Selection,
+    rows: RowsAsked,
     training: bool,
 ) -> Tokenised:
     """The features of these rows; those of the store, or new ones, which are then left there."""
@@ -120,7 +120,7 @@ def tokenised(
 
 
 def _key(
-    encoder: LoadedEncoder, family: Family, task: TaskJson, rows: Selection, training: bool
+    encoder: LoadedEncoder, family: Family, task: TaskJson, rows: RowsAsked, training: bool
 ) -> str:
     """The hash of all that decides the features. Weights do not."""
     files = encoder.identity.get("files", {})
