@@ -63,7 +63,7 @@ def read_spec(path: Path) -> tuple[str, Strict, Places]:
     return kind, spec, source
 
 
-def _yaml_files(place: Path) -> list[Path]:
+def yaml_files(place: Path) -> list[Path]:
     """The YAML files of a folder, hidden ones left out (editors lock a file by a link
     `.#name.yaml`); a file is itself.
 
@@ -131,7 +131,7 @@ class Catalog:
         gone = False
         for place, own in places:
             try:
-                catalog.broken += catalog._add(_yaml_files(place), own)
+                catalog.broken += catalog._add(yaml_files(place), own)
             except SpecError as error:
                 catalog.broken.append(str(error))
                 gone = True
@@ -198,7 +198,7 @@ class Catalog:
         if not given.endswith((".yaml", ".yml")):
             return given
         path = Path(given)
-        if lines := self._add(_yaml_files(path), user=True) or list(self._broken_references()):
+        if lines := self._add(yaml_files(path), user=True) or list(self._broken_references()):
             raise SpecError("\n".join(lines))
         for (kind, name), source in self.sources.items():
             if kind == "suite" and os.path.realpath(source.path) == os.path.realpath(path):
