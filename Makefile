@@ -3,6 +3,8 @@
 # make stress the long forms of those tests that have one: kills, publishers, fuzzed specs and rows, corruptions
 # make small  real data: make small DATA=folder-in-hub-layout  make dist    sdist and wheel into ./dist, checked
 # make lock   requirements*.lock anew from pyproject.toml; make lock UPGRADE=1 takes every package at its newest
+# make bench  speed beside other libraries, into .benchmarks   make bench-gpu   the same on a GPU
+# make performance  what these measured, into docs/performance.md
 # make mutants  faults that the tests do not notice, a sample (see tests/mutants.py)
 # make board  render the project's own leaderboard/ anew, with the pictures of the page that the docs show (needs Chromium)
 # make docs   the docs as a site, into ./site (start at site/index.html); a dead link fails
@@ -17,7 +19,7 @@ PIP := $(BIN)/pip $(if $(CI),--quiet) --disable-pip-version-check
 # make TORCH_FROM='--no-deps --require-hashes -r requirements-torch.lock'
 TORCH_FROM ?= $(shell grep -o '^torch==[0-9.]*' requirements-torch.lock)
 
-.PHONY: eval small test test-fast coverage stress lint bench mutants board docs dist tag-check image image-test lock clean
+.PHONY: eval small test test-fast coverage stress lint bench bench-gpu performance mutants board docs dist tag-check image image-test lock clean
 .DEFAULT_GOAL := eval
 
 # What a run needs, from the locks, and the checkout in place.
@@ -59,8 +61,17 @@ lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The commands that measure write JSON; `performance` makes tables of what there is.
 bench: $(VENV)/dev
-	$(BIN)/python -m pytest --benchmark-only --benchmark-disable-gc -o addopts= tests/bench.py
+	$(BIN)/python -m tests.peers.cpu .benchmarks/cpu.json
+	$(BIN)/python -m pytest --benchmark-only --benchmark-disable-gc --benchmark-json=.benchmarks/others.json \
+	    -o addopts= $(wildcard tests/bench*.py)
+
+bench-gpu: $(VENV)/dev
+	$(BIN)/python -m tests.peers.gpu .benchmarks/gpu.json
+
+performance: $(VENV)/dev
+	$(BIN)/python -m tests.peers.page $(wildcard .benchmarks/*.json)
 
 mutants: $(VENV)/dev
 	$(BIN)/python -m tests.mutants $(MUTANTS)

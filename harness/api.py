@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.common import streams, variables
-from harness.common.errors import SpecError
 from harness.page.render import print_release
 from harness.page.tidy import TableName, frame
 from harness.release.document import Board
@@ -26,7 +25,7 @@ from harness.run.here import BOARD, STORE, catalog_of
 from harness.run.room import AUTO
 from harness.sources.hub import Where
 from harness.sources.lock import read_lock
-from harness.spec.oneline import OneLine, listed, seeds_of, trained_of
+from harness.spec.oneline import OneLine, count_of, entries, listed
 from harness.store import Store
 
 if TYPE_CHECKING:
@@ -118,16 +117,12 @@ def load_release(release: Place, board: Place | None = None) -> Release:
     raises  SpecError: there is none.  StoreError: it cannot be read, or is not what it was
     """
     shelf = Board(_path(board, variables.BOARD) or BOARD)
-    try:
-        path, content = shelf.open(str(release), _say)
-    except SpecError as error:
-        text = str(error).replace("--board leaderboard", 'board="leaderboard"')
-        raise SpecError(text) from error
+    path, content = shelf.open(str(release), _say)
     return Release(Content.model_validate(content), path)
 
 
 def evaluate(
-    encoder: Names = None,
+    encoder: Place | Iterable[Place] | None = None,
     intermediate: Names = None,
     targets: Names = None,
     *,
@@ -167,25 +162,31 @@ def evaluate(
     its --all. The commands' environment variables (XSTILTS_STORE and others) set what is not given.
     `say` hears which suite it is, what was inferred, and what is downloaded.
 
-    raises  SpecError: a name or value that is wrong.  MissingError: data or weights that are not
-            here.  RefusedError: numbers that would mislead.  HarnessError: a job failed
+    raises  SpecError: a name or value that is wrong, an empty list where one takes the suite's
+            place.  MissingError: data or weights that are not here.  RefusedError: numbers that
+            would mislead.  HarnessError: a job failed
     """
     given = locals()
-    line = OneLine(
-        listed("encoder", encoder),
-        listed("intermediate", intermediate),
-        listed("targets", targets),
-        trained_of(trained),
-        seeds_of([seeds] if isinstance(seeds, int) else seeds),
-        listed("languages", languages),
+    line = OneLine.of(
+        encoder,
+        intermediate,
+        targets,
+        trained,
+        seeds,
+        languages,
         protocol,
         precision,
         max_train_rows,
         name,
     )
     wanted = str(suite) if suite is not None else None
-    choice = Choice(wanted, everything, limit, listed("without", without), line)
-    catalog = catalog_of([Path(one) for one in _places(specs)])
+    left_out = listed("without", entries(without) or None)
+    choice = Choice(wanted, everything, count_of("limit", limit), left_out, line)
+    computing = device if device is not None else variables.told(variables.DEVICE)
+    trackers = listed("track", entries(track) or None)
+    count = AUTO if workers == "auto" else count_of("workers", workers)
+    how = steps.How(count, checkpoint_seconds, keep_weights, engine, computing, trackers)
+    catalog = catalog_of([Path(str(one)) for one in entries(specs)])
     where = Where(
         _path(data_root, variables.DATA_ROOT),
         _path(encoder_root, variables.ENCODER_ROOT),
@@ -196,11 +197,6 @@ def evaluate(
     asked = ask(choice, catalog, where, say)
     for told in (f"suite {asked.suite.suite}", *asked.lines):
         say(told)
-    computing = device or variables.told(variables.DEVICE)
-    count = AUTO if workers == "auto" else workers
-    how = steps.How(
-        count, checkpoint_seconds, keep_weights, engine, computing, listed("track", track)
-    )
     kept = Store(_path(store, variables.STORE) or STORE)
     shelf = _path(board, variables.BOARD) or BOARD
     done = steps.evaluate(asked, catalog, where, kept, shelf, how, _as_called(given), say)
@@ -214,12 +210,8 @@ def _path(place: Place | None, variable: str) -> Path | None:
     return Path(given) if given is not None else None
 
 
-def _places(given: Place | Iterable[Place]) -> Iterable[Place]:
-    return [given] if isinstance(given, (str, PathLike)) else given
-
-
 def _as_called(given: dict[str, Any]) -> str:
     """The call, as the release's sidecar remembers it: what differs from the defaults."""
     usual = signature(evaluate).parameters
-    said = {name: value for name, value in given.items() if value != usual[name].default}
+    said = {name: value for name, value in given.items() if value is not usual[name].default}
     return f"harness.evaluate({', '.join(f'{name}={value!r}' for name, value in said.items())})"

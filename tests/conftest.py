@@ -603,6 +603,22 @@ def once(tmp_path_factory, name: str, make: Callable[[Path], Made]) -> Made:
 
 
 @pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
+    """The small encoder of the tests of training; nobody writes there."""
+    from test_loop import make_encoder
+
+    return make_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="module")
+def encoder(folder):
+    """The same, loaded."""
+    from harness.models.loaded import LoadedEncoder
+
+    return LoadedEncoder(str(folder), {"max_length": 64})
+
+
+@pytest.fixture(scope="session")
 def rig(tmp_path_factory) -> Rig:
     """The tiny encoder and the user's folder."""
 

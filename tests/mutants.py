@@ -41,6 +41,7 @@ PATIENCE = 60
 
 # Module → the names of its test files, quickest first. The first pattern that fits counts.
 TESTS = {
+    "harness/metrics/knn.py": "mining",
     "harness/metrics/mining.py": "metrics mining rescore",
     "harness/metrics/confusion.py": "confusion metrics rescore",
     "harness/metrics/*.py": "metrics qa_cases metrics_more rescore metrics_properties",

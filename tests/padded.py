@@ -32,6 +32,6 @@ def of_what_is_read(hidden: torch.Tensor, features: list[dict]) -> torch.Tensor:
     """Of padded texts' (texts, longest, ...), what a head sees of each, one under the other."""
     seen = []
     for one, text in zip(hidden, texts_of(features), strict=True):
-        reads = text.get("reads", [0])
-        seen.append(one[: len(text["input_ids"])] if reads is None else one[reads])
+        whole = range(len(text["input_ids"]))
+        seen.append(one[list(whole) if text.get("whole") else text.get("reads", [0])])
     return torch.cat(seen)

@@ -54,6 +54,8 @@ def only(release: Concluded) -> tuple[dict[str, list[str]], Any]:
     return rows(board.sheet), board
 
 
+ADVICE = "What was not learned: `eval`, run again, says what to change."
+
 # One table for a glance
 
 
@@ -272,8 +274,11 @@ def test_a_condition_that_learned_nothing_is_marked_and_never_named_best(kind):
         assert ("squad" in table, "squad ⚠1" in table) == (learned, not learned)
         note = "⚠1 Not learned (its own English dev is at chance): squad."
         assert (note in board.sheet.footnotes) is not learned
+        assert (ADVICE in board.sheet.footnotes) is not learned
         said = "the average after squad +9.0 [+8.0, +10.0]" if learned else "nothing for sure"
         assert board.sentences[0] == f"Helps: {said}."
+    waived = made.suite(waives=["unlearned"])  # nobody minds
+    assert ADVICE not in only(made.release(conditions, suite=waived, **given))[1].sheet.footnotes
 
 
 def test_a_training_whose_dev_nobody_looked_at_is_not_called_unlearned():
@@ -391,6 +396,48 @@ def test_a_suffix_that_all_reduced_tasks_have_stands_in_the_caption():
 def test_a_suffix_stays_where_it_tells_tasks_apart(targets):
     reading = names(*targets)
     assert reading.suffix == "" and [reading.task(target) for target in targets] == targets
+
+
+def few_shot(counts: bool, **facts: Any) -> Concluded:
+    """XNLI, and PAN-X on a few rows of each language, which `counts` in the average or not."""
+    regimes = {"panx": {"few_shot": 3, "split": "dev"}}
+    name = "panx@few_shot_3"
+    release = made.release(targets={"xnli": "pair", name: "tagging"}, **facts)
+    few = release.targets[name].model_copy(update={"task": "panx", "regime": "few_shot_3"})
+    suite = release.suite.model_validate(made.suite(regimes=regimes))
+    return release.model_copy(
+        update={
+            "targets": release.targets | {name: few},
+            "suite": suite,
+            "headline": {"enc": [name] if counts else ["xnli"]},
+        }
+    )
+
+
+@pytest.mark.parametrize("conditions", [{}, {"squad": made.arm()}])
+def test_what_is_few_shot_is_said_with_where_it_counts(conditions):
+    averages = [made.average(name, made.mean(made.sure(1.0), "xnli")) for name in conditions]
+    trained = "not zero-shot: trained on English and 3 rows of each test language, split dev"
+    for counts, said in (
+        (False, f"In no average ({trained}): panx@few_shot_3."),
+        (True, f"tagging: panx@few_shot_3 {trained}."),
+    ):
+        release = few_shot(counts, conditions=conditions, averages=averages)
+        notes = glance(release, "t").boards[0].sheet.footnotes
+        assert [note for note in notes if "zero-shot" in note and note.endswith(said)]
+        # its name is not cut, nor is the caption that of all targets
+        (reading,) = readings(release)
+        assert reading.suffix == "" and "@" not in words.caption(reading, "t")
+
+
+def test_one_intermediate_alone_is_neither_easy_nor_hard_nor_between_them():
+    averages = [made.average("squad", made.mean(made.sure(1.0), *made.GROUPS))]
+    hardness = [made.difficulty("squad", "median")]
+    given = {"averages": averages, "difficulty": hardness}
+    board = only(made.release({"squad": made.arm()}, **given))[1]
+    said = [field.text for row in board.sheet.rows for field in row.cells]
+    said += [*board.sentences, *board.sheet.footnotes]
+    assert not [text for text in said if "easy" in text or text == "middle"]
 
 
 # Several encoders, and none that trained on anything first

@@ -243,6 +243,7 @@ MISTAKES = {
         2,
         ["many: write a number from 1"],
     ),
+    "no rows": ("eval --limit 0", {}, 2, ["limit: write a whole number, 1 or more, not 0"]),
     "bad key": ("job run abc", {}, 74, ["not a key: 'abc'"]),
     "unknown key": (
         "validate",
@@ -386,7 +387,7 @@ def test_where_no_release_is_the_message_says_what_makes_one(rig, tmp_path, word
     said = " ".join((done.stdout + done.stderr).split())
     assert done.returncode == code
     assert "in runs/board/releases; `xstilts-harness eval --" in said
-    assert "the project's own are read with `--board leaderboard`" in said
+    assert "the project's own are on the board `leaderboard`" in said
 
 
 def test_the_projects_own_releases_are_read_by_naming_them(rig, tmp_path):

@@ -38,6 +38,7 @@ from harness.metrics import METRICS
 from harness.models import masked_lm as mlm
 from harness.models import packed
 from harness.models import tagger as tagging
+from harness.models.depth import hidden_at
 from harness.models.loaded import LoadedEncoder, pool
 from harness.sources.encoders import OFFSET_POSITIONS, FoundEncoder, find
 from harness.sources.hub import Where
@@ -978,7 +979,7 @@ def test_every_way_to_attend_gives_what_padding_gives(encoder, monkeypatch):
     """Windows and what comes before a text in the batch too. A dropout that drops nothing takes the
     way of one that does; `_padded` is a GPU's."""
     texts = [ids[:LENGTH] for ids in encoder.tokenizer(CORPUS)["input_ids"]]
-    features = [{"input_ids": ids, "reads": None} for ids in texts]
+    features = [{"input_ids": ids, "whole": True} for ids in texts]
     ways = [packed._one_by_one, packed._padded]
     for dropout in (0.0, 1e-9):
         body = encoder.fresh(0.0, dropout).train()
@@ -1000,7 +1001,9 @@ def test_pooled_vectors_of_every_layer_are_those_of_a_text_alone(how, encoder):
         batch = encoder.pack(features)
         whole = [body(**pad(encoder, [one]), output_hidden_states=True) for one in features]
         for layer in range(SIZE["num_hidden_layers"] + 1):
-            vectors = pool(packed.states(body, batch, layer), batch.lengths, how)
+            body = encoder.fresh(0.0, 0.0).eval()
+            hidden = packed.states(hidden_at(body, layer), body, batch)
+            vectors = pool(hidden, batch.lengths, how)
             for vector, alone in zip(vectors, whole, strict=True):
                 (expected,) = pool(alone.hidden_states[layer][0], [alone[0].shape[1]], how)
                 assert torch.allclose(vector, expected, atol=1e-5)
@@ -1010,9 +1013,25 @@ def test_the_last_hidden_state_is_the_encoders_own_output(kind, encoder):
     """Layer -1 is behind the last norm, where an architecture has one: what a sentence encoder was
     trained with."""
     body = encoder.fresh(0.0, 0.0).eval()
-    batch = encoder.pack([{"input_ids": encoder.tokenizer(CORPUS[0])["input_ids"], "reads": None}])
+    batch = encoder.pack([{"input_ids": encoder.tokenizer(CORPUS[0])["input_ids"], "whole": True}])
     with torch.inference_mode():
-        assert torch.equal(packed.states(body, batch, -1), packed.read(body, batch))
+        hidden = packed.states(hidden_at(body, -1), body, batch)
+        assert torch.equal(hidden, packed.read(body, batch))
+
+
+@pytest.mark.parametrize("layer", [*range(SIZE["num_hidden_layers"] + 1), -1, -2])
+def test_layers_above_the_one_that_is_read_are_not_run(layer, encoder):
+    features = [{"input_ids": encoder.tokenizer(text)["input_ids"]} for text in CORPUS[:2]]
+    batch, body = pad(encoder, features), encoder.fresh(0.0, 0.0).eval()
+    ran: list[torch.nn.Module] = []
+    with torch.inference_mode():
+        whole = body(**batch, output_hidden_states=True).hidden_states
+        hidden = hidden_at(body, layer)
+        for part in body.modules():
+            if type(part).__name__.endswith("Layer"):
+                part.register_forward_hook(lambda part, given, gives: ran.append(part))
+        assert torch.equal(hidden(batch), whole[layer])
+    assert len(ran) == range(SIZE["num_hidden_layers"] + 1)[layer]
 
 
 def test_special_tokens_after_a_text_are_those_after_a_pair(encoder):
@@ -1072,7 +1091,7 @@ def test_a_decoder_gives_sentence_vectors_as_its_authors_make_them(loaded, built
     with torch.inference_mode():
         batch = encoder.pack(features)
         expected = whole(**theirs).last_hidden_state[:, -1]
-        vectors = pool(packed.states(body, batch, -1), batch.lengths, "last_token")
+        vectors = pool(packed.states(hidden_at(body, -1), body, batch), batch.lengths, "last_token")
     assert torch.allclose(vectors, expected, atol=1e-5)
     assert [f["input_ids"][-1] for f in features] == encoder.ending * len(CORPUS)
 

@@ -264,6 +264,7 @@ def test_what_cannot_be_inferred_is_an_error(change, error, message, folder, cat
             SpecError,
             "owner/name.*./bert-base-case; did you mean 'bert-base-cased'",
         ),
+        ("MiniLM", SpecError, "did you mean 'all-MiniLM-L6-v2'"),
         (
             "roberta-base",
             SpecError,

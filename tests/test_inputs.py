@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Rig
-from test_loop import dataset, make_encoder, make_job, task_part
+from test_loop import dataset, make_job, task_part
 
 from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
 from harness.jobs.run import Kept, Telling, run_job
@@ -20,11 +20,6 @@ from harness.store.job import described, verify_job
 def run(store: Store, job: dict) -> str:
     store.write_job(job["key"], job)
     return run_job(store, job["key"], Telling(), lambda: False)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return make_encoder(tmp_path_factory.mktemp("encoder"))
 
 
 @pytest.fixture

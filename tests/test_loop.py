@@ -28,7 +28,6 @@ from harness.jobs.predict import forward
 from harness.jobs.vocabulary import OccurringRows
 from harness.models import build
 from harness.models.batching import epoch_batches, feature_length, micro_batches, stream_seed
-from harness.models.loaded import LoadedEncoder
 from harness.sources import rows as data_rows
 from harness.sources.encoder_files import DECISIVE
 from harness.spec.recipe import Recipe, RecipeChange
@@ -83,16 +82,6 @@ def make_encoder(folder: Path) -> Path:
             weights[name] = torch.from_numpy(drawn + name.endswith("LayerNorm.weight"))
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return make_encoder(tmp_path_factory.mktemp("encoder"))
-
-
-@pytest.fixture(scope="module")
-def encoder(folder) -> LoadedEncoder:
-    return LoadedEncoder(str(folder), {"max_length": 64})
 
 
 # Small data sets of each family, whose answers depend on the words.

@@ -2,35 +2,28 @@
 
 import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from test_encoders import KINDS
-from test_loop import context, dataset, make_encoder, make_job, outputs
+from test_loop import context, dataset, make_job, outputs
 from transformers import AutoModel
 
 from harness.common.errors import MissingError
 from harness.jobs import adapters, evaluate, train
-from harness.jobs.context import JobError, Stopped
+from harness.jobs.context import JobError, Stopped, environment
 from harness.jobs.handed import load_model
 from harness.models.loaded import LoadedEncoder
+from harness.release.document import sidecar
 from harness.store.job import described
 
 pytest.importorskip("peft", reason="LoRA needs peft: pip install --no-deps peft accelerate psutil")
 
 LORA = {"rank": 4, "alpha": 8.0, "dropout": 0.1}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return make_encoder(tmp_path_factory.mktemp("encoder"))
-
-
-@pytest.fixture(scope="module")
-def encoder(folder) -> LoadedEncoder:
-    return LoadedEncoder(str(folder), {"max_length": 64})
 
 
 def job_of(tmp: Path, folder: Path, init: str | None = None, **recipe) -> dict:
@@ -110,6 +103,24 @@ def test_a_target_begins_with_the_intermediates_encoder(tmp_path, folder, encode
     if first and second:  # the chain: what came before, and its own
         assert {name.split(".")[1] for name in kept if name.startswith("adapters.")} == {"0", "1"}
         assert [kept[f"adapters.{n}.scale"].item() for n in (0, 1)] == [2.0, 4.0]
+
+
+def test_a_job_that_used_peft_says_which_and_stays_in_one_environment(tmp_path, folder):
+    used, plain = (
+        environment(job_of(tmp_path / name, folder, **more))
+        for name, more in (("used", {"lora": LORA}), ("plain", {}))
+    )
+    assert used == plain | {"peft": version("peft")}
+
+    def told(*environments: dict) -> list[dict]:
+        of = {name: {"environment": one, "facts": {}} for name, one in enumerate(environments)}
+        jobs = {name: SimpleNamespace(name="train") for name in of}
+        plan = SimpleNamespace(jobs=jobs, sources={})
+        store = SimpleNamespace(manifest=lambda name: SimpleNamespace(meta=of[name]))
+        return sidecar(plan, store, "", {})["environments"]
+
+    assert told(plain, used, plain) == [used | {"jobs": 3}]
+    assert [one["jobs"] for one in told(used, plain, used | {"peft": "0.0"})] == [2, 1]
 
 
 @pytest.mark.parametrize("stop", [3])

@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
-from harness.metrics import mining
-from harness.metrics.mining import knn, mine, mining_f1, normalise, pair_f1, threshold
+from harness.metrics import knn as nearest
+from harness.metrics.knn import knn, normalise
+from harness.metrics.mining import mine, mining_f1, pair_f1, threshold
+from harness.models import nearest as on_device
 from harness.models import pair_miner as bitext_mining
 
 OFFICIAL = ORACLES / "retrieval"
@@ -84,6 +86,10 @@ def both_embed(rows, vectors, dev_vectors):
     return embed
 
 
+def candidates_of(embed, rows, options):
+    return bitext_mining._candidates(bitext_mining._miner(embed, options, None), rows, options)
+
+
 @pytest.mark.parametrize("retrieval", ["max", "intersect"])
 @pytest.mark.parametrize("margin", MARGINS)
 @pytest.mark.parametrize("split", ["dev", "test"])
@@ -146,9 +152,7 @@ def test_the_dev_set_and_its_duplicates(duplicates, who, scale):
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_candidates_of_jiant(split):
     rows, vectors = corpus(split)
-    ours = bitext_mining._candidates(
-        both_embed(rows, vectors, vectors), rows, OPTIONS | {"duplicates": "all"}
-    )
+    ours = candidates_of(both_embed(rows, vectors, vectors), rows, OPTIONS | {"duplicates": "all"})
     theirs = json.loads((OFFICIAL / f"{split}.jiant_candidates.json").read_text())
     assert sorted(pair[:2] for pair in ours) == sorted(tuple(pair[:2]) for pair in theirs)
     assert [score for *_, score in ours] == pytest.approx([score for *_, score in theirs], rel=1e-6)
@@ -159,7 +163,7 @@ def test_the_official_threshold_and_the_leak_it_makes_possible():
     gold = {tuple(line.split("\t")) for line in case["gold"]}
     assert threshold([tuple(item) for item in case["in"]], gold) == case["threshold"]
     rows, vectors = corpus("test")
-    candidates = bitext_mining._candidates(both_embed(rows, vectors, vectors), rows, OPTIONS)
+    candidates = candidates_of(both_embed(rows, vectors, vectors), rows, OPTIONS)
     leaked = threshold(candidates, {(row["id"], id_) for row in rows for id_ in row["pairs"]})
     assert leaked == pytest.approx(
         expected()["xtreme_test_threshold_leaked_from_test_gold"]["best-threshold"], rel=1e-6
@@ -171,7 +175,7 @@ def test_the_official_threshold_and_the_leak_it_makes_possible():
 
 
 def blocks_of(rows):
-    return mock.patch.object(mining, "_ROWS_AT_ONCE", rows)
+    return mock.patch.object(nearest, "_BLOCK", (rows, rows))
 
 
 def brute_force(x, y, k):
@@ -211,6 +215,33 @@ def test_neighbours_of_real_valued_vectors_do_not_depend_on_the_blocks():
         assert one[0] == pytest.approx(other[0], abs=1e-6)
 
 
+@quick
+@given(x=small_vectors(), y=small_vectors(), k=st.integers(1, 6), block=st.integers(1, 10))
+def test_a_device_finds_the_same(x, y, k, block):
+    with mock.patch.object(on_device, "_BLOCK", block), mock.patch.object(on_device, "_FEW", 2):
+        there = knn(x, y, k, lambda *sides: on_device.on_device(*sides, "cpu"))
+    for here, found in zip(knn(x, y, k), there, strict=True):
+        for one, other in zip(here, found, strict=True):
+            assert one.dtype == other.dtype and one.tolist() == other.tolist()
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+def test_the_number_of_cores_and_the_way_through_a_block_change_no_digit(rounded, monkeypatch):
+    """Of rounded vectors, products are equal by the hundred."""
+    rng = np.random.default_rng(4)
+    x, y = (rng.normal(size=(n, 24)).astype(np.float32) for n in (700, 500))
+    if rounded:
+        x, y = np.round(x), np.round(y)
+    x[9], y[11] = x[600], y[450]
+    found = []
+    for cores, dense in ((1, 0), (1, 8), (1, 1000), (3, 8)):
+        monkeypatch.setenv("XSTILTS_CORES", str(cores))
+        monkeypatch.setattr(nearest, "_DENSE", dense)
+        with blocks_of(130):
+            found.append([side.tobytes() for pair in knn(x, y, 4) for side in pair])
+    assert all(one == found[0] for one in found)
+
+
 def test_equal_rows_are_equally_near_and_the_lowest_comes_first():
     rng = np.random.default_rng(2)
     distinct = normalise(rng.normal(size=(40, 37)))
@@ -223,31 +254,33 @@ def test_equal_rows_are_equally_near_and_the_lowest_comes_first():
         assert len({tuple(back[j]) for j in copies}) == 1
 
 
-def budget(n, m, d, k, block):
+def budget(n, m, d, k, block, threads=1):
     """The arithmetic in knn's docstring, in bytes."""
-    return 2 * 4 * block**2 + 2 * 4 * block * d + 2 * 12 * k * (n + m) + 250 * (n + m)
+    tall, wide = block
+    each = 8 * tall * wide + 4 * (tall + wide) * d + 12 * k * nearest._BLOCKS_AT_ONCE * tall
+    return threads * each + 2 * 12 * k * (n + m) + 250 * (n + m)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("rows", "width", "block"), [(5000, 256, None), (20_000, 8, 512), (3000, 1024, 128)]
+    ("rows", "width", "block"), [(5000, 256, None), (8000, 8, 512), (3000, 1024, 256)]
 )
 def test_memory_stays_within_its_arithmetic(rows, width, block):
     rng = np.random.default_rng(3)
     x, y = (rng.normal(size=(rows, width)).astype(np.float32) for _ in range(2))
-    block = block or mining._ROWS_AT_ONCE
-    with blocks_of(block):
+    block = (block, block) if block else nearest._BLOCK
+    with mock.patch.object(nearest, "_BLOCK", block):
         tracemalloc.start()
         x, y = normalise(x), normalise(y)  # in place
         knn(x, y, 4)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < 1.1 * budget(rows, rows, width, 4, block)
-    assert peak < rows * rows * 4 or block > 1000  # never the whole matrix
+    assert peak < rows * rows * 4 or block[0] > 1000  # never the whole matrix
 
 
 def test_bucc_fits_beside_its_embeddings():
-    assert 1.1 * budget(400_000, 400_000, 1024, 4, mining._ROWS_AT_ONCE) < 2**30
+    assert 1.1 * budget(400_000, 400_000, 1024, 4, nearest._BLOCK, threads=16) < 2**30
 
 
 def test_what_cannot_be_searched_is_refused():
@@ -533,9 +566,7 @@ def test_a_text_that_occurs_twice_is_dropped_or_gives_all_its_ids():
         embed, TWICE, task(margin="absolute", duplicates="all"), dev
     )
     assert facts["candidates"] == 4
-    kept = bitext_mining._candidates(
-        embed, TWICE, OPTIONS | {"margin": "absolute", "duplicates": "all"}
-    )
+    kept = candidates_of(embed, TWICE, OPTIONS | {"margin": "absolute", "duplicates": "all"})
     assert {pair[:2] for pair in kept} == {("s1", "t1"), ("s3", "t1"), ("s2", "t2"), ("s2", "t4")}
     assert [set(ids) for ids in every] == [
         {
@@ -559,9 +590,7 @@ def test_a_pair_that_is_found_twice_has_its_higher_score():
         score
         for *_, score in mine(*(normalise(embed(side)) for side in texts), retrieval="forward")
     ]
-    kept = bitext_mining._candidates(
-        embed, rows, OPTIONS | {"retrieval": "forward", "duplicates": "all"}
-    )
+    kept = candidates_of(embed, rows, OPTIONS | {"retrieval": "forward", "duplicates": "all"})
     assert kept == [("s1", "t1", scores[0]), ("s2", "t1", scores[0])] and scores[0] > scores[1]
 
 
@@ -572,9 +601,7 @@ def test_the_pair_at_the_threshold_is_kept():
 
 def test_equal_texts_are_embedded_once():
     asked = []
-    bitext_mining._candidates(
-        lambda texts: asked.append(list(texts)) or embed(texts), TWICE, OPTIONS
-    )
+    candidates_of(lambda texts: asked.append(list(texts)) or embed(texts), TWICE, OPTIONS)
     assert asked == [["de 1", "de 2"], ["en 1", "en 2", "en 3", "en 2 "]]
 
 
@@ -583,6 +610,19 @@ def test_a_test_set_without_one_side_has_no_pairs(side):
     rows = [row for row in TEST if row["side"] == side]
     predictions, facts = bitext_mining.predict(embed, rows, task(), DEV)
     assert predictions == [[]] * len(rows) and facts["candidates"] == 0
+
+
+def test_what_is_dev_and_test_is_embedded_once():
+    calls = []
+
+    def counted(texts):
+        calls.append(len(texts))
+        return embed(texts)
+
+    predictions, _ = bitext_mining.predict(counted, TEST, task(), TEST)
+    assert calls == [40, 45]
+    apart, _ = bitext_mining.predict(counted, TEST[::-1], task(), TEST)
+    assert apart == predictions[::-1] and len(calls) == 2 + 4
 
 
 def test_dev_without_a_pair_is_refused():

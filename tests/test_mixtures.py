@@ -17,30 +17,19 @@ from hypothesis import strategies as st
 from padded import pad
 from pydantic import ValidationError
 from safetensors.torch import load_file
-from test_loop import context, dataset, encoded, make_encoder, make_job, outputs, task_part
+from test_loop import context, dataset, encoded, make_job, outputs, task_part
 
 from harness.jobs import train
 from harness.jobs.context import Stopped
 from harness.jobs.part import Part
 from harness.models import build, classifier
 from harness.models.batching import turns
-from harness.models.loaded import LoadedEncoder
 from harness.spec.sampler import Sampler
 from harness.spec.suite import Arm, Intermediate
 from harness.store import key_of
 
 QUICK = settings(max_examples=100, deadline=None)
 counts = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 10**6), min_size=1)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return make_encoder(tmp_path_factory.mktemp("encoder"))
-
-
-@pytest.fixture(scope="module")
-def encoder(folder) -> LoadedEncoder:
-    return LoadedEncoder(str(folder), {"max_length": 64})
 
 
 @pytest.fixture(scope="module")

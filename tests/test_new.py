@@ -258,6 +258,8 @@ def refused(write):
         ("a.jsonl", table(6), "6 rows are too few to take parts of"),
         ("a.jsonl", sorted(table(), key=lambda row: row["label"]), "seem to be sorted by label"),
         ("test.jsonl", table(), "rows to train on are missing (there is: test)"),
+        ("a.jsonl", [{"passage": sentence(i), "question": f"What, {i}?", "answer": WORDS[i % 10]}
+                     for i in range(40)], "seems to hold words of passage, and not where they"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_told_is_asked_for(here, name, content, said):
@@ -372,6 +374,45 @@ def test_a_task_is_called_as_its_files_are(template, name):
     assert name_of(FoundFiles(template, {}), template) == name
 
 
+@pytest.mark.parametrize(
+    ("files", "asked", "name"),
+    [
+        (["train_de.jsonl"], "train_de.jsonl", "train_de"),
+        (["data/train_de.jsonl"], "data/train_de.jsonl", "train_de"),
+        (["hotels/train_de.jsonl"], "hotels/train_de.jsonl", "hotels"),
+        (["hotels/de/train.jsonl"], "hotels/de/train.jsonl", "hotels"),
+        (["hotels/data/train.jsonl", "hotels/data/test.jsonl"], "hotels/data", "hotels"),
+    ],
+)
+def test_a_task_whose_files_have_no_name_is_called_as_the_user_called_them(
+    files, asked, name, here
+):
+    for file in files:
+        jsonl(here / file, table())
+    assert new("--from", asked)[0].task == name
+
+
+def test_what_the_user_says_of_the_language_goes_before_a_files_name(here):
+    jsonl(here / "mood.is.jsonl", table())
+    with pytest.raises(HarnessError, match="--language germn; did you mean 'de'"):
+        new("--from", "mood.is.jsonl", "--language", "germn")
+    task, _ = new("--from", "mood.is.jsonl", "--language", "German")
+    assert (task.languages, task.source.files) == (["de"], "../mood.is.jsonl")
+
+
+def test_regions_and_names_of_languages_in_names_of_files(here):
+    for word in ("english", "pt-BR"):
+        jsonl(here / f"mood.{word}.jsonl", table())
+    task, _ = new("--from", "mood.english.jsonl")
+    assert (task.languages, task.source.names) == (["en", "pt"], {"en": "english", "pt": "pt-BR"})
+
+
+def test_a_family_with_files_of_its_own_is_no_guess_from_columns(here):
+    jsonl(here / "mood.jsonl", table())
+    with pytest.raises(HarnessError, match="the columns are not its own"):
+        new("--from", "mood.jsonl", "--family", "entity_linking")
+
+
 def test_a_brace_in_a_files_name_is_text(here):
     jsonl(here / "mood{x}.jsonl", table())
     task, _ = new("--from", "mood{x}.jsonl")
@@ -418,6 +459,23 @@ def test_translations_of_training_rows_are_not_tested(here):
     jsonl(here / "par.de.jsonl", rows)
     task, _ = new("--from", "par.en.jsonl")
     assert task.test.parallel
+
+
+def test_translations_in_one_file_are_told_apart_by_its_column_of_languages(here):
+    english = [{"id": i, "lang": "en", **row} for i, row in enumerate(table(60))]
+    german = [row | {"lang": "de"} for row in english]
+    jsonl(here / "long.jsonl", english + german[30:] + german[:30])
+    with pytest.raises(HarnessError, match=r"is a test row in de and trains or selects in en"):
+        new("--from", "long.jsonl")
+    both = list(zip(english, german, strict=True))
+    jsonl(here / "long.jsonl", [row for pair in both for row in pair])
+    task, said = new("--from", "long.jsonl")
+    assert task.test.parallel and task.columns["id"] == "id"
+    assert "long test de: 12 rows" in said
+    # of one language, and not all rows as if they were of it
+    task, said = new("--from", "long.jsonl", "--language", "de", "--force")
+    assert (task.languages, task.source.where) == (["de"], {"lang": "{language}"})
+    assert "long train: 36 rows" in said
 
 
 @pytest.mark.parametrize(

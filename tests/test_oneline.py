@@ -2,10 +2,13 @@
 it is written, and that it is a suite like any other."""
 
 import json
+import math
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
@@ -17,6 +20,7 @@ from harness.page import render
 from harness.run.choice import Asked, Choice, ask
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
+from harness.spec.changes import without
 from harness.spec.oneline import OneLine, as_written, listed, seeds_of
 
 ENCODER = "all-MiniLM-L6-v2"
@@ -131,6 +135,26 @@ def test_reduced_tasks_say_how(catalog):
     assert of_small.shown_name(xnli) == "xnli@small"
 
 
+def test_tasks_of_the_users_own_obey_what_is_chosen(rig):
+    own = Catalog.load([rig.specs])
+    given = line(targets=("xnli",), languages=("en",), max_train_rows=9)
+    # one that has none of the languages is left out as any other
+    suite = chosen(given, own, everything=True, left_out=("tiny_pairs",)).suite
+    shown = [suite.shown_name(own.task(name)) for name in suite.targets]
+    assert shown == [
+        f"{name}@en.train9" for name in ("xnli", "tiny_mood", "tiny_quad", "tiny_tags")
+    ]
+    assert [arm.name for arm in suite.arms] == ["none", "tiny_colour"]
+    with pytest.raises(SpecError, match="target tiny_pairs has none of en; it has de"):
+        chosen(given, own, everything=True)
+    # what trains on nothing has no fewer rows
+    suite = chosen(line(max_train_rows=9), own, everything=True).suite
+    assert suite.shown_name(own.task("tiny_pairs")) == "tiny_pairs"
+    # what a suite did without stays out, beside what is left out now
+    file = suite.model_copy(update={"left_out": ["tiny_mood"]})
+    assert without(file, ["panx"]).left_out == ["panx", "tiny_mood"]
+
+
 # What cannot be -----------------------------------------------------------------------------------
 
 
@@ -181,6 +205,84 @@ def test_lists_are_read_as_people_write_them():
             seeds_of(wrong)
     with pytest.raises(SpecError, match="targets: ' , ' names nothing"):
         listed("targets", " , ")
+
+
+def evaluated(monkeypatch, *given, **more) -> SimpleNamespace:
+    """What a call would run, and how."""
+    seen = SimpleNamespace()
+
+    def stop(asked, catalog, where, store, board, how, called, say):
+        vars(seen).update(suite=asked.suite, partial=asked.partial, how=how, called=called)
+        raise InterruptedError
+
+    monkeypatch.setattr("harness.run.steps.evaluate", stop)
+    with pytest.raises(InterruptedError):
+        evaluate(*given, **more)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"limit": 0}, "limit: write a whole number, 1 or more, not 0"),
+        ({"limit": -1}, "limit: write a whole number, 1 or more, not -1"),
+        ({"limit": True}, "limit: write a whole number, 1 or more, not true"),
+        ({"limit": 2.0}, "limit: write a whole number, 1 or more, not 2.0"),
+        ({"max_train_rows": 0}, "max_train_rows: write a whole number, 1 or more, not 0"),
+        ({"max_train_rows": "9"}, "max_train_rows: write a whole number, 1 or more, not '9'"),
+        ({"workers": 0}, "workers: write a whole number, 1 or more, not 0"),
+        ({"workers": True}, "workers: write a whole number, 1 or more, not true"),
+        ({"checkpoint_seconds": -1}, "checkpoint_seconds: -1 is no number of seconds"),
+        ({"checkpoint_seconds": math.nan}, "checkpoint_seconds: nan is no number of seconds"),
+        ({"checkpoint_seconds": "1"}, "checkpoint_seconds: '1' is no number of seconds"),
+        ({"seeds": []}, "seeds: an empty list names nothing; name one, or leave it out"),
+        ({"seeds": True}, "seeds: 'True' is no seed"),
+        ({"seeds": 1.5}, "seeds: '1.5' is no seed"),
+        ({"seeds": -1}, "seeds: '-1' is no seed"),
+        ({"encoder": []}, "encoder: an empty list names nothing"),
+        ({"intermediate": []}, "intermediate: an empty list names nothing"),
+        ({"targets": ()}, "targets: an empty list names nothing"),
+        ({"targets": ""}, "targets: '' names nothing"),
+        ({"targets": 5}, "targets: no task is called '5'"),
+        ({"languages": []}, "languages: an empty list names nothing"),
+        ({"protocol": ["default"]}, "protocol: a list is no name"),
+        ({"precision": 16}, "precision: 16 is no name"),
+        ({"name": ""}, "name: '' is no name"),
+        ({"device": 0}, "device: 0 is no name"),
+        ({"engine": None}, "engine: '' is no name"),
+        ({"trained": 5}, "trained: '5': write the task and the model's folder"),
+    ],
+)
+def test_what_python_gives_is_refused_as_the_command_does(given, message, monkeypatch):
+    given = {"encoder": ENCODER, "targets": "xnli"} | given
+    with pytest.raises(SpecError, match=re.escape(message)):
+        evaluate(**given)
+
+
+def test_values_of_other_libraries_are_what_they_say(rig, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(rig.encoders / "tiny", "my,own")
+    more = {"limit": np.int64(5), "max_train_rows": np.int32(7), "workers": np.int8(2)}
+    seen = evaluated(
+        monkeypatch,
+        Path("my,own"),
+        targets="xnli",
+        seeds=np.int64(3),
+        say=len,
+        device="cpu",
+        **more,
+    )
+    assert (seen.suite.encoder_names, seen.suite.seeds) == (["my-own"], [3])
+    assert (seen.partial, seen.suite.caps.model_dump()) == (
+        True,
+        {"train": 7, "dev": None, "test": 5},
+    )
+    assert {type(rows) for rows in (seen.suite.caps.train, seen.suite.seeds[0])} == {int}
+    assert seen.how.workers == 2
+    # what adds to a suite may be an empty list
+    none = {"without": [], "track": [], "trained": [], "specs": None}
+    seen = evaluated(monkeypatch, suite="demo", seeds=np.arange(2), say=len, **none)
+    assert (seen.suite.seeds, seen.how.track, seen.partial) == ([0, 1], (), False)
 
 
 # How it is called, and written --------------------------------------------------------------------
@@ -366,12 +468,12 @@ def test_what_the_environment_says_holds_in_python(tmp_path, monkeypatch):
     assert seen["device"] == "cpu"
 
 
-def test_a_release_that_is_not_there_is_said_in_pythons_words(tmp_path, monkeypatch):
+def test_a_release_that_is_not_there_is_said_in_words_of_no_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
         SpecError, match=r"^leaderboard/releases/0029-x.json: there is no such file$"
     ):
         load_release("leaderboard/releases/0029-x.json")
-    with pytest.raises(SpecError, match='board="leaderboard"') as error:
+    with pytest.raises(SpecError, match="project's own are on the board `leaderboard`") as error:
         load_release("7")
     assert "--board" not in str(error.value)

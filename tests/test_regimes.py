@@ -1,11 +1,15 @@
 """Targets that train on rows of other languages too: which rows, whose name, in no zero-shot
 average."""
 
+import re
+from contextlib import nullcontext
+
 import pytest
+import yaml
 from made_up import Release, arm, right, target
 from pydantic import ValidationError
 from test_loop import dataset
-from test_plan import SUITE, TASKS, World, keys, task
+from test_plan import ENCODER, SUITE, TASKS, World, keys, task
 
 from harness.common.errors import SpecError
 from harness.plan.planner import plan_again
@@ -120,6 +124,61 @@ def test_the_board_names_the_regime():
         update={"regimes": regime, "caps": suite.caps.model_copy(update={"test": 3})}
     )
     assert limited.shown_name(panx) == "mini_panx@mini+few_shot_16"
+
+
+def test_two_regimes_that_differ_have_two_names():
+    shots = {"few_shot": 16, "split": "train"}
+    many = ["de", "ar", "fr", "ru", "sw", "th", "tr", "ur", "vi", "zh"]
+    told = {
+        "few_shot_16": shots,
+        "few_shot_16_ar+de": shots | {"languages": ["de", "ar"]},
+        "few_shot_16.validation": shots | {"split": "validation"},
+        "few_shot_16_de.dev_r1+dev_r2": shots | {"split": "dev_r1+dev_r2", "languages": ["de"]},
+        "translate_train.mnli_translated": {"translate_train": "mnli_translated"},
+        "translate_train_de.a": {"translate_train": "a", "languages": ["de"]},
+    }
+    assert {label: Regime.model_validate(of).label for label, of in told.items()} == {
+        label: label for label in told
+    }
+    # what a name cannot hold is told apart by a digest
+    halves = [Regime(few_shot=16, split=f"validation[{half}]").label for half in (":50%", "50%:")]
+    several = [Regime(few_shot=16, split="train", languages=of).label for of in (many, many[1:])]
+    for one, other in (halves, several):
+        assert one != other
+        assert re.fullmatch(r"[\w.-]+", one)
+    assert several[0].startswith("few_shot_16_10languages-")
+
+
+@pytest.mark.parametrize(
+    ("choices", "regime", "said"),
+    [
+        # three choices beside two: a head serves both only where each is scored alone
+        (3, FEW, "quick has another family or other labels than teacher, whose English rows"),
+        # other labels than those of the training task
+        (2, {"translate_train": "three"}, "three has another family or other labels than teacher"),
+        (3, {"translate_train": "three"}, None),
+        (2, FEW, None),
+    ],
+)
+def test_one_head_serves_english_rows_and_those_of_the_regime(tmp_path, choices, regime, said):
+    columns = {"text": "question", "choices": ["a", "b"], "label": "label"}
+
+    def chosen(name: str, count: int, *roles: str, **fields) -> dict:
+        labels = [str(n) for n in range(count)]
+        spec = task(name, "classification", *roles, **fields)
+        return spec | {"family": "multiple_choice", "columns": columns, "labels": labels}
+
+    specs = [
+        chosen("quick", 2, train={"task": "teacher"}),
+        chosen("teacher", choices, "training"),
+        chosen("three", 3, "training"),
+        SUITE | {"arms": ["none"], "targets": ["quick"], "regimes": {"quick": regime}},
+        ENCODER,
+    ]
+    for n, spec in enumerate(specs):
+        (tmp_path / f"{n}.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    with pytest.raises(SpecError, match=said) if said else nullcontext():
+        Catalog.load([tmp_path])
 
 
 def board(**targets: dict) -> Release:

@@ -28,8 +28,15 @@ from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.store import HashIndex, Store
 from harness.xtreme.layouts import layout_of
-from harness.xtreme.score_files import answer_files, label_files, pair_files, tag_files
-from harness.xtreme.scoring import XTREME, score
+from harness.xtreme.score_files import (
+    answer_files,
+    choice_files,
+    label_files,
+    pair_files,
+    ranking_files,
+    tag_files,
+)
+from harness.xtreme.scoring import XTREME, XTREME_R, score
 from harness.xtreme.slips import FilePair
 
 
@@ -68,15 +75,17 @@ GOLD = {
     "span_qa": questions({"q1": ["one two"], "q2": ["three", "the three"]}),
     "bitext_mining": "de-1\ten-1\nde-2\ten-2\n",
     "retrieval": "3\n0\n2\n1\n",
+    "multiple_choice": '{"label": 1}\n{"label": 0, "idx": 7}\n',
+    "entity_linking": '{"m1": ["Q1"], "m2": ["Q2 "]}',
 }
 RIGHT = GOLD | {"span_qa": '{"q1": "one two", "q2": "Three."}'}
 
 
-def whole(tmp_path: Path, answers: dict[str, str] = RIGHT) -> tuple[Path, Path]:
-    """(predictions, labels): all nine tasks, all languages."""
+def whole(tmp_path: Path, answers: dict[str, str] = RIGHT, tasks=XTREME) -> tuple[Path, Path]:
+    """(predictions, labels): all tasks, all languages."""
     files = [
         (f"{task}/{spec.file(language)}", spec.family)
-        for task, spec in XTREME.items()
+        for task, spec in tasks.items()
         for language in spec.languages
     ]
     predictions = write(tmp_path / "predictions", {name: answers[family] for name, family in files})
@@ -120,7 +129,22 @@ def test_mock_averages_and_groups(mock):
     )
     assert report["overall"] == pytest.approx(expected["all_task"], rel=0, abs=1e-9)
     assert report["missing"] == report["unanswered"] == {}
-    assert report["not_scored"] == {"mewslix": "a task of XTREME-R"}
+    assert report["not_scored"] == {"mewslix": "a task of xtreme-r"}
+
+
+@needs_shared
+def test_mock_scores_of_xtreme_r_are_those_of_its_own_test():
+    """evaluate_test.py has them of tasks whose mock files are whole: XTREME_R_TASK2AVG_SCORES."""
+    tasks = ("xnli", "mewslix", "mlqa", "tydiqa")
+    official = {"xnli": 30.666666666666668, "mewslix": 14.39025156130419}
+    official |= {"mlqa": (57.142857142857146 + 81.76870748299321) / 2}
+    official |= {"tydiqa": (88.88888888888889 + 97.22222222222223) / 2}
+    report = score(MOCK / "predictions", MOCK / "labels", "xtreme-r")
+    assert {task: report["averages"][task]["metric"] for task in tasks} == pytest.approx(
+        official, rel=0, abs=1e-9
+    )
+    assert report["missing"]["panx"] == ["az", "gu", "lt", "pa", "pl", "qu", "ro", "uk"]
+    assert report["not_scored"] == {"bucc2018": "a task of xtreme", "pawsx": "a task of xtreme"}
 
 
 @needs_shared
@@ -267,8 +291,48 @@ def test_what_is_no_part_of_xtreme_is_named_and_not_scored(tmp_path, command):
         "mlqa/x",
     }
     assert set(report["not_scored"]) == listed
-    assert report["not_scored"]["xcopa"] == "a task of XTREME-R"
+    assert report["not_scored"]["xcopa"] == "a task of xtreme-r"
     assert "not scored: xnli/test-nl.tsv: no language file of xnli" in complained
+
+
+def test_a_folder_of_xtreme_r(tmp_path, command):
+    """The second mention is found at the second place, the first is not answered."""
+    answers = RIGHT | {"entity_linking": '{"m2": ["Q1", "Q2"]}'}
+    predictions, labels = whole(tmp_path, answers, XTREME_R)
+    write(predictions, {"lareqa/test-de.json": "{}", "pawsx/test-de.tsv": "a\n"})
+    words = ("score", predictions, labels, "--benchmark", "xtreme-r")
+    code, said, complained = command(*words, "--json")
+    report = json.loads(said)
+    assert (code, report["overall"], report["missing"]) == (0, None, {})
+    assert report["scores"]["mewslix"]["ja"] == {"map@20": 25.0}
+    assert report["unanswered"]["mewslix"]["ja"] == 1
+    assert report["groups"] == {
+        "classification": 100,
+        "tagging": 100,
+        "qa": 100,
+        "retrieval": (100 + 25) / 2,
+    }
+    assert report["not_scored"] == {
+        "lareqa": "a task of xtreme-r, whose evaluate.py reads no files of it",
+        "pawsx": "a task of xtreme",
+    }
+    for file, text, said in (
+        (
+            "xcopa/test-et.jsonl",
+            '{"label": 1}\n{"label": "0"}\n',
+            ':2: \'{"label": "0"}\' is no choi',
+        ),
+        ("xcopa/test-et.jsonl", '{"label": 1}\n', ":2: 1 lines, but "),
+        ("mewslix/test-de.json", '{"m1": "Q1"}', ":1: 'm1' must have a list of ids as strings"),
+        ("mewslix/test-de.json", "[]", ":1: must be one JSON object, query id → ids"),
+    ):
+        before = (predictions / file).read_text()
+        write(predictions, {file: text})
+        code, _, complained = command(*words)
+        assert (code, f"{predictions / file}{said}" in complained) == (2, True), complained
+        write(predictions, {file: before})
+    write(labels, {"mewslix/test-de.json": '{"m1": ["Q1", "Q2"], "m2": ["Q2"]}'})
+    assert "'m1' has 2 right ones; one is right" in command(*words)[2]
 
 
 def test_the_table(tmp_path, command):
@@ -461,6 +525,17 @@ def there_and_back(tmp_path_factory, family: str, rows: list[dict], answers: lis
         layout_of(family).write(rows, answers, "test-de.tsv"), encoding="utf-8", newline="\n"
     )
     return read(FilePair(path, path), set).guesses
+
+
+def test_choices_and_rankings_come_back(tmp_path_factory):
+    rows = [{"id": "m1"}, {"id": "m2"}]
+    for family, answers, read in (
+        ("multiple_choice", ["1", "0"], choice_files),
+        ("entity_linking", [["Q3"], ["Q1"]], ranking_files),
+    ):
+        assert there_and_back(tmp_path_factory, family, rows, answers, read) == answers
+    with pytest.raises(SpecError, match="choice 'yes' is no number; name the labels 0, 1"):
+        layout_of("multiple_choice").write(rows, ["1", "yes"], "xcopa/test-et.jsonl")
 
 
 @quick
@@ -740,6 +815,7 @@ def test_what_is_left_out_is_said(rig, user, tmp_path, command):
     specs = Path(shutil.copytree(user, tmp_path / "specs"))
     for name, old, new in (
         ("hand.yaml", "caps: {test: 20}\n", ""),
+        ("tiny_quad.yaml", "test: {split: test", "test: {split: dev"),
         ("tiny_pairs.yaml", "metric:", "options: {direction: foreign_to_english}\nmetric:"),
         (
             "tiny_mood.yaml",
@@ -750,6 +826,8 @@ def test_what_is_left_out_is_said(rig, user, tmp_path, command):
         text = (specs / name).read_text()
         assert old in text
         (specs / name).write_text(text.replace(old, new))
+    for path in specs.glob("boxes.*.test.jsonl"):
+        shutil.copy(path, specs / path.name.replace("test", "dev"))
     for path in specs.glob("mood.de.test.jsonl"):
         path.write_text(path.read_text().replace('"sad"', '"glad"'))
     store = Store(tmp_path / "runs/store")
@@ -771,11 +849,12 @@ def test_what_is_left_out_is_said(rig, user, tmp_path, command):
     )
     assert code == 0, complained
     for line in (
-        "xnli: de has 24 of the benchmark's 25 rows",
-        "xnli: de has no real labels, so none are written",
+        "xnli/test-de.tsv: 24 of the benchmark's 25 rows",
+        "xnli/test-de.tsv: no real labels, so none are written",
         "panx: missing: refused, training rows stand in its test set",
         "tatoeba: missing: XTREME asks from English, the run asked from the other side",
         "mlqa: missing: ar, es, hi, vi, zh",
+        "mlqa: rows of its split dev, whose answers are public, and not of test",
     ):
         assert line in complained.splitlines()
     assert "at most" not in complained
@@ -850,7 +929,12 @@ MISTAKES = {
     "an unknown task": (
         [*CHOSEN, "--as", "heaps=bucc"],
         2,
-        "--as heaps=bucc: XTREME has no task 'bucc'",
+        "--as heaps=bucc: the benchmark has no 'bucc'",
+    ),
+    "a task of the other benchmark": (
+        [*CHOSEN, "--benchmark", "xtreme-r", "--as", "heaps=bucc2018"],
+        2,
+        "--as heaps=bucc2018: the benchmark has no 'bucc2018'",
     ),
     "an unknown target": (
         [*CHOSEN, "--as", "heap=bucc2018"],

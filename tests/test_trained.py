@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import transformers
 from safetensors.torch import load_file
-from test_loop import context, dataset, make_encoder, make_job, task_part
+from test_loop import context, dataset, make_job, task_part
 from test_plan import SUITE, World, keys
 
 from harness.common.errors import SpecError
@@ -34,11 +34,6 @@ HEADS = {
     "tagging": {"heads.0.out": "classifier"},
     "span_qa": {"heads.0": "qa_outputs"},
 }
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return make_encoder(tmp_path_factory.mktemp("encoder"))
 
 
 def run(store: Store, job: dict, tmp: Path) -> None:
@@ -105,7 +100,7 @@ def test_an_exported_model_scores_as_it_did_here(tmp_path, folder, family):
     if labels and family != "multiple_choice":  # under wrong names it would answer something else
         spec = spec | {"own_head": {"labels": part["labels"]}}
         wrong = described("evaluate", "wrong", spec, data, other)
-        with pytest.raises(SpecError, match="is another; leave the labels out"):
+        with pytest.raises(SpecError, match="in that order; leave the labels out"):
             run(store, wrong, tmp_path)
 
 
@@ -143,7 +138,8 @@ def test_outputs_are_matched_by_name(task, named, given, order):
         (MOOD, [], [], "no names for its outputs"),
         (MOOD, ["yes", "maybe"], [], "outputs are yes, maybe, the task's labels no, yes"),
         (MOOD, ["yes", "yes"], [], "outputs are yes, yes"),
-        (MOOD, ["Yes", "no"], ["no", "yes"], "names its outputs Yes, no, in that order"),
+        (MOOD, ["Yes", "no"], ["no", "yes"], "names its outputs Yes, no, in that order; leave the"),
+        (MOOD, ["no", "yes"], ["No", "yes"], "names its outputs no, yes, in that order; leave the"),
         (MOOD, ["a", "b", "c"], ["yes", "no"], "2 labels are given, and its head has 3 outputs"),
         ({"family": "span_qa", "labels": [], "options": {}}, [], ["a"], "has no labels"),
         ({"family": "mlm", "labels": [], "options": {}}, [], [], "no model of the family mlm"),
@@ -177,10 +173,50 @@ def test_a_finished_encoder_is_only_evaluated_and_only_where_it_fits(tmp_path):
     first, second = (keys(world.plan(suite=suite)) for suite in mood)
     assert first.keys() == second.keys()
     assert first != second
-    with pytest.raises(SpecError, match="comes trained on pairs, and none of the targets"):
-        world.plan(suite=suite | {"trained": {"toyenc": "pairs"}})
-    with pytest.raises(SpecError, match="no encoder is left for condition"):
-        world.plan(suite=SUITE | {"trained": {"toyenc": "reading"}})
+    # and nothing that decides nothing: their spelling, what our own head would be
+    (name,) = {one for one in first if "mood" in one}
+    other = suite | {"settings": {"mood": {"options": {"head": "native"}}}}
+    given = {"toyenc": {"task": "mood", "labels": ["YES", "no"]}}
+    again = world.plan(suite=other | {"trained": given})
+    assert keys(again)[name] == first[name]
+
+
+def test_what_a_finished_model_does_not_fit_is_said_or_refused(rig, tmp_path, folder):
+    """By whoever asks: on the targets of a suite, or on those that are named."""
+    catalog, where = Catalog.load([]), Where(offline=True)
+    there = shutil.copytree(folder, tmp_path / "mymodel")
+
+    def asked(
+        suite: str | None = None, task: str = "mini_mnli", specs: Catalog = catalog, **more
+    ) -> Asked:
+        line = OneLine(trained=trained_of(f"{task}={there}:a,b,c"), **more)
+        return ask(Choice(suite, specs is not catalog, line=line), specs, where, print)
+
+    found = asked("mini")
+    assert found.suite.targets == ["mini_xnli"]
+    assert [arm.name for arm in found.suite.arms] == ["none"]
+    scored, without = found.lines[-2:]
+    assert scored.startswith("mymodel comes trained on mini_mnli, and is not scored on ")
+    assert "mini_panx" in scored
+    assert without.startswith("nothing is trained, so without conditions mini_")
+    # so of a folder's own tasks
+    for more in ({}, {"targets": ("mini_xnli",)}, {"suite": "mini"}):
+        own = asked(specs=Catalog.load([rig.specs]), **more)
+        assert own.suite.targets == ["mini_xnli"]
+        assert "tiny_mood" in own.lines[-2] and "tiny_colour" in own.lines[-1]
+    # beside an encoder that is trained, each target has somebody
+    beside = asked("mini", encoders=("all-MiniLM-L6-v2",), targets=("mini_xnli", "mini_panx"))
+    assert beside.suite.targets == ["mini_xnli", "mini_panx"]
+    assert beside.lines[-1].endswith("and is not scored on mini_panx")
+    assert asked(targets=("mini_xnli",)).lines[-1] != beside.lines[-1]
+    for more, said in (
+        ({"targets": ("mini_xnli", "mini_panx")}, "no encoder is left for mini_panx: all come tra"),
+        ({"targets": ("mini_panx",)}, "on mini_mnli, and none of the targets mini_panx trains on"),
+        ({"intermediate": ("mini_mnli",)}, "no encoder is left for condition mini_mnli: all come"),
+        ({"suite": "mini", "task": "mini_topic"}, "and none of the targets mini_"),
+    ):
+        with pytest.raises(SpecError, match=said):
+            asked(**more)
 
 
 def test_one_line_scores_a_folder_on_the_targets_that_train_on_its_task(tmp_path, folder):

@@ -47,12 +47,16 @@ def cache_gc(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Only say what would go.")
     ] = False,
+    unused_days: Annotated[
+        float,
+        typer.Option(min=0, help="Tokenised rows go that no job has used for so many days."),
+    ] = 7.0,
 ) -> None:
     """Remove what the dead left: working directories, leases, checkpoints of finished jobs, damaged
-    results."""
+    results; and tokenised rows that are no longer used."""
     from harness.store import Store
 
-    report = Store(store).collect(dry_run=dry_run)
+    report = Store(store).collect(dry_run=dry_run, unused_days=unused_days)
     for name, size in report.removed:
         print(f"{name}  {size:,} bytes")
     print(f"{'would free' if dry_run else 'freed'} {report.bytes:,} bytes")

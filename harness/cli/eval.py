@@ -1,6 +1,5 @@
 """eval, job run: run a suite and publish its release; run one job of it."""
 
-import math
 import sys
 from typing import Annotated
 
@@ -21,19 +20,9 @@ from harness.cli.options import (
 from harness.cli.plan import ask_aloud, print_plan
 from harness.run.here import BOARD, STORE
 
-
-def _seconds(value: float | None) -> float | None:
-    if value is not None and not 0 <= value < math.inf:
-        raise typer.BadParameter(
-            f"{value} is no number of seconds; write 0 (after every update) or more"
-        )
-    return value
-
-
 CheckpointSeconds = Annotated[
     float | None,
     typer.Option(
-        callback=_seconds,
         show_default="60, or 20 times what writing one takes if that is more",
         help=(
             "From one checkpoint to the next; 0: after every update. A killed training loses no"
@@ -85,6 +74,7 @@ def evaluate(
     from harness.run.track import trackers
     from harness.store import Store
 
+    how = steps.How(workers, checkpoint_seconds, keep_weights, engine, device, tuple(track or ()))
     # who only wants to see the plan may lack the right to write the store
     opened = store_to_read(store) if dry_run else Store(store)
     catalog, where = sources.catalog(), sources.where(offline)
@@ -95,7 +85,6 @@ def evaluate(
         print_plan(plan, opened, where, asked, device, False, as_json)
         return
 
-    how = steps.How(workers, checkpoint_seconds, keep_weights, engine, device, tuple(track or ()))
     by = command(sys.argv[1:])
     document, content, done = steps.evaluate(asked, catalog, where, opened, board, how, by, say)
     if as_json:

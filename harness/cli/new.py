@@ -67,18 +67,29 @@ def new_task(
     specs: Specs = None,
 ) -> None:
     """Write a task's YAML from its rows: what they say is guessed, and said."""
-    from harness.draft import new_task as draft
     from harness.draft import write
-    from harness.draft.guess import TaskAsked
+    from harness.draft.guess import Wishes
+    from harness.draft.new_task import drafted
+    from harness.draft.task_page import page
 
-    asked = TaskAsked(family, text or [], text_pair, label)
-    wanted = draft.Wishes(asked, name, language, role, difficulty, metric, train_task, parts)
-    draft.refuse_half_said(wanted)
+    wanted = Wishes(
+        family,
+        text or [],
+        text_pair,
+        label,
+        name,
+        language,
+        role,
+        difficulty,
+        metric,
+        train_task,
+        parts,
+    )
     catalog = catalog_of(specs, all_sound=False)
-    task = draft.drafted(path, wanted, catalog.task(train_task) if train_task else None)
+    task = drafted(path, wanted, catalog.task(train_task) if train_task else None)
     place = write.place_of(task.name, output, force)
     write.refuse_known("task", task.name, place, catalog)
-    text_of = draft.page(
+    text_of = page(
         task,
         write.files_beside(task.found.template, place),
         write.schema_beside("task", place),
@@ -93,7 +104,7 @@ def _user(specs: list[Path] | None) -> list[Path]:
 
 
 def _tell_task(task: "Drafted", place: Path, seen: list[str]) -> None:
-    from harness.draft.new_task import summary
+    from harness.draft.task_page import summary
 
     print(place)
     for line in [*summary(task), *_few(seen)]:

@@ -145,7 +145,6 @@ MaxTrainRows = Annotated[
     int | None,
     typer.Option(
         "--max-train-rows",
-        min=1,
         metavar="N",
         help=(
             "At most N training rows a task. Few rows do not make it short: with the default"
@@ -188,7 +187,7 @@ All = Annotated[
 ]
 Limit = Annotated[
     int | None,
-    typer.Option("--limit", "-L", min=1, help="At most N test rows: partial, no release."),
+    typer.Option("--limit", "-L", metavar="N", help="At most N test rows: partial, no release."),
 ]
 Without = Annotated[
     list[str] | None,
@@ -268,6 +267,11 @@ Workers = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")]
 
+BenchmarkName = Annotated[
+    Literal["xtreme", "xtreme-r"],
+    typer.Option("--benchmark", help="Whose folder it is; XTREME-R's has no files of LAReQA."),
+]
+
 RELEASE = "a number, a name, a suite (its latest), or a file"
 Release = Annotated[
     str | None, typer.Argument(help=f"{RELEASE[0].upper()}{RELEASE[1:]}. Default: the latest.")
@@ -339,24 +343,25 @@ class SuiteChoice:
     left_out: Without = None
 
     def choice(self) -> "Choice":
-        """As `run` takes it. SpecError for what is no seed."""
+        """As `run` takes it. SpecError as `OneLine.of`."""
         from harness.run.choice import Choice
-        from harness.spec.oneline import OneLine, listed, seeds_of, trained_of
+        from harness.spec.oneline import OneLine, count_of, listed
 
-        line = OneLine(
-            listed("encoder", self.encoders),
-            listed("intermediate", self.intermediate),
-            listed("targets", self.targets),
-            trained_of(self.trained),
-            seeds_of(self.seeds),
-            listed("languages", self.languages),
+        line = OneLine.of(
+            self.encoders,
+            self.intermediate,
+            self.targets,
+            self.trained,
+            self.seeds,
+            self.languages,
             self.protocol,
             self.precision,
             self.max_train_rows,
             self.name,
         )
         suite = self.suite or (None if line else DEFAULT_SUITE)
-        return Choice(suite, self.everything, self.limit, listed("without", self.left_out), line)
+        left_out, limit = listed("without", self.left_out), count_of("limit", self.limit)
+        return Choice(suite, self.everything, limit, left_out, line)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.app import app, print_json, say
-from harness.cli.options import All, Json, Offline, Sources, StoreDir, names_of, with_groups
+from harness.cli.options import (
+    All,
+    BenchmarkName,
+    Json,
+    Offline,
+    Sources,
+    StoreDir,
+    names_of,
+    with_groups,
+)
 from harness.run.here import STORE
 
 if TYPE_CHECKING:
@@ -19,15 +28,17 @@ Folder = {"exists": True, "file_okay": False}
 @app.command("score")
 def score(
     predictions: Annotated[
-        Path, typer.Argument(**Folder, help="A submission: TASK/test-LANGUAGE.tsv or .json.")
+        Path,
+        typer.Argument(**Folder, help="A submission: TASK/test-LANGUAGE.tsv, .json, .jsonl."),
     ],
     labels: Annotated[Path, typer.Argument(**Folder, help="The gold labels, in the same layout.")],
+    benchmark: BenchmarkName = "xtreme",
     as_json: Json = False,
 ) -> None:
     """Score a submission folder as XTREME's evaluate.py does, whole or in part."""
     from harness.xtreme import scoring
 
-    report = scoring.score(predictions, labels)
+    report = scoring.score(predictions, labels, benchmark)
     if as_json:
         print_json(report)
     else:
@@ -106,6 +117,7 @@ def submission(
             "--as", metavar="TARGET=TASK", help="Submit a target as XTREME's task; repeatable."
         ),
     ] = None,
+    benchmark: BenchmarkName = "xtreme",
     everything: All = False,
     store: StoreDir = STORE,
     offline: Offline = False,
@@ -115,6 +127,7 @@ def submission(
     from harness.run.steps import plan_suite
     from harness.store import Store
     from harness.xtreme import submission as made
+    from harness.xtreme.scoring import BENCHMARKS
 
     # before anything is read: a slip in the command is told at once
     for folder in filter(None, (out, labels)):
@@ -125,7 +138,9 @@ def submission(
     plan = plan_suite(sources.catalog(), choice, sources.where(offline), opened)
     cells = made.choose(plan, encoder, condition, seed)
 
-    found = made.collect(plan, opened, cells, made.renamed(plan, rename or []), labels is not None)
+    tasks = BENCHMARKS[benchmark]
+    names = made.renamed(plan, rename or [], tasks)
+    found = made.collect(plan, opened, cells, names, tasks, labels is not None)
     made.write(out, found.predictions)
     print(f"{out}: {len(found.predictions)} files")
     if labels:

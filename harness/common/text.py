@@ -6,7 +6,9 @@ Markdown. What is stored, hashed or written as an artefact is never changed: a f
 characters, only the eye is protected.
 """
 
+import hashlib
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ HIDDEN = re.compile(
 # characters of a line of an error: a path has at most 4096, a name 255, and what is longer is no
 # message
 MAX_LINE = 2000
+LONGEST_PART = 24  # characters of a part of a name
 
 
 def escaped(text: str) -> str:
@@ -46,6 +49,20 @@ def line(text: Any) -> str:
     """The text on one line: a title of two lines forges no second row, a file name no second
     message."""
     return neutral(str(text).strip()).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def some(names: Sequence[object], most: int = 8) -> str:
+    """The first of some names, and how many there are beside them."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
+
+
+def as_label(text: str, otherwise: str) -> str:
+    """Text as a part of a name: as it is, or, where it is long or has signs that names do without,
+    `otherwise` and a digest of it."""
+    if re.fullmatch(rf"[\w+-]{{1,{LONGEST_PART}}}", text, re.ASCII):
+        return text
+    return f"{otherwise}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
 
 
 def short(text: str, most: int = MAX_LINE) -> str:

@@ -8,8 +8,15 @@ LOCK = "XSTILTS_LOCK"
 STORE = "XSTILTS_STORE"
 BOARD = "XSTILTS_BOARD"
 DEVICE = "XSTILTS_DEVICE"
+CORES = "XSTILTS_CORES"  # a worker's own; its engine says so
 
 
 def told(variable: str) -> str | None:
     """What it is set to; None if it is not set, or empty."""
     return os.environ.get(variable) or None
+
+
+def own_cores() -> int:
+    """How many cores may work for one job where that changes no digit: one, unless an engine has
+    said more."""
+    return int(told(CORES) or 1)

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.common.errors import SpecError
-from harness.draft.table import SeenColumn, SeenTable, listed
+from harness.draft.found import code_of
+from harness.draft.table import SeenColumn, SeenTable
 from harness.families import FAMILIES
+from harness.families.columns import named_columns
 from harness.spec.explain import nearest
-from harness.spec.languages import ENGLISH, ISO_639_1
-from harness.spec.template import placeholders
+from harness.spec.languages import ENGLISH, ISO_639_1, language_meant
 
 # What such columns are called, the surest name first; pairs in the order in which they are read.
 LABELS = (
@@ -44,28 +45,47 @@ TOKENS, TAGS = ("tokens", "words"), ("tags", "ner_tags", "pos_tags", "labels", "
 LANGUAGES = ("language", "lang", "locale")
 
 
+Columns = dict[str, str | list[str]]  # as a task's YAML has them
+
+
 @dataclass(frozen=True)
-class TaskAsked:
-    """What the user says of a task in place of a guess."""
+class Wishes:
+    """What the user says of a task, in place of a guess and beside it."""
 
     family: str | None = None
     text: list[str] = field(default_factory=list)
     text_pair: str | None = None
     label: str | None = None
+    name: str | None = None
+    language: str | None = None
+    role: str = "target"
+    difficulty: str | None = None
+    metric: str | None = None
+    train_task: str | None = None
+    parts: bool = False
 
-    def refuse_unknown_family(self) -> None:
-        if self.family and self.family not in FAMILIES:
+    def refuse_unknown(self) -> None:
+        """SpecError for what is none, and for options that need another."""
+        for option, value, known in (
+            ("family", self.family, FAMILIES),
+            ("role", self.role, ("target", "intermediate")),
+        ):
+            if value and value not in known:
+                raise SpecError(f"--{option} {value}: there is none{nearest(value, known)}")
+        if self.language and code_of(self.language) is None:
+            raise SpecError(f"--language {self.language}{language_meant(self.language)}")
+        if self.role == "intermediate" and self.difficulty not in ("easy", "hard"):
             raise SpecError(
-                f"--family {self.family}: no such family{nearest(self.family, FAMILIES)}"
+                "--role intermediate: say with --difficulty easy or hard which you believe it to be"
             )
 
 
 @dataclass
 class Guess:
-    """A task as its columns make it. `said`: (what, its value, why), for the user."""
+    """A task as its columns make it. `why`: what of them said so."""
 
     family: str
-    columns: dict[str, str | list[str]] = field(default_factory=dict)
+    columns: Columns = field(default_factory=dict)
     metric: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     why: str = ""
@@ -87,33 +107,28 @@ class Guess:
         return [name for one in read for name in _names(one)]
 
 
-def guessed(table: SeenTable, asked: TaskAsked) -> Guess:
+def guessed(table: SeenTable, asked: Wishes) -> Guess:
     """The task that these columns make. SpecError where they may make several, or none."""
-    asked.refuse_unknown_family()
     if asked.family:
-        found = _OF_FAMILY[asked.family](table, asked)
+        way = _OF_FAMILY.get(asked.family)
+        found = way(table, asked) if way else None
         if found is None:
+            needed = ", ".join(sorted(FAMILIES[asked.family].columns)) or "files of its own"
             raise SpecError(
                 f"--family {asked.family}: the columns are not its own; there are"
-                f" {_columns(table)}, and {_needs(asked.family)}"
+                f" {_columns(table)}, and it reads {needed}"
             )
         found.why = found.why or "--family"
     else:
-        found = next(filter(None, (way(table, asked) for way in _WAYS)), None)
+        found = next(filter(None, (way(table, asked) for way in _OF_FAMILY.values())), None)
     if found is None:
         raise SpecError(_nothing_fits(table))
     return found
 
 
 def _names(columns: str | list[str]) -> list[str]:
-    several = [columns] if isinstance(columns, str) else columns
-    read = [name for one in several for name in (sorted(placeholders(one)) or [one])]
-    return [name.split(".")[0] for name in read]
-
-
-def _needs(family: str) -> str:
-    needed = FAMILIES[family].columns
-    return f"it reads {listed(sorted(needed))}" if needed else "it reads files of its own"
+    """Of a field of a column, that column."""
+    return [name.split(".")[0] for name in named_columns(columns)]
 
 
 def _columns(table: SeenTable) -> str:
@@ -129,26 +144,23 @@ def _nothing_fits(table: SeenTable) -> str:
         )
     return (
         f"the columns do not say what kind of task this is: {_columns(table)}; say it with --family"
-        f" ({listed(FAMILIES)}), and where need be --text, --text-pair, --label"
+        f" ({', '.join(FAMILIES)}), and where need be --text, --text-pair, --label"
     )
 
 
 # Families, told by their columns
 
 
-def _span_qa(table: SeenTable, asked: TaskAsked) -> Guess | None:
+def _span_qa(table: SeenTable, asked: Wishes) -> Guess | None:
     context, question = table.named("context", "passage", "paragraph"), table.named("question")
-    answers = table.named("answers")
+    answers = table.named("answers", "answer")
     if not (context and question and answers):
         return None
     cells = table.columns[answers].values
     if not all(isinstance(one, dict) and {"text", "answer_start"} <= set(one) for one in cells):
+        _refuse_texts_alone(table, context, answers, asked)
         return None
-    columns: dict[str, str | list[str]] = {
-        "context": context,
-        "question": question,
-        "answers": answers,
-    }
+    columns: Columns = {"context": context, "question": question, "answers": answers}
     none = sum(1 for one in cells if not one["text"])
     if not none:
         return Guess("span_qa", columns, "squad", why="columns of contexts, questions, answers")
@@ -156,7 +168,20 @@ def _span_qa(table: SeenTable, asked: TaskAsked) -> Guess | None:
     return Guess("span_qa", columns, "squad_v2", {"unanswerable": True}, why=why)
 
 
-def _tagging(table: SeenTable, asked: TaskAsked) -> Guess | None:
+def _refuse_texts_alone(table: SeenTable, context: str, answers: str, asked: Wishes) -> None:
+    """SpecError where answers stand in their contexts, and no column says where."""
+    texts = table.columns[context].values, table.columns[answers].values
+    stands = all(str(answer) in str(text) for text, answer in zip(*texts, strict=False))
+    is_labels = asked.label or _choices(table) is not None
+    if asked.family == "span_qa" or (stands and not is_labels):
+        raise SpecError(
+            f"column {answers} seems to hold words of {context}, and not where they begin. span_qa"
+            ' reads {"text": ["..."], "answer_start": [12]} there, characters counted from 0; where'
+            f" they are labels, say --label {answers}"
+        )
+
+
+def _tagging(table: SeenTable, asked: Wishes) -> Guess | None:
     lists = {name: one for name, one in table.columns.items() if one.kind == "list"}
     tokens = asked.text[0] if asked.text else SeenTable(lists, 0).named(*TOKENS)
     tags = asked.label or SeenTable(lists, 0).named(*TAGS)
@@ -165,28 +190,25 @@ def _tagging(table: SeenTable, asked: TaskAsked) -> Guess | None:
     values = [tag for sentence in lists[tags].values for tag in sentence]
     if not all(isinstance(tag, str | int) and not isinstance(tag, bool) for tag in values):
         return None
-    columns: dict[str, str | list[str]] = {"tokens": tokens, "tags": tags}
+    columns: Columns = {"tokens": tokens, "tags": tags}
     why = "a column of lists of words, and one of as many tags"
     return Guess("tagging", columns, "token_accuracy", why=why)
 
 
-def _multiple_choice(table: SeenTable, asked: TaskAsked) -> Guess | None:
+def _multiple_choice(table: SeenTable, asked: Wishes) -> Guess | None:
     choices = _choices(table)
     if choices is None:
         return None
     label = asked.label or table.named(*LABELS, "correct", "right", "answerkey")
     if label is None:
         raise SpecError(
-            f"choices ({choices if isinstance(choices, str) else listed(choices)}) and no column"
+            f"choices ({choices if isinstance(choices, str) else ', '.join(choices)}) and no column"
             f" that says which is right: there are {_columns(table)}; name it with --label"
         )
     found = table.column(label, "--label")
     taken = {label, *_names(choices)}
     text = asked.text or _context(table, taken)
-    columns: dict[str, str | list[str]] = {
-        "text": _joined(table, text),
-        "choices": choices,
-    }
+    columns: Columns = {"text": _joined(table, text), "choices": choices}
     # the right choice by its text, or by its place
     by_text = found.words > 1.5 or len(found.distinct) > MOST_SAID
     columns["answer" if by_text else "label"] = label
@@ -220,7 +242,7 @@ def _context(table: SeenTable, taken: set[str]) -> list[str]:
         raise SpecError(f"no text before the choices: there are {_columns(table)}; see --text")
     if len(chosen) > 2:
         raise SpecError(
-            f"which text stands before the choices? {listed(chosen)}; say it with --text, twice"
+            f"which text stands before the choices? {', '.join(chosen)}; say it with --text, twice"
             " where two are read"
         )
     first = [name for name in chosen if name.lower() != "question"]  # a story, then its question
@@ -234,35 +256,29 @@ def _joined(table: SeenTable, text: list[str]) -> str | list[str]:
     return text[0] if len(text) == 1 else text
 
 
-def _retrieval(table: SeenTable, asked: TaskAsked) -> Guess | None:
-    for source, target in TRANSLATIONS:
-        one, other = table.named(source), table.named(target)
-        if one and other and table.columns[one].may_be_text and table.columns[other].may_be_text:
-            if table.columns[other].may_be_classes:
-                continue
-            columns: dict[str, str | list[str]] = {"source": one, "target": other}
-            why = f"two columns of sentences, {one} and {other}"
-            return Guess("retrieval", columns, "retrieval_accuracy", why=why)
-    texts = [one.name for one in table.columns.values() if one.may_be_text and not one.is_id]
-    others = [name for name in texts if name != ENGLISH]
-    if ENGLISH in texts and len(others) == 1 and others[0] in ISO_639_1 and not _labelled(table):
-        why = f"two columns of sentences, {others[0]} and {ENGLISH}"
-        columns = {"source": others[0], "target": ENGLISH}
+def _retrieval(table: SeenTable, asked: Wishes) -> Guess | None:
+    texts = [name for name, one in table.columns.items() if one.may_be_text]
+    pairs = [(table.named(one), table.named(other)) for one, other in TRANSLATIONS]
+    if len(texts) == 2 and table.named(*LABELS) is None:
+        pairs += [(name, ENGLISH) for name in texts if name in ISO_639_1 - {ENGLISH}]
+    for source, target in pairs:
+        if source not in texts or target not in texts:
+            continue
+        if table.columns[target].may_be_classes and not asked.family:
+            continue
+        why = f"two columns of sentences, {source} and {target}"
+        columns: Columns = {"source": source, "target": target}
         return Guess("retrieval", columns, "retrieval_accuracy", why=why)
     return None
 
 
-def _labelled(table: SeenTable) -> bool:
-    return table.named(*LABELS) is not None
-
-
-def _classification(table: SeenTable, asked: TaskAsked) -> Guess | None:
+def _classification(table: SeenTable, asked: Wishes) -> Guess | None:
     texts = [name for name, one in table.columns.items() if one.may_be_text]
     label = _label(table, asked)
     if label is None:
         return None
     texts = [name for name in texts if name != label and not _is_language(table.columns[name])]
-    columns: dict[str, str | list[str]] = {}
+    columns: Columns = {}
     if asked.text:
         for name in asked.text:
             table.column(name, "--text")
@@ -277,7 +293,7 @@ def _classification(table: SeenTable, asked: TaskAsked) -> Guess | None:
     return Guess("classification", {**columns, "label": label}, "accuracy", why=f"{pair} a row")
 
 
-def _text_or_pair(table: SeenTable, texts: list[str]) -> dict[str, str | list[str]]:
+def _text_or_pair(table: SeenTable, texts: list[str]) -> Columns:
     """The column of texts, or the two that are read together; nothing where there is none."""
     among = SeenTable({name: table.columns[name] for name in texts}, table.rows)
     for first, second in PAIRS:
@@ -299,12 +315,12 @@ def _text_or_pair(table: SeenTable, texts: list[str]) -> dict[str, str | list[st
     if not texts:
         return {}
     raise SpecError(
-        f"several columns of text: {listed(known or long or texts)}; say which is read: --text A"
+        f"several columns of text: {', '.join(known or long or texts)}; say which is read: --text A"
         " for one, --text A --text B for both as one text, --text A --text-pair B for a pair"
     )
 
 
-def _label(table: SeenTable, asked: TaskAsked) -> str | None:
+def _label(table: SeenTable, asked: Wishes) -> str | None:
     if asked.label:
         return table.column(asked.label, "--label").name
     known = [name for name in table.columns if name.lower() in LABELS]
@@ -353,7 +369,7 @@ def _is_language(column: SeenColumn) -> bool:
     return column.name.lower() in LANGUAGES
 
 
-def _mlm(table: SeenTable, asked: TaskAsked) -> Guess | None:
+def _mlm(table: SeenTable, asked: Wishes) -> Guess | None:
     if asked.family != "mlm":
         return None
     texts = asked.text or [name for name, one in table.columns.items() if one.may_be_text]
@@ -364,24 +380,12 @@ def _mlm(table: SeenTable, asked: TaskAsked) -> Guess | None:
     return Guess("mlm", {"text": texts[0]}, "masked_accuracy")
 
 
-def _nothing(table: SeenTable, asked: TaskAsked) -> Guess | None:
-    return None
-
-
 # The surest first: what three columns of these names make is never one text and one label.
-_WAYS: tuple[Callable[[SeenTable, TaskAsked], Guess | None], ...] = (
-    _span_qa,
-    _tagging,
-    _multiple_choice,
-    _retrieval,
-    _classification,
-)
-_OF_FAMILY: dict[str, Callable[[SeenTable, TaskAsked], Guess | None]] = {
+_OF_FAMILY: dict[str, Callable[[SeenTable, Wishes], Guess | None]] = {
     "span_qa": _span_qa,
     "tagging": _tagging,
     "multiple_choice": _multiple_choice,
     "retrieval": _retrieval,
     "classification": _classification,
     "mlm": _mlm,
-    "bitext_mining": _nothing,
 }

@@ -21,8 +21,7 @@ def page(encoder: Encoder, said: Sequence[str], schema: str, command: str) -> st
 
 
 def _lines(encoder: Encoder, said: Sequence[str], schema: str, command: str) -> Iterator[str]:
-    yield f"# yaml-language-server: $schema={schema}"
-    yield f"# Written by `{command}`. Every field: docs/adding-a-task.md#an-encoder-of-your-own"
+    yield from yaml_text.head(schema, command, "docs/adding-a-task.md#an-encoder-of-your-own")
     for line in said:
         yield f"# {line}"
     spec: dict[str, Any] = encoder.model_dump(exclude_defaults=True)

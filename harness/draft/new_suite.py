@@ -27,8 +27,7 @@ def page(written: Mapping[str, Any], schema: str, command: str) -> str:
 
 
 def _lines(written: Mapping[str, Any], schema: str, command: str) -> Iterator[str]:
-    yield f"# yaml-language-server: $schema={schema}"
-    yield f"# Written by `{command}`. Every field: docs/suites.md"
+    yield from yaml_text.head(schema, command, "docs/suites.md")
     for key, value in written.items():
         line = yaml_text.field(key, value, HELP.get(key, ""))
         yield line if len(line) <= WIDEST else as_yaml({key: value}).rstrip("\n")

@@ -1,15 +1,20 @@
-"""Which rows train, which select and which test, where file names say some of it or nothing."""
+"""Which rows train, which select and which test, where file names say some of it or nothing; and
+whether parts of files may be taken for that."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.common.errors import SpecError
-from harness.draft.found import ENGLISH, FoundFiles
-from harness.draft.table import listed
+from harness.common.text import some
+from harness.draft.found import PHASE_OF, At
 from harness.families import FAMILIES
 from harness.families.columns import shown
+from harness.sources.text_files import RawRow
+from harness.spec.languages import ENGLISH
+from harness.spec.split_part import SplitPart
+from harness.spec.task import split_parts
 
 WHOLE = "all"  # what the rows of a file without a split in its name are called
 FEWEST_ROWS = 10  # of which parts are taken
@@ -17,8 +22,7 @@ FEWEST_ROWS = 10  # of which parts are taken
 COMMON = 0.05
 
 RowsYaml = dict[str, Any]
-# (split as the file calls it or WHOLE, language) → how many rows
-Counts = Mapping[tuple[str, str], int]
+Read = Mapping[At, list[RawRow]]
 
 
 @dataclass
@@ -30,50 +34,63 @@ class Splits:
     test: RowsYaml | None = None
     said: list[str] = field(default_factory=list)
 
+    @property
+    def fitted(self) -> list[RowsYaml]:
+        """Those of the task's own rows that train or select."""
+        return [one for one in (self.train, self.dev) if one and "split" in one]
+
+    @property
+    def parts(self) -> list[SplitPart]:
+        """Which parts of files are taken."""
+        own = [*self.fitted, *([self.test] if self.test else [])]
+        return [one for rows in own for one in split_parts(rows["split"]) if one.start or one.stop]
+
 
 def splits_of(
-    found: FoundFiles,
-    languages: Sequence[str],
-    family: str,
-    role: str,
-    train_task: str | None,
-    parts: bool,
+    places: Collection[At], family: str, role: str, train_task: str | None, parts: bool
 ) -> Splits:
-    """Which rows are which. `parts`: of one split take all. SpecError where nothing trains."""
-    words = {phase: found.words(phase) for phase in ("train", "dev", "test")}
-    for phase, several in words.items():
-        if len(several) > 1:
-            raise SpecError(
-                f"files for {phase} under two names, {listed(several)}; give a path with {{split}}"
-                " of one of them, or remove the other"
-            )
-    named = {phase: several[0] for phase, several in words.items() if several}
-    if not named and (strange := sorted({word for word, _ in found.files if word})):
-        raise SpecError(
-            f"{{split}} is {listed(strange[:6])} here, and none of that is train, dev or test, or a"
-            " word for them"
-        )
-    if not FAMILIES[family].trained:
-        test = named.get("test") or next(iter(named.values()), WHOLE)
-        return Splits(test={"split": test})
-    if train_task:
-        return _of_another(named, train_task)
+    """Which rows are which. `places`: where rows are; `parts`: of one split take all. SpecError
+    where nothing trains."""
+    named = _named_splits(places)
+    if not FAMILIES[family].trained or train_task:
+        made = Splits(test={"split": named.get("test") or next(iter(named.values()), WHOLE)})
+        if FAMILIES[family].trained:
+            made.train = {"task": train_task}
+            made.said = [f"trained and selected on the rows of task {train_task} (--train-task)"]
+        return made
     if parts and "train" not in named and len(named) > 1:
         named["train"] = named.pop("dev", "")  # of dev and test: parts of the former train
-    whole = next(iter(named.values()), WHOLE)
-    made = _whole(whole, role) if not named or (parts and len(named) == 1) else _named(named, role)
-    _speak(made, found, languages)
+    if not named or (parts and len(named) == 1):
+        made = _of_one(next(iter(named.values()), WHOLE), role)
+    else:
+        made = _of_several(named, role)
+    _say_languages(made, places)
     return made
 
 
-def _of_another(named: Mapping[str, str], train_task: str) -> Splits:
-    """Test rows alone; another task trains and selects."""
-    test = named.get("test") or next(iter(named.values()), WHOLE)
-    said = [f"trained and selected on the rows of task {train_task} (--train-task)"]
-    return Splits({"task": train_task}, None, {"split": test}, said)
+def _named_splits(places: Collection[At]) -> dict[str, str]:
+    """train, dev, test → how the files call it. SpecError where one has two names, or all other
+    ones."""
+    named: dict[str, str] = {}
+    words = dict.fromkeys(word for word, _ in places if word)
+    for word in words:
+        phase = PHASE_OF.get(word.lower())
+        if phase in named:
+            raise SpecError(
+                f"files for {phase} under two names, {named[phase]}, {word}; give a path with"
+                " {split} of one of them, or remove the other"
+            )
+        if phase:
+            named[phase] = word
+    if words and not named:
+        raise SpecError(
+            f"{{split}} is {some(sorted(words), 6)} here, and none of that is train, dev or test,"
+            " or a word for them"
+        )
+    return named
 
 
-def _whole(word: str, role: str) -> Splits:
+def _of_one(word: str, role: str) -> Splits:
     """Parts of a file, or of one a language, that is all there is."""
     of = "no split in the file's name" if word == WHOLE else f"nothing but {word}"
     if role == "intermediate":
@@ -87,84 +104,99 @@ def _whole(word: str, role: str) -> Splits:
     )
 
 
-def _named(named: Mapping[str, str], role: str) -> Splits:
+def _of_several(named: Mapping[str, str], role: str) -> Splits:
     train, dev, test = (named.get(phase) for phase in ("train", "dev", "test"))
     if train is None:
-        there = listed(named.values())
         raise SpecError(
-            f"rows to train on are missing (there is: {there}). Put a train file beside them; or"
-            " name a task of the same labels whose rows train, as --train-task mnli; or take parts"
-            f" of {next(iter(named.values()))}: --parts"
+            f"rows to train on are missing (there is: {', '.join(named.values())}). Put a train"
+            " file beside them; or name a task of the same labels whose rows train, as --train-task"
+            f" mnli; or take parts of {next(iter(named.values()))}: --parts"
         )
-    if role == "intermediate" or test:
-        if dev:
-            return Splits({"split": train}, {"split": dev}, {"split": test} if test else None, [])
-        return Splits(
-            {"split": f"{train}[:90%]"},
-            {"split": f"{train}[90%:]"},
-            {"split": test} if test else None,
-            [f"no dev file: the last 10% of {train} select"],
-        )
-    if dev:
-        return Splits(
-            {"split": f"{train}[:90%]"},
-            {"split": f"{train}[90%:]"},
-            {"split": dev},
-            [f"no test file: {dev} tests, and the last 10% of {train} select in its place"],
-        )
-    return _whole(train, role)
+    if role != "intermediate" and not (dev or test):
+        return _of_one(train, role)
+    last = f"the last 10% of {train} select"
+    made = Splits({"split": f"{train}[:90%]"}, {"split": f"{train}[90%:]"})
+    if dev and not test and role != "intermediate":
+        test, made.said = dev, [f"no test file: {dev} tests, and {last} in its place"]
+    elif dev:
+        made.train, made.dev = {"split": train}, {"split": dev}
+    else:
+        made.said = [f"no dev file: {last}"]
+    made.test = {"split": test} if test else None
+    return made
 
 
-def _speak(made: Splits, found: FoundFiles, languages: Sequence[str]) -> None:
+def _say_languages(made: Splits, places: Collection[At]) -> None:
     """In which language train and dev rows are, where not in English."""
     for phase, rows in (("train", made.train), ("dev", made.dev)):
-        if rows is None:
-            continue
-        word = rows["split"].split("[")[0]
-        there = sorted(language for split, language in found.files if split in (word, ""))
-        spoken = [one for one in there if one] or list(languages)
+        assert rows
+        spoken = sorted({language for _, language in _of_split(rows["split"], places)})
         if ENGLISH in spoken:
             continue
-        if len(spoken) == 1:
-            rows["language"] = spoken[0]
-        else:
-            rows["languages"] = spoken
-        made.said.append(f"no English rows for {phase}: those of {listed(spoken)}")
+        rows |= {"language": spoken[0]} if len(spoken) == 1 else {"languages": spoken}
+        made.said.append(f"no English rows for {phase}: those of {', '.join(spoken)} are taken")
 
 
-def refuse_unmixed(rows: Sequence[Mapping[str, Any]], label: str | None, parts: Splits) -> None:
-    """SpecError where parts of the rows are taken, and the rows are too few, or so sorted that a
-    part lacks a label that the others have.
+def _of_split(expression: str, places: Iterable[At]) -> list[At]:
+    """The places that `train[60%:80%]` is of; a file that names no split is of any."""
+    names = ["", *(part.name for part in split_parts(expression))]
+    return [at for at in places if at[0] in names]
 
-    rows  those of which parts are taken, in the file's order
-    """
-    taken = [one["split"] for one in (parts.train, parts.dev, parts.test) if one and "split" in one]
-    ranges = [bounds(expression) for expression in taken if "[" in expression]
-    if not ranges:
+
+# Parts of files
+
+
+def refuse_unmixed(read: Read, splits: Splits, label: str | None) -> None:
+    """SpecError where parts are taken of rows that are too few, or so sorted that a part lacks a
+    label that the others have. `label`: its column."""
+    if not splits.parts:
         return
+    fit = _of_split(splits.fitted[0]["split"], read)
+    rows = read[min(fit, key=lambda at: at[1] != ENGLISH)]
     if len(rows) < FEWEST_ROWS:
         raise SpecError(
             f"{len(rows)} rows are too few to take parts of; give train, dev and test files, or"
             f" {FEWEST_ROWS} rows and more"
         )
-    if label is None:
-        return
-    values = [row.get(label) for row in rows]
-    counts = Counter(value for value in values if not isinstance(value, list))
-    for start, stop in ranges:
-        part = set(values[int(len(rows) * start) : int(len(rows) * stop)] if counts else [])
-        for value, count in counts.items():
+    values = [row.get(label) for row in rows] if label else []
+    for part in splits.parts:
+        start, stop = part.bounds(len(rows))
+        there = set(values[start:stop])
+        for value, count in Counter(values).items():
             # where four are expected, none is there by chance twice in a hundred
-            expected = count * (stop - start)
-            if expected >= 4 and count >= COMMON * len(rows) and value not in part:
+            expected = count * (stop - start) / len(rows)
+            if expected >= 4 and count >= COMMON * len(rows) and value not in there:
                 raise SpecError(
-                    f"the rows seem to be sorted by {label}: no row of {shown(value)} is among"
-                    f" those from {start:.0%} to {stop:.0%}. Shuffle the file's rows, or give"
-                    " train, dev and test files"
+                    f"the rows seem to be sorted by {label}: no row of {shown(value)} is among rows"
+                    f" {start} to {stop}. Shuffle the file's rows, or give train, dev and test"
+                    " files"
                 )
 
 
-def bounds(expression: str) -> tuple[float, float]:
-    """Of `train[60%:80%]`: 0.6 and 0.8."""
-    start, stop = expression.partition("[")[2].rstrip("]").split(":")
-    return float(start.rstrip("%") or 0) / 100, float(stop.rstrip("%") or 100) / 100
+def refuse_leak(read: Read, splits: Splits, column: str) -> None:
+    """SpecError where test rows of one language are parts of a file, and have ids of rows that
+    train or select in another: most likely their translations. `column`: of the ids."""
+    if splits.test is None or "[" not in splits.test["split"]:
+        return
+    fitted: dict[Any, At] = {}
+    for one in splits.fitted:
+        spoken = one.get("languages", [one.get("language", ENGLISH)])
+        fitted |= {row: at for at, row in _ids(read, one, column) if at[1] in spoken}
+    for at, row in _ids(read, splits.test, column):
+        other = fitted.get(row, at)
+        if other != at:
+            raise SpecError(
+                f"{column} {row} is a test row in {at[1]} and trains or selects in {other[1]}:"
+                " parts are taken by the order of the rows, and the languages do not have the same"
+                f" {column} in the same order, so that translations of rows that train would be"
+                f" tested. Sort all languages alike (by the same shuffled {column}), or give train,"
+                " dev and test files"
+            )
+
+
+def _ids(read: Read, rows: RowsYaml, column: str) -> Iterator[tuple[At, Any]]:
+    """Where each row is, and its id."""
+    (part,) = split_parts(rows["split"])
+    for at in _of_split(part.name, read):
+        start, stop = part.bounds(len(read[at]))
+        yield from ((at, row[column]) for row in read[at][start:stop])

@@ -1,7 +1,7 @@
 """What the columns of a table seem to hold: texts, classes, lists, ids."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -109,7 +109,7 @@ class SeenTable:
     def column(self, name: str, option: str) -> SeenColumn:
         """The column of that name; SpecError that names them all."""
         if name not in self.columns:
-            raise SpecError(f"{option} {name}: no such column; there are {listed(self.columns)}")
+            raise SpecError(f"{option} {name}: no such column; there are {', '.join(self.columns)}")
         return self.columns[name]
 
     def named(self, *names: str) -> str | None:
@@ -118,25 +118,19 @@ class SeenTable:
         return next((by_name[name] for name in names if name in by_name), None)
 
 
-def listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
 def refuse_no_header(path: str, table: SeenTable) -> None:
     """SpecError where the first line of a CSV or TSV is a row: its cells are values of their own
     columns, numbers, or sentences."""
-    names = list(table.columns)
-    why = None
     for name, column in table.columns.items():
-        repeated = column.may_be_classes and name in column.distinct
-        if repeated:
+        why = ""
+        if column.may_be_classes and name in column.distinct:
             why = f"{shown(name)} is a value of its column too"
         elif re.fullmatch(r"[-+]?\d+(\.\d+)?", name):
             why = f"{shown(name)} is a number"
         elif len(name.split()) > 5:
             why = f"{shown(name)} is a sentence"
         if why:
-            example = "\\t".join(["text", "label"][: len(names)])
+            example = "\\t".join(["text", "label"][: len(table.columns)])
             raise SpecError(
                 f"{path}:1:1: the first line seems to be a row ({why}), and it is to name the"
                 f" columns; put such a line before it: (printf '{example}\\n'; cat FILE) > NEW"

@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.common.errors import HarnessError, MissingError, SpecError, StoreError
 from harness.sources.hub import Where
 from harness.sources.inspect import check_data
-from harness.spec.catalog import Catalog, builtin_root
+from harness.spec.catalog import Catalog, builtin_root, yaml_files
 
 SCHEMAS = "schemas"
 
@@ -25,7 +25,7 @@ def place_of(name: str, output: Path | None, force: bool) -> Path:
 def refuse_known(kind: str, name: str, place: Path, catalog: Catalog) -> None:
     """SpecError where another file has a spec of that kind and name."""
     known = catalog.sources.get((kind, name))
-    if known is None or os.path.realpath(known.path) == os.path.realpath(place):
+    if known is None or _same(known.path, place):
         return
     raise SpecError(
         f"{kind} {name} is there already, at {known.at(kind)}; give this one another name (--name)"
@@ -82,7 +82,7 @@ def write(
 def _read(
     draft: Path, place: Path, user: list[Path], rows_of: str | None, may_lack: bool
 ) -> list[str]:
-    others = [file for one in user for file in _files(one) if not _same(file, place)]
+    others = [file for one in user for file in yaml_files(one) if not _same(file, place)]
     try:
         catalog = Catalog.load([*others, draft])
     except SpecError as error:
@@ -98,13 +98,6 @@ def _read(
         refused.exit_code = worst
         raise refused
     return lines
-
-
-def _files(place: Path) -> list[Path]:
-    if not place.is_dir():
-        return [place]
-    files = [*place.glob("*.yaml"), *place.glob("*.yml")]
-    return sorted(file for file in files if not file.name.startswith("."))
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -24,6 +24,14 @@ def inline(value: Any) -> str:
     return json.dumps(value)
 
 
+def head(schema: str, command: str, docs: str) -> list[str]:
+    """What stands above every written spec."""
+    return [
+        f"# yaml-language-server: $schema={schema}",
+        f"# Written by `{command}`. Every field: {docs}",
+    ]
+
+
 def field(key: str, value: Any, comment: str = "") -> str:
     """A line `key: value   # comment`."""
     return _with(f"{key}: {inline(value)}", comment)

@@ -115,6 +115,7 @@ class ProcessEngine:
         if self.device in OWN_DEVICES:
             environment |= {variables.DEVICE: self.device, "CUDA_VISIBLE_DEVICES": ""}
         environment |= {
+            variables.CORES: str(max(1, cores() // len(self.slots))),
             "OMP_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
             "TOKENIZERS_PARALLELISM": "false",

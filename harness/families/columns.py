@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from harness.common.text import some
+
 SHOWN = 60  # characters of a value in a message
 MANY = 12  # names in a message; the others are counted
 
@@ -244,15 +246,11 @@ def shown(value: Any) -> str:
 def listed(names: Sequence[Any] | Mapping[Any, Any]) -> str:
     """The first of several names; names of columns and labels without quotes where they need
     none."""
-    some = [
-        (
-            name
-            if isinstance(name, str) and re.fullmatch(r"[^\W\d][\w.-]{0,50}", name)
-            else shown(name)
-        )
-        for name in names
+    plain = re.compile(r"[^\W\d][\w.-]{0,50}")
+    said = [
+        name if isinstance(name, str) and plain.fullmatch(name) else shown(name) for name in names
     ]
-    return ", ".join(some[:MANY]) + (f" and {len(some) - MANY} more" if len(some) > MANY else "")
+    return some(said, MANY)
 
 
 def kind(value: Any) -> str:

@@ -42,6 +42,7 @@ class MultipleChoice(OneLabel):
     head_options = frozenset({"head"})
     each_choice = True
     one_feature = True
+    layout = "choices"
 
     def row(self, cells: Cells, labels: Labels) -> Row:
         """As many choices as the task has labels; each begins with `choice_prefix`, if that is a

@@ -158,6 +158,7 @@ class EntityLinking(Ranking):
     """
 
     name = "entity_linking"
+    layout = "rankings"
 
     def queries(self, raw: Iterable[Raw]) -> Iterator[Row]:
         for document in raw:

@@ -148,19 +148,22 @@ def lowered(where: str) -> "torch.autocast":
     return torch.autocast(where, torch.bfloat16, enabled=_half)
 
 
-def environment(kind: str) -> dict[str, Any]:
+def environment(job: JobJson) -> dict[str, Any]:
     """What may differ between two machines that compute the same key; kept in manifests and
-    sidecars."""
+    sidecars. Of packages those that the job uses."""
     facts = {
         "python": platform.python_version(),
         "system": platform.system(),
         "machine": platform.machine(),
     }
-    if kind == "overlap":
+    if job["kind"] == "overlap":
         return facts | {"numpy": version("numpy")}  # plain text work: torch stays asleep
     import torch
 
-    packages = {name: version(name) for name in ("torch", "transformers", "tokenizers", "numpy")}
+    used = ["torch", "transformers", "tokenizers", "numpy"]
+    if (job["spec"].get("recipe") or {}).get("lora"):
+        used.append("peft")
+    packages = {name: version(name) for name in used}
     where = device()
     if where == "cuda":
         device_facts = {"device": torch.cuda.get_device_name()}

@@ -26,11 +26,13 @@ from harness.jobs.handed import hand_over, load_model
 from harness.jobs.predict import forward, predict_rows
 from harness.metrics import METRICS
 from harness.metrics.flags import RowFacts, language_flags
-from harness.metrics.mining import normalise
+from harness.metrics.knn import normalise
 from harness.models.batching import feature_length
+from harness.models.depth import hidden_at
 from harness.models.finished import finished
 from harness.models.half import Feature, Floats, TaskJson
 from harness.models.loaded import LoadedEncoder, pool
+from harness.models.nearest import search_on
 from harness.models.packed import Packed, states
 from harness.store.job import WEIGHTS
 
@@ -156,12 +158,13 @@ def _ranked(ctx: Context, encoder: LoadedEncoder) -> Predict:
     task = ctx.job["spec"]["task"]
     half, most = FAMILIES[task["family"]].ranker(), task["options"]["max_query_length"]
     embed = _embedder(ctx, encoder)
+    nearest = search_on(device())
     candidates = ctx.candidates(next(iter(ctx.job["tests"].values())))
     of_pool = normalise(embed(half.texts(candidates, task), True, None)[0])
 
     def predict(rows: list[Row], dev: Sequence[Row]) -> tuple[list[Any], dict[str, Any]]:
         vectors, read = embed([row["text"] for row in rows], False, most)
-        return half.ranked(vectors, of_pool, candidates), text_facts(read, encoder)
+        return half.ranked(vectors, of_pool, candidates, nearest), text_facts(read, encoder)
 
     return predict
 
@@ -169,6 +172,7 @@ def _ranked(ctx: Context, encoder: LoadedEncoder) -> Predict:
 def _embedded(ctx: Context, encoder: LoadedEncoder) -> Predict:
     task = ctx.job["spec"]["task"]
     half, vectors_of = FAMILIES[task["family"]].finder(), _embedder(ctx, encoder)
+    nearest = search_on(device())
 
     def predict(rows: list[Row], dev: Sequence[Row]) -> tuple[list[Any], dict[str, Any]]:
         read: list[Feature] = []
@@ -182,7 +186,7 @@ def _embedded(ctx: Context, encoder: LoadedEncoder) -> Predict:
                     read.append(feature)
             return vectors
 
-        predictions, facts = half.predict(embed, rows, task, dev)
+        predictions, facts = half.predict(embed, rows, task, dev, nearest)
         return predictions, facts | text_facts(read, encoder)
 
     return predict
@@ -198,13 +202,14 @@ def _embedder(
     body = encoder.fresh(0.0, 0.0)
     if ctx.job["spec"]["model"]:
         hand_over(ctx.store.path(ctx.job["spec"]["model"], WEIGHTS), body)
+    hidden = hidden_at(body, options["layer"])
     torch.nn.Module.to(body, where).eval()
     limit = min(task["max_length"], encoder.max_length)
     prompts = {passages: options.get(name, "") for passages, name in PROMPTS.items()}
     of_prompts = _prompt_pieces(prompts, encoder, limit)
 
     def vectors(batch: Packed) -> torch.Tensor:
-        return pool(states(body, batch, options["layer"]), batch.lengths, options["pooling"])
+        return pool(states(hidden, body, batch), batch.lengths, options["pooling"])
 
     def embed(texts: list[str], passages: bool, most: int | None) -> tuple[Floats, list[Feature]]:
         prompted = [prompts[passages] + text for text in texts]

@@ -1,6 +1,7 @@
 """One task's share of a training: its rows as features, its batches in order, its dev rows. Most
 trainings have one part."""
 
+import functools
 from typing import Any, NotRequired, TypedDict
 
 import numpy as np
@@ -10,10 +11,11 @@ from harness.families import FAMILIES, Family
 from harness.families.columns import Row
 from harness.jobs.context import Context, JobError
 from harness.jobs.predict import measured_bits, predict_rows
+from harness.jobs.tokenised import RowsAsked, Tokenised, tokenised
 from harness.metrics import METRICS
 from harness.metrics.scored import Examples
 from harness.models import TaskModel
-from harness.models.batching import epoch_batches, feature_length, stream_seed
+from harness.models.batching import epoch_batches, stream_seed
 from harness.models.half import Corrupting, Feature, TaskJson
 from harness.models.loaded import LoadedEncoder
 from harness.sources import rows as data_rows
@@ -47,37 +49,54 @@ class Part:
         self.family = FAMILIES[self.task["family"]]
         self.half = self.family.trainer()
 
-        rows = self.training = training_rows(ctx, name, self.family)
-        self.rows = len(rows)
-        self.features = self.half.encode(rows, encoder, self.task, training=True)
+        self._ctx, self._stream = ctx, (spec["seed"], spec["phase"], name)
+        self.rows, self.features, self.lengths = self._of_training(training=True)
         if not self.features:
             raise JobError(
-                f"{ctx.job['name']}: none of {len(rows)} rows of {name} can be used (no answer"
+                f"{ctx.job['name']}: none of {self.rows} rows of {name} can be used (no answer"
                 " found in any context?)"
             )
-        self.lengths = np.array([feature_length(feature) for feature in self.features])
 
         dev = ctx.rows(ctx.job["dev"][name], self.task["metric"]) if recipe["evaluations"] else []
         self.dev = dev[: recipe["dev_rows"]]
+        # made once, however often they are looked at
+        self.dev_features: list[Feature] = []
+        if self.dev:
+            rows = RowsAsked(ctx.job["dev"][name], {"first": recipe["dev_rows"]}, lambda: self.dev)
+            made = tokenised(ctx, encoder, self.family, self.task, rows, training=False)
+            self.dev_features = [*made.features]
         # masked-LM can hide nothing in a text of one piece
-        may_be_short = isinstance(self.half, Corrupting) and self.dev
-        if may_be_short and not self.half.encode(self.dev, encoder, self.task, training=False):
+        if self.dev and not self.dev_features:
             raise JobError(
                 f"{ctx.job['name']}: none of {len(self.dev)} dev rows of {name} has a text of two"
                 " subwords or more"
             )
 
         self.per_epoch = -(-len(self.features) // recipe["batch_size"])
-        self._stream = (spec["seed"], spec["phase"], name)
         self._drawn: tuple[int, list[Numbers]] = (-1, [])  # an epoch and its batches
 
     def _seed(self, purpose: str) -> int:
         return stream_seed(*self._stream, purpose)
 
+    @functools.cached_property
+    def training(self) -> list[Row]:
+        """The rows it trains on; not read where their features are kept and nobody asks."""
+        return training_rows(self._ctx, self.name, self.family)
+
+    def _of_training(self, training: bool) -> Tokenised:
+        spec = self._ctx.job["spec"]
+        shuffled = self._stream if spec["control"] == "shuffled_labels" else None
+        rows = RowsAsked(
+            self._ctx.job["train"][self.name],
+            {"part": spec["rows"], "shuffled": shuffled},
+            lambda: self.training,
+        )
+        return tokenised(self._ctx, self.encoder, self.family, self.task, rows, training)
+
     def score(self, model: TaskModel, head: int, where: str) -> PartScore:
         """How the model, by this part's head, does on the dev rows."""
         predictions, _ = predict_rows(
-            model, self.family, self.encoder, self.task, self.dev, where, head
+            model, self.family, self.encoder, self.task, self.dev, where, head, self.dev_features
         )
         golds = [self.family.gold(row) for row in self.dev]
         scored = METRICS[self.task["metric"]](golds, predictions, "en")
@@ -94,7 +113,10 @@ class Part:
 
     def gold_bits(self, model: TaskModel, where: str) -> list[float]:
         """Per training row −log2 of the probability that the model gives its gold label."""
-        return measured_bits(model, self.family, self.encoder, self.task, self.training, where)
+        features = [*self._of_training(training=False).features]
+        return measured_bits(
+            model, self.family, self.encoder, self.task, self.training, where, features
+        )
 
     def _epoch(self, epoch: int) -> list[Numbers]:
         if self._drawn[0] != epoch:

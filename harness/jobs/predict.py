@@ -26,10 +26,12 @@ def predict_rows(
     rows: list[Row],
     where: str,
     head: int = 0,
+    features: list[Feature] | None = None,
 ) -> tuple[list[Any], list[Feature]]:
-    """(one prediction a row, the features they were made from)."""
+    """(one prediction a row, the features they were made from); `features`: if there are any
+    already."""
     half = family.trainer()
-    features = half.encode(rows, encoder, task, training=False)
+    features = features or half.encode(rows, encoder, task, training=False)
     if not features:  # masked-LM, of texts in which nothing can be hidden
         raise JobError(f"none of {len(rows)} rows to predict has a text of two subwords or more")
     model.eval()
@@ -44,10 +46,11 @@ def measured_bits(
     task: TaskJson,
     rows: list[Row],
     where: str,
+    features: list[Feature] | None = None,
 ) -> list[float]:
     """Per row −log2 of the probability of its gold (of a sentence the mean over its words)."""
     half = measuring(family)
-    features = half.encode(rows, encoder, task, training=False)
+    features = features or half.encode(rows, encoder, task, training=False)
     model.eval()
     logits = forward(lambda batch: model(batch, 0), encoder, features, where)
     return half.bits(logits, features, rows, task)
@@ -82,10 +85,10 @@ def forward(
 def _of_each(result: Floats, features: list[Feature]) -> Iterator[Floats]:
     place = 0
     for feature in features:
-        if "reads" not in feature:
+        reads = feature["input_ids"] if feature.get("whole") else feature.get("reads")
+        if reads is None:  # the first token alone
             yield result[place]
             place += 1
             continue
-        reads = feature["input_ids"] if feature["reads"] is None else feature["reads"]
         yield result[place : place + len(reads)]
         place += len(reads)

@@ -129,7 +129,7 @@ def _do(
             "kind": job["kind"],
             "name": job["name"],
             "facts": facts,
-            "environment": environment(job["kind"]),
+            "environment": environment(job),
         }
         with stop.hold():  # what is computed is kept
             if not lease.held():

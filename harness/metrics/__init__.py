@@ -20,7 +20,13 @@ METRICS. A package outside adds one by an entry point of the same form, in the g
 """
 
 from harness.common.plugins import Table
-from harness.metrics.aggregate import TASK_GROUPS, language_mean, overall, task_score
+from harness.metrics.aggregate import (
+    TASK_GROUPS,
+    XTREME_R_GROUPS,
+    language_mean,
+    overall,
+    task_score,
+)
 from harness.metrics.metric import Metric
 from harness.metrics.scored import Examples, Scored
 
@@ -98,6 +104,7 @@ def rescore(name: str, examples: Examples) -> Scored:
 __all__ = [
     "METRICS",
     "TASK_GROUPS",
+    "XTREME_R_GROUPS",
     "Metric",
     "Scored",
     "language_mean",

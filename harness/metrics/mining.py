@@ -8,11 +8,11 @@ Zweigenbaum et al. 2018 (the data).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.common.late import Late
+from harness.metrics.knn import Search, knn
 from harness.metrics.metric import Metric, f1_from_totals, precision_recall_f1, sums_of
 from harness.metrics.scored import Examples, Scored, check_pairs, paired_difference
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     Matrix = npt.NDArray[Any]
 else:
     np = Late("numpy")
-
-# a block of similarities is at most this many rows of x by as many of y: 64 MiB
-_ROWS_AT_ONCE = 4096
 
 Id = int | str
 
@@ -115,7 +112,12 @@ def threshold(
 
 
 def mine(
-    x: Matrix, y: Matrix, neighbours: int = 4, margin: str = "ratio", retrieval: str = "max"
+    x: Matrix,
+    y: Matrix,
+    neighbours: int = 4,
+    margin: str = "ratio",
+    retrieval: str = "max",
+    search: Search | None = None,
 ) -> list[tuple[int, int, float]]:
     """Candidate pairs (row of x, row of y, score), by descending score; equal scores in the order
     of rows.
@@ -137,7 +139,7 @@ def mine(
         "backward",
     ):
         raise ValueError(f"no such mining: margin {margin!r}, retrieval {retrieval!r}")
-    (x_cosines, x_near), (y_cosines, y_near) = knn(x, y, neighbours)
+    (x_cosines, x_near), (y_cosines, y_near) = knn(x, y, neighbours, search)
     if not len(x) or not len(y):
         return []
     x_mean, y_mean = x_cosines.mean(axis=1), y_cosines.mean(axis=1)
@@ -189,138 +191,6 @@ def _one_to_one(candidates: list[tuple[int, int, float]]) -> list[tuple[int, int
             taken_y.add(j)
             kept.append((i, j, score))
     return kept
-
-
-def normalise(vectors: Matrix) -> Matrix:
-    """Rows divided by their L2 norm, in place where the array is float32, contiguous and writeable;
-    a zero row stays.
-
-    vectors  (n, d), any float type
-    raises   ValueError: NaN or infinite values
-    """
-    vectors = np.require(vectors, np.float32, ["C", "W"])
-    for start in range(0, len(vectors), _ROWS_AT_ONCE):  # blocks: norm() squares into a copy
-        block = vectors[start : start + _ROWS_AT_ONCE]
-        norms = np.linalg.norm(block, axis=1, keepdims=True)
-        if not np.isfinite(norms).all():
-            raise ValueError("embeddings hold NaN or infinite values")
-        block /= np.where(norms == 0, 1, norms)
-    return vectors
-
-
-def knn(x: Matrix, y: Matrix, k: int) -> tuple[tuple[Matrix, Matrix], tuple[Matrix, Matrix]]:
-    """The k nearest rows of y for each row of x, and of x for each row of y, by inner product;
-    exact.
-
-    x, y     (n, d) and (m, d), finite, float32 (another type is copied to it)
-    returns  (similarities float32, rows int64) twice, (n, min(k, m)) and (m, min(k, n)), by
-             descending similarity; equal ones by ascending row
-    raises   ValueError: shapes that do not fit, k below 1, NaN or infinite values
-
-    Memory beyond x and y, with B = _ROWS_AT_ONCE, for n = m = 400,000, d = 1024, k = 4:
-        a block of similarities and one gathered from it  2 · 4·B²          128 MiB
-        the two blocks of vectors                         2 · 4·B·d          32 MiB
-        neighbours found, twice while they are spread     2 · 12·k·(n + m)   74 MiB
-        which rows are equal: 8-byte numbers, hash table  ~250·(n + m)      191 MiB
-    together under 0.5 GiB, whatever n · m is; 1 GiB is reached at about 1.5 million sentences.
-    """
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1] or k < 1:
-        raise ValueError(
-            f"knn needs (n, d) and (m, d) vectors and k > 0; got {x.shape}, {y.shape}, k {k}"
-        )
-    x, y = np.ascontiguousarray(x, np.float32), np.ascontiguousarray(y, np.float32)
-    # a sum, since isfinite(x) is a matrix itself
-    if not all(np.isfinite(side.sum(dtype=np.float64)) for side in (x, y)):
-        raise ValueError("knn: vectors hold NaN or infinite values")
-    # A matrix product may round two equal rows apart, by where they lie in its blocks. So only
-    # distinct rows are searched, in the order of their first occurrence, and spread to their equals
-    # afterwards.
-    x_first, x_group = _distinct(x)
-    y_first, y_group = _distinct(y)
-    of_x = _nothing(len(x_first), min(k, len(y_first)))
-    of_y = _nothing(len(y_first), min(k, len(x_first)))
-    for i in range(0, len(x_first), _ROWS_AT_ONCE):
-        x_block = x[x_first[i : i + _ROWS_AT_ONCE]]
-        for j in range(0, len(y_first), _ROWS_AT_ONCE):
-            block = x_block @ y[y_first[j : j + _ROWS_AT_ONCE]].T
-            _merge(of_x, i, block, j)
-            _merge(of_y, j, block.T, i)
-            del block
-    return _spread(of_x, x_group, y_group, min(k, len(y))), _spread(
-        of_y, y_group, x_group, min(k, len(x))
-    )
-
-
-def _distinct(vectors: Matrix) -> tuple[Matrix, Matrix]:
-    """(first row of each distinct vector, ascending; for each row, which distinct vector it is);
-    int64."""
-    seen: dict[bytes, int] = {}
-    group = np.empty(len(vectors), np.int64)
-    for i, row in enumerate(vectors):
-        group[i] = seen.setdefault(hashlib.blake2b(row, digest_size=16).digest(), len(seen))
-    return np.unique(group, return_index=True)[1], group
-
-
-def _nothing(rows: int, k: int) -> tuple[Matrix, Matrix]:
-    return np.full((rows, k), -np.inf, np.float32), np.zeros((rows, k), np.int64)
-
-
-def _merge(best: tuple[Matrix, Matrix], start: int, block: Matrix, offset: int) -> None:
-    """Fold a block of similarities into the best so far.
-
-    best    similarities and columns, (rows, k) each, descending; columns that were folded in before
-            are lower
-    start   the row of `best` at which the block's rows begin; offset: the number of the block's
-            first column
-    """
-    values, columns = (array[start : start + len(block)] for array in best)
-    k = values.shape[1]
-    # later blocks rarely hold a neighbour; an equal one loses
-    rows = np.flatnonzero(block.max(axis=1) > values[:, -1])
-    block = block[rows]
-    found, at = [values[rows]], [columns[rows]]
-    for _ in range(min(k, block.shape[1])):
-        column = block.argmax(axis=1)[:, None]  # the first of equals
-        found.append(np.take_along_axis(block, column, axis=1))
-        at.append(column + offset)
-        np.put_along_axis(block, column, -np.inf, axis=1)
-    both, both_at = np.concatenate(found, axis=1), np.concatenate(at, axis=1)
-    order = np.argsort(-both, axis=1, kind="stable")[:, :k]
-    values[rows], columns[rows] = (
-        np.take_along_axis(both, order, axis=1),
-        np.take_along_axis(both_at, order, axis=1),
-    )
-
-
-def _spread(
-    best: tuple[Matrix, Matrix], group: Matrix, other_group: Matrix, k: int
-) -> tuple[Matrix, Matrix]:
-    """From neighbours among distinct vectors to neighbours among rows: every vector stands for all
-    its equal rows.
-
-    Each of the k nearest rows equals one of the k nearest distinct vectors, and is among the first
-    k that do.
-    """
-    values, rows = np.empty((len(group), k), np.float32), np.empty((len(group), k), np.int64)
-    if not k:
-        return values, rows
-    side_by_side = np.argsort(other_group, kind="stable")
-    size = np.bincount(other_group)
-    begin = np.cumsum(size) - size
-    for start in range(0, len(group), _ROWS_AT_ONCE):
-        at = slice(start, start + _ROWS_AT_ONCE)
-        similar, near = best[0][group[at], :, None], best[1][group[at], :, None]
-        copies = np.arange(min(k, size.max()))
-        member = side_by_side[np.minimum(begin[near] + copies, len(side_by_side) - 1)].reshape(
-            len(near), -1
-        )
-        similar = np.where(copies < size[near], similar, -np.inf).reshape(len(near), -1)
-        order = np.lexsort((member, -similar), axis=1)[:, :k]
-        values[at], rows[at] = (
-            np.take_along_axis(similar, order, axis=1),
-            np.take_along_axis(member, order, axis=1),
-        )
-    return values, rows
 
 
 MINING_F1 = Metric(

@@ -1,11 +1,11 @@
 """What the half of a family that wakes torch must have: the functions of one module.
 
 Features are dicts with `input_ids` and what the module's own loss and decode need. `reads` says at
-which positions the head looks (None: at all; without it: at the first token). One may have `parts`
-(several texts: one a choice) and then says its `length`; `truncated` says that text was cut, `row`
-which row it is of, if it is not the one in its place. `task` is the part of a task spec
-that a job carries: family, labels, max_length, options, metric. A change that moves a result raises
-the family's version.
+which positions the head looks, `whole` that it looks at all; without either it looks at the first
+token. One may have `parts` (several texts: one a choice) and then says its `length`; `truncated`
+says that text was cut, `row` which row it is of, if it is not the one in its place. `task` is the
+part of a task spec that a job carries: family, labels, max_length, options, metric. A change that
+moves a result raises the family's version.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from torch import nn
 
 from harness.families.columns import Row
 from harness.families.ranking import Candidate
+from harness.metrics.knn import Search
 from harness.models.loaded import LoadedEncoder
 
 Feature = dict[str, Any]  # each family's own
@@ -99,16 +100,26 @@ class Ranked(Protocol):
         """What of each candidate is embedded."""
 
     def ranked(
-        self, queries: Floats, vectors: Floats, pool: Sequence[Candidate]
+        self,
+        queries: Floats,
+        vectors: Floats,
+        pool: Sequence[Candidate],
+        nearest: Search | None = None,
     ) -> list[list[str]]:
-        """Per query the ids of its nearest candidates; `vectors` are the pool's, of unit length."""
+        """Per query the ids of its nearest candidates, by a `search` as of `knn`; `vectors` are the
+        pool's, of unit length."""
 
 
 class Embedded(Protocol):
     """Of a family that finds sentences by their vectors; nothing is trained."""
 
     def predict(
-        self, embed: Embed, rows: list[Row], task: TaskJson, dev: Sequence[Row]
+        self,
+        embed: Embed,
+        rows: list[Row],
+        task: TaskJson,
+        dev: Sequence[Row],
+        nearest: Search | None = None,
     ) -> tuple[list[Any], dict[str, Any]]:
         """One prediction a row, and facts about the language (`Family.facts`); of a family that is
         `centred` also `centred`, the predictions after centring."""

@@ -355,8 +355,8 @@ class LoadedEncoder:
     def pack(self, examples: Sequence[dict[str, Any]]) -> "Packed":
         """Texts one behind the other (`models.packed`), each with its own positions.
 
-        An example with `parts` is as many texts as it has parts, in order. `reads` (positions) says
-        which tokens a head sees: the first, where an example does not say; None: all.
+        An example with `parts` is as many texts as it has parts, in order. What a head sees of one
+        its `reads` or `whole` say (`models.half`).
         """
         import torch
 
@@ -375,7 +375,7 @@ class LoadedEncoder:
         if "token_type_ids" in texts[0]:
             inputs["token_type_ids"] = joined("token_type_ids")
         reads = None
-        if texts[0].get("reads", FIRST) is not None:
+        if not texts[0].get("whole"):
             seen = [np.asarray(text.get("reads", FIRST)) for text in texts]
             each = [start + of for start, of in zip(starts, seen, strict=True)]
             reads = torch.from_numpy(np.concatenate(each))

@@ -20,6 +20,8 @@ from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
+from harness.models.depth import Hidden
+
 NAME = "packed"  # of `attend`, in a configuration
 
 # Architectures that take positions, and hand what they do not know on to their attention.
@@ -90,7 +92,8 @@ def read(body: PreTrainedModel, packed: Packed) -> torch.Tensor:
     """(reads, width): the last hidden states of the tokens that a head sees."""
     hidden: torch.Tensor
     if body.config.model_type not in _PACKED:
-        hidden = _in_groups(body, packed, -1)
+        last: Hidden = lambda batch: body(**batch).last_hidden_state  # noqa: E731
+        hidden = _in_groups(last, packed, body.config.pad_token_id)
     else:
         hidden = body(**_arguments(packed)).last_hidden_state[0]
         if body.config.model_type in _BLOCKS:
@@ -98,13 +101,11 @@ def read(body: PreTrainedModel, packed: Packed) -> torch.Tensor:
     return hidden if packed.reads is None else hidden[packed.reads]
 
 
-def states(body: PreTrainedModel, packed: Packed, layer: int) -> torch.Tensor:
-    """(tokens, width): hidden states behind a layer, 0 being the embeddings."""
+def states(hidden: Hidden, body: PreTrainedModel, packed: Packed) -> torch.Tensor:
+    """(tokens, width): the hidden states of a layer of `body`, which `hidden` gives."""
     if body.config.model_type not in _PACKED:
-        return _in_groups(body, packed, layer)
-    arguments = _arguments(replace(packed, reads=None))
-    found: torch.Tensor = body(**arguments, output_hidden_states=True).hidden_states[layer]
-    return found[0]
+        return _in_groups(hidden, packed, body.config.pad_token_id)
+    return hidden(_arguments(replace(packed, reads=None)))[0]
 
 
 def _arguments(packed: Packed) -> dict[str, Any]:
@@ -267,12 +268,11 @@ def padded(packed: Packed, texts: list[int], filler: int) -> dict[str, torch.Ten
     return batch | {"attention_mask": real.long().to(batch["input_ids"].device)}
 
 
-def _in_groups(body: PreTrainedModel, packed: Packed, layer: int) -> torch.Tensor:
+def _in_groups(hidden: Hidden, packed: Packed, filler: int) -> torch.Tensor:
     """(tokens, width), of an encoder that reads padded rows: texts of similar length together."""
     found: dict[int, torch.Tensor] = {}
     for group in _near(packed.lengths):
-        batch = padded(packed, group, body.config.pad_token_id)
-        said = body(**batch, output_hidden_states=True).hidden_states[layer]
+        said = hidden(padded(packed, group, filler))
         found |= {i: said[row, : packed.lengths[i]] for row, i in enumerate(group)}
     return torch.cat([found[i] for i in range(len(found))])
 

@@ -7,17 +7,26 @@ A row is {"id", "side": "source" or "target", "text", "pairs": ids of its transl
 target side}.
 """
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.common.errors import SpecError
 from harness.families.columns import Row
-from harness.metrics.mining import mine, normalise, pair_f1, threshold
+from harness.metrics.knn import Search, normalise
+from harness.metrics.mining import mine, pair_f1, threshold
 from harness.models.half import Embed, TaskJson
+
+# sentences of both sides → (which of the first, which of the second, score), as `mine` has them
+Mined = Callable[[tuple[str, ...], tuple[str, ...]], list[tuple[int, int, float]]]
 
 
 def predict(
-    embed: Embed, rows: list[Row], task: TaskJson, dev: Sequence[Row]
+    embed: Embed,
+    rows: list[Row],
+    task: TaskJson,
+    dev: Sequence[Row],
+    nearest: Search | None = None,
 ) -> tuple[list[list[str]], dict[str, float]]:
     """(for each row the ids of its translations, [] at target rows; facts about the threshold).
 
@@ -35,13 +44,14 @@ def predict(
             f"bitext_mining: no threshold: none of the {len(dev)} dev rows has a pair; name dev"
             " rows that have"
         )
+    mined = _miner(embed, task["options"], nearest)
     # the threshold is chosen among dev's own candidates, at the best F1 that any cut reaches
-    of_dev = _candidates(embed, dev, task["options"])
+    of_dev = _candidates(mined, dev, task["options"])
     cut = threshold(of_dev, gold_pairs)
     dev_f1 = pair_f1(
         gold_pairs, [(source, target) for source, target, score in of_dev if score >= cut]
     )["f1"]
-    candidates = _candidates(embed, rows, task["options"])
+    candidates = _candidates(mined, rows, task["options"])
     found: dict[str, list[str]] = {}
     for source, target, score in candidates:
         if score >= cut:
@@ -50,8 +60,22 @@ def predict(
     return predictions, {"threshold": cut, "candidates": len(candidates), "dev_f1": dev_f1}
 
 
+def _miner(embed: Embed, options: Mapping[str, Any], nearest: Search | None) -> Mined:
+    """`mine` for two lists of sentences, embedded and searched once though dev and test may be the
+    same."""
+
+    @functools.cache
+    def mined(sources: tuple[str, ...], targets: tuple[str, ...]) -> list[tuple[int, int, float]]:
+        x, y = (normalise(embed(list(texts))) for texts in (sources, targets))
+        return mine(
+            x, y, options["neighbours"], options["margin"], options["retrieval"], search=nearest
+        )
+
+    return mined
+
+
 def _candidates(
-    embed: Embed, rows: Sequence[Row], options: Mapping[str, Any]
+    mined: Mined, rows: Sequence[Row], options: Mapping[str, Any]
 ) -> list[tuple[str, str, float]]:
     """(source id, target id, score), by descending score, each pair once.
 
@@ -64,13 +88,7 @@ def _candidates(
     )
     if not sources or not targets:
         return []
-    pairs = mine(
-        normalise(embed(sources)),
-        normalise(embed(targets)),
-        options["neighbours"],
-        options["margin"],
-        options["retrieval"],
-    )
+    pairs = mined(tuple(sources), tuple(targets))
     # a text is one sentence; how many ids it may stand for is the option's to say
     most = 1 if options["duplicates"] == "drop" else len(rows)
     scores: dict[tuple[str, str], float] = {}

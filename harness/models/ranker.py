@@ -8,7 +8,7 @@ encoder that was trained on questions and answers of SQuAD; no family here train
 from collections.abc import Sequence
 
 from harness.families.ranking import Candidate
-from harness.metrics.mining import knn, normalise
+from harness.metrics.knn import Search, knn, normalise
 from harness.metrics.precision import K
 from harness.models.half import Floats, TaskJson
 
@@ -21,12 +21,14 @@ def texts(pool: Sequence[Candidate], task: TaskJson) -> list[str]:
     return [(one.text + one.context).replace("\n", "") for one in pool]
 
 
-def ranked(queries: Floats, vectors: Floats, pool: Sequence[Candidate]) -> list[list[str]]:
+def ranked(
+    queries: Floats, vectors: Floats, pool: Sequence[Candidate], nearest: Search | None = None
+) -> list[list[str]]:
     """Per query the ids of the 20 nearest candidates, the nearest first; of equals that which
     stands first in the pool.
 
     queries  (n, width); vectors  (len(pool), width), of unit length already
     """
-    near = knn(normalise(queries), vectors, K)[0][1]
+    near = knn(normalise(queries), vectors, K, nearest)[0][1]
     ids = [one.id for one in pool]
     return [list(map(ids.__getitem__, row)) for row in near.tolist()]

@@ -17,15 +17,21 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.families.columns import Row
+from harness.metrics.knn import Search
 from harness.metrics.neighbours import search
 from harness.models.half import Embed, Floats, TaskJson
 
 
 def predict(
-    embed: Embed, rows: list[Row], task: TaskJson, dev: Sequence[Row]
+    embed: Embed,
+    rows: list[Row],
+    task: TaskJson,
+    dev: Sequence[Row],
+    nearest: Search | None = None,
 ) -> tuple[list[str], dict[str, list[str]]]:
     """(for each row the id of the row whose sentence on the other side is nearest, {"centred": the
-    same after centring})."""
+    same after centring}). `nearest` is there for the shape of the call: a thousand sentences are
+    searched in a moment."""
     foreign = embed([row["source"] for row in rows])
     english = embed([row["target"] for row in rows])
     from_english = task["options"]["direction"] == "english_to_foreign"

@@ -64,7 +64,7 @@ def encode(
             feature: Feature = {
                 "row": number,
                 "input_ids": [*head_ids, *pieces[window.start : window.stop], *after],
-                "reads": None,
+                "whole": True,
                 "context_at": len(head_ids),
                 "offsets": offsets[window.start : window.stop],
                 "fullest": [_fullest(windows, i) is window for i in window],

@@ -83,6 +83,8 @@ def wrong_with(reading: Reading, group: str) -> str:
     having = [target for target, cells in mine.items() if "overlap" in flags_of(cells)]
     if having:
         said.append(f"{OVERLAP} of {reading.tasks(having)}")
+    for target in filter(reading.not_zero_shot.get, mine):
+        said.append(f"{target} not zero-shot: trained on {reading.not_zero_shot[target]}")
     return f"{group_name(group)}: {'; '.join(said)}." if said else ""
 
 

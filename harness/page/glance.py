@@ -97,9 +97,9 @@ def _behind(reading: Reading, arm: str, targets: Sequence[str]) -> str:
 
 
 def hardness(reading: Reading, arm: str) -> str:
-    """Which side of the split a task falls on; "" for neither."""
+    """Which side of the split a task falls on; "" for neither, and where there are no sides."""
     row = reading.difficulty.get(arm)
-    return BUCKETS.get(row.bucket or "", "") if row else ""
+    return BUCKETS.get(row.bucket or "", "") if row and reading.has_sides else ""
 
 
 def mean_cell(mean: MeanGain | None, of: int, mark: str, brackets: bool = False) -> Field:
@@ -118,7 +118,7 @@ def _side_by_side(mine: Sequence[Reading], title: str) -> EncoderBoard:
         columns += [Column(other.encoder), Column(f"− {first.encoder}")]
     targets = list(dict.fromkeys(target for reading in mine for target in reading.targets))
     rows = [_target_row(mine, target) for target in targets]
-    if len(targets) > 1:
+    if any(len(reading.headline) > 1 for reading in mine):
         rows.append(_target_row(mine, None))
     caption, notes = words.score_caption(mine, title), words.score_notes(mine)
     sheet = Sheet("glance", caption, columns, rows, notes)

@@ -69,6 +69,11 @@ class Reading:
     def split(self) -> Split | None:
         return next((one for one in self.release.split if one.encoder == self.encoder), None)
 
+    @property
+    def has_sides(self) -> bool:
+        """Whether tasks are told apart as easy and hard: of one alone nothing can be told."""
+        return any(row.bucket in ("easy", "hard") for row in self.difficulty.values())
+
     # What stands where
 
     @cached_property
@@ -76,6 +81,16 @@ class Reading:
         """Those with a cell, in the release's order."""
         with_cell = {target for _, target in self.cells}
         return [target for target in self.release.targets if target in with_cell]
+
+    @cached_property
+    def not_zero_shot(self) -> dict[str, str]:
+        """Target → what it trained on, where that is not English alone."""
+        regimes = self.release.suite.regimes
+        return {
+            name: regimes[target.task].about
+            for name, target in self.release.targets.items()
+            if target.regime
+        }
 
     @cached_property
     def headline(self) -> list[str]:
@@ -143,9 +158,10 @@ class Reading:
     @cached_property
     def suffix(self) -> str:
         """What all reduced tasks have at the end of their names ("@study"), "" where they differ or
-        a name would be that of another without it."""
+        a name would be that of another without it. A target that is not zero-shot keeps its whole
+        name, which says so."""
         names = {*self.release.targets, *(arm.shown for arm in self.release.arms.values())}
-        reduced = {name for name in names if "@" in name}
+        reduced = {name for name in names if "@" in name} - self.not_zero_shot.keys()
         suffixes = {"@" + name.partition("@")[2] for name in reduced}
         suffix = suffixes.pop() if len(suffixes) == 1 else ""
         plain = {name.removesuffix(suffix) for name in reduced}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Literal, TypeVar
 
-from harness.common.text import signed
+from harness.common.text import signed, some
 from harness.page.cautions import (
     NOT_LEARNED,
     OF_ANY,
@@ -297,8 +297,7 @@ def _where(having: Sequence[str], every: Iterable[str]) -> str:
         return "all"
     is_many = len(having) > LISTED and len(others) < len(having)
     named = others if is_many else having
-    more = len(named) - LISTED
-    listed = ", ".join(named[:LISTED]) + (f" and {more} more" if more > 0 else "")
+    listed = some(named, LISTED)
     return f"all but {listed}" if is_many else listed
 
 

@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from harness.common.text import signed
+from harness.common.text import signed, some
 from harness.page.cautions import OWN_DATA, flags_of, wrong_with
 from harness.page.points import arrow, between, half, plain
 from harness.page.reading import AVERAGE, Reading, group_name, shown_mean
 from harness.release.schema import Concluded, EncoderFacts
-from harness.release.schema_derived import Split, Tested
+from harness.release.schema_derived import Tested
 from harness.statistics.measured import FEWEST_SEEDS
 
 SMOKE = (
@@ -54,21 +54,21 @@ def _test_rows(reading: Reading) -> str:
 
 
 def footnotes(reading: Reading) -> list[str]:
-    said = [_how_to_read(reading), _over_fewer(reading), *_not_counted(reading), _seen(reading)]
-    return [note for note in (*said, *not_zero_shot(reading.release)) if note]
+    said = [_how_to_read(reading), _over_fewer(reading), *_not_counted(reading)]
+    return list(filter(None, [*said, _what_to_change(reading), _seen(reading)]))
 
 
 def _how_to_read(reading: Reading) -> str:
     if len(reading.release.suite.seeds) < FEWEST_SEEDS:
-        return (
-            "Points over the baseline, with 95% intervals. Only easy − hard depends on the"
-            " conditions run."
+        said = "Points over the baseline, with 95% intervals."
+        depends = "easy − hard depends" if reading.has_sides else ""
+    else:
+        said = (
+            "Points over the baseline, with 95% intervals over seeds and test rows. ▲ ▼: sure after"
+            " correction for the whole table (may: before it)."
         )
-    return (
-        "Points over the baseline, with 95% intervals over seeds and test rows. ▲ ▼: sure after"
-        " correction for the whole table (may: before it). Only these and easy − hard depend on the"
-        " conditions run."
-    )
+        depends = "these and easy − hard depend" if reading.has_sides else "these depend"
+    return f"{said} Only {depends} on the conditions run." if depends else said
 
 
 def _over_fewer(reading: Reading) -> str:
@@ -103,23 +103,32 @@ def _not_counted(reading: Reading) -> list[str]:
 
 def _why_not_counted(reading: Reading, target: str) -> str:
     named = reading.release.suite.average_over
-    if named and reading.release.targets[target].task not in named:
+    is_named = reading.release.targets[target].task in named
+    if target in reading.not_zero_shot and not is_named:
+        return f"not zero-shot: trained on {reading.not_zero_shot[target]}"
+    if named and not is_named:
         return "the suite names other targets"
-    if reading.release.targets[target].regime and not named:
-        return "not zero-shot"
     flags = flags_of(reading.cells.get((reading.baseline, target), []))
     if "placeholder" in flags:
         return "test labels that carry no information"
     return "trained on test rows" if "leak" in flags else "the baseline is at chance"
 
 
+def _what_to_change(reading: Reading) -> str:
+    """Where something was not learned that was meant to be: who says what to do about it."""
+    learned = [reading.learned(average.arm) for average in reading.rivals]
+    at_chance = [cells for cells in reading.cells.values() if "unlearned" in flags_of(cells)]
+    if "unlearned" in reading.release.suite.waives or (all(learned) and not at_chance):
+        return ""
+    return "What was not learned: `eval`, run again, says what to change."
+
+
 def _seen(reading: Reading) -> str:
     seen = reading.release.encoders[reading.encoder].seen
     if not seen:
         return ""
-    more = len(seen) - SHOWN
-    listed = ", ".join(BRACKETS.sub("", name) for name in seen[:SHOWN])
-    return f"{reading.encoder} has seen: {listed}{f' and {more} more' if more > 0 else ''}."
+    names = [BRACKETS.sub("", name) for name in seen]
+    return f"{reading.encoder} has seen: {some(names, SHOWN)}."
 
 
 # Sentences
@@ -155,7 +164,7 @@ def sentences(reading: Reading) -> list[str]:
     return [
         _one_way(reading, "help", learned, 1),
         _one_way(reading, "hurt", found, -1),
-        " ".join([_easy_hard(reading.split), *_what_it_takes(reading)]),
+        " ".join(filter(None, [_easy_hard(reading), *_what_it_takes(reading)])),
     ]
 
 
@@ -203,8 +212,11 @@ def _column(reading: Reading, where: str, found: Sequence[Effect]) -> str:
     return f"{where} after {names} ({signed(most)} to {signed(least)})"
 
 
-def _easy_hard(split: Split | None) -> str:
-    """Whether anything follows for tasks in general."""
+def _easy_hard(reading: Reading) -> str:
+    """Whether anything follows for tasks in general; "" where one task alone was trained on."""
+    split = reading.split
+    if len(reading.rivals) < 2:
+        return ""
     unknown = "Not known: whether easy tasks help more"
     if split is None or split.overall.easy_minus_hard.value is None:
         return f"{unknown}. {split.why if split else ''}".strip()
@@ -278,9 +290,7 @@ def trained_elsewhere(release: Concluded) -> list[str]:
 def not_zero_shot(release: Concluded) -> list[str]:
     """A line for each target that trained on rows of other languages than English."""
     regimes = release.suite.regimes
-    return [
-        f"{OWN_DATA} {task}: not zero-shot; trained on {of.about}." for task, of in regimes.items()
-    ]
+    return [f"{task}: not zero-shot: trained on {of.about}." for task, of in regimes.items()]
 
 
 def _reduced(release: Concluded) -> list[str]:
@@ -320,8 +330,8 @@ def score_notes(mine: Sequence[Reading]) -> list[str]:
         of = f"{reading.encoder}: " if len(mine) > 1 else ""
         wrong = [found for group in reading.groups if (found := wrong_with(reading, group))]
         said += [f"{of}{note}" for note in (*wrong, *_not_counted(reading))]
-        said += filter(None, [_seen(reading)])
-    return [*said, *not_zero_shot(mine[0].release), *trained_elsewhere(mine[0].release)]
+        said += filter(None, [_what_to_change(reading), _seen(reading)])
+    return [*said, *trained_elsewhere(mine[0].release)]
 
 
 def score_sentences(mine: Sequence[Reading]) -> list[str]:
@@ -330,8 +340,10 @@ def score_sentences(mine: Sequence[Reading]) -> list[str]:
         return [line]
     score = mine[0].scores[None]
     number = f"{plain(score.score.value)}{half(score.score)}"
-    over = counted(len(score.targets), "target task")
-    return [f"{mine[0].encoder} scores {number} on average over {over}, without an intermediate."]
+    over = f"on average over {counted(len(score.targets), 'target task')}"
+    if len(score.targets) == 1:
+        over = f"on {mine[0].tasks(score.targets)}"
+    return [f"{mine[0].encoder} scores {number} {over}, without an intermediate."]
 
 
 def together(mine: Sequence[Reading]) -> str:

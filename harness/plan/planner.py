@@ -25,7 +25,7 @@ from harness.plan.recorded import Inputs, InputsHere, Noted, PlanInputs
 from harness.sources.encoders import FoundEncoder
 from harness.sources.hub import Where
 from harness.sources.locate import Dataset, Resolver, as_text
-from harness.sources.outputs import as_answered
+from harness.sources.outputs import as_answered, as_named
 from harness.sources.read import READER_VERSIONS
 from harness.spec.catalog import Catalog
 from harness.spec.encoder import Encoder
@@ -114,11 +114,6 @@ class _Planner:
         if own := self.suite.trained.get(encoder):
             if arm.is_baseline:
                 self._finished(encoder, seed, arm, own, rank)
-            elif self.suite.trained.keys() >= set(self.suite.encoder_names):
-                raise SpecError(
-                    f"trained: {encoder} comes trained, and no encoder is left for condition"
-                    f" {arm.name}; name one to train (--encoder), or leave the condition out"
-                )
             return
         intermediate = None
         if arm.intermediate:
@@ -131,7 +126,7 @@ class _Planner:
         """The cells of a model that was trained elsewhere. Nothing is known of the rows it saw, so
         that nothing can be held against the test rows."""
         targets = [self.inputs.task(name) for name in self.suite.targets]
-        fitting = [target for target in targets if own.task in self._trained_on(target)]
+        fitting = [target for target in targets if own.task in self.suite.trains_on(target)]
         for t, target in enumerate(fitting):
             tests = self._tests(target)
             evaluate = self._evaluate(encoder, target, None, tests, (*rank, t), arm.name, own)
@@ -139,18 +134,6 @@ class _Planner:
             self.plan.cells.append(
                 Cell(encoder, arm.name, target.task, seed, evaluate.key, None, None, None)
             )
-        if not fitting:
-            raise SpecError(
-                f"trained: {encoder} comes trained on {own.task}, and none of the targets"
-                f" {', '.join(self.suite.targets)} trains on it; name one that does"
-            )
-
-    def _trained_on(self, target: Task) -> set[str]:
-        """The tasks by whose name a target's training goes: its own, and whose rows it reads."""
-        if not FAMILIES[target.family].trained:
-            return set()
-        theirs = target.train.task if target.train else None
-        return {target.task, theirs or target.task, self.locator.owner(target, "train").task}
 
     def _tests(self, target: Task) -> Sets:
         return {
@@ -388,8 +371,12 @@ class _Planner:
     ) -> Job:
         task = self._task_part(target)
         outputs = self.plan.encoders[encoder].outputs
-        if finished and outputs is not None:
-            as_answered(task, outputs, finished.labels, encoder)  # or it says what is wrong
+        head = FAMILIES[target.family].head_options
+        if finished:
+            if outputs is not None:
+                as_answered(task, outputs, finished.labels, encoder)  # or it says what is wrong
+            # with a head of its own, what ours would be decides nothing
+            task["options"] = {name: of for name, of in task["options"].items() if name not in head}
         # an embedded family reads a hidden state: the encoder's own by default
         if not FAMILIES[target.family].trained:
             spec, options = self.inputs.encoder(encoder), task["options"]
@@ -413,9 +400,7 @@ class _Planner:
                 )
         elif finished is None:  # the head is that of the task it was trained on: XNLI's is MNLI's
             owner = self._task_part(self.locator.owner(target, "train"))["options"]
-            task["options"] |= {
-                name: owner[name] for name in FAMILIES[target.family].head_options & owner.keys()
-            }
+            task["options"] |= {name: owner[name] for name in head & owner.keys()}
         sets = {"tests": tests}
         if FAMILIES[target.family].tuned:
             sets["devs"] = {
@@ -427,7 +412,7 @@ class _Planner:
             **_computed_in(self._of_target(target).precision),
         }
         if finished:
-            body["own_head"] = {"labels": finished.labels}
+            body["own_head"] = {"labels": as_named(finished.labels, task["labels"])}
         data = {kind: _to_json(of) for kind, of in sets.items()}
         name = f"evaluate {encoder} {target.task} after {arm}"
         missing = [rows.missing for of in sets.values() for rows in of.values()]

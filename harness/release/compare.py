@@ -9,7 +9,7 @@ is `tolerance`'s to say.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from harness.common.text import signed
+from harness.common.text import signed, some
 from harness.release.comparer import Difference, differences
 from harness.release.schema import Content, EvaluateJob, PviJob, SelectJob, TrainJob
 from harness.release.schema_derived import Estimate
@@ -264,9 +264,9 @@ def lines(found: Comparison) -> Iterator[str]:
     for kind, changes in found.moved.items():
         yield from _biggest(kind, changes)
     for verb, names in (("appeared", found.appeared), ("vanished", found.vanished)):
-        for what, some in names.items():
-            which = f"numbers among {what}" if what in KINDS else f"{what}: {_some(some)}"
-            yield f"{verb}: {len(some)} {which}"
+        for what, those in names.items():
+            which = f"numbers among {what}" if what in KINDS else f"{what}: {some(those, 6)}"
+            yield f"{verb}: {len(those)} {which}"
     for reason, differs in found.why.items():
         yield f"{reason} changed:"
         for name, (old, new) in list(differs.items())[:SHOWN]:
@@ -290,11 +290,6 @@ def _biggest(kind: str, changes: list[Moved]) -> Iterator[str]:
 
 def _interval(interval: Interval) -> str:
     return f" [{signed(interval[0])}, {signed(interval[1])}]" if interval else ""
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-    return ", ".join(names[:6]) + more
 
 
 def _text(value: Any) -> str:

@@ -25,7 +25,7 @@ from harness.release.schema import SCHEMA, mismatches
 from harness.store import Store, key_of
 
 PROJECTS = "leaderboard"  # the board of a checkout
-OURS = f"the project's own are read with `--board {PROJECTS}`, in a checkout of it"
+OURS = f"the project's own are on the board `{PROJECTS}`, in a checkout of it"
 NO_SIDECAR = "no sidecar to check it against"
 _NAME = re.compile(r"^(\d{4})-([A-Za-z0-9._+-]+)\.json$")
 
@@ -253,7 +253,7 @@ def _same_number(path: Path, name: str) -> bool:
 def sidecar(plan: Plan, store: Store, command: str, harness: dict[str, Any]) -> dict[str, Any]:
     """What a release's numbers were computed with: environments (and how many jobs each), seconds
     and tokens per job. No place of this machine is named in it."""
-    environments: dict[str, dict[str, Any]] = {}
+    environments: list[dict[str, Any]] = []
     jobs = {}
     for key, job in sorted(plan.jobs.items()):
         manifest = store.manifest(key)
@@ -261,16 +261,26 @@ def sidecar(plan: Plan, store: Store, command: str, harness: dict[str, Any]) -> 
             continue
         environment = manifest.meta["environment"]
         if "torch" in environment:  # overlap checks compute no score
-            entry = environments.setdefault(key_of(environment), environment | {"jobs": 0})
-            entry["jobs"] += 1
+            _count(environments, environment)
         jobs[key] = {"name": job.name, **manifest.meta["facts"]}
     said = {
         "command": command,
         "harness": harness,
         "data": plan.sources,
-        "environments": list(environments.values()),
+        "environments": environments,
         "mixed_environments": len(environments) > 1,
         "jobs": jobs,
     }
     told: dict[str, Any] = without_places(said)
     return told
+
+
+def _count(environments: list[dict[str, Any]], environment: dict[str, Any]) -> None:
+    """One more job of an environment: of one that is known, unless they disagree. A package that
+    some jobs use (peft) tells no two apart."""
+    for known in environments:
+        if all(known.get(name, of) == of for name, of in environment.items()):
+            known |= environment
+            known["jobs"] += 1
+            return
+    environments.append({**environment, "jobs": 1})

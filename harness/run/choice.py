@@ -62,14 +62,20 @@ def ask(choice: Choice, catalog: Catalog, where: Where, say: Callable[[str], Non
     line, found, lines = _with_encoders(_with_trained(choice.line), catalog, where, say)
     suite = base
     if line or suite is None:
-        suite = oneline.made(line, base, catalog, bool(choice.everything))
-    if choice.left_out:
-        suite = without(suite, list(choice.left_out))
-    lines += oneline.lacking(line, suite, catalog)
+        suite = oneline.begun(line, base, catalog, choice.everything)
+    # first all that is in it, then what is said of all that is in it
     if choice.everything:
         suite = with_user_tasks(suite, catalog)
+    if choice.left_out:
+        suite = without(suite, list(choice.left_out))
     if not suite.targets:
         raise SpecError("targets missing: no folder of yours (-t) has a task in that role")
+    whole = suite
+    if line:
+        suite = oneline.fitting(suite, line, catalog)
+        suite = oneline.narrowed(suite, line, base, catalog)
+    lines += oneline.lacking(line, suite, catalog)
+    lines += oneline.unscored(catalog.filled_in(suite), whole, catalog)
 
     written = None
     if line:
@@ -109,7 +115,7 @@ def _with_encoders(
             catalog.encoders[name] = found[name] = encoder
         elif catalog.encoders[name] != encoder:
             raise SpecError(
-                f"--encoder {given}: two encoders would be called {name}; describe them in YAML"
+                f"encoder {given}: two encoders would be called {name}; describe them in YAML"
                 " files (encoder: NAME, source: {path: FOLDER}), each under a name of its own"
             )
         names.append(name)

@@ -5,16 +5,18 @@ The command line calls these and prints; everything they need is an argument.
 
 import copy
 import json
+import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import harness
-from harness.common.errors import HarnessError, MissingError, RefusedError
+from harness.common.errors import HarnessError, MissingError, RefusedError, SpecError
 from harness.common.signals import stop
 from harness.common.text import as_yaml
 from harness.engines import ENGINES
@@ -43,6 +45,8 @@ from harness.run.track import trackers, tracking
 from harness.sources.hub import Where, fetch
 from harness.sources.inspect import Hear, unfit_jobs
 from harness.spec.catalog import Catalog
+from harness.spec.explain import show
+from harness.spec.oneline import count_of, text_of
 from harness.spec.recipe import Lora
 from harness.spec.suite import Suite
 from harness.store import HashIndex, Store, atomic_write
@@ -89,6 +93,7 @@ class How:
     engine              where workers run: a name of `engines.ENGINES`
     device              what they compute on: cpu, cuda, cuda:1, mps; None: a GPU where there is one
     track               names of `track.TRACKERS` that hear of it
+    raises              SpecError: no number of workers or of seconds, no name of a device
     """
 
     workers: int | None = None
@@ -97,6 +102,19 @@ class How:
     engine: str = "process"
     device: str | None = None
     track: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.workers != AUTO:
+            count_of("workers", self.workers)
+        text_of("engine", self.engine or "")
+        text_of("device", self.device)
+        seconds = self.checkpoint_seconds
+        is_number = isinstance(seconds, Real) and not isinstance(seconds, bool)
+        if seconds is not None and not (is_number and 0 <= seconds < math.inf):
+            raise SpecError(
+                f"checkpoint_seconds: {show(seconds)} is no number of seconds; write 0 (after every"
+                " update) or more"
+            )
 
 
 class Evaluated(NamedTuple):
@@ -162,9 +180,6 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
         ]
         raise MissingError("\n".join(lines))
 
-    if any((job.body["spec"].get("recipe") or {}).get("lora") for job in plan.todo(store)):
-        Lora.check_package()
-
     store.clean_start()
     with Progress(sys.stderr) as progress:
         # before anything reads them: a damaged input would fail the jobs that need it
@@ -172,8 +187,10 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
             progress.note(f"damaged: {line}")
 
         progress.todo(todo := plan.todo(store))
+        if any((job.body["spec"].get("recipe") or {}).get("lora") for job in todo):
+            Lora.check_package()
         sizes = Sizes()
-        unusable = unfit(plan, store, sizes.note)
+        unusable = unfit(todo, plan.suite.waives, sizes.note)
         usable = [job for job in todo if job.key not in unusable]
         progress.weigh(operations(plan, usable, sizes))
 
@@ -196,17 +213,19 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
     return outcome
 
 
-def unfit(plan: Plan, store: Store, hear: Hear | None = None) -> dict[str, Failure]:
+def unfit(
+    todo: Iterable[Job], waives: Collection[str], hear: Hear | None = None
+) -> dict[str, Failure]:
     """Jobs to run whose rows cannot be used, by key. Reads all their rows once, and tells `hear` of
     them."""
-    found = unfit_jobs((job.body for job in plan.todo(store)), plan.suite.waives, hear)
+    found = unfit_jobs((job.body for job in todo), waives, hear)
     return {key: Failure(str(error), error.exit_code, rows=True) for key, error in found.items()}
 
 
 def refuse_unfit(plan: Plan, store: Store, hear: Hear | None = None) -> None:
     """Raise what `run_plan` would end with if rows of jobs to run cannot be used. `hear` is told of
     all rows."""
-    if found := unfit(plan, store, hear):
+    if found := unfit(plan.todo(store), plan.suite.waives, hear):
         lines = dict.fromkeys(failure.why for failure in found.values())
         raise _worst("\n".join(lines), found.values())
 

@@ -19,6 +19,12 @@ def outputs_of(config: Mapping[str, Any]) -> list[str]:
     return [named[number] for number in sorted(named, key=int)]
 
 
+def as_named(given: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """Names of outputs as a task writes its labels: in a key, one spelling for each."""
+    known = {label.casefold(): label for label in ("O", *labels)}
+    return [known.get(name.strip().casefold(), name) for name in given]
+
+
 def as_answered(
     task: Mapping[str, Any], named: Sequence[str], given: Sequence[str], encoder: str
 ) -> tuple[dict[str, Any], list[int]]:
@@ -49,10 +55,10 @@ def as_answered(
             f" each one stands for, in their order, as TASK=FOLDER:{','.join(wanted)}"
         )
     folded = [name.strip().casefold() for name in names]
-    options = task["options"]
+    options = dict(task["options"])
     # a tagger may have a class O where no tag of the task is O
-    if "outside" in options and "O" not in wanted:
-        options = {**options, "outside": "o" in folded}
+    if "outside" in family.head_options:
+        options["outside"] = "O" not in wanted and "o" in folded
         wanted = ["O", *wanted] if options["outside"] else wanted
     if sorted(folded) != sorted(label.casefold() for label in wanted):
         raise SpecError(
@@ -60,11 +66,11 @@ def as_answered(
             f" {', '.join(wanted)}; say which label each one stands for, in their order, as"
             f" TASK=FOLDER:{','.join(wanted)}"
         )
-    own = [name.strip().casefold() for name in named]
-    if given and own != folded and sorted(own) == sorted(folded):
+    # names that are given decide something, or they would make two keys of one result
+    if given and sorted(name.strip().casefold() for name in named) == sorted(folded):
         raise SpecError(
             f"trained: {encoder}: its config.json names its outputs {', '.join(named)}, in that"
-            f" order, and {', '.join(given)} is another; leave the labels out"
+            " order; leave the labels out"
         )
     order = [folded.index(label.casefold()) for label in wanted]
     return {**task, "options": options}, order

@@ -63,7 +63,7 @@ def read_spec(path: Path) -> tuple[str, Strict, Places]:
     return kind, spec, source
 
 
-def _yaml_files(place: Path) -> list[Path]:
+def yaml_files(place: Path) -> list[Path]:
     """The YAML files of a folder, hidden ones left out (editors lock a file by a link
     `.#name.yaml`); a file is itself.
 
@@ -131,7 +131,7 @@ class Catalog:
         gone = False
         for place, own in places:
             try:
-                catalog.broken += catalog._add(_yaml_files(place), own)
+                catalog.broken += catalog._add(yaml_files(place), own)
             except SpecError as error:
                 catalog.broken.append(str(error))
                 gone = True
@@ -198,7 +198,7 @@ class Catalog:
         if not given.endswith((".yaml", ".yml")):
             return given
         path = Path(given)
-        if lines := self._add(_yaml_files(path), user=True) or list(self._broken_references()):
+        if lines := self._add(yaml_files(path), user=True) or list(self._broken_references()):
             raise SpecError("\n".join(lines))
         for (kind, name), source in self.sources.items():
             if kind == "suite" and os.path.realpath(source.path) == os.path.realpath(path):
@@ -283,7 +283,7 @@ class Catalog:
         for encoder, finished in suite.trained.items():
             yield from self._unknown("task", finished.task, source.at("trained", encoder))
         for target, regime in suite.regimes.items():
-            yield from self._broken_regime(target, regime, source.at("regimes", target))
+            yield from self._broken_regime(suite, target, regime, source.at("regimes", target))
         if suite.protocol:
             yield from self._unknown("protocol", suite.protocol, source.at("protocol"))
         yield from self._broken_overrides("suite", name, suite.settings, suite.cuts)
@@ -299,9 +299,9 @@ class Catalog:
         also = [*PHASES, *FAMILIES, *(arm.name for arm in suite.arms)]
         yield from self._broken_names("suite", name, suite.changes, "changes", also=also)
 
-    def _broken_regime(self, target: str, regime: Regime, at: str) -> Iterator[str]:
-        """A regime of a task that is not trained, with translations that one head cannot learn, or
-        with languages that there are no rows of."""
+    def _broken_regime(self, suite: Suite, target: str, regime: Regime, at: str) -> Iterator[str]:
+        """A regime of a task that is not trained, with rows that one head cannot learn beside the
+        English ones, or with languages that there are no rows of."""
         task = self.tasks.get(target)
         if task is None:
             return
@@ -311,15 +311,23 @@ class Catalog:
         if regime.translate_train:
             yield from self._unknown("task", regime.translate_train, at)
             rows = self.tasks.get(regime.translate_train, task)
-            if rows.family != task.family or set(rows.label_names) != set(task.label_names):
-                yield (
-                    f"{at}: {rows.task} has another family or other labels than {target}; one head"
-                    " cannot serve both"
-                )
+        english = self._trains(suite, task)
+        if rows.family != english.family or set(rows.label_names) != set(english.label_names):
+            yield (
+                f"{at}: {rows.task} has another family or other labels than {english.task}, whose"
+                " English rows are trained on beside its own; one head cannot serve both"
+            )
         for language in regime.languages:
             if language not in rows.languages:
                 near = nearest(language, rows.languages)
                 yield f"{at}: {rows.task} has no rows in {show(language)}{near}"
+
+    def _trains(self, suite: Suite, target: Task) -> Task:
+        """Whose rows a target trains on, as a suite and its protocol have it."""
+        protocol = self.protocols.get(suite.protocol or "")
+        cut = suite.cuts.get(target.task) or (protocol and protocol.cuts.get(target.task))
+        train = (cut and cut.train) or target.train
+        return self.tasks.get((train and train.task) or target.task, target)
 
     def _broken_intermediate(self, intermediate: Intermediate, at: str) -> Iterator[str]:
         for wanted in intermediate.tasks:

@@ -48,7 +48,7 @@ def without(suite: Suite, names: list[str]) -> Suite:
         if name not in known:
             near = nearest(name, known)
             what = f"suite {suite.suite} has no such task or condition{near}"
-            raise SpecError(f"--without {name}: {what}")
+            raise SpecError(f"without {name}: {what}")
 
     arms = []
     for arm in suite.arms:
@@ -61,15 +61,10 @@ def without(suite: Suite, names: list[str]) -> Suite:
         arms.append(arm)
     targets = [target for target in suite.targets if target not in names]
     if not targets or len(arms) < 1:
-        raise SpecError(f"--without {' '.join(names)}: nothing is left of suite {suite.suite}")
-    regimes = {name: regime for name, regime in suite.regimes.items() if name in targets}
+        raise SpecError(f"without {' '.join(names)}: nothing is left of suite {suite.suite}")
+    left_out = sorted({*suite.left_out, *names})
     return suite.model_copy(
-        update={
-            "arms": arms,
-            "targets": targets,
-            "regimes": regimes,
-            "left_out": sorted(set(names)),
-        }
+        update={"arms": arms, "left_out": left_out, **suite.of_targets(targets)}
     )
 
 

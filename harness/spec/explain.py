@@ -250,10 +250,12 @@ def say(f: Finding) -> str:
 
 
 def close(name: Any, known: Iterable[Any]) -> str | None:
-    """The known name most like this one, whatever its case; None when nothing is close."""
-    by_lower = {str(k).lower(): str(k) for k in known}
-    match = difflib.get_close_matches(str(name)[:MAX_SHOWN].lower(), by_lower, 1)
-    return by_lower[match[0]] if match else None
+    """The known name most like this one, whatever its case, else the only one of which it is a
+    part; None when nothing is close."""
+    by_lower, word = {str(k).lower(): str(k) for k in known}, str(name)[:MAX_SHOWN].lower()
+    holding = [one for one in by_lower if word in one] if len(word) > 2 else []
+    match = difflib.get_close_matches(word, by_lower, 1) or holding
+    return by_lower[match[0]] if len(match) == 1 else None
 
 
 def _one_of(known: Sequence[str]) -> str:

@@ -1,5 +1,11 @@
 """The two-letter codes of ISO 639-1, so that a misspelt language is an error and not an empty
-column."""
+column; what languages are called, so that the error says the code."""
+
+from collections.abc import Collection, Iterable
+from functools import cache
+
+from harness.common.text import as_label, some
+from harness.spec.explain import close, show
 
 ENGLISH = "en"  # what is trained on
 
@@ -221,6 +227,15 @@ zu Zulu|Niger-Congo|Latin
 """
 
 
+# XTREME's, as their speakers call them
+_OWN_NAMES = """
+ar العربية|bg български|bn বাংলা|de Deutsch|el Ελληνικά|es español|et eesti|eu euskara|fa فارسی
+fi suomi|fr français|he עברית|hi हिन्दी|hu magyar|id Bahasa Indonesia|it italiano|ja 日本語
+jv Basa Jawa|ka ქართული|kk қазақ тілі|ko 한국어|ml മലയാളം|mr मराठी|ms Bahasa Melayu|my မြန်မာဘာသာ
+nl Nederlands|pl polski|pt português|ru русский|sw Kiswahili|ta தமிழ்|te తెలుగు|th ไทย|tl Filipino
+tr Türkçe|uk українська|ur اردو|vi Tiếng Việt|yo Yorùbá|zh 中文
+"""
+
 # of codes that name one, as ace-Arab
 _SCRIPTS = {"Arab": "Arabic", "Deva": "Devanagari", "Hans": "Han", "Hant": "Han", "Latn": "Latin"}
 _SCRIPTS |= {"Cyrl": "Cyrillic", "Tfng": "Tifinagh"}
@@ -228,14 +243,32 @@ _SCRIPTS |= {"Cyrl": "Cyrillic", "Tfng": "Tifinagh"}
 
 def language_of(word: str) -> str | None:
     """The code of a language that is written as its code, with a region (de-DE, de_DE), or by its
-    English name; None if it is none of them."""
+    name, in English or its own; None if it is none of them."""
     plain = word.strip().lower()
     base = plain.replace("_", "-").split("-")[0]
-    if base in ISO_639_1:
-        return base
-    lines = (line.split(" ", 1) for line in _FACTS.strip().splitlines())
-    by_name = {facts.split("|")[0].lower(): code for code, facts in lines}
-    return by_name.get(plain)
+    return base if base in ISO_639_1 else _by_name().get(plain)
+
+
+@cache
+def _by_name() -> dict[str, str]:
+    """Name in small letters → code."""
+    own = _OWN_NAMES.strip().replace("|", "\n").splitlines()
+    lines = [line.split(" ", 1) for line in (*own, *_FACTS.strip().splitlines())]
+    return {facts.split("|")[0].lower(): code for code, facts in lines}
+
+
+def language_meant(word: str, known: Iterable[str] = ()) -> str:
+    """The end of a message about what is no code of a language, or none of the `known`: what is
+    called so or nearly so, else what there is."""
+    codes = sorted(known or ISO_639_1)
+    names = {name: code for name, code in _by_name().items() if not known or code in codes}
+    code = language_of(word) or names.get(close(word, names) or "")
+    near = [one for one in codes if one.split("-")[0] == code]
+    if not near and (nearest := close(word, codes)):
+        near = [nearest]
+    if near:
+        return f"; did you mean {' or '.join(map(show, near))}?"
+    return f"; there are {some(codes, 40)}" if known else "; write one such as en, de or zh-Hant"
 
 
 def language_facts(code: str) -> dict[str, str]:
@@ -248,3 +281,8 @@ def language_facts(code: str) -> dict[str, str]:
         script = _SCRIPTS[written]
         name = f"{name}, {'traditional ' * (written == 'Hant')}{script}"
     return {"name": name, "family": family, "script": script}
+
+
+def in_label(languages: Collection[str]) -> str:
+    """Languages as a part of a name, the same in any order: `de+sw`, `40languages-1a2b`."""
+    return as_label("+".join(sorted(languages)), f"{len(languages)}languages")

@@ -6,20 +6,23 @@ nothing that plans or runs it knows where it came from.
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from harness.common.errors import SpecError
+from harness.common.text import some
 from harness.families import FAMILIES
 from harness.spec.catalog import Catalog
 from harness.spec.encoder import Encoder
 from harness.spec.explain import close, nearest, show
-from harness.spec.languages import ENGLISH
+from harness.spec.languages import ENGLISH, in_label, language_meant
 from harness.spec.recipe import PHASES, PRECISIONS, Cut, RecipeChange
 from harness.spec.suite import BASELINE, Arm, Caps, Finished, Intermediate, Suite
 
@@ -58,22 +61,69 @@ class OneLine:
     max_train_rows: int | None = None
     name: str | None = None
 
+    @classmethod
+    def of(
+        cls,
+        encoder: object = None,
+        intermediate: object = None,
+        targets: object = None,
+        trained: object = None,
+        seeds: object = None,
+        languages: object = None,
+        protocol: object = None,
+        precision: object = None,
+        max_train_rows: object = None,
+        name: object = None,
+    ) -> "OneLine":
+        """A line from what somebody typed or called with; None: nothing is said of it.
+
+        raises  SpecError: a list of nothing, what is no seed, no number of rows, no name
+        """
+        return cls(
+            listed("encoder", encoder),
+            listed("intermediate", intermediate),
+            listed("targets", targets),
+            trained_of(trained),
+            seeds_of(seeds),
+            listed("languages", languages),
+            text_of("protocol", protocol),
+            text_of("precision", precision),
+            count_of("max_train_rows", max_train_rows),
+            text_of("name", name),
+        )
+
     def __bool__(self) -> bool:
         return any(getattr(self, field.name) for field in fields(self))
 
 
-def listed(what: str, given: str | Iterable[object] | None) -> tuple[str, ...]:
+# What is typed, or called with: of every kind once, for the command line and for Python
+
+
+def entries(given: object) -> list[object]:
+    """What stands in a list; what is none is the one entry of its list, None an empty one."""
+    if given is None:
+        return []
+    if isinstance(given, (str, os.PathLike)) or not isinstance(given, Iterable):
+        return [given]
+    return list(given)
+
+
+def listed(what: str, given: object) -> tuple[str, ...]:
     """Names from lists with commas in them: each once, without blanks around it; none if none are
-    given. SpecError if there is nothing in them; `what` is meant to be named."""
-    texts = [given] if isinstance(given, str) else list(map(str, given or ()))
-    parts = [part.strip() for text in texts for part in text.split(",")]
-    names = tuple(dict.fromkeys(filter(None, parts)))
-    if texts and not names:
-        raise SpecError(f"{what}: {show(','.join(texts))} names nothing")
+    given. A path is a folder's, whatever its name. SpecError if there is nothing in them; `what` is
+    meant to be named."""
+    parts: list[str] = []
+    for one in entries(given):
+        is_path = isinstance(one, os.PathLike)
+        parts += [str(Path(str(one)).absolute())] if is_path else str(one).split(",")
+    names = tuple(dict.fromkeys(filter(None, map(str.strip, parts))))
+    if given is not None and not names:
+        said = show(",".join(parts)) if parts else "an empty list"
+        raise SpecError(f"{what}: {said} names nothing; name one, or leave it out")
     return names
 
 
-def seeds_of(given: str | Iterable[object] | None) -> tuple[int, ...]:
+def seeds_of(given: object) -> tuple[int, ...]:
     """Seeds from such lists. SpecError for what is none."""
     words = listed("seeds", given)
     for word in words:
@@ -84,12 +134,28 @@ def seeds_of(given: str | Iterable[object] | None) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, words)))
 
 
-def trained_of(given: str | Iterable[object] | None) -> tuple[TrainedElsewhere, ...]:
+def count_of(what: str, given: object) -> int | None:
+    """How many, as a whole number of whatever library; None if nothing is said. SpecError for what
+    is none, and below 1."""
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, Integral) or int(given) < 1:
+        raise SpecError(f"{what}: write a whole number, 1 or more, not {show(given)}")
+    return int(given)
+
+
+def text_of(what: str, given: object) -> str | None:
+    """A name; None if nothing is said. SpecError for what is none."""
+    if given is None or (isinstance(given, str) and given.strip()):
+        return given
+    raise SpecError(f"{what}: {show(given)} is no name")
+
+
+def trained_of(given: object) -> tuple[TrainedElsewhere, ...]:
     """Fine-tuned models from `TASK=FOLDER` and `TASK=FOLDER:LABEL,LABEL`, one a text. SpecError for
     another form."""
-    texts = [given] if isinstance(given, str) else list(map(str, given or ()))
     found = []
-    for text in texts:
+    for text in map(str, entries(given)):
         task, _, where = text.partition("=")
         labels: tuple[str, ...] = ()
         if not Path(where).is_dir() and ":" in where:
@@ -104,17 +170,25 @@ def trained_of(given: str | Iterable[object] | None) -> tuple[TrainedElsewhere, 
     return tuple(found)
 
 
-def made(line: OneLine, base: Suite | None, catalog: Catalog, more_targets: bool = False) -> Suite:
-    """The suite that a line asks for: `base` changed, or without one made from nothing. `named`
-    finishes it. `more_targets`: targets are added to it, so that the line may lack them.
+def begun(line: OneLine, base: Suite | None, catalog: Catalog, more_targets: bool = False) -> Suite:
+    """The suite with the lists of a line in place of its own: of `base`, or without one made from
+    nothing. `narrowed` and `named` finish it, once all tasks are in it. `more_targets`: others join
+    it, so that the line may lack them.
 
     raises  SpecError: a name that nobody knows, with the nearest one; what cannot be
     """
     if wrong := _unknown("trained", [one.task for one in line.trained], None, catalog):
         raise SpecError("\n".join(wrong))
-    suite = base or _from_nothing(line, catalog, more_targets)
-    if base:
-        suite = suite.model_copy(update=_replaced(line, base, catalog))
+    suite = base or _from_nothing(line, more_targets)
+    return suite.model_copy(update=_replaced(line, suite, catalog))
+
+
+def narrowed(suite: Suite, line: OneLine, base: Suite | None, catalog: Catalog) -> Suite:
+    """What a line says of all that is in the suite: precision, languages, training rows; and the
+    label of what is reduced so.
+
+    raises  SpecError: a language or precision that nobody knows
+    """
     if line.precision:
         suite = _with_precision(suite, line.precision)
     if line.languages:
@@ -167,14 +241,14 @@ def as_written(suite: Suite, inline: Mapping[str, Encoder]) -> dict[str, Any]:
 # A suite from nothing
 
 
-def _from_nothing(line: OneLine, catalog: Catalog, more_targets: bool) -> Suite:
-    wanted = {"encoder": line.encoders, "targets": _targets(line, catalog) or more_targets}
+def _from_nothing(line: OneLine, more_targets: bool) -> Suite:
+    wanted = {"encoder": line.encoders, "targets": line.targets or line.trained or more_targets}
     lacking = " and ".join(option for option, given in wanted.items() if not given)
     if lacking:
         raise SpecError(
             f"{lacking} missing: name an encoder and targets to run, or a suite to change"
         )
-    suite = Suite.model_construct(
+    return Suite.model_construct(
         suite="unnamed",
         version=1,
         about="",
@@ -184,7 +258,6 @@ def _from_nothing(line: OneLine, catalog: Catalog, more_targets: bool) -> Suite:
         seeds=list(SEEDS),
         protocol=PROTOCOL,
     )
-    return suite.model_copy(update=_replaced(line, suite, catalog))
 
 
 def _is_made_up(suite: Suite, catalog: Catalog) -> bool:
@@ -211,11 +284,13 @@ def _replaced(line: OneLine, suite: Suite, catalog: Catalog) -> dict[str, Any]:
         update["trained"] |= {
             one.encoder: Finished(task=one.task, labels=list(one.labels)) for one in line.trained
         }
-    if targets := line.targets or (() if suite.targets else _targets(line, catalog)):
+    targets: Sequence[str] = line.targets
+    if line.trained and not (targets or suite.targets):
+        able = [name for name, task in catalog.tasks.items() if "target" in task.role]
+        targets = _able(able, line, suite, catalog)
+    if targets:
         wrong += _unknown("targets", targets, "target", catalog)
-        update["targets"] = list(targets)
-        update["average_over"] = [name for name in suite.average_over if name in targets]
-        update["regimes"] = {name: of for name, of in suite.regimes.items() if name in targets}
+        update |= _of_targets(suite, targets)
     if line.seeds:
         update["seeds"] = list(line.seeds)
     if line.intermediate:
@@ -233,16 +308,16 @@ def _replaced(line: OneLine, suite: Suite, catalog: Catalog) -> dict[str, Any]:
     return update
 
 
-def _targets(line: OneLine, catalog: Catalog) -> tuple[str, ...]:
-    """The targets that a line names; where it names models that are trained already and none, those
-    that train on their tasks."""
+def _of_targets(suite: Suite, names: Sequence[str]) -> dict[str, Any]:
+    """What a suite changes in for these targets, its headline among it."""
+    headline = [name for name in suite.average_over if name in names]
+    return {**suite.of_targets(names), "average_over": headline}
+
+
+def _able(names: Iterable[str], line: OneLine, suite: Suite, catalog: Catalog) -> list[str]:
+    """The targets that train on a task of the models that a line says are trained already."""
     tasks = {one.task for one in line.trained}
-    fitting = []
-    for name, task in catalog.tasks.items():
-        on = {name, task.train.task if task.train else None}
-        if "target" in task.role and tasks & on:
-            fitting.append(name)
-    return line.targets or tuple(fitting)
+    return [name for name in names if suite.trains_on(catalog.tasks[name]) & tasks]
 
 
 def _unknown(option: str, names: Iterable[str], role: str | None, catalog: Catalog) -> list[str]:
@@ -329,7 +404,7 @@ def _with_languages(suite: Suite, wanted: Sequence[str], catalog: Catalog) -> Su
 
     known = sorted({language for languages in spoken.values() for language in languages})
     wrong = [
-        f"languages: no target has {show(one)}{nearest(one, known)}"
+        f"languages: no target has {show(one)}{language_meant(one, known)}"
         for one in wanted
         if one not in known
     ]
@@ -338,7 +413,8 @@ def _with_languages(suite: Suite, wanted: Sequence[str], catalog: Catalog) -> Su
         kept = [language for language in languages if language in {*wanted, ENGLISH}]
         if not wrong and not set(kept) & set(wanted):
             wrong.append(
-                f"languages: target {name} has none of {', '.join(wanted)}{_has(languages)}"
+                f"languages: target {name} has none of {', '.join(wanted)}; it has"
+                f" {some(languages, 40)}; add one of these, or leave the target out"
             )
         if kept != languages:
             of_targets[name] = _cut(cuts[name], kept)
@@ -354,14 +430,54 @@ def lacking(line: OneLine, suite: Suite, catalog: Catalog) -> list[str]:
         cut = suite.cuts.get(name)
         languages = (cut.languages if cut else None) or catalog.tasks[name].languages
         if lost := [one for one in line.languages if one not in languages]:
-            more = f" and {len(lost) - 12} more" if len(lost) > 12 else ""
-            lines.append(f"{name} has no {', '.join(lost[:12])}{more}")
+            lines.append(f"{name} has no {some(lost, 12)}")
     return lines
 
 
-def _has(languages: Sequence[str]) -> str:
-    more = ", ..." if len(languages) > 12 else ""
-    return f"; it has {', '.join(languages[:12])}{more}; add one of these, or leave the target out"
+def fitting(suite: Suite, line: OneLine, catalog: Catalog) -> Suite:
+    """The suite with what is of use for models that are trained already, where it has no other
+    encoder: targets that train on their tasks, and the baseline. What the line names stays."""
+    if not {one.encoder for one in line.trained} >= set(suite.encoder_names):
+        return suite
+    able = {*line.targets, *_able(suite.targets, line, suite, catalog)}
+    targets = [name for name in suite.targets if name in able] or suite.targets
+    arms = [arm for arm in suite.arms if arm.is_baseline or arm.name in line.intermediate]
+    return suite.model_copy(update={"arms": arms, **_of_targets(suite, targets)})
+
+
+def unscored(suite: Suite, before: Suite, catalog: Catalog) -> list[str]:
+    """A line for each model that comes trained and is not scored on all targets, and for the
+    conditions that nothing is trained for. `before`: the suite of which `fitting` took a part.
+
+    raises  SpecError: a model that fits no target; a target that no model fits, and a condition, if
+            no encoder is left to train
+    """
+    lines = []
+    trained_on = {name: suite.trains_on(catalog.tasks[name]) for name in suite.targets}
+    gone = [name for name in before.targets if name not in trained_on]
+    for encoder, own in suite.trained.items():
+        lost = [name for name, tasks in trained_on.items() if own.task not in tasks]
+        said = f"{encoder} comes trained on {own.task}"
+        if len(lost) == len(trained_on):
+            raise SpecError(
+                f"trained: {said}, and none of the targets {', '.join(lost)} trains on it; name one"
+                " that does"
+            )
+        if lost := [*lost, *gone]:
+            lines.append(f"{said}, and is not scored on {', '.join(lost)}")
+    if idle := [arm.name for arm in before.arms if arm not in suite.arms]:
+        lines.append(f"nothing is trained, so without conditions {', '.join(idle)}")
+
+    if suite.trained.keys() >= set(suite.encoder_names):
+        tasks = {own.task for own in suite.trained.values()}
+        lost = [name for name, of in trained_on.items() if tasks.isdisjoint(of)]
+        lost += [f"condition {arm.name}" for arm in suite.arms if not arm.is_baseline]
+        if lost:
+            raise SpecError(
+                f"trained: no encoder is left for {', '.join(lost)}: all come trained on"
+                f" {', '.join(sorted(tasks))}; leave that out, or name an encoder to train"
+            )
+    return lines
 
 
 def _cut(before: Cut | None, languages: list[str]) -> Cut:
@@ -402,12 +518,7 @@ def _label(line: OneLine, suite: Suite, base: Suite | None, catalog: Catalog) ->
     elif suite.protocol and catalog.protocols[suite.protocol].cuts:
         words.append(suite.protocol)
     if line.languages:
-        spoken = sorted(line.languages)
-        several = "+".join(spoken)
-        if len(spoken) > 2 * MOST_NAMED:
-            digest = hashlib.sha256(several.encode()).hexdigest()[:4]
-            several = f"{len(spoken)}languages-{digest}"
-        words.append(several)
+        words.append(in_label(line.languages))
     if line.max_train_rows:
         words.append(f"train{line.max_train_rows}")
     return ".".join(words)[:80] or None

@@ -17,6 +17,8 @@ from typing import Self
 from pydantic import Field, PositiveInt, model_validator
 
 from harness.common.strict import Name, Strict
+from harness.common.text import as_label
+from harness.spec.languages import in_label
 from harness.spec.task import Language, split_parts
 
 
@@ -48,15 +50,21 @@ class Regime(Strict):
 
     @property
     def label(self) -> str:
-        """What stands behind a target's name on the board."""
-        return f"few_shot_{self.few_shot}" if self.few_shot else "translate_train"
+        """What stands behind a target's name on the board: `few_shot_16`,
+        `few_shot_16_de+sw.validation`, `translate_train.mnli_translated`. Two that differ have two;
+        what all expect (of `train`, in all languages) is not said."""
+        label = f"few_shot_{self.few_shot}" if self.few_shot else "translate_train"
+        label += f"_{in_label(self.languages)}" if self.languages else ""
+        if self.split and self.split != "train":
+            return f"{label}.{as_label(self.split, split_parts(self.split)[0].name)}"
+        return f"{label}.{self.translate_train}" if self.translate_train else label
 
     @property
     def about(self) -> str:
         """One line for whoever reads the board."""
         of = f" ({', '.join(self.languages)})" if self.languages else ""
         if self.few_shot:
-            return f"English and {self.few_shot} rows of each test language{of}, of {self.split}"
+            return f"English and {self.few_shot} rows of each test language{of}, split {self.split}"
         return f"English and the translations of {self.translate_train}{of}"
 
     def draws_from(self, test: str) -> bool:

@@ -1,6 +1,7 @@
 """A suite: encoders × arms × targets × seeds, with recipes, caps and cuts. One experiment, one YAML
 file."""
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -354,6 +355,20 @@ class Suite(Strict):
     def baseline(self) -> str:
         """The name of the arm that trains on nothing first."""
         return next(arm.name for arm in self.arms if arm.is_baseline)
+
+    def of_targets(self, names: Collection[str]) -> dict[str, Any]:
+        """What changes in it where it has these targets: their list, and what hangs on each."""
+        regimes = {name: of for name, of in self.regimes.items() if name in names}
+        return {"targets": list(names), "regimes": regimes}
+
+    def trains_on(self, target: Task) -> set[str]:
+        """The tasks by whose name a target's training goes: its own, and whose rows it reads; none
+        where it trains on nothing."""
+        if not FAMILIES[target.family].trained:
+            return set()
+        cut = self.cuts.get(target.task)
+        rows = [target.train, cut.train if cut else None]
+        return {target.task, *(one.task for one in rows if one and one.task)}
 
     def variant_of(self, arm: Arm, task: Task) -> str | None:
         """The task that an arm trains in another way: translated, or as an earlier arm does with

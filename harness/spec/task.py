@@ -28,7 +28,7 @@ from harness.families import FAMILIES
 from harness.metrics import METRICS, scoring
 from harness.spec.explain import MAX_SHOWN, nearest, show
 from harness.spec.formats import PACKED, PART, SUFFIXES, Conll, format_of
-from harness.spec.languages import ENGLISH, ISO_639_1
+from harness.spec.languages import ENGLISH, ISO_639_1, language_meant
 from harness.spec.split_part import SplitPart
 from harness.spec.template import (
     ConfigTemplate,
@@ -54,7 +54,7 @@ def _known_language(code: str) -> str:
     # three letters: ISO 639-3, taken on trust
     if _SUBTAGS.fullmatch(code) and (base in ISO_639_1 or len(base) == 3):
         return code
-    raise ValueError(f"{show(code)} is no language code{nearest(code, ISO_639_1)}")
+    raise ValueError(f"{show(code)} is no language code{language_meant(code)}")
 
 
 Language = Annotated[str, AfterValidator(_known_language)]

@@ -1,7 +1,8 @@
 """Job results by key, on a disk that several machines may share.
 
     ROOT/jobs/KEY.json       what a job is to do
-    ROOT/results/KEY/        its files and manifest.json: complete or absent, never half
+    ROOT/results/KEY/        its files and manifest.json: complete or absent, never half; so are
+                             tokenised rows, by a key of their own
     ROOT/tmp/                working directories; the name says whose
     ROOT/leases/             who works on what now
     ROOT/checkpoints/KEY/    the train job's own, until its result is committed

@@ -46,6 +46,9 @@ from harness.store.shared import absent, blank, insist, unmade
 
 SCHEMA = 1
 MANIFEST, NOTHING = "manifest.json", "no such result"
+# the kind, in `meta`, of a result that saves work and is made anew where it is gone
+TOKENISED = "tokenised"
+UNUSED_DAYS, DAY = 7.0, 86400.0
 ROOMS = ("jobs", "results", "tmp", "leases", "checkpoints", "damaged", "index")
 
 
@@ -434,13 +437,16 @@ class Store:
 
     # Collecting what nobody needs
 
-    def collect(self, keep: set[str] | None = None, dry_run: bool = False) -> Collected:
+    def collect(
+        self, keep: set[str] | None = None, dry_run: bool = False, unused_days: float = UNUSED_DAYS
+    ) -> Collected:
         """Remove leftovers of the dead in tmp/, dead leases, checkpoints of committed keys, what
-        was set aside, and, if `keep` is given, results and checkpoints of keys not in it. What a
-        live lease protects stays."""
+        was set aside, tokenised rows that were not used for so many days, and, if `keep` is given,
+        results and checkpoints of keys not in it. What a live lease protects stays."""
         report = Collected()
         with disk_errors("collect in", self.root):
-            for path in list(self._garbage(keep, server_clock(self.root / "leases"))):
+            now = server_clock(self.root / "leases")
+            for path in list(self._garbage(keep, now, unused_days)):
                 inside = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
                 size = sum(
                     item.lstat().st_size for item in inside if item.is_symlink() or item.is_file()
@@ -453,7 +459,7 @@ class Store:
                 report.removed.append((path.relative_to(self.root).as_posix(), size))
         return report
 
-    def _garbage(self, keep: set[str] | None, now: float) -> Iterator[Path]:
+    def _garbage(self, keep: set[str] | None, now: float, unused_days: float) -> Iterator[Path]:
         """What `collect` may remove; `now` by the file server's clock."""
         # listed before any lease is read: what appears later has a lease that is not seen here
         rooms = {room: sorted((self.root / room).iterdir()) for room in ROOMS}
@@ -479,12 +485,19 @@ class Store:
             if path.name not in live and (left or unwanted(path)):
                 yield path
             elif _is_key(path.name) and (manifest := self.manifest(path.name)):
-                # killed in `drop`, between the manifest and the files
-                yield from (path / name for name in manifest.dropped if (path / name).exists())
+                yield from _superfluous(path, manifest, now - unused_days * DAY)
 
         for room in ("jobs", "leases", "index", "results/*"):
             drafts = self.root.glob(f"{room}/.*.tmp")  # of a killed atomic_write
             yield from (path for path in drafts if _is_old(path, now))
+
+
+def _superfluous(path: Path, manifest: Manifest, unused_since: float) -> Iterator[Path]:
+    """What of a sound result may go: all of tokenised rows whose directory says, by its time, that
+    nobody used them; of a job's what it dropped and a kill in `drop` left."""
+    if manifest.meta.get("kind") == TOKENISED and path.stat().st_mtime <= unused_since:
+        yield path
+    yield from (path / name for name in manifest.dropped if (path / name).exists())
 
 
 def _leases(paths: Iterable[Path]) -> dict[str, Seen]:

@@ -5,6 +5,8 @@ labels       the label of each row
 tags         a tag a line, a blank line between sentences
 answers      JSON: question id → answer; the labels in SQuAD's own layout
 pairs        source id TAB target id
+choices      JSON, a line a row: the number of the right one
+rankings     JSON: query id → ids of candidates, the best first; labels: of the right one
 row numbers  the number of each answer's row; XTREME sorts the English side by code point before it
              asks, and a line of the file is a line of that order (utils_preprocess.py,
              evaluate_retrieval.py)
@@ -17,13 +19,16 @@ from typing import Any
 
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
+from harness.metrics import METRICS
 from harness.metrics.mining import pair_f1
 from harness.xtreme.score_files import (
     Known,
     LanguageRead,
     answer_files,
+    choice_files,
     label_files,
     pair_files,
+    ranking_files,
     row_number_files,
     tag_files,
 )
@@ -111,6 +116,16 @@ def _line(text: str, name: str) -> str:
     return f"{text}\n"
 
 
+def _choices(rows: list[Line], answers: list[str], name: str) -> str:
+    if odd := [answer for answer in answers if not answer.isdecimal()]:
+        raise SpecError(f"{name}: choice {odd[0]!r} is no number; name the labels 0, 1, ...")
+    return "".join(f'{{"label": {int(answer)}}}\n' for answer in answers)
+
+
+def _map_at_20(golds: list[list[str]], guesses: list[list[str] | None]) -> dict[str, float]:
+    return METRICS["map_at_20"](golds, [guess or [] for guess in guesses], "").metrics
+
+
 def _squad_layout(rows: list[Line], golds: list[Any], name: str) -> str:
     """Questions with their answers under their contexts, in the layout of SQuAD 1.1."""
     paragraphs: list[dict[str, Any]] = []
@@ -139,6 +154,10 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "pairs": Layout(
         official=("f1", "precision", "recall"), read=pair_files, write=_pairs, numbers=pair_f1
+    ),
+    "choices": Layout(official=("accuracy",), read=choice_files, write=_choices, ending="jsonl"),
+    "rankings": Layout(
+        official=("map@20",), read=ranking_files, write=_by_id, ending="json", numbers=_map_at_20
     ),
     "row numbers": Layout(
         official=("accuracy",), read=row_number_files, write=_in_english_order, needs_rows=True

@@ -151,6 +151,56 @@ def answer_files(files: FilePair, _: Known) -> LanguageRead:
     return LanguageRead([gold for _, gold in golds], [given.get(id_) for id_ in ids], seen)
 
 
+def choice_files(files: FilePair, _: Known) -> LanguageRead:
+    """The number of a choice a line, as JSON: {"label": 0}."""
+    right, found = _equal_lines(files)
+    golds, guesses = _choices(files.labels, right), _choices(files.predictions, found)
+    rows = _rows(golds, guesses)
+    return LanguageRead(golds, guesses, slips.labels(files, rows, lambda: set(golds)))
+
+
+def _choices(path: Path, lines: list[str]) -> list[str]:
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            choice = json.loads(line)["label"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            choice = None
+        if type(choice) is not int:
+            raise SpecError(f'{path}:{number}: {show(line)} is no choice; write {{"label": 0}}')
+        found.append(str(choice))
+    return found
+
+
+def ranking_files(files: FilePair, _: Known) -> LanguageRead:
+    """The right candidate of each query, and the candidates that were found for it or None."""
+    (right, text, gold_twice), (found, found_text, twice) = (
+        _json(files.labels),
+        _json(files.predictions),
+    )
+    golds = _rankings(files.labels, right, text)
+    given = _rankings(files.predictions, found, found_text)
+    for id_, gold in golds.items():
+        if len(gold) != 1:
+            at = f"{files.labels}:{_line_of(id_, text)}"
+            raise SpecError(f"{at}: {show(id_)} has {len(gold)} right ones; one is right")
+    shown = {id_: " ".join(ids) for id_, ids in given.items()}
+    seen = [*gold_twice, *twice, *(slips.answers(files, shown, list(golds)) if golds else [])]
+    return LanguageRead(list(golds.values()), [given.get(id_) for id_ in golds], seen)
+
+
+def _rankings(path: Path, found: Any, text: str) -> dict[str, list[str]]:
+    """Query id → ids of candidates."""
+    if not isinstance(found, dict):
+        raise SpecError(f"{path}:1: must be one JSON object, query id → ids of candidates")
+    for id_, ids in found.items():
+        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+            raise SpecError(
+                f"{path}:{_line_of(id_, text)}: {show(id_)} must have a list of ids as strings"
+            )
+    return found
+
+
 def _json(path: Path) -> tuple[Any, str, list[str]]:
     """(what the file says, its text, a line if an object in it has a key twice). Of equal keys the
     last one counts."""

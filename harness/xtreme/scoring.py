@@ -2,7 +2,8 @@
 
     FOLDER/<task>/test-<language>.tsv       one label, tag, row number or pair of ids a line
     FOLDER/<task>/test-<language>.json      predictions: {question id: answer}; labels: SQuAD's own
-                                            layout
+                                            layout. Mewsli-X: {mention id: [entity id, ...]}
+    FOLDER/xcopa/test-<language>.jsonl      {"label": 0}, a row a line
 
 Where the official evaluate.py gives a number, this gives the same one. Where it stops at an absent
 file, the rest is scored here and what is missing is listed; where it would compare lines that do
@@ -10,13 +11,13 @@ not belong together, this stops. Source: google-research/xtreme, evaluate.py; Hu
 2003.11080.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
 from harness.common.errors import SpecError
-from harness.metrics import METRICS, language_mean, overall
+from harness.metrics import METRICS, TASK_GROUPS, XTREME_R_GROUPS, language_mean, overall
 from harness.spec.explain import close, show
 from harness.store import disk_errors
 from harness.xtreme import slips
@@ -69,9 +70,30 @@ XTREME: dict[str, Benchmark] = {
         " th tl tr ur vi zh",
     ),
 }
+
+
+def _more(task: str, languages: str) -> Benchmark:
+    """A task of XTREME with more languages."""
+    before = XTREME[task]
+    return before._replace(spoken=" ".join(sorted({*before.languages, *languages.split()})))
+
+
+# its successor (Ruder et al. 2021, arXiv 2104.07412), XTREME_R_TASK2LANGS of evaluate.py
+XTREME_R: dict[str, Benchmark] = {
+    "xnli": XTREME["xnli"],
+    "xcopa": Benchmark("multiple_choice", "accuracy", "et ht id it qu sw ta th tr vi zh"),
+    "udpos": _more("udpos", "lt pl ro uk wo"),
+    "panx": _more("panx", "az gu lt pa pl qu ro uk"),
+    "xquad": _more("xquad", "ro"),
+    "mlqa": XTREME["mlqa"],
+    "tydiqa": XTREME["tydiqa"],
+    "tatoeba": _more("tatoeba", "az lt pl ro uk"),
+    "mewslix": Benchmark("entity_linking", "map_at_20", "ar de en es fa ja pl ro ta tr uk"),
+}
+NO_FILES = "lareqa"  # evaluate.py knows it, with no language: it has no files, nor all ten a score
+BENCHMARKS = {"xtreme": XTREME, "xtreme-r": XTREME_R}
+BenchmarkName = Literal["xtreme", "xtreme-r"]
 PACKED = {".gz", ".bz2", ".xz", ".zip", ".zst"}
-# tasks that only the successor has (Ruder et al. 2021, arXiv 2104.07412)
-XTREME_R = {"mewslix", "lareqa", "xcopa"}
 
 
 class Report(TypedDict):
@@ -81,9 +103,9 @@ class Report(TypedDict):
     averages    task → each metric and `metric`, the task's score, over the languages that are
                 there; `languages` of `of`
     groups      of the groups of which every task has every language; overall, when all nine tasks
-                do, else None
+                of XTREME do, else None
     missing     task → languages without predictions
-    not_scored  files and folders that are no part of XTREME → why
+    not_scored  files and folders that are no part of the benchmark → why
     unanswered  task → language → questions without an answer, which count 0
     warnings    a line for each thing that looks like a slip, with its file; no number is changed by
                 it
@@ -99,23 +121,24 @@ class Report(TypedDict):
     groups: dict[str, float]
 
 
-def score(predictions: Path, labels: Path) -> Report:
-    """Every file of `predictions` that XTREME knows, scored.
+def score(predictions: Path, labels: Path, name: BenchmarkName = "xtreme") -> Report:
+    """Every file of `predictions` that the benchmark of that name knows, scored.
 
     raises  SpecError: a file that cannot be scored, at its line; no labels for it; nothing to score
             at all
     """
+    tasks = BENCHMARKS[name]
     report: Report = {
         "scores": {},
         "averages": {},
         "missing": {},
-        "not_scored": _strangers(predictions),
+        "not_scored": _strangers(predictions, tasks),
         "unanswered": {},
         "warnings": [],
         "overall": None,
         "groups": {},
     }
-    for task, benchmark in XTREME.items():
+    for task, benchmark in tasks.items():
         found: dict[str, dict[str, float]] = {}
         # read only where a prediction is no label of its own language, and then once
         known = cache(partial(_labels_of, labels / task, benchmark))
@@ -133,14 +156,16 @@ def score(predictions: Path, labels: Path) -> Report:
     if not report["scores"]:
         raise SpecError(
             f"{predictions}: nothing to score; it must hold folders such as xnli/ with files such"
-            f" as test-de.tsv (tasks: {', '.join(XTREME)}){_seen(report['not_scored'])}"
+            f" as test-de.tsv (tasks: {', '.join(tasks)}){_seen(report['not_scored'])}"
         )
 
     # a mean over some of the languages is no score of the task, so it joins no group
     averages = report["averages"].items()
     whole = {task: said["metric"] for task, said in averages if task not in report["missing"]}
-    report["groups"] = overall(whole)
-    report["overall"] = report["groups"].pop("all_task", None)
+    is_first = tasks is XTREME
+    report["groups"] = overall(whole, TASK_GROUPS if is_first else XTREME_R_GROUPS)
+    of_all = report["groups"].pop("all_task", None)
+    report["overall"] = of_all if is_first else None
     return report
 
 
@@ -161,18 +186,17 @@ def _files(predictions: Path, labels: Path, benchmark: Benchmark) -> dict[str, F
     return found
 
 
-def _strangers(predictions: Path) -> dict[str, str]:
-    """What a submission folder holds beside XTREME's files: relative path → why it is not scored.
-    Dot files are nobody's."""
+def _strangers(predictions: Path, tasks: Mapping[str, Benchmark]) -> dict[str, str]:
+    """What a submission folder holds beside the benchmark's files: relative path → why it is not
+    scored. Dot files are nobody's."""
     why = {}
     with disk_errors("read", predictions):
         for folder in sorted(predictions.iterdir()):
             if folder.name.startswith("."):
                 continue
-            benchmark = XTREME.get(folder.name)
+            benchmark = tasks.get(folder.name)
             if benchmark is None:
-                successor = "a task of XTREME-R" if folder.name in XTREME_R else ""
-                why[folder.name] = successor or _unlike(folder.name, XTREME)
+                why[folder.name] = _elsewhere(folder.name) or _unlike(folder.name, tasks)
             elif not folder.is_dir():
                 why[folder.name] = "not a folder"
             else:
@@ -193,6 +217,13 @@ def _stranger(path: Path, benchmark: Benchmark) -> str:
         return "packed; unpack it"
     meant = close(path.name, known) or min(known)
     return f"no language file of {path.parent.name}, such as {meant}"
+
+
+def _elsewhere(name: str) -> str:
+    """Which benchmark has a task; empty if none has it."""
+    if name == NO_FILES:
+        return "a task of xtreme-r, whose evaluate.py reads no files of it"
+    return next((f"a task of {of}" for of, tasks in BENCHMARKS.items() if name in tasks), "")
 
 
 def _unlike(name: str, known: Iterable[str]) -> str:

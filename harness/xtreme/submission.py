@@ -2,7 +2,7 @@
 `scoring` reads."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from harness.spec.explain import nearest
 from harness.store import Store, disk_errors
 from harness.store.job import JobJson, RowsJson
 from harness.xtreme.layouts import Line, layout_of
-from harness.xtreme.scoring import XTREME
+from harness.xtreme.scoring import Benchmark
 
 
 class FolderMade(NamedTuple):
@@ -50,17 +50,20 @@ def choose(plan: Plan, encoder: str | None, arm: str | None, seed: int | None) -
     return cells
 
 
-def renamed(plan: Plan, pairs: Iterable[str]) -> dict[str, str]:
-    """XTREME's task → the suite's target that stands for it: the one of that name, or as
+Tasks = Mapping[str, Benchmark]  # those of a benchmark
+
+
+def renamed(plan: Plan, pairs: Iterable[str], tasks: Tasks) -> dict[str, str]:
+    """The benchmark's task → the suite's target that stands for it: the one of that name, or as
     `TARGET=TASK` says."""
-    targets = {task: task for task in XTREME if task in plan.suite.targets}
+    targets = {task: task for task in tasks if task in plan.suite.targets}
     said: dict[str, str] = {}
     for pair in pairs:
         target, equals, task = pair.partition("=")
         if not equals:
             raise SpecError(f"--as {pair}: write TARGET=TASK, such as --as my_xnli=xnli")
-        if task not in XTREME:
-            raise SpecError(f"--as {pair}: XTREME has no task {task!r}{nearest(task, XTREME)}")
+        if task not in tasks:
+            raise SpecError(f"--as {pair}: the benchmark has no {task!r}{nearest(task, tasks)}")
         if target not in plan.suite.targets:
             raise SpecError(
                 f"--as {pair}: suite {plan.suite.suite} has no target"
@@ -73,7 +76,12 @@ def renamed(plan: Plan, pairs: Iterable[str]) -> dict[str, str]:
 
 
 def collect(
-    plan: Plan, store: Store, cells: list[Cell], names: dict[str, str], want_labels: bool
+    plan: Plan,
+    store: Store,
+    cells: list[Cell],
+    names: dict[str, str],
+    tasks: Tasks,
+    want_labels: bool,
 ) -> FolderMade:
     """What the run can submit; nothing is written yet.
 
@@ -84,7 +92,7 @@ def collect(
     found = FolderMade({}, {}, [])
     by_target = {cell.target: cell for cell in cells}
     refused = refusals(plan, store)
-    for task in XTREME:
+    for task, benchmark in tasks.items():
         cell = by_target.get(names.get(task, ""))
         if cell is None:
             found.notes.append(f"{task}: missing: no target of suite {plan.suite.suite}")
@@ -97,7 +105,8 @@ def collect(
             found.notes.append(f"{task}: missing: {'; '.join(why)}")
         else:
             found.notes.extend(_not_whole(task, cell, plan))
-            _add(found, task, plan.jobs[cell.evaluate].body, store, want_labels)
+            job = plan.jobs[cell.evaluate].body
+            _add(found, task, benchmark, job, store, want_labels)
     if not found.predictions:
         nothing = f"the run has nothing of XTREME's to submit (store: {store.root})"
         raise MissingError("\n".join([*found.notes, nothing]))
@@ -115,12 +124,22 @@ def _not_whole(task: str, cell: Cell, plan: Plan) -> list[str]:
             f"{task}: other rows than the benchmark's test rows, as suite {suite.suite} reduces it"
             f" ({cut.why})"
         )
+    own = plan.inputs.task(cell.target).test
+    if own and own.split == "dev":
+        notes.append(f"{task}: rows of its split dev, whose answers are public, and not of test")
     return notes
 
 
-def _add(found: FolderMade, task: str, job: JobJson, store: Store, want_labels: bool) -> None:
+def _add(
+    found: FolderMade,
+    task: str,
+    benchmark: Benchmark,
+    job: JobJson,
+    store: Store,
+    want_labels: bool,
+) -> None:
     """One task's files."""
-    benchmark, spec, tests = XTREME[task], job["spec"]["task"], job["tests"]
+    spec, tests = job["spec"]["task"], job["tests"]
     if spec["family"] != benchmark.family:
         raise SpecError(
             f"{job['name']}: {task} is of family {benchmark.family}, this target of"
@@ -139,25 +158,24 @@ def _add(found: FolderMade, task: str, job: JobJson, store: Store, want_labels: 
         text = store.path(job["key"], f"predictions/{language}.jsonl").read_text(encoding="utf-8")
         # `splitlines` would cut at U+2028 too
         answers = [json.loads(line) for line in text.split("\n") if line]
-        _add_language(found, task, language, tests[language], answers, want_labels)
+        name = f"{task}/{benchmark.file(language)}"
+        _add_language(found, name, benchmark.family, tests[language], answers, want_labels)
 
 
 def _add_language(
     found: FolderMade,
-    task: str,
-    language: str,
+    name: str,
+    of_family: str,
     tests: RowsJson,
     answers: list[Line],
     want_labels: bool,
 ) -> None:
     """One language's file of predictions, from the lines that its evaluation wrote; if wanted, its
     file of labels."""
-    benchmark = XTREME[task]
-    family, layout = FAMILIES[benchmark.family], layout_of(benchmark.family)
-    name = f"{task}/{benchmark.file(language)}"
+    family, layout = FAMILIES[of_family], layout_of(of_family)
     whole = tests["identity"].get("numbering", {"rows": 0})["rows"]
     if len(answers) < whole and not tests["identity"]["cap"]:
-        found.notes.append(f"{task}: {language} has {len(answers)} of the benchmark's {whole} rows")
+        found.notes.append(f"{name}: {len(answers)} of the benchmark's {whole} rows")
 
     # the rows themselves are read only for what an answer's line does not hold
     need_rows = want_labels or layout.needs_rows
@@ -167,7 +185,7 @@ def _add_language(
     if not want_labels:
         return
     if family.placeholder(rows):
-        found.notes.append(f"{task}: {language} has no real labels, so none are written")
+        found.notes.append(f"{name}: no real labels, so none are written")
     else:
         golds = [family.gold(row) for row in rows]
         found.labels[name] = (layout.write_labels or layout.write)(rows, golds, name)
