@@ -591,8 +591,8 @@ def test_two_runs_give_the_same_bytes(tmp, folder, warm, family):
 @pytest.mark.parametrize("stops", [[0], [1], [3], [5], [1, 2, 4]], ids=str)
 def test_a_stopped_run_resumes_to_the_same_bytes(tmp, folder, warm, stops):
     """22 rows, batches of 8, two epochs: six updates, a look at dev after the third and the sixth.
-    Dropout is on."""
-    job = make_job(tmp, folder, "classification")
+    Dropout is on, and rows out of use decay."""
+    job = make_job(tmp, folder, "classification", weight_decay=0.1)
     expected = trained(tmp / "straight", job, warm)
     for stop in stops:
         with pytest.raises(Stopped):
@@ -1003,6 +1003,7 @@ def test_an_update_that_goes_wrong_is_named_and_nothing_after_it_is_kept(
         return loss
 
     monkeypatch.setattr(train._Loop, "_passes", gone_wrong)
+    monkeypatch.setattr(train.Part, "score", None)  # of such a model there is none
     job = make_job(tmp, folder, "classification", **recipe)
     ctx = context(tmp, job, warm=warm, stop_before=4 if due == "checkpoint" else None)
     with pytest.raises(JobError, match=rf"{wrong} at update 3; lower the learning rate"):
