@@ -1034,6 +1034,16 @@ def test_layers_above_the_one_that_is_read_are_not_run(layer, encoder):
     assert len(ran) == range(SIZE["num_hidden_layers"] + 1)[layer]
 
 
+def test_a_model_whose_attention_knows_no_packing_is_given_padded_texts(loaded):
+    encoder = loaded("bert")
+    body = encoder.fresh(0.0, 0.0).eval()
+    batch = encoder.pack([{"input_ids": encoder.tokenizer(text)["input_ids"]} for text in CORPUS])
+    with torch.inference_mode():
+        expected = packed.read(body, batch)
+        body.set_attn_implementation("sdpa")
+        torch.testing.assert_close(packed.read(body, batch), expected, rtol=0, atol=2e-6)
+
+
 def test_special_tokens_after_a_text_are_those_after_a_pair(encoder):
     assert encoder.ending == encoder.template[2]
 

@@ -78,6 +78,11 @@ def prepare(model: PreTrainedModel) -> None:
         layers.layer[-1].attention.register_forward_hook(_of_what_is_read, with_kwargs=True)
 
 
+def _prepared(body: PreTrainedModel) -> bool:
+    """Another model's attention would see all texts as one: it is given padded ones."""
+    return bool(body.config._attn_implementation == NAME)
+
+
 def _of_what_is_read(
     module: nn.Module, args: Any, kwargs: dict[str, Any], output: tuple[torch.Tensor, ...]
 ) -> tuple[torch.Tensor, ...]:
@@ -91,7 +96,7 @@ def _of_what_is_read(
 def read(body: PreTrainedModel, packed: Packed) -> torch.Tensor:
     """(reads, width): the last hidden states of the tokens that a head sees."""
     hidden: torch.Tensor
-    if body.config.model_type not in _PACKED:
+    if not _prepared(body):
         last: Hidden = lambda batch: body(**batch).last_hidden_state  # noqa: E731
         hidden = _in_groups(last, packed, body.config.pad_token_id)
     else:
@@ -103,7 +108,7 @@ def read(body: PreTrainedModel, packed: Packed) -> torch.Tensor:
 
 def states(hidden: Hidden, body: PreTrainedModel, packed: Packed) -> torch.Tensor:
     """(tokens, width): the hidden states of a layer of `body`, which `hidden` gives."""
-    if body.config.model_type not in _PACKED:
+    if not _prepared(body):
         return _in_groups(hidden, packed, body.config.pad_token_id)
     return hidden(_arguments(replace(packed, reads=None)))[0]
 
