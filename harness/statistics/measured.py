@@ -39,7 +39,7 @@ class Quantity:
         """The paired difference: the same rows, the same seeds."""
         return _combined(self.value - other.value, [(1.0, self), (-1.0, other)])
 
-    @property
+    @cached_property
     def parts(self) -> list[Noise]:
         """Its errors over test rows, and over seeds; of fewer than three seeds over rows alone.
 

@@ -76,19 +76,19 @@ def canonical_json(obj: Any) -> bytes:
     text = json.dumps(
         obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
-    _refuse_odd_keys(obj)
+    _refuse_odd_keys([obj])
     return text.encode()
 
 
 def _refuse_odd_keys(obj: Any) -> None:
     if isinstance(obj, dict):
-        if odd := [key for key in obj if not isinstance(key, str)]:
+        if not set(map(type, obj)) <= {str} and (odd := [k for k in obj if not isinstance(k, str)]):
             raise TypeError(f"a key must be a string, not {odd[0]!r}")
         obj = obj.values()
-    elif not isinstance(obj, (list, tuple)):
-        return
+    # nearly all that it looks at is no container: it must not be called for each of them
     for item in obj:
-        _refuse_odd_keys(item)
+        if isinstance(item, (dict, list, tuple)):
+            _refuse_odd_keys(item)
 
 
 def key_of(obj: Any) -> str:
