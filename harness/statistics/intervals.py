@@ -8,12 +8,17 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import permutations
-from typing import NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.metrics.metric import Array
 from harness.release.schema_derived import Interval
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from harness.common.late import Late
+
+    np = Late("numpy")
 
 LEVEL = 0.95
 DIGITS = 4
