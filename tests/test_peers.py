@@ -24,10 +24,11 @@ def compared(tmp_path_factory) -> dict:
 
 
 def test_all_contenders_compute_the_same(compared):
-    training, evaluation, windows = compared["comparisons"]
+    training, tags, windows, spans = compared["comparisons"]
     assert 0 <= training["largest_loss_difference"] < 1e-6
     assert 0 <= windows["largest_loss_difference"] < 1e-6
-    assert (evaluation["predictions"], evaluation["differ"]) == (8, 0)
+    assert (tags["predictions"], tags["differ"]) == (8, 0)
+    assert (spans["predictions"], spans["differ"]) == (8, 0)
     for one in compared["comparisons"]:
         assert len(one["contenders"]) == (5 if one["what"] == "evaluation" else 6)
         for name, row in one["contenders"].items():

@@ -46,6 +46,11 @@ class Work:
     encoded: list[list[Feature]] | None = None  # of evaluation: the features of each batch's rows
 
 
+# Whether the loop has what it is to `read` prepared on another thread, and `settle`s what it found
+# now and then; one that does not is handed its batches and knows each loss at once.
+READS_AHEAD = hasattr(train._Loop, "read")
+
+
 class Given(Part):
     """Rows whose batches are those that all contenders get."""
 
@@ -56,15 +61,11 @@ class Given(Part):
 
 
 class Ours:
-    """This harness's part in one place: its rows, its model, its loop.
-
-    A loop that can `read` has what is to be read prepared on another thread, and `settle`s what it
-    found now and then; one that cannot is handed its batches and knows each loss at once.
-    """
+    """This harness's part in one place: its rows, its model, its loop."""
 
     def __init__(self, material: Material):
-        make_deterministic(SEED)
         self.context = material.context()
+        make_deterministic(self.context.job if READS_AHEAD else SEED)
         self.encoder = self.context.encoder()
         self.part = Given(self.context, self.encoder, "rows")
 
@@ -75,7 +76,7 @@ class Ours:
     def updates(self, batches: Sequence[list[Feature]]) -> Iterator[Callable[[], float]]:
         """Does an update a batch; gives what says its loss when it is asked."""
         self.part.batches, count = batches, len(batches)
-        if not hasattr(train._Loop, "read"):
+        if not READS_AHEAD:
             loop = train._Loop(self.context, self.encoder, [self.part], count)
             for number in range(count):
                 loop.update(0, self.part.batch(number))
@@ -91,8 +92,9 @@ class Ours:
         """Predictions of logits, (tokens, classes) or (classes,) a feature, padding included."""
         own = []
         for scores, feature in zip(logits, features, strict=True):
-            read = feature.get("reads", slice(len(feature["input_ids"])))
-            own.append(scores[read] if scores.ndim > 1 else scores)
+            read = feature.get("reads")  # what the head looks at; None: everything
+            everything = slice(len(feature["input_ids"]))
+            own.append(scores[everything if read is None else read] if scores.ndim > 1 else scores)
         return self.part.half.decode(own, features, rows, self.part.task)
 
     def model(self) -> Any:
@@ -110,7 +112,7 @@ class Ours:
 
 
 def _loss(loop: train._Loop, update: int) -> float:
-    if hasattr(loop, "settle"):
+    if READS_AHEAD:
         loop.settle()
     return float(loop.loss[update])
 

@@ -72,6 +72,7 @@ SMOKE = [
     smoke("classification", XNLI),
     smoke("tagging", PANX, evaluated=4),
     smoke("span_qa", SQUAD, replace(TINY, kind="xlm-roberta")),
+    smoke("span_qa", SQUAD, evaluated=4),
 ]
 
 
