@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from harness.plan.recorded import Noted, PlanInputs
@@ -97,7 +98,16 @@ class Plan:
 
     def dependants(self, key: str) -> list[str]:
         """Keys of the jobs that read the result of `key`."""
-        return [job.key for job in self.jobs.values() if key in job.needs]
+        return self._readers.get(key, [])
+
+    @cached_property
+    def _readers(self) -> dict[str, list[str]]:
+        """Of a plan that is made: key → the jobs that read its result, in order."""
+        readers: dict[str, list[str]] = {}
+        for job in self.jobs.values():
+            for need in dict.fromkeys(job.needs):
+                readers.setdefault(need, []).append(job.key)
+        return readers
 
     def todo(self, store: Store, refused: frozenset[str] = frozenset()) -> list[Job]:
         """Jobs to run, in order: what is not committed, and trainings whose dropped weights

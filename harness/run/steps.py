@@ -20,14 +20,8 @@ from harness.common.errors import HarnessError, MissingError, RefusedError, Spec
 from harness.common.signals import stop
 from harness.common.text import as_yaml
 from harness.engines import ENGINES
-from harness.engines.drive import (
-    Failure,
-    Listener,
-    Listeners,
-    Outcome,
-    drive,
-    verify_results,
-)
+from harness.engines.drive import Outcome, drive, verify_results
+from harness.engines.listener import Failure, Listener, Listeners
 from harness.engines.progress import Progress
 from harness.families.odd import ODD_SHARE, in_words, too_many
 from harness.page.board_files import outdated, write_board
@@ -190,13 +184,14 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
         sizes = Sizes()
         unusable = unfit(todo, plan.suite.waives, sizes.note)
         usable = [job for job in todo if job.key not in unusable]
-        progress.weigh(operations(plan, usable, sizes))
+        costs = operations(plan, usable, sizes)
+        progress.weigh(costs)
 
         where = started(store.root, how.workers, how.checkpoint_seconds, how.device)
         with stop.patient():
             try:
                 told = Listeners(progress, *listeners)
-                outcome = drive(plan, store, where, told, how.keep_weights, unusable)
+                outcome = drive(plan, store, where, told, how.keep_weights, unusable, costs)
             except KeyboardInterrupt:
                 progress.note("stopping: workers save a checkpoint ... (once more: stop at once)")
                 raise

@@ -425,6 +425,12 @@ class Store:
         replaced."""
         return acquire(self._at("leases", key))
 
+    def is_held(self, key: str) -> bool:
+        """Whether a living process works on `key`, as far as can be told from here."""
+        with disk_errors("read the lease", path := self._at("leases", key)):
+            seen = read_lease(path)
+            return seen is not None and not is_stale(seen, path.parent)
+
     def holder(self, key: str) -> Holder | None:
         """Who works on `key` now, as far as the lease says."""
         with disk_errors("read the lease", path := self._at("leases", key)):
