@@ -5,15 +5,17 @@ Knows jobs and keys, not what they compute. Everything it learns it could learn 
 store, so losing the driver loses nothing but the time since the last checkpoint.
 """
 
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.engines.crew import Crew
-from harness.engines.engine import Engine, Event
+from harness.common.errors import HarnessError
+from harness.engines.crew import Crew, run_of
+from harness.engines.engine import Agents, Engine, Event
 from harness.engines.listener import Failure, Listener, Logged
-from harness.plan.graph import Job, Plan, refused_leaks
+from harness.plan.graph import Job, Jobs, Plan, refused_leaks
 from harness.plan.order import Queue
 from harness.store import Store
 from harness.store.job import JOB_VERSIONS, WEIGHTS
@@ -21,6 +23,7 @@ from harness.store.job import JOB_VERSIONS, WEIGHTS
 TRIES = 2  # a worker that dies (out of memory, a killed process) gets its job once more
 BUSY_WAIT = 2.0  # seconds before asking again for a job that another run on this store holds
 CREW_WAIT = 10.0  # the same among many agents: each question goes to the file server
+BAD_HOST = 3  # an agent whose workers fail so often in a row leaves
 ELSEWHERE_WAIT = 60.0  # seconds in which another host may take a job that failed on this one
 
 
@@ -71,7 +74,7 @@ def verify_results(plan: Plan, store: Store) -> list[str]:
 def drive(
     plan: Plan,
     store: Store,
-    engine: Engine,
+    engine: Engine | Agents,
     listener: Listener,
     keep_weights: bool = False,
     unfit: Mapping[str, Failure] | None = None,
@@ -83,8 +86,9 @@ def drive(
 
     unfit    jobs that would fail, by key. They have failed; what serves nothing else is left out
     costs    of jobs, by key (`estimate.operations`): they decide the order, see `order`
-    checker  whose workers do the checks; None: the engine's, as all else
+    checker  whose workers do the checks, which need no GPU; None: the engine's, as all else
     """
+    costs = costs or {}
     outcome = Outcome(failed=dict(unfit or {}))
     for key, failure in outcome.failed.items():
         listener.unfit(plan.jobs[key], failure)
@@ -97,11 +101,36 @@ def drive(
         left = [job for job in jobs if job.key not in lost]
         if todo := [job for job in left if job.kind in only]:
             listener.todo(left)
-            queue = Queue(todo, costs or {}, len(by.slots))
-            _Run(plan, store, by, listener, keep_weights, outcome, queue).until_done()
+            if isinstance(by, Agents):
+                own = Jobs(jobs={job.key: job for job in todo})
+                done, failed = by.run(run_of(plan), own, costs, listener, keep_weights)
+                outcome.done += done
+                outcome.failed |= failed
+            else:
+                queue = Queue(todo, costs, len(by.slots))
+                _Run(plan, store, by, listener, keep_weights, outcome, queue).until_done()
     outcome.refused = refusals(plan, store)
     if not keep_weights:
         _sweep(plan, store, outcome)
+    return outcome
+
+
+def take_part(
+    jobs: Jobs,
+    costs: Mapping[str, float],
+    store: Store,
+    engine: Engine,
+    listener: Listener,
+    crew: Crew,
+    agents: int,
+    keep_weights: bool = False,
+) -> Outcome:
+    """One agent's part of a run that several share: what nobody else does, until those who work are
+    enough for the rest. All jobs are described in the store, and none is to be refused."""
+    outcome = Outcome()
+    listener.todo(list(jobs.jobs.values()))
+    queue = Queue(jobs.jobs.values(), costs, agents * len(engine.slots))
+    _Run(jobs, store, engine, listener, keep_weights, outcome, queue, crew).until_done()
     return outcome
 
 
@@ -135,7 +164,7 @@ class _Run:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Jobs,
         store: Store,
         engine: Engine,
         listener: Listener,
@@ -152,6 +181,7 @@ class _Run:
         self.tries: dict[str, int] = {}  # key → workers that died of it
         # key → when another run, which holds it now, is looked after again
         self.not_before: dict[str, float] = {}
+        self.suspect = 0  # failures in a row that the host may be to blame for
 
     def until_done(self) -> None:
         """Until nothing of it waits or runs; with a pool, until others do all that is left."""
@@ -274,6 +304,7 @@ class _Run:
         """What becomes of a job whose worker has let it go."""
         if event.event == "done":
             self._over(job)
+            self.suspect = 0
             self.outcome.done.append(job.key)
             self.listener.done(job)
             self._drop_weights(job)
@@ -295,8 +326,18 @@ class _Run:
             if self.crew and self.crew.try_elsewhere(job.key, failure):
                 self._later(job, ELSEWHERE_WAIT)
                 self.listener.retry(job, event.code)
+                self._suspect_the_host(why)
             else:
                 self._fail(job, failure)
+
+    def _suspect_the_host(self, why: str) -> None:
+        """HarnessError if nothing but failures came of it: other agents go on without it."""
+        self.suspect += 1
+        if self.suspect >= BAD_HOST:
+            raise HarnessError(
+                f"{self.suspect} jobs in a row failed on {socket.gethostname()}, the last with:"
+                f" {why}"
+            )
 
     def _fail(self, job: Job, failure: Failure) -> None:
         """A failed job takes with it what needs its result; the rest goes on."""

@@ -25,6 +25,12 @@ class Failure:
     rows: bool = False
     died: bool = False
 
+    @property
+    def by_host(self) -> bool:
+        """Whether another host may do better: a bad spec, or a loss that is no number, are the same
+        everywhere."""
+        return self.died or bool(self.trace)
+
 
 @dataclass(frozen=True)
 class Logged:

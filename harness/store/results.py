@@ -398,16 +398,19 @@ class Store:
         already."""
         return (self._at("results", key) / name).is_file()
 
+    def listed(self) -> list[str]:
+        """The keys under which something lies, complete or not: one look at the directory."""
+        with disk_errors("list", self.root / "results"):
+            names = [path.name for path in (self.root / "results").iterdir()]
+        return sorted(filter(_is_key, names))
+
     def keys(self, complete: bool = True) -> list[str]:
         """The keys that have a result; with `complete=False` also those whose manifest is missing
         or garbled."""
         with disk_errors("list", self.root / "results"):
-            names = sorted(
-                path.name for path in (self.root / "results").iterdir() if _is_key(path.name)
-            )
             return [
                 key
-                for key in names
+                for key in self.listed()
                 if (self.manifest(key) if complete else not blank(self._at("results", key)))
             ]
 
