@@ -17,7 +17,8 @@ METHODS = ("start", "restart", "submit", "poll", "stop"), ("run", "farewell")
 
 
 def _sound(name: str, found: object) -> str | None:
-    if callable(found) and any(all(hasattr(found, m) for m in form) for form in METHODS):
+    there = set(dir(found))
+    if callable(found) and any(there.issuperset(form) for form in METHODS):
         return None
     return f"it is no engine: a class with {' or '.join(', '.join(form) for form in METHODS)}"
 

@@ -109,11 +109,7 @@ class Crew:
         for path, one in self._read("failed"):
             with suppress(TypeError):  # of another version
                 said.setdefault(path.name.partition(".")[0], []).append(Failure(**one))
-        return {
-            key: of[-1]
-            for key, of in said.items()
-            if len(of) >= HOSTS or not all(failure.by_host for failure in of)
-        }
+        return {key: of[-1] for key, of in said.items() if len(of) >= HOSTS or not of[-1].by_host}
 
     def _read(self, room: str) -> Iterator[tuple[Path, dict[str, Any]]]:
         """What others wrote. What this machine does not see yet, or torn, is read next time."""
