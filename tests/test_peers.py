@@ -42,6 +42,17 @@ def test_a_comparison_becomes_a_table(compared):
     assert "| this harness, by length |" in made and "#### PAN-X tags, evaluation" in made
 
 
+def test_seconds_of_processes_count_before_those_of_the_clock():
+    stats = {"median": 2.0, "min": 1.0, "max": 3.0}
+    one = {"group": "commands", "name": "test", "params": {"name": "plan"}, "stats": stats}
+    found = {"machine_info": {"cpu": {"brand_raw": "a CPU"}}, "benchmarks": [one]}
+    made = {}
+    for seconds in ({}, {"cpu": [0.5, 0.25, 0.125]}):
+        one["extra_info"] = seconds
+        made[bool(seconds)] = page.others(page.taken(found)["others"])
+    assert "| plan | 2 [1–3] |" in made[False] and "| plan | 0.25 [0.125–0.5] |" in made[True]
+
+
 @pytest.mark.parametrize("kind", ["bert", "xlm-roberta"])
 @pytest.mark.parametrize("family", ["classification", "span_qa"])
 def test_rows_of_one_length_have_it(tmp_path, kind, family):
