@@ -64,7 +64,7 @@ lint: $(VENV)/dev
 # The commands that measure write JSON; `performance` makes tables of what there is.
 bench: $(VENV)/dev
 	$(BIN)/python -m tests.peers.cpu .benchmarks/cpu.json
-	$(BIN)/python -m pytest --benchmark-only --benchmark-disable-gc --benchmark-json=.benchmarks/others.json \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --benchmark-only --benchmark-disable-gc --benchmark-json=.benchmarks/others.json \
 	    -o addopts= $(wildcard tests/bench*.py)
 
 bench-gpu: $(VENV)/dev

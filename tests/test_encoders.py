@@ -1019,6 +1019,27 @@ def test_the_last_hidden_state_is_the_encoders_own_output(kind, encoder):
         assert torch.equal(hidden, packed.read(body, batch))
 
 
+def test_an_encoder_whose_weights_are_all_set_need_not_be_read(encoder, monkeypatch):
+    read = encoder.fresh(0.25, 0.1)
+    monkeypatch.setattr(encoder, "_pretrained", None)
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    model = encoder.unfilled(0.25, 0.1)
+    assert torch.equal(torch.rand(1), expected)
+    model.load_state_dict(read.state_dict())
+    for kind in ("named_parameters", "named_buffers"):
+        here, there = dict(getattr(read, kind)()), dict(getattr(model, kind)())
+        assert list(here) == list(there)
+        for name, tensor in here.items():
+            assert torch.equal(tensor, there[name]) and tensor.dtype == there[name].dtype, name
+            assert tensor.requires_grad == there[name].requires_grad
+    assert repr(model) == repr(read) and not model.training  # dropout stands in it
+    batch = encoder.pad([{"input_ids": encoder.tokenizer(CORPUS[0])["input_ids"]}], "cpu")
+    with torch.inference_mode():
+        assert torch.equal(read(**batch).last_hidden_state, model(**batch).last_hidden_state)
+
+
 @pytest.mark.parametrize("layer", [*range(SIZE["num_hidden_layers"] + 1), -1, -2])
 def test_layers_above_the_one_that_is_read_are_not_run(layer, encoder):
     features = [{"input_ids": encoder.tokenizer(text)["input_ids"]} for text in CORPUS[:2]]

@@ -3,6 +3,7 @@ cannot be."""
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 from conftest import Rig, copied
@@ -12,7 +13,7 @@ from test_plan import SUITE, TASKS, World, commit
 from harness.engines.drive import Outcome, Refusal
 from harness.plan import shown as graph
 from harness.plan.devices import Machine, by_card
-from harness.plan.estimate import _characters, estimate
+from harness.plan.estimate import Sizes, _characters, _search, estimate
 from harness.plan.graph import Plan
 from harness.run.steps import refusals
 from harness.sources import rows as data_rows
@@ -259,6 +260,27 @@ def test_a_mixture_reads_each_task_by_its_share(world, store, sampler, of_words)
     assert estimate(plan, store, state)["kinds"]["train"]["tokens"] == pytest.approx(
         expected, abs=1
     )
+
+
+def test_a_search_is_counted_once_where_dev_and_test_are_the_same_sentences():
+    heap = [{"id": f"s{i}", "side": "source", "text": "a", "pairs": []} for i in range(3)]
+    heap += [{"id": f"t{i}", "side": "target", "text": "b", "pairs": []} for i in range(5)]
+    lines = [{"id": str(i), "source": "a", "target": "b"} for i in range(4)]
+    sizes = Sizes()
+    given = {"heap": heap, "more": [*heap, heap[0]], "lines": lines}
+    sets = {name: {"name": name, "identity": {"is": name}, "location": []} for name in given}
+    for name, rows in given.items():
+        sizes.note(sets[name], rows)
+
+    def cost(family: str, test: str, dev: str | None = None) -> float:
+        body = {"encoder": {"name": "e"}, "spec": {"task": {"family": family}}}
+        body |= {"tests": {"de": sets[test]}, "devs": {"de": sets[dev]} if dev else {}}
+        job = SimpleNamespace(kind="evaluate", body=body)
+        return _search(job, SimpleNamespace(encoders={"e": SimpleNamespace(width=10)}), sizes)
+
+    assert cost("bitext_mining", "heap") == cost("bitext_mining", "heap", "heap") == 2 * 3 * 5 * 10
+    assert cost("bitext_mining", "heap", "more") == 2 * (3 * 5 + 4 * 5) * 10
+    assert cost("retrieval", "lines") == 2 * 4 * 4 * 10
 
 
 @pytest.mark.parametrize(

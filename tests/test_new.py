@@ -85,7 +85,8 @@ def test_a_csv_of_a_spreadsheet(here):
     assert "reviews train: 36 rows" in said
     text = Path("tasks/reviews.yaml").read_text()
     assert text.startswith("# yaml-language-server: $schema=")
-    assert "# licence:" in text
+    at = {line.rindex("  # ") for line in text.splitlines() if "  # " in line.strip()}
+    assert at == {38} and "\n  # licence:" in text  # comments stand below each other
     assert Catalog.load([Path("tasks")]).task("reviews") == task
 
 

@@ -24,10 +24,11 @@ def compared(tmp_path_factory) -> dict:
 
 
 def test_all_contenders_compute_the_same(compared):
-    training, evaluation, windows = compared["comparisons"]
+    training, tags, windows, spans = compared["comparisons"]
     assert 0 <= training["largest_loss_difference"] < 1e-6
     assert 0 <= windows["largest_loss_difference"] < 1e-6
-    assert (evaluation["predictions"], evaluation["differ"]) == (8, 0)
+    assert (tags["predictions"], tags["differ"]) == (8, 0)
+    assert (spans["predictions"], spans["differ"]) == (8, 0)
     for one in compared["comparisons"]:
         assert len(one["contenders"]) == (5 if one["what"] == "evaluation" else 6)
         for name, row in one["contenders"].items():
@@ -39,6 +40,17 @@ def test_a_comparison_becomes_a_table(compared):
     made = page.rendered("<!-- cpu: made -->\nold\n<!-- end -->\n", page.taken(compared))
     assert "old" not in made
     assert "| this harness, by length |" in made and "#### PAN-X tags, evaluation" in made
+
+
+def test_seconds_of_processes_count_before_those_of_the_clock():
+    stats = {"median": 2.0, "min": 1.0, "max": 3.0}
+    one = {"group": "commands", "name": "test", "params": {"name": "plan"}, "stats": stats}
+    found = {"machine_info": {"cpu": {"brand_raw": "a CPU"}}, "benchmarks": [one]}
+    made = {}
+    for seconds in ({}, {"cpu": [0.5, 0.25, 0.125]}):
+        one["extra_info"] = seconds
+        made[bool(seconds)] = page.others(page.taken(found)["others"])
+    assert "| plan | 2 [1–3] |" in made[False] and "| plan | 0.25 [0.125–0.5] |" in made[True]
 
 
 @pytest.mark.parametrize("kind", ["bert", "xlm-roberta"])

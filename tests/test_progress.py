@@ -7,11 +7,12 @@ from itertools import pairwise
 import pytest
 from conftest import only_line
 
-from harness.engines.drive import Listener, Listeners, Logged
 from harness.engines.engine import Event
+from harness.engines.listener import Listener, Listeners, Logged
 from harness.engines.progress import Progress
-from harness.engines.remaining import EACH, Remaining
+from harness.engines.remaining import Remaining
 from harness.plan.graph import Job
+from harness.plan.order import EACH
 
 
 def job(key: str, kind: str = "train", needs: tuple[str, ...] = (), rank: int = 0) -> Job:

@@ -772,11 +772,12 @@ def test_readers_that_changed():
 def test_pairs_of_lines_reach_the_family(tmp_path):
     written(tmp_path / "x.de", "\ufeffEins\n\nDrei\n")
     written(tmp_path / "x.en", "One\nTwo\nThree\n")
-    rows = data_rows._read(
+    (kept,) = data_rows._read(
         {"files": [str(tmp_path / "x.de"), str(tmp_path / "x.en")]},
         located(tmp_path, "retrieval", 'files: "x.{part}"', "de").identity,
         "toy",
     )
+    rows = kept.raws(kept.rows)
     assert rows[0].cells == {"source": "Eins", "target": "One"}
     assert len(rows) == 3
 

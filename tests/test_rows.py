@@ -394,6 +394,33 @@ def test_the_row_that_a_message_names_is_that_of_the_file_whatever_was_left_out(
         data_rows.load(described(jsonl(tmp_path / "rows.jsonl", rows), where={"lang": "en"}))
 
 
+@pytest.mark.parametrize("ids", [None, "own"])
+def test_a_cap_reads_the_rows_that_it_keeps_and_no_others(tmp_path, ids):
+    """The same rows of both kinds of file; a row that is left out may be of any shape."""
+    import pyarrow.parquet
+
+    rows = []
+    for i in range(40):
+        language = "en" if i % 4 else "de"
+        rows.append({"text": f"t{i}", "label": i % 2, "lang": language, "own": f"r{i % 20}"})
+    more = {"where": {"lang": "e*"}, "unless": {"own": "r7"}, "cap": 9}
+    if ids:
+        more["columns"] = {"text": "text", "label": "label", "id": ids}
+
+    path = tmp_path / "rows.parquet"
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    kept = data_rows.load(described(path, **more))
+    whole = data_rows.load(described(path, **more | {"cap": None}))
+    assert kept == data_rows.capped(whole, 9) and len(kept) == 9
+    assert kept == data_rows.load(described(jsonl(tmp_path / "rows.jsonl", rows), **more))
+
+    texts = {row["text"] for row in kept}
+    broken = [row if row["text"] in texts else row | {"label": 7} for row in rows]
+    assert kept == data_rows.load(described(jsonl(tmp_path / "broken.jsonl", broken), **more))
+    with pytest.raises(SpecError, match="has label 7"):
+        data_rows.load(described(tmp_path / "broken.jsonl", **more | {"cap": None}))
+
+
 # Labels
 
 

@@ -10,7 +10,9 @@ import pytest
 from datasets import ClassLabel, Features, List, Value
 
 from harness.common.errors import SpecError
-from harness.sources.split_files import class_names, disagreement, named_files, split_files
+from harness.sources import known_splits
+from harness.sources.split_files import Found, class_names, disagreement, named_files, split_files
+from harness.store import HashIndex
 
 CARD = """---
 configs:
@@ -258,3 +260,46 @@ def test_labels_that_the_data_name_otherwise_are_refused(names, labels, right):
 )
 def test_labels_that_agree_with_the_data(names, labels):
     assert disagreement(names, labels) is None
+
+
+def test_an_answer_is_remembered_until_the_folder_or_its_card_changes(tmp_path, monkeypatch):
+    index = tmp_path / "index.json"
+    data = lay(tmp_path / "data", "parts/english-train-a.parquet", "parts/english-test-a.parquet")
+    (data / "README.md").write_text(CARD)
+    asked: list[str] = []
+
+    def looked(folder, config, split, first):
+        asked.append(split)
+        return split_files(folder, config, split, first)
+
+    monkeypatch.setattr(known_splits, "split_files", looked)
+
+    def told(split: str) -> Found:
+        remembered = HashIndex(index)
+        now = known_splits.KnownSplits(remembered).split(data, "en", split, None)
+        remembered.save()
+        assert now == split_files(data, "en", split)
+        return now
+
+    for split in ("train", "test", "dev", "train", "test", "dev"):
+        told(split)
+    assert asked == ["train", "test", "dev"]
+    lay(data, "parts/english-train-b.parquet")
+    assert len(told("train").files) == 2
+    (data / "parts" / "english-train-a.parquet").unlink()
+    (data / "parts" / "english-train-a.parquet").symlink_to("gone")
+    assert len(told("train").files) == 1
+    (data / "README.md").write_text(CARD.replace("english-train", "english-test"))
+    assert told("train").files == told("test").files
+    assert len(asked) == 7
+
+
+def test_names_of_classes_are_those_of_the_file_as_it_is(tmp_path):
+    index = HashIndex()
+    data = lay(tmp_path / "data", "en/test.parquet")
+    (data / "README.md").write_text(CARD)
+    file = data / "en" / "test.parquet"
+    known = known_splits.KnownSplits(index)
+    for config, sha in (("en", "a"), ("de", "a"), ("en", "a")):
+        assert known.classes(data, config, file, sha) == class_names(data, config, file)
+    assert known.classes(None, None, data / "README.md", "b") == {}

@@ -14,6 +14,7 @@ from scipy import integrate, stats
 
 from harness.statistics.intervals import (
     Noise,
+    _density,
     benjamini_hochberg,
     half_width,
     holm,
@@ -659,3 +660,10 @@ def test_sides_that_share_no_target_do_not_compare():
     found = differ({"a": {"t": gain([1.0])}}, {"b": {"u": gain([1.0])}}, ("t", "u"))
     assert found.targets == [] and found.easy_minus_hard.value is None
     assert differ({}, fixed([1, 2], "h")).targets == []
+
+
+@pytest.mark.parametrize("freedom", [1, 2.5, 29, 1e6, math.inf])
+def test_the_density_that_is_integrated_is_students(freedom):
+    x = np.sinh(np.linspace(-12, 12, 385))
+    theirs = stats.norm.pdf(x) if math.isinf(freedom) else stats.t.pdf(x, freedom)
+    assert _density(x, freedom) == pytest.approx(theirs, rel=1e-13)

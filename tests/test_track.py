@@ -10,7 +10,7 @@ import page_fixtures as made
 import pytest
 
 from harness.common.errors import HarnessError, MissingError, SpecError
-from harness.engines.drive import Logged
+from harness.engines.listener import Logged
 from harness.plan.graph import Job, Plan
 from harness.run import track
 from harness.run.track import TRACKERS, Tracking, tracking

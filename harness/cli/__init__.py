@@ -16,6 +16,7 @@ from harness.cli import (  # noqa: F401
     papers,
     plan,
     push,
+    runs,
     score,
     seeds,
     specs,

@@ -33,9 +33,11 @@ app = typer.Typer(
 leaderboard_app = typer.Typer(help="Show and render releases.", no_args_is_help=True)
 cache_app = typer.Typer(help="Look after the store of job results.", no_args_is_help=True)
 job_app = typer.Typer(help="Run single jobs of a plan (what workers do).", no_args_is_help=True)
+runs_app = typer.Typer(help="Runs that agents do on a cluster.", no_args_is_help=True)
 app.add_typer(leaderboard_app, name="leaderboard")
 app.add_typer(cache_app, name="cache")
 app.add_typer(job_app, name="job")
+app.add_typer(runs_app, name="runs")
 
 
 def _version(wanted: bool) -> None:

@@ -8,6 +8,7 @@ import typer
 from harness.cli.app import app, console, job_app, print_json, say, store_to_read
 from harness.cli.options import (
     BoardDir,
+    ClusterChoice,
     Device,
     Json,
     Offline,
@@ -47,12 +48,14 @@ Track = Annotated[
 def evaluate(
     chosen: SuiteChoice,
     sources: Sources,
+    on: ClusterChoice,
     store: StoreDir = STORE,
     board: BoardDir = BOARD,
     workers: Workers = None,
     device: Device = None,
     engine: Annotated[
-        str, typer.Option(help="Where workers run: process (this machine), or a package's own.")
+        str,
+        typer.Option(help="Where workers run: process (this machine), slurm, or a package's own."),
     ] = "process",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Print the plan and stop.")
@@ -74,7 +77,9 @@ def evaluate(
     from harness.run.track import trackers
     from harness.store import Store
 
-    how = steps.How(workers, checkpoint_seconds, keep_weights, engine, device, tuple(track or ()))
+    cluster = on.cluster(engine, workers)
+    tracked = tuple(track or ())
+    how = steps.How(workers, checkpoint_seconds, keep_weights, engine, device, tracked, cluster)
     # who only wants to see the plan may lack the right to write the store
     opened = store_to_read(store) if dry_run else Store(store)
     catalog, where = sources.catalog(), sources.where(offline)
@@ -83,6 +88,8 @@ def evaluate(
         trackers(track or [])
         plan = steps.plan_of(asked.suite, catalog, where, opened)
         print_plan(plan, opened, where, asked, device, False, as_json)
+        if cluster and not as_json:
+            print(steps.script_of(cluster, plan, opened))
         return
 
     by = command(sys.argv[1:])

@@ -5,8 +5,9 @@ group: a dataclass, which a command takes as one parameter and `with_groups` spr
 Nothing heavy is imported here, since every `--help` reads this file.
 """
 
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -18,6 +19,7 @@ from harness.common import variables
 from harness.run.here import DEFAULT_SUITE, catalog_of
 
 if TYPE_CHECKING:
+    from harness.engines.slurm import Cluster
     from harness.run.choice import Choice
     from harness.sources.hub import Lock, Where
     from harness.spec.catalog import Catalog
@@ -362,6 +364,72 @@ class SuiteChoice:
         suite = self.suite or (None if line else DEFAULT_SUITE)
         left_out, limit = listed("without", self.left_out), count_of("limit", self.limit)
         return Choice(suite, self.everything, limit, left_out, line)
+
+
+def _slurm(*names: str, **more: Any) -> Any:
+    return typer.Option(*names, rich_help_panel="On a cluster (--engine slurm)", **more)
+
+
+@dataclass(frozen=True)
+class ClusterChoice:
+    """What engine `slurm` asks for."""
+
+    gpus: Annotated[int | None, _slurm(min=1, help="So many agents with a GPU each.")] = None
+    agents: Annotated[
+        int | None, _slurm(min=1, help="So many agents without a GPU, each with --workers cores.")
+    ] = None
+    time: Annotated[
+        str | None,
+        _slurm(
+            metavar="LIMIT",
+            help=(
+                "Of each agent, as sbatch has it: 4:00:00. When it nears, an agent saves and"
+                " queues again."
+            ),
+        ),
+    ] = None
+    partition: Annotated[str | None, _slurm(help="Which, if not the default.")] = None
+    sbatch: Annotated[
+        list[str] | None,
+        _slurm(metavar="OPTION", help="One more for sbatch: --sbatch=--account=abc; repeatable."),
+    ] = None
+    python: Annotated[
+        str | None,
+        _slurm(
+            metavar="COMMAND",
+            show_default="this one",
+            help="How a node starts Python: 'apptainer exec --nv image.sif python3'.",
+        ),
+    ] = None
+
+    def cluster(self, engine: str, workers: int | None) -> "Cluster | None":
+        """As `slurm` takes it; None for another engine. SpecError for what does not go together."""
+        from harness.common.errors import SpecError
+        from harness.engines.slurm import Cluster
+
+        asked = {name for name, value in vars(self).items() if value is not None}
+        if engine != "slurm":
+            if asked:
+                names = ", ".join(f"--{name}" for name in sorted(asked))
+                raise SpecError(f"{names}: only with --engine slurm")
+            return None
+        if workers == 0:
+            raise SpecError("--workers auto: not with --engine slurm; give a number for each agent")
+        if (self.gpus is None) == (self.agents is None):
+            raise SpecError(
+                "--engine slurm: say how many agents, --gpus N (one GPU each) or --agents N (CPUs)"
+            )
+        cluster = Cluster(
+            self.gpus or self.agents or 1,
+            time=self.time,
+            partition=self.partition,
+            options=tuple(self.sbatch or ()),
+            command=tuple(sys.argv[1:]),
+            cwd=str(Path.cwd()),
+        )
+        if self.agents:
+            cluster = replace(cluster, gpus=0, cores=workers or 1)
+        return replace(cluster, python=self.python) if self.python else cluster
 
 
 @dataclass(frozen=True)

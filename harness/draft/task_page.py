@@ -73,18 +73,18 @@ def _of_labels(classes: Classes) -> str:
 
 def _about(task: Drafted) -> Iterator[str]:
     yield "about:"
-    yield "  " + yaml_text.field("title", task.name, "one line for readers of the board")
-    yield "  " + yaml_text.remark("licence", "CC BY 4.0", "the data's")
-    yield "  " + yaml_text.remark("citation", "Who et al. 2024, arXiv 2401.00000")
+    yield yaml_text.field("  title", task.name, "one line for readers of the board")
+    yield yaml_text.remark("  licence", "CC BY 4.0", "the data's")
+    yield yaml_text.remark("  citation", "Who et al. 2024, arXiv 2401.00000")
     if task.wanted.role != "intermediate" or not FAMILIES[task.guess.family].difficulty:
         return
     yield "difficulty:"
-    yield "  " + yaml_text.field("declared", task.wanted.difficulty, "--difficulty")
-    yield "  " + yaml_text.field("why", "not said yet", "one line for readers of the board")
+    yield yaml_text.field("  declared", task.wanted.difficulty, "--difficulty")
+    yield yaml_text.field("  why", "not said yet", "one line for readers of the board")
     if task.classes and task.guess.metric == "accuracy":
         guess = round(task.classes.majority, 1)
         chance = {"value": guess, "source": f"the most frequent label of all {len(task.rows)} rows"}
-        yield "  " + yaml_text.field("chance", chance)
+        yield yaml_text.field("  chance", chance)
     else:
-        yield "  " + yaml_text.remark("chance", "{value: 0.0, source: what a guess reaches}")
-    yield "  " + yaml_text.remark("human", "{value: 95.0, source: where it was read}")
+        yield yaml_text.remark("  chance", "{value: 0.0, source: what a guess reaches}")
+    yield yaml_text.remark("  human", "{value: 95.0, source: where it was read}")

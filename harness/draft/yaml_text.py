@@ -38,8 +38,9 @@ def field(key: str, value: Any, comment: str = "") -> str:
 
 
 def remark(key: str, example: str, comment: str = "") -> str:
-    """A line that is out of use until somebody fills it in."""
-    return _with(f"# {key}: {example}", comment)
+    """A line that is out of use until somebody fills it in; as far in as the key is."""
+    name = key.lstrip()
+    return _with(f"{key.removesuffix(name)}# {name}: {example}", comment)
 
 
 def _with(line: str, comment: str) -> str:

@@ -5,35 +5,26 @@ Knows jobs and keys, not what they compute. Everything it learns it could learn 
 store, so losing the driver loses nothing but the time since the last checkpoint.
 """
 
+import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from harness.engines.engine import Engine, Event
-from harness.plan.graph import Job, Plan, refused_leaks
+from harness.common.errors import HarnessError
+from harness.engines.crew import Crew, run_of
+from harness.engines.engine import Agents, Engine, Event
+from harness.engines.listener import Failure, Listener, Logged
+from harness.plan.graph import Job, Jobs, Plan, refused_leaks
+from harness.plan.order import Queue
 from harness.store import Store
 from harness.store.job import JOB_VERSIONS, WEIGHTS
-from harness.store.lease import Holder
 
 TRIES = 2  # a worker that dies (out of memory, a killed process) gets its job once more
 BUSY_WAIT = 2.0  # seconds before asking again for a job that another run on this store holds
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a job gave no result.
-
-    exit_code  what the command ends with
-    trace      of a bug of ours
-    rows       whether its rows cannot be used: then `why` names them, and is the same for every job
-               that reads them
-    """
-
-    why: str
-    exit_code: int = 1
-    trace: str = ""
-    rows: bool = False
+CREW_WAIT = 10.0  # the same among many agents: each question goes to the file server
+BAD_HOST = 3  # an agent whose workers fail so often in a row leaves
+ELSEWHERE_WAIT = 60.0  # seconds in which another host may take a job that failed on this one
 
 
 @dataclass(frozen=True)
@@ -55,102 +46,18 @@ class Outcome:
     refused: dict[str, Refusal] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Logged:
-    """A line of a training's log, about 200 in all: what the updates since the line before came to,
-    or a look at English dev.
-
-    update         after so many updates
-    loss           the mean of these updates
-    learning_rate  of the next one
-    tokens         subwords read since the training began
-    dev            task → metric → score, 0-100
-    again          read back from a checkpoint: it was said before, perhaps to nobody
-    """
-
-    update: int
-    loss: float | None = None
-    learning_rate: float | None = None
-    tokens: int | None = None
-    dev: dict[str, dict[str, float]] = field(default_factory=dict)
-    again: bool = False
-
-    @staticmethod
-    def of(line: Mapping[str, Any]) -> "Logged":
-        """Of a line as `metrics.jsonl` has it, which may say more."""
-        known = Logged.__dataclass_fields__.keys() & line.keys()
-        return Logged(**{name: line[name] for name in known})
-
-
-class Listener:
-    """Who is told what a run does, in this order: a display, a tracker. This one does nothing.
-
-    Called by the driver between two looks at its workers: who takes long here keeps them waiting.
-    """
-
-    def unfit(self, job: Job, failure: Failure) -> None:
-        """It failed before the run began: its rows cannot be used."""
-
-    def todo(self, jobs: list[Job]) -> None:
-        """These are left to do. Told again when some turn out not to be: their cell is refused."""
-
-    def start(self, job: Job, slot: str) -> None:
-        """The worker of that name has it."""
-
-    def progress(self, job: Job, done: int, total: int, tokens: int) -> None:
-        """It has done so many of all updates (training), languages (evaluation) or models (a choice
-        of rows), and read so many subwords for them: 0 where nobody counts. Told where it begins
-        (at 0, or a checkpoint), then twice a second at most, and at the last."""
-
-    def logged(self, job: Job, line: Logged) -> None:
-        """A line of its log, as soon as it is there."""
-
-    def waiting(self, job: Job, holder: Holder) -> None:
-        """Another process does it, and there is nothing else to do here."""
-
-    def retry(self, job: Job, code: int | None) -> None:
-        """Its worker ended with that code; another gets it."""
-
-    def done(self, job: Job) -> None:
-        """Its result is committed."""
-
-    def elsewhere(self, job: Job) -> None:
-        """Another run has done it, and all that would have read it."""
-
-    def failed(self, job: Job, failure: Failure) -> None:
-        """It gave no result, or cannot start without one that failed."""
-
-
-class Listeners(Listener):
-    """Several, each told in turn."""
-
-    def __init__(self, *each: Listener) -> None:
-        self.each = each
-
-
-def _tell_each(name: str) -> Callable[..., None]:
-    def tell(self: Listeners, *what: Any) -> None:
-        for listener in self.each:
-            getattr(listener, name)(*what)
-
-    return tell
-
-
-# every method of a listener, also one that comes later
-for _name in [name for name in vars(Listener) if not name.startswith("_")]:
-    setattr(Listeners, _name, _tell_each(_name))
-
-
 def refusals(plan: Plan, store: Store) -> dict[str, Refusal]:
     """Evaluations that must not run, by key, from committed overlap results."""
     if "leak" in plan.suite.waives:
         return {}
+    leaks = {}
+    for key in {cell.overlap for cell in plan.cells if cell.overlap}:
+        if store.manifest(key):
+            leaks[key] = refused_leaks(store.read_json(key, "overlap.json"))
     refused = {}
     for cell in plan.cells:
-        if cell.overlap and store.manifest(cell.overlap):
-            leaks = refused_leaks(store.read_json(cell.overlap, "overlap.json"))
-            if leaks:
-                refused[cell.evaluate] = Refusal(cell.arm, cell.target, leaks)
+        if found := leaks.get(cell.overlap or ""):
+            refused[cell.evaluate] = Refusal(cell.arm, cell.target, found)
     return refused
 
 
@@ -167,33 +74,63 @@ def verify_results(plan: Plan, store: Store) -> list[str]:
 def drive(
     plan: Plan,
     store: Store,
-    engine: Engine,
+    engine: Engine | Agents,
     listener: Listener,
     keep_weights: bool = False,
     unfit: Mapping[str, Failure] | None = None,
+    costs: Mapping[str, float] | None = None,
+    checker: Engine | None = None,
 ) -> Outcome:
     """Run all that is missing. First the overlap checks, so that no time is spent on a cell that
     would be refused.
 
-    unfit  jobs that would fail, by key. They have failed; what serves nothing else is left out
+    unfit    jobs that would fail, by key. They have failed; what serves nothing else is left out
+    costs    of jobs, by key (`estimate.operations`): they decide the order, see `order`
+    checker  whose workers do the checks, which need no GPU; None: the engine's, as all else
     """
+    costs = costs or {}
     outcome = Outcome(failed=dict(unfit or {}))
     for key, failure in outcome.failed.items():
         listener.unfit(plan.jobs[key], failure)
     for key, job in plan.jobs.items():
         store.write_job(key, job.body)
-    for only in ({"overlap"}, set(JOB_VERSIONS)):
+    for only, by in (({"overlap"}, checker or engine), (set(JOB_VERSIONS), engine)):
         outcome.refused = refusals(plan, store)
         lost = _lost(plan, outcome)
         jobs = plan.todo(store, lost | outcome.refused.keys())
         left = [job for job in jobs if job.key not in lost]
-        todo = {job.key: job for job in left if job.kind in only}
-        if todo:
+        if todo := [job for job in left if job.kind in only]:
             listener.todo(left)
-            _Run(plan, store, engine, listener, keep_weights, outcome, todo).until_done()
+            if isinstance(by, Agents):
+                own = Jobs(jobs={job.key: job for job in todo})
+                done, failed = by.run(run_of(plan), own, costs, listener, keep_weights)
+                outcome.done += done
+                outcome.failed |= failed
+            else:
+                queue = Queue(todo, costs, len(by.slots))
+                _Run(plan, store, by, listener, keep_weights, outcome, queue).until_done()
     outcome.refused = refusals(plan, store)
     if not keep_weights:
         _sweep(plan, store, outcome)
+    return outcome
+
+
+def take_part(
+    jobs: Jobs,
+    costs: Mapping[str, float],
+    store: Store,
+    engine: Engine,
+    listener: Listener,
+    crew: Crew,
+    agents: int,
+    keep_weights: bool = False,
+) -> Outcome:
+    """One agent's part of a run that several share: what nobody else does, until those who work are
+    enough for the rest. All jobs are described in the store, and none is to be refused."""
+    outcome = Outcome()
+    listener.todo(list(jobs.jobs.values()))
+    queue = Queue(jobs.jobs.values(), costs, agents * len(engine.slots))
+    _Run(jobs, store, engine, listener, keep_weights, outcome, queue, crew).until_done()
     return outcome
 
 
@@ -222,59 +159,96 @@ def _sweep(plan: Plan, store: Store, outcome: Outcome) -> None:
             store.drop(key, [WEIGHTS])
 
 
-@dataclass
 class _Run:
     """One pass over some jobs."""
 
-    plan: Plan
-    store: Store
-    engine: Engine
-    listener: Listener
-    keep_weights: bool
-    outcome: Outcome
-    # by key, in the plan's order: what is neither committed nor failed, running jobs included
-    waiting: dict[str, Job]
-    running: dict[str, str] = field(default_factory=dict)  # slot → key
-    tries: dict[str, int] = field(default_factory=dict)  # key → workers that died of it
-    # key → when another run, which holds it now, is looked after again
-    not_before: dict[str, float] = field(default_factory=dict)
+    def __init__(
+        self,
+        plan: Jobs,
+        store: Store,
+        engine: Engine,
+        listener: Listener,
+        keep_weights: bool,
+        outcome: Outcome,
+        queue: Queue,
+        crew: Crew | None = None,
+    ):
+        self.plan, self.store, self.engine, self.listener = plan, store, engine, listener
+        self.keep_weights, self.outcome, self.queue, self.crew = keep_weights, outcome, queue, crew
+        # by key: what is neither committed nor failed, running jobs included
+        self.waiting = dict(queue.jobs)
+        self.running: dict[str, str] = {}  # slot → key
+        self.tries: dict[str, int] = {}  # key → workers that died of it
+        # key → when another run, which holds it now, is looked after again
+        self.not_before: dict[str, float] = {}
+        self.suspect = 0  # failures in a row that the host may be to blame for
 
     def until_done(self) -> None:
-        """Until nothing of it waits or runs."""
+        """Until nothing of it waits or runs; with a pool, until others do all that is left."""
         for job in list(self.waiting.values()):
-            if lost := next((key for key in job.needs if key in self.outcome.failed), None):
+            lost = next((key for key in job.needs if key in self.outcome.failed), None)
+            if lost and job.key in self.waiting:
                 self._fail(job, Failure(f"needs {self.plan.jobs[lost].name}, which failed"))
         self.engine.start()
         while self.waiting or self.running:
+            self._hear_of_others()
             self._submit_ready()
-            if not self.running and self.waiting and not self.not_before:
+            if not self.running and self.waiting:
+                if self.crew and self._enough_elsewhere():
+                    break
                 self._give_up_on_orphans()
             for slot, event in self.engine.poll(0.5):
                 self._hear(slot, event)
 
-    def _ready(self) -> list[Job]:
-        """Jobs that may be handed out now, in the plan's order."""
+    def _hear_of_others(self) -> None:
+        """Jobs that can be tried again, and those that other agents have failed for good."""
         now = time.monotonic()
-        away = {*self.running.values(), *(k for k, since in self.not_before.items() if since > now)}
-        waiting = self.waiting.keys()
-        idle = [job for key, job in self.waiting.items() if key not in away]
-        return [job for job in idle if waiting.isdisjoint(job.needs)]
+        for key in [key for key, since in self.not_before.items() if since <= now]:
+            del self.not_before[key]
+            self.queue.give_back(key)
+        for key, failure in self.crew.failures().items() if self.crew else ():
+            if key in self.waiting and key not in self.running.values():
+                self._fail(self.waiting[key], failure)
+
+    def _enough_elsewhere(self) -> bool:
+        """Whether those who work on jobs elsewhere are enough for what is left: each takes another
+        when it is done."""
+        held = len(self.not_before)
+        return not self.queue.ready and 0 < held >= len(self.waiting) - held
+
+    def _give_up_on_orphans(self) -> None:
+        """Nothing runs and nothing is ready: a needed job is not in this pass (cannot happen with a
+        sound plan)."""
+        if not self.queue.ready and not self.not_before:
+            raise RuntimeError(f"no job is ready of {[job.name for job in self.waiting.values()]}")
 
     def _submit_ready(self) -> None:
+        """Hand jobs to idle workers. Manifests are read of those jobs alone: another run on this
+        store may have committed them."""
         idle = [slot for slot in self.engine.slots if slot not in self.running]
-        for job in self._ready():
-            # One look at the manifest decides: another run on this store may commit, and drop,
-            # between two looks.
+        while idle and (job := self.queue.take()):
+            # One look at the manifest decides: another run may commit, and drop, between two looks.
             want = self._want(job)
             if want is None:
-                self.waiting.pop(job.key)
+                self._over(job)
                 self.listener.elsewhere(job)
-            elif idle:
+            elif self.crew and self.store.is_held(job.key):
+                self._later(job, CREW_WAIT)
+            else:
                 slot = idle.pop(0)
                 self.running[slot] = job.key
-                self.not_before.pop(job.key, None)
                 self.listener.start(job, slot)
                 self.engine.submit(slot, job.key, again=want == "weights")
+
+    def _over(self, job: Job) -> None:
+        """Nobody has to do it any more."""
+        self.waiting.pop(job.key)
+        self.not_before.pop(job.key, None)
+        self.queue.end(job.key)
+
+    def _later(self, job: Job, seconds: float) -> None:
+        """Another run does it: look again then."""
+        self.not_before[job.key] = time.monotonic() + seconds
 
     def _pending_readers(self, key: str) -> list[str]:
         return [reader for reader in self.plan.dependants(key) if self._pending(reader)]
@@ -294,7 +268,15 @@ class _Run:
         manifest = self.store.manifest(job.key)
         if manifest is None:
             return "result"
-        return "weights" if manifest.dropped and self._pending_readers(job.key) else None
+        if not manifest.dropped:
+            return None
+        # a training again is dear, and this machine may remember that a reader's result was absent
+        readers = self._pending_readers(job.key)
+        lacking = [key for key in readers if key in self.outcome.failed or self._is_lacking(key)]
+        return "weights" if lacking else None
+
+    def _is_lacking(self, key: str) -> bool:
+        return not self.store.look_again(key) or self._pending(key)
 
     def _hear(self, slot: str, event: Event) -> None:
         key = self.running.get(slot, "")
@@ -321,37 +303,51 @@ class _Run:
     def _ended(self, job: Job, event: Event) -> None:
         """What becomes of a job whose worker has let it go."""
         if event.event == "done":
-            self.waiting.pop(job.key)
+            self._over(job)
+            self.suspect = 0
             self.outcome.done.append(job.key)
             self.listener.done(job)
             self._drop_weights(job)
         elif event.event in ("busy", "stopped"):
-            self.not_before[job.key] = time.monotonic() + BUSY_WAIT
-            idle = not self.running and not self._ready()
+            self._later(job, CREW_WAIT if self.crew else BUSY_WAIT)
+            idle = not self.running and not self.queue.ready
             if idle and (holder := self.store.holder(job.key)):
                 self.listener.waiting(job, holder)
         elif event.event == "died" and self.tries.get(job.key, 0) + 1 < TRIES:
             self.tries[job.key] = self.tries.get(job.key, 0) + 1
+            self.queue.give_back(job.key)
             self.listener.retry(job, event.code)
         else:
             # whoever shows it names the job
             why = event.why.removeprefix(f"{job.name}: ")
             why = why or f"its worker ended with code {event.code}; see {event.log}"
-            self._fail(job, Failure(why, event.exit_code, event.trace))
+            died = event.event == "died"
+            failure = Failure(why, event.exit_code, event.trace, died=died)
+            if self.crew and self.crew.try_elsewhere(job.key, failure):
+                self._later(job, ELSEWHERE_WAIT)
+                self.listener.retry(job, event.code)
+                self._suspect_the_host(why)
+            else:
+                self._fail(job, failure)
+
+    def _suspect_the_host(self, why: str) -> None:
+        """HarnessError if nothing but failures came of it: other agents go on without it."""
+        self.suspect += 1
+        if self.suspect >= BAD_HOST:
+            raise HarnessError(
+                f"{self.suspect} jobs in a row failed on {socket.gethostname()}, the last with:"
+                f" {why}"
+            )
 
     def _fail(self, job: Job, failure: Failure) -> None:
         """A failed job takes with it what needs its result; the rest goes on."""
-        self.waiting.pop(job.key)
+        readers = [self.waiting[key] for key in self.queue.readers(job.key) if key in self.waiting]
+        self._over(job)
         self.outcome.failed[job.key] = failure
         self.listener.failed(job, failure)
-        for other in [other for other in self.waiting.values() if job.key in other.needs]:
-            self._fail(other, Failure(f"needs {job.name}, which failed"))
-
-    def _give_up_on_orphans(self) -> None:
-        """Nothing runs and nothing is ready: a needed job is not in this pass (cannot happen with a
-        sound plan)."""
-        if not self._ready():
-            raise RuntimeError(f"no job is ready of {[job.name for job in self.waiting.values()]}")
+        for other in readers:
+            if other.key in self.waiting:
+                self._fail(other, Failure(f"needs {job.name}, which failed"))
 
     def _drop_weights(self, job: Job) -> None:
         """Weights go once all that read them is committed or will not run."""

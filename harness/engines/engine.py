@@ -1,9 +1,13 @@
 """What an engine is: the protocol, and the events that its workers send."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+from harness.engines.listener import Failure, Listener
+from harness.plan.graph import Jobs
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Event:
         return Event(**{name: said[name] for name in known})
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Workers in slots, each of which does one job at a time. An engine decides where they run, and
     never sees a score."""
@@ -71,6 +76,31 @@ class Engine(Protocol):
         """Ask every worker to save and end. Returns how many had to be killed."""
 
 
+@runtime_checkable
+class Agents(Protocol):
+    """The other form of an engine: nobody hands out jobs; agents take them from the store, wherever
+    a scheduler starts them, and the driver looks on."""
+
+    def run(
+        self,
+        run: str,
+        jobs: Jobs,
+        costs: Mapping[str, float],
+        listener: Listener,
+        keep_weights: bool,
+    ) -> tuple[list[str], dict[str, Failure]]:
+        """Have these jobs done; (keys that are, keys that failed). May be left by an exception, and
+        called again: agents that there are go on.
+
+        run           the name of the plan that they are of: the same command gives the same
+        costs         by key, as `estimate.operations`
+        keep_weights  trained models stay in the store
+        """
+
+    def farewell(self, run: str) -> str:
+        """What holds of that run once nobody looks on, for a person."""
+
+
 class EngineClass(Protocol):
     """How an engine is made."""
 
@@ -80,10 +110,12 @@ class EngineClass(Protocol):
         workers: int | None = None,
         checkpoint_seconds: float | None = None,
         device: str | None = None,
-    ) -> Engine:
+        **own: Any,
+    ) -> Engine | Agents:
         """
         store               that every worker sees under this path
         workers             how many; None: as many as the machine has room for
         checkpoint_seconds  from one checkpoint of a training to the next; None: `train` chooses
         device              what workers compute on (`process.DEVICE`); None: a GPU if there is one
+        own                 what only that engine is told (`Cluster`)
         """

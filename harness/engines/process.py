@@ -30,7 +30,7 @@ KEEP_MEMORY = ":".join(
 
 DEVICE = r"cpu|mps|cuda(:[0-9]+)?"
 OWN_DEVICES = ("cpu", "mps")  # what a worker must be told: it takes a GPU where it sees one
-GRACE = 8.0  # seconds for the last checkpoint: `docker stop` kills all after 10
+GRACE = 8.0  # `docker stop` kills all after 10
 
 
 def gpus() -> list[str]:
@@ -92,8 +92,10 @@ class ProcessEngine:
         workers: int | None = None,
         checkpoint_seconds: float | None = None,
         device: str | None = None,
+        grace: float = GRACE,
     ):
         self.store, self.checkpoint_seconds, self.device = store, checkpoint_seconds, device
+        self.grace = grace  # seconds for the last checkpoint
         self.gpus = chosen_gpus(device)
         count = workers or machine(device).workers
         self.slots = [f"worker-{i}" for i in range(count)]
@@ -185,9 +187,9 @@ class ProcessEngine:
         return self.store / "logs" / f"{slot}.log"
 
     def stop(self) -> int:
-        """Ask workers to save and end; kill what has not ended after GRACE seconds, or at once if
-        this is interrupted. Returns how many were killed."""
-        deadline, killed = time.monotonic() + GRACE, 0
+        """Ask workers to save and end; kill what has not ended after `grace` seconds, or at once
+        if this is interrupted. Returns how many were killed."""
+        deadline, killed = time.monotonic() + self.grace, 0
         try:
             for process in self._process.values():
                 if process.poll() is None:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from harness.common.streams import console
-from harness.engines.drive import Failure, Listener, Logged
+from harness.engines.listener import Failure, Listener, Logged
 from harness.engines.remaining import Remaining
 from harness.plan.graph import Job
 from harness.store.lease import Holder

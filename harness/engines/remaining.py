@@ -8,10 +8,8 @@ what counts is how the jobs compare. Jobs that were cached are in neither.
 from collections.abc import Iterable, Mapping
 
 from harness.plan.graph import Job
+from harness.plan.order import EACH, inputs_first
 
-# What every job costs besides: files are read, a model is loaded. About a third of a second of a
-# CPU core (`devices.CORE`); next to real work it is nothing.
-EACH = 15e9
 # Before so much is done, a guess would jump.
 SHARE, SECONDS = 0.02, 5.0
 
@@ -28,7 +26,7 @@ class Remaining:
 
     def set(self, jobs: Iterable[Job]) -> None:
         """These are left."""
-        self.jobs = {job.key: job for job in sorted(jobs, key=lambda job: job.rank)}
+        self.jobs = {job.key: job for job in inputs_first(jobs)}
 
     def reach(self, key: str, share: float, now: float) -> None:
         """A job is so far, from 0 to 1. What it begins with, from a checkpoint, took no time. The

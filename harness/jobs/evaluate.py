@@ -21,6 +21,7 @@ import torch
 from harness.common.errors import SpecError
 from harness.families import FAMILIES, Family
 from harness.families.columns import Row
+from harness.jobs.adapters import left_by
 from harness.jobs.context import Context, Stopped, device, make_deterministic
 from harness.jobs.handed import hand_over, load_model
 from harness.jobs.predict import forward, predict_rows
@@ -199,9 +200,11 @@ def _embedder(
     the encoder as it is, or as a training left it."""
     task, where = ctx.job["spec"]["task"], device()
     options = task["options"]
-    body = encoder.fresh(0.0, 0.0)
-    if ctx.job["spec"]["model"]:
-        hand_over(ctx.store.path(ctx.job["spec"]["model"], WEIGHTS), body)
+    key = ctx.job["spec"]["model"]
+    before = ctx.store.path(key, WEIGHTS) if key else None
+    body = (encoder.unfilled if before and left_by(before)[1] else encoder.fresh)(0.0, 0.0)
+    if before:
+        hand_over(before, body)
     hidden = hidden_at(body, options["layer"])
     torch.nn.Module.to(body, where).eval()
     limit = min(task["max_length"], encoder.max_length)

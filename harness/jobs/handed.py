@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from harness.jobs.adapters import adapters_of, merge
+from harness.jobs.adapters import adapters_of, left_by, merge
 from harness.jobs.context import Context
 from harness.models import TaskModel, build
 from harness.models.half import TaskJson
@@ -18,9 +18,11 @@ def load_model(
     ctx: Context, encoder: LoadedEncoder, task: TaskJson, key: str, where: str
 ) -> TaskModel:
     """The model of one task that the train job `key` left."""
+    path = ctx.store.path(key, WEIGHTS)
     # whatever the heads are drawn from, the file's weights take their place
-    model = build(encoder, {"": task}, 0.0, 0.0, seed=lambda name: 0)
-    weights = load_file(ctx.store.path(key, WEIGHTS))
+    filled = not left_by(path)[1]
+    model = build(encoder, {"": task}, 0.0, 0.0, seed=lambda name: 0, filled=filled)
+    weights = load_file(path)
     if adapters := adapters_of(weights):
         merge(adapters, model.encoder)
         own = {f"encoder.{name}": tensor for name, tensor in model.encoder.state_dict().items()}

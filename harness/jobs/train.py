@@ -388,9 +388,12 @@ def fresh_model(ctx: Context, encoder: LoadedEncoder) -> TaskModel:
     def seed(name: str) -> int:
         return stream_seed(spec["seed"], "" if name == "pooler" else spec["phase"], name, "head")
 
-    model = build(encoder, spec["tasks"], recipe["dropout"], recipe["attention_dropout"], seed)
-    if spec["init"]:
-        hand_over(ctx.store.path(spec["init"], WEIGHTS), model.encoder, model.pooler)
+    before = ctx.store.path(spec["init"], WEIGHTS) if spec["init"] else None
+    filled = before is None or not left_by(before)[1]
+    dropouts = recipe["dropout"], recipe["attention_dropout"]
+    model = build(encoder, spec["tasks"], *dropouts, seed, filled)
+    if before:
+        hand_over(before, model.encoder, model.pooler)
     return model
 
 

@@ -1,7 +1,7 @@
 """What every metric returns, and the error bar that says whether a model has learned anything."""
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Sized
 from typing import NamedTuple
 
 # what a metric needs to know of each example: vectors by name, equally long
@@ -86,15 +86,26 @@ def paired_difference(
     counted as independent they would make the error far too small.
     """
     sizes = [1] * len(differences) if sizes is None else sizes
-    clusters: dict[Hashable, tuple[list[float], list[float]]] = {}
-    for i, (difference, size) in enumerate(zip(differences, sizes, strict=True)):
-        of_cluster = clusters.setdefault(i if groups is None else groups[i], ([], []))
-        of_cluster[0].append(difference)
-        of_cluster[1].append(size)
     total = sum(sizes)
     average = math.fsum(differences) / total
-    if sum(1 for _, n in clusters.values() if sum(n)) < 2:
+    of_clusters: Iterable[tuple[float, float]] = zip(differences, sizes, strict=True)
+    if groups is not None:
+        of_clusters = _clusters(of_clusters, groups)
+    clusters = list(of_clusters)
+    if sum(1 for _, n in clusters if n) < 2:
         # one cluster tells nothing about its spread: the whole range, so that nothing is `learned`
         return average, 1.0
-    squares = math.fsum((math.fsum(d) - average * sum(n)) ** 2 for d, n in clusters.values())
+    squares = math.fsum([(d - average * n) ** 2 for d, n in clusters])
     return average, math.sqrt(squares) / total
+
+
+def _clusters(
+    examples: Iterable[tuple[float, float]], groups: Sequence[Hashable]
+) -> Iterator[tuple[float, float]]:
+    """(difference, size) of each group of examples."""
+    found: dict[Hashable, tuple[list[float], list[float]]] = {}
+    for (difference, size), group in zip(examples, groups, strict=True):
+        of_group = found.setdefault(group, ([], []))
+        of_group[0].append(difference)
+        of_group[1].append(size)
+    return ((math.fsum(differences), sum(sizes)) for differences, sizes in found.values())

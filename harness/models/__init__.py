@@ -64,10 +64,11 @@ def build(
     dropout: float,
     attention_dropout: float,
     seed: Callable[[str], int],
+    filled: bool = True,
 ) -> TaskModel:
     """The pretrained encoder under new heads, one a task. `seed(name)` seeds a task's head,
-    `seed("pooler")` the pooler."""
-    body = encoder.fresh(dropout, attention_dropout)
+    `seed("pooler")` the pooler. Not `filled`: the caller sets every weight of the encoder."""
+    body = (encoder.fresh if filled else encoder.unfilled)(dropout, attention_dropout)
     heads: list[nn.Module] = []
     pooler = None
     pooled = [on_a_pooler(encoder, task) for task in tasks.values()]

@@ -141,6 +141,23 @@ class LoadedEncoder:
         prepare(model)
         return model
 
+    def unfilled(self, dropout: float, attention_dropout: float) -> "PreTrainedModel":
+        """`fresh` for whoever sets every weight: nothing is read, and what they hold is left
+        open."""
+        import torch
+        from transformers import AutoModel
+        from transformers.initialization import no_init_weights
+
+        from harness.models.packed import prepare
+
+        config = self._with_dropout(dropout, attention_dropout)
+        options = self._without_pooler(AutoModel, config)
+        with torch.random.fork_rng(devices=[]), no_init_weights():
+            model: PreTrainedModel = AutoModel.from_config(config, dtype=torch.float32, **options)
+        model.eval()  # as from_pretrained gives it
+        prepare(model)
+        return model
+
     def with_head(self, kind: str) -> "PreTrainedModel":
         """The encoder under the head that its folder has, of one of transformers' Auto classes.
 
@@ -180,20 +197,8 @@ class LoadedEncoder:
 
         weights = weight_files(self.files.folder)[0]
         config = self._with_dropout(dropout, attention_dropout)
-        try:
-            model_class = kind._model_mapping[type(config)]
-        except KeyError:
-            what = (
-                f"is of architecture {config.model_type}, for which transformers has no"
-                f" {kind.__name__}"
-            )
-            raise self.files.wrong(
-                "config.json", what, f"give an encoder of {', '.join(TESTED)} or the like"
-            ) from None
         # they are refused below, by name
-        options: dict[str, Any] = {"ignore_mismatched_sizes": True}
-        if "add_pooling_layer" in inspect.signature(model_class.__init__).parameters:
-            options["add_pooling_layer"] = False
+        options = {"ignore_mismatched_sizes": True} | self._without_pooler(kind, config)
         options |= {
             "use_safetensors": weights != PICKLED,
             "trust_remote_code": False,
@@ -211,6 +216,21 @@ class LoadedEncoder:
         self._refuse(left_over, "has beyond what its config.json names:")
         self._check_numbers(model, weights)
         return model, info
+
+    def _without_pooler(self, kind: Any, config: Any) -> dict[str, Any]:
+        """What to tell a class of transformers to build none. SpecError: there is no such class."""
+        try:
+            model_class = kind._model_mapping[type(config)]
+        except KeyError:
+            what = (
+                f"is of architecture {config.model_type}, for which transformers has no"
+                f" {kind.__name__}"
+            )
+            raise self.files.wrong(
+                "config.json", what, f"give an encoder of {', '.join(TESTED)} or the like"
+            ) from None
+        takes = "add_pooling_layer" in inspect.signature(model_class.__init__).parameters
+        return {"add_pooling_layer": False} if takes else {}
 
     def _with_dropout(self, dropout: float, attention_dropout: float) -> Any:
         """A copy of the configuration with these, under the names that its architecture has for

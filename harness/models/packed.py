@@ -184,8 +184,8 @@ def _one_by_one(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, packed: Packed, how: _Sight
 ) -> torch.Tensor:
     """One call a text. On a CPU nothing is faster: texts are slices, which are not copied, and one
-    text's scores stay in the cache. (Texts of one length stacked, near ones padded, nested tensors
-    and a mask over all took 1.1 to 10 times as long.)"""
+    text's scores stay in the cache. (Texts of one length stacked, near ones padded and a mask over
+    all took 1 to 30 times as long.)"""
     texts = zip(*(x.split(packed.lengths, dim=2) for x in (query, key, value)), strict=True)
     return torch.cat([_of_one(q, k, v, how) for q, k, v in texts], dim=2).transpose(1, 2)
 

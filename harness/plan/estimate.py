@@ -3,7 +3,7 @@ store's own speed, or from what is known of the device."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.families import FAMILIES
 from harness.families.columns import Row
@@ -21,9 +21,16 @@ CHARACTERS_PER_TOKEN = 4.0
 # 2001.08361, section 2.1): forward 2, backward 4. Embeddings are looked up; what attention adds on
 # long texts, and masked LM by its vocabulary, is left out.
 FORWARD, TRAINING = 2, 6
-BASE = 85_000_000  # weights of an encoder whose config.json is of no known form
+BASE, WIDTH = 85_000_000, 768  # of an encoder whose config.json is of no known form
 
-Size = tuple[int, int]  # rows, tokens
+
+class Size(NamedTuple):
+    """How much there is of a dataset. `similarities`: of how many pairs of vectors its search asks
+    the cosine, each 2 x width operations; 0 where nothing is searched."""
+
+    rows: int
+    tokens: int
+    similarities: int = 0
 
 
 class Sizes:
@@ -44,8 +51,8 @@ class Sizes:
             self._known[key] = _size(data_rows.load(dataset))
         return self._known[key]
 
-    def of_pool(self, dataset: RowsJson, what: str, limit: int) -> int:
-        """About how many tokens of its candidates are read, at most `limit` of each."""
+    def of_pool(self, dataset: RowsJson, what: str, limit: int) -> Size:
+        """Its candidates, and about how many tokens of them are read, at most `limit` of each."""
         key = key_of(["pool", dataset["identity"]["pool"], dataset["identity"]["parts"], what])
         if key not in self._known:
             lengths = [
@@ -53,8 +60,8 @@ class Sizes:
                 for one in pool(dataset)
             ]
             each = [min(limit, int(length / CHARACTERS_PER_TOKEN) + 3) for length in lengths]
-            self._known[key] = len(each), sum(each)
-        return self._known[key][1]
+            self._known[key] = Size(len(each), sum(each))
+        return self._known[key]
 
 
 def estimate(
@@ -80,7 +87,9 @@ def estimate(
         jobs = [job for job in plan.jobs.values() if job.kind == kind]
         waiting = [job for job in jobs if state[job.key] == "to run"]
         tokens = {job.key: _tokens(job, plan, sizes) for job in waiting}
-        operations = sum(_operations(job, plan, tokens[job.key]) for job in waiting)
+        operations = sum(
+            _operations(job, plan, tokens[job.key]) + _search(job, plan, sizes) for job in waiting
+        )
         states = Counter(state[job.key] for job in jobs)
         kinds[kind] = {
             "jobs": len(jobs),
@@ -115,12 +124,32 @@ def _rows(jobs: Sequence[Job], sizes: Sizes) -> int:
 
 def operations(plan: Plan, jobs: Sequence[Job], sizes: Sizes) -> dict[str, float]:
     """What jobs cost, by key, in floating-point operations."""
-    return {job.key: _operations(job, plan, _tokens(job, plan, sizes)) for job in jobs}
+    found = {}
+    for job in jobs:
+        of_tokens = _operations(job, plan, _tokens(job, plan, sizes))
+        found[job.key] = of_tokens + _search(job, plan, sizes)
+    return found
 
 
 def _operations(job: Job, plan: Plan, tokens: int) -> float:
     each = TRAINING if job.kind == "train" else FORWARD
     return each * _weights(job, plan) * tokens if tokens else 0.0
+
+
+def _search(job: Job, plan: Plan, sizes: Sizes) -> float:
+    """Of the nearest neighbours: mined pairs, translations, candidates of a pool."""
+    if job.kind != "evaluate":
+        return 0.0
+    pooled = _pool(job, sizes)
+    devs = job.body.get("devs", {})
+    similarities = 0
+    for language, test in job.body["tests"].items():
+        # dev and test of a language may be the same sentences, which are searched once
+        searched = {sizes.of(one) for one in (test, devs.get(language, test))}
+        for size in searched:
+            similarities += size.rows * pooled.rows if pooled else size.similarities
+    width = plan.encoders[job.body["encoder"]["name"]].width or WIDTH
+    return 2.0 * width * similarities
 
 
 def _speed(plan: Plan, store: Store, sizes: Sizes, machine: Machine) -> tuple[float, str]:
@@ -173,9 +202,10 @@ def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
         return _all(job.body["dev"], sizes) if job.needs else 0
     if job.kind == "evaluate":
         read = _all(job.body["tests"], sizes) + _all(job.body.get("devs", {}), sizes)
-        return read + _pool(job, sizes)
+        pooled = _pool(job, sizes)
+        return read + (pooled.tokens if pooled else 0)
     spec, recipe = job.body["spec"], job.body["spec"]["recipe"]
-    train = {task: sizes.of(dataset) for task, dataset in job.body["train"].items()}
+    train = {task: sizes.of(dataset)[:2] for task, dataset in job.body["train"].items()}
     # a fold of the rows, or a subset of them: an arm's fraction is its select job's to say
     if part := spec["rows"]:
         share = (
@@ -202,17 +232,18 @@ def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
     if looks and recipe["evaluate_every"]:
         looks = drawn / recipe["batch_size"] / recipe["evaluate_every"] + 1
     dev = 0.0
-    for count, tokens in (sizes.of(dataset) for dataset in job.body["dev"].values() if looks):
+    for count, tokens, _ in (sizes.of(dataset) for dataset in job.body["dev"].values() if looks):
         dev += tokens * min(count, recipe["dev_rows"] or count) / count
     watched = rounds * sum(tokens for _, tokens in train.values()) if spec["watch"] else 0
     return int(read + (looks * dev + watched) * FORWARD / TRAINING)
 
 
-def _pool(job: Job, sizes: Sizes) -> int:
-    """Tokens of the candidates that an evaluation ranks, which are those of all languages, once."""
+def _pool(job: Job, sizes: Sizes) -> Size | None:
+    """The candidates that an evaluation ranks, which are those of all languages, once; None where
+    it ranks none."""
     task, tests = job.body["spec"]["task"], list(job.body["tests"].values())
     if FAMILIES[task["family"]].parts != "pool":
-        return 0
+        return None
     return sizes.of_pool(tests[0], task["options"]["candidate"], task["max_length"])
 
 
@@ -222,7 +253,12 @@ def _all(sets: Mapping[str, RowsJson], sizes: Sizes) -> int:
 
 
 def _size(rows: Sequence[Row]) -> Size:
-    return len(rows), int(sum(map(_characters, rows)) / CHARACTERS_PER_TOKEN) + 3 * len(rows)
+    tokens = int(sum(map(_characters, rows)) / CHARACTERS_PER_TOKEN) + 3 * len(rows)
+    sources = sum(row.get("side") == "source" for row in rows)
+    similarities = sources * (len(rows) - sources)  # of two heaps
+    if rows and "source" in rows[0]:  # of pairs of sentences
+        similarities = len(rows) ** 2
+    return Size(len(rows), tokens, similarities)
 
 
 def _characters(row: Row) -> int:

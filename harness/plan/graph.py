@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from harness.plan.recorded import Noted, PlanInputs
@@ -47,12 +48,32 @@ class Cell:
 
 
 @dataclass
-class Plan:
+class Jobs:
+    """Jobs by key: all that who runs them has to know of a plan."""
+
+    jobs: dict[str, Job] = field(default_factory=dict, kw_only=True)
+
+    def dependants(self, key: str) -> list[str]:
+        """Keys of the jobs that read the result of `key`."""
+        return self._readers.get(key, [])
+
+    @cached_property
+    def _readers(self) -> dict[str, list[str]]:
+        """Of jobs to which none is added any more: key → the jobs that read its result, in
+        order."""
+        readers: dict[str, list[str]] = {}
+        for job in self.jobs.values():
+            for need in dict.fromkeys(job.needs):
+                readers.setdefault(need, []).append(job.key)
+        return readers
+
+
+@dataclass
+class Plan(Jobs):
     """Jobs by key, cells of the board, and what is not on this machine (`blocked`: reason → what it
     blocks)."""
 
     suite: Suite
-    jobs: dict[str, Job] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
     # pvi job → encoder, arm, seed
     measures: dict[str, tuple[str, str, int]] = field(default_factory=dict)
@@ -94,10 +115,6 @@ class Plan:
             readers=used(known.readers, readers),
             world_size=known.world_size,
         )
-
-    def dependants(self, key: str) -> list[str]:
-        """Keys of the jobs that read the result of `key`."""
-        return [job.key for job in self.jobs.values() if key in job.needs]
 
     def todo(self, store: Store, refused: frozenset[str] = frozenset()) -> list[Job]:
         """Jobs to run, in order: what is not committed, and trainings whose dropped weights

@@ -6,13 +6,14 @@ two jobs read are as many in both, what goes right is no more than what there is
 evidence has, and whose they are, the plan decides (`entries`). Each check yields Problems.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from operator import gt
 from typing import Any, NamedTuple
 
 from harness.families import FAMILIES
 from harness.metrics import METRICS
 from harness.metrics.flags import ODD
-from harness.metrics.vectors import unpack
+from harness.metrics.vectors import pack, unpack
 from harness.plan.graph import refused_leaks
 from harness.release.comparer import Difference, named, short
 from harness.release.schema import (
@@ -29,6 +30,8 @@ from harness.store import key_of
 
 # facts that an evaluation of some families alone reports
 OF_FAMILIES = {"candidates", "threshold", "dev_f1"}
+
+Unpacked = dict[str, list[Any]]  # vectors by name
 
 
 class Problem(NamedTuple):
@@ -107,14 +110,17 @@ def _languages(content: Content) -> Iterator[Problem]:
     """Every cell that is not refused has all languages of its target, each with all vectors, one
     entry a row or block."""
     scored: dict[str, set[str]] = {name: set() for name in content.targets}
+    golds: dict[tuple[str, str], Unpacked] = {}  # of all cells of a target, so read once
     for number, cell in enumerate(content.evidence.cells):
         target, path = content.targets[cell.target], f"evidence.cells[{number}].languages"
         wanted = [] if cell.refused else sorted(target.languages)
         yield from _must(path, sorted(cell.languages), wanted, named_cell(cell))
         units = content.evidence.units.get(cell.target, {})
         for language, said in cell.languages.items():
-            gold = units[language].vectors if language in units else {}
-            for found in _language(f"{path}.{language}", said, gold, target):
+            at = cell.target, language
+            if at not in golds:
+                golds[at] = _unpacked(units[language].vectors if language in units else {})
+            for found in _language(f"{path}.{language}", said, golds[at], target):
                 yield found._replace(of=named_cell(cell))
             if not said.facts.placeholder:
                 scored[cell.target].add(language)
@@ -123,9 +129,7 @@ def _languages(content: Content) -> Iterator[Problem]:
         yield from _must(f"evidence.units.{name}", found_units, sorted(languages))
 
 
-def _language(
-    path: str, said: Said, gold: dict[str, str], target: TargetFacts
-) -> Iterator[Problem]:
+def _language(path: str, said: Said, gold: Unpacked, target: TargetFacts) -> Iterator[Problem]:
     facts, own = said.facts, said.vectors
     family = FAMILIES[target.family]
     special = {name for name in OF_FAMILIES if getattr(facts, name) is not None}
@@ -141,21 +145,24 @@ def _language(
     if facts.placeholder or own.keys() != wanted:
         return
 
-    entries = length(next(iter(gold.values())))
-    for name, vector in (gold | own).items():
-        yield from _must(f"{path}.{name}", f"{length(vector)} entries", f"{entries} entries")
-    rows = sum(unpack(gold["n"])) if "n" in gold else entries
+    entries, every = len(next(iter(gold.values()))), gold | _unpacked(own)
+    for name, vector in every.items():
+        yield from _must(f"{path}.{name}", f"{len(vector)} entries", f"{entries} entries")
+    rows = sum(gold["n"]) if "n" in gold else entries
     yield from _must(f"{path}.facts.n", facts.n, rows)
-    every = {name: v for name, v in (gold | own).items() if name not in ("unit", "group")}
-    yield from _possible(path, every)
-    if "predicted" in own and not _numbered([*unpack(gold["gold"]), *unpack(own["predicted"])]):
+    counts = {name: v for name, v in every.items() if name not in ("unit", "group")}
+    yield from _possible(path, counts)
+    if "predicted" in own and not _numbered([*gold["gold"], *every["predicted"]]):
         yield Problem(f"{path}.predicted", own["predicted"], "numbered as they first appear")
 
 
-def _possible(path: str, vectors: dict[str, str]) -> Iterator[Problem]:
+def _unpacked(vectors: Mapping[str, str]) -> Unpacked:
+    return {name: unpack(text) for name, text in vectors.items()}
+
+
+def _possible(path: str, of: Unpacked) -> Iterator[Problem]:
     """Counts of what goes right are no larger than counts of what there is; a row is right or not.
     Blocks are sums of rows."""
-    of = {name: unpack(text) for name, text in vectors.items()}
     rows = of.get("n") or [1] * max(map(len, of.values()), default=0)
     tokens = of.get("tokens") or of.get("masked")
     most: dict[str, list[Any] | None] = dict.fromkeys(
@@ -164,15 +171,13 @@ def _possible(path: str, vectors: dict[str, str]) -> Iterator[Problem]:
     most |= {"null": tokens or rows, "right": tokens, "tp": of.get("gold")}
     for name in most.keys() & of.keys():
         if _over(of[name], most[name]):
-            yield Problem(f"{path}.{name}", vectors[name], "no more than there are rows or tokens")
+            yield Problem(f"{path}.{name}", pack(of[name]), "no more than there are rows or tokens")
     if "tp" in of and _over(of["tp"], of["pred"]):
-        yield Problem(f"{path}.tp", vectors["tp"], "no more than were predicted")
+        yield Problem(f"{path}.tp", pack(of["tp"]), "no more than were predicted")
 
 
 def _over(values: list[Any], most: list[Any] | None) -> bool:
-    return bool(most) and any(
-        not 0 <= value <= limit for value, limit in zip(values, most or [], strict=False)
-    )
+    return bool(most) and (min(values, default=0) < 0 or any(map(gt, values, most or [])))
 
 
 def _numbered(values: Iterable[float]) -> bool:
@@ -269,7 +274,8 @@ def _part(
     yield from _must(path, sorted(part.vectors), sorted(wanted))
     for vector, text in sorted(part.vectors.items()):
         yield from _must(f"{path}.{vector}", f"{length(text)} entries", f"{part.dev_rows} entries")
-    yield from _possible(path, {name: v for name, v in part.vectors.items() if name != "group"})
+    counts = {name: vector for name, vector in part.vectors.items() if name != "group"}
+    yield from _possible(path, _unpacked(counts))
 
 
 def _same_rows(content: Content) -> Iterator[Problem]:

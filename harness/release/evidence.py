@@ -37,7 +37,7 @@ def _of_metric(packed: Examples, metric: str) -> dict[str, str]:
 
 def _array(text: str) -> Array:
     if "," in text:
-        return np.array(text.split(",")[:-1], dtype=np.float64)
+        return np.fromstring(text[:-1], dtype=np.float64, sep=",")
     return (np.frombuffer(text.encode(), dtype=np.uint8) - ord("0")).astype(np.float64)
 
 

@@ -14,6 +14,7 @@ predictions and gold.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -66,7 +67,7 @@ def problems(data: bytes, sidecar: Sidecar, derive: Derive = derived) -> Iterato
     if sidecar.get("content_sha256") != digest:
         yield Problem("sidecar content_sha256", sidecar.get("content_sha256"), digest)
     try:
-        content = Content.model_validate_json(data)
+        content = content_of(data)
     except ValidationError as error:
         yield from _not_here(document)
         for path, said in reasons(error):
@@ -80,6 +81,12 @@ def problems(data: bytes, sidecar: Sidecar, derive: Derive = derived) -> Iterato
             yield found
     if sound:
         yield from _guarded(lambda known: _derived(known, document, derive), content)
+
+
+@lru_cache(maxsize=1)  # whoever has verified a release says next what it holds
+def content_of(data: bytes) -> Content:
+    """A release's bytes as its models; ValidationError if they are none."""
+    return Content.model_validate_json(data)
 
 
 def _not_here(document: dict[str, Any]) -> Iterator[Problem]:

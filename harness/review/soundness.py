@@ -10,7 +10,7 @@ from harness.common.errors import MissingError
 from harness.release.counts import Problem
 from harness.release.document import Board, plain_bytes
 from harness.release.schema import Content
-from harness.release.verify import summary, verify
+from harness.release.verify import content_of, summary, verify
 from harness.review.bundle import plan_of
 from harness.review.predictions import PredictionsVerified, verify_predictions
 from harness.sources.hub import Where
@@ -57,7 +57,7 @@ def soundness(shelf: Board, path: Path, again: Again | None = None) -> Soundness
     if problems := verify(data, shelf.sidecar(path)):
         return _unsound(path, problems)
 
-    checked = summary(Content.model_validate_json(data))
+    checked = summary(content_of(data))
     if again is None:
         return Soundness(path.stem, checked, [])
     found = again(shelf.load(path))

@@ -20,15 +20,13 @@ from harness.common.errors import HarnessError, MissingError, RefusedError, Spec
 from harness.common.signals import stop
 from harness.common.text import as_yaml
 from harness.engines import ENGINES
-from harness.engines.drive import (
-    Failure,
-    Listener,
-    Listeners,
-    Outcome,
-    drive,
-    verify_results,
-)
+from harness.engines.crew import folder_of, run_of
+from harness.engines.drive import Outcome, drive, verify_results
+from harness.engines.engine import Agents, Engine
+from harness.engines.listener import Failure, Listener, Listeners
+from harness.engines.process import ProcessEngine
 from harness.engines.progress import Progress
+from harness.engines.slurm import Cluster, script
 from harness.families.odd import ODD_SHARE, in_words, too_many
 from harness.page.board_files import outdated, write_board
 from harness.plan.estimate import Sizes, operations
@@ -93,6 +91,7 @@ class How:
     engine              where workers run: a name of `engines.ENGINES`
     device              what they compute on: cpu, cuda, cuda:1, mps; None: a GPU where there is one
     track               names of `track.TRACKERS` that hear of it
+    cluster             what engine `slurm` asks for
     raises              SpecError: no number of workers or of seconds, no name of a device
     """
 
@@ -102,6 +101,7 @@ class How:
     engine: str = "process"
     device: str | None = None
     track: tuple[str, ...] = ()
+    cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
         if self.workers != AUTO:
@@ -172,7 +172,7 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
     Ctrl-C and SIGTERM) leaves once the workers have saved, or on a second one. HarnessError if jobs
     failed.
     """
-    started = ENGINES.chosen(how.engine, "engine")
+    ENGINES.chosen(how.engine, "engine")  # before anything is read
     if plan.blocked:
         lines = [
             f"{reason}\n    blocks: {', '.join(dict.fromkeys(blocks))}"
@@ -192,25 +192,55 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
         sizes = Sizes()
         unusable = unfit(todo, plan.suite.waives, sizes.note)
         usable = [job for job in todo if job.key not in unusable]
-        progress.weigh(operations(plan, usable, sizes))
+        costs = operations(plan, usable, sizes)
+        progress.weigh(costs)
 
         workers = room(plan, usable, how.device) if how.workers == AUTO else how.workers
-        where = started(store.root, workers, how.checkpoint_seconds, how.device)
+        where = _engine(store, how, workers)
+        # checks are text work: no card waits for them, and no node of a cluster
+        checker = ProcessEngine(store.root, device="cpu") if _elsewhere(where) else None
         with stop.patient():
             try:
                 told = Listeners(progress, *listeners)
-                outcome = drive(plan, store, where, told, how.keep_weights, unusable)
+                outcome = drive(
+                    plan, store, where, told, how.keep_weights, unusable, costs, checker
+                )
             except KeyboardInterrupt:
-                progress.note("stopping: workers save a checkpoint ... (once more: stop at once)")
+                progress.note(_farewell(where, plan))
                 raise
             finally:
-                if where.stop():
+                killed = sum(one.stop() for one in (where, checker) if isinstance(one, Engine))
+                if killed:
                     progress.note(
                         "a worker had to be killed; its training goes on from the checkpoint before"
                     )
     if outcome.failed:
         raise _failures(plan, outcome)
     return outcome
+
+
+def _engine(store: Store, how: How, workers: int | None) -> Engine | Agents:
+    """The engine that is asked for. SpecError if it cannot be had so."""
+    started = ENGINES.chosen(how.engine, "engine")
+    own = {"cluster": how.cluster} if how.cluster else {}
+    return started(store.root, workers, how.checkpoint_seconds, how.device, **own)
+
+
+def script_of(cluster: Cluster, plan: Plan, store: Store) -> str:
+    """What sbatch would be given."""
+    run = run_of(plan)
+    return script(cluster, store.root, run, folder_of(store, run))
+
+
+def _elsewhere(where: Engine | Agents) -> bool:
+    """Whether an engine's workers are not this machine's cores."""
+    return isinstance(where, Agents) or bool(getattr(where, "gpus", None))
+
+
+def _farewell(where: Engine | Agents, plan: Plan) -> str:
+    if isinstance(where, Agents):
+        return where.farewell(run_of(plan))
+    return "stopping: workers save a checkpoint ... (once more: stop at once)"
 
 
 def unfit(

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import harness
 from harness.common.errors import HarnessError, MissingError, StoreError
 from harness.common.plugins import Table
-from harness.engines.drive import Listener, Logged
+from harness.engines.listener import Listener, Logged
 from harness.page.tidy import tidy
 from harness.plan.graph import Job, Plan
 from harness.release.schema import Concluded

@@ -72,6 +72,7 @@ class FoundEncoder:
     outputs: list[str] | None = None  # the names of its head's, if it has one; None: not looked at
     # of the layers, without embeddings, about: what the cost of a token goes with
     weights: int | None = None
+    width: int | None = None  # of a vector
     decoder: bool = False  # only its sentence vectors are of use
 
     def to_json(self) -> EncoderJson:
@@ -119,6 +120,7 @@ def find(encoder: "Encoder", where: Where, index: HashIndex) -> FoundEncoder:
         declared=declared,
         layers=layers,
         weights=weights_of_layers(config),
+        width=config.get("hidden_size"),
         outputs=outputs_of(config),
         decoder=is_decoder(config),
     )

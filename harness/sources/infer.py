@@ -7,6 +7,7 @@ neither torch nor transformers is asked.
 
 import functools
 import importlib.util
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -200,13 +201,16 @@ class _Found:
     def has(self, name: str) -> bool:
         return (self.files.folder / name).is_file()
 
-    @functools.cached_property
-    def card(self) -> str:
-        """The model card; empty if there is none."""
-        if not self.has(CARD):
+    def text(self, name: str) -> str:
+        """What a file holds; empty if it is not there."""
+        if not self.has(name):
             return ""
         with self.files.readable():
-            return (self.files.folder / CARD).read_text(encoding="utf-8", errors="replace")
+            return (self.files.folder / name).read_text(encoding="utf-8", errors="replace")
+
+    @functools.cached_property
+    def card(self) -> str:
+        return self.text(CARD)
 
     @functools.cached_property
     def config(self) -> dict[str, Any]:
@@ -349,12 +353,8 @@ def _sentence_encoder(found: _Found) -> bool:
 def _modules(found: _Found) -> list[dict[str, str]]:
     if not found.has(MODULES):
         return []
-    with found.files.readable():
-        text = (found.files.folder / MODULES).read_bytes()
-    import json
-
     try:
-        modules = json.loads(text)
+        modules = json.loads(found.text(MODULES))
         return [{"type": str(one["type"]), "path": str(one["path"])} for one in modules]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise found.files.wrong(MODULES, "is no list of modules with type and path") from None
@@ -422,23 +422,14 @@ def _no_sentence_encoder(found: _Found) -> None:
     XLM-R Large (14 of 24) and of mBERT (8 of 12), at the same depth."""
     layers = found.config.get("num_hidden_layers")
     if not isinstance(layers, int):
-        found.take(
-            "pooling mean of the last layer",
-            "a default: config.json names no number of layers",
-            pooling="mean",
-            layer=-1,
-        )
+        why = "a default: config.json names no number of layers"
+        found.take("pooling mean of the last layer", why, pooling="mean", layer=-1)
         return
-    like, at, of = "XLM-R Large", 14, 24
-    if found.config["model_type"] == "bert":
-        like, at, of = "mBERT", 8, 12
+    is_bert = found.config["model_type"] == "bert"
+    like, at, of = ("mBERT", 8, 12) if is_bert else ("XLM-R Large", 14, 24)
     layer = round(layers * at / of)
-    found.take(
-        f"pooling mean of layer {layer} of {layers}",
-        f"a default, no {MODULES}: the depth of {like}'s layer {at} of {of}",
-        pooling="mean",
-        layer=layer,
-    )
+    why = f"a default, no {MODULES}: the depth of {like}'s layer {at} of {of}"
+    found.take(f"pooling mean of layer {layer} of {layers}", why, pooling="mean", layer=layer)
 
 
 def _card(found: _Found) -> None:

@@ -16,13 +16,12 @@ from typing import Any, NamedTuple, Protocol
 from harness.common.errors import MissingError, SpecError
 from harness.families import FAMILIES
 from harness.sources.hub import Where, snapshot
+from harness.sources.known_splits import KnownSplits
 from harness.sources.labels import read_labels
 from harness.sources.read import READER_VERSIONS, how_read
 from harness.sources.split_files import (
-    class_names,
     disagreement,
     named_files,
-    split_files,
     usual_layouts,
 )
 from harness.spec.catalog import Catalog
@@ -246,6 +245,7 @@ class FilesHere:
 
     def __init__(self, catalog: Catalog, where: Where, index: HashIndex):
         self.catalog, self.where, self.index = catalog, where, index
+        self._splits = KnownSplits(index)
         self._labels: dict[str, list[str]] = {}
 
     def task(self, name: str) -> Task:
@@ -300,8 +300,8 @@ class FilesHere:
             filled += _pool(task, source, split)
             files = [self._file(task, name, source) for name in filled]
             hashes = [self.index.sha256(file) for file in files]
-        for file in files:
-            self._check_names(task, file, class_names(folder, config, file))
+        for file, sha in zip(files, hashes, strict=True):
+            self._check_names(task, file, self._splits.classes(folder, config, file, sha))
         # those of a hub data set are of whatever format they are
         form = format_of(files[0].name) if source.hub else source.format
         return SplitFiles(hashes, form, {"files": [str(file.absolute()) for file in files]})
@@ -324,10 +324,10 @@ class FilesHere:
         looked: list[str] = []
 
         def complete(folder: Path) -> bool:
-            return bool(split_files(folder, config, split, first).files)
+            return bool(self._splits.split(folder, config, split, first).files)
 
         if root := self.where.data_root:
-            found = split_files(root / repo, config, split, first)
+            found = self._splits.split(root / repo, config, split, first)
             if found.files:
                 return root / repo, found.files
             looked.append(f"under {root / repo} ({found.missing})")
@@ -341,7 +341,7 @@ class FilesHere:
             named=lambda folder: named_files(folder, config, split, first),
         )
         if folder:
-            return folder, split_files(folder, config, split, first).files
+            return folder, self._splits.split(folder, config, split, first).files
         looked.append("in the hub cache")
         revision = f" --revision {source.revision}" if source.revision else ""
         raise MissingError(

@@ -12,6 +12,7 @@ from harness.families import FAMILIES
 from harness.sources.aligned import heaps, pairs_of_lines
 from harness.sources.conll import Columns, read_conll
 from harness.sources.delimited import read_csv, read_tsv
+from harness.sources.parquet_rows import ParquetRows, read_parquet
 from harness.sources.squad import is_squad, questions
 from harness.sources.text_files import RawRow, parse_json, read_lines, read_text
 from harness.spec.formats import format_of
@@ -29,6 +30,9 @@ READER_VERSIONS: dict[str, int] = {
     "conll": 2,
     "parts": 2,  # a byte-order mark is no part of the first id
 }
+
+
+RawRows = list[RawRow] | ParquetRows  # of one file
 
 
 def how_read(
@@ -55,7 +59,7 @@ def how_read(
 
 def read_files(
     files: Iterable[str], needed: tuple[str, ...], identity: dict[str, Any]
-) -> list[tuple[Path, list[RawRow]]]:
+) -> list[tuple[Path, RawRows]]:
     """Each file of one part of a split with its raw rows, as its dataset's `identity` says that
     they are read.
 
@@ -65,10 +69,16 @@ def read_files(
     if identity.get("aligned"):
         return [(paths[0], pairs_of_lines(*paths))]
     columns = Columns(**identity["conll"]) if identity.get("conll") else None
-    return [(path, read_file(path, tuple(signature(path)), needed, columns)) for path in paths]
+    found: list[tuple[Path, RawRows]] = []
+    for path in paths:
+        seen = tuple(signature(path))
+        if format_of(path.name, conll=columns is not None) == "parquet":
+            found.append((path, read_parquet(path, seen, needed)))
+        else:
+            found.append((path, read_file(path, seen, needed, columns)))
+    return found
 
 
-# XNLI keeps all its languages in one file: read it once, not fifteen times
 @functools.lru_cache(maxsize=2)
 def read_file(
     path: Path, seen: tuple[int, ...], needed: tuple[str, ...], columns: Columns | None = None
@@ -83,33 +93,12 @@ def read_file(
     """
     kind = format_of(path.name, conll=columns is not None)
     if kind == "parquet":
-        return _read_parquet(path, needed)
+        parquet = read_parquet(path, seen, needed)
+        return parquet.take(range(len(parquet)))
     rows = read_conll(path, columns) if kind == "conll" else _FORMATS[kind](path, needed)
     if not rows:
         raise SpecError(f"{path}: it has no rows")
     return rows
-
-
-def _read_parquet(path: Path, needed: tuple[str, ...]) -> list[RawRow]:
-    """Only the needed columns, since a shard may be large; all of them if one lacks, so that the
-    error can name them."""
-    import pyarrow.parquet as parquet
-
-    try:
-        file = parquet.ParquetFile(path)
-        names = file.schema_arrow.names
-        wanted = {column if column in names else column.split(".")[0] for column in needed}
-        if twice := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"the column {twice[0]!r} stands twice in it")
-        chosen = sorted(wanted) if wanted and wanted <= set(names) else None
-        rows: list[RawRow] = file.read(columns=chosen).to_pylist()
-        return rows
-    except (ValueError, OverflowError, OSError) as error:
-        # pyarrow's own errors are ValueErrors, and OSErrors without a number.
-        if isinstance(error, OSError) and error.errno:
-            raise
-        said = " ".join(str(error).split())
-        raise SpecError(f"{path}: not readable as parquet: {said}") from None
 
 
 def _read_jsonl(path: Path, needed: tuple[str, ...]) -> list[RawRow]:
@@ -179,4 +168,4 @@ _FORMATS: dict[str | None, Callable[[Path, tuple[str, ...]], list[RawRow]]] = {
     "tsv": read_tsv,
 }
 
-__all__ = ["READER_VERSIONS", "heaps", "how_read", "read_file", "read_files"]
+__all__ = ["READER_VERSIONS", "RawRows", "heaps", "how_read", "read_file", "read_files"]

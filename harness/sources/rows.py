@@ -4,15 +4,18 @@ What a row of a family is, and which rows are refused, its file in `families` sa
 """
 
 import hashlib
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
 from harness.families.columns import Row, listed, named_columns, shown
+from harness.sources.parquet_rows import ParquetRows
 from harness.sources.pool import queries
-from harness.sources.read import heaps, read_files
+from harness.sources.read import RawRows, heaps, read_files
 from harness.sources.shapes import Raw, Shape, family_of
 from harness.spec.split_part import SplitPart
 from harness.store.job import RowsJson
@@ -58,22 +61,74 @@ def _load(dataset: RowsJson, metric: str | None) -> list[Row]:
         return _capped_heaps(heaps(dataset), identity["cap"])
     if identity.get("pool"):
         return capped(_unique_ids(queries(dataset)), identity["cap"])
-    raw: list[Raw] = []
+    kept: list[_Kept] = []
     numbers: list[int | str] = []
     for part, place in zip(identity["parts"], dataset["location"], strict=True):
         found = _read(place, identity, name)
+        rows = sum(len(one.rows) for one in found)
         split = SplitPart(name=part["split"], start=part["start"], stop=part["stop"])
-        start, stop = split.bounds(len(found))
-        numbers += _numbers(len(found), identity.get("numbering"))[start:stop]
-        raw += found[start:stop]
+        start, stop = split.bounds(rows)
+        numbers += _numbers(rows, identity.get("numbering"))[start:stop]
+        kept += _between(found, start, stop)
     if len(identity["parts"]) > 1:  # one split keeps its own row numbers, a sum is numbered through
-        numbers = list(range(len(raw)))
-
-    shape = Shape(identity, name, metric)
-    rows = [shape(number, row) for number, row in zip(numbers, raw, strict=True)]
-    if not rows:
+        numbers = list(range(len(numbers)))
+    if not numbers:
         raise SpecError(f"{name}: no rows; check its split and its where")
-    return capped(_unique_ids(rows), identity["cap"], identity.get("drawn"))
+    return _shaped(kept, numbers, identity, Shape(identity, name, metric))
+
+
+class _Kept(NamedTuple):
+    """What is read of one file: which of its rows, by their numbers in it; `place`: as messages
+    name it."""
+
+    place: str
+    cells: RawRows
+    rows: Sequence[int]
+
+    def raws(self, which: Sequence[int], columns: Sequence[str] | None = None) -> list[Raw]:
+        """These rows of it; of each all columns that are needed, or only these."""
+        if isinstance(self.cells, ParquetRows):
+            cells = self.cells.take(which, columns)
+        else:
+            cells = [self.cells[number] for number in which]
+        return [Raw(self.place, *one) for one in zip(which, cells, strict=True)]
+
+
+def _shaped(
+    kept: list[_Kept], numbers: list[int | str], identity: dict[str, Any], shape: Shape
+) -> list[Row]:
+    """The rows that the cap leaves, in one shape: a cap asks for nothing but ids, so that no other
+    row need be read to its end."""
+    ids = _unique(_ids(kept, numbers, shape))
+    chosen = _chosen(ids, identity["cap"], identity.get("drawn"))
+    rows: list[Row] = []
+    first = 0
+    for one in kept:
+        own = slice(first, first + len(one.rows))
+        first = own.stop
+        left = [at for at, i in enumerate(ids[own]) if chosen is None or i in chosen]
+        raws = one.raws([one.rows[at] for at in left])
+        for at, raw in zip(left, raws, strict=True):
+            at += own.start
+            rows.append(shape(numbers[at], raw) | {"id": ids[at]})
+    return rows
+
+
+def _ids(kept: list[_Kept], numbers: list[int | str], shape: Shape) -> list[str]:
+    """As the data have them, or the numbers."""
+    named = shape.columns.get("id")
+    if named is None:
+        return list(map(str, numbers))
+    given = [named] if isinstance(named, str) else named
+    ids: list[str] = []
+    for one in kept:
+        columns = None
+        if isinstance(one.cells, ParquetRows):
+            roots = {name if name in one.cells.names else name.split(".")[0] for name in given}
+            columns = sorted(roots) if roots <= set(one.cells.names) else None
+        for raw in one.raws(one.rows, columns):
+            ids.append(shape.id(numbers[len(ids)], raw))
+    return ids
 
 
 def _union(dataset: RowsJson, metric: str | None) -> list[Row]:
@@ -86,18 +141,27 @@ def _union(dataset: RowsJson, metric: str | None) -> list[Row]:
     return rows
 
 
-def _read(place: dict[str, Any], identity: dict[str, Any], name: str) -> list[Raw]:
-    """The rows of one part that `where` and `unless` keep, each with its file and its number in
-    it."""
-    raw: list[Raw] = []
+def _read(place: dict[str, Any], identity: dict[str, Any], name: str) -> list[_Kept]:
+    """The rows of one part that `where` and `unless` keep, file by file."""
+    kept: list[_Kept] = []
     for file, cells in read_files(place["files"], _needed(identity), identity):
-        at = _place(file)
-        raw += [Raw(at, number, row) for number, row in enumerate(cells)]
-    for keyword, keep in (("where", True), ("unless", False)):
-        asked = f"{name}: `{keyword}`"
-        for column, wanted in identity[keyword].items():
-            raw = [row for row in raw if _matches(row, column, wanted, asked) == keep]
-    return raw
+        one = _Kept(_place(file), cells, range(len(cells)))
+        for keyword, keep in (("where", True), ("unless", False)):
+            for column, wanted in identity[keyword].items():
+                matching = _matching(one, column, wanted, f"{name}: `{keyword}`")
+                left = [number for number in one.rows if (number in matching) == keep]
+                one = one._replace(rows=left)
+        kept.append(one)
+    return kept
+
+
+def _between(kept: list[_Kept], start: int, stop: int) -> list[_Kept]:
+    """The rows from `start` to `stop` of those of all files together."""
+    found = []
+    for one in kept:
+        found.append(one._replace(rows=one.rows[max(0, start) : max(0, stop)]))
+        start, stop = start - len(one.rows), stop - len(one.rows)
+    return found
 
 
 def _needed(identity: dict[str, Any]) -> tuple[str, ...]:
@@ -119,11 +183,21 @@ def _place(file: Path) -> str:
     return name if name.isprintable() else shown(name)
 
 
-def _matches(raw: Raw, column: str, wanted: str, asked: str) -> bool:
-    if column not in raw.cells:
-        known = f"the data have {listed(raw.cells)}; looked at {raw.file}, row {raw.number}"
-        raise SpecError(f"{asked} names column {shown(column)}, {known}")
-    return fnmatchcase(str(raw.cells[column]), wanted)
+def _matching(kept: _Kept, column: str, wanted: str, asked: str) -> set[int]:
+    """The rows, by number, in which a column is as `wanted`."""
+    if isinstance(kept.cells, ParquetRows) and column in kept.cells.names:
+        by_text = kept.cells.by_text(column)
+        fitting = [rows for text, rows in by_text.items() if fnmatchcase(text, wanted)]
+        return set().union(*fitting)
+
+    found = set()
+    for raw in kept.raws(kept.rows):
+        if column not in raw.cells:
+            known = f"the data have {listed(raw.cells)}; looked at {raw.file}, row {raw.number}"
+            raise SpecError(f"{asked} names column {shown(column)}, {known}")
+        if fnmatchcase(str(raw.cells[column]), wanted):
+            found.add(raw.number)
+    return found
 
 
 def _capped_heaps(rows: list[Row], cap: int | None) -> list[Row]:
@@ -162,37 +236,52 @@ def _numbers(rows: int, numbering: dict[str, Any] | None) -> list[int] | list[st
 
 
 def _unique_ids(rows: list[Row]) -> list[Row]:
+    """The rows, by ids of which no two are equal."""
+    for row, own in zip(rows, _unique([row["id"] for row in rows]), strict=True):
+        row["id"] = own
+    return rows
+
+
+def _unique(ids: list[str]) -> list[str]:
     """Some sets repeat an id (TyDiQA does): the second row with id x is x#2, and so on, unless a
     row is called that."""
+    if len(set(ids)) == len(ids):
+        return ids
+    found: list[str] = []
     seen: dict[str, int] = {}
-    for row in rows:
-        own = row["id"]
+    for own in ids:
         seen[own] = count = seen.get(own, 0) + 1
-        while row["id"] in seen and count > 1:
-            row["id"] = f"{own}#{count}"
+        unique = own
+        while unique in seen and count > 1:
+            unique = f"{own}#{count}"
             count += 1
-        seen.setdefault(row["id"], 1)
-    return rows
+        seen.setdefault(unique, 1)
+        found.append(unique)
+    return found
 
 
 def capped(rows: list[Row], cap: int | None, drawn: int | None = None) -> list[Row]:
     """At most `cap` rows, in their order, chosen by a hash of the id (and of the seed `drawn`, if
     there is one): the same rows in every language and on every machine."""
-    if cap is None or len(rows) <= cap:
-        return rows
+    chosen = _chosen([row["id"] for row in rows], cap, drawn)
+    return rows if chosen is None else [row for row in rows if row["id"] in chosen]
+
+
+def _chosen(ids: list[str], cap: int | None, drawn: int | None) -> set[str] | None:
+    """The ids that `capped` keeps; None: all of them."""
+    if cap is None or len(ids) <= cap:
+        return None
     if drawn is None:
-        kept = {row["id"] for row in sorted(rows, key=_rank)[:cap]}
-    else:
-        by_seed = {row["id"]: _rank({"id": f"{drawn}\0{row['id']}"}) for row in rows}
-        kept = set(sorted(by_seed, key=lambda own: by_seed[own])[:cap])
-    return [row for row in rows if row["id"] in kept]
+        return set(sorted(ids, key=_rank)[:cap])
+    return set(sorted(ids, key=lambda own: _rank(f"{drawn}\0{own}"))[:cap])
 
 
 def fold(rows: list[Row], number: int, of: int) -> list[Row]:
     """Part `number` of `of` equal parts, in order; a hash of the id deals the rows out."""
-    kept = {row["id"] for row in sorted(rows, key=_rank)[number::of]}
+    kept = set(sorted([row["id"] for row in rows], key=_rank)[number::of])
     return [row for row in rows if row["id"] in kept]
 
 
-def _rank(row: Row) -> bytes:
-    return hashlib.sha256(row["id"].encode("utf-8", "surrogatepass")).digest()
+@lru_cache(maxsize=1 << 16)  # rows without an id have the same, their numbers, in every language
+def _rank(own: str) -> bytes:
+    return hashlib.sha256(own.encode("utf-8", "surrogatepass")).digest()

@@ -38,15 +38,25 @@ class Shape:
             row: Row = {"id": cells.id(number), **self.family.row(cells, self.labels)}
             if self.answers_needed and not row["answers"]["text"]:
                 raise Unfit("has no answer, which its metric cannot score; `metric: squad_v2` can")
-        except NoColumn as column:
-            known = listed(raw.cells)
-            where = f"looked at {raw.file}, row {raw.number}"
-            raise SpecError(
-                f"{self.name}: no column {column} in the data; they have {known}; {where}"
-            ) from None
-        except Unfit as wrong:
-            raise SpecError(f"{self.name}: {raw.file}: row {raw.number} {wrong}") from None
-        return row
+            return row
+        except (NoColumn, Unfit) as wrong:
+            raise self._refused(wrong, raw) from None
+
+    def id(self, number: int | str, raw: Raw) -> str:
+        """The row's id alone; no other cell is looked at."""
+        try:
+            return Cells(self.columns, raw.cells).id(number)
+        except (NoColumn, Unfit) as wrong:
+            raise self._refused(wrong, raw) from None
+
+    def _refused(self, wrong: NoColumn | Unfit, raw: Raw) -> SpecError:
+        if isinstance(wrong, Unfit):
+            return SpecError(f"{self.name}: {raw.file}: row {raw.number} {wrong}")
+        known = listed(raw.cells)
+        return SpecError(
+            f"{self.name}: no column {wrong} in the data; they have {known}; looked at {raw.file},"
+            f" row {raw.number}"
+        )
 
 
 def family_of(identity: Mapping[str, Any]) -> Family:

@@ -3,6 +3,7 @@ what that gains."""
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from statistics import fmean
 from typing import NamedTuple
@@ -155,6 +156,7 @@ def _measured(
     return whole
 
 
+@lru_cache(maxsize=1 << 16)  # the same units are asked for of every arm
 def coin(target: str, language: str, unit: int) -> int:
     """The half a unit falls in: 0 selects, 1 is reported. `language` is "" where a unit holds rows
     of all languages."""

@@ -8,12 +8,17 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import permutations
-from typing import NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.metrics.metric import Array
 from harness.release.schema_derived import Interval
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from harness.common.late import Late
+
+    np = Late("numpy")
 
 LEVEL = 0.95
 DIGITS = 4
@@ -52,6 +57,11 @@ def two_sided(value: float, parts: Sequence[Noise]) -> float:
 
 def half_width(parts: Sequence[Noise]) -> float:
     """Of the 95% interval: the number of which `two_sided` is 5%."""
+    return _half_width(tuple(parts))
+
+
+@lru_cache(maxsize=4096)  # a board shows many a number in more than one of its tables
+def _half_width(parts: tuple[Noise, ...]) -> float:
     from scipy.optimize import brentq
     from scipy.special import stdtrit
 
@@ -80,13 +90,22 @@ def _nodes(freedom: float) -> tuple[Array, Array]:
     """Where a t distribution is looked at, and what each place weighs: the trapezoidal rule after
     t = sinh x, which reaches far into the tails and converges exponentially. Even of one degree of
     freedom an interval is right to 0.0003 of its width, and far better from two on."""
-    from scipy.stats import norm, t
-
     x, step = np.linspace(-12, 12, 385, retstep=True)
     nodes = np.sinh(x)
-    density = norm.pdf(nodes) if math.isinf(freedom) else t.pdf(nodes, freedom)
-    weights = density * np.cosh(x) * step
+    weights = _density(nodes, freedom) * np.cosh(x) * step
     return nodes, weights / weights.sum()
+
+
+def _density(x: Array, freedom: float) -> Array:
+    """Of the t distribution; with infinite freedom of the normal one. As `scipy.stats` computes
+    them, which takes longer to import than many a release to verify."""
+    from scipy.special import poch
+
+    if math.isinf(freedom):
+        return np.exp(-(x**2) / 2.0) / math.sqrt(2 * math.pi)
+    scale = np.log(poch(0.5 * freedom, 0.5)) - 0.5 * (np.log(freedom) + np.log(np.pi))
+    density: Array = np.exp(scale - (freedom + 1) / 2 * np.log1p(x * x / freedom))
+    return density
 
 
 def holm(ps: Sequence[float]) -> list[float]:

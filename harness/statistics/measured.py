@@ -6,12 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import variance
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from harness.metrics.metric import Array
 from harness.release.schema_derived import Estimate
 from harness.statistics.intervals import Noise, half_width, rounded, two_sided
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from harness.common.late import Late
+
+    np = Late("numpy")
 
 # with fewer, how seeds differ is next to unknown, and nothing is called an effect
 FEWEST_SEEDS = 3
@@ -39,7 +45,7 @@ class Quantity:
         """The paired difference: the same rows, the same seeds."""
         return _combined(self.value - other.value, [(1.0, self), (-1.0, other)])
 
-    @property
+    @cached_property
     def parts(self) -> list[Noise]:
         """Its errors over test rows, and over seeds; of fewer than three seeds over rows alone.
 

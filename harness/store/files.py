@@ -7,7 +7,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,19 +76,19 @@ def canonical_json(obj: Any) -> bytes:
     text = json.dumps(
         obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
-    _refuse_odd_keys(obj)
+    _refuse_odd_keys([obj])
     return text.encode()
 
 
 def _refuse_odd_keys(obj: Any) -> None:
     if isinstance(obj, dict):
-        if odd := [key for key in obj if not isinstance(key, str)]:
+        if not set(map(type, obj)) <= {str} and (odd := [k for k in obj if not isinstance(k, str)]):
             raise TypeError(f"a key must be a string, not {odd[0]!r}")
         obj = obj.values()
-    elif not isinstance(obj, (list, tuple)):
-        return
+    # nearly all that it looks at is no container: it must not be called for each of them
     for item in obj:
-        _refuse_odd_keys(item)
+        if isinstance(item, (dict, list, tuple)):
+            _refuse_odd_keys(item)
 
 
 def key_of(obj: Any) -> str:
@@ -175,6 +175,9 @@ def unseal(raw: bytes) -> dict[str, Any]:
     return body
 
 
+ANSWERS = 4096  # that are kept: a file of a megabyte
+
+
 class _Remembered(NamedTuple):
     """A file's hash, and what the file looked like when it was taken."""
 
@@ -183,7 +186,8 @@ class _Remembered(NamedTuple):
 
 
 class HashIndex:
-    """SHA-256 of big files that seldom change, remembered. Only a cache: a garbled one is dropped.
+    """SHA-256 of big files that seldom change, remembered, and what else follows from such hashes.
+    Only a cache: a garbled one is dropped.
 
     Without a path it lasts as long as the process, and is never written.
     """
@@ -191,10 +195,13 @@ class HashIndex:
     def __init__(self, path: Path | None = None):
         self.path = path
         self._known: dict[str, _Remembered] = {}
+        self._answers: dict[str, Any] = {}
         if path is not None:
             with suppress(OSError, ValueError):
-                known = unseal(Path(path).read_bytes())["files"]
-                self._known = {name: _Remembered(seen, sha) for name, (*seen, sha) in known.items()}
+                body = unseal(Path(path).read_bytes())
+                for name, (*seen, sha) in body["files"].items():
+                    self._known[name] = _Remembered(seen, sha)
+                self._answers = body.get("answers", {})
 
     def sha256(self, path: Path) -> str:
         """Of the file as it is now. A remembered hash counts only if size, mtime, ctime and inode
@@ -215,6 +222,19 @@ class HashIndex:
                 self._known.pop(str(path), None)
         return sha
 
+    def answer(self, of: Any, make: Callable[[], Any]) -> Any:
+        """What `make` gives, a JSON value, made once and remembered; None is asked for again.
+
+        of  all that it follows from, as JSON: content by its hash, never a path alone
+        """
+        key = key_of(of)
+        found = self._answers.pop(key, None)
+        if found is None:
+            found = make()
+        if found is not None:
+            self._answers[key] = found  # the last that was asked for stands last
+        return found
+
     def save(self) -> None:
         """Write the index, whole or not at all; not into a store that may only be read. StoreError
         if it cannot be written."""
@@ -223,7 +243,8 @@ class HashIndex:
         ):
             return
         known = {name: [*seen, sha] for name, (seen, sha) in self._known.items()}
-        atomic_write(self.path, seal({"files": known}), sync=False)
+        answers = dict(list(self._answers.items())[-ANSWERS:])
+        atomic_write(self.path, seal({"files": known, "answers": answers}), sync=False)
 
 
 def signature(path: Path) -> list[int]:

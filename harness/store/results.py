@@ -398,16 +398,19 @@ class Store:
         already."""
         return (self._at("results", key) / name).is_file()
 
+    def listed(self) -> list[str]:
+        """The keys under which something lies, complete or not: one look at the directory."""
+        with disk_errors("list", self.root / "results"):
+            names = [path.name for path in (self.root / "results").iterdir()]
+        return sorted(filter(_is_key, names))
+
     def keys(self, complete: bool = True) -> list[str]:
         """The keys that have a result; with `complete=False` also those whose manifest is missing
         or garbled."""
         with disk_errors("list", self.root / "results"):
-            names = sorted(
-                path.name for path in (self.root / "results").iterdir() if _is_key(path.name)
-            )
             return [
                 key
-                for key in names
+                for key in self.listed()
                 if (self.manifest(key) if complete else not blank(self._at("results", key)))
             ]
 
@@ -424,6 +427,12 @@ class Store:
         """The right to work on `key`, or None while another owner lives. A dead one of this host is
         replaced."""
         return acquire(self._at("leases", key))
+
+    def is_held(self, key: str) -> bool:
+        """Whether a living process works on `key`, as far as can be told from here."""
+        with disk_errors("read the lease", path := self._at("leases", key)):
+            seen = read_lease(path)
+            return seen is not None and not is_stale(seen, path.parent)
 
     def holder(self, key: str) -> Holder | None:
         """Who works on `key` now, as far as the lease says."""

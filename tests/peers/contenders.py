@@ -56,15 +56,11 @@ class Given(Part):
 
 
 class Ours:
-    """This harness's part in one place: its rows, its model, its loop.
-
-    A loop that can `read` has what is to be read prepared on another thread, and `settle`s what it
-    found now and then; one that cannot is handed its batches and knows each loss at once.
-    """
+    """This harness's part in one place: its rows, its model, its loop."""
 
     def __init__(self, material: Material):
-        make_deterministic(SEED)
         self.context = material.context()
+        make_deterministic(self.context.job)
         self.encoder = self.context.encoder()
         self.part = Given(self.context, self.encoder, "rows")
 
@@ -75,12 +71,6 @@ class Ours:
     def updates(self, batches: Sequence[list[Feature]]) -> Iterator[Callable[[], float]]:
         """Does an update a batch; gives what says its loss when it is asked."""
         self.part.batches, count = batches, len(batches)
-        if not hasattr(train._Loop, "read"):
-            loop = train._Loop(self.context, self.encoder, [self.part], count)
-            for number in range(count):
-                loop.update(0, self.part.batch(number))
-                yield partial(_loss, loop, number)
-            return
         loop = train._Loop(self.context, self.encoder, [self.part], [(0, i) for i in range(count)])
         with train.ahead(loop.read, 0, count) as coming:
             for number in range(count):
@@ -91,8 +81,9 @@ class Ours:
         """Predictions of logits, (tokens, classes) or (classes,) a feature, padding included."""
         own = []
         for scores, feature in zip(logits, features, strict=True):
-            read = feature.get("reads", slice(len(feature["input_ids"])))
-            own.append(scores[read] if scores.ndim > 1 else scores)
+            read = feature.get("reads")  # what the head looks at; None: everything
+            everything = slice(len(feature["input_ids"]))
+            own.append(scores[everything if read is None else read] if scores.ndim > 1 else scores)
         return self.part.half.decode(own, features, rows, self.part.task)
 
     def model(self) -> Any:
@@ -110,8 +101,7 @@ class Ours:
 
 
 def _loss(loop: train._Loop, update: int) -> float:
-    if hasattr(loop, "settle"):
-        loop.settle()
+    loop.settle()  # it looks at its losses now and then
     return float(loop.loss[update])
 
 
@@ -158,7 +148,7 @@ def _inputs(feature: Feature, family: str) -> dict[str, Any]:
         inputs["labels"] = feature["label"]
     elif family == "tagging":
         labels = [IGNORE] * len(feature["input_ids"])
-        words = feature.get("reads") or feature["firsts"]
+        words = feature["reads"]
         for place, label in zip(words, feature["labels"], strict=True):
             labels[place] = label
         inputs["labels"] = labels

@@ -1,6 +1,6 @@
 """`make bench`, its first half: training and evaluation beside transformers' Trainer, on a CPU.
 
-    python -m tests.peers.cpu .benchmarks/training.json [--smoke] [--rounds 3]
+    python -m tests.peers.cpu .benchmarks/cpu.json [--smoke] [--rounds 3]
 
 Same rows, same weights, same batches, one pinned thread, in turn (`rounds`). Writes what was
 measured as JSON, of which `tests.peers.page` makes the tables of docs/performance.md.
@@ -72,6 +72,7 @@ SMOKE = [
     smoke("classification", XNLI),
     smoke("tagging", PANX, evaluated=4),
     smoke("span_qa", SQUAD, replace(TINY, kind="xlm-roberta")),
+    smoke("span_qa", SQUAD, evaluated=4),
 ]
 
 

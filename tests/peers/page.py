@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.peers.names import DYNAMIC, GROUPED, OURS, PADDED, PRODUCTS
@@ -44,17 +45,26 @@ def main(arguments: Sequence[str]) -> None:
 def taken(found: dict[str, Any]) -> dict[str, Any]:
     """What is kept of a file, by the part of the page that it makes."""
     if "benchmarks" in found:
-        return {"others": {"machine": found["machine_info"]["cpu"], "groups": _groups(found)}}
+        return {
+            "others": {
+                "machine": found["machine_info"]["cpu"]["brand_raw"],
+                "groups": _groups(found),
+            }
+        }
     return {"gpu" if "card" in found else "cpu": found}
 
 
 def _groups(found: dict[str, Any]) -> dict[str, Any]:
-    """Of pytest-benchmark's file the medians, seconds, by group and name."""
+    """Of pytest-benchmark's file median, least and most, by group and name: CPU seconds of the
+    processes that a benchmark started, if it says so (`cpu`), else what its timer gave."""
     groups: dict[str, Any] = {}
     for one in found["benchmarks"]:
         name = next(iter((one["params"] or {}).values()), one["name"])
-        times = [float(f"{one['stats'][part]:.4g}") for part in ("median", "min", "max")]
-        groups.setdefault(one["group"] or one["name"], {})[str(name)] = times
+        times = [one["stats"][part] for part in ("median", "min", "max")]
+        if cpu_seconds := one["extra_info"].get("cpu"):
+            times = [median(cpu_seconds), min(cpu_seconds), max(cpu_seconds)]
+        rounded = [float(f"{seconds:.4g}") for seconds in times]
+        groups.setdefault(one["group"] or one["name"], {})[str(name)] = rounded
     return groups
 
 
@@ -202,12 +212,10 @@ def gpu(found: dict[str, Any]) -> str:
 
 def others(found: dict[str, Any]) -> str:
     """What pytest-benchmark measured, a table a group."""
-    parts = []
+    parts = [f"{found['machine']}.\n"]
     for group, times in found["groups"].items():
-        fastest = min(median for median, _, _ in times.values())
-        rows = [[name, ranged(t), f"{t[0] / fastest:.2f}"] for name, t in times.items()]
         parts.append(f"#### {group}\n")
-        parts.append(table(["", "seconds", "× the fastest"], rows))
+        parts.append(table(["", "seconds"], [[name, ranged(t)] for name, t in times.items()]))
     return "\n".join(parts)
 
 
@@ -216,8 +224,8 @@ PARTS = {"goals": goals, "cpu": cpu, "gpu": gpu, "others": others}
 
 def ranged(three: Sequence[float]) -> str:
     """Median, and in brackets least and most."""
-    median, least, most = (f"{value:,.3g}" if value < 1000 else f"{value:,.0f}" for value in three)
-    return f"{median} [{least}–{most}]"
+    middle, least, most = (f"{value:,.3g}" if value < 1000 else f"{value:,.0f}" for value in three)
+    return f"{middle} [{least}–{most}]"
 
 
 def table(columns: list[str], rows: list[list[str]]) -> str:

@@ -5,6 +5,7 @@ it is told to and then waits, so that whatever else the machine does hits all al
 import multiprocessing
 import os
 import resource
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -192,8 +193,9 @@ def _serve(
             os.sched_setaffinity(0, {core})
     try:
         contender(work, Meter(pipe, tokens))
-        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak *= 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
         on_device = torch.cuda.max_memory_reserved() if torch.cuda.is_available() else 0
-        pipe.send((kilobytes * 1024, on_device))
+        pipe.send((peak, on_device))
     except Exception as error:
         pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))

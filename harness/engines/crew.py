@@ -1,0 +1,140 @@
+"""A run that several agents share: what they leave for each other in the store.
+
+    ROOT/runs/RUN/run.json             the jobs and how they are run (`Shared`)
+    ROOT/runs/RUN/failed/KEY.N.json    a job failed: why, and whether its host may be to blame
+    ROOT/runs/RUN/agents/NAME.json     what an agent's workers do, and when it said so
+    ROOT/runs/RUN/*.log                what agents print
+
+An agent is a driver over the process engine of its own node. Who does what, and what is done, are
+the store's to say, by leases and results: what is here makes it quicker and tells who watches.
+"""
+
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.common.errors import StoreError
+from harness.engines.listener import Failure
+from harness.plan.graph import Job, Jobs
+from harness.store import Store, atomic_write, canonical_json, disk_errors, key_of
+
+HOSTS = 2  # a job that failed so often, on different hosts where there are some, has failed
+LOOK_SECONDS = 5.0  # between two looks at what others say
+
+
+def run_of(jobs: Jobs) -> str:
+    """The name of a run of these jobs: the same command comes back to it."""
+    return key_of(sorted(jobs.jobs))[:12]
+
+
+def folder_of(store: Store, run: str) -> Path:
+    """Where a run keeps what its agents share."""
+    return store.root / "runs" / run
+
+
+def runs_of(store: Store) -> list[str]:
+    """The runs of a store that agents do, or did."""
+    return sorted(path.parent.name for path in (store.root / "runs").glob("*/run.json"))
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What an agent is told of a run.
+
+    jobs    to be done
+    costs   by key, as `estimate.operations`
+    agents  how many take part
+    workers, device, checkpoint_seconds, keep_weights    of each, as `steps.How` has them
+    command, cwd    that asked for it, and where
+    """
+
+    jobs: Jobs
+    costs: dict[str, float]
+    agents: int
+    workers: int | None = None
+    device: str | None = None
+    checkpoint_seconds: float | None = None
+    keep_weights: bool = False
+    command: tuple[str, ...] = ()
+    cwd: str = ""
+
+    def write(self, folder: Path) -> None:
+        """Begin a run: the agents of one before it have left."""
+        shutil.rmtree(folder, ignore_errors=True)
+        with disk_errors("begin the run", folder):
+            folder.mkdir(parents=True)
+            for room in ("failed", "agents"):
+                (folder / room).mkdir()
+        said = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        # a worker reads a job's body from the store
+        said["jobs"] = [asdict(job) | {"body": {}} for job in self.jobs.jobs.values()]
+        atomic_write(folder / "run.json", canonical_json(said))
+
+    @staticmethod
+    def read(folder: Path) -> "Shared":
+        """The run of that folder. StoreError if there is none, or it is of another version."""
+        path = folder / "run.json"
+        try:
+            with disk_errors("read the run", path):
+                said = json.loads(path.read_bytes())
+            jobs = [Job(**{**one, "rank": tuple(one["rank"])}) for one in said.pop("jobs")]
+            return Shared(jobs=Jobs(jobs={job.key: job for job in jobs}), **said)
+        except (ValueError, TypeError, KeyError) as error:
+            raise StoreError(f"{path} is no run ({error}); start it again by eval") from None
+
+
+class Crew:
+    """The agents of a run, as one of them sees them, or who watches. `me`: its name among them."""
+
+    def __init__(self, folder: Path, me: str = ""):
+        self.folder, self.me = folder, me
+        self._looked: float | None = None
+        self._failures: dict[str, Failure] = {}
+
+    def failures(self) -> dict[str, Failure]:
+        """The jobs that have failed for everybody, by key."""
+        now = time.monotonic()
+        if self._looked is None or now - self._looked >= LOOK_SECONDS:
+            self._looked, self._failures = now, self._final()
+        return self._failures
+
+    def _final(self) -> dict[str, Failure]:
+        said: dict[str, list[Failure]] = {}
+        for path, one in self._read("failed"):
+            with suppress(TypeError):  # of another version
+                said.setdefault(path.name.partition(".")[0], []).append(Failure(**one))
+        return {key: of[-1] for key, of in said.items() if len(of) >= HOSTS or not of[-1].by_host}
+
+    def _read(self, room: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """What others wrote. What this machine does not see yet, or torn, is read next time."""
+        for path in sorted((self.folder / room).glob("*.json")):
+            with suppress(OSError, ValueError):
+                yield path, json.loads(path.read_bytes())
+
+    def try_elsewhere(self, key: str, failure: Failure) -> bool:
+        """Tell the others that a job failed here. Whether another host may still try it."""
+        path = self.folder / "failed" / f"{key}.{uuid.uuid4().hex[:8]}.json"
+        atomic_write(path, canonical_json(asdict(failure)), sync=False)
+        self._looked = None
+        return key not in self.failures()
+
+    def tell(self, working: Mapping[str, Any]) -> None:
+        """Tell who watches what each worker does: slot → `Doing` as JSON."""
+        said = {"time": time.time(), "working": dict(working)}
+        with suppress(OSError, StoreError):  # nobody waits for it
+            path = self.folder / "agents" / f"{self.me}.json"
+            atomic_write(path, canonical_json(said), sync=False)
+
+    def working(self) -> dict[str, dict[str, Any]]:
+        """What all workers do, by agent and slot: "3 worker-0" → `Doing` as JSON."""
+        found = {}
+        for path, said in self._read("agents"):
+            for slot, doing in said["working"].items():
+                found[f"{path.stem} {slot}"] = doing
+        return found

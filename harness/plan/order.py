@@ -1,0 +1,187 @@
+"""In which order a run's jobs are handed out, and how long a run of that order takes.
+
+The plan's order finishes a condition before it begins the next, so that few trained models lie on
+the disk at once; but what it begins last may be a long chain, for which all other workers then
+wait. So the ready job with the longest chain of jobs below it goes first, once that chain is as
+long as all the work that is left, shared by the workers; until then the plan's order holds.
+(Taking the longest chain first from the start is as fast, and keeps most models of a plan at once.)
+"""
+
+import heapq
+from collections.abc import Iterable, Mapping
+from graphlib import TopologicalSorter
+from typing import NamedTuple
+
+from harness.plan.graph import Job
+
+# What every job costs besides: files are read, a model is loaded. About a third of a second of a
+# CPU core (`devices.CORE`); next to real work it is nothing.
+EACH = 15e9
+
+_Entry = tuple[float, int, str]  # of a heap: what decides, the place in the plan, the key
+
+
+def inputs_first(jobs: Iterable[Job]) -> list[Job]:
+    """The jobs, each after those of them that it needs. (`rank` says what is taken first of what is
+    ready: an evaluation before the training of the next cell.)"""
+    known = {job.key: job for job in jobs}
+    sorter = TopologicalSorter({key: job.needs for key, job in known.items()})
+    return [known[key] for key in sorter.static_order() if key in known]
+
+
+class Queue:
+    """The jobs of a run, of which those that are ready come out in the order to take them.
+
+    jobs     what is to be done; what they need beyond that is done
+    costs    by key, in any unit (`estimate.operations`): only how jobs compare counts
+    workers  how many take from it, all engines together
+    """
+
+    def __init__(self, jobs: Iterable[Job], costs: Mapping[str, float], workers: int):
+        ordered = sorted(jobs, key=lambda job: job.rank)
+        self.jobs = {job.key: job for job in ordered}
+        self.workers = workers
+        self._costs = {key: costs.get(key, 0.0) + EACH for key in self.jobs}
+        self._place = {key: place for place, key in enumerate(self.jobs)}
+        self._lacks = {job.key: len(self._inside(job)) for job in ordered}
+        self._readers: dict[str, list[str]] = {key: [] for key in self.jobs}
+        for job in ordered:
+            for need in self._inside(job):
+                self._readers[need].append(job.key)
+        self._chain = self._chains()
+        self._left = sum(self._costs.values())
+        self._open = set(self.jobs)  # neither ended nor taken
+        self._in_order: list[_Entry] = []
+        self._by_chain: list[_Entry] = []
+        for key in self.jobs:
+            self._offer(key)
+
+    def _inside(self, job: Job) -> set[str]:
+        return {need for need in job.needs if need in self.jobs}
+
+    def _chains(self) -> dict[str, float]:
+        """What each job costs together with the longest chain of jobs that wait for it."""
+        chain: dict[str, float] = {}
+        for job in reversed(inputs_first(self.jobs.values())):
+            below = max((chain[reader] for reader in self._readers[job.key]), default=0.0)
+            chain[job.key] = self._costs[job.key] + below
+        return chain
+
+    def _offer(self, key: str) -> None:
+        """Put a job among the ready ones, if it lacks nothing."""
+        if self._lacks[key] == 0:
+            place = self._place[key]
+            heapq.heappush(self._in_order, (0.0, place, key))
+            heapq.heappush(self._by_chain, (-self._chain[key], place, key))
+
+    @property
+    def ready(self) -> bool:
+        """Whether some job can be taken."""
+        return self._first(self._in_order) is not None
+
+    def _first(self, heap: list[_Entry]) -> str | None:
+        """The first job of a heap that is still there to take."""
+        while heap and heap[0][-1] not in self._open:
+            heapq.heappop(heap)
+        return heap[0][-1] if heap else None
+
+    def take(self) -> Job | None:
+        """The job to do next; None: none is ready."""
+        key, urgent = self._first(self._in_order), self._first(self._by_chain)
+        if key is None or urgent is None:
+            return None
+        if self._chain[urgent] >= self._left / self.workers:
+            key = urgent
+        self._open.discard(key)
+        return self.jobs[key]
+
+    def place(self, key: str) -> int:
+        """Where a job stands in the plan's order."""
+        return self._place[key]
+
+    def give_back(self, key: str) -> None:
+        """A job that was taken and not done can be taken again."""
+        self._open.add(key)
+        self._offer(key)
+
+    def end(self, key: str) -> None:
+        """A job is over: nobody has to do it any more, and what waited for it alone is ready."""
+        self._open.discard(key)
+        self._left -= self._costs[key]
+        for reader in self._readers[key]:
+            self._lacks[reader] -= 1
+            if reader in self._open:
+                self._offer(reader)
+
+    def readers(self, key: str) -> list[str]:
+        """The jobs of the run that read a job's result."""
+        return self._readers[key]
+
+    def cost(self, key: str) -> float:
+        """What a job costs."""
+        return self._costs[key]
+
+    def longest(self) -> list[Job]:
+        """The chain of jobs that costs most, from its start."""
+        chain: list[Job] = []
+        choice: Iterable[str] = self.jobs
+        while key := max(choice, key=self._chain.__getitem__, default=None):
+            chain.append(self.jobs[key])
+            choice = self._readers[key]
+        return chain
+
+
+class Course(NamedTuple):
+    """How a run goes if its jobs take what they are thought to.
+
+    length   from its start to its end, in the unit of the costs
+    busy     the share of that time in which a worker works
+    longest  the jobs of the longest chain, below whose cost no number of workers gets
+    chain    their cost
+    models   most trained models that lie on the disk at one time
+    """
+
+    length: float
+    busy: float
+    longest: list[Job]
+    chain: float
+    models: int
+
+
+def course(jobs: Iterable[Job], costs: Mapping[str, float], workers: int) -> Course:
+    """The run, simulated: each worker takes the next job of the queue as soon as it is free."""
+    queue = Queue(jobs, costs, workers)
+    longest = queue.longest()
+    chain = sum(queue.cost(job.key) for job in longest)
+    total = sum(map(queue.cost, queue.jobs))
+
+    disk = _Disk(queue)
+    running: list[tuple[float, int, Job]] = []  # (when it ends, to break ties, what)
+    now = 0.0
+    while True:
+        while len(running) < workers and (job := queue.take()):
+            heapq.heappush(running, (now + queue.cost(job.key), queue.place(job.key), job))
+        if not running:
+            break
+        now, _, job = heapq.heappop(running)
+        queue.end(job.key)
+        disk.done(job)
+    return Course(now, total / (workers * now) if now else 1.0, longest, chain, disk.most)
+
+
+class _Disk:
+    """How many trained models a run keeps: each until the last job that reads it is done."""
+
+    def __init__(self, queue: Queue):
+        self.unread = {key: len(queue.readers(key)) for key in queue.jobs}
+        self.now = self.most = 0
+        self.models = {key for key, job in queue.jobs.items() if job.kind == "train"}
+
+    def done(self, job: Job) -> None:
+        """A job has ended."""
+        self.now += job.key in self.models
+        self.most = max(self.most, self.now)
+        self.now -= job.key in self.models and not self.unread[job.key]
+        for need in self.models.intersection(job.needs):
+            self.unread[need] -= 1
+            self.now -= not self.unread[need]
