@@ -1,5 +1,5 @@
 """A run on a SLURM cluster: three agents, and all that befalls them there. A real SLURM on this
-machine, which takes minutes of waiting: `make test-slurm`."""
+machine alone, where it can be had; minutes, mostly of waiting."""
 
 import os
 import shutil
@@ -105,7 +105,7 @@ class Slurm:
         subprocess.run([SCRIPT, what, self.folder, node], check=True)
 
 
-@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_run_on_slurm_survives_all_and_ends_with_the_bytes_of_one_machine(
     rig: Rig, undisturbed, cluster, tmp_path
 ):
