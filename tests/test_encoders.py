@@ -1035,7 +1035,7 @@ def test_an_encoder_whose_weights_are_all_set_need_not_be_read(encoder, monkeypa
             assert torch.equal(tensor, there[name]) and tensor.dtype == there[name].dtype, name
             assert tensor.requires_grad == there[name].requires_grad
     assert repr(model) == repr(read) and not model.training  # dropout stands in it
-    batch = encoder.pad([{"input_ids": encoder.tokenizer(CORPUS[0])["input_ids"]}], "cpu")
+    batch = pad(encoder, [{"input_ids": encoder.tokenizer(CORPUS[0])["input_ids"]}])
     with torch.inference_mode():
         assert torch.equal(read(**batch).last_hidden_state, model(**batch).last_hidden_state)
 
@@ -1080,7 +1080,7 @@ def test_a_prompt_stands_before_each_sentence(kind, loaded, monkeypatch):
     rows = [{"id": str(i), "source": CORPUS[i], "target": CORPUS[i + 1]} for i in range(3)]
     texts, length = [row["source"] for row in rows], {"bert": 24, "qwen3": 60}[kind]
 
-    def predict(embed, rows, task, dev):
+    def predict(embed, rows, task, dev, search=None):
         return np.stack([embed(texts), embed(texts, passages=True)]), {}
 
     monkeypatch.setattr("harness.models.retriever.predict", predict)

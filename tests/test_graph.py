@@ -4,6 +4,7 @@ cannot be."""
 import json
 import re
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from conftest import Rig, copied
@@ -326,6 +327,7 @@ def test_blocked_jobs_are_in_no_sum(world, store):
 
 # XLM-R base has 85 million weights in its layers (Conneau et al. 2020, Table 1: 12 layers, 768,
 # 3072), ModernBERT's are gated.
+NO_DOWNLOAD = {"download": 0, "repositories": []}
 SIZES = {
     "xlm-roberta": (
         {"num_hidden_layers": 12, "hidden_size": 768, "intermediate_size": 3072},
@@ -355,6 +357,26 @@ def test_hours_go_with_the_weights_of_the_layers(world, store, kind):
         "50 GFLOP/s a worker (assumed of one CPU core); in tokens/s: toyenc "
     )
     assert f"toyenc {rate:,.0f} training, {3 * rate:,.0f} evaluation" in found["basis"]
+
+
+def test_hours_are_those_of_the_run_and_not_of_the_work_shared_out(world, store):
+    """A seed's training, then its evaluation: a second worker helps if there is a second seed."""
+    fill(world)
+
+    def hours(seeds: list[int], workers: int) -> dict[str, Any]:
+        plan = world.plan(suite=SUITE | FEW | {"seeds": seeds})
+        return estimate(plan, store, states(plan, store), machine=Machine(workers, "H100"))
+
+    alone, shared = hours([1], 1), hours([1], 64)
+    assert shared["hours"] == pytest.approx(shared["chain_hours"])
+    assert alone["hours"] == pytest.approx(64 * shared["busy"] * shared["hours"])
+    assert shared["chain"][0].startswith("train toyenc")
+    assert shared["chain"][-1].startswith("evaluate toyenc")
+    # what more workers would not shorten is said
+    said = "\n".join(graph.summary(world.plan(suite=SUITE | FEW), shared | NO_DOWNLOAD, "fetch"))
+    assert re.search(r"64 × H100, busy \d+% of it; jobs that wait for each other take", said)
+    said = "\n".join(graph.summary(world.plan(suite=SUITE | FEW), alone | NO_DOWNLOAD, "fetch"))
+    assert "busy" not in said
 
 
 def test_hours_follow_the_trainings_of_this_store(world, store):

@@ -65,7 +65,7 @@ def store(tmp_path):
 @pytest.fixture
 def plan():
     suite = SimpleNamespace(suite="tiny", model_dump=lambda **_: {"suite": "tiny", "seeds": [1]})
-    return Plan(suite, {KEY: JOB})
+    return Plan(suite, jobs={KEY: JOB})
 
 
 def commit(store: Store) -> None:

@@ -181,6 +181,7 @@ class _Run:
         self.tries: dict[str, int] = {}  # key → workers that died of it
         # key → when another run, which holds it now, is looked after again
         self.not_before: dict[str, float] = {}
+        self.look_at_others = 0.0  # when to ask again who of them works
         self.suspect = 0  # failures in a row that the host may be to blame for
 
     def until_done(self) -> None:
@@ -212,9 +213,13 @@ class _Run:
 
     def _enough_elsewhere(self) -> bool:
         """Whether those who work on jobs elsewhere are enough for what is left: each takes another
-        when it is done."""
-        held = len(self.not_before)
-        return not self.queue.ready and 0 < held >= len(self.waiting) - held
+        when it is done. Who has not been heard of lately may be lost with its node."""
+        others, now = self.not_before, time.monotonic()
+        if self.queue.ready or 2 * len(others) < len(self.waiting) or now < self.look_at_others:
+            return False
+        self.look_at_others = now + BUSY_WAIT
+        working = sum(self.store.is_alive(key) for key in others)
+        return 0 < working >= len(self.waiting) - working
 
     def _give_up_on_orphans(self) -> None:
         """Nothing runs and nothing is ready: a needed job is not in this pass (cannot happen with a

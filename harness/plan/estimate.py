@@ -9,6 +9,7 @@ from harness.families import FAMILIES
 from harness.families.columns import Row
 from harness.plan.devices import Machine
 from harness.plan.graph import Job, Plan
+from harness.plan.order import course
 from harness.sources import rows as data_rows
 from harness.sources.pool import pool
 from harness.spec.recipe import PRECISIONS, Recipe
@@ -72,7 +73,8 @@ def estimate(
     machine: Machine | None = None,
 ) -> dict[str, Any]:
     """Per kind of job: how many in which state, tokens and seconds on one worker of those to run;
-    what that rests on; rows of all data sets that they read, and hours on the whole `machine`.
+    what that rests on; rows of all data sets that they read; of the run on the whole `machine`, as
+    `order.course` has it: hours, the share of them that a worker works, the longest chain of jobs.
 
     `state`: key → state, of `graph.states`. Nobody knows the tokens of blocked jobs: they are in no
     sum. `sizes`: of what was read before.
@@ -82,30 +84,31 @@ def estimate(
     speed, basis = 1.0, "nothing is to run"
     if "to run" in state.values():
         speed, basis = _speed(plan, store, sizes, machine)
+    to_run = [job for job in plan.jobs.values() if state[job.key] == "to run"]
+    costs = operations(plan, to_run, sizes)
     kinds: dict[str, dict[str, Any]] = {}
     for kind in dict.fromkeys(job.kind for job in plan.jobs.values()):
         jobs = [job for job in plan.jobs.values() if job.kind == kind]
-        waiting = [job for job in jobs if state[job.key] == "to run"]
-        tokens = {job.key: _tokens(job, plan, sizes) for job in waiting}
-        operations = sum(
-            _operations(job, plan, tokens[job.key]) + _search(job, plan, sizes) for job in waiting
-        )
+        waiting = [job for job in jobs if job.key in costs]
         states = Counter(state[job.key] for job in jobs)
         kinds[kind] = {
             "jobs": len(jobs),
             "cached": states["cached"],
             "to_run": states["to run"],
             "blocked": states["blocked"],
-            "tokens": sum(tokens.values()),
-            "seconds": operations / speed,
+            "tokens": sum(_tokens(job, plan, sizes) for job in waiting),
+            "seconds": sum(costs[job.key] for job in waiting) / speed,
         }
-    seconds = sum(row["seconds"] for row in kinds.values())
+    run = course(to_run, costs, machine.workers)
     return {
         "kinds": kinds,
         "cells": len(plan.cells),
-        "rows": _rows([job for job in plan.jobs.values() if state[job.key] == "to run"], sizes),
+        "rows": _rows(to_run, sizes),
         "device": machine.words,
-        "hours": seconds / machine.workers / 3600,
+        "hours": run.length / speed / 3600,
+        "busy": run.busy,
+        "chain": [job.name for job in run.longest],
+        "chain_hours": run.chain / speed / 3600,
         "basis": basis,
         "blocked": plan.blocked,
     }

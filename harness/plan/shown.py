@@ -137,9 +137,22 @@ def _costs(estimated: dict[str, Any]) -> list[str]:
     tokens = sum(row["tokens"] for row in estimated["kinds"].values())
     return [
         f"{estimated['rows']:,} rows, about {_round(tokens)} tokens read:"
-        f" {_hours(estimated['hours'])} on {estimated['device']}",
+        f" {_hours(estimated['hours'])} on {estimated['device']}{_idle(estimated)}",
         f"at {estimated['basis']}",
     ]
+
+
+def _idle(estimated: dict[str, Any]) -> str:
+    """Why more workers would not shorten the run much, if that is so."""
+    if estimated["chain_hours"] < 0.5 * estimated["hours"] or estimated["busy"] > 0.95:
+        return ""
+    first, last = estimated["chain"][0], estimated["chain"][-1]
+    if first == last:
+        return f", nearly all of it for {first} alone"
+    return (
+        f", busy {estimated['busy']:.0%} of it; jobs that wait for each other take"
+        f" {_hours(estimated['chain_hours'])}, from {first} to {last}"
+    )
 
 
 def _missing(plan: Plan, estimated: dict[str, Any], blocked: int, fetch: str) -> list[str]:

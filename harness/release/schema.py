@@ -23,7 +23,7 @@ from harness.common.strict import Strict, later
 from harness.plan.recorded import PlanInputs
 from harness.release.schema_derived import Derived, Hash, PerLanguage, Phase
 from harness.spec.formats import Conll
-from harness.spec.recipe import Cut, Recipe, Recipes, Setting
+from harness.spec.recipe import Cut, Precision, Recipe, Recipes, Setting
 from harness.spec.regime import Regime
 from harness.spec.sampler import Sampler
 from harness.spec.suite import Caps, Finished, SplitRule, Subset, Waived
@@ -167,12 +167,14 @@ class SelectSpec(Strict):
     cap: PositiveInt | None
     models: list[Hash]
     seed: NonNegativeInt
+    precision: Precision = later("fp32")
 
 
 class PviSpec(Strict):
     task: TaskPart
     model: Hash
     dev_rows: PositiveInt | None
+    precision: Precision = later("fp32")
 
 
 class OwnHead(Strict):
@@ -185,6 +187,7 @@ class EvaluateSpec(Strict):
     task: TaskPart
     model: Hash | None
     own_head: OwnHead | None = later(None)
+    precision: Precision = later("fp32")
 
 
 class OverlapSpec(Strict):

@@ -245,6 +245,11 @@ def is_stale(seen: Seen, directory: Path) -> bool:
     return server_clock(directory) - seen.mtime > STALE_SECONDS if dead is None else dead
 
 
+def beats(seen: Seen, directory: Path) -> bool:
+    """Whether the owner of a lease has just given a heartbeat, or a few are late."""
+    return server_clock(directory) - seen.mtime < 4 * BEAT_SECONDS
+
+
 def _token(path: Path) -> str | None:
     """Of the lease that is there now."""
     seen = read_lease(path)

@@ -35,6 +35,7 @@ from harness.store.lease import (
     Owner,
     Seen,
     acquire,
+    beats,
     is_dead,
     is_stale,
     read_lease,
@@ -427,6 +428,12 @@ class Store:
         """The right to work on `key`, or None while another owner lives. A dead one of this host is
         replaced."""
         return acquire(self._at("leases", key))
+
+    def is_alive(self, key: str) -> bool:
+        """Whether somebody works on `key` who was heard of just now."""
+        with disk_errors("read the lease", path := self._at("leases", key)):
+            seen = read_lease(path)
+            return seen is not None and beats(seen, path.parent)
 
     def is_held(self, key: str) -> bool:
         """Whether a living process works on `key`, as far as can be told from here."""
