@@ -373,10 +373,12 @@ def test_hours_are_those_of_the_run_and_not_of_the_work_shared_out(world, store)
     assert shared["chain"][0].startswith("train toyenc")
     assert shared["chain"][-1].startswith("evaluate toyenc")
     # what more workers would not shorten is said
-    said = "\n".join(graph.summary(world.plan(suite=SUITE | FEW), shared | NO_DOWNLOAD, "fetch"))
+    long = shared | NO_DOWNLOAD | {"hours": 7.0, "chain_hours": 7.0}
+    said = "\n".join(graph.summary(world.plan(suite=SUITE | FEW), long, "fetch"))
     assert re.search(r"64 × H100, busy \d+% of it; jobs that wait for each other take", said)
-    said = "\n".join(graph.summary(world.plan(suite=SUITE | FEW), alone | NO_DOWNLOAD, "fetch"))
-    assert "busy" not in said
+    for short in (shared, alone | {"hours": 7.0}):
+        said = "\n".join(graph.summary(world.plan(suite=SUITE | FEW), short | NO_DOWNLOAD, "fetch"))
+        assert "busy" not in said
 
 
 def test_hours_follow_the_trainings_of_this_store(world, store):

@@ -142,9 +142,13 @@ def _costs(estimated: dict[str, Any]) -> list[str]:
     ]
 
 
+WAITED_FOR = 0.5  # hours from which one asks what a run waits for
+
+
 def _idle(estimated: dict[str, Any]) -> str:
     """Why more workers would not shorten the run much, if that is so."""
-    if estimated["chain_hours"] < 0.5 * estimated["hours"] or estimated["busy"] > 0.95:
+    shared = estimated["chain_hours"] < 0.5 * estimated["hours"] or estimated["busy"] > 0.95
+    if shared or estimated["hours"] < WAITED_FOR:
         return ""
     first, last = estimated["chain"][0], estimated["chain"][-1]
     if first == last:
