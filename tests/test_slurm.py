@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Rig, eventually, releases
+from stress import times
 
 from harness.common.errors import SpecError
 from harness.engines.slurm import Cluster, limit_of, script
@@ -30,7 +31,7 @@ PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged", "unshare")
     ],
 )
 def test_a_time_limit_is_read_as_sbatch_reads_it(said, seconds):
-    assert limit_of(said, 120) == seconds
+    assert limit_of(said) == seconds
 
 
 @pytest.mark.parametrize("said", ["4h", "", "0:10", "3", "1:2:3:4", "-4", "1-"])
@@ -64,8 +65,8 @@ def test_the_script_asks_for_what_was_asked_for(tmp_path):
 @pytest.fixture
 def cluster(tmp_path):
     """Three nodes; the environment that SLURM's programs need."""
-    if not os.environ.get("XSTILTS_STRESS"):
-        pytest.skip("minutes of waiting: XSTILTS_STRESS=1")
+    if not times(quick=False, long=True):
+        pytest.skip("minutes of waiting: make stress")
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("SLURM's daemons of a test run as root, on Linux")
     if lacking := [name for name in PROGRAMS if not shutil.which(name)]:

@@ -125,14 +125,14 @@ class Crew:
         return key not in self.failures()
 
     def tell(self, working: Mapping[str, Any]) -> None:
-        """Tell who watches what each worker does: slot → `Doing` as JSON."""
+        """Tell who watches what each worker does: by slot, as `agent.Teller` has it."""
         said = {"time": time.time(), "working": dict(working)}
         with suppress(OSError, StoreError):  # nobody waits for it
             path = self.folder / "agents" / f"{self.me}.json"
             atomic_write(path, canonical_json(said), sync=False)
 
     def working(self) -> dict[str, dict[str, Any]]:
-        """What all workers do, by agent and slot: "3 worker-0" → `Doing` as JSON."""
+        """What all workers do, by agent and slot: "3 worker-0" → as it was told."""
         found = {}
         for path, said in self._read("agents"):
             for slot, doing in said["working"].items():

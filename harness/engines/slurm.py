@@ -50,7 +50,6 @@ class Cluster:
     partition  None: the cluster's default
     options    more for sbatch, such as --account=abc
     python     how a node starts Python: words of a shell
-    warning    seconds before the limit at which an agent saves and queues again
     command    the words of xstilts-harness that ask for it, in folder `cwd`: for who comes back
     """
 
@@ -61,16 +60,15 @@ class Cluster:
     partition: str | None = None
     options: tuple[str, ...] = ()
     python: str = shlex.quote(sys.executable)
-    warning: int = WARNING
     command: tuple[str, ...] = ()
     cwd: str = ""
 
     def __post_init__(self) -> None:
         if self.time is not None:
-            limit_of(self.time, self.warning)
+            limit_of(self.time)
 
 
-def limit_of(time: str, warning: int) -> int:
+def limit_of(time: str) -> int:
     """The seconds of a time limit as sbatch takes it: MINUTES, MINUTES:SECONDS,
     HOURS:MINUTES:SECONDS, DAYS-HOURS, DAYS-HOURS:MINUTES, DAYS-HOURS:MINUTES:SECONDS.
 
@@ -84,9 +82,9 @@ def limit_of(time: str, warning: int) -> int:
         raise SpecError(f"--time {time}: write it as sbatch does: 4:00:00, or 2-00 for two days")
     seconds = sum(int(part) * unit for part, unit in zip(parts, units, strict=False))
     seconds += int(days or 0) * 86400
-    if len(parts) > len(units) or seconds < 2 * warning:
+    if len(parts) > len(units) or seconds < 2 * WARNING:
         raise SpecError(
-            f"--time {time} is {seconds} seconds; give an agent more, since it saves {warning}"
+            f"--time {time} is {seconds} seconds; give an agent more, since it saves {WARNING}"
             " seconds before the end: 4:00:00 is four hours"
         )
     return seconds
@@ -105,7 +103,7 @@ def script(cluster: Cluster, store: Path, run: str, folder: Path) -> str:
         "gres": f"gpu:{cluster.gpus}" if cluster.gpus else None,
         "ntasks": 1,
         "cpus-per-task": cluster.cores,
-        "signal": f"B:USR1@{cluster.warning}",
+        "signal": f"B:USR1@{WARNING}",
     }
     ours = {
         "job-name": name_of(run),
@@ -193,9 +191,9 @@ def _asked(*words: str, given: str | None = None) -> str:
     return done.stdout
 
 
-def submit(said: str) -> str:
-    """The number of the array that was queued by a script."""
-    return _asked("sbatch", "--parsable", given=said).strip().partition(";")[0]
+def submit(said: str) -> None:
+    """Queue the array of a script, which its name tells from others."""
+    _asked("sbatch", given=said)
 
 
 def agents_of(run: str) -> dict[str, str]:

@@ -49,6 +49,8 @@ from harness.spec.recipe import Lora
 from harness.spec.suite import Suite
 from harness.store import HashIndex, Store, atomic_write
 
+CHECKERS = 4  # processes beside an engine whose workers are not this machine's cores
+
 # of a checkout, what a score can depend on
 CODE = ("harness", "tasks", "encoders", "suites", "protocols")
 
@@ -102,6 +104,11 @@ class How:
     device: str | None = None
     track: tuple[str, ...] = ()
     cluster: Cluster | None = None
+
+    @property
+    def own(self) -> dict[str, Cluster]:
+        """What only one engine is told."""
+        return {"cluster": self.cluster} if self.cluster else {}
 
     def __post_init__(self) -> None:
         if self.workers != AUTO:
@@ -172,7 +179,7 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
     Ctrl-C and SIGTERM) leaves once the workers have saved, or on a second one. HarnessError if jobs
     failed.
     """
-    ENGINES.chosen(how.engine, "engine")  # before anything is read
+    started = ENGINES.chosen(how.engine, "engine")  # before anything is read
     if plan.blocked:
         lines = [
             f"{reason}\n    blocks: {', '.join(dict.fromkeys(blocks))}"
@@ -196,9 +203,9 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
         progress.weigh(costs)
 
         workers = room(plan, usable, how.device) if how.workers == AUTO else how.workers
-        where = _engine(store, how, workers)
+        where = started(store.root, workers, how.checkpoint_seconds, how.device, **how.own)
         # checks are text work: no card waits for them, and no node of a cluster
-        checker = ProcessEngine(store.root, device="cpu") if _elsewhere(where) else None
+        checker = ProcessEngine(store.root, CHECKERS, device="cpu") if _elsewhere(where) else None
         with stop.patient():
             try:
                 told = Listeners(progress, *listeners)
@@ -217,13 +224,6 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
     if outcome.failed:
         raise _failures(plan, outcome)
     return outcome
-
-
-def _engine(store: Store, how: How, workers: int | None) -> Engine | Agents:
-    """The engine that is asked for. SpecError if it cannot be had so."""
-    started = ENGINES.chosen(how.engine, "engine")
-    own = {"cluster": how.cluster} if how.cluster else {}
-    return started(store.root, workers, how.checkpoint_seconds, how.device, **own)
 
 
 def script_of(cluster: Cluster, plan: Plan, store: Store) -> str:
