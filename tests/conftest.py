@@ -94,6 +94,28 @@ import os, time
 os.fsync = lambda fd, sync=os.fsync: (time.sleep(0.2), sync(fd))
 """
 
+# Read by Python at its start: a training waits at the update that the file at `gate` names, as on a
+# machine that is slow just there. So it is in its middle when a test acts, however fast the machine
+# is, and computes nothing while the test waits.
+GATED = """
+if "harness.jobs" in __import__("sys").orig_argv:
+    import time
+    from pathlib import Path
+    from harness.jobs import run
+
+    def gated(store, key, report, stopping, *more, real=run.run_job):
+        training = store.read_job(key)["kind"] == "train"
+
+        def progress(done, total, tokens):
+            report.progress(done, total, tokens)
+            while training and done >= int(Path({gate!r}).read_text()) and not stopping():
+                time.sleep(0.1)
+
+        return real(store, key, report._replace(progress=progress), stopping, *more)
+
+    run.run_job = gated
+"""
+
 TASKS = {
     "tiny_colour": (
         """
@@ -519,12 +541,13 @@ class Rig:
             )
 
 
-def eventually(what, why: str):
-    """`what()`, as soon as it is true; fails after PATIENCE seconds."""
+def eventually(what, why: str, pause: float = 0.005):
+    """`what()`, as soon as it is true; fails after PATIENCE seconds. `pause`: between two looks, in
+    seconds."""
     deadline = time.monotonic() + PATIENCE
     while not (value := what()):
         assert time.monotonic() < deadline, f"waited in vain: {why}"
-        time.sleep(0.005)
+        time.sleep(pause)
     return value
 
 
@@ -545,6 +568,13 @@ def workers(store: Path, driver: int | None = None) -> list[int]:
             ):
                 found.append(int(entry.name))
     return sorted(found)
+
+
+def trainings_at(store: Path, update: int) -> set[str]:
+    """The keys of trainings that go on and have a checkpoint of that update or a later one."""
+    saved = store.glob("checkpoints/*/update-*.pt")
+    far = [path for path in saved if int(path.stem.removeprefix("update-")) >= update]
+    return {path.parent.name for path in far}
 
 
 def kill(pid: int) -> None:

@@ -52,9 +52,25 @@ CONF
     echo "PartitionName=test Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE State=UP"
 }
 
+# The first of so many ports in a row, and one more, that nobody uses.
+free() {
+    python3 - "$1" <<'PYTHON'
+import random, socket, sys
+while True:
+    first = random.randrange(20000, 32000)
+    try:
+        for port in range(first, first + int(sys.argv[1]) + 1):
+            socket.socket().bind(("127.0.0.1", port))
+        break
+    except OSError:
+        pass
+print(first)
+PYTHON
+}
+
 up() {
     local nodes=$1 port
-    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    port=$(free "$nodes")
     mkdir -p "$dir/state" "$dir/munge"
     chmod 755 "$dir" "$dir/munge"
     for i in $(seq "$nodes"); do mkdir -p "$dir/spool-n$i"; done

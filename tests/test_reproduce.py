@@ -398,7 +398,12 @@ def test_our_own_ci_requires_what_it_can_have(tmp_path, shared, required):
     ):
         folder.mkdir(parents=True)
     shutil.copy(ROOT / ".ci" / "run", clone / ".ci" / "run")
-    for file in (bin / "make", bin / "chromium", clone / ".venv" / "bin" / "xstilts-harness"):
+    for file in (
+        bin / "make",
+        bin / "chromium",
+        bin / "slurmctld",
+        clone / ".venv" / "bin" / "xstilts-harness",
+    ):
         file.write_text(f'#!/bin/sh\necho "$@" mock=$XSTILTS_MOCK >>{tmp_path}/calls\n')
         file.chmod(0o755)
     environment = {"PATH": f"{bin}:{os.environ['PATH']}"}

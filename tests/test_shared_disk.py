@@ -14,20 +14,32 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SLOW_DISK, Rig, copied, eventually, releases, workers
+from conftest import (
+    GATED,
+    ROOT,
+    SLOW_DISK,
+    Rig,
+    copied,
+    eventually,
+    releases,
+    trainings_at,
+    workers,
+)
 from stress import times
 
 from harness.common.errors import StoreError
+from harness.engines.crew import Shared, folder_of, run_of
 from harness.engines.progress import Progress
 from harness.jobs import run as run_room
 from harness.jobs.context import Stopped
 from harness.jobs.run import Telling, run_job
-from harness.plan.graph import Job
+from harness.plan.graph import Job, Jobs
 from harness.store import Store
 from harness.store import lease as lease_room
 from harness.store.lease import Holder
@@ -180,20 +192,31 @@ def test_what_another_machine_committed_is_not_computed_again(
     )
 
 
-def test_two_forgetful_machines_share_the_work(rig, undisturbed, forgetting, tmp_path):
-    store, seen, over = tmp_path / "runs/store", [], threading.Event()
+@contextmanager
+def no_job_twice(store: Path) -> Iterator[None]:
+    """Fails if a job was begun more than once in this block."""
+    seen, over = set(), threading.Event()
 
     def watch():  # every attempt at a job works in a directory of its own
         while not over.wait(0.002):
             with suppress(OSError):
-                seen.extend(
-                    path.name for path in (store / "tmp").iterdir() if path.name.startswith("work@")
-                )
+                seen.update(path.name for path in (store / "tmp").iterdir())
 
-    nodes = [forgetting(name, seconds=30) for name in ("one", "two")]
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+    attempts = [name.split("@")[1] for name in seen if name.startswith("work@")]
+    assert len(attempts) == len(set(attempts)), "a job was done twice"
+
+
+def test_two_forgetful_machines_share_the_work(rig, undisturbed, forgetting, tmp_path):
+    store = tmp_path / "runs/store"
+    nodes = [forgetting(name, seconds=30) for name in ("one", "two")]
+    with no_job_twice(store):
         runs = [
             rig.start(
                 rig.eval("tiny", "--workers", 1, "--store", store),
@@ -203,15 +226,68 @@ def test_two_forgetful_machines_share_the_work(rig, undisturbed, forgetting, tmp
             for one in nodes
         ]
         codes = [run.wait() for run in runs]
-    finally:
-        over.set()
-        watcher.join()
     said = [(tmp_path / f"at-{one.folder.name}" / "said").read_text() for one in nodes]
     assert codes == [0, 0], said
     assert releases(tmp_path / "at-one") == releases(tmp_path / "at-two") == releases(undisturbed)
-    attempts = [name.split("@")[1] for name in set(seen)]
-    assert len(attempts) == len(set(attempts)), "a job was done twice"
     assert all(one.computed() for one in nodes), "one machine did everything"
+
+
+def test_two_forgetful_agents_share_a_run(rig, undisturbed, forgetting, tmp_path):
+    """Both have looked for every job before the other did it. What is left to do are the baseline's
+    three trainings and four evaluations."""
+    copied(undisturbed, tmp_path)
+    store, gate = Store(tmp_path / "runs/store"), tmp_path / "gate"
+    shutil.rmtree(store.root.parent / "board")
+    jobs = baseline(store.root)
+    for key in jobs.jobs:
+        shutil.rmtree(store.root / "results" / key)
+    folder = folder_of(store, run_of(jobs))
+    Shared(jobs, {}, agents=2, workers=1, checkpoint_seconds=0.0).write(folder)
+
+    gate.write_text("2")
+    more = GATED.format(gate=str(gate)) + AGENT
+    nodes = [forgetting(name, 30, more) for name in ("one", "two")]
+    command = [sys.executable, "-m", "harness.engines", str(store.root), folder.name]
+    with no_job_twice(store.root):
+        agents = [
+            rig.start([*command, name], tmp_path / "at" / name, **one.environment)
+            for name, one in zip(("1", "2"), nodes, strict=True)
+        ]
+        eventually(lambda: len(trainings_at(store.root, 1)) == 2, "both in a training")
+        gate.write_text("9999")
+        codes = [agent.wait() for agent in agents]
+    assert codes == [0, 0], [path.read_text() for path in (tmp_path / "at").glob("*/said")]
+    assert not list((folder / "failed").iterdir())
+    done = rig.run(rig.eval("tiny"), tmp_path)
+    assert done.jobs == [] and releases(tmp_path) == releases(undisturbed)
+
+
+# An agent asks for jobs of others sooner than it would.
+AGENT = """
+if "harness.engines" in __import__("sys").orig_argv:
+    import harness.engines.drive
+    harness.engines.drive.CREW_WAIT = 0.5
+"""
+
+
+def baseline(store: Path) -> Jobs:
+    """The trainings without an intermediate, and the evaluations of these models or of none."""
+    bodies = [json.loads(path.read_text()) for path in sorted((store / "jobs").glob("*.json"))]
+    first = [body for body in bodies if body["kind"] == "train" and is_first(body)]
+    keys = {body["key"] for body in first}
+    then = [
+        body for body in bodies if body["kind"] == "evaluate" and keys.issuperset(body["needs"])
+    ]
+    jobs = [
+        Job(body["key"], body["kind"], body["name"], body["needs"], {}, (place,))
+        for place, body in enumerate(first + then)
+    ]
+    return Jobs(jobs={job.key: job for job in jobs})
+
+
+def is_first(training: dict) -> bool:
+    """Whether it trains a target, from the pretrained encoder."""
+    return training["spec"]["phase"] == "target" and not training["needs"]
 
 
 @pytest.fixture
@@ -296,7 +372,7 @@ def test_looking_again_while_another_commits(tmp_path):
     code = """
 import sys
 from pathlib import Path
-from harness.plan.graph import Job
+from harness.plan.graph import Job, Jobs
 from harness.store import Store
 store, key, over = Store(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3])
 while not over.exists():

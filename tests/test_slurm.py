@@ -1,15 +1,24 @@
 """A run on a SLURM cluster: three agents, and all that befalls them there. A real SLURM on this
-machine alone, where it can be had; minutes, mostly of waiting."""
+machine alone, where it can be had.
 
+Real are the scheduler, its signals, queues and the loss of a node. What SLURM does only to the
+minute is hastened: the warning before the time limit is sent by hand, by the command that sends
+that signal to that process (under `make stress` SLURM sends it itself), and an agent that is gone
+is missed after STALE seconds, not 60.
+"""
+
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import Rig, eventually, releases
+from conftest import GATED, Rig, eventually, releases, trainings_at
 from stress import times
 
 from harness.common.errors import SpecError
@@ -61,92 +70,167 @@ def test_the_script_asks_for_what_was_asked_for(tmp_path):
 
 # On a cluster -------------------------------------------------------------------------------------
 
+STALE = 12.0
+# Read by Python at its start, on every node.
+NODE = """
+import sys
+import harness.store.lease, harness.store.results
 
-@pytest.fixture
-def cluster(tmp_path):
-    """Three nodes; the environment that SLURM's programs need."""
-    if not times(quick=False, long=True):
-        pytest.skip("minutes of waiting: make stress")
+harness.store.lease.BEAT_SECONDS = {stale} / 10
+harness.store.lease.STALE_SECONDS = harness.store.results.STALE_SECONDS = {stale}
+if not {{"harness.jobs", "harness.engines"}} & {{*sys.orig_argv}}:
+    import harness.engines.watch
+
+    harness.engines.watch.ASK_SECONDS = 2.0
+"""
+
+
+def lacking() -> str:
+    """Why there can be no cluster here; "" if there can."""
     if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("SLURM's daemons of a test run as root, on Linux")
-    if lacking := [name for name in PROGRAMS if not shutil.which(name)]:
-        pytest.skip(f"no {', '.join(lacking)}: apt-get install slurm-wlm munge")
-    folder = tmp_path / "slurm"
-    folder.mkdir()
-    try:
-        subprocess.run([SCRIPT, "up", folder, "3"], check=True)
-        yield folder
-    finally:
-        subprocess.run([SCRIPT, "down", folder], check=True)
+        return "SLURM's daemons of a test run as root, on Linux"
+    if names := [name for name in PROGRAMS if not shutil.which(name)]:
+        return f"no {', '.join(names)}: apt-get install slurm-wlm munge"
+    node = ["unshare", "--pid", "--fork", "--mount-proc", "true"]
+    if subprocess.run(node, capture_output=True, check=False).returncode:
+        return "no node can have process ids of its own here: unshare --pid is forbidden"
+    return ""
 
 
+@dataclass
 class Slurm:
-    """The cluster and one run on it."""
+    """Three nodes, and one run on them, asked for in the folder `here`."""
 
-    def __init__(self, folder: Path, store: Path):
-        self.folder, self.store = folder, store
-        self.environment = {"SLURM_CONF": str(folder / "slurm.conf")}
+    folder: Path
+    here: Path
+    asked_for: list[str]
+
+    @property
+    def store(self) -> Path:
+        return self.here / "runs" / "store"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of who submits, which agents inherit."""
+        return {"SLURM_CONF": str(self.folder / "slurm.conf"), "PYTHONPATH": str(self.folder)}
 
     def asked(self, *words: str) -> str:
         env = os.environ | self.environment
         return subprocess.run(words, env=env, check=True, capture_output=True, text=True).stdout
 
-    def nodes(self) -> list[str]:
-        """Those on which an agent runs."""
-        return self.asked("squeue", "--noheader", "--states=R", "--format=%N").split()
+    def agents(self) -> dict[str, str]:
+        """Those that run → the node of each. Named by their array: the number of its first job is
+        also that of all of them."""
+        said = self.asked("squeue", "--noheader", "--states=R", "--format=%i %N").splitlines()
+        return dict(line.split() for line in said if line.strip())
 
-    def time_is_up(self) -> None:
-        """What SLURM does when the time limit of an agent nears."""
-        for job in self.asked("squeue", "--noheader", "--states=R", "--format=%A").split():
-            self.asked("scancel", "--batch", "--signal=USR1", job)
+    def jobs(self) -> dict[str, dict[str, str]]:
+        """All that the controller knows of each agent, in the order of their arrays."""
+        said = self.asked("scontrol", "show", "job", "--oneliner").splitlines()
+        jobs = [dict(word.partition("=")[::2] for word in line.split()) for line in said]
+        jobs.sort(key=lambda job: int(job["JobId"]))
+        return {f"{job['ArrayJobId']}_{job['ArrayTaskId']}": job for job in jobs}
 
-    def restarts(self) -> int:
-        """How often agents were queued again."""
-        said = self.asked("scontrol", "show", "job", "--oneliner")
-        return sum(int(word[9:]) for word in said.split() if word.startswith("Restarts="))
+    def restarts(self) -> list[int]:
+        """How often each of the first three agents was queued again."""
+        return [int(job["Restarts"]) for job in [*self.jobs().values()][:3]]
 
-    def updates(self) -> int:
-        """Checkpoints that are there of trainings that go on."""
-        return len(list(self.store.glob("checkpoints/*/update-*.pt")))
+    def gate(self, update: int) -> None:
+        """Let trainings go on to that update."""
+        draft = self.folder / "gate.new"
+        draft.write_text(str(update))
+        draft.replace(self.folder / "gate")
+
+    def trained_to(self, update: int) -> None:
+        """Let three trainings go on to that update, and wait until they are there."""
+        self.gate(update)
+        # which saves the one before
+        there = lambda: len(trainings_at(self.store, update - 1)) >= 3  # noqa: E731
+        eventually(there, f"three trainings at update {update}", pause=0.2)
+
+    def time_is_up(self, agents: Iterable[str]) -> None:
+        """The time limit of these agents nears."""
+        if times(quick=True, long=False):
+            for agent in agents:
+                self.asked("scancel", "--batch", "--signal=USR1", agent)
+            return
+
+        wanted, before = [*agents], sum(self.restarts())
+        for agent in wanted:
+            _, minutes, _ = self.jobs()[agent]["RunTime"].split(":")
+            self.asked("scontrol", "update", f"JobId={agent}", f"TimeLimit={int(minutes) + 2}")
+        # SLURM looks every half minute
+        eventually(lambda: sum(self.restarts()) == before + len(wanted), "its warning", pause=1.0)
+        for agent in wanted:
+            self.asked("scontrol", "update", f"JobId={agent}", "TimeLimit=240")
 
     def control(self, what: str, node: str) -> None:
         subprocess.run([SCRIPT, what, self.folder, node], check=True)
 
+    def start(self, rig: Rig) -> subprocess.Popen:
+        """Who submits, or comes back."""
+        return rig.start(self.asked_for, self.here, **self.environment)
+
+    def said(self) -> str:
+        """By all who submitted or came back."""
+        return (self.here / "said").read_text()
+
+
+@pytest.fixture
+def slurm(rig, tmp_path):
+    if why := lacking():
+        pytest.skip(why)
+    folder = tmp_path / "slurm"
+    folder.mkdir()
+    code = NODE.format(stale=STALE) + GATED.format(gate=str(folder / "gate"))
+    (folder / "sitecustomize.py").write_text(code)
+    command = rig.eval("tiny", "--engine", "slurm", "--agents", 3, "--workers", 1)
+    try:
+        subprocess.run([SCRIPT, "up", folder, "3"], check=True)
+        yield Slurm(folder, tmp_path / "here", [*command, "--time", "4:00:00"])
+    finally:
+        subprocess.run([SCRIPT, "down", folder], check=True)
+
 
 @pytest.mark.slow
 def test_a_run_on_slurm_survives_all_and_ends_with_the_bytes_of_one_machine(
-    rig: Rig, undisturbed, cluster, tmp_path
+    rig: Rig, undisturbed, slurm
 ):
-    """The submitter leaves and comes back, a node is lost in the middle of its work, agents are
-    told that their time is up again and again, the run is cancelled and started anew."""
-    here = tmp_path / "here"
-    slurm = Slurm(cluster, here / "runs" / "store")
-    command = rig.eval("tiny", "--engine", "slurm", "--agents", 3, "--workers", 1)
-
-    first = rig.start(command, here, **slurm.environment)
-    eventually(slurm.updates, "a checkpoint")
+    """Who submitted leaves and comes back, agents are told that their time is up again and again,
+    the run is cancelled and begun anew, a node is lost in the middle of its work."""
+    slurm.gate(2)
+    first = slurm.start(rig)
+    slurm.trained_to(2)
     first.send_signal(signal.SIGINT)
     assert first.wait() == 130
-    assert "the agents go on" in (here / "said").read_text()
-    for _ in range(2):
-        slurm.time_is_up()
-        eventually(slurm.nodes, "an agent that runs again")
-    lost = slurm.nodes()[0]
+    assert "the agents go on" in slurm.said()
+
+    slurm.time_is_up(slurm.agents())
+    slurm.trained_to(4)
+    assert slurm.restarts() == [1, 1, 1]
+    slurm.time_is_up([min(slurm.agents())])
+    slurm.trained_to(6)
+    assert sorted(slurm.restarts()) == [1, 1, 2]
+
+    second = slurm.start(rig)
+    eventually(lambda: slurm.said().count("jobs to run") == 2, "who comes back")
+    assert len(slurm.agents()) == 3, "it began the run anew"
+    (run,) = (slurm.store / "runs").iterdir()
+    slurm.asked("scancel", f"--name=xstilts-{run.name}")
+    assert second.wait() == 1
+    assert "all agents have left" in slurm.said()
+
+    third = slurm.start(rig)
+    slurm.trained_to(8)
+    lost = min(slurm.agents().values())
     slurm.control("kill", lost)
-
-    second = rig.start(command, here, **slurm.environment)
-    eventually(lambda: (here / "said").read_text().count("jobs to run") == 2, "who comes back")
-    assert slurm.restarts() >= 1
-    slurm.control("start", lost)
-    slurm.asked("scancel", f"--name={run_name(slurm)}")
-    assert second.wait() in (0, 1)
-
-    done = rig.run(command, here, **slurm.environment)
-    assert done.returncode == 0, done.stderr
-    assert releases(here) == releases(undisturbed)
+    slurm.gate(9999)
+    assert third.wait() == 0, slurm.said()
+    assert releases(slurm.here) == releases(undisturbed)
+    assert resumed(slurm.store) >= 3
 
 
-def run_name(slurm: Slurm) -> str:
-    """What the array is called."""
-    (folder,) = (slurm.store / "runs").iterdir()
-    return f"xstilts-{folder.name}"
+def resumed(store: Path) -> int:
+    """How many trainings were ended by somebody who had not begun them."""
+    said = [json.loads(path.read_text()) for path in store.glob("results/*/manifest.json")]
+    return sum("resumed_at" in one["meta"]["facts"] for one in said)

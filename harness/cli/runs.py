@@ -29,7 +29,8 @@ def runs_status(store: StoreDir = STORE, as_json: Json = False) -> None:
     rows = []
     for run in runs_of(opened):
         folder = folder_of(opened, run)
-        shared, crew = Shared.read(folder), Crew(folder)
+        shared = Shared.read(folder)
+        crew = Crew(folder, shared.agents)
         done = committed.intersection(shared.jobs.jobs)
         states = Counter(state.lower() for state in agents_of(run).values())
         row = {

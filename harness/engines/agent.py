@@ -83,9 +83,14 @@ def take_part_in(store: Store, run: str, name: str) -> None:
     folder = folder_of(store, run)
     shared = Shared.read(folder)
     store.clean_start()
-    crew = Crew(folder, name)
+    crew = Crew(folder, shared.agents, name)
     engine = ProcessEngine(
-        store.root, shared.workers, shared.checkpoint_seconds, shared.device, SAVING
+        store.root,
+        shared.workers,
+        shared.checkpoint_seconds,
+        shared.device,
+        SAVING,
+        folder / f"agent-{name}",  # every agent has a worker-0
     )
     with Progress(sys.stderr) as progress, stop.patient():
         progress.weigh(shared.costs)

@@ -1,9 +1,9 @@
 """A run that several agents share: what they leave for each other in the store.
 
     ROOT/runs/RUN/run.json             the jobs and how they are run (`Shared`)
-    ROOT/runs/RUN/failed/KEY.N.json    a job failed: why, and whether its host may be to blame
+    ROOT/runs/RUN/failed/KEY.HOST.json a job failed there: why, and whether the host may be to blame
     ROOT/runs/RUN/agents/NAME.json     what an agent's workers do, and when it said so
-    ROOT/runs/RUN/*.log                what agents print
+    ROOT/runs/RUN/agent-NAME.log       what an agent prints; agent-NAME/ what its workers do
 
 An agent is a driver over the process engine of its own node. Who does what, and what is done, are
 the store's to say, by leases and results: what is here makes it quicker and tells who watches.
@@ -12,7 +12,6 @@ the store's to say, by leases and results: what is here makes it quicker and tel
 import json
 import shutil
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -23,8 +22,11 @@ from harness.common.errors import StoreError
 from harness.engines.listener import Failure
 from harness.plan.graph import Job, Jobs
 from harness.store import Store, atomic_write, canonical_json, disk_errors, key_of
+from harness.store.files import bytes_of
+from harness.store.lease import this_process
+from harness.store.shared import insist
 
-HOSTS = 2  # a job that failed so often, on different hosts where there are some, has failed
+HOSTS = 2  # a job that failed on so many has failed; on one it may be the host
 LOOK_SECONDS = 5.0  # between two looks at what others say
 
 
@@ -82,7 +84,7 @@ class Shared:
         path = folder / "run.json"
         try:
             with disk_errors("read the run", path):
-                said = json.loads(path.read_bytes())
+                said = json.loads(insist(bytes_of, path)[1])
             jobs = [Job(**{**one, "rank": tuple(one["rank"])}) for one in said.pop("jobs")]
             return Shared(jobs=Jobs(jobs={job.key: job for job in jobs}), **said)
         except (ValueError, TypeError, KeyError) as error:
@@ -90,26 +92,56 @@ class Shared:
 
 
 class Crew:
-    """The agents of a run, as one of them sees them, or who watches. `me`: its name among them."""
+    """The agents of a run, as one of them sees them, or who watches.
 
-    def __init__(self, folder: Path, me: str = ""):
-        self.folder, self.me = folder, me
+    agents  how many there are: of a single one no other host can try what failed
+    me      its name among them
+    """
+
+    def __init__(self, folder: Path, agents: int, me: str = ""):
+        self.folder, self.me, self.host = folder, me, str(this_process().host)
+        self._hosts = min(HOSTS, agents)
         self._looked: float | None = None
-        self._failures: dict[str, Failure] = {}
+        self._said: dict[str, dict[str, Failure]] = {}  # key → host → how it failed there
+        self._heard: set[str] = set()
 
     def failures(self) -> dict[str, Failure]:
         """The jobs that have failed for everybody, by key."""
-        now = time.monotonic()
-        if self._looked is None or now - self._looked >= LOOK_SECONDS:
-            self._looked, self._failures = now, self._final()
-        return self._failures
+        self._look()
+        return {key: self._last(key) for key in self._said if self._is_final(key)}
 
-    def _final(self) -> dict[str, Failure]:
-        said: dict[str, list[Failure]] = {}
+    def doubtful(self) -> dict[str, Failure]:
+        """The jobs that have failed on one host, which may be to blame, by key."""
+        self._look()
+        return {key: self._last(key) for key in self._said if not self._is_final(key)}
+
+    def for_us(self) -> set[str]:
+        """Those of them that failed on another host, since this was asked last: to be tried here
+        before anything else, which tells whether host or job is at fault."""
+        new = {key for key in self.doubtful() if not self.failed_here(key)} - self._heard
+        self._heard |= new
+        return new
+
+    def failed_here(self, key: str) -> bool:
+        """Whether this host may be to blame for a job's failure."""
+        return self.host in self._said.get(key, {})
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if self._looked is not None and now - self._looked < LOOK_SECONDS:
+            return
+        self._looked, self._said = now, {}
         for path, one in self._read("failed"):
+            key, _, host = path.stem.partition(".")
             with suppress(TypeError):  # of another version
-                said.setdefault(path.name.partition(".")[0], []).append(Failure(**one))
-        return {key: of[-1] for key, of in said.items() if len(of) >= HOSTS or not of[-1].by_host}
+                self._said.setdefault(key, {})[host] = Failure(**one)
+
+    def _is_final(self, key: str) -> bool:
+        said = self._said[key].values()
+        return len(said) >= self._hosts or not all(failure.by_host for failure in said)
+
+    def _last(self, key: str) -> Failure:
+        return list(self._said[key].values())[-1]
 
     def _read(self, room: str) -> Iterator[tuple[Path, dict[str, Any]]]:
         """What others wrote. What this machine does not see yet, or torn, is read next time."""
@@ -118,8 +150,10 @@ class Crew:
                 yield path, json.loads(path.read_bytes())
 
     def try_elsewhere(self, key: str, failure: Failure) -> bool:
-        """Tell the others that a job failed here. Whether another host may still try it."""
-        path = self.folder / "failed" / f"{key}.{uuid.uuid4().hex[:8]}.json"
+        """Tell the others that a job failed here. Whether another host may still try it: not once
+        it failed here twice, which happens where no other one took it."""
+        again = "-again" if self.failed_here(key) else ""
+        path = self.folder / "failed" / f"{key}.{self.host}{again}.json"
         atomic_write(path, canonical_json(asdict(failure)), sync=False)
         self._looked = None
         return key not in self.failures()

@@ -182,7 +182,8 @@ class _Run:
         # key → when another run, which holds it now, is looked after again
         self.not_before: dict[str, float] = {}
         self.look_at_others = 0.0  # when to ask again who of them works
-        self.suspect = 0  # failures in a row that the host may be to blame for
+        # jobs that failed in a row, nowhere else, and for which the host may be to blame
+        self.suspicious: set[str] = set()
 
     def until_done(self) -> None:
         """Until nothing of it waits or runs; with a pool, until others do all that is left."""
@@ -207,7 +208,12 @@ class _Run:
         for key in [key for key, since in self.not_before.items() if since <= now]:
             del self.not_before[key]
             self.queue.give_back(key)
-        for key, failure in self.crew.failures().items() if self.crew else ():
+        if self.crew is None:
+            return
+        for key in self.crew.for_us() & self.not_before.keys():
+            del self.not_before[key]
+            self.queue.give_back(key)
+        for key, failure in self.crew.failures().items():
             if key in self.waiting and key not in self.running.values():
                 self._fail(self.waiting[key], failure)
 
@@ -237,13 +243,21 @@ class _Run:
             if want is None:
                 self._over(job)
                 self.listener.elsewhere(job)
-            elif self.crew and self.store.is_held(job.key):
+            elif self.crew and (self.store.is_held(job.key) or self._is_for_others(job.key)):
                 self._later(job, CREW_WAIT)
             else:
                 slot = idle.pop(0)
                 self.running[slot] = job.key
                 self.listener.start(job, slot)
                 self.engine.submit(slot, job.key, again=want == "weights")
+
+    def _is_for_others(self, key: str) -> bool:
+        """Whether a job that failed on this host can wait for another one: as long as somebody
+        works elsewhere."""
+        if not (self.crew and self.crew.failed_here(key)):
+            return False
+        others = self.waiting.keys() - set(self.running.values())
+        return any(map(self.store.is_alive, others))
 
     def _over(self, job: Job) -> None:
         """Nobody has to do it any more."""
@@ -309,7 +323,7 @@ class _Run:
         """What becomes of a job whose worker has let it go."""
         if event.event == "done":
             self._over(job)
-            self.suspect = 0
+            self.suspicious.clear()
             self.outcome.done.append(job.key)
             self.listener.done(job)
             self._drop_weights(job)
@@ -323,31 +337,38 @@ class _Run:
             self.queue.give_back(job.key)
             self.listener.retry(job, event.code)
         else:
-            # whoever shows it names the job
-            why = event.why.removeprefix(f"{job.name}: ")
-            why = why or f"its worker ended with code {event.code}; see {event.log}"
-            died = event.event == "died"
-            failure = Failure(why, event.exit_code, event.trace, died=died)
-            if self.crew and self.crew.try_elsewhere(job.key, failure):
-                self._later(job, ELSEWHERE_WAIT)
-                self.listener.retry(job, event.code)
-                self._suspect_the_host(why)
-            else:
-                self._fail(job, failure)
+            self._failed(job, event)
 
-    def _suspect_the_host(self, why: str) -> None:
+    def _failed(self, job: Job, event: Event) -> None:
+        """A job gave no result here."""
+        why = event.why.removeprefix(f"{job.name}: ")  # whoever shows it names the job
+        died = event.event == "died"
+        if died:
+            why = f"its worker ended with code {event.code}; see {event.log}"
+        elif self.crew:  # who reads it is on another machine
+            why = f"{why} (on {socket.gethostname()}; see {event.log})"
+        failure = Failure(why, event.exit_code, event.trace, died=died)
+        if self.crew and self.crew.try_elsewhere(job.key, failure):
+            self._later(job, ELSEWHERE_WAIT)
+            self.listener.retry(job, event.code)
+            self._suspect_the_host(job.key, why)
+        else:
+            self._fail(job, failure)
+
+    def _suspect_the_host(self, key: str, why: str) -> None:
         """HarnessError if nothing but failures came of it: other agents go on without it."""
-        self.suspect += 1
-        if self.suspect >= BAD_HOST:
+        self.suspicious.add(key)
+        if len(self.suspicious) >= BAD_HOST:
             raise HarnessError(
-                f"{self.suspect} jobs in a row failed on {socket.gethostname()}, the last with:"
-                f" {why}"
+                f"{len(self.suspicious)} jobs in a row failed on {socket.gethostname()} and nowhere"
+                f" else, the last with: {why}; this agent leaves the run to the others"
             )
 
     def _fail(self, job: Job, failure: Failure) -> None:
         """A failed job takes with it what needs its result; the rest goes on."""
         readers = [self.waiting[key] for key in self.queue.readers(job.key) if key in self.waiting]
         self._over(job)
+        self.suspicious.discard(job.key)  # if it failed elsewhere too, it is not the host
         self.outcome.failed[job.key] = failure
         self.listener.failed(job, failure)
         for other in readers:

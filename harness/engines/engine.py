@@ -20,7 +20,9 @@ class Event:
     busy      another live process works on `key`
     stopped   it was asked to end, and has saved what it could
     failed    `why`; `exit_code` is for the command line, `trace` that of a bug
-    died      said by the engine: the worker ended by itself with `code`, see `log`
+    died      said by the engine: the worker ended by itself with `code`
+
+    log       of the worker, where the job failed or the worker died; the engine knows it
     """
 
     event: str

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -93,7 +94,9 @@ class ProcessEngine:
         checkpoint_seconds: float | None = None,
         device: str | None = None,
         grace: float = GRACE,
+        logs: Path | None = None,
     ):
+        self.logs = logs or store / "logs"
         self.store, self.checkpoint_seconds, self.device = store, checkpoint_seconds, device
         self.grace = grace  # seconds for the last checkpoint
         self.gpus = chosen_gpus(device)
@@ -123,7 +126,7 @@ class ProcessEngine:
             "TOKENIZERS_PARALLELISM": "false",
         }
         seconds = [] if self.checkpoint_seconds is None else [str(self.checkpoint_seconds)]
-        self._log(slot).parent.mkdir(exist_ok=True)
+        self.logs.mkdir(exist_ok=True)
         with self._log(slot).open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "harness.jobs", str(self.store), *seconds],
@@ -168,7 +171,8 @@ class ProcessEngine:
             *lines, self._buffer[slot] = (self._buffer[slot] + data).split(b"\n")
             for line in filter(bytes.strip, lines):
                 if event := Event.of(line):
-                    events.append(event)
+                    at = str(self._log(slot)) if event.event == "failed" else ""
+                    events.append(replace(event, log=at))
                 else:
                     self._note(slot, line)
 
@@ -184,7 +188,7 @@ class ProcessEngine:
             log.write(b"on the channel of events, and none: " + line + b"\n")
 
     def _log(self, slot: str) -> Path:
-        return self.store / "logs" / f"{slot}.log"
+        return self.logs / f"{slot}.log"
 
     def stop(self) -> int:
         """Ask workers to save and end; kill what has not ended after `grace` seconds, or at once

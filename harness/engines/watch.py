@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.common.errors import HarnessError
-from harness.engines.crew import Crew
+from harness.engines.crew import Crew, Shared
 from harness.engines.listener import Failure, Listener, Logged
 from harness.plan.graph import Job, Jobs
 from harness.store import Store
@@ -20,7 +20,7 @@ class Watch:
 
     def __init__(self, jobs: Jobs, store: Store, folder: Path, listener: Listener):
         self.jobs, self.store, self.folder, self.listener = jobs, store, folder, listener
-        self.crew = Crew(folder)
+        self.crew = Crew(folder, Shared.read(folder).agents)
         self.waiting = dict(jobs.jobs)
         self.begun: dict[str, str] = {}  # key → the slot that has it
         self.done: list[str] = []
@@ -38,12 +38,20 @@ class Watch:
                 asked, agents = time.monotonic(), left()
                 self.look()
                 if self.waiting and not agents:
-                    raise HarnessError(
-                        f"all agents have left, and {len(self.waiting)} jobs are not done; their"
-                        f" logs are in {self.folder}; the same command goes on with the rest"
-                    )
+                    raise HarnessError(self._abandoned())
             if self.waiting:
                 time.sleep(LOOK_SECONDS)
+
+    def _abandoned(self) -> str:
+        """What there is to say where nobody is left."""
+        lines = [f"all agents have left, and {len(self.waiting)} jobs are not done"]
+        for key, failure in self.crew.doubtful().items():
+            if key in self.waiting:
+                lines.append(f"{self.waiting[key].name}, tried on one host: {failure.why}")
+        lines.append(
+            f"the agents' logs are in {self.folder}; the same command goes on with the rest"
+        )
+        return "\n".join(lines)
 
     def look(self) -> None:
         """Once: what is done, what has failed, what each worker does."""

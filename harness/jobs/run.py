@@ -248,6 +248,7 @@ class Worker:
             self._say(event="failed", key=key, why=str(error), exit_code=code)
         # a bug of ours: the whole story goes to the log and to the driver
         except Exception as error:
+            traceback.print_exc()
             self._say(
                 event="failed",
                 key=key,
