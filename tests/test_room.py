@@ -6,10 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.engines import process
+from harness.engines import agent, process, slurm
+from harness.engines.listener import Listener
+from harness.engines.slurm import Cluster, SlurmEngine
+from harness.plan.graph import Jobs
 from harness.run import room
 from harness.sources.encoders import FoundEncoder
 from harness.spec.recipe import Recipe
+from harness.store import Store
 
 # file size of the weights, layers, weights of the layers
 LARGE = (2.24e9, 24, 302_000_000)
@@ -41,7 +45,7 @@ def cards(tmp_path, monkeypatch):
         tool.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
-        monkeypatch.setattr(room, "cores", lambda: cores)
+        monkeypatch.setattr(process, "cores", lambda: cores)
 
     return there
 
@@ -70,12 +74,30 @@ def test_the_papers_encoder_takes_what_the_protocols_say(tmp_path):
 def test_workers_are_as_many_as_memory_and_cores_allow(tmp_path, cards, free, cores, size, workers):
     cards(free, cores)
     jobs = [job("evaluate"), job(micro_tokens=4096), SimpleNamespace(kind="overlap", body={})]
-    assert room.room(plan_of(tmp_path, size), jobs, None) == workers
+    assert process.fitting(room.room(plan_of(tmp_path, size), jobs), None) == workers
 
 
-def test_without_a_gpu_there_are_as_many_as_ever(tmp_path, monkeypatch):
+def test_without_a_gpu_there_are_as_many_as_ever(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert room.room(plan_of(tmp_path, SMALL), [job()], None) == process.machine().workers
+    assert process.fitting(1e9, None) == process.machine().workers
+
+
+def test_an_agent_finds_out_on_its_own_node(tmp_path, cards, monkeypatch):
+    """What the largest job takes is told by who submits; how many fit, where they run."""
+    cards("echo 80000")
+    store = Store(tmp_path / "store")
+    told = SlurmEngine(
+        store.root, cluster=Cluster(2, need=room.needed(job(), plan_of(tmp_path, LARGE)))
+    )
+    monkeypatch.setattr(slurm, "agents_of", lambda run: {})
+    monkeypatch.setattr(slurm, "submit", lambda script: None)
+    assert told.run("run", Jobs(), {}, Listener(), False) == ([], {})
+    began = []
+    monkeypatch.setattr(
+        agent, "take_part", lambda jobs, costs, store, engine, *_: began.append(engine)
+    )
+    agent.take_part_in(store, "run", "0")
+    assert len(began[0].slots) == 8
 
 
 def test_workers_take_turns_with_the_cards(tmp_path, monkeypatch):

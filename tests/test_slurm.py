@@ -21,8 +21,10 @@ import pytest
 from conftest import GATED, Rig, eventually, releases, trainings_at
 from stress import times
 
+from harness.cli.options import ClusterChoice
 from harness.common.errors import SpecError
 from harness.engines.slurm import Cluster, limit_of, script
+from harness.run.room import AUTO
 
 SCRIPT = Path(__file__).with_name("slurm.sh")
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged", "unshare")
@@ -66,6 +68,12 @@ def test_the_script_asks_for_what_was_asked_for(tmp_path):
     assert lines.index("#SBATCH --time=1:00:00") > lines.index("#SBATCH --time=4:00:00")
     assert f"-m harness.engines '{tmp_path}/a store' abc123 $SLURM_ARRAY_TASK_ID &" in said
     subprocess.run(["bash", "-n"], input=said, text=True, check=True)
+
+
+def test_how_many_workers_fit_is_asked_of_gpus_alone():
+    assert ClusterChoice(gpus=2).cluster("slurm", AUTO).gpus == 1
+    with pytest.raises(SpecError, match="--workers auto: it counts on a GPU"):
+        ClusterChoice(agents=2).cluster("slurm", AUTO)
 
 
 # On a cluster -------------------------------------------------------------------------------------

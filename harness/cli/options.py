@@ -413,8 +413,10 @@ class ClusterChoice:
                 names = ", ".join(f"--{name}" for name in sorted(asked))
                 raise SpecError(f"{names}: only with --engine slurm")
             return None
-        if workers == 0:
-            raise SpecError("--workers auto: not with --engine slurm; give a number for each agent")
+        if workers == 0 and self.agents:
+            raise SpecError(
+                "--workers auto: it counts on a GPU; with --agents give the cores of each"
+            )
         if (self.gpus is None) == (self.agents is None):
             raise SpecError(
                 "--engine slurm: say how many agents, --gpus N (one GPU each) or --agents N (CPUs)"

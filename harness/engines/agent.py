@@ -14,7 +14,7 @@ from harness.common.signals import stop
 from harness.engines.crew import Crew, Shared, folder_of
 from harness.engines.drive import take_part
 from harness.engines.listener import Failure, Listener, Listeners, Logged
-from harness.engines.process import ProcessEngine
+from harness.engines.process import ProcessEngine, fitting
 from harness.engines.progress import Progress
 from harness.plan.graph import Job
 from harness.store import Store
@@ -86,7 +86,7 @@ def take_part_in(store: Store, run: str, name: str) -> None:
     crew = Crew(folder, shared.agents, name)
     engine = ProcessEngine(
         store.root,
-        shared.workers,
+        fitting(shared.need, shared.device) if shared.need else shared.workers,
         shared.checkpoint_seconds,
         shared.device,
         SAVING,

@@ -53,6 +53,7 @@ class Shared:
     costs   by key, as `estimate.operations`
     agents  how many take part
     workers, device, checkpoint_seconds, keep_weights    of each, as `steps.How` has them
+    need    bytes of a GPU that a worker takes, where each agent finds out how many fit
     command, cwd    that asked for it, and where
     """
 
@@ -63,6 +64,7 @@ class Shared:
     device: str | None = None
     checkpoint_seconds: float | None = None
     keep_weights: bool = False
+    need: float | None = None
     command: tuple[str, ...] = ()
     cwd: str = ""
 

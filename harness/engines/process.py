@@ -30,6 +30,8 @@ KEEP_MEMORY = ":".join(
 )
 
 DEVICE = r"cpu|mps|cuda(:[0-9]+)?"
+MOST = 4  # on one GPU: they take turns, and fill what launching small kernels leaves idle
+SHARE = 0.9  # of the free memory: the rest is fragments
 OWN_DEVICES = ("cpu", "mps")  # what a worker must be told: it takes a GPU where it sees one
 GRACE = 8.0  # `docker stop` kills all after 10
 
@@ -82,6 +84,27 @@ def machine(device: str | None = None) -> Machine:
     if found := chosen_gpus(device):
         return Machine(len(found), card())
     return Machine(1, "mps") if device == "mps" else Machine(cores(), "cpu")
+
+
+def fitting(need: float, device: str | None) -> int:
+    """How many workers this machine has room for, each of which takes `need` bytes of a GPU: on
+    GPUs as many as memory and cores allow, as many on each; elsewhere the usual number."""
+    cards = chosen_gpus(device)
+    if not cards:
+        return machine(device).workers
+    free = min(map(free_memory, cards))
+    each = min(int(SHARE * free / need), cores() // len(cards), MOST)
+    return len(cards) * max(1, each)
+
+
+def free_memory(card: str) -> float:
+    """Bytes that are free on a card, by NVIDIA's own tool; 0 where that does not say."""
+    query = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "-i", card]
+    try:
+        said = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
+        return float(said.stdout.strip()) * 2**20
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return 0.0
 
 
 class ProcessEngine:

@@ -46,6 +46,8 @@ class Cluster:
     agents     how many, each of which SLURM starts when and where it has room
     gpus       of each
     cores      of each
+    need       bytes of a GPU that a worker takes: each agent starts as many as its GPU has room
+               for; None: as many as the engine is told
     time       the limit of each, as sbatch takes it (4:00:00); None: the partition's
     partition  None: the cluster's default
     options    more for sbatch, such as --account=abc
@@ -56,6 +58,7 @@ class Cluster:
     agents: int
     gpus: int = 1
     cores: int = CORES
+    need: float | None = None
     time: str | None = None
     partition: str | None = None
     options: tuple[str, ...] = ()
@@ -161,6 +164,7 @@ class SlurmEngine:
                 self.device,
                 self.checkpoint_seconds,
                 keep_weights,
+                self.cluster.need,
                 self.cluster.command,
                 self.cluster.cwd,
             ).write(folder)

@@ -1,37 +1,27 @@
-"""`--workers auto`: how many workers a GPU has memory for, by what a plan's largest job holds.
+"""`--workers auto`: what a worker takes of a GPU, by what a plan's largest job holds. How many fit
+is `engines.process.fitting`'s to say, where they run.
 
 An estimate on the safe side, which nobody has held against a card yet. A job that does not fit
 after all fails before its first update, and says so.
 """
 
 import math
-import subprocess
 from collections.abc import Iterable
 
-from harness.engines.process import chosen_gpus, cores, machine
 from harness.plan.graph import Job, Plan
 from harness.sources.encoder_files import weight_files
 from harness.sources.encoders import FoundEncoder
 
 AUTO = 0  # in place of a number of workers
-MOST = 4  # on one GPU: they take turns, and fill what launching small kernels leaves idle
-SHARE = 0.9  # of the free memory: the rest is fragments
 A_PROCESS = 1.2e9  # bytes: a CUDA context, libraries' workspace, what lies between two layers
 # What a pass keeps for its way back: about 17 vectors of 32-bit floats a token and layer.
 KEPT = 17 * 4
 EVALUATED = 16384  # tokens of a forward pass that keeps nothing, a few vectors at a time
 
 
-def room(plan: Plan, jobs: Iterable[Job], device: str | None) -> int:
-    """Workers for these jobs on this machine: on GPUs as many as memory and cores allow, as many on
-    each; elsewhere the usual number."""
-    cards = chosen_gpus(device)
-    if not cards:
-        return machine(device).workers
-    need = max((needed(job, plan) for job in jobs if "encoder" in job.body), default=A_PROCESS)
-    free = min(map(free_memory, cards))
-    each = min(int(SHARE * free / need), cores() // len(cards), MOST)
-    return len(cards) * max(1, each)
+def room(plan: Plan, jobs: Iterable[Job]) -> float:
+    """Bytes of a GPU that a worker for these jobs takes."""
+    return max((needed(job, plan) for job in jobs if "encoder" in job.body), default=A_PROCESS)
 
 
 def needed(job: Job, plan: Plan) -> float:
@@ -54,13 +44,3 @@ def needed(job: Job, plan: Plan) -> float:
 def _bytes(found: FoundEncoder) -> float:
     """Of an encoder in memory: its files', of which an index is next to nothing."""
     return float(sum((found.folder / name).stat().st_size for name in weight_files(found.folder)))
-
-
-def free_memory(card: str) -> float:
-    """Bytes that are free on a card, by NVIDIA's own tool; 0 where that does not say."""
-    query = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "-i", card]
-    try:
-        said = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
-        return float(said.stdout.strip()) * 2**20
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return 0.0

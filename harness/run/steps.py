@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from harness.engines.crew import folder_of, run_of
 from harness.engines.drive import Outcome, drive, verify_results
 from harness.engines.engine import Agents, Engine
 from harness.engines.listener import Failure, Listener, Listeners
-from harness.engines.process import ProcessEngine
+from harness.engines.process import ProcessEngine, fitting
 from harness.engines.progress import Progress
 from harness.engines.slurm import Cluster, script
 from harness.families.odd import ODD_SHARE, in_words, too_many
@@ -202,8 +202,8 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
         costs = operations(plan, usable, sizes)
         progress.weigh(costs)
 
-        workers = room(plan, usable, how.device) if how.workers == AUTO else how.workers
-        where = started(store.root, workers, how.checkpoint_seconds, how.device, **how.own)
+        how = _sized(how, plan, usable)
+        where = started(store.root, how.workers, how.checkpoint_seconds, how.device, **how.own)
         # checks are text work: no card waits for them, and no node of a cluster
         checker = ProcessEngine(store.root, CHECKERS, device="cpu") if _elsewhere(where) else None
         with stop.patient():
@@ -224,6 +224,16 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
     if outcome.failed:
         raise _failures(plan, outcome)
     return outcome
+
+
+def _sized(how: How, plan: Plan, jobs: list[Job]) -> How:
+    """With a number of workers in place of AUTO; agents find it out, each on its node."""
+    if how.workers != AUTO:
+        return how
+    need = room(plan, jobs)
+    if how.cluster:
+        return replace(how, workers=None, cluster=replace(how.cluster, need=need))
+    return replace(how, workers=fitting(need, how.device))
 
 
 def script_of(cluster: Cluster, plan: Plan, store: Store) -> str:
