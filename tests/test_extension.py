@@ -146,10 +146,10 @@ from harness.engines.process import ProcessEngine
 
 
 class Noting(ProcessEngine):
-    def submit(self, slot, key, again):
+    def submit(self, slot, key, again, beside=()):
         with (self.store / "noted").open("a") as file:
             file.write(f"{key}\\n")
-        super().submit(slot, key, again)
+        super().submit(slot, key, again, beside)
 '''
 
 ENTRY_POINTS = """

@@ -381,6 +381,23 @@ def test_hours_are_those_of_the_run_and_not_of_the_work_shared_out(world, store)
         assert "busy" not in said
 
 
+def test_a_shared_training_takes_less_time_and_as_many_workers(world, store):
+    fill(world)
+    found, lines = {}, {}
+    for size in (1, 4):
+        recipes = SUITE["recipes"] | {"target": SUITE["recipes"]["target"] | {"world_size": size}}
+        plan = world.plan(suite=SUITE | FEW | {"seeds": [1], "recipes": recipes})
+        one = estimate(plan, store, states(plan, store), machine=Machine(4, "H100"))
+        lines[size] = graph.summary(plan, one | NO_DOWNLOAD, "fetch")
+        found[size] = one
+    assert found[4]["chain_hours"] < found[1]["chain_hours"]
+    assert found[4]["kinds"] == found[1]["kinds"]  # on one worker it is as much work
+    assert not any("world_size" in line for line in lines[1])
+    assert any(
+        line.startswith("up to 4 processes share a training (world_size)") for line in lines[4]
+    )
+
+
 def test_hours_follow_the_trainings_of_this_store(world, store):
     """Three like trainings, of which one took two seconds; another was resumed, and its seconds are
     not its tokens'."""

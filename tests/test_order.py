@@ -117,3 +117,26 @@ def test_a_grid_with_a_long_chain_takes_what_the_work_takes(workers):
     assert run.length <= 1.07 * bound
     assert run.longest[0].key == "middle19"
     assert run.models <= 3 * workers
+
+
+@given(plans(), st.integers(1, 5), st.data())
+def test_a_shared_job_takes_all_its_workers_and_less_time(plan, workers, data):
+    jobs, costs = plan
+    for one in jobs:
+        one.slots = data.draw(st.integers(1, 6))
+    run = course(jobs, costs, workers)
+    slots = {one.key: min(one.slots, workers) for one in jobs}
+    work = sum(costs[one.key] + EACH * slots[one.key] for one in jobs)
+    assert run.busy == pytest.approx(work / (workers * run.length))
+    assert run.chain * (1 - 1e-9) <= run.length
+    assert course(jobs, costs, 1).length == pytest.approx(sum(costs.values()) + EACH * len(jobs))
+
+
+def test_nothing_that_is_smaller_goes_before_a_shared_job_whose_turn_it_is():
+    """One of two workers idles while the other ends its hour."""
+    jobs = [job("a", rank=(0,)), job("wide", rank=(1,)), job("b", rank=(2,)), job("c", rank=(3,))]
+    jobs[1].slots = 2
+    costs = dict.fromkeys("abc", HOUR) | {"wide": 2 * HOUR}
+    run = course(jobs, costs, 2)
+    assert run.length == pytest.approx(3 * HOUR, rel=1e-3)
+    assert run.chain == pytest.approx(HOUR, rel=1e-3)

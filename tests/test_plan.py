@@ -345,6 +345,7 @@ OTHER_RECIPE = {
     "loss": "micro_batch",
     "micro_rows": 4,
     "lora": {"rank": 4},
+    "world_size": 2,
 }
 TOGETHER = {"loss", "micro_rows"}  # neither says anything without the other
 

@@ -7,11 +7,12 @@ store, so losing the driver loses nothing but the time since the last checkpoint
 
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
-from harness.common.errors import HarnessError
+from harness.common.errors import HarnessError, SpecError
 from harness.engines.crew import Crew, run_of
 from harness.engines.engine import Agents, Engine, Event
 from harness.engines.listener import Failure, Listener, Logged
@@ -99,6 +100,8 @@ def drive(
         lost = _lost(plan, outcome)
         jobs = plan.todo(store, lost | outcome.refused.keys())
         left = [job for job in jobs if job.key not in lost]
+        if isinstance(engine, Engine):
+            _hold_room(left, engine)
         if todo := [job for job in left if job.kind in only]:
             listener.todo(left)
             if isinstance(by, Agents):
@@ -128,10 +131,22 @@ def take_part(
     """One agent's part of a run that several share: what nobody else does, until those who work are
     enough for the rest. All jobs are described in the store, and none is to be refused."""
     outcome = Outcome()
+    _hold_room(jobs.jobs.values(), engine)
     listener.todo(list(jobs.jobs.values()))
     queue = Queue(jobs.jobs.values(), costs, agents * len(engine.slots))
     _Run(jobs, store, engine, listener, keep_weights, outcome, queue, crew).until_done()
     return outcome
+
+
+def _hold_room(jobs: Iterable[Job], engine: Engine) -> None:
+    """SpecError if a job is shared by more processes than the engine has room for."""
+    for job in jobs:
+        if job.slots > 1 and not engine.share(engine.slots, job.slots):
+            raise SpecError(
+                f"{job.name}: {job.slots} processes share it (`world_size` of its recipe), each on"
+                " a GPU of one machine; here are fewer, or fewer --workers. Run it where there are"
+                " so many, or write another number, which is another result"
+            )
 
 
 def _lost(plan: Plan, outcome: Outcome) -> frozenset[str]:
@@ -178,6 +193,8 @@ class _Run:
         # by key: what is neither committed nor failed, running jobs included
         self.waiting = dict(queue.jobs)
         self.running: dict[str, str] = {}  # slot → key
+        self.beside: dict[str, list[str]] = {}  # the same slot → others that the job takes
+        self.due: Job | None = None  # whose turn it is, once so many slots are idle
         self.tries: dict[str, int] = {}  # key → workers that died of it
         # key → when another run, which holds it now, is looked after again
         self.not_before: dict[str, float] = {}
@@ -221,7 +238,8 @@ class _Run:
         """Whether those who work on jobs elsewhere are enough for what is left: each takes another
         when it is done. Who has not been heard of lately may be lost with its node."""
         others, now = self.not_before, time.monotonic()
-        if self.queue.ready or 2 * len(others) < len(self.waiting) or now < self.look_at_others:
+        ready = self.queue.ready or self.due
+        if ready or 2 * len(others) < len(self.waiting) or now < self.look_at_others:
             return False
         self.look_at_others = now + BUSY_WAIT
         working = sum(self.store.is_alive(key) for key in others)
@@ -230,14 +248,16 @@ class _Run:
     def _give_up_on_orphans(self) -> None:
         """Nothing runs and nothing is ready: a needed job is not in this pass (cannot happen with a
         sound plan)."""
-        if not self.queue.ready and not self.not_before:
+        if not self.queue.ready and not self.not_before and not self.due:
             raise RuntimeError(f"no job is ready of {[job.name for job in self.waiting.values()]}")
 
     def _submit_ready(self) -> None:
         """Hand jobs to idle workers. Manifests are read of those jobs alone: another run on this
         store may have committed them."""
-        idle = [slot for slot in self.engine.slots if slot not in self.running]
-        while idle and (job := self.queue.take()):
+        taken = {*self.running, *chain.from_iterable(self.beside.values())}
+        idle = [slot for slot in self.engine.slots if slot not in taken]
+        while idle and (job := self.due or self.queue.take()):
+            self.due = None
             # One look at the manifest decides: another run may commit, and drop, between two looks.
             want = self._want(job)
             if want is None:
@@ -245,11 +265,15 @@ class _Run:
                 self.listener.elsewhere(job)
             elif self.crew and (self.store.is_held(job.key) or self._is_for_others(job.key)):
                 self._later(job, CREW_WAIT)
-            else:
-                slot = idle.pop(0)
-                self.running[slot] = job.key
+            elif slots := self.engine.share(idle, job.slots):
+                slot, *beside = slots
+                idle = [one for one in idle if one not in slots]
+                self.running[slot], self.beside[slot] = job.key, beside
                 self.listener.start(job, slot)
-                self.engine.submit(slot, job.key, again=want == "weights")
+                self.engine.submit(slot, job.key, want == "weights", beside)
+            else:  # nothing that takes fewer goes before it
+                self.due = job
+                break
 
     def _is_for_others(self, key: str) -> bool:
         """Whether a job that failed on this host can wait for another one: as long as somebody
@@ -261,6 +285,7 @@ class _Run:
 
     def _over(self, job: Job) -> None:
         """Nobody has to do it any more."""
+        self.due = None if self.due is job else self.due
         self.waiting.pop(job.key)
         self.not_before.pop(job.key, None)
         self.queue.end(job.key)
@@ -307,6 +332,7 @@ class _Run:
 
         # all else ends a job, or the worker with it
         self.running.pop(slot, None)
+        self.beside.pop(slot, None)
         if event.event == "died":
             self.engine.restart(slot)
         if job:

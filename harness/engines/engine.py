@@ -1,7 +1,7 @@
 """What an engine is: the protocol, and the events that its workers send."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -65,9 +65,15 @@ class Engine(Protocol):
     def restart(self, slot: str) -> None:
         """Start a slot's worker anew, after it died."""
 
-    def submit(self, slot: str, key: str, again: bool) -> None:
+    def share(self, idle: Sequence[str], count: int) -> list[str]:
+        """Of the idle slots those on which `count` processes do a job together: on one machine,
+        each with a GPU of its own; without GPUs fewer slots will do. The first has the worker that
+        gets the job. Empty where there are too few of them."""
+
+    def submit(self, slot: str, key: str, again: bool, beside: Sequence[str] = ()) -> None:
         """Give an idle worker a job; `again`: its result is there, but its dropped weights are
-        needed once more. Must not raise because the worker has just died: `poll` says so."""
+        needed once more; `beside`: the other slots that `share` named, which stay idle. Must not
+        raise because the worker has just died: `poll` says so."""
 
     def poll(self, timeout: float) -> list[tuple[str, Event]]:
         """(slot, event) of all that was said, as soon as there is something, after `timeout`

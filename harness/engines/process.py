@@ -7,6 +7,7 @@ import selectors
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -139,7 +140,7 @@ class ProcessEngine:
         """Start a slot's worker, anew if it died."""
         environment = {"GLIBC_TUNABLES": KEEP_MEMORY} | os.environ
         if self.gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = self.gpus[self.slots.index(slot) % len(self.gpus)]
+            environment["CUDA_VISIBLE_DEVICES"] = self._gpu(slot)
         if self.device in OWN_DEVICES:
             environment |= {variables.DEVICE: self.device, "CUDA_VISIBLE_DEVICES": ""}
         environment |= {
@@ -165,12 +166,28 @@ class ProcessEngine:
         os.set_blocking(said.fileno(), False)
         self._selector.register(said, selectors.EVENT_READ, slot)
 
-    def submit(self, slot: str, key: str, again: bool) -> None:
-        """Send a key to an idle worker (`again`: its dropped weights are needed). If it just died,
-        poll() says so."""
+    def _gpu(self, slot: str) -> str:
+        return self.gpus[self.slots.index(slot) % len(self.gpus)]
+
+    def share(self, idle: Sequence[str], count: int) -> list[str]:
+        """The first idle slots, each on another GPU; without GPUs at most all that there are."""
+        apart: dict[str, str] = {}
+        for slot in idle:
+            apart.setdefault(self._gpu(slot) if self.gpus else slot, slot)
+        wanted = count if self.gpus else min(count, len(self.slots))
+        if len(apart) < wanted or (count > 1 and self.device == "mps"):
+            return []
+        return [*apart.values()][:wanted]
+
+    def submit(self, slot: str, key: str, again: bool, beside: Sequence[str] = ()) -> None:
+        """Send a key to an idle worker (`again`: its dropped weights are needed; `beside`: whose
+        GPUs it may use too). If it just died, poll() says so."""
         keys = _pipe(self._process[slot].stdin)
+        words = [key, *(["again"] if again else [])]
+        if self.gpus and beside:
+            words.append(f"beside={','.join(map(self._gpu, beside))}")
         with suppress(BrokenPipeError):
-            keys.write(key.encode() + (b" again\n" if again else b"\n"))
+            keys.write(" ".join(words).encode() + b"\n")
             keys.flush()
 
     def poll(self, timeout: float) -> list[tuple[str, Event]]:

@@ -76,7 +76,8 @@ class Remaining:
         longest: dict[str, float] = {}
         for key, job in self.jobs.items():
             before = max((longest.get(need, 0.0) for need in job.needs), default=0.0)
-            longest[key] = before + self._cost(key) * (1 - self.share.get(key, 0.0))
+            alone = self._cost(key) * (1 - self.share.get(key, 0.0))
+            longest[key] = before + alone / job.slots
         return max(longest.values(), default=0.0)
 
     def _cost(self, key: str) -> float:

@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,22 @@ class Cluster:
     def __post_init__(self) -> None:
         if self.time is not None:
             limit_of(self.time)
+
+    def with_room(self, jobs: Jobs) -> "Cluster":
+        """As many GPUs, by fewer agents if a job is shared by more processes than one has GPUs.
+
+        raises  SpecError: all agents together have too few
+        """
+        most = max((job.slots for job in jobs.jobs.values()), default=1)
+        if not self.gpus or self.gpus >= most:  # CPU processes may share a core
+            return self
+        agents = self.agents * self.gpus // most
+        if not agents:
+            raise SpecError(
+                f"--gpus {self.agents * self.gpus}: {most} processes share a training (`world_size`"
+                f" of its recipe), each with a GPU; ask for {most} or a multiple of it"
+            )
+        return replace(self, agents=agents, gpus=most, cores=most * self.cores // self.gpus)
 
 
 def limit_of(time: str) -> int:
@@ -155,20 +171,21 @@ class SlurmEngine:
     ) -> tuple[list[str], dict[str, Failure]]:
         """Let agents do the jobs; if some of this run are there already, let those go on."""
         folder = folder_of(self.store, run)
+        cluster = self.cluster.with_room(jobs)
         if not agents_of(run):
             Shared(
                 jobs,
                 dict(costs),
-                self.cluster.agents,
+                cluster.agents,
                 self.workers,
                 self.device,
                 self.checkpoint_seconds,
                 keep_weights,
-                self.cluster.need,
-                self.cluster.command,
-                self.cluster.cwd,
+                cluster.need,
+                cluster.command,
+                cluster.cwd,
             ).write(folder)
-            submit(script(self.cluster, self.store.root, run, folder))
+            submit(script(cluster, self.store.root, run, folder))
         watch = Watch(jobs, self.store, folder, listener)
         watch.until_done(lambda: len(agents_of(run)))
         return watch.done, watch.failed

@@ -13,27 +13,30 @@ Made = TypeVar("Made")
 
 
 class MicroBatch(NamedTuple):
-    """What the model reads at once, and the number that divides its summed loss."""
+    """What the model reads at once, its place among those of the update, and the number that
+    divides its summed loss."""
 
+    place: int
     packed: Packed
     targets: Targets
-    divisor: int
+    divisor: float
 
     def pinned(self, where: str) -> "MicroBatch":
         """The same in memory that a GPU may read by itself; as it is for any other device."""
         if where != "cuda":
             return self
         targets = {name: tensor.pin_memory() for name, tensor in self.targets.items()}
-        return MicroBatch(self.packed.pinned(), targets, self.divisor)
+        return self._replace(packed=self.packed.pinned(), targets=targets)
 
     def on(self, where: str) -> "MicroBatch":
         """The same on a device; nobody waits until it is there."""
         targets = {name: of.to(where, non_blocking=True) for name, of in self.targets.items()}
-        return MicroBatch(self.packed.to(where), targets, self.divisor)
+        return self._replace(packed=self.packed.to(where), targets=targets)
 
 
 class Update(NamedTuple):
-    """All that one update reads: the micro-batches of one part's batch."""
+    """What one update reads: this process's micro-batches of one part's batch, and the tokens of
+    all."""
 
     part: int
     micro_batches: list[MicroBatch]

@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -52,6 +52,8 @@ class Context:
     encoders: dict[str, "LoadedEncoder"] = field(default_factory=dict)
     checkpoint_seconds: float | None = None  # None: `train` chooses
     held: Callable[[], bool] = lambda: True  # whether this process still has the job's lease
+    # GPUs of the other processes that share the job; None: what is visible beside the first
+    cards: Sequence[str] | None = None
     tokens: int = 0  # subwords an evaluation has read so far
     logged: Callable[[dict[str, Any]], None] = lambda line: None
     # timings and counts for the manifest; never part of a result

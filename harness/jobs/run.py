@@ -1,10 +1,11 @@
 """Run one job by key, once: lease, do, commit. And the worker that does so for every key it is
 sent.
 
-A worker keeps torch and one encoder warm. Keys come in on stdin, one a line ("KEY" or "KEY again");
-events go out on stdout, one JSON object a line; `channel` keeps both from everything else. When
-stdin closes (the driver ended, however it ended) or SIGTERM comes, a training job saves a
-checkpoint and the worker exits; its lease dies with it.
+A worker keeps torch and one encoder warm. Keys come in on stdin, one a line ("KEY", behind it where
+they hold "again", and "beside=1,2": GPUs for the other processes of the job); events go out on
+stdout, one JSON object a line; `channel` keeps both from everything else. When stdin closes (the
+driver ended, however it ended) or SIGTERM comes, a training job saves a checkpoint and the worker
+exits; its lease dies with it.
 """
 
 import json
@@ -15,7 +16,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -59,6 +60,7 @@ class Kept:
 
     encoders: dict[str, "LoadedEncoder"] = field(default_factory=dict)  # one, warm
     checkpoint_seconds: float | None = None  # None: `train` chooses
+    cards: Sequence[str] | None = None  # of the job at hand, as `Context` has them
 
 
 def run_job(
@@ -117,6 +119,7 @@ def _do(
             encoders=kept.encoders,
             checkpoint_seconds=kept.checkpoint_seconds,
             held=lease.held,
+            cards=kept.cards,
             logged=report.logged,
         )
         with disk_errors(f"do {job['name']} in", workdir):
@@ -225,7 +228,9 @@ class Worker:
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _serve_one(self, line: str) -> None:
-        key, _, again = line.partition(" ")
+        key, *words = line.split()
+        beside = [word.partition("=")[2] for word in words if word.startswith("beside=")]
+        self.kept.cards = beside[0].split(",") if beside else None
 
         def progress(done: int, total: int, tokens: int) -> None:
             now = time.monotonic()
@@ -239,7 +244,8 @@ class Worker:
         self.last_progress = 0.0  # where a job begins is told in any case
         report = Telling(progress, logged)
         try:
-            ended = run_job(self.store, key, report, lambda: stop.asked, bool(again), self.kept)
+            again = "again" in words
+            ended = run_job(self.store, key, report, lambda: stop.asked, again, self.kept)
             self._say(event=ended, key=key)
         except (Stopped, Interrupted):
             self._say(event="stopped", key=key)
@@ -256,6 +262,9 @@ class Worker:
                 trace=traceback.format_exc(),
                 exit_code=1,
             )
+        # while this worker is idle another may share its GPU
+        if torch := sys.modules.get("torch"):
+            torch.cuda.empty_cache()
 
     def _say(self, **event: Any) -> None:
         try:

@@ -18,6 +18,8 @@ due, or before anything is kept.
 import json
 import math
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -33,10 +35,11 @@ from harness.jobs.ahead import MicroBatch, Update, ahead
 from harness.jobs.context import Context, JobError, Stopped, device, lowered, make_deterministic
 from harness.jobs.handed import hand_over
 from harness.jobs.part import Part
+from harness.jobs.ranks import ALONE, Ranks, together
 from harness.jobs.vocabulary import narrow
 from harness.models import TaskModel, build
-from harness.models.batching import feature_length, micro_batches, stream_seed, turns
-from harness.models.half import Feature
+from harness.models.batching import dealt, feature_length, micro_batches, stream_seed, turns
+from harness.models.half import Feature, Trained
 from harness.models.loaded import LoadedEncoder
 from harness.spec.recipe import Recipe
 from harness.spec.sampler import Sampler
@@ -56,6 +59,29 @@ def run(ctx: Context) -> None:
     Writes WEIGHTS, train.json (dev score, best update, counts), dev.json (the per-example
     statistics behind the dev score), metrics.jsonl; if the job says `watch`, dynamics.json.
     """
+    recipe = ctx.job["spec"]["recipe"]
+    with together(ctx) as ranks:
+        loop = _begin(ctx, ranks)
+        ctx.progress(loop.step, loop.updates, loop.tokens)
+        # a signal is heard between updates, and in what `stop.loose` does
+        with stop.hold(), memory.said(ctx.job["name"], recipe["micro_tokens"]):
+            loop.rehearse()
+            _train(ctx, loop, looks(recipe, loop.updates))
+            loop.finish()
+
+
+def follow(ctx: Context, ranks: Ranks) -> None:
+    """The part of one of the processes that share a training, but the first: updates alone."""
+    loop = _begin(ctx, ranks)
+    micro_tokens = ctx.job["spec"]["recipe"]["micro_tokens"]
+    with memory.said(ctx.job["name"], micro_tokens), loop.coming() as coming:
+        for given in coming:
+            loop.update(given)
+            loop.pending = []  # the first looks at them
+
+
+def _begin(ctx: Context, ranks: Ranks) -> "_Loop":
+    """The loop, where its last checkpoint left it; all processes are there then."""
     spec, recipe, encoder = ctx.job["spec"], ctx.job["spec"]["recipe"], ctx.encoder()
     make_deterministic(ctx.job)
 
@@ -68,14 +94,10 @@ def run(ctx: Context) -> None:
     )
     turn = turns(list(shares.values()), updates, _stream(spec, "sampler"))
 
-    loop = _Loop(ctx, encoder, parts, turn)
+    loop = _Loop(ctx, encoder, parts, turn, ranks)
     loop.resume()
-    ctx.progress(loop.step, updates, loop.tokens)
-    # a signal is heard between updates, and in what `stop.loose` does
-    with stop.hold(), memory.said(ctx.job["name"], recipe["micro_tokens"]):
-        loop.rehearse()
-        _train(ctx, loop, looks(recipe, updates))
-        loop.finish()
+    ranks.meet(loop.step)
+    return loop
 
 
 def _stream(spec: dict[str, Any], purpose: str, *which: int) -> int:
@@ -89,7 +111,7 @@ def _train(ctx: Context, loop: "_Loop", dev_at: set[int]) -> None:
     updates = loop.updates
     log_every = max(1, updates // LOG_POINTS)
     last_checkpoint, took = time.monotonic(), 0.0
-    with ahead(loop.read, loop.step, updates) as coming:
+    with loop.coming() as coming:
         while not (looked := loop.look(dev_at)) or loop.step < updates:
             stopping = not looked or ctx.stopping()
             due = interval(ctx.checkpoint_seconds, took)
@@ -128,9 +150,14 @@ class _Loop:
     """What a checkpoint has to hold: model, optimizer, position, best weights so far."""
 
     def __init__(
-        self, ctx: Context, encoder: LoadedEncoder, parts: list[Part], turn: list[tuple[int, int]]
+        self,
+        ctx: Context,
+        encoder: LoadedEncoder,
+        parts: list[Part],
+        turn: list[tuple[int, int]],
+        ranks: Ranks = ALONE,
     ):
-        self.ctx, self.encoder, self.parts = ctx, encoder, parts
+        self.ctx, self.encoder, self.parts, self.ranks = ctx, encoder, parts, ranks
         self.turn, self.updates = turn, len(turn)
         self.recipe: RecipeJson = ctx.job["spec"]["recipe"]
         self.device = device()
@@ -150,6 +177,10 @@ class _Loop:
         self.best: dict[str, Any] | None = None
         self.watched: list[list[float]] = []  # per epoch, per training row
 
+    def coming(self) -> AbstractContextManager[Iterator[Update]]:
+        """What the updates that are left read."""
+        return ahead(self.read, self.step, self.updates)
+
     def read(self, update: int) -> Update:
         """What an update (from 0) reads; on a thread of its own.
 
@@ -160,26 +191,37 @@ class _Loop:
         return self._cut(part, self.parts[part].batch(number), self.recipe["micro_tokens"])
 
     def _cut(self, part: int, features: list[Feature], micro_tokens: int) -> Update:
+        """This process's share, under the numbers that its micro-batches have among all."""
         half = self.parts[part].half
         rows = self.recipe.get("micro_rows") or len(features)
         averaged = [features[i : i + rows] for i in range(0, len(features), rows)]
-        read, tokens = [], 0
-        for one in averaged:
+        read, place, tokens = [], 0, 0
+        for first, one in zip(range(0, len(features), rows), averaged, strict=True):
             divisor = max(1, half.terms(one)) * len(averaged)
             lengths = np.array([feature_length(feature) for feature in one])
             tokens += int(lengths.sum())
-            for group in micro_batches(np.arange(len(one)), lengths, micro_tokens):
-                examples = [one[i] for i in group]
-                packed, targets = self.encoder.pack(examples), half.targets(examples)
-                read.append(MicroBatch(packed, targets, divisor).pinned(self.device))
-        return Update(part, read, tokens)
+            for number, share in enumerate(dealt(lengths, self.ranks.size, first)):
+                for group in micro_batches(share, lengths, micro_tokens):
+                    if number == self.ranks.number:
+                        read.append(self._packed(place, half, [one[i] for i in group], divisor))
+                    place += 1
+        # who has no row computes one that does not count, so that its gradient has all tensors
+        return Update(part, read or [self._packed(0, half, features[:1], math.inf)], tokens)
+
+    def _packed(
+        self, place: int, half: Trained, examples: list[Feature], divisor: float
+    ) -> MicroBatch:
+        packed, targets = self.encoder.pack(examples), half.targets(examples)
+        return MicroBatch(place, packed, targets, divisor).pinned(self.device)
 
     def update(self, given: Update) -> None:
         """One optimizer step over a batch of one part."""
         total = torch.zeros((), device=self.device)
-        for number, micro_batch in enumerate(given.micro_batches):
-            _seed(self.device, _stream(self.ctx.job["spec"], "dropout", self.step, number))
+        for micro_batch in given.micro_batches:
+            stream = _stream(self.ctx.job["spec"], "dropout", self.step, micro_batch.place)
+            _seed(self.device, stream)
             total += self._passes(given.part, micro_batch)
+        self.ranks.sum([*self._gradients(), total])
 
         # once, of all micro-batches together: what is clipped is the batch's gradient
         learning_rate = rate(self.recipe, self.updates, self.step)
@@ -193,7 +235,7 @@ class _Loop:
 
     def _passes(self, part: int, given: MicroBatch) -> torch.Tensor:
         """Forward and backward; the loss, shape (), on the device."""
-        packed, targets, divisor = given.on(self.device)
+        _, packed, targets, divisor = given.on(self.device)
         with lowered(self.device):
             logits = self.model(packed, part)
         loss = self.parts[part].half.loss(logits, targets) / divisor
@@ -311,6 +353,9 @@ class _Loop:
     def _trained(self) -> dict[str, torch.Tensor]:
         """The parameters that move; the rest is as it was read."""
         return {name: p.detach() for name, p in self.model.named_parameters() if p.requires_grad}
+
+    def _gradients(self) -> list[torch.Tensor]:
+        return [p.grad for p in self.model.parameters() if p.grad is not None]
 
     def checkpoint(self) -> None:
         """Save everything (`checkpoint.save`)."""

@@ -67,6 +67,13 @@ def epoch_batches(
     return batches
 
 
+def dealt(lengths: np.ndarray, size: int, first: int) -> list[np.ndarray]:
+    """The rows of a batch for each of `size` processes: longest first they are dealt in turn, from
+    process `first` % `size` on. So each has as many to compute; of few rows some have none."""
+    order = np.argsort(-lengths, kind="stable")
+    return [order[(number - first) % size :: size] for number in range(size)]
+
+
 def micro_batches(rows: np.ndarray, lengths: np.ndarray, budget: int) -> list[np.ndarray]:
     """Cut `rows` into groups of at most `budget` tokens, or of one row that has more; longest first
     (an encoder that pads, pads rows of similar length)."""

@@ -77,7 +77,7 @@ def estimate(
     `order.course` has it: hours, the share of them that a worker works, the longest chain of jobs.
 
     `state`: key → state, of `graph.states`. Nobody knows the tokens of blocked jobs: they are in no
-    sum. `sizes`: of what was read before.
+    sum. `processes`: most that share one of them. `sizes`: of what was read before.
     """
     sizes, machine = sizes or Sizes(), machine or Machine()
     # Rows of finished trainings are read for their speed, and not for nothing.
@@ -105,6 +105,7 @@ def estimate(
         "cells": len(plan.cells),
         "rows": _rows(to_run, sizes),
         "device": machine.words,
+        "processes": max((job.slots for job in to_run), default=1),
         "hours": run.length / speed / 3600,
         "busy": run.busy,
         "chain": [job.name for job in run.longest],
@@ -165,7 +166,7 @@ def _speed(plan: Plan, store: Store, sizes: Sizes, machine: Machine) -> tuple[fl
             continue
         if manifest.meta.get("environment", {}).get("device", "cpu") == machine.device:
             count += 1
-            seconds += manifest.meta["facts"]["seconds"]
+            seconds += manifest.meta["facts"]["seconds"] * job.slots
             operations += _operations(job, plan, _tokens(job, plan, sizes))
     asked = {
         job.body["spec"]["recipe"]["precision"] for job in plan.jobs.values() if job.kind == "train"

@@ -31,6 +31,7 @@ class Job:
     # scheduling order: finish an arm before starting the next, so that weights can go
     rank: Rank = ()
     blocked: tuple[str, ...] = ()
+    slots: int = 1  # workers of one machine that it takes: the processes that share it
 
 
 @dataclass

@@ -5,6 +5,9 @@ the disk at once; but what it begins last may be a long chain, for which all oth
 wait. So the ready job with the longest chain of jobs below it goes first, once that chain is as
 long as all the work that is left, shared by the workers; until then the plan's order holds.
 (Taking the longest chain first from the start is as fast, and keeps most models of a plan at once.)
+
+A job that several processes share takes as many workers. Once it is its turn, nothing that is
+smaller goes before it, or it would wait for ever.
 """
 
 import heapq
@@ -41,7 +44,9 @@ class Queue:
         ordered = sorted(jobs, key=lambda job: job.rank)
         self.jobs = {job.key: job for job in ordered}
         self.workers = workers
-        self._costs = {key: costs.get(key, 0.0) + EACH for key in self.jobs}
+        self._costs = {
+            key: costs.get(key, 0.0) / self.slots(job) + EACH for key, job in self.jobs.items()
+        }
         self._place = {key: place for place, key in enumerate(self.jobs)}
         self._lacks = {job.key: len(self._inside(job)) for job in ordered}
         self._readers: dict[str, list[str]] = {key: [] for key in self.jobs}
@@ -49,7 +54,7 @@ class Queue:
             for need in self._inside(job):
                 self._readers[need].append(job.key)
         self._chain = self._chains()
-        self._left = sum(self._costs.values())
+        self._left = sum(map(self.work, self.jobs))
         self._open = set(self.jobs)  # neither ended nor taken
         self._in_order: list[_Entry] = []
         self._by_chain: list[_Entry] = []
@@ -107,7 +112,7 @@ class Queue:
     def end(self, key: str) -> None:
         """A job is over: nobody has to do it any more, and what waited for it alone is ready."""
         self._open.discard(key)
-        self._left -= self._costs[key]
+        self._left -= self.work(key)
         for reader in self._readers[key]:
             self._lacks[reader] -= 1
             if reader in self._open:
@@ -117,9 +122,17 @@ class Queue:
         """The jobs of the run that read a job's result."""
         return self._readers[key]
 
+    def slots(self, job: Job) -> int:
+        """How many workers a job takes: on few cores processes share one."""
+        return min(job.slots, self.workers)
+
     def cost(self, key: str) -> float:
-        """What a job costs."""
+        """What a job costs each worker that it takes: its time."""
         return self._costs[key]
+
+    def work(self, key: str) -> float:
+        """What it costs all of them."""
+        return self._costs[key] * self.slots(self.jobs[key])
 
     def longest(self) -> list[Job]:
         """The chain of jobs that costs most, from its start."""
@@ -153,17 +166,21 @@ def course(jobs: Iterable[Job], costs: Mapping[str, float], workers: int) -> Cou
     queue = Queue(jobs, costs, workers)
     longest = queue.longest()
     chain = sum(queue.cost(job.key) for job in longest)
-    total = sum(map(queue.cost, queue.jobs))
+    total = sum(map(queue.work, queue.jobs))
 
     disk = _Disk(queue)
     running: list[tuple[float, int, Job]] = []  # (when it ends, to break ties, what)
-    now = 0.0
+    now, idle = 0.0, workers
+    due: Job | None = None
     while True:
-        while len(running) < workers and (job := queue.take()):
-            heapq.heappush(running, (now + queue.cost(job.key), queue.place(job.key), job))
+        while idle and (due := due or queue.take()) and queue.slots(due) <= idle:
+            heapq.heappush(running, (now + queue.cost(due.key), queue.place(due.key), due))
+            idle -= queue.slots(due)
+            due = None
         if not running:
             break
         now, _, job = heapq.heappop(running)
+        idle += queue.slots(job)
         queue.end(job.key)
         disk.done(job)
     return Course(now, total / (workers * now) if now else 1.0, longest, chain, disk.most)

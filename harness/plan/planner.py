@@ -328,6 +328,13 @@ class _Planner:
                 " read the first. It runs on targets that compare vectors, untrained; give"
                 f" another encoder to train on {' and '.join(task.task for task in tasks)}"
             )
+        together = how.recipe.world_size
+        if together > how.recipe.batch_size:
+            raise SpecError(
+                f"world_size: {together} processes are to share the training on"
+                f" {' and '.join(task.task for task in tasks)}, whose batch_size is"
+                f" {how.recipe.batch_size}: each needs a row of it"
+            )
         described_as = self._text_part if how.control == "masked_lm" else self._task_part
         spec = {
             "phase": phase,
@@ -468,9 +475,10 @@ class _Planner:
         blocked = dict.fromkeys(
             [*filter(None, missing), *(reason for job in needs for reason in job.blocked)]
         )
+        slots = body["versions"]["world_size"] if kind == "train" else 1
         return self.plan.jobs.setdefault(
             body["key"],
-            Job(body["key"], kind, name, body["needs"], body, rank, tuple(blocked)),
+            Job(body["key"], kind, name, body["needs"], body, rank, tuple(blocked), slots),
         )
 
     def _note(self, job: Job | None, what: str, beside: Job | None = None) -> None:

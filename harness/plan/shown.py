@@ -135,11 +135,17 @@ def _costs(estimated: dict[str, Any]) -> list[str]:
     if not estimated["rows"]:
         return []
     tokens = sum(row["tokens"] for row in estimated["kinds"].values())
-    return [
+    lines = [
         f"{estimated['rows']:,} rows, about {_round(tokens)} tokens read:"
         f" {_hours(estimated['hours'])} on {estimated['device']}{_idle(estimated)}",
         f"at {estimated['basis']}",
     ]
+    if (processes := estimated["processes"]) > 1:
+        lines.append(
+            f"up to {processes} processes share a training (world_size), each with a GPU of its own"
+            " on one machine, or a CPU thread"
+        )
+    return lines
 
 
 WAITED_FOR = 0.5  # hours from which one asks what a run waits for

@@ -239,7 +239,7 @@ def _sized(how: How, plan: Plan, jobs: list[Job]) -> How:
 def script_of(cluster: Cluster, plan: Plan, store: Store) -> str:
     """What sbatch would be given."""
     run = run_of(plan)
-    return script(cluster, store.root, run, folder_of(store, run))
+    return script(cluster.with_room(plan), store.root, run, folder_of(store, run))
 
 
 def _elsewhere(where: Engine | Agents) -> bool:

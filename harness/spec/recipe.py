@@ -133,6 +133,13 @@ class Recipe(Strict):
     micro_rows: PositiveInt | None = later(
         None, description="rows of a script's micro-batch (`per_gpu_train_batch_size`)"
     )
+    world_size: PositiveInt = later(
+        1,
+        description=(
+            "processes that share one training, each with a GPU of its own on one machine (without"
+            " GPUs, with a CPU thread). It is set here and never follows from the machine"
+        ),
+    )
 
     @model_validator(mode="after")
     def _rows_of_a_micro_batch(self) -> Self:
@@ -175,6 +182,7 @@ class RecipeChange(Strict):
     loss: Averaged | None = later(None)
     lora: Lora | None = later(None)
     micro_rows: PositiveInt | None = later(None)
+    world_size: PositiveInt | None = later(None)
 
     @model_validator(mode="after")
     def _rows_of_a_micro_batch(self) -> Self:

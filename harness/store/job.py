@@ -18,7 +18,7 @@ from harness.store import key_of
 # Raised when the code of that job moves a result; a golden test fails when results move and these
 # do not.
 JOB_VERSIONS = {"train": 4, "select": 2, "pvi": 2, "evaluate": 4, "overlap": 3}
-WORLD_SIZE = 1  # processes that share one training job
+WORLD_SIZE = 1  # processes that share a job, where its recipe says nothing
 
 # of a train job's result; dropped once all that depends on it is committed
 WEIGHTS = "model.safetensors"
@@ -119,7 +119,7 @@ def versions_of(kind: str, spec: dict[str, Any], known: ResultVersions) -> Versi
         "version": known.jobs[kind],
         "family": [known.families[task["family"]] for task in tasks],
         "metric": [known.metrics[task["metric"]] for task in tasks],
-        "world_size": known.world_size,
+        "world_size": (spec.get("recipe") or {}).get("world_size", known.world_size),
     }
 
 

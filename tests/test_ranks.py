@@ -1,0 +1,346 @@
+"""One training by several processes: the update of one process, the same bytes however often, and
+what becomes of it where one of them is lost."""
+
+import io
+import os
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import ANY
+
+import numpy as np
+import pytest
+from conftest import eventually
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load
+from test_loop import context, make_job, outputs
+
+from harness.common.errors import SpecError
+from harness.engines import process
+from harness.engines.drive import Outcome, _Run, take_part
+from harness.engines.engine import Event
+from harness.engines.listener import Listener
+from harness.engines.slurm import Cluster
+from harness.jobs import follow, ranks, run, train
+from harness.jobs.context import Context, JobError, Stopped
+from harness.models.batching import dealt
+from harness.plan.graph import Job, Jobs
+from harness.plan.order import Queue
+from harness.store import Store, key_of
+from harness.store.lease import _birth
+
+POPEN = subprocess.Popen
+
+
+class Forked:
+    """A process as `subprocess` starts it, but forked, so that it need not load torch again."""
+
+    started: list["Forked"] = []
+
+    def __init__(self, words, **_):
+        reading, writing = os.pipe()
+        self.pid, self.returncode = os.fork(), None
+        if not self.pid:
+            os.dup2(reading, 0)
+            os.close(writing)
+            follow.main(words[3:])
+        os.close(reading)
+        self.stdin = os.fdopen(writing, "wb")
+        self.started.append(self)
+
+    def poll(self):
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+    def wait(self, timeout=None):
+        deadline = time.monotonic() + (timeout or 60)
+        while self.poll() is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("a forked process", timeout)
+            time.sleep(0.002)
+
+    def kill(self):
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def forked(monkeypatch):
+    """The other processes are forks of this one."""
+    monkeypatch.setattr(ranks.subprocess, "Popen", Forked)
+    monkeypatch.setattr(ranks, "SAME", 0.1)
+    Forked.started.clear()
+
+
+@pytest.fixture(scope="module")
+def warm() -> dict:
+    return {}
+
+
+def shared(tmp: Path, job: dict, warm: dict, **more) -> tuple[dict[str, bytes], Context]:
+    """A training, and what it leaves."""
+    ctx = context(tmp, job, warm=warm, **more)
+    ctx.store.write_job(job["key"], job)
+    train.run(ctx)
+    return outputs(ctx), ctx
+
+
+def of_one_process(monkeypatch, tmp: Path, job: dict, warm: dict) -> dict[str, bytes]:
+    """The same training by one process that does the share of each."""
+
+    class All(ranks.Ranks):
+        def sum(self, tensors):
+            pass
+
+        def meet(self, update):
+            pass
+
+    @contextmanager
+    def together(ctx):
+        yield All(ANY, ctx.job["versions"]["world_size"])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "together", together)
+        return shared(tmp, job, warm)[0]
+
+
+def noting_weights(monkeypatch, folder: Path) -> None:
+    """Every process leaves the hash of its weights after its last update."""
+    update = train._Loop.update
+
+    def noted(self, given):
+        update(self, given)
+        if self.step == self.updates:
+            data = b"".join(w.detach().numpy().tobytes() for w in self.weights().values())
+            (folder / f"weights-{self.ranks.number}").write_text(sha256(data).hexdigest())
+
+    monkeypatch.setattr(train._Loop, "update", noted)
+
+
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=40), st.integers(1, 5), st.integers(0, 9))
+def test_every_row_is_dealt_once_and_all_have_as_many(lengths, size, first):
+    shares = dealt(np.array(lengths), size, first)
+    assert sorted(np.concatenate(shares).tolist()) == list(range(len(lengths)))
+    rows = [len(share) for share in shares]
+    tokens = [sum(lengths[i] for i in share) for share in shares]
+    assert len(shares) == size and max(rows) - min(rows) <= 1
+    assert max(tokens) - min(tokens) <= max(lengths)
+
+
+# The last batch of an epoch has one row: two of three processes have none.
+LONG = {"rows": 17, "epochs": 6, "weight_decay": 0.01, "micro_tokens": 30}
+# The true gradient of some biases is zero: Adam would make steps of its rounding errors.
+LONG |= {"adam_epsilon": 1e-4}
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_several_processes_update_as_one_and_always_the_same(
+    tmp_path, folder, warm, forked, monkeypatch, size
+):
+    job = make_job(tmp_path, folder, "tagging", world_size=size, **LONG)
+    one = of_one_process(monkeypatch, tmp_path / "one", job, warm)
+    noting_weights(monkeypatch, tmp_path)
+    several, _ = shared(tmp_path / "several", job, warm)
+    assert len({path.read_text() for path in tmp_path.glob("weights-*")}) == 1
+    assert len(list(tmp_path.glob("weights-*"))) == size
+    expected = load(one["model.safetensors"])
+    for name, tensor in load(several["model.safetensors"]).items():
+        assert (tensor - expected[name]).abs().max() < 3e-7, name
+    again, _ = shared(tmp_path / "again", job, warm)
+    assert again == several
+
+
+def test_the_processes_that_a_worker_starts_do_the_same(
+    tmp_path, folder, warm, forked, monkeypatch
+):
+    job = make_job(tmp_path, folder, "classification", world_size=2)
+    expected, _ = shared(tmp_path / "forked", job, warm)
+    monkeypatch.setattr(ranks.subprocess, "Popen", POPEN)
+    assert shared(tmp_path / "started", job, warm)[0] == expected
+
+
+def test_asked_to_stop_it_saves_and_goes_on_to_the_same_bytes(tmp_path, folder, warm, forked):
+    job = make_job(tmp_path, folder, "classification", world_size=2)
+    whole, _ = shared(tmp_path / "whole", job, warm)
+    with pytest.raises(Stopped):
+        shared(tmp_path / "stopped", job, warm, stop_before=3)
+    assert [one.returncode for one in Forked.started] == [0, 0]
+    resumed, ctx = shared(tmp_path / "stopped", job, warm)
+    assert resumed == whole and ctx.facts["resumed_at"] == 3
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_lost_process_ends_the_others_and_the_next_run_goes_on(
+    tmp_path, folder, warm, forked, monkeypatch, victim, capfd
+):
+    job = make_job(tmp_path, folder, "classification", world_size=3)
+    whole, _ = shared(tmp_path / "whole", job, warm)
+    update = train._Loop.update
+
+    def die(self, given):
+        (tmp_path / f"pid-{self.ranks.number}").write_text(str(os.getpid()))
+        if self.ranks.number == victim and self.step == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+        update(self, given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train._Loop, "update", die)
+        first = os.fork()
+        if not first:
+            shared(tmp_path / "killed", job, warm, checkpoint_seconds=0)
+            os._exit(99)
+        code = os.waitstatus_to_exitcode(os.waitpid(first, 0)[1])
+    pids = [int(path.read_text()) for path in tmp_path.glob("pid-*")]
+    assert len(pids) == 3
+    eventually(lambda: not any(map(_birth, pids)), "the end of the other processes")
+    if victim:
+        assert code == 1
+        assert "process 1 of 3 ended with code -9; so do the others" in capfd.readouterr().err
+    resumed, ctx = shared(tmp_path / "killed", job, warm)
+    assert resumed == whole and ctx.facts["resumed_at"] == 4
+
+
+def test_a_loss_that_is_no_number_ends_all(tmp_path, folder, warm, forked):
+    job = make_job(tmp_path, folder, "classification", world_size=2, learning_rate=1e30)
+    with pytest.raises(JobError, match="lower the learning rate"):
+        shared(tmp_path / "run", job, warm)
+    assert [one.returncode for one in Forked.started] == [0]
+
+
+def test_the_number_of_processes_is_in_the_key_where_a_recipe_says_one(tmp_path, folder):
+    keys = {}
+    for size in (None, 1, 2, 3):
+        told = {} if size is None else {"world_size": size}
+        job = make_job(tmp_path, folder, "classification", **told)
+        assert job["versions"]["world_size"] == (size or 1)
+        keys[size] = job["key"]
+    assert keys[None] == keys[1]
+    assert len(set(keys.values())) == 3
+
+
+def test_fewer_gpus_than_processes_are_an_error(tmp_path, folder, monkeypatch):
+    ctx = context(tmp_path, make_job(tmp_path, folder, "classification", world_size=4))
+    monkeypatch.setattr(ranks, "device", lambda: "cuda")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,1")
+    with pytest.raises(JobError, match=r"4 processes share it .* given to it here: 2"):
+        train.run(ctx)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,1,0,2")
+    assert [one["CUDA_VISIBLE_DEVICES"] for one in ranks._cards(ctx, 4)] == ["1", "0", "2"]
+    ctx.cards = ["7", "5", "6"]  # what the driver has said goes before
+    assert [one["CUDA_VISIBLE_DEVICES"] for one in ranks._cards(ctx, 3)] == ["7", "5"]
+
+
+# Who gets which slots -----------------------------------------------------------------------------
+
+
+def job(name: str, slots: int, *rank: int) -> Job:
+    return Job(key_of(name), "train", name, [], {}, rank, slots=slots)
+
+
+class Quick:
+    """An engine that says what it is told to say, then that its jobs are done, one after the
+    other."""
+
+    def __init__(self, slots: int, said=()):
+        self.slots, self.said = [f"worker-{i}" for i in range(slots)], list(said)
+        self.given, self.started, self.busy = [], [], []
+
+    def start(self):
+        pass
+
+    def restart(self, slot):
+        self.started.append(slot)
+
+    def share(self, idle, count):
+        return list(idle[:count]) if len(idle) >= count else []
+
+    def submit(self, slot, key, again, beside=()):
+        self.given.append((key, slot, *beside))
+        self.busy.append((slot, Event("done", key=key)))
+
+    def poll(self, timeout):
+        return [self.said.pop(0) if self.said else self.busy.pop(0)]
+
+    def stop(self):
+        return 0
+
+
+def driven(store: Store, engine: Quick, *jobs: Job) -> list[str]:
+    """What was given to which slots."""
+    every = Jobs(jobs={one.key: one for one in jobs})
+    queue = Queue(jobs, {}, len(engine.slots))
+    outcome = Outcome()
+    _Run(every, store, engine, Listener(), False, outcome, queue).until_done()
+    assert sorted(outcome.done) == sorted(every.jobs)
+    names = {one.key: one.name for one in jobs}
+    return [" ".join([names[key], *slots]) for key, *slots in engine.given]
+
+
+def test_a_shared_job_waits_for_its_slots_and_nothing_smaller_goes_before_it(tmp_path):
+    jobs = [job("a", 1, 0), job("wide", 3, 1), job("b", 1, 2), job("c", 1, 3)]
+    assert driven(Store(tmp_path), Quick(3), *jobs) == [
+        "a worker-0",
+        "wide worker-0 worker-1 worker-2",
+        "b worker-0",
+        "c worker-1",
+    ]
+
+
+def test_an_idle_worker_of_a_shared_job_may_die(tmp_path):
+    engine = Quick(2, said=[("worker-1", Event("died", code=-9))])
+    assert driven(Store(tmp_path), engine, job("wide", 2)) == ["wide worker-0 worker-1"]
+    assert engine.started == ["worker-1"]
+
+
+def test_more_processes_than_an_engine_has_room_for_are_refused_before_it_starts(tmp_path):
+    engine = Quick(2)
+    with pytest.raises(SpecError, match=r"wide: 3 processes share it \(`world_size`"):
+        jobs = Jobs(jobs={"wide": job("wide", 3)})
+        take_part(jobs, {}, Store(tmp_path), engine, Listener(), None, 1)
+    assert engine.given == []
+
+
+def test_processes_get_a_gpu_each(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "chosen_gpus", lambda device: ["4", "7"])
+    engine = process.ProcessEngine(tmp_path, 4)
+    first, second, third, _ = engine.slots  # on 4, 7, 4, 7
+    assert engine.share(engine.slots, 1) == [first]
+    assert engine.share([third, first, second], 2) == [third, second]
+    assert engine.share([first, third], 2) == []
+    assert engine.share(engine.slots, 3) == []
+
+    engine._process[third] = SimpleNamespace(stdin=io.BytesIO())
+    engine.submit(third, "abc", True, [second])
+    line = engine._process[third].stdin.getvalue()
+    assert line == b"abc again beside=7\n"
+
+    worker = run.Worker(Store(tmp_path), None, SimpleNamespace(events=io.StringIO()))
+    told = []
+    monkeypatch.setattr(run, "run_job", lambda *given: told.append(given) or "done")
+    for one in (line.decode(), "abc\n"):
+        worker._serve_one(one)
+        told[-1] = (*told[-1][1:2], told[-1][4], told[-1][5].cards)
+    assert told == [("abc", True, ["7"]), ("abc", False, None)]
+
+
+def test_without_gpus_processes_share_what_there_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "chosen_gpus", lambda device: [])
+    engine = process.ProcessEngine(tmp_path, 2)
+    assert engine.share(engine.slots, 5) == engine.slots
+    assert engine.share(engine.slots[:1], 2) == []
+
+
+def test_slurm_gives_an_agent_as_many_gpus_as_processes_share_a_job():
+    jobs = Jobs(jobs={"wide": job("wide", 4), "a": job("a", 1)})
+    asked = Cluster(8).with_room(jobs)
+    assert (asked.agents, asked.gpus, asked.cores) == (2, 4, 16)
+    assert Cluster(8).with_room(Jobs(jobs={"a": job("a", 1)})) == Cluster(8)
+    with pytest.raises(SpecError, match="--gpus 2: 4 processes share a training"):
+        Cluster(2).with_room(jobs)
