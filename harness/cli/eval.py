@@ -55,7 +55,7 @@ def evaluate(
     device: Device = None,
     engine: Annotated[
         str,
-        typer.Option(help="Where workers run: process (this machine), slurm, or a package's own."),
+        typer.Option(help="Where workers run: process (here), slurm, ray, or a package's own."),
     ] = "process",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Print the plan and stop.")
@@ -88,8 +88,9 @@ def evaluate(
         trackers(track or [])
         plan = steps.plan_of(asked.suite, catalog, where, opened)
         print_plan(plan, opened, where, asked, device, False, as_json)
-        if cluster and not as_json:
-            print(steps.script_of(cluster, plan, opened))
+        script = steps.script_of(how, plan, opened)
+        if script and not as_json:
+            print(script)
         return
 
     by = command(sys.argv[1:])

@@ -19,6 +19,7 @@ from harness.common import variables
 from harness.run.here import DEFAULT_SUITE, catalog_of
 
 if TYPE_CHECKING:
+    from harness.engines.ray import RayCluster
     from harness.engines.slurm import Cluster
     from harness.run.choice import Choice
     from harness.sources.hub import Lock, Where
@@ -370,11 +371,34 @@ def _slurm(*names: str, **more: Any) -> Any:
     return typer.Option(*names, rich_help_panel="On a cluster (--engine slurm)", **more)
 
 
+# engine → the options of `ClusterChoice` that it takes
+TAKES = {
+    "slurm": {"gpus", "agents", "time", "partition", "sbatch", "python"},
+    "ray": {"gpus", "address"},
+}
+
+
 @dataclass(frozen=True)
 class ClusterChoice:
-    """What engine `slurm` asks for."""
+    """What engines `slurm` and `ray` ask for."""
 
-    gpus: Annotated[int | None, _slurm(min=1, help="So many agents with a GPU each.")] = None
+    gpus: Annotated[
+        int | None,
+        typer.Option(
+            rich_help_panel="On a cluster (--engine slurm, --engine ray)",
+            min=1,
+            help="So many agents (slurm) or workers (ray; default: all GPUs) with a GPU each.",
+        ),
+    ] = None
+    address: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel="On a cluster (--engine ray)",
+            metavar="HOST:PORT",
+            show_default="RAY_ADDRESS, else the cluster of which this host is a node",
+            help="Of the Ray cluster, as `ray start --head` says it.",
+        ),
+    ] = None
     agents: Annotated[
         int | None, _slurm(min=1, help="So many agents without a GPU, each with --workers cores.")
     ] = None
@@ -402,17 +426,35 @@ class ClusterChoice:
         ),
     ] = None
 
-    def cluster(self, engine: str, workers: int | None) -> "Cluster | None":
-        """As `slurm` takes it; None for another engine. SpecError for what does not go together."""
+    def cluster(self, engine: str, workers: int | None) -> "Cluster | RayCluster | None":
+        """As that engine takes it; None for one that takes none.
+
+        raises  SpecError: what does not go together. MissingError: a package that is not here
+        """
+        from harness.common.errors import SpecError
+
+        asked = {name for name, value in vars(self).items() if value is not None}
+        for name in sorted(asked - TAKES.get(engine, set())):
+            takers = [f"--engine {other}" for other, names in TAKES.items() if name in names]
+            raise SpecError(f"--{name}: only with {' or '.join(takers)}")
+        if engine not in TAKES:
+            return None
+        if engine == "slurm":
+            return self._slurm(workers)
+
+        from harness.engines.ray import RayCluster
+
+        if workers == 0:
+            raise SpecError("--workers auto: not with --engine ray, which puts one on each GPU")
+        if self.gpus and workers:
+            raise SpecError("--engine ray: --gpus N (a GPU each) or --workers N, not both")
+        return RayCluster(self.address, self.gpus)
+
+    def _slurm(self, workers: int | None) -> "Cluster":
+        """As `slurm` takes it."""
         from harness.common.errors import SpecError
         from harness.engines.slurm import Cluster
 
-        asked = {name for name, value in vars(self).items() if value is not None}
-        if engine != "slurm":
-            if asked:
-                names = ", ".join(f"--{name}" for name in sorted(asked))
-                raise SpecError(f"{names}: only with --engine slurm")
-            return None
         if workers == 0 and self.agents:
             raise SpecError(
                 "--workers auto: it counts on a GPU; with --agents give the cores of each"

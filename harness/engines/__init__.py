@@ -28,6 +28,7 @@ ENGINES: Table[EngineClass] = Table(
     {
         "process": "harness.engines.process:ProcessEngine",
         "slurm": "harness.engines.slurm:SlurmEngine",
+        "ray": "harness.engines.ray:RayEngine",
     },
     _sound,
 )

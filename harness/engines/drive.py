@@ -7,6 +7,7 @@ store, so losing the driver loses nothing but the time since the last checkpoint
 
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -21,7 +22,9 @@ from harness.plan.order import Queue
 from harness.store import Store
 from harness.store.job import JOB_VERSIONS, WEIGHTS
 
-TRIES = 2  # a worker that dies (out of memory, a killed process) gets its job once more
+# How many workers a job may cost. One that dies (out of memory, a killed process) may have died of
+# it; one that is lost with its host seldom has, but where a host is a container, it can.
+TRIES = {"died": 2, "lost": 5}
 BUSY_WAIT = 2.0  # seconds before asking again for a job that another run on this store holds
 CREW_WAIT = 10.0  # the same among many agents: each question goes to the file server
 BAD_HOST = 3  # an agent whose workers fail so often in a row leaves
@@ -139,8 +142,9 @@ def take_part(
 
 
 def _hold_room(jobs: Iterable[Job], engine: Engine) -> None:
-    """SpecError if a job is shared by more processes than the engine has room for."""
-    for job in jobs:
+    """SpecError if a job is shared by more processes than the engine has room for; one that has no
+    slots yet says so itself."""
+    for job in jobs if engine.slots else ():
         if job.slots > 1 and not engine.share(engine.slots, job.slots):
             raise SpecError(
                 f"{job.name}: {job.slots} processes share it (`world_size` of its recipe), each on"
@@ -195,7 +199,7 @@ class _Run:
         self.running: dict[str, str] = {}  # slot → key
         self.beside: dict[str, list[str]] = {}  # the same slot → others that the job takes
         self.due: Job | None = None  # whose turn it is, once so many slots are idle
-        self.tries: dict[str, int] = {}  # key → workers that died of it
+        self.tries: Counter[tuple[str, str]] = Counter()  # key, how it ended → workers
         # key → when another run, which holds it now, is looked after again
         self.not_before: dict[str, float] = {}
         self.look_at_others = 0.0  # when to ask again who of them works
@@ -254,8 +258,11 @@ class _Run:
     def _submit_ready(self) -> None:
         """Hand jobs to idle workers. Manifests are read of those jobs alone: another run on this
         store may have committed them."""
+        there = self.engine.slots
+        if not self.crew:
+            self.queue.workers = len(there)
         taken = {*self.running, *chain.from_iterable(self.beside.values())}
-        idle = [slot for slot in self.engine.slots if slot not in taken]
+        idle = [slot for slot in there if slot not in taken]
         while idle and (job := self.due or self.queue.take()):
             self.due = None
             # One look at the manifest decides: another run may commit, and drop, between two looks.
@@ -323,6 +330,9 @@ class _Run:
         return not self.store.look_again(key) or self._pending(key)
 
     def _hear(self, slot: str, event: Event) -> None:
+        if event.event == "note":
+            self.listener.note(event.why)
+            return
         key = self.running.get(slot, "")
         job = self.waiting.get(key)
         if event.event in ("progress", "logged"):
@@ -358,18 +368,22 @@ class _Run:
             idle = not self.running and not self.queue.ready
             if idle and (holder := self.store.holder(job.key)):
                 self.listener.waiting(job, holder)
-        elif event.event == "died" and self.tries.get(job.key, 0) + 1 < TRIES:
-            self.tries[job.key] = self.tries.get(job.key, 0) + 1
+        elif self._may_cost_another(job, event.event):
             self.queue.give_back(job.key)
             self.listener.retry(job, event.code)
         else:
             self._failed(job, event)
 
+    def _may_cost_another(self, job: Job, how: str) -> bool:
+        """Whether a job whose worker ended in that way is tried again."""
+        self.tries[job.key, how] += 1
+        return self.tries[job.key, how] < TRIES.get(how, 0)
+
     def _failed(self, job: Job, event: Event) -> None:
         """A job gave no result here."""
         why = event.why.removeprefix(f"{job.name}: ")  # whoever shows it names the job
-        died = event.event == "died"
-        if died:
+        died = event.event in TRIES
+        if event.event == "died":
             why = f"its worker ended with code {event.code}; see {event.log}"
         elif self.crew:  # who reads it is on another machine
             why = f"{why} (on {socket.gethostname()}; see {event.log})"

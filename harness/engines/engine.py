@@ -21,6 +21,8 @@ class Event:
     stopped   it was asked to end, and has saved what it could
     failed    `why`; `exit_code` is for the command line, `trace` that of a bug
     died      said by the engine: the worker ended by itself with `code`
+    lost      said by the engine: the worker is gone, and its slot with it
+    note      said by the engine, of no job: `why`, for a person
 
     log       of the worker, where the job failed or the worker died; the engine knows it
     """
@@ -57,7 +59,8 @@ class Engine(Protocol):
 
     @property
     def slots(self) -> list[str]:
-        """The names of the slots."""
+        """The names of the slots that there are now: they may come and go between two calls of
+        `poll`."""
 
     def start(self) -> None:
         """Start every worker that does not run yet."""
@@ -78,7 +81,7 @@ class Engine(Protocol):
     def poll(self, timeout: float) -> list[tuple[str, Event]]:
         """(slot, event) of all that was said, as soon as there is something, after `timeout`
         seconds at the latest. Every job that was submitted comes to one event that is neither
-        `progress` nor `logged`."""
+        `progress` nor `logged`, nor a `note`."""
 
     def stop(self) -> int:
         """Ask every worker to save and end. Returns how many had to be killed."""

@@ -65,6 +65,9 @@ class Listener:
     Called by the driver between two looks at its workers: who takes long here keeps them waiting.
     """
 
+    def note(self, text: str) -> None:
+        """A line on the run as a whole, for a person."""
+
     def unfit(self, job: Job, failure: Failure) -> None:
         """It failed before the run began: its rows cannot be used."""
 
@@ -86,7 +89,7 @@ class Listener:
         """Another process does it, and there is nothing else to do here."""
 
     def retry(self, job: Job, code: int | None) -> None:
-        """Its worker ended with that code; another gets it."""
+        """Its worker ended with that code (None: it was lost with its host); another gets it."""
 
     def done(self, job: Job) -> None:
         """Its result is committed."""

@@ -119,13 +119,22 @@ class ProcessEngine:
         device: str | None = None,
         grace: float = GRACE,
         logs: Path | None = None,
+        first: int = 0,
+        share: int | None = None,
     ):
+        """
+        grace  seconds for the last checkpoint
+        logs   where each worker writes one; None: in the store
+        first  number of the first worker
+        share  how many cores each has; None: all of this machine's, in equal parts
+        """
         self.logs = logs or store / "logs"
         self.store, self.checkpoint_seconds, self.device = store, checkpoint_seconds, device
-        self.grace = grace  # seconds for the last checkpoint
+        self.grace = grace
         self.gpus = chosen_gpus(device)
         count = workers or machine(device).workers
-        self.slots = [f"worker-{i}" for i in range(count)]
+        self.slots = [f"worker-{first + i}" for i in range(count)]
+        self.share = share or max(1, cores() // count)
         self._process: dict[str, subprocess.Popen[bytes]] = {}
         self._buffer: dict[str, bytes] = {}
         self._selector = selectors.DefaultSelector()
@@ -144,7 +153,7 @@ class ProcessEngine:
         if self.device in OWN_DEVICES:
             environment |= {variables.DEVICE: self.device, "CUDA_VISIBLE_DEVICES": ""}
         environment |= {
-            variables.CORES: str(max(1, cores() // len(self.slots))),
+            variables.CORES: str(self.share),
             "OMP_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
             "TOKENIZERS_PARALLELISM": "false",
@@ -182,10 +191,14 @@ class ProcessEngine:
     def submit(self, slot: str, key: str, again: bool, beside: Sequence[str] = ()) -> None:
         """Send a key to an idle worker (`again`: its dropped weights are needed; `beside`: whose
         GPUs it may use too). If it just died, poll() says so."""
+        self.send(slot, key, again, [self._gpu(other) for other in beside if self.gpus])
+
+    def send(self, slot: str, key: str, again: bool, cards: Sequence[str]) -> None:
+        """The same; `cards`: GPUs that the worker may use too."""
         keys = _pipe(self._process[slot].stdin)
         words = [key, *(["again"] if again else [])]
-        if self.gpus and beside:
-            words.append(f"beside={','.join(map(self._gpu, beside))}")
+        if cards:
+            words.append(f"beside={','.join(cards)}")
         with suppress(BrokenPipeError):
             keys.write(" ".join(words).encode() + b"\n")
             keys.flush()

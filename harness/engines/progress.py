@@ -157,7 +157,8 @@ class Progress(Listener):
 
     def retry(self, job: Job, code: int | None) -> None:
         self._let_go(job)
-        self.note(f"again: {job.name} (its worker ended with code {code})")
+        why = "was lost" if code is None else f"ended with code {code}"
+        self.note(f"again: {job.name} (its worker {why})")
 
     def _finish(self, job: Job, worked: bool) -> Working | None:
         self.finished += 1

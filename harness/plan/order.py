@@ -43,7 +43,8 @@ class Queue:
     def __init__(self, jobs: Iterable[Job], costs: Mapping[str, float], workers: int):
         ordered = sorted(jobs, key=lambda job: job.rank)
         self.jobs = {job.key: job for job in ordered}
-        self.workers = workers
+        self.workers = workers  # may change; 0 where nobody knows yet
+        self._room = max(1, workers)
         self._costs = {
             key: costs.get(key, 0.0) / self.slots(job) + EACH for key, job in self.jobs.items()
         }
@@ -124,7 +125,7 @@ class Queue:
 
     def slots(self, job: Job) -> int:
         """How many workers a job takes: on few cores processes share one."""
-        return min(job.slots, self.workers)
+        return min(job.slots, self._room)
 
     def cost(self, key: str) -> float:
         """What a job costs each worker that it takes: its time."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import harness
 from harness.common.errors import HarnessError, MissingError, RefusedError, SpecError
@@ -48,6 +48,9 @@ from harness.spec.oneline import count_of, text_of
 from harness.spec.recipe import Lora
 from harness.spec.suite import Suite
 from harness.store import HashIndex, Store, atomic_write
+
+if TYPE_CHECKING:  # it needs its package
+    from harness.engines.ray import RayCluster
 
 CHECKERS = 4  # processes beside an engine whose workers are not this machine's cores
 
@@ -93,7 +96,7 @@ class How:
     engine              where workers run: a name of `engines.ENGINES`
     device              what they compute on: cpu, cuda, cuda:1, mps; None: a GPU where there is one
     track               names of `track.TRACKERS` that hear of it
-    cluster             what engine `slurm` asks for
+    cluster             what engine `slurm` or `ray` asks for
     raises              SpecError: no number of workers or of seconds, no name of a device
     """
 
@@ -103,10 +106,10 @@ class How:
     engine: str = "process"
     device: str | None = None
     track: tuple[str, ...] = ()
-    cluster: Cluster | None = None
+    cluster: "Cluster | RayCluster | None" = None
 
     @property
-    def own(self) -> dict[str, Cluster]:
+    def own(self) -> dict[str, Any]:
         """What only one engine is told."""
         return {"cluster": self.cluster} if self.cluster else {}
 
@@ -231,15 +234,18 @@ def _sized(how: How, plan: Plan, jobs: list[Job]) -> How:
     if how.workers != AUTO:
         return how
     need = room(plan, jobs)
-    if how.cluster:
+    if isinstance(how.cluster, Cluster):
         return replace(how, workers=None, cluster=replace(how.cluster, need=need))
     return replace(how, workers=fitting(need, how.device))
 
 
-def script_of(cluster: Cluster, plan: Plan, store: Store) -> str:
-    """What sbatch would be given."""
+def script_of(how: How, plan: Plan, store: Store) -> str | None:
+    """What sbatch would be given, if it would."""
+    if not isinstance(how.cluster, Cluster):
+        return None
     run = run_of(plan)
-    return script(cluster.with_room(plan), store.root, run, folder_of(store, run))
+    cluster = how.cluster.with_room(plan)
+    return script(cluster, store.root, run, folder_of(store, run))
 
 
 def _elsewhere(where: Engine | Agents) -> bool:

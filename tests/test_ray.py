@@ -1,0 +1,366 @@
+"""Workers on a Ray cluster. How slots come and go, with a Ray of a few lines; then a real one on
+this machine alone, where it can be had: a node is killed, one joins, and no byte differs."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+import yaml
+from conftest import ROOT, Rig, eventually, releases
+from stress import times
+
+from harness.engines.engine import Event
+
+SCRIPT = Path(__file__).with_name("ray.sh")
+PROGRAMS = ("ray", "unshare", "nsenter", "ip", "pgrep")
+
+
+# A Ray of a few lines: actors live in this process ------------------------------------------------
+
+
+class RayError(Exception): ...
+
+
+class RayActorError(RayError):
+    actor_init_failed = False
+
+
+class ActorUnavailableError(RayActorError): ...
+
+
+class Node:
+    def __init__(self, **resources: int):
+        self.resources, self.actors, self.alive, self.away = resources, [], True, False
+
+
+class Answer(SimpleNamespace):
+    """What an actor was asked, and what came of it."""
+
+
+class Handle:
+    """An actor; `seat` once a node has room."""
+
+    def __init__(self, ray: "FakeRay", needs: dict[str, int], make: Callable):
+        self._ray, self._make, self._node, self._seat = ray, make, None, None
+        self._what = "GPU" if needs.get("num_gpus") else "CPU"
+
+    def __getattr__(self, name: str):
+        ask = lambda *words: Answer(handle=self, name=name, words=words)  # noqa: E731
+        return SimpleNamespace(remote=lambda *words: _hashable(ask(*words)))
+
+    def placed(self) -> Node | None:
+        for node in self._ray.cluster:
+            free = node.alive and len(node.actors) < node.resources.get(self._what, 0)
+            if free and self._node is None:
+                node.actors.append(self)
+                self._node, self._seat = node, self._make()
+        return self._node
+
+
+def _hashable(answer: Answer) -> Answer:
+    Answer.__hash__ = object.__hash__
+    Answer.__eq__ = object.__eq__
+    return answer
+
+
+class FakeRay(ModuleType):
+    def __init__(self):
+        super().__init__("ray")
+        self.cluster: list[Node] = []
+        self.exceptions = ModuleType("ray.exceptions")
+        for error in (RayError, RayActorError, ActorUnavailableError):
+            setattr(self.exceptions, error.__name__, error)
+
+    def init(self, **_):
+        pass
+
+    def shutdown(self):
+        pass
+
+    def nodes(self):
+        return [{"Alive": node.alive, "Resources": node.resources} for node in self.cluster]
+
+    def remote(self, kind: type):
+        def options(max_concurrency: int, **needs: int):
+            return SimpleNamespace(remote=lambda *words: Handle(self, needs, partial(kind, *words)))
+
+        return SimpleNamespace(options=options)
+
+    def kill(self, handle: Handle):
+        pass
+
+    def wait(self, asked: list[Answer], num_returns: int = 1, timeout: float = 0):
+        return [one for one in asked if one.handle.placed()], []
+
+    def get(self, asked: Answer, timeout: float = 0):
+        node = asked.handle.placed()
+        if not node.alive:
+            raise RayActorError
+        value = getattr(asked.handle._seat, asked.name)(*asked.words)
+        if node.away:  # it was done, and nobody hears of it
+            raise ActorUnavailableError
+        return value
+
+
+class Worker:
+    """In place of a process engine: does each job at once."""
+
+    made: list["Worker"] = []
+
+    def __init__(self, store, workers, checkpoint_seconds, device, first, share):
+        self.slots, self.device, self.share = [f"worker-{first}"], device, share
+        self.taken, self.said, self.works = [], [], True
+        self.made.append(self)
+
+    def start(self):
+        pass
+
+    def poll(self, timeout: float):
+        time.sleep(0.001)
+        said, self.said = self.said, []
+        return [(self.slots[0], event) for event in said]
+
+    def send(self, slot: str, key: str, again: bool, cards: list[str]):
+        self.taken.append(key)
+        self.cards = cards
+        if self.works:
+            self.said.append(Event("done", key))
+
+    def stop(self):
+        return 0
+
+
+@pytest.fixture
+def ray(monkeypatch):
+    """The module of the engine, with that Ray."""
+    fake, name = FakeRay(), "harness.engines.ray"
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    monkeypatch.setitem(sys.modules, "ray.exceptions", fake.exceptions)
+    monkeypatch.setitem(sys.modules, name, fake)  # so that it is taken away again
+    del sys.modules[name]
+    module = import_module(name)
+    for constant, value in {"LISTEN": 0.01, "LOOK": 0.0, "ALONE": 0.05}.items():
+        monkeypatch.setattr(module, constant, value)
+    monkeypatch.setattr(module, "ProcessEngine", Worker)
+    monkeypatch.setattr(Worker, "made", [])
+    return module
+
+
+@pytest.fixture
+def cluster(ray) -> list[Node]:
+    return ray.ray.cluster
+
+
+@pytest.fixture
+def store(tmp_path) -> Path:
+    (tmp_path / "jobs").mkdir()
+    return tmp_path
+
+
+class Driver:
+    """An engine, and all that was heard of it."""
+
+    def __init__(self, engine):
+        self.engine, self.heard = engine, []
+        engine.start()
+
+    def until(self, what: Callable[[], object]):
+        deadline = time.monotonic() + 10
+        while not what():
+            assert time.monotonic() < deadline, self.heard
+            self.heard += self.engine.poll(0.01)
+
+    def slots(self, *wanted: str):
+        self.until(lambda: self.engine.slots == list(wanted))
+
+    def notes(self) -> list[str]:
+        return [event.why for _, event in self.heard if event.event == "note"]
+
+
+def test_slots_come_and_go_with_the_nodes(ray, cluster, store):
+    cluster += [Node(CPU=1), Node(CPU=1)]
+    driver = Driver(ray.RayEngine(store))
+    driver.slots("worker-0", "worker-1")
+    driver.engine.submit("worker-0", "a job", again=False)
+    driver.until(lambda: ("worker-0", Event("done", "a job")) in driver.heard)
+
+    cluster[0].alive = False
+    driver.slots("worker-1")
+    (lost,) = [slot for slot, event in driver.heard if event.event == "lost"]
+    assert lost == "worker-0"
+    cluster += [Node(CPU=2)]
+    driver.slots("worker-1", "worker-0", "worker-2")
+
+
+def test_what_is_lost_on_the_way_is_asked_again_and_done_once(ray, cluster, store):
+    cluster += [Node(CPU=1)]
+    driver = Driver(ray.RayEngine(store))
+    driver.slots("worker-0")
+    cluster[0].away = True
+    for key in ("first", "second"):
+        driver.engine.submit("worker-0", key, again=False)
+        for _ in range(5):
+            driver.heard += driver.engine.poll(0.0)
+            time.sleep(0.005)
+    assert driver.heard == []
+    cluster[0].away = False
+    driver.until(lambda: len(driver.heard) == 2)
+    for _ in range(5):
+        driver.heard += driver.engine.poll(0.0)
+    assert driver.heard == [("worker-0", Event("done", key)) for key in ("first", "second")]
+    assert Worker.made[0].taken == ["first", "second"]
+
+
+def test_gpus_come_first_and_a_cap_holds(ray, cluster, store):
+    cluster += [Node(CPU=16), Node(CPU=8, GPU=2)]
+    driver = Driver(ray.RayEngine(store))
+    driver.slots("worker-0", "worker-1")
+    assert {(worker.device, worker.share) for worker in Worker.made} == {("cuda", 4)}
+    driver = Driver(ray.RayEngine(store, workers=3, device="cpu"))
+    driver.slots("worker-0", "worker-1", "worker-2")
+    assert (Worker.made[-1].device, Worker.made[-1].share) == ("cpu", 1)
+
+
+def test_a_job_of_several_processes_gets_the_gpus_of_one_host(ray, cluster, store, monkeypatch):
+    cluster += [Node(GPU=1), Node(GPU=1)]
+    engine = ray.RayEngine(store)
+    hosts = iter([("one", "5", ""), ("other", "0", ""), ("other", "1", "")])
+    monkeypatch.setattr(ray.Seat, "begin", lambda seat: next(hosts))
+    driver = Driver(engine)
+    driver.slots("worker-0", "worker-1")
+    assert engine.share(engine.slots, 2) == []
+    driver.until(driver.notes)
+    cluster += [Node(GPU=1)]
+    driver.slots("worker-0", "worker-1", "worker-2")
+    assert engine.share(engine.slots, 1) == ["worker-0"]
+    assert engine.share(engine.slots, 2) == ["worker-1", "worker-2"]
+    engine.submit("worker-1", "a job", False, ["worker-2"])
+    driver.until(lambda: ("worker-1", Event("done", "a job")) in driver.heard)
+    assert Worker.made[1].cards == ["1"]
+
+
+def test_a_host_that_cannot_work_is_said_and_left_alone(ray, cluster, store, monkeypatch):
+    """As long as others can; an error once none can."""
+    cluster += [Node(CPU=1)]
+    driver = Driver(ray.RayEngine(store))
+    driver.slots("worker-0")
+    (store / "jobs").rmdir()
+    cluster += [Node(CPU=2)]
+    driver.until(driver.notes)
+    for _ in range(5):
+        driver.heard += driver.engine.poll(0.0)
+    assert driver.engine.slots == ["worker-0"]
+    (said,) = driver.notes()
+    assert f"no store {store}" in said
+    cluster[:] = [Node(CPU=2)]
+    with pytest.raises(ray.HarnessError, match="no worker on any host"):
+        Driver(ray.RayEngine(store)).slots("worker-0")
+
+
+def test_who_waits_for_a_gpu_is_told(ray, cluster, store):
+    cluster += [Node(CPU=4)]
+    driver = Driver(ray.RayEngine(store, cluster=ray.RayCluster(gpus=2)))
+    driver.until(driver.notes)
+    assert "no GPU is free" in driver.notes()[0]
+    cluster += [Node(CPU=4, GPU=1)]
+    driver.slots("worker-0")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--engine", "ray"], 3, "needs the package ray, here and on every node: pip install"),
+        (["--address", "a:1"], 2, "--address: only with --engine ray"),
+        (["--engine", "ray", "--time", "4:00:00"], 2, "--time: only with --engine slurm"),
+        (["--engine", "ray", "--workers", "auto"], 3, "needs the package ray"),
+    ],
+)
+def test_what_is_missing_or_does_not_go_together(
+    rig: Rig, tmp_path, monkeypatch, words, code, said
+):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    done = rig.here(["eval", *words], tmp_path)
+    assert done.returncode == code
+    assert said in done.stderr and len(done.lines) == 1
+
+
+def test_the_pods_of_the_docs_see_the_same_store_and_run_the_same_ray():
+    page = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    job, claim = yaml.safe_load_all(block)
+    cluster = job["spec"]["rayClusterSpec"]
+    pods = [
+        group["template"]["spec"]
+        for group in [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
+    ]
+    for pod in pods:
+        (container,), (volume,) = pod["containers"], pod["volumes"]
+        assert container["image"] == pods[0]["containers"][0]["image"]
+        assert container["volumeMounts"] == [{"name": volume["name"], "mountPath": "/runs"}]
+        assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+        assert pod["securityContext"]["runAsUser"] == 10001  # the image's
+    assert f"ray[default]=={cluster['rayVersion']}" in page
+
+
+# On a cluster -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nodes(rig: Rig, tmp_path):
+    """Three nodes of a CPU each; a function that calls the script."""
+    if not times(quick=False, long=True):
+        pytest.skip("minutes: make stress")
+    if find_spec("ray") is None:
+        pytest.skip("no ray: pip install xstilts-harness[ray]")
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("a network namespace is made by root, on Linux")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    if lacking := [name for name in PROGRAMS if not shutil.which(name, path=path)]:
+        pytest.skip(f"no {', '.join(lacking)}: apt-get install iproute2 util-linux procps")
+    folder = tmp_path / "ray"
+    env = rig.environment(PATH=path)
+
+    def script(what: str, *words: object) -> None:
+        subprocess.run([SCRIPT, what, folder, *map(str, words)], env=env, check=True)
+
+    try:
+        script("up", 3)
+        yield script
+    finally:
+        script("down")
+
+
+@pytest.mark.slow
+def test_a_run_on_ray_survives_the_loss_of_a_node_and_ends_with_the_bytes_of_one_machine(
+    rig: Rig, undisturbed, nodes, tmp_path
+):
+    here = tmp_path / "here"
+    store = here / "runs" / "store"
+    suite = ["tiny", "--specs", rig.specs, "--encoder-root", rig.encoders]
+    words = rig.command("eval", "--suite", *suite, "--checkpoint-seconds", 0, "--engine", "ray")
+    command = [SCRIPT, "on", tmp_path / "ray", "1", *words]
+
+    first = rig.start(command, here)
+    eventually(lambda: list(store.glob("checkpoints/*/update-*.pt")), "a checkpoint")
+    nodes("kill", 2)
+    nodes("start", 4)
+    eventually(lambda: "was lost" in (here / "said").read_text(), "the loss of a node")
+    # `on` waits outside for the command, which is in the node's process namespace
+    (child,) = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGTERM)
+    assert first.wait(timeout=30) == 143
+
+    done = rig.run(command, here)
+    assert done.returncode == 0, done.stderr
+    assert releases(here) == releases(undisturbed)
