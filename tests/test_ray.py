@@ -20,7 +20,10 @@ import yaml
 from conftest import ROOT, Rig, eventually, releases
 from stress import times
 
+from harness.cli.options import ClusterChoice
+from harness.common.errors import SpecError
 from harness.engines.engine import Event
+from harness.run.room import AUTO
 
 SCRIPT = Path(__file__).with_name("ray.sh")
 PROGRAMS = ("ray", "unshare", "nsenter", "ip", "pgrep")
@@ -230,6 +233,9 @@ def test_gpus_come_first_and_a_cap_holds(ray, cluster, store):
     driver = Driver(ray.RayEngine(store, workers=3, device="cpu"))
     driver.slots("worker-0", "worker-1", "worker-2")
     assert (Worker.made[-1].device, Worker.made[-1].share) == ("cpu", 1)
+    for gpus, count in ((2, 2), (None, AUTO)):
+        with pytest.raises(SpecError, match="--engine ray"):
+            ClusterChoice(gpus=gpus).cluster("ray", count)
 
 
 def test_a_job_of_several_processes_gets_the_gpus_of_one_host(ray, cluster, store, monkeypatch):
@@ -283,7 +289,6 @@ def test_who_waits_for_a_gpu_is_told(ray, cluster, store):
         (["--engine", "ray"], 3, "needs the package ray, here and on every node: pip install"),
         (["--address", "a:1"], 2, "--address: only with --engine ray"),
         (["--engine", "ray", "--time", "4:00:00"], 2, "--time: only with --engine slurm"),
-        (["--engine", "ray", "--workers", "auto"], 3, "needs the package ray"),
     ],
 )
 def test_what_is_missing_or_does_not_go_together(
