@@ -121,8 +121,8 @@ class Worker:
 
     made: list["Worker"] = []
 
-    def __init__(self, store, workers, checkpoint_seconds, device, first, share):
-        self.slots, self.device, self.share = [f"worker-{first}"], device, share
+    def __init__(self, store, workers, checkpoint_seconds, device, first, each):
+        self.slots, self.device, self.each = [f"worker-{first}"], device, each
         self.taken, self.said, self.works = [], [], True
         self.made.append(self)
 
@@ -229,10 +229,10 @@ def test_gpus_come_first_and_a_cap_holds(ray, cluster, store):
     cluster += [Node(CPU=16), Node(CPU=8, GPU=2)]
     driver = Driver(ray.RayEngine(store))
     driver.slots("worker-0", "worker-1")
-    assert {(worker.device, worker.share) for worker in Worker.made} == {("cuda", 4)}
+    assert {(worker.device, worker.each) for worker in Worker.made} == {("cuda", 4)}
     driver = Driver(ray.RayEngine(store, workers=3, device="cpu"))
     driver.slots("worker-0", "worker-1", "worker-2")
-    assert (Worker.made[-1].device, Worker.made[-1].share) == ("cpu", 1)
+    assert (Worker.made[-1].device, Worker.made[-1].each) == ("cpu", 1)
     for gpus, count in ((2, 2), (None, AUTO)):
         with pytest.raises(SpecError, match="--engine ray"):
             ClusterChoice(gpus=gpus).cluster("ray", count)
@@ -321,20 +321,27 @@ def test_the_pods_of_the_docs_see_the_same_store_and_run_the_same_ray():
 # On a cluster -------------------------------------------------------------------------------------
 
 
+PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+
+def lacking() -> str:
+    """Why there can be no cluster here; "" if there can."""
+    if not times(quick=False, long=True):
+        return "minutes: make stress"
+    if find_spec("ray") is None:
+        return "no ray: pip install xstilts-harness[ray]"
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "a network namespace is made by root, on Linux"
+    if names := [name for name in PROGRAMS if not shutil.which(name, path=PATH)]:
+        return f"no {', '.join(names)}: apt-get install iproute2 util-linux procps"
+    return ""
+
+
 @pytest.fixture
 def nodes(rig: Rig, tmp_path):
     """Three nodes of a CPU each; a function that calls the script."""
-    if not times(quick=False, long=True):
-        pytest.skip("minutes: make stress")
-    if find_spec("ray") is None:
-        pytest.skip("no ray: pip install xstilts-harness[ray]")
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("a network namespace is made by root, on Linux")
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    if lacking := [name for name in PROGRAMS if not shutil.which(name, path=path)]:
-        pytest.skip(f"no {', '.join(lacking)}: apt-get install iproute2 util-linux procps")
     folder = tmp_path / "ray"
-    env = rig.environment(PATH=path)
+    env = rig.environment(PATH=PATH)
 
     def script(what: str, *words: object) -> None:
         subprocess.run([SCRIPT, what, folder, *map(str, words)], env=env, check=True)
@@ -347,6 +354,7 @@ def nodes(rig: Rig, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(bool(lacking()), reason=lacking())
 def test_a_run_on_ray_survives_the_loss_of_a_node_and_ends_with_the_bytes_of_one_machine(
     rig: Rig, undisturbed, nodes, tmp_path
 ):

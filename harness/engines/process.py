@@ -120,13 +120,13 @@ class ProcessEngine:
         grace: float = GRACE,
         logs: Path | None = None,
         first: int = 0,
-        share: int | None = None,
+        each: int | None = None,
     ):
         """
         grace  seconds for the last checkpoint
         logs   where each worker writes one; None: in the store
         first  number of the first worker
-        share  how many cores each has; None: all of this machine's, in equal parts
+        each   how many cores a worker has; None: all of this machine's, in equal parts
         """
         self.logs = logs or store / "logs"
         self.store, self.checkpoint_seconds, self.device = store, checkpoint_seconds, device
@@ -134,7 +134,7 @@ class ProcessEngine:
         self.gpus = chosen_gpus(device)
         count = workers or machine(device).workers
         self.slots = [f"worker-{first + i}" for i in range(count)]
-        self.share = share or max(1, cores() // count)
+        self.each = each or max(1, cores() // count)
         self._process: dict[str, subprocess.Popen[bytes]] = {}
         self._buffer: dict[str, bytes] = {}
         self._selector = selectors.DefaultSelector()
@@ -153,7 +153,7 @@ class ProcessEngine:
         if self.device in OWN_DEVICES:
             environment |= {variables.DEVICE: self.device, "CUDA_VISIBLE_DEVICES": ""}
         environment |= {
-            variables.CORES: str(self.share),
+            variables.CORES: str(self.each),
             "OMP_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
             "TOKENIZERS_PARALLELISM": "false",

@@ -64,7 +64,7 @@ class Seat:
         store: str,
         checkpoint_seconds: float | None,
         device: str,
-        share: int,
+        each: int,
         settings: Mapping[str, str],
     ):
         os.environ.update(settings)
@@ -76,7 +76,7 @@ class Seat:
             if not (Path(store) / "jobs").is_dir():  # the driver has just written some
                 raise SpecError(f"no store {store}: all nodes must see it under this path")
             self.engine = ProcessEngine(
-                Path(store), 1, checkpoint_seconds, device, first=number, share=share
+                Path(store), 1, checkpoint_seconds, device, first=number, each=each
             )
             self.engine.start()
         except (HarnessError, OSError) as error:
@@ -248,17 +248,17 @@ class RayEngine:
     def _place(self) -> None:
         """Ask Ray for as many workers as there should be."""
         self._looked = time.monotonic()
-        there, share = _has("GPU" if self.gpus else "CPU")
+        there, each = _has("GPU" if self.gpus else "CPU")
         wanted = self.most or there
         names = (f"worker-{number}" for number in count())
         free = (name for name in names if name not in self._seats)
         while len(self._seats) < wanted:
-            self._ask_for(next(free), share)
+            self._ask_for(next(free), each)
         for name, seat in list(self._seats.items()):  # asked for and never come: its node is gone
             if len(self._seats) > wanted and not seat.host:
                 ray.kill(self._seats.pop(name).actor)
 
-    def _ask_for(self, name: str, share: int) -> None:
+    def _ask_for(self, name: str, each: int) -> None:
         needs = {"num_cpus": 0, "num_gpus": 1} if self.gpus else {"num_cpus": 1}
         settings = {name: of for name, of in os.environ.items() if name.startswith(SETTINGS)}
         actor = self._actor.options(max_concurrency=CALLS, **needs).remote(
@@ -266,7 +266,7 @@ class RayEngine:
             str(self.store),
             self.checkpoint_seconds,
             "cuda" if self.gpus else "cpu",
-            share,
+            each,
             settings,
         )
         self._seats[name] = RemoteSeat(name, actor, actor.begin.remote())
