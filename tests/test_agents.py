@@ -58,7 +58,10 @@ class Hands:
 
     def restart(self, slot: str) -> None: ...
 
-    def submit(self, slot: str, key: str, again: bool) -> None:
+    def share(self, idle: list[str], count: int) -> list[str]:
+        return idle[:count]
+
+    def submit(self, slot: str, key: str, again: bool, beside: object = ()) -> None:
         self.begun, self.lease = key, self.store.lease(key)
 
     def poll(self, timeout: float) -> list[tuple[str, Event]]:
