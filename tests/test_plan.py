@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
+import torch
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,8 +20,10 @@ from test_loop import dataset, make_encoder, make_job, raw_rows, task_part
 
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
+from harness.jobs.context import JobError
 from harness.jobs.run import Telling, run_job
 from harness.metrics import METRICS
+from harness.models.packed import Packed
 from harness.plan import planner
 from harness.plan.graph import Plan, refused_leaks
 from harness.plan.planner import make_plan
@@ -699,6 +702,40 @@ def test_a_missing_encoder_blocks_all_but_the_overlap_checks(world, tmp_path):
 def test_another_encoder_under_a_pinned_name_is_an_error(world):
     with pytest.raises(SpecError, match="its spec pins 000"):
         world.plan(encoder=ENCODER | {"sha256": "0" * 64})
+
+
+# A GPU's memory, which runs out by decree where a batch is sent to it
+
+
+@pytest.fixture
+def full_gpu(monkeypatch):
+    def to(self, where):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has")
+
+    return lambda: monkeypatch.setattr(Packed, "to", to)
+
+
+@pytest.mark.parametrize("family", ["bitext_mining", "answer_retrieval"])
+def test_an_evaluation_that_a_gpu_has_no_room_for_says_so(tmp_path, folder, full_gpu, family):
+    full_gpu()
+    with pytest.raises(JobError) as said:
+        results_of(tmp_path, folder, family)
+    assert str(said.value).startswith(f"evaluate {family}: the memory of this GPU ran out")
+    for words in ("asked for 2.00 GiB more", "fewer --workers", "a smaller max_length"):
+        assert words in str(said.value)
+
+
+def test_a_measure_that_a_gpu_has_no_room_for_says_so(tmp_path, folder, full_gpu):
+    store = Store(tmp_path / "store")
+    train = make_job(tmp_path, folder, "classification", max_updates=1, evaluations=0)
+    run(store, train)
+    task = next(iter(train["spec"]["tasks"].values()))
+    spec = {"task": task, "model": train["key"], "dev_rows": None}
+    data = {side: train[side] for side in ("train", "dev")}
+    pvi = described("pvi", "pvi toy", spec, data, train["encoder"])
+    full_gpu()
+    with pytest.raises(JobError, match=r"pvi toy: the memory of this GPU ran out.*2\.00 GiB"):
+        run(store, pvi)
 
 
 # Golden files: keys and results may only move on purpose

@@ -1,5 +1,7 @@
-"""Whether a training fits the memory of its GPU, asked before hours are spent on it."""
+"""Whether a training fits the memory of its GPU, asked before hours are spent on it; and what any
+job says whose memory runs out."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -73,3 +75,18 @@ def said(name: str, micro_tokens: int) -> Iterator[None]:
             f" had fitted: another program uses it too. Give it fewer --workers, or write"
             f" micro_tokens: {max(1, micro_tokens // 2)} in its recipe"
         ) from None
+
+
+def ran_out(name: str, said: str) -> JobError:
+    """What a job ends with whose memory ran out; `said`: torch's own message."""
+    asked = re.search(r"allocate ([\d.]+ \w+)", said)
+    need = f"{asked[1]} more" if asked else "more than there was"
+    if torch.cuda.is_available():
+        memory = of_gpu()
+        need += f" beside the {_gb(memory.peak)} that it held, of {_gb(memory.whole)} in all"
+        torch.cuda.empty_cache()  # for the job that this worker does next
+    return JobError(
+        f"{name}: the memory of this GPU ran out: it asked for {need}. Give it fewer --workers,"
+        " keep other programs off it, take a larger one (--device), or write a smaller max_length"
+        " into the suite's `settings`"
+    )

@@ -11,6 +11,7 @@ exits; its lease dies with it.
 import json
 import math
 import os
+import re
 import signal
 import sys
 import threading
@@ -122,7 +123,7 @@ def _do(
             cards=kept.cards,
             logged=report.logged,
         )
-        with disk_errors(f"do {job['name']} in", workdir):
+        with disk_errors(f"do {job['name']} in", workdir), _memory_named(job["name"]):
             import_module(JOBS[job["kind"]]).run(ctx)
         # nobody changed what was read while it was read
         ctx.hold_inputs()
@@ -138,6 +139,21 @@ def _do(
             if not lease.held():
                 raise Stopped  # we were thought dead; whoever took over commits
             store.commit(key, workdir, meta)
+
+
+@contextmanager
+def _memory_named(name: str) -> Iterator[None]:
+    """Where a GPU's memory runs out, JobError with the job, the need and what to do. (A training
+    has said more of its own passes: `memory.said`.)"""
+    try:
+        yield
+    except RuntimeError as error:
+        # by its words: a check of rows has never imported torch
+        if not re.search(r"out of memory|ALLOC_FAILED", str(error)):
+            raise
+        from harness.jobs import memory
+
+        raise memory.ran_out(name, str(error)) from None
 
 
 def await_inputs(store: Store, job: JobJson, stopping: Callable[[], bool]) -> None:
