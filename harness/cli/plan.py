@@ -10,6 +10,7 @@ from harness.cli.options import (
     Json,
     Offline,
     PlannedDevice,
+    PlannedGpus,
     Sources,
     StoreDir,
     SuiteChoice,
@@ -18,6 +19,7 @@ from harness.cli.options import (
 from harness.run.here import STORE
 
 if TYPE_CHECKING:
+    from harness.plan.devices import Machine
     from harness.plan.graph import Plan
     from harness.run.choice import Asked
     from harness.sources.hub import Where
@@ -42,6 +44,7 @@ def show_plan(
         typer.Option("--write", help="Write the jobs into the store; print keys in running order."),
     ] = False,
     device: PlannedDevice = None,
+    gpus: PlannedGpus = None,
     verbose: Verbose = False,
     offline: Offline = False,
     as_json: Json = False,
@@ -58,7 +61,7 @@ def show_plan(
         for job in steps.write_jobs(plan, opened):
             print(job.key, job.name)
     else:
-        print_plan(plan, opened, where, asked, device, verbose, as_json)
+        print_plan(plan, opened, where, asked, device, verbose, as_json, gpus)
 
 
 def print_plan(
@@ -69,22 +72,25 @@ def print_plan(
     device: str | None,
     verbose: bool,
     as_json: bool,
+    gpus: list[str] | None = None,
 ) -> None:
-    """What is missing and what it costs; `verbose`: the graph as a tree and tables before that."""
+    """What is missing and what it costs; `verbose`: the graph as a tree and tables before that;
+    `gpus`: a table for so many in place of it."""
     from harness.engines.drive import refusals
-    from harness.engines.process import machine
     from harness.plan import shown as graph
-    from harness.plan.devices import by_card
-    from harness.plan.estimate import Sizes, estimate
+    from harness.plan.estimate import Left, Sizes
+    from harness.run.fits import free_disk
     from harness.run.steps import refuse_unfit
     from harness.sources.hub import to_download
 
-    computing = (by_card(device) if device else None) or machine(device)
+    machines = _planned(device, gpus)
     # what eval would refuse, plan refuses; the rows that are read for it are counted on the way
     sizes = Sizes()
     refuse_unfit(plan, store, sizes.note)
     state = graph.states(plan, store, plan.todo(store, frozenset(refusals(plan, store))))
-    summary = estimate(plan, store, state, sizes, computing) | {
+    left = Left(plan, store, state, sizes)
+    summary = left.estimate(machines[0]) | {
+        "runs": [left.run(machine) for machine in machines],
         "sharing": graph.sharing(plan),
         "repositories": list(dict.fromkeys(wanted.repo for wanted in where.wanted)),
         "download": to_download(where) if where.wanted else 0,
@@ -94,11 +100,40 @@ def print_plan(
         return
     if verbose:
         _print_tables(plan, state, summary)
+    if len(machines) > 1 or gpus:
+        for line in [*graph.sizing(summary["runs"]), *graph.assumed(summary)]:
+            print(line)
+        return
     # only eval knows a suite that no file holds, and it fetches too
     name = asked.suite.suite
     fetch = "the same with eval, which fetches" if asked.written else f"{FETCH} --suite {name}"
-    for line in graph.summary(plan, summary, fetch):
+    for line in graph.summary(plan, summary, fetch, free_disk(store.root)):
         print(line)
+
+
+def _planned(device: str | None, gpus: list[str] | None) -> "list[Machine]":
+    """The machines that a plan is asked for: those that `--device` names, each with so many cards
+    as `--gpus` says. SpecError for what is no card or no number."""
+    from harness.common.errors import SpecError
+    from harness.engines.process import OWN_DEVICES, machine
+    from harness.plan.devices import CARD, Machine, by_card
+    from harness.spec.oneline import listed
+
+    named = [by_card(words) for words in (device or "").split(",")]
+    found = [one for one in named if one]
+    if len(found) < len(named):  # of this machine, or a word that it does not know
+        found = [machine(device)]
+    if not gpus:
+        return found
+    if device is None and found[0].device == "cpu":
+        found = [Machine(1, CARD)]
+    if found[0].device in OWN_DEVICES:
+        raise SpecError(f"--gpus: --device {device} is no GPU; name a card, such as H100")
+    counts = listed("gpus", gpus)
+    for count in counts:
+        if not (count.isascii() and count.isdigit() and int(count)):
+            raise SpecError(f"--gpus {count}: write numbers from 1, such as 1,8,64")
+    return [one._replace(workers=int(count)) for one in found for count in counts]
 
 
 def _print_tables(plan: "Plan", state: dict[str, str], summary: dict[str, Any]) -> None:
@@ -111,8 +146,7 @@ def _print_tables(plan: "Plan", state: dict[str, str], summary: dict[str, Any]) 
         print(line)
     table = Table("job", "jobs", "cached", "to run", "blocked", "tokens to run", "hours (1 worker)")
     for kind, row in summary["kinds"].items():
-        # rows that are not here cannot be counted; an overlap check reads text, not tokens
-        unknown = " + unknown" if row["blocked"] and kind != "overlap" else ""
+        unknown = " + unknown" if row["unsized"] else ""
         counts = (f"{row[c]:,}" for c in ("jobs", "cached", "to_run", "blocked"))
         table.add_row(
             kind, *counts, f"{row['tokens']:,}{unknown}", f"{row['seconds'] / 3600:.2f}{unknown}"

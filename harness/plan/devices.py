@@ -29,6 +29,7 @@ PEAKS = {
     "3090": (35.6, 35.6, 71.0),
 }
 OTHER = (10.0, 10.0, 10.0)  # a GPU that is not in the list
+CARD = "A100"  # of which a plan tells where no other is named
 
 NVIDIA = Path("/proc/driver/nvidia/gpus")  # where Linux names its cards, without a library
 

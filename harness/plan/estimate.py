@@ -2,12 +2,15 @@
 store's own speed, or from what is known of the device."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
+from harness.common.errors import SpecError
 from harness.families import FAMILIES
 from harness.families.columns import Row
 from harness.plan.devices import Machine
+from harness.plan.disk import BASE, spaces
 from harness.plan.graph import Job, Plan
 from harness.plan.order import course
 from harness.sources import rows as data_rows
@@ -22,7 +25,10 @@ CHARACTERS_PER_TOKEN = 4.0
 # 2001.08361, section 2.1): forward 2, backward 4. Embeddings are looked up; what attention adds on
 # long texts, and masked LM by its vocabulary, is left out.
 FORWARD, TRAINING = 2, 6
-BASE, WIDTH = 85_000_000, 768  # of an encoder whose config.json is of no known form
+WIDTH = 768  # of an encoder whose config.json is of no known form
+# Bytes that stay in a store, about: of a test row's prediction with what its score follows from, of
+# a training set's subword, of a job's description.
+PREDICTED, TOKENISED, DESCRIBED = 100, 4, 10_000
 
 
 class Size(NamedTuple):
@@ -34,26 +40,52 @@ class Size(NamedTuple):
     similarities: int = 0
 
 
+class UnsizedError(LookupError):
+    """Rows are not on this machine, and no spec says how many there are."""
+
+
 class Sizes:
     """Rows and tokens of datasets, each read at most once. `note` takes rows that somebody has read
-    anyway."""
+    anyway.
+
+    published  tasks whose rows are not here, and were counted by what their specs say is published
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, Size] = {}
+        self.published: set[str] = set()
 
     def note(self, dataset: RowsJson, rows: list[Row]) -> None:
         """The rows of a dataset, as a job's JSON describes it."""
         self._known[key_of(dataset["identity"])] = _size(rows)
 
     def of(self, dataset: RowsJson) -> Size:
-        """Its rows and, about, its tokens."""
+        """Its rows and, about, its tokens. UnsizedError if neither they nor their number is
+        here."""
         key = key_of(dataset["identity"])
         if key not in self._known:
-            self._known[key] = _size(data_rows.load(dataset))
+            here = _are_here(dataset["identity"])
+            self._known[key] = _size(data_rows.load(dataset)) if here else self._said(dataset)
         return self._known[key]
+
+    def _said(self, dataset: RowsJson) -> Size:
+        """Of rows that are not here, or not all."""
+        identity = dataset["identity"]
+        if "union" in identity:
+            parts = zip(identity["union"], dataset["location"], strict=True)
+            found = [self.of({**dataset, "identity": one, "location": at}) for one, at in parts]
+            whole = Size(sum(one.rows for one in found), sum(one.tokens for one in found))
+            return _capped(whole, identity["cap"])
+        said = identity["missing"]
+        if said["rows"] is None:
+            raise UnsizedError(dataset["name"])
+        self.published.add(said["task"])
+        return _published(said)
 
     def of_pool(self, dataset: RowsJson, what: str, limit: int) -> Size:
         """Its candidates, and about how many tokens of them are read, at most `limit` of each."""
+        if not _are_here(dataset["identity"]):
+            raise UnsizedError(dataset["name"])
         key = key_of(["pool", dataset["identity"]["pool"], dataset["identity"]["parts"], what])
         if key not in self._known:
             lengths = [
@@ -72,66 +104,118 @@ def estimate(
     sizes: Sizes | None = None,
     machine: Machine | None = None,
 ) -> dict[str, Any]:
-    """Per kind of job: how many in which state, tokens and seconds on one worker of those to run;
-    what that rests on; rows of all data sets that they read; of the run on the whole `machine`, as
-    `order.course` has it: hours, the share of them that a worker works, the longest chain of jobs.
+    """`Left.estimate`; `sizes`: of what was read before."""
+    return Left(plan, store, state, sizes or Sizes()).estimate(machine or Machine())
 
-    `state`: key → state, of `graph.states`. Nobody knows the tokens of blocked jobs: they are in no
-    sum. `processes`: most that share one of them. `sizes`: of what was read before.
+
+class Left:
+    """What of a plan is not done, and what that costs. Jobs that wait for data or an encoder are
+    counted by the size that a spec says is published, and by nothing where none does (`unsized`).
+
+    state  key → state, of `shown.states`
     """
-    sizes, machine = sizes or Sizes(), machine or Machine()
-    # Rows of finished trainings are read for their speed, and not for nothing.
-    speed, basis = 1.0, "nothing is to run"
-    if "to run" in state.values():
-        speed, basis = _speed(plan, store, sizes, machine)
-    to_run = [job for job in plan.jobs.values() if state[job.key] == "to run"]
-    costs = operations(plan, to_run, sizes)
-    kinds: dict[str, dict[str, Any]] = {}
-    for kind in dict.fromkeys(job.kind for job in plan.jobs.values()):
-        jobs = [job for job in plan.jobs.values() if job.kind == kind]
-        waiting = [job for job in jobs if job.key in costs]
-        states = Counter(state[job.key] for job in jobs)
-        kinds[kind] = {
-            "jobs": len(jobs),
-            "cached": states["cached"],
-            "to_run": states["to run"],
-            "blocked": states["blocked"],
-            "tokens": sum(_tokens(job, plan, sizes) for job in waiting),
-            "seconds": sum(costs[job.key] for job in waiting) / speed,
+
+    def __init__(self, plan: Plan, store: Store, state: dict[str, str], sizes: Sizes):
+        self.plan, self.store, self.state, self.sizes = plan, store, state, sizes
+        self.jobs = [job for job in plan.jobs.values() if state[job.key] in ("to run", "blocked")]
+        self.costs = operations(plan, self.jobs, sizes)
+        self.sized = [job for job in self.jobs if job.key in self.costs]
+        self._speeds: dict[str, tuple[float, str]] = {}  # device → of a worker
+
+    def estimate(self, machine: Machine) -> dict[str, Any]:
+        """Per kind of job: how many in which state, tokens and seconds on one worker of those that
+        are not done; what that rests on; rows of all data sets that they read; most processes that
+        share one of them; the run on the whole `machine` (`run`)."""
+        speed, basis = self._speed(machine)
+        kinds: dict[str, dict[str, Any]] = {}
+        for kind in dict.fromkeys(job.kind for job in self.plan.jobs.values()):
+            jobs = [job for job in self.plan.jobs.values() if job.kind == kind]
+            sized = [job for job in self.sized if job.kind == kind]
+            states = Counter(self.state[job.key] for job in jobs)
+            kinds[kind] = {
+                "jobs": len(jobs),
+                "cached": states["cached"],
+                "to_run": states["to run"],
+                "blocked": states["blocked"],
+                "unsized": states["to run"] + states["blocked"] - len(sized),
+                "tokens": sum(_tokens(job, self.plan, self.sizes) for job in sized),
+                "seconds": sum(self.costs[job.key] for job in sized) / speed,
+            }
+        return self.run(machine) | {
+            "kinds": kinds,
+            "cells": len(self.plan.cells),
+            "rows": _rows(self.sized, self.sizes),
+            "published": sorted(self.sizes.published),
+            "processes": max((job.slots for job in self.jobs), default=1),
+            "basis": basis,
+            "blocked": self.plan.blocked,
         }
-    run = course(to_run, costs, machine.workers)
-    return {
-        "kinds": kinds,
-        "cells": len(plan.cells),
-        "rows": _rows(to_run, sizes),
-        "device": machine.words,
-        "processes": max((job.slots for job in to_run), default=1),
-        "hours": run.length / speed / 3600,
-        "busy": run.busy,
-        "chain": [job.name for job in run.longest],
-        "chain_hours": run.chain / speed / 3600,
-        "basis": basis,
-        "blocked": plan.blocked,
-    }
+
+    def run(self, machine: Machine) -> dict[str, Any]:
+        """As `order.course` has it: hours, and those of all workers together; the share of them
+        that a worker works; the longest chain of jobs; bytes of the disk, at most and after it."""
+        speed, _ = self._speed(machine)
+        run = course(self.jobs, self.costs, machine.workers, spaces(self.plan, self.jobs))
+        return {
+            "device": machine.words,
+            "workers": machine.workers,
+            "hours": run.length / speed / 3600,
+            "worker_hours": sum(self.costs.values()) / speed / 3600,
+            "busy": run.busy,
+            "chain": [job.name for job in run.longest],
+            "chain_hours": run.chain / speed / 3600,
+            "models": run.models,
+            "disk": {"weights": run.weights, "most": run.disk, "after": self._after()},
+        }
+
+    def _speed(self, machine: Machine) -> tuple[float, str]:
+        # rows of finished trainings are read for their speed, and not for nothing
+        if not self.jobs:
+            return 1.0, "nothing is to run"
+        if machine.device not in self._speeds:
+            found = _speed(self.plan, self.store, self.sizes, machine)
+            self._speeds[machine.device] = found
+        return self._speeds[machine.device]
+
+    def _after(self) -> float:
+        """Bytes of the results that stay: predictions, and tokenised rows."""
+        tested, trained = 0, {}
+        for job in self.sized:
+            for phase, dataset in _read_by(job):
+                size = self.sizes.of(dataset)
+                if phase == "tests":
+                    tested += size.rows
+                elif job.kind == "train":
+                    trained[key_of(dataset["identity"])] = size.tokens
+        return PREDICTED * tested + TOKENISED * sum(trained.values()) + DESCRIBED * len(self.jobs)
+
+
+def _read_by(job: Job) -> Iterator[tuple[str, RowsJson]]:
+    """(part of its JSON, data set) of all that a job reads; of a check, which is text work,
+    nothing."""
+    body: dict[str, Any] = {} if job.kind == "overlap" else {**job.body}
+    for phase in ("train", "dev", "tests", "devs"):
+        for dataset in body.get(phase, {}).values():
+            yield phase, dataset
 
 
 def _rows(jobs: Sequence[Job], sizes: Sizes) -> int:
     """Rows of all data sets that jobs read, each counted once."""
     read: dict[str, int] = {}
     for job in jobs:
-        body: dict[str, Any] = {} if job.kind == "overlap" else {**job.body}
-        for phase in ("train", "dev", "tests", "devs"):
-            for dataset in body.get(phase, {}).values():
-                read[key_of(dataset["identity"])] = sizes.of(dataset)[0]
+        for _, dataset in _read_by(job):
+            read[key_of(dataset["identity"])] = sizes.of(dataset).rows
     return sum(read.values())
 
 
 def operations(plan: Plan, jobs: Sequence[Job], sizes: Sizes) -> dict[str, float]:
-    """What jobs cost, by key, in floating-point operations."""
+    """What jobs cost, by key, in floating-point operations; nothing of those that nobody can
+    size: of rows that are wrong it is said elsewhere."""
     found = {}
     for job in jobs:
-        of_tokens = _operations(job, plan, _tokens(job, plan, sizes))
-        found[job.key] = of_tokens + _search(job, plan, sizes)
+        with suppress(UnsizedError, SpecError):
+            of_tokens = _operations(job, plan, _tokens(job, plan, sizes))
+            found[job.key] = of_tokens + _search(job, plan, sizes)
     return found
 
 
@@ -193,7 +277,10 @@ def _speed(plan: Plan, store: Store, sizes: Sizes, machine: Machine) -> tuple[fl
 
 
 def _weights(job: Job, plan: Plan) -> int:
-    return plan.encoders[job.body["encoder"]["name"]].weights or BASE
+    found = plan.encoders[job.body["encoder"]["name"]]
+    if found.missing and not found.weights:
+        raise UnsizedError(found.name)
+    return found.weights or BASE
 
 
 def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
@@ -209,7 +296,10 @@ def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
         pooled = _pool(job, sizes)
         return read + (pooled.tokens if pooled else 0)
     spec, recipe = job.body["spec"], job.body["spec"]["recipe"]
-    train = {task: sizes.of(dataset)[:2] for task, dataset in job.body["train"].items()}
+    train = {
+        task: _features(spec["tasks"][task], sizes.of(dataset))
+        for task, dataset in job.body["train"].items()
+    }
     # a fold of the rows, or a subset of them: an arm's fraction is its select job's to say
     if part := spec["rows"]:
         share = (
@@ -242,6 +332,13 @@ def _tokens(job: Job, plan: Plan, sizes: Sizes) -> int:
     return int(read + (looks * dev + watched) * FORWARD / TRAINING)
 
 
+def _features(task: dict[str, Any], size: Size) -> tuple[int, int]:
+    """(what an epoch has of a training set, their tokens): its rows, or the windows into which long
+    texts are split."""
+    windows = 0 if FAMILIES[task["family"]].one_feature else size.tokens // task["max_length"]
+    return max(size.rows, windows), size.tokens
+
+
 def _pool(job: Job, sizes: Sizes) -> Size | None:
     """The candidates that an evaluation ranks, which are those of all languages, once; None where
     it ranks none."""
@@ -254,6 +351,27 @@ def _pool(job: Job, sizes: Sizes) -> Size | None:
 def _all(sets: Mapping[str, RowsJson], sizes: Sizes) -> int:
     """Tokens of several datasets."""
     return sum(sizes.of(dataset)[1] for dataset in sets.values())
+
+
+def _are_here(identity: Mapping[str, Any]) -> bool:
+    return "missing" not in identity and all(map(_are_here, identity.get("union", [])))
+
+
+def _published(said: Mapping[str, Any]) -> Size:
+    """Of what a plan says of rows that are missing (`locate.Resolver`)."""
+    rows: int = said["rows"]
+    whole = _capped(Size(rows, rows * said["subwords"]), said["cap"])
+    family = FAMILIES[said["family"]]
+    if family.parts == "heaps":  # as many in one language as in the other
+        return whole._replace(similarities=(whole.rows // 2) ** 2)
+    return whole._replace(similarities=0 if family.trained else whole.rows**2)
+
+
+def _capped(whole: Size, cap: int | None) -> Size:
+    """At most so many rows of it, of the same mean length."""
+    if cap is None or whole.rows <= cap:
+        return whole
+    return Size(cap, whole.tokens * cap // whole.rows)
 
 
 def _size(rows: Sequence[Row]) -> Size:

@@ -3,7 +3,8 @@
 The plan's order finishes a condition before it begins the next, so that few trained models lie on
 the disk at once; but what it begins last may be a long chain, for which all other workers then
 wait. So the ready job with the longest chain of jobs below it goes first, once that chain is as
-long as all the work that is left, shared by the workers; until then the plan's order holds.
+long as all the work that nobody has begun, shared by the workers; until then the plan's order
+holds.
 (Taking the longest chain first from the start is as fast, and keeps most models of a plan at once.)
 
 A job that several processes share takes as many workers. Once it is its turn, nothing that is
@@ -15,11 +16,14 @@ from collections.abc import Iterable, Mapping
 from graphlib import TopologicalSorter
 from typing import NamedTuple
 
+from harness.plan.disk import Space
 from harness.plan.graph import Job
 
 # What every job costs besides: files are read, a model is loaded. About a third of a second of a
 # CPU core (`devices.CORE`); next to real work it is nothing.
 EACH = 15e9
+
+NONE = Space()
 
 _Entry = tuple[float, int, str]  # of a heap: what decides, the place in the plan, the key
 
@@ -55,8 +59,8 @@ class Queue:
             for need in self._inside(job):
                 self._readers[need].append(job.key)
         self._chain = self._chains()
-        self._left = sum(map(self.work, self.jobs))
         self._open = set(self.jobs)  # neither ended nor taken
+        self._left = sum(map(self.work, self.jobs))  # what these cost
         self._in_order: list[_Entry] = []
         self._by_chain: list[_Entry] = []
         for key in self.jobs:
@@ -98,8 +102,15 @@ class Queue:
             return None
         if self._chain[urgent] >= self._left / self.workers:
             key = urgent
-        self._open.discard(key)
+        self._close(key)
         return self.jobs[key]
+
+    def _close(self, key: str) -> None:
+        """A job is nobody's to take any more. What a worker has in hand is not left: nobody knows
+        how much of it is done, and a long one would hide for hours how little else there is."""
+        if key in self._open:
+            self._open.discard(key)
+            self._left -= self.work(key)
 
     def place(self, key: str) -> int:
         """Where a job stands in the plan's order."""
@@ -107,13 +118,14 @@ class Queue:
 
     def give_back(self, key: str) -> None:
         """A job that was taken and not done can be taken again."""
-        self._open.add(key)
-        self._offer(key)
+        if key not in self._open:
+            self._open.add(key)
+            self._left += self.work(key)
+            self._offer(key)
 
     def end(self, key: str) -> None:
         """A job is over: nobody has to do it any more, and what waited for it alone is ready."""
-        self._open.discard(key)
-        self._left -= self.work(key)
+        self._close(key)
         for reader in self._readers[key]:
             self._lacks[reader] -= 1
             if reader in self._open:
@@ -153,6 +165,8 @@ class Course(NamedTuple):
     longest  the jobs of the longest chain, below whose cost no number of workers gets
     chain    their cost
     models   most trained models that lie on the disk at one time
+    weights  their bytes
+    disk     most bytes at one time, the checkpoints of trainings that run counted in
     """
 
     length: float
@@ -160,16 +174,28 @@ class Course(NamedTuple):
     longest: list[Job]
     chain: float
     models: int
+    weights: float
+    disk: float
 
 
-def course(jobs: Iterable[Job], costs: Mapping[str, float], workers: int) -> Course:
-    """The run, simulated: each worker takes the next job of the queue as soon as it is free."""
+def course(
+    jobs: Iterable[Job],
+    costs: Mapping[str, float],
+    workers: int,
+    spaces: Mapping[str, Space] | None = None,
+    keep: bool = False,
+) -> Course:
+    """The run, simulated: each worker takes the next job of the queue as soon as it is free.
+
+    spaces  what trainings hold of the disk, by key
+    keep    trained models stay
+    """
     queue = Queue(jobs, costs, workers)
     longest = queue.longest()
     chain = sum(queue.cost(job.key) for job in longest)
     total = sum(map(queue.work, queue.jobs))
 
-    disk = _Disk(queue)
+    disk = _Disk(queue, spaces or {}, keep)
     running: list[tuple[float, int, Job]] = []  # (when it ends, to break ties, what)
     now, idle = 0.0, workers
     due: Job | None = None
@@ -177,6 +203,7 @@ def course(jobs: Iterable[Job], costs: Mapping[str, float], workers: int) -> Cou
         while idle and (due := due or queue.take()) and queue.slots(due) <= idle:
             heapq.heappush(running, (now + queue.cost(due.key), queue.place(due.key), due))
             idle -= queue.slots(due)
+            disk.begun(due)
             due = None
         if not running:
             break
@@ -184,22 +211,46 @@ def course(jobs: Iterable[Job], costs: Mapping[str, float], workers: int) -> Cou
         idle += queue.slots(job)
         queue.end(job.key)
         disk.done(job)
-    return Course(now, total / (workers * now) if now else 1.0, longest, chain, disk.most)
+    busy = total / (workers * now) if now else 1.0
+    return Course(now, busy, longest, chain, disk.models, disk.weights, disk.most)
 
 
 class _Disk:
-    """How many trained models a run keeps: each until the last job that reads it is done."""
+    """What a run keeps: each trained model until the last job that reads it is done, checkpoints of
+    a training until it is over."""
 
-    def __init__(self, queue: Queue):
-        self.unread = {key: len(queue.readers(key)) for key in queue.jobs}
-        self.now = self.most = 0
-        self.models = {key for key, job in queue.jobs.items() if job.kind == "train"}
+    def __init__(self, queue: Queue, spaces: Mapping[str, Space], keep: bool):
+        # by key; one more for a model that is kept, which nobody ever reads
+        self._unread = {key: len(queue.readers(key)) + keep for key in queue.jobs}
+        self._spaces = spaces
+        self._kept: dict[str, float] = {}
+        self._checkpoints = 0.0
+        self.models, self.weights, self.most = 0, 0.0, 0.0
+
+    def begun(self, job: Job) -> None:
+        """A worker has taken a job."""
+        self._checkpoints += self._space(job.key).checkpoint
+        self._look()
 
     def done(self, job: Job) -> None:
-        """A job has ended."""
-        self.now += job.key in self.models
-        self.most = max(self.most, self.now)
-        self.now -= job.key in self.models and not self.unread[job.key]
-        for need in self.models.intersection(job.needs):
-            self.unread[need] -= 1
-            self.now -= not self.unread[need]
+        """A job has ended. Its model is written before its checkpoint goes, and before what it
+        read may go."""
+        if job.kind == "train":
+            self._kept[job.key] = self._space(job.key).model
+        self._look()
+        self._checkpoints -= self._space(job.key).checkpoint
+        if not self._unread[job.key]:
+            self._kept.pop(job.key, None)
+        for need in self._kept.keys() & set(job.needs):
+            self._unread[need] -= 1
+            if not self._unread[need]:
+                del self._kept[need]
+
+    def _space(self, key: str) -> Space:
+        return self._spaces.get(key, NONE)
+
+    def _look(self) -> None:
+        kept = sum(self._kept.values())
+        self.models = max(self.models, len(self._kept))
+        self.weights = max(self.weights, kept)
+        self.most = max(self.most, kept + self._checkpoints)

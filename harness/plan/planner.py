@@ -15,7 +15,6 @@ For each encoder, seed and arm:
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from harness.common.errors import MissingError, SpecError
@@ -82,10 +81,11 @@ def plan_from(suite: Suite, inputs: Inputs, versions: ResultVersions) -> Plan:
     noted = Noted(inputs)
     plan = Plan(suite, noted=noted, versions=versions)
     for name in suite.encoder_names:
+        encoder = noted.encoder(name)
         try:
-            plan.encoders[name] = noted.found(noted.encoder(name))
+            plan.encoders[name] = noted.found(encoder)
         except MissingError as error:
-            plan.encoders[name] = FoundEncoder(name, Path(), {"missing": name}, str(error))
+            plan.encoders[name] = FoundEncoder.absent(encoder, str(error))
     planner = _Planner(plan, noted, versions)
     for e, name in enumerate(suite.encoder_names):
         for s, seed in enumerate(suite.seeds):

@@ -105,11 +105,12 @@ def blocked_lines(plan: Plan) -> list[str]:
     return lines
 
 
-def summary(plan: Plan, estimated: dict[str, Any], fetch: str) -> list[str]:
-    """What is missing, what the rest costs, and where it is said at length: ten lines at most.
+def summary(plan: Plan, estimated: dict[str, Any], fetch: str, free: float = 0) -> list[str]:
+    """What is missing, what it all costs, and where it is said at length: twelve lines at most.
 
     estimated  of `estimate.estimate`, with `download` (bytes, None: unknown) and `repositories`
     fetch      the command that gets what is missing
+    free       bytes on the store's disk
     """
     kinds = estimated["kinds"]
     count: Counter[str] = Counter()
@@ -122,30 +123,84 @@ def summary(plan: Plan, estimated: dict[str, Any], fetch: str) -> list[str]:
         of = [f"{KINDS[kind]} {row['to_run']:,}" for kind, row in kinds.items() if row["to_run"]]
         cached = f"; {count['cached']:,} are cached" if count["cached"] else ""
         lines.append(f"{count['to_run']:,} jobs can run: {', '.join(of)}{cached}")
-        lines += _costs(estimated)
     elif not count["blocked"]:
         lines.append(f"nothing is to run: all {count['jobs']:,} jobs are cached")
+    lines += _costs(estimated, free)
     lines.append(sharing_line(plan))
     lines.append("--verbose shows every job and what blocks it, --json all of it")
     return lines
 
 
-def _costs(estimated: dict[str, Any]) -> list[str]:
-    """What the jobs that can run take; nothing where all that computes waits for data."""
+def _costs(estimated: dict[str, Any], free: float) -> list[str]:
+    """What the jobs take that are not done; nothing where nobody knows how much data they read."""
     if not estimated["rows"]:
         return []
     tokens = sum(row["tokens"] for row in estimated["kinds"].values())
     lines = [
         f"{estimated['rows']:,} rows, about {_round(tokens)} tokens read:"
         f" {_hours(estimated['hours'])} on {estimated['device']}{_idle(estimated)}",
-        f"at {estimated['basis']}",
+        *assumed(estimated),
     ]
+    disk = estimated["disk"]
+    if disk["most"] > min(WORTH_SAYING, free / 2):
+        models = estimated["models"]
+        lines.append(
+            f"disk: at most {in_bytes(disk['most'])} while it runs, with {models} trained"
+            f" model{'s' * (models > 1)} and checkpoints; {in_bytes(disk['after'])} stay;"
+            f" {in_bytes(free)} are free"
+        )
+    return lines
+
+
+WORTH_SAYING = 10e9  # bytes of a disk
+
+
+def assumed(estimated: dict[str, Any]) -> list[str]:
+    """What the hours rest on."""
+    lines = [f"at {estimated['basis']}"]
+    if names := estimated["published"]:
+        lines.append(f"rows as published, where they are not here: {', '.join(names)}")
+    if unsized := sum(kind["unsized"] for kind in estimated["kinds"].values()):
+        lines.append(f"{unsized:,} jobs are not counted: nobody says how large their data are")
     if (processes := estimated["processes"]) > 1:
         lines.append(
             f"up to {processes} processes share a training (world_size), each with a GPU of its own"
             " on one machine, or a CPU thread"
         )
     return lines
+
+
+def sizing(runs: list[dict[str, Any]]) -> list[str]:
+    """A table of what the same jobs take on several machines (`estimate.Left.run`), and the chain
+    of jobs below whose length no number of workers gets."""
+    head = ["", "hours", "GPU-hours", "busy", "models kept", "disk, at most", "disk, after"]
+    rows = [
+        [
+            run["device"],
+            f"{run['hours']:,.1f}",
+            f"{run['worker_hours']:,.1f}",
+            f"{run['busy']:.0%}",
+            f"{run['models']:,}",
+            in_bytes(run["disk"]["most"]),
+            in_bytes(run["disk"]["after"]),
+        ]
+        for run in runs
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    rule = [("-" * (width - 1) + ":" if at else "-" * width) for at, width in enumerate(widths)]
+
+    def line(cells: list[str]) -> str:
+        first, *others = zip(cells, widths, strict=True)
+        padded = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+        return f"| {' | '.join(padded)} |"
+
+    chains = {run["device"].split(" × ")[-1]: f"{run['chain_hours']:.1f}" for run in runs}
+    longest = ", ".join(f"{hours} hours on one {card}" for card, hours in chains.items())
+    last = f", up to {runs[0]['chain'][-1]}" if runs[0]["chain"] else ""
+    return [
+        *map(line, [head, rule, *rows]),
+        f"the longest chain of jobs takes {longest}{last}",
+    ]
 
 
 WAITED_FOR = 0.5  # hours from which one asks what a run waits for
@@ -173,7 +228,7 @@ def _missing(plan: Plan, estimated: dict[str, Any], blocked: int, fetch: str) ->
     lines = []
     if repositories:
         size = estimated["download"]
-        download = "unknown (offline)" if size is None else _bytes(size)
+        download = "unknown (offline)" if size is None else in_bytes(size)
         lines.append(f"{blocked:,} jobs wait for data: run {fetch}")
         shown = ", ".join(repositories[:4])
         more = f" and {len(repositories) - 4} more" if len(repositories) > 4 else ""
@@ -198,7 +253,8 @@ def _round(count: float) -> str:
     return f"{round(count, -2):,.0f}"
 
 
-def _bytes(size: int) -> str:
+def in_bytes(size: float) -> str:
+    """For a person."""
     return f"{size / 1e9:,.1f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
 
 

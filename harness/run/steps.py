@@ -38,6 +38,7 @@ from harness.release.schema import Content
 from harness.release.shelve import shelve
 from harness.run.advice import not_learned
 from harness.run.choice import Asked, Choice, ask
+from harness.run.fits import check_disk
 from harness.run.room import AUTO, room
 from harness.run.track import trackers, tracking
 from harness.sources.hub import Where, fetch
@@ -211,6 +212,8 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
         checker = ProcessEngine(store.root, CHECKERS, device="cpu") if _elsewhere(where) else None
         with stop.patient():
             try:
+                places, note = _places(where, how), progress.note
+                check_disk(plan, usable, costs, places, how.keep_weights, store.root, note)
                 told = Listeners(progress, *listeners)
                 outcome = drive(
                     plan, store, where, told, how.keep_weights, unusable, costs, checker
@@ -237,6 +240,14 @@ def _sized(how: How, plan: Plan, jobs: list[Job]) -> How:
     if isinstance(how.cluster, Cluster):
         return replace(how, workers=None, cluster=replace(how.cluster, need=need))
     return replace(how, workers=fitting(need, how.device))
+
+
+def _places(where: Engine | Agents, how: How) -> int:
+    """How many jobs an engine does at once, as far as it says."""
+    if isinstance(where, Engine):
+        return max(1, len(where.slots))
+    agents: int = getattr(how.cluster, "agents", 1)
+    return agents * (how.workers or 1)
 
 
 def script_of(how: How, plan: Plan, store: Store) -> str | None:

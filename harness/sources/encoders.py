@@ -5,7 +5,7 @@ import importlib.util
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from harness.common.errors import MissingError, SpecError
 from harness.sources.encoder_files import (
@@ -72,8 +72,17 @@ class FoundEncoder:
     outputs: list[str] | None = None  # the names of its head's, if it has one; None: not looked at
     # of the layers, without embeddings, about: what the cost of a token goes with
     weights: int | None = None
+    embeddings: int | None = None  # weights of the subwords' table
     width: int | None = None  # of a vector
     decoder: bool = False  # only its sentence vectors are of use
+
+    @classmethod
+    def absent(cls, encoder: "Encoder", why: str) -> Self:
+        """One that is not on this machine, of the size that its spec says."""
+        name = encoder.encoder
+        config = encoder.shape.model_dump() if encoder.shape else {}
+        sizes = sizes_of(config | {"model_type": encoder.architecture})
+        return cls(name, Path(), {"missing": name}, why, **sizes)
 
     def to_json(self) -> EncoderJson:
         """As a job's JSON carries it."""
@@ -112,18 +121,26 @@ def find(encoder: "Encoder", where: Where, index: HashIndex) -> FoundEncoder:
     }
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     check_config(config, declared, encoder.max_length)
-    layers = config.get("num_hidden_layers")
     return FoundEncoder(
         encoder.encoder,
         folder,
         identity,
         declared=declared,
-        layers=layers,
-        weights=weights_of_layers(config),
-        width=config.get("hidden_size"),
         outputs=outputs_of(config),
         decoder=is_decoder(config),
+        **sizes_of(config),
     )
+
+
+def sizes_of(config: dict[str, Any]) -> dict[str, Any]:
+    """Of a `FoundEncoder` what a config.json says of its size."""
+    width, subwords = config.get("hidden_size"), config.get("vocab_size")
+    return {
+        "layers": config.get("num_hidden_layers"),
+        "weights": weights_of_layers(config),
+        "embeddings": width * subwords if width and subwords else None,
+        "width": width,
+    }
 
 
 def _want(encoder: "Encoder", folder: Path, where: Where) -> None:

@@ -185,4 +185,17 @@ def check_data(catalog: Catalog, names: list[str], where: Where) -> Iterator[Che
                 yield Checked(f"{label}: {said}", error.exit_code)
             else:
                 code = RefusedError.exit_code if found.too_many else 1 if found.hidden else 0
-                yield Checked(f"{label}: {found.words}", code)
+                other = _published_otherwise(locator, task, phase, language, found.rows)
+                yield Checked(f"{label}: {found.words}{other}", code)
+
+
+def _published_otherwise(
+    locator: Locator, task: Task, phase: str, language: str | None, rows: int
+) -> str:
+    """What is published of a split that has other rows here: a part of it, mostly."""
+    owner = locator.owner(task, phase)
+    own, size = locator.own(owner, phase), owner.about.size
+    if not (size and own and own.split) or len(own.languages) > 1:
+        return ""
+    said = size.count(own.split, language or own.spoken[0])
+    return f"; {said:,} are published" if said not in (None, rows) else ""

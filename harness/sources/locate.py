@@ -183,10 +183,15 @@ class Resolver:
             return self.dataset(task, rows, phase, language, cap)
         except MissingError as error:  # a plan shows the whole graph all the same
             source = rows.source or task.source
+            size = task.about.size
             what = {
                 "source": source.model_dump(),
                 "split": rows.split,
                 "language": language,
+                "task": task.task,
+                "family": task.family,
+                "rows": size.count(rows.split or "", language) if size else None,
+                "subwords": size.subwords if size else None,
                 "cap": cap,
             }
             return Dataset(f"{task.task} {phase} {language}", {"missing": what}, [], str(error))

@@ -58,6 +58,16 @@ class Prompts(Strict):
         return self.query if self.pair is None else self.pair
 
 
+class EncoderShape(Strict):
+    """Of config.json, and under its names, what an encoder's size follows from. It sizes a plan
+    where the files are missing, and is in no key and no release."""
+
+    num_hidden_layers: PositiveInt
+    hidden_size: PositiveInt
+    intermediate_size: PositiveInt
+    vocab_size: PositiveInt
+
+
 class Encoder(Strict):
     """One encoder. `sha256` pins the weights file; a different file under the same name is an
     error.
@@ -98,6 +108,9 @@ class Encoder(Strict):
         512, description="positions it can use, special tokens included"
     )
     note: str | None = Field(None, description="for whoever reads the board")
+    shape: EncoderShape | None = later(
+        None, description="of its config.json: what a plan counts by where its files are missing"
+    )
 
     def placed(self, folder: Path) -> Self:
         """The same with its `path`, if it has one, taken from that folder and whole."""

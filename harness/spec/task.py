@@ -283,6 +283,33 @@ class Difficulty(Strict):
     human: Figure | None = None
 
 
+class DataSize(Strict):
+    """How much there is of a data set, for a plan that is made where it is not: in no key and no
+    release."""
+
+    rows: dict[str, PositiveInt | dict[Language, PositiveInt]] = Field(
+        description="split, as its source calls it → rows, or language → rows where they differ"
+    )
+    subwords: PositiveInt = Field(
+        description="of a row, about; of a multiple choice those of all choices, each with the text"
+    )
+    source: str = Field(description="where both were read")
+
+    def count(self, split: str, language: str) -> int | None:
+        """The rows of a split in a language, its sums and shares counted; None: it does not
+        say."""
+        found = 0
+        for part in split_parts(split):
+            whole = self.rows.get(part.name)
+            if isinstance(whole, dict):
+                whole = whole.get(language)
+            if whole is None:
+                return None
+            start, stop = part.bounds(whole)
+            found += stop - start
+        return found
+
+
 class About(Strict):
     """Citation, licence and a note for whoever reads the board."""
 
@@ -291,6 +318,10 @@ class About(Strict):
     licence: str | None = None
     url: Url | None = None
     note: str | None = None
+    size: DataSize | None = later(
+        None,
+        description="what is published of its size: a plan counts by it where rows are missing",
+    )
 
 
 Labels = list[str] | dict[str, str | int]

@@ -1,0 +1,224 @@
+"""What a plan says of hours and disk where data are not here; whether a run fits on its disk."""
+
+import os
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from pydantic import ValidationError
+
+from harness.common.errors import StoreError
+from harness.plan import shown
+from harness.plan.devices import Machine
+from harness.plan.disk import Space, spaces
+from harness.plan.estimate import Left, Sizes, UnsizedError
+from harness.plan.planner import make_plan
+from harness.run import fits
+from harness.sources.hub import Where
+from harness.spec.catalog import Catalog
+from harness.spec.recipe import Recipe
+from harness.spec.task import DataSize
+from harness.store import HashIndex, Store
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "sizing.md"
+REWRITE = os.environ.get("XSTILTS_GOLDEN") == "1"  # write the page's tables anew
+CARDS, COUNTS = ("A100", "H100"), (1, 8, 64)
+
+
+# The paper's grid
+
+
+@pytest.fixture(scope="module")
+def nowhere(tmp_path_factory) -> dict[str, Left]:
+    """What both suites take on a machine that has nothing."""
+    folder = tmp_path_factory.mktemp("nowhere")
+    catalog, store = Catalog.load([]), Store(folder / "store")
+    left = {}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("HF_HOME", str(folder))
+        patched.setenv("HF_HUB_CACHE", str(folder / "hub"))
+        for name in ("xstilts-2020", "xstilts-xtreme"):
+            where = Where(folder, folder, offline=True)
+            plan = make_plan(catalog.suite(name), catalog, where, HashIndex(folder / "index.json"))
+            state = shown.states(plan, store, plan.todo(store))
+            assert set(state.values()) == {"blocked"}
+            left[name] = Left(plan, store, state, Sizes())
+    return left
+
+
+def test_the_paper_is_sized_before_anything_is_downloaded(nowhere):
+    for left in nowhere.values():
+        assert len(left.costs) == len(left.jobs)
+        one, eight, many = (left.run(Machine(count, "A100")) for count in (1, 8, 1000))
+        assert one["hours"] == pytest.approx(one["worker_hours"], rel=1e-3)
+        # eight lose next to nothing and keep few models; a thousand wait for the longest chain
+        assert eight["hours"] < 1.005 * one["hours"] / 8
+        assert eight["models"] < 16
+        assert many["hours"] == pytest.approx(one["chain_hours"], rel=0.01)
+        assert "multitask" in one["chain"][-1]
+    assert len(nowhere["xstilts-2020"].jobs) == 753
+
+
+def test_the_page_has_what_the_command_prints(nowhere):
+    """`plan --suite NAME --device A100,H100 --gpus 1,8,64`."""
+    machines = [Machine(count, card) for card in CARDS for count in COUNTS]
+    said = []
+    for name, left in nowhere.items():
+        command = f"xstilts-harness plan --suite {name} --device A100,H100 --gpus 1,8,64"
+        lines = shown.sizing([left.run(machine) for machine in machines])
+        said += [
+            f"```sh\n{command}\n```\n",
+            *lines[:-1],
+            "",
+            f"{lines[-1][0].upper()}{lines[-1][1:]}.\n",
+        ]
+    marked = r"(<!-- sizes: [^\n]*-->\n)(.*?)(<!-- end -->)"
+    page = PAGE.read_text()
+    made = re.sub(
+        marked, lambda found: found[1] + "\n".join(said) + "\n" + found[3], page, flags=re.S
+    )
+    if REWRITE:
+        PAGE.write_text(made)
+    assert made == page or REWRITE
+
+
+def test_one_command_asks_for_several_machines(rig, tmp_path):
+    words = ["plan", "--suite", "tiny", "-t", str(rig.specs), "--encoder-root", str(rig.encoders)]
+    done = rig.here([*words, "--device", "A100,H100", "--gpus", "1,8"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(r"^\| ((?:\d+ × )?[AH]100) ", done.stdout, flags=re.M)
+    assert rows == ["A100", "8 × A100", "H100", "8 × H100"]
+    assert "the longest chain of jobs takes" in done.stdout and "assumed of one A100" in done.stdout
+    for wrong, why in (
+        (["--gpus", "none"], "write numbers"),
+        (["--gpus", "2", "--device", "cpu"], "no GPU"),
+    ):
+        done = rig.here([*words, *wrong], tmp_path)
+        assert done.returncode == 2 and why in done.stderr
+
+
+# What is published of rows
+
+
+SIZE = DataSize(rows={"train": 1000, "dev": {"de": 50, "en": 60}}, subwords=20, source="a test")
+
+
+@pytest.mark.parametrize(
+    ("split", "language", "count"),
+    [
+        ("train", "en", 1000),
+        ("train[:80%]", "en", 800),
+        ("train[100:200]+dev", "de", 150),
+        ("dev", "en", 60),
+        ("dev", "fr", None),
+        ("test", "en", None),
+    ],
+)
+def test_rows_of_a_split_as_published(split, language, count):
+    assert SIZE.count(split, language) == count
+
+
+def test_a_number_without_a_source_is_refused():
+    with pytest.raises(ValidationError, match="source"):
+        DataSize(rows={"train": 10}, subwords=3)
+
+
+def missing(rows: int | None, family: str = "classification", cap: int | None = None) -> dict:
+    said = {"task": "toy", "family": family, "rows": rows, "subwords": 20, "cap": cap}
+    return {"name": "toy train en", "identity": {"missing": said}, "location": []}
+
+
+def test_rows_that_are_not_here_are_counted_as_published():
+    sizes = Sizes()
+    assert sizes.of(missing(100)) == (100, 2000, 0)
+    assert sizes.of(missing(100, cap=10)) == (10, 200, 0)
+    assert sizes.of(missing(100, "retrieval")).similarities == 100 * 100
+    assert sizes.of(missing(100, "bitext_mining")).similarities == 50 * 50
+    assert sizes.published == {"toy"}
+    with pytest.raises(UnsizedError):
+        sizes.of(missing(None))
+
+
+def test_of_several_sets_those_that_are_here_are_read():
+    sizes, here = Sizes(), {"name": "here", "identity": {"is": "here"}, "location": [1]}
+    sizes.note(here, [{"id": "0", "text": "x" * 40, "label": "no"}] * 5)
+    members = [here["identity"], missing(100)["identity"]]
+    both = {"name": "both", "identity": {"union": members, "cap": None}, "location": [[1], []]}
+    assert sizes.of(both)[:2] == (105, 2000 + 5 * 13)
+    both["identity"] = {"union": members, "cap": 21}
+    assert sizes.of(both)[:2] == (21, 413)
+
+
+def test_what_is_published_decides_no_key_and_is_in_no_release(nowhere):
+    plan = nowhere["xstilts-2020"].plan
+    assert plan.noted and any(task.about.size for task in plan.noted.tasks.values())
+    from harness.plan.recorded import _encoder, _task
+
+    for task in plan.noted.tasks.values():
+        assert _task(task)["about"] == {"title": task.about.title}
+    for encoder in plan.noted.encoders.values():
+        assert encoder.shape and "shape" not in _encoder(encoder)
+
+
+# The disk
+
+
+def job(key: str, needs: tuple[str, ...] = (), rank: int = 0, kind: str = "train", **recipe):
+    spec = {"recipe": Recipe(learning_rate=1e-5, **recipe).model_dump()}
+    spec["tasks"] = {"toy": {"family": recipe.pop("family", "classification")}}
+    body = {"encoder": {"name": "it"}, "spec": spec}
+    return SimpleNamespace(
+        key=key, kind=kind, name=key, needs=list(needs), body=body, rank=(rank,), slots=1
+    )
+
+
+def plan_of(weights: int = 300, embeddings: int = 100) -> SimpleNamespace:
+    found = SimpleNamespace(weights=weights, embeddings=embeddings, missing=None)
+    return SimpleNamespace(encoders={"it": found})
+
+
+def test_what_a_training_holds_of_the_disk():
+    jobs = [job("last", evaluations=1), job("best", evaluations=2)]
+    jobs.append(job("lora", lora={"rank": 8, "alpha": 16}))
+    found = spaces(plan_of(), [*jobs, job("test", kind="evaluate")])
+    # a model of 400 weights; a checkpoint has weights and moments of the layers, and the best model
+    assert found["last"] == Space(1600, 2 * 3 * 1200)
+    assert found["best"] == Space(1600, 2 * (3 * 1200 + 1600))
+    assert found["lora"].model < 100 and found.keys() == {"last", "best", "lora"}
+
+
+def chain_of_three() -> list:
+    """Two models of 1,600 bytes at most: one that is trained from another."""
+    jobs = [job("middle", rank=0), job("target", ("middle",), 1)]
+    return [*jobs, job("test", ("target",), 2, "evaluate")]
+
+
+@pytest.mark.parametrize(
+    ("free", "keep", "said"),
+    [(20_000, False, 0), (5_000, False, 1), (3_199, False, None), (3_199, True, None)],
+)
+def test_a_run_that_does_not_fit_on_the_disk_is_refused_and_a_tight_one_told(
+    tmp_path, monkeypatch, free, keep, said
+):
+    monkeypatch.setattr(fits, "free_disk", lambda _: free)
+    heard: list[str] = []
+
+    def check() -> None:
+        fits.check_disk(plan_of(), chain_of_three(), {}, 2, keep, tmp_path, heard.append)
+
+    if said is None:
+        with pytest.raises(StoreError, match=r"2 trained models .* another --store") as refused:
+            check()
+        assert refused.value.exit_code == 74
+        assert ("--keep-weights" in str(refused.value)) == keep
+    else:
+        check()
+        assert len(heard) == said and all("may not fit" in line for line in heard)
+
+
+def test_free_room_is_that_of_the_folder_or_of_where_it_will_be(tmp_path):
+    assert fits.free_disk(tmp_path / "not" / "yet") == pytest.approx(
+        fits.free_disk(tmp_path), rel=0.1
+    )
