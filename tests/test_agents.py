@@ -4,6 +4,7 @@ Hosts are threads here, and a worker that does a job commits an empty result.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -108,8 +109,7 @@ def begun(store: Store, jobs: Jobs, agents: int) -> Path:
 
 def part(store: Store, jobs: Jobs, hands: Hands, host: str, agents: int) -> Outcome:
     """What one agent does."""
-    crew = Crew(folder_of(store, RUN), agents, host)
-    crew.host = host
+    crew = Crew(folder_of(store, RUN), agents, host, host)
     return take_part(jobs, {}, store, hands, Listener(), crew, agents)
 
 
@@ -194,7 +194,12 @@ def test_a_host_tries_nothing_twice_while_others_work(store, monkeypatch):
     jobs = of("fragile", "long", *[(f"reader {number}", "long") for number in range(4)])
     begun(store, jobs, 2)
     turns = iter(range(40))
-    here = Hands(store, {"fragile": BUG}, lambda: next(turns))
+
+    def turn() -> None:
+        next(turns)
+        time.sleep(drive.ELSEWHERE_WAIT / 10)
+
+    here = Hands(store, {"fragile": BUG}, turn)
     with store.lease(key("long")), pytest.raises(StopIteration):
         part(store, jobs, here, "n0", 2)
     assert here.tried == [key("fragile")]

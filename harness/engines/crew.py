@@ -98,10 +98,12 @@ class Crew:
 
     agents  how many there are: of a single one no other host can try what failed
     me      its name among them
+    host    where it is; None: here
     """
 
-    def __init__(self, folder: Path, agents: int, me: str = ""):
-        self.folder, self.me, self.host = folder, me, str(this_process().host)
+    def __init__(self, folder: Path, agents: int, me: str = "", host: str | None = None):
+        self.folder, self.me, self.host = folder, me, host or str(this_process().host)
+        self._again = f"{self.host}-again"  # in place of the host, where it tried twice
         self._hosts = min(HOSTS, agents)
         self._looked: float | None = None
         self._said: dict[str, dict[str, Failure]] = {}  # key → host → how it failed there
@@ -120,13 +122,18 @@ class Crew:
     def for_us(self) -> set[str]:
         """Those of them that failed on another host, since this was asked last: to be tried here
         before anything else, which tells whether host or job is at fault."""
-        new = {key for key in self.doubtful() if not self.failed_here(key)} - self._heard
+        new = (self.doubtful().keys() & self.failed_elsewhere()) - self._heard
         self._heard |= new
         return new
 
     def failed_here(self, key: str) -> bool:
         """Whether this host may be to blame for a job's failure."""
         return self.host in self._said.get(key, {})
+
+    def failed_elsewhere(self) -> set[str]:
+        """The jobs that have failed on another host."""
+        self._look()
+        return {key for key, of in self._said.items() if of.keys() - {self.host, self._again}}
 
     def _look(self) -> None:
         now = time.monotonic()
@@ -154,8 +161,8 @@ class Crew:
     def try_elsewhere(self, key: str, failure: Failure) -> bool:
         """Tell the others that a job failed here. Whether another host may still try it: not once
         it failed here twice, which happens where no other one took it."""
-        again = "-again" if self.failed_here(key) else ""
-        path = self.folder / "failed" / f"{key}.{self.host}{again}.json"
+        host = self._again if self.failed_here(key) else self.host
+        path = self.folder / "failed" / f"{key}.{host}.json"
         atomic_write(path, canonical_json(asdict(failure)), sync=False)
         self._looked = None
         return key not in self.failures()

@@ -391,14 +391,15 @@ class _Run:
         if self.crew and self.crew.try_elsewhere(job.key, failure):
             self._later(job, ELSEWHERE_WAIT)
             self.listener.retry(job, event.code)
-            self._suspect_the_host(job.key, why)
+            self._suspect_the_host(job.key, self.crew.failed_elsewhere(), why)
         else:
             self._fail(job, failure)
 
-    def _suspect_the_host(self, key: str, why: str) -> None:
-        """HarnessError if nothing but failures came of it: other agents go on without it."""
-        self.suspicious.add(key)
-        if len(self.suspicious) >= BAD_HOST:
+    def _suspect_the_host(self, key: str, elsewhere: set[str], why: str) -> None:
+        """HarnessError if nothing but failures came of it, of jobs that have not failed elsewhere:
+        other agents go on without it. Where jobs fail on other hosts too, it takes as many more."""
+        self.suspicious = (self.suspicious | {key}) - elsewhere
+        if len(self.suspicious) >= BAD_HOST + len(elsewhere):
             raise HarnessError(
                 f"{len(self.suspicious)} jobs in a row failed on {socket.gethostname()} and nowhere"
                 f" else, the last with: {why}; this agent leaves the run to the others"
@@ -408,7 +409,6 @@ class _Run:
         """A failed job takes with it what needs its result; the rest goes on."""
         readers = [self.waiting[key] for key in self.queue.readers(job.key) if key in self.waiting]
         self._over(job)
-        self.suspicious.discard(job.key)  # if it failed elsewhere too, it is not the host
         self.outcome.failed[job.key] = failure
         self.listener.failed(job, failure)
         for other in readers:
