@@ -97,6 +97,7 @@ def store(tmp_path, monkeypatch) -> Store:
     for name in ("CREW_WAIT", "BUSY_WAIT"):
         monkeypatch.setattr(drive, name, 0.01)
     monkeypatch.setattr(crew_room, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(drive.socket, "gethostname", lambda: "node7")
     return Store(tmp_path / "store")
 
 
@@ -142,7 +143,7 @@ def test_a_job_that_fails_on_two_hosts_stops_what_needs_it_and_nothing_else(stor
     assert not watch.waiting
     assert {*watch.done} == {key("good"), key("other")}
     assert {key: failure.why for key, failure in watch.failed.items()} == {
-        key("bad"): "its worker ended with code -9; see /store/worker-0.log",
+        key("bad"): "its worker ended with code -9; see /store/worker-0.log (on node7)",
         key("reader"): "needs bad, which failed",
         key("its reader"): "needs reader, which failed",
     }
@@ -155,12 +156,11 @@ def test_a_job_that_fails_on_one_host_is_done_by_another(store):
     assert not watch.failed and len(watch.done) == 3
 
 
-def test_the_failure_says_on_which_host_and_where_the_log_lies(store, monkeypatch):
-    monkeypatch.setattr(drive.socket, "gethostname", lambda: "node7")
+def test_the_failure_says_on_which_host_and_where_the_log_lies(store):
     jobs = of("bad")
     begun(store, jobs, 2)
     outcome = part(store, jobs, Hands(store, {"bad": NO_NUMBER}), "n0", 2)
-    said = "loss is nan at update 3 (on node7; see /store/worker-0.log)"
+    said = "loss is nan at update 3; see /store/worker-0.log (on node7)"
     # the same everywhere: nobody else has to try it
     assert outcome.failed[key("bad")].why == said == watched(store, jobs).failed[key("bad")].why
 

@@ -384,9 +384,11 @@ class _Run:
         why = event.why.removeprefix(f"{job.name}: ")  # whoever shows it names the job
         died = event.event in TRIES
         if event.event == "died":
-            why = f"its worker ended with code {event.code}; see {event.log}"
-        elif self.crew:  # who reads it is on another machine
-            why = f"{why} (on {socket.gethostname()}; see {event.log})"
+            why = f"its worker ended with code {event.code}"
+        if self.crew or event.event == "died":
+            why += f"; see {event.log}"
+        if self.crew:  # who reads it is on another machine
+            why += f" (on {socket.gethostname()})"
         failure = Failure(why, event.exit_code, event.trace, died=died)
         if self.crew and self.crew.try_elsewhere(job.key, failure):
             self._later(job, ELSEWHERE_WAIT)
