@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -19,11 +20,17 @@ import pytest
 import yaml
 from conftest import ROOT, Rig, eventually, releases
 from stress import times
+from test_agents import Hands, key, of
 
 from harness.cli.options import ClusterChoice
 from harness.common.errors import SpecError
+from harness.engines import seat
+from harness.engines.drive import Outcome, _Run
 from harness.engines.engine import Event
+from harness.engines.listener import Listener
+from harness.plan.order import Queue
 from harness.run.room import AUTO
+from harness.store import Store
 
 SCRIPT = Path(__file__).with_name("ray.sh")
 PROGRAMS = ("ray", "unshare", "nsenter", "ip", "pgrep")
@@ -40,6 +47,10 @@ class RayActorError(RayError):
 
 
 class ActorUnavailableError(RayActorError): ...
+
+
+class Unimportable(RayActorError):
+    actor_init_failed = True
 
 
 class Node:
@@ -63,6 +74,7 @@ class Handle:
         return SimpleNamespace(remote=lambda *words: _hashable(ask(*words)))
 
     def placed(self) -> Node | None:
+        """Where it is, once there is room for it."""
         for node in self._ray.cluster:
             free = node.alive and len(node.actors) < node.resources.get(self._what, 0)
             if free and self._node is None:
@@ -100,9 +112,6 @@ class FakeRay(ModuleType):
 
         return SimpleNamespace(options=options)
 
-    def kill(self, handle: Handle):
-        pass
-
     def wait(self, asked: list[Answer], num_returns: int = 1, timeout: float = 0):
         return [one for one in asked if one.handle.placed()], []
 
@@ -110,6 +119,8 @@ class FakeRay(ModuleType):
         node = asked.handle.placed()
         if not node.alive:
             raise RayActorError
+        if node.resources.get("stranger"):
+            raise Unimportable("ray::Seat\nModuleNotFoundError: No module named 'harness'")
         value = getattr(asked.handle._seat, asked.name)(*asked.words)
         if node.away:  # it was done, and nobody hears of it
             raise ActorUnavailableError
@@ -153,9 +164,10 @@ def ray(monkeypatch):
     monkeypatch.setitem(sys.modules, name, fake)  # so that it is taken away again
     del sys.modules[name]
     module = import_module(name)
-    for constant, value in {"LISTEN": 0.01, "LOOK": 0.0, "ALONE": 0.05}.items():
+    for constant, value in {"LOOK": 0.0, "ALONE": 0.05}.items():
         monkeypatch.setattr(module, constant, value)
-    monkeypatch.setattr(module, "ProcessEngine", Worker)
+    monkeypatch.setattr(seat, "LISTEN", 0.01)
+    monkeypatch.setattr(seat, "ProcessEngine", Worker)
     monkeypatch.setattr(Worker, "made", [])
     return module
 
@@ -211,8 +223,8 @@ def test_what_is_lost_on_the_way_is_asked_again_and_done_once(ray, cluster, stor
     driver = Driver(ray.RayEngine(store))
     driver.slots("worker-0")
     cluster[0].away = True
-    for key in ("first", "second"):
-        driver.engine.submit("worker-0", key, again=False)
+    for job in ("first", "second"):
+        driver.engine.submit("worker-0", job, again=False)
         for _ in range(5):
             driver.heard += driver.engine.poll(0.0)
             time.sleep(0.005)
@@ -274,6 +286,19 @@ def test_a_host_that_cannot_work_is_said_and_left_alone(ray, cluster, store, mon
         Driver(ray.RayEngine(store)).slots("worker-0")
 
 
+def test_a_node_without_the_harness_is_said(ray, cluster, store):
+    cluster += [Node(CPU=1)]
+    driver = Driver(ray.RayEngine(store))
+    driver.slots("worker-0")
+    cluster += [Node(CPU=1, stranger=1)]
+    driver.until(driver.notes)
+    assert "No module named 'harness'; each needs" in driver.notes()[0]
+    assert driver.engine.slots == ["worker-0"]
+    cluster[:] = [Node(CPU=1, stranger=1)]
+    with pytest.raises(ray.HarnessError, match="No module named 'harness'"):
+        Driver(ray.RayEngine(store)).slots("worker-0")
+
+
 def test_who_waits_for_a_gpu_is_told(ray, cluster, store):
     cluster += [Node(CPU=4)]
     driver = Driver(ray.RayEngine(store, cluster=ray.RayCluster(gpus=2)))
@@ -281,6 +306,33 @@ def test_who_waits_for_a_gpu_is_told(ray, cluster, store):
     assert "no GPU is free" in driver.notes()[0]
     cluster += [Node(CPU=4, GPU=1)]
     driver.slots("worker-0")
+
+
+def test_a_job_may_lose_more_workers_than_may_die_of_it(tmp_path):
+    """One that is lost has seldom died of its job. What the engine notes reaches who listens."""
+
+    class Noting(Hands):
+        def poll(self, timeout: float):
+            return [("", Event("note", why="two hosts")), *super().poll(timeout)]
+
+    class Heard(Listener):
+        def note(self, text: str):
+            notes.append(text)
+
+    store, jobs, notes, outcome = (
+        Store(tmp_path / "store"),
+        of("sound", "unlucky", "deadly"),
+        [],
+        Outcome(),
+    )
+    lost, died = Event("lost", why="its worker was lost"), Event("died", code=-9)
+    hands = Noting(store, {"unlucky": lost, "deadly": died})
+    queue = Queue(jobs.jobs.values(), {}, 0)  # nobody knew how many workers there would be
+    _Run(jobs, store, hands, Heard(), False, outcome, queue).until_done()
+    assert Counter(hands.tried) == {key("sound"): 1, key("unlucky"): 5, key("deadly"): 2}
+    assert outcome.done == [key("sound")]
+    assert outcome.failed[key("unlucky")].why == "its worker was lost"
+    assert set(notes) == {"two hosts"}
 
 
 @pytest.mark.parametrize(

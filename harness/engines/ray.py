@@ -1,18 +1,16 @@
 """Workers on a Ray cluster: hosts where somebody ran `ray start`, or pods that KubeRay keeps.
 
-Each worker is kept by an actor (`Seat`) on whatever node Ray found room for it, which is a process
-engine of one slot. Nodes come and go: a slot is there while its actor answers, and a lost one's
-place is asked for again as long as the cluster has it.
+Each worker is kept by an actor, a `Seat` on whatever node Ray found room for it. Nodes come and go:
+a slot is there while its actor answers, and a lost one's place is asked for again as long as the
+cluster has it.
 """
 
 import logging
 import os
 import signal
-import socket
-import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, redirect_stdout, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -20,7 +18,8 @@ from typing import Any
 
 from harness.common.errors import HarnessError, MissingError, SpecError
 from harness.engines.engine import Event
-from harness.engines.process import GRACE, ProcessEngine
+from harness.engines.process import GRACE
+from harness.engines.seat import Order, Seat
 
 try:
     import ray
@@ -31,14 +30,10 @@ except ImportError:
         " xstilts-harness[ray]"
     ) from None
 
-LISTEN = 5.0  # seconds in which an actor waits for news before it answers that there are none
 LOOK = 3.0  # between two looks at what the cluster has; before an actor that is away is asked again
 ALONE = 30.0  # without a worker, until a person is told
 CALLS = 8  # questions that an actor may have open: each order is one more
 SETTINGS = "XSTILTS_", "HF_"  # variables of whoever runs eval that hold for workers too
-
-# its number, a key, whether dropped weights are needed again, GPUs that the worker may use too
-Order = tuple[int, str, bool, list[str]]
 
 
 @dataclass(frozen=True)
@@ -52,74 +47,6 @@ class RayCluster:
 
     address: str | None = None
     gpus: int | None = None
-
-
-class Seat:
-    """An actor: one worker. What it says is kept until the driver has it, and an order is taken
-    once, so that whatever got lost on the way can be asked again."""
-
-    def __init__(
-        self,
-        number: int,
-        store: str,
-        checkpoint_seconds: float | None,
-        device: str,
-        each: int,
-        settings: Mapping[str, str],
-    ):
-        os.environ.update(settings)
-        self.news = threading.Condition()
-        self.said: list[Event] = []  # what the driver may not have yet
-        self.heard = self.orders = 0  # how much it has; the number of its latest order
-        self.ending, self.wrong = False, ""
-        try:
-            if not (Path(store) / "jobs").is_dir():  # the driver has just written some
-                raise SpecError(f"no store {store}: all nodes must see it under this path")
-            self.engine = ProcessEngine(
-                Path(store), 1, checkpoint_seconds, device, first=number, each=each
-            )
-            self.engine.start()
-        except (HarnessError, OSError) as error:
-            self.wrong = str(error)
-            return
-        (self.slot,) = self.engine.slots
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def begin(self) -> tuple[str, str, str]:
-        """The host's name, this seat's GPU, and why no worker can run there, if none can."""
-        return socket.gethostname(), os.environ.get("CUDA_VISIBLE_DEVICES", ""), self.wrong
-
-    def hear(self, since: int, order: Order | None) -> list[Event]:
-        """What the worker said after the first `since` events, as soon as there is something. Takes
-        `order`, unless it has."""
-        with self.news:
-            if order and order[0] > self.orders:
-                self.orders = order[0]
-                self.engine.send(self.slot, *order[1:])
-            del self.said[: max(0, since - self.heard)]
-            self.heard = max(self.heard, since)
-            self.news.wait_for(lambda: self.said, LISTEN)
-            return list(self.said)
-
-    def stop(self) -> int:
-        """Let the worker save and end. How many had to be killed."""
-        self.ending = True
-        return self.engine.stop()
-
-    def _listen(self) -> None:
-        while not self.ending:
-            try:
-                events = [event for _, event in self.engine.poll(0.5)]
-                if any(event.event == "died" for event in events) and not self.ending:
-                    self.engine.restart(self.slot)
-            except Exception:
-                if self.ending:
-                    return  # it hears the end of its pipes
-                logging.exception("the worker cannot be heard")
-                os._exit(1)  # the driver sees this one lost
-            with self.news:
-                self.said += events
-                self.news.notify_all()
 
 
 @dataclass
@@ -162,6 +89,12 @@ class RayEngine:
         self.store, self.checkpoint_seconds = store, checkpoint_seconds
         self.most = cluster.gpus or workers  # None: what the cluster has
         connect(cluster.address)
+        self._until_stop = ExitStack()
+        self._until_stop.callback(ray.shutdown)
+        # Ray tells of nodes on standard output, which is for results
+        (store / "logs").mkdir(exist_ok=True)
+        log = self._until_stop.enter_context((store / "logs" / "ray.log").open("a"))
+        self._until_stop.enter_context(redirect_stdout(log))
         self.gpus = device != "cpu" and bool(device or cluster.gpus or _has("GPU")[0])
         self._actor: Any = ray.remote(Seat)
         self._seats: dict[str, RemoteSeat] = {}
@@ -221,13 +154,11 @@ class RayEngine:
         """Let all workers save and end; their actors go with this driver. How many were killed."""
         killed = 0
         deadline = time.monotonic() + GRACE + 0.5
-        try:
+        with self._until_stop:
             told = [self._seats[slot].actor.stop.remote() for slot in self.slots]
             for answer in told:
                 with suppress(RayError):
                     killed += ray.get(answer, timeout=max(0.0, deadline - time.monotonic()))
-        finally:
-            ray.shutdown()
         return killed
 
     def _look_around(self) -> None:
@@ -254,9 +185,6 @@ class RayEngine:
         free = (name for name in names if name not in self._seats)
         while len(self._seats) < wanted:
             self._ask_for(next(free), each)
-        for name, seat in list(self._seats.items()):  # asked for and never come: its node is gone
-            if len(self._seats) > wanted and not seat.host:
-                ray.kill(self._seats.pop(name).actor)
 
     def _ask_for(self, name: str, each: int) -> None:
         needs = {"num_cpus": 0, "num_gpus": 1} if self.gpus else {"num_cpus": 1}
@@ -286,21 +214,29 @@ class RayEngine:
             seat.asked, seat.again = None, time.monotonic() + LOOK / 3
             return []
         except RayActorError as error:
-            if error.actor_init_failed:
-                raise HarnessError(_reason(error)) from None
             del self._seats[seat.name]
+            if error.actor_init_failed:
+                self._not_ours(error)
+                return []
             self._looked = 0.0  # another one may do
             return [Event("lost", why=f"its worker was lost with its host {seat.host}")]
-        except RayError as error:
-            if seat.host:
-                raise  # a bug of ours
-            raise HarnessError(_reason(error)) from None
         if seat.host:
             seat.heard += len(answer)
             self._ask(seat)
             return list(answer)
         self._begun(seat, *answer)
         return []
+
+    def _not_ours(self, error: Exception) -> None:
+        """A node could not even load this engine. HarnessError if there is no other."""
+        why = (
+            f"no worker on a node of the Ray cluster: {_reason(error)}; each needs this version of"
+            " the harness in the environment of its `ray start`"
+        )
+        if not self.slots:
+            raise HarnessError(why)
+        self._note(why)
+        self._looked = time.monotonic() + ALONE  # it is free again, and would get the next
 
     def _begun(self, seat: RemoteSeat, host: str, card: str, wrong: str) -> None:
         """A seat has come to a node. HarnessError if all that there are can do nothing."""
@@ -333,13 +269,14 @@ def connect(address: str | None) -> None:
         ray.init(address=where, log_to_driver=False, logging_level=logging.ERROR)
     except ConnectionError:
         raise MissingError(
-            f"no Ray cluster at {where}; start one with `ray start --head`, on other hosts `ray"
+            f"no Ray cluster ({where}); start one with `ray start --head`, on other hosts `ray"
             " start --address=HOST:PORT`, and run eval on one of them"
         ) from None
     except (RuntimeError, ValueError) as error:
         raise HarnessError(f"the Ray cluster at {where}: {_reason(error)}") from None
     finally:
-        signal.signal(signal.SIGTERM, ours)  # Ray's would end us at once
+        with suppress(ValueError):  # in a thread of a notebook
+            signal.signal(signal.SIGTERM, ours)  # Ray's would end us at once
 
 
 def _has(what: str) -> tuple[int, int]:
