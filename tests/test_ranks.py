@@ -2,6 +2,7 @@
 what becomes of it where one of them is lost."""
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -92,6 +93,24 @@ def shared(tmp: Path, job: dict, warm: dict, **more) -> tuple[dict[str, bytes], 
     return outputs(ctx), ctx
 
 
+@pytest.fixture(scope="module")
+def kept() -> dict:
+    return {}
+
+
+def undisturbed(kept: dict, tmp: Path, job: dict, warm: dict) -> dict[str, bytes]:
+    """What that job leaves, the same for all tests here; it has so many processes."""
+    size = job["versions"]["world_size"]
+    if size not in kept:
+        kept[size] = shared(tmp / "whole", job, warm)[0]
+    return kept[size]
+
+
+def losses(files: dict[str, bytes]) -> list[float]:
+    lines = map(json.loads, files["metrics.jsonl"].splitlines())
+    return [line["loss"] for line in lines if "loss" in line]
+
+
 def of_one_process(monkeypatch, tmp: Path, job: dict, warm: dict) -> dict[str, bytes]:
     """The same training by one process that does the share of each."""
 
@@ -135,7 +154,7 @@ def test_every_row_is_dealt_once_and_all_have_as_many(lengths, size, first):
 
 
 # The last batch of an epoch has one row: two of three processes have none.
-LONG = {"rows": 17, "epochs": 6, "weight_decay": 0.01, "micro_tokens": 30}
+LONG = {"rows": 17, "epochs": 4, "weight_decay": 0.01, "micro_tokens": 30}
 # The true gradient of some biases is zero: Adam would make steps of its rounding errors.
 LONG |= {"adam_epsilon": 1e-4}
 
@@ -153,22 +172,24 @@ def test_several_processes_update_as_one_and_always_the_same(
     expected = load(one["model.safetensors"])
     for name, tensor in load(several["model.safetensors"]).items():
         assert (tensor - expected[name]).abs().max() < 3e-7, name
+    assert losses(several) == pytest.approx(losses(one), rel=1e-5)
     again, _ = shared(tmp_path / "again", job, warm)
     assert again == several
 
 
 def test_the_processes_that_a_worker_starts_do_the_same(
-    tmp_path, folder, warm, forked, monkeypatch
+    tmp_path, folder, warm, kept, forked, monkeypatch
 ):
     job = make_job(tmp_path, folder, "classification", world_size=2)
-    expected, _ = shared(tmp_path / "forked", job, warm)
+    expected = undisturbed(kept, tmp_path, job, warm)
     monkeypatch.setattr(ranks.subprocess, "Popen", POPEN)
     assert shared(tmp_path / "started", job, warm)[0] == expected
 
 
-def test_asked_to_stop_it_saves_and_goes_on_to_the_same_bytes(tmp_path, folder, warm, forked):
+def test_asked_to_stop_it_saves_and_goes_on_to_the_same_bytes(tmp_path, folder, warm, kept, forked):
     job = make_job(tmp_path, folder, "classification", world_size=2)
-    whole, _ = shared(tmp_path / "whole", job, warm)
+    whole = undisturbed(kept, tmp_path, job, warm)
+    Forked.started.clear()
     with pytest.raises(Stopped):
         shared(tmp_path / "stopped", job, warm, stop_before=3)
     assert [one.returncode for one in Forked.started] == [0, 0]
@@ -178,10 +199,10 @@ def test_asked_to_stop_it_saves_and_goes_on_to_the_same_bytes(tmp_path, folder, 
 
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_lost_process_ends_the_others_and_the_next_run_goes_on(
-    tmp_path, folder, warm, forked, monkeypatch, victim, capfd
+    tmp_path, folder, warm, kept, forked, monkeypatch, victim, capfd
 ):
     job = make_job(tmp_path, folder, "classification", world_size=3)
-    whole, _ = shared(tmp_path / "whole", job, warm)
+    whole = undisturbed(kept, tmp_path, job, warm)
     update = train._Loop.update
 
     def die(self, given):
