@@ -1,5 +1,6 @@
 """What a plan says of hours and disk where data are not here; whether a run fits on its disk."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -16,6 +17,7 @@ from harness.plan.estimate import Left, Sizes, UnsizedError
 from harness.plan.planner import make_plan
 from harness.run import fits
 from harness.sources.hub import Where
+from harness.sources.inspect import check_data
 from harness.spec.catalog import Catalog
 from harness.spec.recipe import Recipe
 from harness.spec.task import DataSize
@@ -222,3 +224,49 @@ def test_free_room_is_that_of_the_folder_or_of_where_it_will_be(tmp_path):
     assert fits.free_disk(tmp_path / "not" / "yet") == pytest.approx(
         fits.free_disk(tmp_path), rel=0.1
     )
+
+
+def test_eval_starts_nothing_on_a_disk_without_room(rig, tmp_path, monkeypatch):
+    """And the plan has said so before."""
+    monkeypatch.setattr(fits, "free_disk", lambda _: 1000)
+    where = ["--suite", "tiny", "-t", str(rig.specs), "--encoder-root", str(rig.encoders)]
+    planned = rig.here(["plan", *where], tmp_path)
+    assert planned.returncode == 0 and "0.0 MB are free" in planned.stdout
+    done = rig.here(["eval", *where, "--workers", "1"], tmp_path)
+    assert done.returncode == 74
+    assert re.search(
+        r"runs/store has 0.0 MB free; this run needs about .* trained model", done.stderr
+    )
+    store = Store(tmp_path / "runs/store")
+    assert not store.keys() and not list((store.root / "logs").glob("*"))
+
+
+# Rows that are here beside what is published
+
+
+TOY = """
+task: toy
+version: 1
+role: [training]
+family: classification
+languages: [en]
+source: {files: "toy.{split}.jsonl"}
+train: {split: train}
+dev: {split: "train[:50%]"}
+columns: {text: text, label: label}
+labels: ["no", "yes"]
+metric: accuracy
+about: {title: toy, size: {rows: {train: 5}, subwords: 3, source: a test}}
+"""
+
+
+def test_a_part_of_a_published_set_is_told(tmp_path):
+    (tmp_path / "toy.yaml").write_text(TOY)
+    rows = [json.dumps({"text": f"row {i}", "label": ["no", "yes"][i % 2]}) for i in range(4)]
+    (tmp_path / "toy.train.jsonl").write_text("\n".join(rows) + "\n")
+    checked = list(check_data(Catalog.load([tmp_path]), ["toy"], Where(offline=True)))
+    assert [one.text for one in checked] == [
+        "toy train: 4 rows; 5 are published",
+        "toy dev: 2 rows",
+    ]
+    assert {one.exit_code for one in checked} == {0}

@@ -4,6 +4,7 @@ store's own speed, or from what is known of the device."""
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from harness.common.errors import SpecError
@@ -53,16 +54,24 @@ class Sizes:
 
     def __init__(self) -> None:
         self._known: dict[str, Size] = {}
+        self._keys: dict[int, tuple[dict[str, Any], str]] = {}
         self.published: set[str] = set()
+
+    def key(self, dataset: RowsJson) -> str:
+        """Under which it is known. Hashed once: hundreds of a plan's jobs share an identity."""
+        identity = dataset["identity"]
+        if id(identity) not in self._keys:
+            self._keys[id(identity)] = identity, key_of(identity)  # which also keeps it alive
+        return self._keys[id(identity)][1]
 
     def note(self, dataset: RowsJson, rows: list[Row]) -> None:
         """The rows of a dataset, as a job's JSON describes it."""
-        self._known[key_of(dataset["identity"])] = _size(rows)
+        self._known[self.key(dataset)] = _size(rows)
 
     def of(self, dataset: RowsJson) -> Size:
         """Its rows and, about, its tokens. UnsizedError if neither they nor their number is
         here."""
-        key = key_of(dataset["identity"])
+        key = self.key(dataset)
         if key not in self._known:
             here = _are_here(dataset["identity"])
             self._known[key] = _size(data_rows.load(dataset)) if here else self._said(dataset)
@@ -165,7 +174,7 @@ class Left:
             "chain": [job.name for job in run.longest],
             "chain_hours": run.chain / speed / 3600,
             "models": run.models,
-            "disk": {"weights": run.weights, "most": run.disk, "after": self._after()},
+            "disk": {"weights": run.weights, "most": run.disk, "after": self._after},
         }
 
     def _speed(self, machine: Machine) -> tuple[float, str]:
@@ -177,6 +186,7 @@ class Left:
             self._speeds[machine.device] = found
         return self._speeds[machine.device]
 
+    @cached_property
     def _after(self) -> float:
         """Bytes of the results that stay: predictions, and tokenised rows."""
         tested, trained = 0, {}
@@ -186,7 +196,7 @@ class Left:
                 if phase == "tests":
                     tested += size.rows
                 elif job.kind == "train":
-                    trained[key_of(dataset["identity"])] = size.tokens
+                    trained[self.sizes.key(dataset)] = size.tokens
         return PREDICTED * tested + TOKENISED * sum(trained.values()) + DESCRIBED * len(self.jobs)
 
 
@@ -204,7 +214,7 @@ def _rows(jobs: Sequence[Job], sizes: Sizes) -> int:
     read: dict[str, int] = {}
     for job in jobs:
         for _, dataset in _read_by(job):
-            read[key_of(dataset["identity"])] = sizes.of(dataset).rows
+            read[sizes.key(dataset)] = sizes.of(dataset).rows
     return sum(read.values())
 
 
