@@ -77,6 +77,7 @@ def forked(monkeypatch):
     """The other processes are forks of this one."""
     monkeypatch.setattr(ranks.subprocess, "Popen", Forked)
     monkeypatch.setattr(ranks, "SAME", 0.1)
+    monkeypatch.setattr(ranks, "GRACE", 60.0)  # nobody takes so long, however busy the machine
     Forked.started.clear()
 
 
@@ -138,7 +139,11 @@ def noting_weights(monkeypatch, folder: Path) -> None:
         update(self, given)
         if self.step == self.updates:
             data = b"".join(w.detach().numpy().tobytes() for w in self.weights().values())
-            (folder / f"weights-{self.ranks.number}").write_text(sha256(data).hexdigest())
+            temp = folder / f"temp-{self.ranks.number}"
+            temp.write_text(sha256(data).hexdigest())
+            temp.rename(folder / f"weights-{self.ranks.number}")
+            if self.ranks.number == 0:  # which ends the others once it is done
+                eventually(lambda: len(list(folder.glob("weights-*"))) == self.ranks.size, "all")
 
     monkeypatch.setattr(train._Loop, "update", noted)
 
@@ -168,7 +173,6 @@ def test_several_processes_update_as_one_and_always_the_same(
     noting_weights(monkeypatch, tmp_path)
     several, _ = shared(tmp_path / "several", job, warm)
     assert len({path.read_text() for path in tmp_path.glob("weights-*")}) == 1
-    assert len(list(tmp_path.glob("weights-*"))) == size
     expected = load(one["model.safetensors"])
     for name, tensor in load(several["model.safetensors"]).items():
         assert (tensor - expected[name]).abs().max() < 3e-7, name
@@ -225,7 +229,8 @@ def test_a_lost_process_ends_the_others_and_the_next_run_goes_on(
         assert code == 1
         assert "process 1 of 3 ended with code -9; so do the others" in capfd.readouterr().err
     resumed, ctx = shared(tmp_path / "killed", job, warm)
-    assert resumed == whole and ctx.facts["resumed_at"] == 4
+    # the first may have been ended while it saved update 4
+    assert resumed == whole and ctx.facts["resumed_at"] in (3, 4)
 
 
 def test_a_loss_that_is_no_number_ends_all(tmp_path, folder, warm, forked):
