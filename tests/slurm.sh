@@ -47,7 +47,7 @@ KillWait=20
 MailProg=/bin/true
 CONF
     for i in $(seq "$nodes"); do
-        echo "NodeName=n$i NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + i)) CPUs=2 RealMemory=1000 State=UNKNOWN"
+        echo "NodeName=n$i NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + i)) CPUs=1 RealMemory=1000 State=UNKNOWN"
     done
     echo "PartitionName=test Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE State=UP"
 }

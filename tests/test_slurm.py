@@ -209,6 +209,7 @@ def test_a_run_on_slurm_survives_all_and_ends_with_the_bytes_of_one_machine(
     slurm.gate(2)
     first = slurm.start(rig)
     slurm.trained_to(2)
+    assert len({*slurm.agents().values()}) == 3, "two agents share a node"
     first.send_signal(signal.SIGINT)
     assert first.wait() == 130
     assert "the agents go on" in slurm.said()
