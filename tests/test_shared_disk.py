@@ -262,6 +262,38 @@ def test_two_forgetful_agents_share_a_run(rig, undisturbed, forgetting, tmp_path
     assert done.jobs == [] and releases(tmp_path) == releases(undisturbed)
 
 
+LOOKING_ON = """
+import subprocess, sys
+from pathlib import Path
+from harness.engines import watch
+from harness.engines.crew import Shared
+from harness.engines.listener import Listener
+from harness.store import Store
+
+root, folder, done = map(Path, sys.argv[1:])
+store = Store(root)
+who = watch.Watch(Shared.read(folder).jobs, store, folder, Listener())
+before = sum(store.manifest(key) is not None for key in who.waiting)  # as who plans asks
+subprocess.run(["cp", "-r", *done.iterdir(), root / "results"], env={}, check=True)
+watch.ASK_SECONDS = 0.0
+who.until_done(lambda: 0)
+print(before, len(who.done))
+"""
+
+
+def test_who_looks_on_sees_what_agents_did_before_they_left(undisturbed, forgetting, tmp_path):
+    copied(undisturbed, tmp_path)
+    store, done = Store(tmp_path / "runs/store"), tmp_path / "done"
+    jobs = baseline(store.root)
+    done.mkdir()
+    for key in jobs.jobs:
+        (store.root / "results" / key).rename(done / key)
+    folder = folder_of(store, run_of(jobs))
+    Shared(jobs, {}, agents=2).write(folder)
+    looked = forgetting("desk").python(LOOKING_ON, store.root, folder, done)
+    assert looked.stdout == f"0 {len(jobs.jobs)}\n", looked.stderr
+
+
 # An agent asks for jobs of others sooner than it would.
 AGENT = """
 if "harness.engines" in __import__("sys").orig_argv:

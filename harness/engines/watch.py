@@ -36,6 +36,9 @@ class Watch:
             self.look()
             if self.waiting and time.monotonic() - asked >= ASK_SECONDS:
                 asked, agents = time.monotonic(), left()
+                if not agents:  # what they did last may be absent here a while
+                    for key in self.waiting:
+                        self.store.look_again(key)
                 self.look()
                 if self.waiting and not agents:
                     raise HarnessError(self._abandoned())
