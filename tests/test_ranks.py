@@ -15,6 +15,7 @@ from unittest.mock import ANY
 
 import numpy as np
 import pytest
+import torch
 from conftest import eventually
 from hypothesis import given
 from hypothesis import strategies as st
@@ -156,6 +157,19 @@ def test_every_row_is_dealt_once_and_all_have_as_many(lengths, size, first):
     tokens = [sum(lengths[i] for i in share) for share in shares]
     assert len(shares) == size and max(rows) - min(rows) <= 1
     assert max(tokens) - min(tokens) <= max(lengths)
+
+
+def test_tensors_are_summed_in_bundles_and_each_once(monkeypatch):
+    monkeypatch.setattr(ranks, "BUNDLE", 10)
+    tensors = [torch.zeros(size) for size in (4, 6, 1, 30, 9, 1, 1)]
+    bundles = [[len(one) for one in some] for some in ranks._bundles(tensors)]
+    assert bundles == [[4, 6], [1], [30], [9, 1], [1]]
+
+    monkeypatch.setattr(ranks.distributed, "all_reduce", lambda flat: flat.mul_(2))
+    tensors = [torch.arange(6.0).view(2, 3).T, torch.tensor(7.0), torch.arange(20.0)]
+    ranks.Ranks(0, 2).sum(tensors)
+    assert torch.equal(tensors[0], 2 * torch.arange(6.0).view(2, 3).T)
+    assert tensors[1] == 14 and torch.equal(tensors[2], 2 * torch.arange(20.0))
 
 
 # The last batch of an epoch has one row: two of three processes have none.

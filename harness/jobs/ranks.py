@@ -68,11 +68,13 @@ ALONE = Ranks()
 def _bundles(tensors: Sequence[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
     """The same in order, few large sums in place of many small ones."""
     some: list[torch.Tensor] = []
+    numbers = 0
     for one in tensors:
-        if some and sum(map(torch.numel, some)) + one.numel() > BUNDLE:
+        if some and numbers + one.numel() > BUNDLE:
             yield some
-            some = []
+            some, numbers = [], 0
         some.append(one)
+        numbers += one.numel()
     yield some
 
 
