@@ -24,4 +24,7 @@ def later(default: Any, **more: Any) -> Any:
     Every field that is added to a spec, or to a part of a job, comes by this function; what it
     does by default must be what was done before.
     """
-    return Field(default, exclude_if=lambda value: bool(value == default), **more)
+    more["exclude_if"] = lambda value: bool(value == default)
+    if default in ([], {}):  # made anew for each model: pydantic would copy one, which takes longer
+        return Field(default_factory=type(default), json_schema_extra={"default": default}, **more)
+    return Field(default, **more)

@@ -137,7 +137,8 @@ def _jobs(plan: Plan) -> tuple[dict[str, KeyedJob], dict[str, RowsRead]]:
     for key, job in sorted(plan.jobs.items()):
         identity = identity_of(job.body)
         reference = key_of(identity["data"])[:16]
-        rows[reference] = RowsRead.model_validate(identity["data"])
+        if reference not in rows:
+            rows[reference] = RowsRead.model_validate(identity["data"])
         encoder = job.body["encoder"]["name"] if "encoder" in job.body else None
         jobs[key] = _JOB.validate_python(identity | {"data": reference, "encoder": encoder})
     return jobs, dict(sorted(rows.items()))

@@ -44,9 +44,13 @@ _NONE = Leaf(ABSENT, "")
 def differences(before: Any, after: Any, at: At = ()) -> Iterator[Difference]:
     """Leaf by leaf, exactly: 0 and 0.0 differ, and so does what is there on one side only."""
     # nearly always nothing differs, and equal text (0.0 is not 0 in it) is found without walking
-    if before is after or json.dumps(before) == json.dumps(after):
+    if before is after or _text(before) == _text(after):
         return
     yield from unequal(dict(leaves(before, at)), dict(leaves(after, at)))
+
+
+def _text(document: Any) -> str:
+    return json.dumps(document, sort_keys=True)
 
 
 def unequal(before: dict[At, Leaf], after: dict[At, Leaf]) -> Iterator[Difference]:

@@ -6,19 +6,20 @@ two jobs read are as many in both, what goes right is no more than what there is
 evidence has, and whose they are, the plan decides (`entries`). Each check yields Problems.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from operator import gt
 from typing import Any, NamedTuple
 
 from harness.families import FAMILIES
 from harness.metrics import METRICS
 from harness.metrics.flags import ODD
-from harness.metrics.vectors import pack, unpack
+from harness.metrics.vectors import pack
 from harness.plan.graph import refused_leaks
 from harness.release.comparer import Difference, named, short
 from harness.release.schema import (
     Content,
     EvidenceCell,
+    Examples,
     Said,
     TargetFacts,
     Training,
@@ -119,7 +120,7 @@ def _languages(content: Content) -> Iterator[Problem]:
         for language, said in cell.languages.items():
             at = cell.target, language
             if at not in golds:
-                golds[at] = _unpacked(units[language].vectors if language in units else {})
+                golds[at] = units[language].numbers if language in units else {}
             for found in _language(f"{path}.{language}", said, golds[at], target):
                 yield found._replace(of=named_cell(cell))
             if not said.facts.placeholder:
@@ -145,19 +146,18 @@ def _language(path: str, said: Said, gold: Unpacked, target: TargetFacts) -> Ite
     if facts.placeholder or own.keys() != wanted:
         return
 
-    entries, every = len(next(iter(gold.values()))), gold | _unpacked(own)
+    entries, every = len(next(iter(gold.values()))), gold | said.numbers
     for name, vector in every.items():
         yield from _must(f"{path}.{name}", f"{len(vector)} entries", f"{entries} entries")
     rows = sum(gold["n"]) if "n" in gold else entries
     yield from _must(f"{path}.facts.n", facts.n, rows)
-    counts = {name: v for name, v in every.items() if name not in ("unit", "group")}
-    yield from _possible(path, counts)
+    yield from _possible(path, _without(every, "unit", "group"))
     if "predicted" in own and not _numbered([*gold["gold"], *every["predicted"]]):
         yield Problem(f"{path}.predicted", own["predicted"], "numbered as they first appear")
 
 
-def _unpacked(vectors: Mapping[str, str]) -> Unpacked:
-    return {name: unpack(text) for name, text in vectors.items()}
+def _without(vectors: Unpacked, *names: str) -> Unpacked:
+    return {name: vector for name, vector in vectors.items() if name not in names}
 
 
 def _possible(path: str, of: Unpacked) -> Iterator[Problem]:
@@ -203,7 +203,7 @@ def _units(content: Content) -> Iterator[Problem]:
             wanted = sorted({*METRICS[target.metric].gold_side, *blocks})
             yield from _must(path, sorted(vectors.keys() - {"unit"}), wanted)
             if "unit" in vectors:
-                unit = unpack(vectors["unit"])
+                unit = examples.numbers["unit"]
             else:
                 unit = list(range(length(next(iter(vectors.values())))))
             if blocks:
@@ -211,7 +211,7 @@ def _units(content: Content) -> Iterator[Problem]:
                     within = f"blocks below {BLOCKS}, ascending"
                     yield Problem(f"{path}.unit", vectors["unit"], within)
                 continue
-            yield from _grouped(path, vectors, unit, target)
+            yield from _grouped(path, examples, unit, target)
             numbers += unit
             if not _numbered(numbers if target.parallel else unit):
                 found = vectors.get("unit", "absent")
@@ -219,14 +219,15 @@ def _units(content: Content) -> Iterator[Problem]:
 
 
 def _grouped(
-    path: str, vectors: dict[str, str], unit: list[Any], target: TargetFacts
+    path: str, examples: Examples, unit: list[Any], target: TargetFacts
 ) -> Iterator[Problem]:
     """Of questions each paragraph is in one unit; of other rows each is one."""
+    vectors = examples.vectors
     if "group" not in vectors:
         if len(set(unit)) != len(unit):
             yield Problem(f"{path}.unit", vectors["unit"], "a unit for each row")
         return
-    group = unpack(vectors["group"])
+    group = examples.numbers["group"]
     torn = len(set(zip(group, unit, strict=True))) != len(set(group))
     if not _numbered(group) or torn or (not target.parallel and group != unit):
         wanted = "numbered as they appear, each in one unit"
@@ -274,8 +275,7 @@ def _part(
     yield from _must(path, sorted(part.vectors), sorted(wanted))
     for vector, text in sorted(part.vectors.items()):
         yield from _must(f"{path}.{vector}", f"{length(text)} entries", f"{part.dev_rows} entries")
-    counts = {name: vector for name, vector in part.vectors.items() if name != "group"}
-    yield from _possible(path, _unpacked(counts))
+    yield from _possible(path, _without(part.numbers, "group"))
 
 
 def _same_rows(content: Content) -> Iterator[Problem]:

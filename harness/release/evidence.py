@@ -8,7 +8,6 @@ import numpy as np
 
 from harness.metrics import METRICS
 from harness.metrics.metric import Array
-from harness.metrics.vectors import unpack
 from harness.release.schema import Examples
 
 
@@ -21,18 +20,18 @@ def mean(values: Iterable[float]) -> float | None:
 def vectors(packed: Examples, metric: str) -> dict[str, list[float]]:
     """A metric's example vectors among the fields of one language, or of one task of a training;
     "n" and "unit" too. Whole numbers are ints."""
-    return {name: unpack(text) for name, text in _of_metric(packed, metric).items()}
+    return {name: packed.numbers[name] for name in _of_metric(packed, metric)}
 
 
 def arrays(packed: Examples, metric: str) -> dict[str, Array]:
     """The same as numpy arrays, much faster; not checked, since `vectors` has read every one of
     them before."""
-    return {name: _array(text) for name, text in _of_metric(packed, metric).items()}
+    return {name: _array(packed.vectors[name]) for name in _of_metric(packed, metric)}
 
 
-def _of_metric(packed: Examples, metric: str) -> dict[str, str]:
+def _of_metric(packed: Examples, metric: str) -> list[str]:
     names = (*METRICS[metric].vectors, "n", "unit")
-    return {name: packed.vectors[name] for name in names if name in packed.vectors}
+    return [name for name in names if name in packed.vectors]
 
 
 def _array(text: str) -> Array:

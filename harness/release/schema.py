@@ -6,6 +6,7 @@ A vector is `harness.metrics.vectors.pack` of a list. A field with a default may
 """
 
 import json
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -20,6 +21,7 @@ from pydantic import (
 )
 
 from harness.common.strict import Strict, later
+from harness.metrics.vectors import unpack
 from harness.plan.recorded import PlanInputs
 from harness.release.schema_derived import Derived, Hash, PerLanguage, Phase
 from harness.spec.formats import Conll
@@ -319,6 +321,11 @@ class Examples(Strict):
     def vectors(self) -> dict[str, str]:
         """Name → `pack` of a list."""
         return self.__pydantic_extra__
+
+    @cached_property
+    def numbers(self) -> dict[str, list[Any]]:
+        """Name → that list, which nobody changes: checks and scores read it."""
+        return {name: unpack(text) for name, text in self.vectors.items()}
 
 
 class Facts(Strict):

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
+from itertools import chain
 from statistics import fmean
 from typing import NamedTuple
 
@@ -115,16 +116,19 @@ def _by_half(study: Study, target: str, arms: Sequence[str]) -> Pick | None:
     """The arm that gains most on one half, with its gain on the other; None where a half is
     empty."""
     parallel = study.known.targets[target].parallel
+    tossed: dict[str, Kept] = {}  # by language: its units are the same for every arm
 
     def is_reported(language: str, units: Array) -> Kept:
-        coins = [coin(target, "" if parallel else language, int(unit)) for unit in units]
-        return np.array(coins, dtype=bool)
+        if language not in tossed:
+            coins = [coin(target, "" if parallel else language, int(unit)) for unit in units]
+            tossed[language] = np.array(coins, dtype=bool)
+        return tossed[language]
 
     def is_selecting(language: str, units: Array) -> Kept:
         return ~is_reported(language, units)
 
-    selecting = {arm: _gains(study, target, arm, is_selecting) for arm in arms}
-    reporting = {arm: _gains(study, target, arm, is_reported) for arm in arms}
+    selecting = _gains(study, target, arms, is_selecting)
+    reporting = _gains(study, target, arms, is_reported)
     if not all((*selecting.values(), *reporting.values())):
         return None
     means = {arm: _mean_gain(selecting[arm]) for arm in arms}
@@ -156,29 +160,33 @@ def _measured(
     return whole
 
 
-@lru_cache(maxsize=1 << 16)  # the same units are asked for of every arm
+@lru_cache(maxsize=1 << 16)  # units of a parallel target are the same in every language
 def coin(target: str, language: str, unit: int) -> int:
     """The half a unit falls in: 0 selects, 1 is reported. `language` is "" where a unit holds rows
     of all languages."""
     return sha256(f"{unit}\n{target}\n{language}".encode()).digest()[-1] % 2
 
 
-def _gains(study: Study, target: str, arm: str, keep: Keep) -> LanguageGains:
-    """An arm's gain by language and seed over the units that are kept; a language with no such unit
-    is left out."""
-    gain = study.gain(arm, target)
-    seeds = study.seeds(arm, target)
-    systems = [(one, seed) for seed in seeds for one in (arm, study.baseline)]
-    found: LanguageGains = {}
-    for language in gain.per_language if gain else ():
+def _gains(study: Study, target: str, arms: Sequence[str], keep: Keep) -> dict[str, LanguageGains]:
+    """Of each arm the gain by language and seed over the units that are kept; a language with no
+    such unit is left out."""
+    seeds = {arm: study.seeds(arm, target) for arm in arms}
+    gains = {arm: study.gain(arm, target) for arm in arms}
+    spoken = {arm: list(gain.per_language) for arm, gain in gains.items() if gain}
+    found: dict[str, LanguageGains] = {arm: {} for arm in arms}
+    for language in sorted(set().union(*spoken.values())):
+        mine = [arm for arm in arms if language in spoken.get(arm, ())]
+        pairs = [((arm, seed), (study.baseline, seed)) for arm in mine for seed in seeds[arm]]
+        systems = list(dict.fromkeys(chain.from_iterable(pairs)))
         units, vectors = read(study, target, language, systems)
         kept = keep(language, units)
-        if kept.any():
-            scores = [_main(study, target, one) for one in only(kept, units, vectors)[1]]
-            found[language] = {
-                seed: mine - base
-                for seed, mine, base in zip(seeds, scores[::2], scores[1::2], strict=True)
-            }
+        if not kept.any():
+            continue
+        left = only(kept, units, vectors)[1]
+        scores = dict(zip(systems, (_main(study, target, one) for one in left), strict=True))
+        for (arm, seed), base in pairs:
+            of_arm = found[arm].setdefault(language, {})
+            of_arm[seed] = scores[arm, seed] - scores[base]
     return found
 
 

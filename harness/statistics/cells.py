@@ -28,7 +28,6 @@ from typing import Any
 
 from harness.metrics import METRICS, Scored, rescore
 from harness.metrics.flags import RowFacts, language_flags
-from harness.metrics.vectors import unpack
 from harness.plan.graph import refused_leaks
 from harness.release.evidence import mean, vectors
 from harness.release.schema import EvidenceCell, Examples, Facts, Known, OverlapCounts, Said, hashes
@@ -180,9 +179,9 @@ def _rescored(said: Said, gold: Vectors, metric: str) -> Scored | None:
 
 def _scores(said: Said, score: Scored | None) -> Scores:
     """What the release says of one language."""
-    facts, packed = said.facts, said.vectors
+    facts, numbers = said.facts, said.numbers
     # which wrong answer was given moves no score: a sum, so that no answer can be changed unseen
-    answers = sum(map(int, unpack(packed["predicted"]))) if "predicted" in packed else None
+    answers = sum(map(int, numbers["predicted"])) if "predicted" in numbers else None
     return Scores(
         n=facts.n,
         **_numbers(score),
@@ -195,7 +194,7 @@ def _scores(said: Said, score: Scored | None) -> Scores:
         unknown=facts.unknown,
         flags=language_flags(_row_facts(facts), score),
         answers_sum=answers,
-        centred=100 * fmean(unpack(packed["centred"])) if "centred" in packed else None,
+        centred=100 * fmean(numbers["centred"]) if "centred" in numbers else None,
     )
 
 

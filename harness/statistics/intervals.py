@@ -22,6 +22,7 @@ else:
 
 LEVEL = 0.95
 DIGITS = 4
+FAR, MANY = 40.0, 30.0  # P(t > 40) is 1e-27 with 30 degrees of freedom
 EXACT_RANKS = 8  # points up to which all orders are tried: 8! = 40,320
 
 
@@ -68,8 +69,8 @@ def _half_width(parts: tuple[Noise, ...]) -> float:
     # that of the sum is no less than the widest one's, and no more than all together
     alone = [part.error * float(stdtrit(part.freedom, (1 + LEVEL) / 2)) for part in parts]
     low, high = 0.99 * max(alone, default=0.0), 1.01 * sum(alone)
-    if not high:
-        return 0.0
+    if sum(part.error > 0 for part in parts) < 2:
+        return sum(alone)
     return float(brentq(lambda x: two_sided(x, parts) - (1 - LEVEL), low, high, xtol=1e-8))
 
 
@@ -81,8 +82,12 @@ def _upper_tail(value: float, wide: Noise, narrow: Noise | None) -> float:
         return float(stdtr(wide.freedom, -value / wide.error))
     nodes, weights = _nodes(narrow.freedom)
     left = (value - narrow.error * nodes) / wide.error
+    beyond = np.where(left < 0, 1.0, 0.0)
+    # of many degrees of freedom nothing is so far out, and to say so is what takes the time
+    near = (np.abs(left) < FAR) | (wide.freedom < MANY)
+    beyond[near] = stdtr(wide.freedom, -left[near])
     # what the order of a sum does is far below the digits that are kept
-    return float((stdtr(wide.freedom, -left) * weights).sum())
+    return float((beyond * weights).sum())
 
 
 @lru_cache(maxsize=1024)  # a board has thousands of degrees of freedom, most of them asked for once
