@@ -8,7 +8,7 @@ from torch import nn
 
 from harness.families import FAMILIES
 from harness.models.loaded import LoadedEncoder
-from harness.models.packed import Packed, padded
+from harness.models.packed import Packed, arguments, padded, prepare_under_head
 from harness.sources.outputs import as_answered, outputs_of
 
 if TYPE_CHECKING:
@@ -21,9 +21,27 @@ class FinishedModel(nn.Module):
     def __init__(self, model: "PreTrainedModel", choices: int | None, order: Sequence[int]):
         super().__init__()
         self.model, self.choices, self.order = model, choices, list(order)
+        self.packs = prepare_under_head(model)
 
     def forward(self, packed: Packed, head: int = 0) -> torch.Tensor:
         """`head` is there for the shape of the call: it has one."""
+        logits = self._of_packed(packed) if self.packs else self._of_padded(packed)
+        return logits[..., self.order] if self.order else logits
+
+    def _of_packed(self, packed: Packed) -> torch.Tensor:
+        inputs = arguments(packed)
+        if self.choices:  # transformers wants (rows, choices, tokens): here one row of one choice
+            inputs |= {name: of[None] for name, of in packed.inputs.items()}
+            inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        found = self.model(**inputs)
+        if "start_logits" in found:
+            return torch.cat([found.start_logits, found.end_logits], dim=-1)
+        logits: torch.Tensor = found.logits
+        if self.choices:
+            return logits.view(-1, self.choices)
+        return logits.flatten(0, -2)
+
+    def _of_padded(self, packed: Packed) -> torch.Tensor:
         everything = list(range(len(packed.lengths)))
         batch = padded(packed, everything, self.model.config.pad_token_id)
         real = batch["attention_mask"].bool()
@@ -33,9 +51,7 @@ class FinishedModel(nn.Module):
         if "start_logits" in found:
             return torch.stack([found.start_logits, found.end_logits], dim=-1)[real]
         logits: torch.Tensor = found.logits
-        if logits.ndim == 3:  # of every token
-            logits = logits[real][packed.reads]
-        return logits[..., self.order] if self.order else logits
+        return logits[real][packed.reads] if logits.ndim == 3 else logits  # of every token
 
 
 def finished(

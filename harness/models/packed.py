@@ -78,6 +78,27 @@ def prepare(model: PreTrainedModel) -> None:
         layers.layer[-1].attention.register_forward_hook(_of_what_is_read, with_kwargs=True)
 
 
+def prepare_under_head(model: PreTrainedModel) -> bool:
+    """`prepare`, of the encoder in a model that has a head of transformers on it; whether it can.
+
+    The head takes the first token of each text, or every token: it is given each one that it is to
+    see as a text of one token, (reads, 1, width).
+    """
+    if model.config.model_type not in _BLOCKS:
+        return False
+    body: Any = model.base_model
+    prepare(body)
+    body.encoder.register_forward_hook(_as_texts, with_kwargs=True)
+    return True
+
+
+def _as_texts(module: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> Any:
+    """An encoder's output, before a pooler or a head reads it."""
+    if kwargs.get("packed") is not None:
+        output.last_hidden_state = output.last_hidden_state.transpose(0, 1)
+    return output
+
+
 def _prepared(body: PreTrainedModel) -> bool:
     """Another model's attention would see all texts as one: it is given padded ones."""
     return bool(body.config._attn_implementation == NAME)
@@ -100,7 +121,7 @@ def read(body: PreTrainedModel, packed: Packed) -> torch.Tensor:
         last: Hidden = lambda batch: body(**batch).last_hidden_state  # noqa: E731
         hidden = _in_groups(last, packed, body.config.pad_token_id)
     else:
-        hidden = body(**_arguments(packed)).last_hidden_state[0]
+        hidden = body(**arguments(packed)).last_hidden_state[0]
         if body.config.model_type in _BLOCKS:
             return hidden
     return hidden if packed.reads is None else hidden[packed.reads]
@@ -110,10 +131,11 @@ def states(hidden: Hidden, body: PreTrainedModel, packed: Packed) -> torch.Tenso
     """(tokens, width): the hidden states of a layer of `body`, which `hidden` gives."""
     if not _prepared(body):
         return _in_groups(hidden, packed, body.config.pad_token_id)
-    return hidden(_arguments(replace(packed, reads=None)))[0]
+    return hidden(arguments(replace(packed, reads=None)))[0]
 
 
-def _arguments(packed: Packed) -> dict[str, Any]:
+def arguments(packed: Packed) -> dict[str, Any]:
+    """What an encoder that is prepared is called with."""
     # a mask of four axes is passed on as it is: none is made, of tokens x tokens
     ids = packed.inputs["input_ids"]
     nothing = torch.empty(1, 1, 1, ids.shape[1], device=ids.device)
