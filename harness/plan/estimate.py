@@ -18,7 +18,7 @@ from harness.sources import rows as data_rows
 from harness.sources.pool import pool
 from harness.spec.recipe import PRECISIONS, Recipe
 from harness.spec.sampler import Sampler
-from harness.store import Store, key_of
+from harness.store import Keys, Store, key_of
 from harness.store.job import RowsJson
 
 CHARACTERS_PER_TOKEN = 4.0
@@ -54,15 +54,12 @@ class Sizes:
 
     def __init__(self) -> None:
         self._known: dict[str, Size] = {}
-        self._keys: dict[int, tuple[dict[str, Any], str]] = {}
+        self._keys = Keys()
         self.published: set[str] = set()
 
     def key(self, dataset: RowsJson) -> str:
         """Under which it is known. Hashed once: hundreds of a plan's jobs share an identity."""
-        identity = dataset["identity"]
-        if id(identity) not in self._keys:
-            self._keys[id(identity)] = identity, key_of(identity)  # which also keeps it alive
-        return self._keys[id(identity)][1]
+        return self._keys.of(dataset["identity"])
 
     def note(self, dataset: RowsJson, rows: list[Row]) -> None:
         """The rows of a dataset, as a job's JSON describes it."""

@@ -17,7 +17,7 @@ from harness.sources.hub import Where
 from harness.sources.locate import Locator, splits
 from harness.spec.catalog import Catalog
 from harness.spec.task import Task
-from harness.store import HashIndex, key_of
+from harness.store import HashIndex, Keys, key_of
 from harness.store.job import JobJson, RowsJson
 
 
@@ -111,10 +111,11 @@ def unfit_jobs(
     nothing.
     """
     known: dict[str, HarnessError | None] = {}
+    keys = Keys()
     found: dict[str, HarnessError] = {}
     for body in bodies:
         for phase, dataset, reader in _read_by(body):
-            at = key_of([dataset["identity"], phase, *reader])
+            at = key_of([keys.of(dataset["identity"]), phase, *reader])
             if at not in known:
                 known[at] = _unfit(dataset, reader, phase, set(waived), hear)
             if (error := known[at]) is not None:

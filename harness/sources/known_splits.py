@@ -6,12 +6,18 @@ all that is in the folder; of a file's class names, that file's hash.
 """
 
 import os
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from harness.sources.split_files import CARD, Found, class_names, split_files
 from harness.store import HashIndex, key_of
+
+
+@cache  # the metadata of the package are read anew for every question
+def _library() -> str:
+    return version("datasets")
 
 
 class KnownSplits:
@@ -42,7 +48,7 @@ class KnownSplits:
         if file.suffix != ".parquet":
             return {}
         card = self._card(folder) if folder else None
-        of = ["classes", version("datasets"), card, config, sha]
+        of = ["classes", _library(), card, config, sha]
         found: dict[str, list[str]] = self._index.answer(
             of, lambda: class_names(folder, config, file)
         )
@@ -56,7 +62,7 @@ class KnownSplits:
                 real = [file for file in files if os.path.isfile(f"{place}/{file}")]  # noqa: PTH113
                 names += [f"{place}/{name}" for name in (*folders, "", *real)]
             listing = key_of(sorted(os.path.relpath(name, folder) for name in names))
-            self._folders[folder] = [version("datasets"), self._card(folder), listing]
+            self._folders[folder] = [_library(), self._card(folder), listing]
         return self._folders[folder]
 
     def _card(self, folder: Path) -> str | None:

@@ -18,6 +18,7 @@ second is thrown away. No flock: network disks lie.
 from harness.store.files import (
     DamagedError,
     HashIndex,
+    Keys,
     atomic_write,
     canonical_json,
     disk_errors,
@@ -33,6 +34,7 @@ __all__ = [
     "Collected",
     "DamagedError",
     "HashIndex",
+    "Keys",
     "Lease",
     "Manifest",
     "Store",

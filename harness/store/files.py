@@ -96,6 +96,19 @@ def key_of(obj: Any) -> str:
     return hashlib.sha256(canonical_json(obj)).hexdigest()
 
 
+class Keys:
+    """`key_of`, of objects that many name and nobody changes: each once."""
+
+    def __init__(self) -> None:
+        # by `id`; the object is kept with it, so that no other one takes its place
+        self._known: dict[int, tuple[Any, str]] = {}
+
+    def of(self, obj: Any) -> str:
+        if id(obj) not in self._known:
+            self._known[id(obj)] = obj, key_of(obj)
+        return self._known[id(obj)][1]
+
+
 @asks_again
 def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
