@@ -5,7 +5,7 @@ C library do not.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import permutations
 from typing import TYPE_CHECKING, NamedTuple
@@ -63,7 +63,6 @@ def half_width(parts: Sequence[Noise]) -> float:
 
 @lru_cache(maxsize=4096)  # a board shows many a number in more than one of its tables
 def _half_width(parts: tuple[Noise, ...]) -> float:
-    from scipy.optimize import brentq
     from scipy.special import stdtrit
 
     # that of the sum is no less than the widest one's, and no more than all together
@@ -71,7 +70,31 @@ def _half_width(parts: tuple[Noise, ...]) -> float:
     low, high = 0.99 * max(alone, default=0.0), 1.01 * sum(alone)
     if sum(part.error > 0 for part in parts) < 2:
         return sum(alone)
-    return float(brentq(lambda x: two_sided(x, parts) - (1 - LEVEL), low, high, xtol=1e-8))
+    return _crossing(lambda x: two_sided(x, parts) - (1 - LEVEL), low, high)
+
+
+def _crossing(falling: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function is 0, to a millionth of a digit that is kept: by secants that keep
+    it between them. `scipy.optimize` can do that, and takes longer to import than a thousand of
+    them.
+
+    source  Dowell and Jarratt 1971, BIT 11, 168-174 (the Illinois method)
+    """
+    at_low, at_high, last, stayed = falling(low), falling(high), math.inf, ""
+    assert at_low >= 0 >= at_high, "it is between the two"
+    while True:
+        x = (low * at_high - high * at_low) / (at_high - at_low)
+        y = falling(x)
+        if y == 0 or abs(x - last) <= 1e-10 * x:
+            return x
+        # a side that stays where it is, twice in a row, counts for half
+        if y > 0:
+            low, at_low = x, y
+            at_high /= 2 if stayed == "high" else 1
+        else:
+            high, at_high = x, y
+            at_low /= 2 if stayed == "low" else 1
+        last, stayed = x, "high" if y > 0 else "low"
 
 
 def _upper_tail(value: float, wide: Noise, narrow: Noise | None) -> float:

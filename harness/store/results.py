@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, TypeVar
 
@@ -74,6 +75,12 @@ class Manifest:
     dropped: dict[str, FileEntry] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
+
+
+# a run reads each of them many times, and to check a seal takes longer than to read it
+@lru_cache(maxsize=8192)
+def _unsealed(raw: bytes) -> Manifest:
+    return Manifest(**unseal(raw))
 
 
 class _WrongFile(Exception):
@@ -272,7 +279,7 @@ class Store:
         """The manifest, or None and what is wrong."""
         path = self._at("results", key) / MANIFEST
         try:
-            manifest = Manifest(**unseal(insist(bytes_of, path)[1]))
+            manifest = _unsealed(insist(bytes_of, path)[1])
         except (ValueError, TypeError) as error:
             return None, f"garbled ({error})"
         except OSError as error:
