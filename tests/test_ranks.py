@@ -172,6 +172,11 @@ def test_tensors_are_summed_in_bundles_and_each_once(monkeypatch):
     assert tensors[1] == 14 and torch.equal(tensors[2], 2 * torch.arange(20.0))
 
 
+def test_who_is_alone_makes_no_float64_which_a_mac_does_not_have(monkeypatch):
+    monkeypatch.setattr(ranks, "torch", None)
+    ranks.ALONE.meet(3)
+
+
 # The last batch of an epoch has one row: two of three processes have none.
 LONG = {"rows": 17, "epochs": 4, "weight_decay": 0.01, "micro_tokens": 30}
 # The true gradient of some biases is zero: Adam would make steps of its rounding errors.
