@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load
 from test_loop import context, make_job, outputs
 
-from harness.common.errors import SpecError
-from harness.engines import process
+from harness.common.errors import HarnessError, SpecError
+from harness.engines import process, slurm, watch
+from harness.engines.crew import Shared, folder_of
 from harness.engines.drive import Outcome, _Run, take_part
 from harness.engines.engine import Event
 from harness.engines.listener import Listener
@@ -389,3 +390,28 @@ def test_slurm_gives_an_agent_as_many_gpus_as_processes_share_a_job():
     assert Cluster(8).with_room(Jobs(jobs={"a": job("a", 1)})) == Cluster(8)
     with pytest.raises(SpecError, match="--gpus 2: 4 processes share a training"):
         Cluster(2).with_room(jobs)
+
+
+def test_slurms_agents_have_workers_for_their_gpus_and_what_they_say_last_is_told(
+    tmp_path, monkeypatch
+):
+    """--gpus 6 --workers 2: one agent of four GPUs, each with two workers."""
+    jobs, store, notes = Jobs(jobs={key_of("wide"): job("wide", 4)}), Store(tmp_path), []
+    folder = folder_of(store, "run")
+    error = "2 jobs in a row failed\n"
+    monkeypatch.setattr(slurm, "agents_of", lambda run: {})
+    monkeypatch.setattr(watch, "ASK_SECONDS", 0.0)
+    monkeypatch.setattr(
+        slurm, "submit", lambda script: (folder / "agent-0.log").write_text(f"began\n{error}")
+    )
+    listener = Listener()
+    listener.note = notes.append
+    engine = slurm.SlurmEngine(store.root, 2, cluster=Cluster(6))
+    with pytest.raises(HarnessError, match=f"the last line of 1 agent: {error}"):
+        engine.run("run", jobs, {}, listener, False)
+    assert len(notes) == 1 and notes[0].startswith("--gpus 6: 2 of them not used")
+
+    told = Shared.read(folder)
+    monkeypatch.setattr(process, "chosen_gpus", lambda device: ["0", "1", "2", "3"])
+    node = process.ProcessEngine(store.root, told.workers)
+    assert len(node.slots) == 8 and len(node.share(node.slots, 4)) == 4

@@ -86,6 +86,16 @@ class Cluster:
             )
         return replace(self, agents=agents, gpus=most, cores=most * self.cores // self.gpus)
 
+    def unused(self, asked: "Cluster") -> str:
+        """What there is to say of GPUs that were asked for, and that no agent of this size gets."""
+        whole = asked.agents * asked.gpus
+        if not (rest := whole - self.agents * self.gpus):
+            return ""
+        return (
+            f"--gpus {whole}: {rest} of them not used: {self.gpus} processes share a training, so"
+            f" that each agent has {self.gpus}; a multiple of {self.gpus} uses all"
+        )
+
 
 def limit_of(time: str) -> int:
     """The seconds of a time limit as sbatch takes it: MINUTES, MINUTES:SECONDS,
@@ -173,11 +183,15 @@ class SlurmEngine:
         folder = folder_of(self.store, run)
         cluster = self.cluster.with_room(jobs)
         if not agents_of(run):
+            if unused := cluster.unused(self.cluster):
+                listener.note(unused)
+            # `workers` are those of the GPUs that were asked for: an agent with more has more
+            larger = cluster.gpus // self.cluster.gpus if cluster.gpus else 1
             Shared(
                 jobs,
                 dict(costs),
                 cluster.agents,
-                self.workers,
+                self.workers and self.workers * larger,
                 self.device,
                 self.checkpoint_seconds,
                 keep_weights,

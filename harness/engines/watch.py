@@ -1,7 +1,9 @@
 """Following a run that agents do elsewhere, by what they leave in the store."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from harness.store import Store
 
 LOOK_SECONDS = 2.0  # between two looks at the store
 ASK_SECONDS = 15.0  # between two questions to the scheduler, whom many ask
+LAST_LINES = 3  # of agents that have left: the most frequent tell enough
 
 
 class Watch:
@@ -51,10 +54,20 @@ class Watch:
         for key, failure in self.crew.doubtful().items():
             if key in self.waiting:
                 lines.append(f"{self.waiting[key].name}, tried on one host: {failure.why}")
+        for line, agents in self._last_lines().most_common(LAST_LINES):
+            lines.append(f"the last line of {agents} agent{'s' * (agents > 1)}: {line}")
         lines.append(
             f"the agents' logs are in {self.folder}; the same command goes on with the rest"
         )
         return "\n".join(lines)
+
+    def _last_lines(self) -> Counter[str]:
+        """What agents said last, and how many of them: an error, if they left with one."""
+        said: Counter[str] = Counter()
+        for path in sorted(self.folder.glob("agent-*.log")):
+            with suppress(OSError):
+                said.update(path.read_text(errors="replace").strip().splitlines()[-1:])
+        return said
 
     def look(self) -> None:
         """Once: what is done, what has failed, what each worker does."""
