@@ -345,6 +345,12 @@ def test_an_idle_worker_of_a_shared_job_may_die(tmp_path):
     assert engine.started == ["worker-1"]
 
 
+def test_what_a_worker_says_of_another_job_ends_none(tmp_path):
+    engine = Quick(1, said=[("worker-0", Event("done", key="a job before"))])
+    driven(Store(tmp_path), engine, job("a", 1))
+    assert engine.busy == []  # its own end was waited for
+
+
 def test_more_processes_than_an_engine_has_room_for_are_refused_before_it_starts(tmp_path):
     engine = Quick(2)
     with pytest.raises(SpecError, match=r"wide: 3 processes share it \(`world_size`"):

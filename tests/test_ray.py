@@ -140,6 +140,9 @@ class Worker:
     def start(self):
         pass
 
+    def restart(self, slot: str):
+        pass
+
     def poll(self, timeout: float):
         time.sleep(0.001)
         said, self.said = self.said, []
@@ -235,6 +238,21 @@ def test_what_is_lost_on_the_way_is_asked_again_and_done_once(ray, cluster, stor
         driver.heard += driver.engine.poll(0.0)
     assert driver.heard == [("worker-0", Event("done", key)) for key in ("first", "second")]
     assert Worker.made[0].taken == ["first", "second"]
+
+
+def test_a_worker_that_died_before_an_order_is_not_the_one_that_has_it(ray, store):
+    """The driver would give the job back, and this seat's new worker do it beside another."""
+    one = seat.Seat(0, str(store), None, "cpu", 1, {})
+    (worker,) = Worker.made
+    worker.said.append(Event("died", code=-9))
+    eventually(lambda: one.said, "the end of a worker")
+    one.hear(0, (1, "a job", False, []))
+    eventually(lambda: one.hear(0, None) == [Event("done", "a job")], "the job alone")
+
+    worker.works = False
+    one.hear(1, (2, "deadly", False, []))
+    worker.said.append(Event("died", code=-9))
+    eventually(lambda: one.hear(1, None) == [Event("died", code=-9)], "the end of its worker")
 
 
 def test_gpus_come_first_and_a_cap_holds(ray, cluster, store):

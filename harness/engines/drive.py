@@ -334,6 +334,8 @@ class _Run:
             self.listener.note(event.why)
             return
         key = self.running.get(slot, "")
+        if event.key and event.key != key:
+            return  # of a job that the slot had before
         job = self.waiting.get(key)
         if event.event in ("progress", "logged"):
             if job:

@@ -57,11 +57,13 @@ class Seat:
         """What the worker said after the first `since` events, as soon as there is something. Takes
         `order`, unless it has."""
         with self.news:
+            del self.said[: max(0, since - self.heard)]
+            self.heard = max(self.heard, since)
             if order and order[0] > self.orders:
                 self.orders = order[0]
                 self.engine.send(self.slot, *order[1:])
-            del self.said[: max(0, since - self.heard)]
-            self.heard = max(self.heard, since)
+                # one that died before is not the one that has it
+                self.said = [event for event in self.said if event.event != "died"]
             self.news.wait_for(lambda: self.said, LISTEN)
             return list(self.said)
 
@@ -73,14 +75,17 @@ class Seat:
     def _listen(self) -> None:
         while not self.ending:
             try:
-                events = [event for _, event in self.engine.poll(0.5)]
-                if any(event.event == "died" for event in events) and not self.ending:
-                    self.engine.restart(self.slot)
+                self._take([event for _, event in self.engine.poll(0.5)])
             except Exception:
                 if self.ending:
                     return  # it hears the end of its pipes
                 logging.exception("the worker cannot be heard")
                 os._exit(1)  # the driver sees this one lost
-            with self.news:
-                self.said += events
-                self.news.notify_all()
+
+    def _take(self, events: list[Event]) -> None:
+        """Keep what the worker said. One that died gets no order between its end and the next."""
+        with self.news:
+            if any(event.event == "died" for event in events) and not self.ending:
+                self.engine.restart(self.slot)
+            self.said += events
+            self.news.notify_all()
