@@ -3,22 +3,25 @@
 Hosts are threads here, and a worker that does a job commits an empty result.
 """
 
+import io
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from harness.common.errors import HarnessError
+from harness.engines import agent, drive
 from harness.engines import crew as crew_room
-from harness.engines import drive
 from harness.engines.crew import Crew, Shared, folder_of
 from harness.engines.drive import Outcome, take_part
 from harness.engines.engine import Event
 from harness.engines.listener import Listener
+from harness.engines.progress import Progress
 from harness.engines.watch import Watch
 from harness.plan.graph import Job, Jobs
 from harness.store import Store, key_of
@@ -96,6 +99,7 @@ def store(tmp_path, monkeypatch) -> Store:
     """Where nobody waits long for anybody."""
     for name in ("CREW_WAIT", "BUSY_WAIT"):
         monkeypatch.setattr(drive, name, 0.01)
+    monkeypatch.setattr(drive, "ELSEWHERE_WAIT", 5.0)
     monkeypatch.setattr(crew_room, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(drive.socket, "gethostname", lambda: "node7")
     return Store(tmp_path / "store")
@@ -108,10 +112,12 @@ def begun(store: Store, jobs: Jobs, agents: int) -> Path:
     return folder
 
 
-def part(store: Store, jobs: Jobs, hands: Hands, host: str, agents: int) -> Outcome:
+def part(
+    store: Store, jobs: Jobs, hands: Hands, host: str, agents: int, told: Listener | None = None
+) -> Outcome:
     """What one agent does."""
     crew = Crew(folder_of(store, RUN), agents, host, host)
-    return take_part(jobs, {}, store, hands, Listener(), crew, agents)
+    return take_part(jobs, {}, store, hands, told or Listener(), crew, agents)
 
 
 def together(store: Store, jobs: Jobs, *fates: dict[str, Event]) -> list[Outcome]:
@@ -119,14 +125,14 @@ def together(store: Store, jobs: Jobs, *fates: dict[str, Event]) -> list[Outcome
     begun(store, jobs, len(fates))
     step = Lockstep(len(fates))
 
-    def agent(number: int, fate: dict[str, Event]) -> Outcome:
+    def one(number: int, fate: dict[str, Event]) -> Outcome:
         try:
             return part(store, jobs, Hands(store, fate, step), f"n{number}", len(fates))
         finally:
             step.barrier.abort()
 
     with ThreadPoolExecutor(len(fates)) as pool:
-        return list(pool.map(agent, range(len(fates)), fates))
+        return list(pool.map(one, range(len(fates)), fates))
 
 
 def watched(store: Store, jobs: Jobs) -> Watch:
@@ -175,6 +181,37 @@ def test_a_host_on_which_all_fails_leaves_its_jobs_to_others(store):
     assert not watch.failed and "job 2, tried on one host: its worker" in watch._abandoned()
     assert len(part(store, jobs, Hands(store, {}), "sound", 2).done) == 6
     assert not watched(store, jobs).failed
+
+
+@pytest.mark.parametrize(
+    ("host", "left", "stays"), [("dgx", False, True), ("n1", False, False), ("n1", True, True)]
+)
+def test_an_agent_leaves_only_where_another_host_can_go_on(store, monkeypatch, host, left, stays):
+    """Two agents on one node: what fails there has failed, and the sound jobs are done."""
+    monkeypatch.setattr(drive, "ELSEWHERE_WAIT", 0.01)
+    bad = [f"bad {number}" for number in range(6)]
+    jobs, said = of(*bad, "good", ("reader", "good")), io.StringIO()
+    folder = begun(store, jobs, 2)
+    Crew(folder, 2, "other", host).tell({}, left)
+    here = Hands(store, dict.fromkeys(bad, BUG))
+    ends = nullcontext() if stays else pytest.raises(HarnessError, match="this agent leaves")
+    with ends:
+        outcome = part(store, jobs, here, "dgx", 2, Progress(said))
+        assert {*outcome.failed} == {*map(key, bad)}
+        assert {*outcome.done} == {key("good"), key("reader")}
+    assert "again: bad 0: KeyError: 'x'; see /store/worker-0.log (on node7)\n" in said.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("end", "comes_back"), [(None, False), (HarnessError, False), (KeyboardInterrupt, True)]
+)
+def test_an_agent_whose_time_is_up_has_not_left(store, monkeypatch, end, comes_back):
+    folder = begun(store, of("job"), 1)
+    monkeypatch.setattr(agent, "take_part", Mock(side_effect=end))
+    monkeypatch.setattr(agent, "ProcessEngine", Mock())
+    with pytest.raises(end) if end else nullcontext():
+        agent.take_part_in(store, RUN, "0")
+    assert Crew(folder, 1, "1", "elsewhere").others_may_do_it() == comes_back
 
 
 def test_a_bad_spec_is_not_taken_for_a_bad_host(store):

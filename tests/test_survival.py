@@ -135,7 +135,7 @@ def test_a_worker_that_dies_is_replaced_and_its_job_done_again(rig, long_run, tm
     kill(victim)
     assert run.wait() == 0
     said = (tmp_path / "said").read_text()
-    assert "again: train tiny target tiny_mood seed 1 (its worker ended with code -9)" in said
+    assert "again: train tiny target tiny_mood seed 1: its worker ended with code -9" in said
     assert facts(store, key)["resumed_at"] >= step
     assert releases(tmp_path) == releases(long_run)
     assert victim not in workers(store)

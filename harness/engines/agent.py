@@ -48,7 +48,7 @@ class Teller(Listener):
     def waiting(self, job: Job, holder: Holder) -> None:
         self._end(job)
 
-    def retry(self, job: Job, code: int | None) -> None:
+    def retry(self, job: Job, why: str) -> None:
         self._end(job)
 
     def done(self, job: Job) -> None:
@@ -95,6 +95,7 @@ def take_part_in(store: Store, run: str, name: str) -> None:
     with Progress(sys.stderr) as progress, stop.patient():
         progress.weigh(shared.costs)
         told = Listeners(progress, Teller(crew))
+        left = True
         try:
             take_part(
                 shared.jobs,
@@ -106,6 +107,9 @@ def take_part_in(store: Store, run: str, name: str) -> None:
                 shared.agents,
                 shared.keep_weights,
             )
+        except KeyboardInterrupt:
+            left = False  # its time was up: it is queued again
+            raise
         finally:
-            crew.tell({})
+            crew.tell({}, left)
             engine.stop()

@@ -2,7 +2,7 @@
 
     ROOT/runs/RUN/run.json             the jobs and how they are run (`Shared`)
     ROOT/runs/RUN/failed/KEY.HOST.json a job failed there: why, and whether the host may be to blame
-    ROOT/runs/RUN/agents/NAME.json     what an agent's workers do, and when it said so
+    ROOT/runs/RUN/agents/NAME.json     what an agent's workers do, where, and when it said so
     ROOT/runs/RUN/agent-NAME.log       what an agent prints; agent-NAME/ what its workers do
 
 An agent is a driver over the process engine of its own node. Who does what, and what is done, are
@@ -27,6 +27,7 @@ from harness.store.lease import this_process
 from harness.store.shared import insist
 
 HOSTS = 2  # a job that failed on so many has failed; on one it may be the host
+LEFT = ""  # in place of the host of an agent
 LOOK_SECONDS = 5.0  # between two looks at what others say
 
 
@@ -104,7 +105,7 @@ class Crew:
     def __init__(self, folder: Path, agents: int, me: str = "", host: str | None = None):
         self.folder, self.me, self.host = folder, me, host or str(this_process().host)
         self._again = f"{self.host}-again"  # in place of the host, where it tried twice
-        self._hosts = min(HOSTS, agents)
+        self.agents, self._hosts = agents, min(HOSTS, agents)
         self._looked: float | None = None
         self._said: dict[str, dict[str, Failure]] = {}  # key → host → how it failed there
         self._heard: set[str] = set()
@@ -121,7 +122,7 @@ class Crew:
 
     def for_us(self) -> set[str]:
         """Those of them that failed on another host, since this was asked last: to be tried here
-        before anything else, which tells whether host or job is at fault."""
+        when their turn comes, which tells whether host or job is at fault."""
         new = (self.doubtful().keys() & self.failed_elsewhere()) - self._heard
         self._heard |= new
         return new
@@ -167,9 +168,16 @@ class Crew:
         self._looked = None
         return key not in self.failures()
 
-    def tell(self, working: Mapping[str, Any]) -> None:
-        """Tell who watches what each worker does: by slot, as `agent.Teller` has it."""
-        said = {"time": time.time(), "working": dict(working)}
+    def others_may_do_it(self) -> bool:
+        """Whether an agent of another host is in the run, or one has not begun: who knows where."""
+        hosts = [said["host"] for _, said in self._read("agents")]
+        return len(hosts) < self.agents or any(host not in (self.host, LEFT) for host in hosts)
+
+    def tell(self, working: Mapping[str, Any], left: bool = False) -> None:
+        """Tell who watches what each worker does: by slot, as `agent.Teller` has it. And others
+        where this agent is, unless it has `left` the run for good."""
+        host = LEFT if left else self.host
+        said = {"time": time.time(), "host": host, "working": dict(working)}
         with suppress(OSError, StoreError):  # nobody waits for it
             path = self.folder / "agents" / f"{self.me}.json"
             atomic_write(path, canonical_json(said), sync=False)

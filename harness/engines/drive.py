@@ -134,6 +134,7 @@ def take_part(
     """One agent's part of a run that several share: what nobody else does, until those who work are
     enough for the rest. All jobs are described in the store, and none is to be refused."""
     outcome = Outcome()
+    crew.tell({})
     _hold_room(jobs.jobs.values(), engine)
     listener.todo(list(jobs.jobs.values()))
     queue = Queue(jobs.jobs.values(), costs, agents * len(engine.slots))
@@ -151,6 +152,13 @@ def _hold_room(jobs: Iterable[Job], engine: Engine) -> None:
                 " a GPU of one machine; here are fewer, or fewer --workers. Run it where there are"
                 " so many, or write another number, which is another result"
             )
+
+
+def _why(job: Job, event: Event) -> str:
+    """Why a job gave no result; whoever shows it names the job."""
+    if event.event == "died":
+        return f"its worker ended with code {event.code}"
+    return event.why.removeprefix(f"{job.name}: ")
 
 
 def _lost(plan: Plan, outcome: Outcome) -> frozenset[str]:
@@ -372,7 +380,7 @@ class _Run:
                 self.listener.waiting(job, holder)
         elif self._may_cost_another(job, event.event):
             self.queue.give_back(job.key)
-            self.listener.retry(job, event.code)
+            self.listener.retry(job, _why(job, event))
         else:
             self._failed(job, event)
 
@@ -383,10 +391,7 @@ class _Run:
 
     def _failed(self, job: Job, event: Event) -> None:
         """A job gave no result here."""
-        why = event.why.removeprefix(f"{job.name}: ")  # whoever shows it names the job
-        died = event.event in TRIES
-        if event.event == "died":
-            why = f"its worker ended with code {event.code}"
+        why, died = _why(job, event), event.event in TRIES
         if self.crew or event.event == "died":
             why += f"; see {event.log}"
         if self.crew:  # who reads it is on another machine
@@ -394,16 +399,19 @@ class _Run:
         failure = Failure(why, event.exit_code, event.trace, died=died)
         if self.crew and self.crew.try_elsewhere(job.key, failure):
             self._later(job, ELSEWHERE_WAIT)
-            self.listener.retry(job, event.code)
-            self._suspect_the_host(job.key, self.crew.failed_elsewhere(), why)
+            self.listener.retry(job, why)
+            self._suspect_the_host(job.key, self.crew, why)
         else:
             self._fail(job, failure)
 
-    def _suspect_the_host(self, key: str, elsewhere: set[str], why: str) -> None:
-        """HarnessError if nothing but failures came of it, of jobs that have not failed elsewhere:
-        other agents go on without it. Where jobs fail on other hosts too, it takes as many more."""
+    def _suspect_the_host(self, key: str, crew: Crew, why: str) -> None:
+        """HarnessError if nothing but failures came of it, of jobs that have not failed elsewhere,
+        and agents of other hosts can go on without it. Where jobs fail on other hosts too, it takes
+        as many more."""
+        elsewhere = crew.failed_elsewhere()
         self.suspicious = (self.suspicious | {key}) - elsewhere
-        if len(self.suspicious) >= BAD_HOST + len(elsewhere):
+        bad = len(self.suspicious) >= BAD_HOST + len(elsewhere)
+        if bad and crew.others_may_do_it():
             raise HarnessError(
                 f"{len(self.suspicious)} jobs in a row failed on {socket.gethostname()} and nowhere"
                 f" else, the last with: {why}; this agent leaves the run to the others"

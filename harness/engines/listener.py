@@ -88,8 +88,8 @@ class Listener:
     def waiting(self, job: Job, holder: Holder) -> None:
         """Another process does it, and there is nothing else to do here."""
 
-    def retry(self, job: Job, code: int | None) -> None:
-        """Its worker ended with that code (None: it was lost with its host); another gets it."""
+    def retry(self, job: Job, why: str) -> None:
+        """It came to nothing, for that reason; another worker gets it, here or elsewhere."""
 
     def done(self, job: Job) -> None:
         """Its result is committed."""

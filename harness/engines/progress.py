@@ -155,10 +155,9 @@ class Progress(Listener):
             self.waits[job.key] = holder
             self.note(f"waiting for {job.name}: {holder}")
 
-    def retry(self, job: Job, code: int | None) -> None:
+    def retry(self, job: Job, why: str) -> None:
         self._let_go(job)
-        why = "was lost" if code is None else f"ended with code {code}"
-        self.note(f"again: {job.name} (its worker {why})")
+        self.note(f"again: {job.name}: {why}")
 
     def _finish(self, job: Job, worked: bool) -> Working | None:
         self.finished += 1
