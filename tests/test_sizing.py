@@ -5,23 +5,25 @@ import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from pydantic import ValidationError
 
 from harness.common.errors import StoreError
-from harness.plan import shown
+from harness.plan import order, shown
 from harness.plan.devices import Machine
 from harness.plan.disk import Space, spaces
 from harness.plan.estimate import Left, Sizes, UnsizedError
 from harness.plan.planner import make_plan
-from harness.run import fits
+from harness.run import fits, steps
 from harness.sources.hub import Where
 from harness.sources.inspect import check_data
 from harness.spec.catalog import Catalog
 from harness.spec.recipe import Recipe
 from harness.spec.task import DataSize
-from harness.store import HashIndex, Store
+from harness.store import HashIndex, Store, key_of
+from harness.store.job import WEIGHTS
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "sizing.md"
@@ -193,8 +195,9 @@ def test_what_a_training_holds_of_the_disk():
 
 def chain_of_three() -> list:
     """Two models of 1,600 bytes at most: one that is trained from another."""
-    jobs = [job("middle", rank=0), job("target", ("middle",), 1)]
-    return [*jobs, job("test", ("target",), 2, "evaluate")]
+    middle, target, test = map(key_of, ("middle", "target", "test"))
+    jobs = [job(middle, rank=0), job(target, (middle,), 1)]
+    return [*jobs, job(test, (target,), 2, "evaluate")]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +211,7 @@ def test_a_run_that_does_not_fit_on_the_disk_is_refused_and_a_tight_one_told(
     heard: list[str] = []
 
     def check() -> None:
-        fits.check_disk(plan_of(), chain_of_three(), {}, 2, keep, tmp_path, heard.append)
+        fits.check_disk(plan_of(), chain_of_three(), {}, 2, keep, Store(tmp_path), heard.append)
 
     if said is None:
         with pytest.raises(StoreError, match=r"2 trained models .* another --store") as refused:
@@ -218,6 +221,110 @@ def test_a_run_that_does_not_fit_on_the_disk_is_refused_and_a_tight_one_told(
     else:
         check()
         assert len(heard) == said and all("may not fit" in line for line in heard)
+
+
+class Watched(order._Disk):
+    """A simulated run's disk that remembers how it was after each job: what had ended, which
+    models lay there, which trainings had checkpoints."""
+
+    seen: ClassVar[list[tuple[set[str], list[str], list[str]]]] = []
+
+    def done(self, job) -> None:
+        super().done(job)
+        ended = {*(self.seen[-1][0] if self.seen else ()), job.key}
+        self.seen.append((ended, [*self._kept], [*self._checkpoints]))
+
+
+LARGE = plan_of(300, 260)  # of XLM-R Large, in millions
+
+
+def grid() -> list:
+    """Nine conditions of eight targets each."""
+    jobs = []
+    for place in range(9):
+        middle = key_of(["middle", place])
+        jobs.append(job(middle, (), 100 * place, evaluations=1))
+        for target in range(8):
+            train, test = (key_of([kind, place, target]) for kind in ("train", "test"))
+            rank = 100 * place + 2 * target
+            jobs.append(job(train, (middle,), rank + 2, evaluations=1))
+            jobs.append(job(test, (train,), rank + 1, "evaluate"))
+    return jobs
+
+
+def left_by(store: Store, jobs: list, models: list[str], training: list[str]) -> int:
+    """What a run that was killed leaves on the disk, in bytes: of each training the checkpoint
+    and the one that is being written."""
+    space, size = spaces(LARGE, jobs), 0
+    for key in models:
+        with store.workdir(key) as folder:
+            (folder / WEIGHTS).write_bytes(bytes(int(space[key].model)))
+            store.commit(key, folder, {})
+        size += int(space[key].model)
+    for key in training:
+        if key in space:
+            both = int(space[key].checkpoint)
+            (store.checkpoint_dir(key) / "update-1.pt").write_bytes(bytes(both))
+            size += both
+    return size
+
+
+@pytest.mark.parametrize("point", range(8, 89, 16))
+def test_the_rest_of_a_run_fits_where_the_whole_did(tmp_path, monkeypatch, point):
+    """Killed anywhere: what lies there is not to be paid twice."""
+    jobs, store = grid(), Store(tmp_path)
+    monkeypatch.setattr(order, "_Disk", Watched)
+    monkeypatch.setattr(Watched, "seen", [])
+    whole = order.course(jobs, {}, 8, spaces(LARGE, jobs))
+    ended, models, training = Watched.seen[point]
+    monkeypatch.setattr(Watched, "seen", [])
+
+    free = whole.disk - left_by(store, jobs, models, training)
+    monkeypatch.setattr(fits, "free_disk", lambda _: free)
+    rest = [one for one in jobs if one.key not in ended]
+    fits.check_disk(LARGE, rest, {}, 8, False, store, lambda _: None)  # and is not refused
+
+
+@pytest.mark.parametrize("lacks", [0, 1])
+def test_a_model_that_lies_there_is_part_of_what_a_run_needs(tmp_path, monkeypatch, lacks):
+    """One is there, and another is to be trained from it."""
+    store, (middle, *rest) = Store(tmp_path), chain_of_three()
+    size = left_by(store, [middle], [middle.key], [])
+    monkeypatch.setattr(fits, "free_disk", lambda _: size - lacks)
+
+    def check() -> None:
+        fits.check_disk(LARGE, rest, {}, 2, False, store, lambda _: None)
+
+    if not lacks:
+        check()
+    else:
+        with pytest.raises(StoreError, match=r"holds .* of this run's.* 2 trained models"):
+            check()
+
+
+class Agents:
+    """Of a run on a cluster."""
+
+    def __init__(self, at_work: bool):
+        self.at_work = lambda run: at_work
+
+    def run(self, *_): ...
+
+    def farewell(self, run): ...
+
+
+def test_who_comes_back_to_agents_at_work_is_not_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(fits, "free_disk", lambda _: 0)
+    jobs, how = chain_of_three(), steps.How()
+    plan = SimpleNamespace(encoders=LARGE.encoders, jobs={one.key: one for one in jobs})
+
+    def look(at_work: bool) -> None:
+        store = Store(tmp_path)
+        steps._look_at_disk(plan, jobs, {}, Agents(at_work), how, store, lambda _: None)
+
+    look(at_work=True)
+    with pytest.raises(StoreError):
+        look(at_work=False)
 
 
 def test_free_room_is_that_of_the_folder_or_of_where_it_will_be(tmp_path):

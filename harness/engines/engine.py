@@ -108,6 +108,9 @@ class Agents(Protocol):
         keep_weights  trained models stay in the store
         """
 
+    def at_work(self, run: str) -> bool:
+        """Whether agents of that run wait or work already."""
+
     def farewell(self, run: str) -> str:
         """What holds of that run once nobody looks on, for a person."""
 

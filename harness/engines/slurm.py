@@ -182,7 +182,7 @@ class SlurmEngine:
         """Let agents do the jobs; if some of this run are there already, let those go on."""
         folder = folder_of(self.store, run)
         cluster = self.cluster.with_room(jobs)
-        if not agents_of(run):
+        if not self.at_work(run):
             if unused := cluster.unused(self.cluster):
                 listener.note(unused)
             # `workers` are those of the GPUs that were asked for: an agent with more has more
@@ -203,6 +203,10 @@ class SlurmEngine:
         watch = Watch(jobs, self.store, folder, listener)
         watch.until_done(lambda: len(agents_of(run)))
         return watch.done, watch.failed
+
+    def at_work(self, run: str) -> bool:
+        """Whether agents of that run wait or work already."""
+        return bool(agents_of(run))
 
     def farewell(self, run: str) -> str:
         """What holds once nobody watches."""

@@ -12,6 +12,7 @@ smaller goes before it, or it would wait for ever.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from graphlib import TopologicalSorter
 from typing import NamedTuple
@@ -184,18 +185,21 @@ def course(
     workers: int,
     spaces: Mapping[str, Space] | None = None,
     keep: bool = False,
+    there: Mapping[str, Space] | None = None,
 ) -> Course:
     """The run, simulated: each worker takes the next job of the queue as soon as it is free.
 
     spaces  what trainings hold of the disk, by key
     keep    trained models stay
+    there   what lies on the disk at its start, by key: models that its jobs read, checkpoints of
+            trainings that go on
     """
     queue = Queue(jobs, costs, workers)
     longest = queue.longest()
     chain = sum(queue.cost(job.key) for job in longest)
     total = sum(map(queue.work, queue.jobs))
 
-    disk = _Disk(queue, spaces or {}, keep)
+    disk = _Disk(queue, spaces or {}, keep, there or {})
     running: list[tuple[float, int, Job]] = []  # (when it ends, to break ties, what)
     now, idle = 0.0, workers
     due: Job | None = None
@@ -219,17 +223,25 @@ class _Disk:
     """What a run keeps: each trained model until the last job that reads it is done, checkpoints of
     a training until it is over."""
 
-    def __init__(self, queue: Queue, spaces: Mapping[str, Space], keep: bool):
-        # by key; one more for a model that is kept, which nobody ever reads
-        self._unread = {key: len(queue.readers(key)) + keep for key in queue.jobs}
+    def __init__(
+        self,
+        queue: Queue,
+        spaces: Mapping[str, Space],
+        keep: bool,
+        there: Mapping[str, Space],
+    ):
+        self._unread = Counter(need for job in queue.jobs.values() for need in set(job.needs))
+        if keep:  # one more, who never reads it
+            self._unread.update({*self._unread, *queue.jobs})
         self._spaces = spaces
-        self._kept: dict[str, float] = {}
-        self._checkpoints = 0.0
+        self._kept = {key: space.model for key, space in there.items() if space.model}
+        self._checkpoints = {key: space.checkpoint for key, space in there.items()}
         self.models, self.weights, self.most = 0, 0.0, 0.0
+        self._look()
 
     def begun(self, job: Job) -> None:
         """A worker has taken a job."""
-        self._checkpoints += self._space(job.key).checkpoint
+        self._checkpoints[job.key] = self._space(job.key).checkpoint
         self._look()
 
     def done(self, job: Job) -> None:
@@ -238,7 +250,7 @@ class _Disk:
         if job.kind == "train":
             self._kept[job.key] = self._space(job.key).model
         self._look()
-        self._checkpoints -= self._space(job.key).checkpoint
+        del self._checkpoints[job.key]
         if not self._unread[job.key]:
             self._kept.pop(job.key, None)
         for need in self._kept.keys() & set(job.needs):
@@ -253,4 +265,4 @@ class _Disk:
         kept = sum(self._kept.values())
         self.models = max(self.models, len(self._kept))
         self.weights = max(self.weights, kept)
-        self.most = max(self.most, kept + self._checkpoints)
+        self.most = max(self.most, kept + sum(self._checkpoints.values()))

@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.common.errors import StoreError
-from harness.plan.disk import spaces
+from harness.plan.disk import Space, spaces
 from harness.plan.graph import Job, Plan
 from harness.plan.order import Course, course
 from harness.plan.shown import in_bytes
+from harness.store import Store
+from harness.store.job import WEIGHTS
 
 
 def free_disk(folder: Path) -> int:
@@ -24,21 +26,23 @@ def check_disk(
     costs: Mapping[str, float],
     workers: int,
     keep_weights: bool,
-    store: Path,
+    store: Store,
     say: Callable[[str], None],
 ) -> None:
     """Whether the trained models that a run of these jobs keeps at one time fit on the store's
-    disk; with its checkpoints too, or `say` hears of it. What lies there already is not in `free`.
+    disk; with its checkpoints too, or `say` hears of it. What an earlier try left there and this
+    one reads or goes on from counts once: it lies there, and is part of what is needed.
 
     raises  StoreError: the models alone do not
     """
-    free, space = free_disk(store), spaces(plan, jobs)
+    free, space, there = free_disk(store.root), spaces(plan, jobs), left_there(jobs, store)
+    ours = sum(map(sum, there.values()))
 
     def by(count: int) -> Course:
-        return course(jobs, costs, count, space, keep_weights)
+        return course(jobs, costs, count, space, keep_weights, there)
 
     run = by(workers)
-    if run.disk <= free:
+    if run.disk <= free + ours:
         return
     held = f"{run.models} trained model{'s' * (run.models > 1)}"
     needs = f"{in_bytes(run.weights)} for {held} at one time"
@@ -49,8 +53,26 @@ def check_disk(
         ways.append("leave out --keep-weights")
     if workers > 1 and (one := by(1)).disk < run.disk:
         ways.append(f"take fewer workers (one: {in_bytes(one.weights)} to {in_bytes(one.disk)})")
-    told = f"the disk of {store} has {in_bytes(free)} free; this run needs about {needs}"
-    told += f": {', '.join(ways[:-1])} or {ways[-1]}"
-    if run.weights > free:
+    told = f"the disk of {store.root} has {in_bytes(free)} free"
+    if ours:
+        told += f" and holds {in_bytes(ours)} of this run's"
+    told += f"; this run needs about {needs}: {', '.join(ways[:-1])} or {ways[-1]}"
+    if run.weights > free + ours:
         raise StoreError(told)
     say(f"it may not fit: {told}")
+
+
+def left_there(jobs: list[Job], store: Store) -> dict[str, Space]:
+    """What lies in the store of a run of which these jobs are left: the checkpoints of those of
+    them that train, and the models that they read and none of them trains; by key."""
+    found = {
+        job.key: Space(checkpoint=store.checkpoint_bytes(job.key))
+        for job in jobs
+        if job.kind == "train"
+    }
+    read = {need for job in jobs for need in job.needs}
+    for key in read.difference(job.key for job in jobs):
+        manifest = store.manifest(key)
+        if manifest and WEIGHTS in manifest.files:
+            found[key] = Space(model=manifest.files[WEIGHTS]["bytes"])
+    return found

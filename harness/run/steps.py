@@ -9,7 +9,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
@@ -212,8 +212,7 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
         checker = ProcessEngine(store.root, CHECKERS, device="cpu") if _elsewhere(where) else None
         with stop.patient():
             try:
-                places, note = _places(where, how), progress.note
-                check_disk(plan, usable, costs, places, how.keep_weights, store.root, note)
+                _look_at_disk(plan, usable, costs, where, how, store, progress.note)
                 told = Listeners(progress, *listeners)
                 outcome = drive(
                     plan, store, where, told, how.keep_weights, unusable, costs, checker
@@ -240,6 +239,20 @@ def _sized(how: How, plan: Plan, jobs: list[Job]) -> How:
     if isinstance(how.cluster, Cluster):
         return replace(how, workers=None, cluster=replace(how.cluster, need=need))
     return replace(how, workers=fitting(need, how.device))
+
+
+def _look_at_disk(
+    plan: Plan,
+    jobs: list[Job],
+    costs: Mapping[str, float],
+    where: Engine | Agents,
+    how: How,
+    store: Store,
+    say: Callable[[str], None],
+) -> None:
+    """`check_disk`, but of a run whose agents are at work: they hold part of what it needs."""
+    if not (isinstance(where, Agents) and where.at_work(run_of(plan))):
+        check_disk(plan, jobs, costs, _places(where, how), how.keep_weights, store, say)
 
 
 def _places(where: Engine | Agents, how: How) -> int:

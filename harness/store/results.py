@@ -194,6 +194,13 @@ class Store:
             path.mkdir(exist_ok=True)
         return path
 
+    def checkpoint_bytes(self, key: str) -> int:
+        """What the checkpoints of `key` take of the disk; 0 if they change meanwhile."""
+        try:
+            return sum(path.stat().st_size for path in self._at("checkpoints", key).iterdir())
+        except OSError:
+            return 0
+
     def clean_start(self) -> list[str]:
         """Remove what killed processes of this host left in tmp/. Returns the names."""
         with disk_errors("clean", self.root / "tmp"):
