@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
@@ -23,6 +24,8 @@ from harness.engines.engine import Event
 from harness.engines.listener import Listener
 from harness.engines.progress import Progress
 from harness.engines.watch import Watch
+from harness.jobs import run
+from harness.jobs.context import NoMemory
 from harness.plan.graph import Job, Jobs
 from harness.store import Store, key_of
 
@@ -158,6 +161,20 @@ def test_a_job_that_fails_on_two_hosts_stops_what_needs_it_and_nothing_else(stor
 def test_a_job_that_fails_on_one_host_is_done_by_another(store):
     jobs = of("fragile", ("reader", "fragile"), "good")
     together(store, jobs, {"fragile": BUG}, {})
+    watch = watched(store, jobs)
+    assert not watch.failed and len(watch.done) == 3
+
+
+def test_a_job_whose_memory_ran_out_on_one_host_is_done_by_another(store, monkeypatch):
+    def full(*_):
+        raise NoMemory("fragile: the memory of this GPU ran out")
+
+    monkeypatch.setattr(run, "run_job", full)
+    worker = run.Worker(store, None, SimpleNamespace(events=io.StringIO()))
+    worker._serve_one(key("fragile"))
+    said = Event.of(worker.channel.events.getvalue().encode())
+    jobs = of("fragile", ("reader", "fragile"), "good")
+    together(store, jobs, {"fragile": said}, {})
     watch = watched(store, jobs)
     assert not watch.failed and len(watch.done) == 3
 

@@ -22,7 +22,7 @@ from harness.families import FAMILIES
 from harness.jobs import memory, train
 from harness.jobs.adamw import adamw, rate, step
 from harness.jobs.ahead import ahead
-from harness.jobs.context import Context, JobError, Stopped, device, make_deterministic
+from harness.jobs.context import Context, JobError, NoMemory, Stopped, device, make_deterministic
 from harness.jobs.part import Part
 from harness.jobs.predict import forward
 from harness.jobs.vocabulary import OccurringRows
@@ -1059,8 +1059,9 @@ def test_training_and_evaluation_compute_in_bf16_where_the_recipe_says_so(
 # A GPU's memory. Here it runs out by decree
 
 
-def gpu_of(monkeypatch, loop: train._Loop, room: int) -> list[int]:
-    """A GPU on which no more than `room` tokens are computed at once. Returns what was tried."""
+def gpu_of(monkeypatch, loop: train._Loop, room: int, others: float = 0) -> list[int]:
+    """A GPU on which no more than `room` tokens are computed at once, and other programs hold
+    `others` bytes. Returns what was tried."""
     passes, tried = train._Loop._passes, []
 
     def full(self, part, given):
@@ -1072,7 +1073,8 @@ def gpu_of(monkeypatch, loop: train._Loop, room: int) -> list[int]:
             return passes(self, part, given)
 
     monkeypatch.setattr(train._Loop, "_passes", full)
-    held = iter([memory.Memory(10 * 10**9, 0, 24 * 10**9), memory.Memory(0, 14 * 10**9, 0)])
+    before = memory.Memory(10 * 10**9, 0, 24 * 10**9, others)
+    held = iter([before, memory.Memory(0, 14 * 10**9, 0, 0)])
     monkeypatch.setattr(memory, "of_gpu", lambda: next(held))
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: None)
     monkeypatch.setattr(train.MicroBatch, "pinned", lambda self, where: self)
@@ -1090,13 +1092,15 @@ def test_what_fits_the_memory_leaves_nothing_behind(tmp, folder, warm, monkeypat
     assert all(p.grad is None for p in loop.model.parameters())
 
 
+@pytest.mark.parametrize("others", [1e9, 9e9], ids=["alone", "beside other programs"])
 def test_what_does_not_fit_the_memory_fails_with_the_number_to_write(
-    tmp, folder, warm, monkeypatch
+    tmp, folder, warm, monkeypatch, others
 ):
     loop = loop_of(tmp, make_job(tmp, folder, "span_qa", micro_tokens=200), warm)
-    tried = gpu_of(monkeypatch, loop, 60)
+    tried = gpu_of(monkeypatch, loop, 60, others)
     with pytest.raises(JobError) as refused:
         loop.rehearse()
+    assert refused.type is (NoMemory if others > memory.OURS else JobError)
     assert str(refused.value) == (
         "train toy span_qa: micro_tokens: 200 takes about 26.0 GB, more than this GPU has left"
         " (24.0 GB in all); write micro_tokens: 50 in its recipe"
@@ -1119,7 +1123,7 @@ def test_memory_that_runs_out_later_is_said_in_one_line(tmp, folder, warm, monke
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(train._Loop, "update", full)
-    with pytest.raises(JobError, match=r"ran out.* fewer --workers.* micro_tokens: 32 in its"):
+    with pytest.raises(NoMemory, match=r"ran out.* fewer --workers.* micro_tokens: 32 in its"):
         train.run(context(tmp, make_job(tmp, folder, "classification"), warm=warm))
 
 

@@ -396,7 +396,8 @@ class _Run:
             why += f"; see {event.log}"
         if self.crew:  # who reads it is on another machine
             why += f" (on {socket.gethostname()})"
-        failure = Failure(why, event.exit_code, event.trace, died=died)
+        by_host = died or event.by_host or bool(event.trace)
+        failure = Failure(why, event.exit_code, event.trace, by_host=by_host)
         if self.crew and self.crew.try_elsewhere(job.key, failure):
             self._later(job, ELSEWHERE_WAIT)
             self.listener.retry(job, why)

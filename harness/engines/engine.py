@@ -19,7 +19,8 @@ class Event:
     done      the result of `key` is committed
     busy      another live process works on `key`
     stopped   it was asked to end, and has saved what it could
-    failed    `why`; `exit_code` is for the command line, `trace` that of a bug
+    failed    `why`; `exit_code` is for the command line, `trace` that of a bug, `by_host` as
+              `Failure` has it
     died      said by the engine: the worker ended by itself with `code`
     lost      said by the engine: the worker is gone, and its slot with it
     note      said by the engine, of no job: `why`, for a person
@@ -36,6 +37,7 @@ class Event:
     why: str = ""
     exit_code: int = 1
     trace: str = ""
+    by_host: bool = False
     code: int | None = None
     log: str = ""
 

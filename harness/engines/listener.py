@@ -16,20 +16,15 @@ class Failure:
     trace      of a bug of ours
     rows       whether its rows cannot be used: then `why` names them, and is the same for every job
                that reads them
-    died       whether its worker ended under it, by lack of memory or a fault of the host
+    by_host    whether another host may do better: where a worker died, memory ran out or we have a
+               bug. A bad spec, or a loss that is no number, are the same everywhere
     """
 
     why: str
     exit_code: int = 1
     trace: str = ""
     rows: bool = False
-    died: bool = False
-
-    @property
-    def by_host(self) -> bool:
-        """Whether another host may do better: a bad spec, or a loss that is no number, are the same
-        everywhere."""
-        return self.died or bool(self.trace)
+    by_host: bool = False
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,10 @@ class JobError(Exception):
     """The job cannot give a result, for a reason the user can act on."""
 
 
+class NoMemory(JobError):
+    """Memory ran out, which other programs may hold: another host may have enough."""
+
+
 @dataclass
 class Context:
     """One job's surroundings. `progress(done, total, tokens)` and `logged(line)` tell who watches

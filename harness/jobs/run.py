@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from harness.common.errors import HarnessError, StoreError
 from harness.common.signals import Interrupted, stop
 from harness.jobs.channel import Channel, away
-from harness.jobs.context import Context, JobError, Stopped, environment
+from harness.jobs.context import Context, JobError, NoMemory, Stopped, environment
 from harness.store import Lease, Store, disk_errors
 from harness.store.job import JobJson, verify_job
 
@@ -143,7 +143,7 @@ def _do(
 
 @contextmanager
 def _memory_named(name: str) -> Iterator[None]:
-    """Where a GPU's memory runs out, JobError with the job, the need and what to do. (A training
+    """Where a GPU's memory runs out, NoMemory with the job, the need and what to do. (A training
     has said more of its own passes: `memory.said`.)"""
     try:
         yield
@@ -267,7 +267,8 @@ class Worker:
             self._say(event="stopped", key=key)
         except (JobError, HarnessError) as error:
             code = getattr(error, "exit_code", 1)
-            self._say(event="failed", key=key, why=str(error), exit_code=code)
+            by_host = isinstance(error, NoMemory)
+            self._say(event="failed", key=key, why=str(error), exit_code=code, by_host=by_host)
         # a bug of ours: the whole story goes to the log and to the driver
         except Exception as error:
             traceback.print_exc()
