@@ -339,6 +339,15 @@ def test_a_shared_job_waits_for_its_slots_and_nothing_smaller_goes_before_it(tmp
     ]
 
 
+def test_a_job_that_waits_for_slots_is_not_asked_for_at_every_word(tmp_path, monkeypatch):
+    """On a cluster each question goes to the file server."""
+    words = [("worker-0", Event("progress", done=done, total=20)) for done in range(20)]
+    asked, manifest = [], Store.manifest
+    monkeypatch.setattr(Store, "manifest", lambda *of: (asked.append(of[1]), manifest(*of))[1])
+    driven(Store(tmp_path), Quick(2, words), job("a", 1, 0), job("wide", 2, 1))
+    assert asked.count(key_of("wide")) <= 5
+
+
 def test_an_idle_worker_of_a_shared_job_may_die(tmp_path):
     engine = Quick(2, said=[("worker-1", Event("died", code=-9))])
     assert driven(Store(tmp_path), engine, job("wide", 2)) == ["wide worker-0 worker-1"]

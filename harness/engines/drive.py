@@ -207,6 +207,7 @@ class _Run:
         self.running: dict[str, str] = {}  # slot → key
         self.beside: dict[str, list[str]] = {}  # the same slot → others that the job takes
         self.due: Job | None = None  # whose turn it is, once so many slots are idle
+        self.due_again = 0.0  # when to ask again whether others do it meanwhile
         self.tries: Counter[tuple[str, str]] = Counter()  # key, how it ended → workers
         # key → when another run, which holds it now, is looked after again
         self.not_before: dict[str, float] = {}
@@ -271,6 +272,8 @@ class _Run:
             self.queue.workers = len(there)
         taken = {*self.running, *chain.from_iterable(self.beside.values())}
         idle = [slot for slot in there if slot not in taken]
+        if self._asked_lately(idle):
+            return
         while idle and (job := self.due or self.queue.take()):
             self.due = None
             # One look at the manifest decides: another run may commit, and drop, between two looks.
@@ -289,6 +292,15 @@ class _Run:
             else:  # nothing that takes fewer goes before it
                 self.due = job
                 break
+
+    def _asked_lately(self, idle: list[str]) -> bool:
+        """Whether the job whose turn it is still waits for slots, and its manifest and lease were
+        looked at not long ago."""
+        now = time.monotonic()
+        if self.due and now < self.due_again and not self.engine.share(idle, self.due.slots):
+            return True
+        self.due_again = now + (CREW_WAIT if self.crew else BUSY_WAIT)
+        return False
 
     def _is_for_others(self, key: str) -> bool:
         """Whether a job that failed on this host can wait for another one: as long as somebody
