@@ -134,8 +134,8 @@ def take_part(
     """One agent's part of a run that several share: what nobody else does, until those who work are
     enough for the rest. All jobs are described in the store, and none is to be refused."""
     outcome = Outcome()
-    crew.tell({})
     _hold_room(jobs.jobs.values(), engine)
+    crew.tell({})
     listener.todo(list(jobs.jobs.values()))
     queue = Queue(jobs.jobs.values(), costs, agents * len(engine.slots))
     _Run(jobs, store, engine, listener, keep_weights, outcome, queue, crew).until_done()
