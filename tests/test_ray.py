@@ -30,6 +30,7 @@ from harness.engines.engine import Event
 from harness.engines.listener import Listener
 from harness.plan.order import Queue
 from harness.run.room import AUTO
+from harness.run.steps import How, _places
 from harness.store import Store
 
 SCRIPT = Path(__file__).with_name("ray.sh")
@@ -266,6 +267,14 @@ def test_gpus_come_first_and_a_cap_holds(ray, cluster, store):
     for gpus, count in ((2, 2), (None, AUTO)):
         with pytest.raises(SpecError, match="--engine ray"):
             ClusterChoice(gpus=gpus).cluster("ray", count)
+
+
+def test_how_many_jobs_run_at_once_is_known_before_there_are_workers(ray, cluster, store):
+    """The check of the disk asks."""
+    cluster += [Node(CPU=16), Node(CPU=8, GPU=2)]
+    assert _places(ray.RayEngine(store), How()) == (2, 2)
+    assert _places(ray.RayEngine(store, workers=3, device="cpu"), How()) == (3, 3)
+    assert _places(ray.RayEngine(store, cluster=ray.RayCluster(gpus=64)), How()) == (64, 64)
 
 
 def test_a_job_of_several_processes_gets_the_gpus_of_one_host(ray, cluster, store, monkeypatch):

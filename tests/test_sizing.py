@@ -11,6 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from harness.common.errors import StoreError
+from harness.engines.process import MOST
+from harness.engines.slurm import Cluster
 from harness.plan import order, shown
 from harness.plan.devices import Machine
 from harness.plan.disk import Space, spaces
@@ -211,7 +213,9 @@ def test_a_run_that_does_not_fit_on_the_disk_is_refused_and_a_tight_one_told(
     heard: list[str] = []
 
     def check() -> None:
-        fits.check_disk(plan_of(), chain_of_three(), {}, 2, keep, Store(tmp_path), heard.append)
+        fits.check_disk(
+            plan_of(), chain_of_three(), {}, (2, 2), keep, Store(tmp_path), heard.append
+        )
 
     if said is None:
         with pytest.raises(StoreError, match=r"2 trained models .* another --store") as refused:
@@ -282,7 +286,7 @@ def test_the_rest_of_a_run_fits_where_the_whole_did(tmp_path, monkeypatch, point
     free = whole.disk - left_by(store, jobs, models, training)
     monkeypatch.setattr(fits, "free_disk", lambda _: free)
     rest = [one for one in jobs if one.key not in ended]
-    fits.check_disk(LARGE, rest, {}, 8, False, store, lambda _: None)  # and is not refused
+    fits.check_disk(LARGE, rest, {}, (8, 8), False, store, lambda _: None)  # and is not refused
 
 
 @pytest.mark.parametrize("lacks", [0, 1])
@@ -293,7 +297,7 @@ def test_a_model_that_lies_there_is_part_of_what_a_run_needs(tmp_path, monkeypat
     monkeypatch.setattr(fits, "free_disk", lambda _: size - lacks)
 
     def check() -> None:
-        fits.check_disk(LARGE, rest, {}, 2, False, store, lambda _: None)
+        fits.check_disk(LARGE, rest, {}, (2, 2), False, store, lambda _: None)
 
     if not lacks:
         check()
@@ -325,6 +329,32 @@ def test_who_comes_back_to_agents_at_work_is_not_refused(tmp_path, monkeypatch):
     look(at_work=True)
     with pytest.raises(StoreError):
         look(at_work=False)
+
+
+@pytest.mark.parametrize(
+    ("how", "places"),
+    [
+        (steps.How(workers=3, cluster=Cluster(8)), (24, 24)),
+        (steps.How(cluster=Cluster(2, gpus=4)), (8, 8)),
+        (steps.How(cluster=Cluster(2, gpus=0, cores=6)), (12, 12)),
+        # --workers auto
+        (steps.How(cluster=Cluster(8, cores=3, need=1e9)), (8, 24)),
+        (steps.How(cluster=Cluster(8, cores=32, need=1e9)), (8, 8 * MOST)),
+    ],
+)
+def test_how_many_jobs_agents_do_at_once(how, places):
+    assert steps._places(Agents(at_work=False), how) == places
+
+
+def test_workers_that_may_not_be_refuse_nothing(tmp_path, monkeypatch):
+    """One or eight: for one there is room."""
+    jobs, store = grid(), Store(tmp_path)
+    monkeypatch.setattr(fits, "free_disk", lambda _: 2 * 2240)
+    heard: list[str] = []
+    fits.check_disk(LARGE, jobs, {}, (1, 8), False, store, heard.append)
+    assert len(heard) == 1 and "by 8 workers if the GPUs have room" in heard[0]
+    with pytest.raises(StoreError):
+        fits.check_disk(LARGE, jobs, {}, (8, 8), False, store, heard.append)
 
 
 def test_free_room_is_that_of_the_folder_or_of_where_it_will_be(tmp_path):

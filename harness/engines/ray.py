@@ -108,6 +108,11 @@ class RayEngine:
         """Those whose worker is there."""
         return [name for name, seat in self._seats.items() if seat.host and not seat.wrong]
 
+    @property
+    def wanted(self) -> int:
+        """How many there should be, also before they are asked for."""
+        return self.most or _has("GPU" if self.gpus else "CPU")[0]
+
     def start(self) -> None:
         """Ask for workers."""
         self._place()
@@ -179,8 +184,8 @@ class RayEngine:
     def _place(self) -> None:
         """Ask Ray for as many workers as there should be."""
         self._looked = time.monotonic()
-        there, each = _has("GPU" if self.gpus else "CPU")
-        wanted = self.most or there
+        _, each = _has("GPU" if self.gpus else "CPU")
+        wanted = self.wanted
         names = (f"worker-{number}" for number in count())
         free = (name for name in names if name not in self._seats)
         while len(self._seats) < wanted:

@@ -24,7 +24,7 @@ def check_disk(
     plan: Plan,
     jobs: list[Job],
     costs: Mapping[str, float],
-    workers: int,
+    workers: tuple[int, int],
     keep_weights: bool,
     store: Store,
     say: Callable[[str], None],
@@ -33,6 +33,7 @@ def check_disk(
     disk; with its checkpoints too, or `say` hears of it. What an earlier try left there and this
     one reads or goes on from counts once: it lies there, and is part of what is needed.
 
+    workers  at least, and at most: nothing is refused for those that may not be
     raises  StoreError: the models alone do not
     """
     free, space, there = free_disk(store.root), spaces(plan, jobs), left_there(jobs, store)
@@ -41,9 +42,11 @@ def check_disk(
     def by(count: int) -> Course:
         return course(jobs, costs, count, space, keep_weights, there)
 
-    run = by(workers)
+    least, most = workers
+    run = by(most)
     if run.disk <= free + ours:
         return
+    by_workers = f", by {most} workers if the GPUs have room" if least < most else ""
     held = f"{run.models} trained model{'s' * (run.models > 1)}"
     needs = f"{in_bytes(run.weights)} for {held} at one time"
     if run.disk > run.weights:
@@ -51,13 +54,13 @@ def check_disk(
     ways = ["free space", "give another --store"]
     if keep_weights:
         ways.append("leave out --keep-weights")
-    if workers > 1 and (one := by(1)).disk < run.disk:
+    if most > 1 and (one := by(1)).disk < run.disk:
         ways.append(f"take fewer workers (one: {in_bytes(one.weights)} to {in_bytes(one.disk)})")
     told = f"the disk of {store.root} has {in_bytes(free)} free"
     if ours:
         told += f" and holds {in_bytes(ours)} of this run's"
-    told += f"; this run needs about {needs}: {', '.join(ways[:-1])} or {ways[-1]}"
-    if run.weights > free + ours:
+    told += f"; this run needs about {needs}{by_workers}: {', '.join(ways[:-1])} or {ways[-1]}"
+    if by(least).weights > free + ours:
         raise StoreError(told)
     say(f"it may not fit: {told}")
 

@@ -24,7 +24,7 @@ from harness.engines.crew import folder_of, run_of
 from harness.engines.drive import Outcome, drive, verify_results
 from harness.engines.engine import Agents, Engine
 from harness.engines.listener import Failure, Listener, Listeners
-from harness.engines.process import ProcessEngine, fitting
+from harness.engines.process import MOST, ProcessEngine, fitting
 from harness.engines.progress import Progress
 from harness.engines.slurm import Cluster, script
 from harness.families.odd import ODD_SHARE, in_words, too_many
@@ -255,12 +255,18 @@ def _look_at_disk(
         check_disk(plan, jobs, costs, _places(where, how), how.keep_weights, store, say)
 
 
-def _places(where: Engine | Agents, how: How) -> int:
-    """How many jobs an engine does at once, as far as it says."""
+def _places(where: Engine | Agents, how: How) -> tuple[int, int]:
+    """How many jobs an engine does at once: at least and at most, as far as it says."""
     if isinstance(where, Engine):
-        return max(1, len(where.slots))
-    agents: int = getattr(how.cluster, "agents", 1)
-    return agents * (how.workers or 1)
+        # Ray's workers come once they are asked for
+        count = max(1, getattr(where, "wanted", len(where.slots)))
+        return count, count
+    if not isinstance(cluster := how.cluster, Cluster):
+        return 1, 1
+    each = most = how.workers or cluster.gpus or cluster.cores
+    if cluster.need and cluster.gpus:  # each agent finds out how many its GPUs have room for
+        most = max(each, min(MOST * cluster.gpus, cluster.cores))
+    return cluster.agents * each, cluster.agents * most
 
 
 def script_of(how: How, plan: Plan, store: Store) -> str | None:
