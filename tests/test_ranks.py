@@ -23,7 +23,7 @@ from safetensors.torch import load
 from test_loop import context, make_job, outputs
 
 from harness.common.errors import HarnessError, SpecError
-from harness.engines import process, slurm, watch
+from harness.engines import drive, process, slurm, watch
 from harness.engines.crew import Shared, folder_of
 from harness.engines.drive import Outcome, _Run, take_part
 from harness.engines.engine import Event
@@ -307,6 +307,9 @@ class Quick:
     def share(self, idle, count):
         return list(idle[:count]) if len(idle) >= count else []
 
+    def may_hold(self, count):
+        return count <= len(self.slots)
+
     def submit(self, slot, key, again, beside=()):
         self.given.append((key, slot, *beside))
         self.busy.append((slot, Event("done", key=key)))
@@ -352,6 +355,32 @@ def test_an_idle_worker_of_a_shared_job_may_die(tmp_path):
     engine = Quick(2, said=[("worker-1", Event("died", code=-9))])
     assert driven(Store(tmp_path), engine, job("wide", 2)) == ["wide worker-0 worker-1"]
     assert engine.started == ["worker-1"]
+
+
+class Growing(Quick):
+    """One that gets a host more once nothing runs, if it `may`."""
+
+    may = True
+
+    def poll(self, timeout):
+        if self.busy:
+            return super().poll(timeout)
+        self.slots += ["worker-2"] * self.may
+        return []
+
+
+def test_a_shared_job_without_a_host_holds_up_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(drive, "BUSY_WAIT", 0.0)
+    jobs = [job("wide", 3, 0), job("a", 1, 1), job("b", 1, 2)]
+    order = ["a worker-0", "b worker-1", "wide worker-0 worker-1 worker-2"]
+    assert driven(Store(tmp_path / "grows"), Growing(2), *jobs) == order
+
+    engine = Growing(2)
+    engine.may = False
+    monkeypatch.setattr(drive, "ROOM_WAIT", 0.0)
+    with pytest.raises(SpecError, match="wide: 3 processes share it"):
+        driven(Store(tmp_path / "stays"), engine, *jobs)
+    assert len(engine.given) == 2
 
 
 def test_what_a_worker_says_of_another_job_ends_none(tmp_path):

@@ -326,6 +326,20 @@ def test_a_node_without_the_harness_is_said(ray, cluster, store):
         Driver(ray.RayEngine(store)).slots("worker-0")
 
 
+def test_a_node_without_the_harness_may_answer_first(ray, cluster, store):
+    cluster += [Node(CPU=1, stranger=1), Node(CPU=1)]
+    Driver(ray.RayEngine(store)).slots("worker-1")
+
+
+def test_more_gpus_than_a_host_has_may_only_come_where_the_cluster_grows(ray, cluster, store):
+    cluster += [Node(GPU=1), Node(GPU=1), Node(CPU=8)]
+    assert not ray.RayEngine(store).may_hold(2)
+    asked = {gpus: ray.RayEngine(store, cluster=ray.RayCluster(gpus=gpus)) for gpus in (1, 2, 3)}
+    assert {gpus: engine.may_hold(2) for gpus, engine in asked.items()} == {1: 0, 2: 1, 3: 1}
+    cluster += [Node(GPU=2)]
+    assert ray.RayEngine(store).may_hold(2)
+
+
 def test_who_waits_for_a_gpu_is_told(ray, cluster, store):
     cluster += [Node(CPU=4)]
     driver = Driver(ray.RayEngine(store, cluster=ray.RayCluster(gpus=2)))

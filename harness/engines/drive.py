@@ -28,6 +28,7 @@ TRIES = {"died": 2, "lost": 5}
 BUSY_WAIT = 2.0  # seconds before asking again for a job that another run on this store holds
 CREW_WAIT = 10.0  # the same among many agents: each question goes to the file server
 BAD_HOST = 3  # an agent whose workers fail so often in a row leaves
+ROOM_WAIT = 300.0  # seconds in which a host that was lost may come back
 ELSEWHERE_WAIT = 60.0  # seconds in which another host may take a job that failed on this one
 
 
@@ -143,10 +144,9 @@ def take_part(
 
 
 def _hold_room(jobs: Iterable[Job], engine: Engine) -> None:
-    """SpecError if a job is shared by more processes than the engine has room for; one that has no
-    slots yet says so itself."""
-    for job in jobs if engine.slots else ():
-        if job.slots > 1 and not engine.share(engine.slots, job.slots):
+    """SpecError if a job is shared by more processes than the engine may ever have room for."""
+    for job in jobs:
+        if job.slots > 1 and not engine.may_hold(job.slots):
             raise SpecError(
                 f"{job.name}: {job.slots} processes share it (`world_size` of its recipe), each on"
                 " a GPU of one machine; here are fewer, or fewer --workers. Run it where there are"
@@ -211,6 +211,7 @@ class _Run:
         self.tries: Counter[tuple[str, str]] = Counter()  # key, how it ended → workers
         # key → when another run, which holds it now, is looked after again
         self.not_before: dict[str, float] = {}
+        self.busy_at = time.monotonic()  # when something ran
         self.look_at_others = 0.0  # when to ask again who of them works
         # jobs that failed in a row, nowhere else, and for which the host may be to blame
         self.suspicious: set[str] = set()
@@ -225,7 +226,9 @@ class _Run:
         while self.waiting or self.running:
             self._hear_of_others()
             self._submit_ready()
-            if not self.running and self.waiting:
+            if self.running:
+                self.busy_at = time.monotonic()
+            elif self.waiting:
                 if self.crew and self._enough_elsewhere():
                     break
                 self._give_up_on_orphans()
@@ -289,9 +292,17 @@ class _Run:
                 self.running[slot], self.beside[slot] = job.key, beside
                 self.listener.start(job, slot)
                 self.engine.submit(slot, job.key, want == "weights", beside)
-            else:  # nothing that takes fewer goes before it
+            elif self.engine.share(there, job.slots):  # nothing that takes fewer goes before it
                 self.due = job
                 break
+            else:  # its host was lost, or is still to come: all else goes on
+                self._without_room(job)
+
+    def _without_room(self, job: Job) -> None:
+        """Look again later. SpecError if all waits for it, and no host comes that may hold it."""
+        self._later(job, BUSY_WAIT)
+        if time.monotonic() - self.busy_at > ROOM_WAIT and not self.queue.ready:
+            _hold_room([job], self.engine)
 
     def _asked_lately(self, idle: list[str]) -> bool:
         """Whether the job whose turn it is still waits for slots, and its manifest and lease were

@@ -75,6 +75,9 @@ class Engine(Protocol):
         each with a GPU of its own; without GPUs fewer slots will do. The first has the worker that
         gets the job. Empty where there are too few of them."""
 
+    def may_hold(self, count: int) -> bool:
+        """Whether `share` may ever find so many: known before `start`."""
+
     def submit(self, slot: str, key: str, again: bool, beside: Sequence[str] = ()) -> None:
         """Give an idle worker a job; `again`: its result is there, but its dropped weights are
         needed once more; `beside`: the other slots that `share` named, which stay idle. Must not

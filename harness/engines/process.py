@@ -188,6 +188,10 @@ class ProcessEngine:
             return []
         return [*apart.values()][:wanted]
 
+    def may_hold(self, count: int) -> bool:
+        """Whether there are so many slots, each on another GPU."""
+        return bool(self.share(self.slots, count))
+
     def submit(self, slot: str, key: str, again: bool, beside: Sequence[str] = ()) -> None:
         """Send a key to an idle worker (`again`: its dropped weights are needed; `beside`: whose
         GPUs it may use too). If it just died, poll() says so."""

@@ -133,6 +133,16 @@ class RayEngine:
             self._note(f"Ray: a job waits for {count} GPUs on one host (`world_size`)")
         return []
 
+    def may_hold(self, count: int) -> bool:
+        """Whether a host has so many GPUs, or the cluster is still to grow for `--gpus`."""
+        if count == 1 or not self.gpus:
+            return True
+        if self.most is None:
+            return any(node.get("GPU", 0) >= count for node in _nodes())
+        if len(self.slots) < self.most:
+            return count <= self.most
+        return bool(self.share(self.slots, count))
+
     def submit(self, slot: str, key: str, again: bool, beside: Sequence[str] = ()) -> None:
         """Send an idle worker a job; if it is lost meanwhile, poll() says so."""
         if seat := self._seats.get(slot):
@@ -238,7 +248,7 @@ class RayEngine:
             f"no worker on a node of the Ray cluster: {_reason(error)}; each needs this version of"
             " the harness in the environment of its `ray start`"
         )
-        if not self.slots:
+        if self._nobody_comes():
             raise HarnessError(why)
         self._note(why)
         self._looked = time.monotonic() + ALONE  # it is free again, and would get the next
@@ -250,8 +260,12 @@ class RayEngine:
             self._ask(seat)
             return
         self._note(f"Ray: no worker on {host}: {wrong}")
-        if all(other.wrong for other in self._seats.values()):
+        if self._nobody_comes():
             raise HarnessError(f"no worker on any host of the Ray cluster; on {host}: {wrong}")
+
+    def _nobody_comes(self) -> bool:
+        """Whether no seat has a worker, nor may still get one."""
+        return all(seat.wrong for seat in self._seats.values())
 
     def _note(self, text: str) -> None:
         """Tell a person, once."""
@@ -286,11 +300,15 @@ def connect(address: str | None) -> None:
 
 def _has(what: str) -> tuple[int, int]:
     """How many GPUs, or CPUs, the cluster's nodes have; how many CPUs come to each of them."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    nodes = [node for node in nodes if node.get(what)]
+    nodes = [node for node in _nodes() if node.get(what)]
     there = int(sum(node[what] for node in nodes))
     cpus = int(sum(node.get("CPU", 0) for node in nodes))
     return there, max(1, cpus // max(1, there))
+
+
+def _nodes() -> list[dict[str, float]]:
+    """What each node has."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def _reason(error: Exception) -> str:
