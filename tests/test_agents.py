@@ -25,7 +25,7 @@ from harness.engines.listener import Listener
 from harness.engines.progress import Progress
 from harness.engines.watch import Watch
 from harness.jobs import run
-from harness.jobs.context import NoMemory
+from harness.jobs.context import HostError
 from harness.plan.graph import Job, Jobs
 from harness.store import Store, key_of
 
@@ -167,7 +167,7 @@ def test_a_job_that_fails_on_one_host_is_done_by_another(store):
 
 def test_a_job_whose_memory_ran_out_on_one_host_is_done_by_another(store, monkeypatch):
     def full(*_):
-        raise NoMemory("fragile: the memory of this GPU ran out")
+        raise HostError("fragile: the memory of this GPU ran out")
 
     monkeypatch.setattr(run, "run_job", full)
     worker = run.Worker(store, None, SimpleNamespace(events=io.StringIO()))

@@ -22,7 +22,7 @@ from harness.families import FAMILIES
 from harness.jobs import memory, train
 from harness.jobs.adamw import adamw, rate, step
 from harness.jobs.ahead import ahead
-from harness.jobs.context import Context, JobError, NoMemory, Stopped, device, make_deterministic
+from harness.jobs.context import Context, HostError, JobError, Stopped, device, make_deterministic
 from harness.jobs.part import Part
 from harness.jobs.predict import forward
 from harness.jobs.vocabulary import OccurringRows
@@ -1100,7 +1100,7 @@ def test_what_does_not_fit_the_memory_fails_with_the_number_to_write(
     tried = gpu_of(monkeypatch, loop, 60, others)
     with pytest.raises(JobError) as refused:
         loop.rehearse()
-    assert refused.type is (NoMemory if others > memory.OURS else JobError)
+    assert refused.type is (HostError if others > memory.OURS else JobError)
     assert str(refused.value) == (
         "train toy span_qa: micro_tokens: 200 takes about 26.0 GB, more than this GPU has left"
         " (24.0 GB in all); write micro_tokens: 50 in its recipe"
@@ -1123,7 +1123,7 @@ def test_memory_that_runs_out_later_is_said_in_one_line(tmp, folder, warm, monke
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(train._Loop, "update", full)
-    with pytest.raises(NoMemory, match=r"ran out.* fewer --workers.* micro_tokens: 32 in its"):
+    with pytest.raises(HostError, match=r"ran out.* fewer --workers.* micro_tokens: 32 in its"):
         train.run(context(tmp, make_job(tmp, folder, "classification"), warm=warm))
 
 

@@ -20,7 +20,7 @@ from test_loop import dataset, make_encoder, make_job, raw_rows, task_part
 
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
-from harness.jobs.context import JobError, NoMemory
+from harness.jobs.context import HostError, JobError
 from harness.jobs.run import Telling, run_job
 from harness.metrics import METRICS
 from harness.models.packed import Packed
@@ -734,7 +734,7 @@ def test_a_measure_that_a_gpu_has_no_room_for_says_so(tmp_path, folder, full_gpu
     data = {side: train[side] for side in ("train", "dev")}
     pvi = described("pvi", "pvi toy", spec, data, train["encoder"])
     full_gpu()
-    with pytest.raises(NoMemory, match=r"pvi toy: the memory of this GPU ran out.*2\.00 GiB"):
+    with pytest.raises(HostError, match=r"pvi toy: the memory of this GPU ran out.*2\.00 GiB"):
         run(store, pvi)
 
 

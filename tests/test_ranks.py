@@ -253,6 +253,44 @@ def test_a_lost_process_ends_the_others_and_the_next_run_goes_on(
     assert resumed == whole and ctx.facts["resumed_at"] in (3, 4)
 
 
+def test_the_reason_of_another_process_is_the_job_s(
+    tmp_path, folder, warm, forked, monkeypatch, capfd
+):
+    job = make_job(tmp_path, folder, "classification", world_size=2)
+    update = train._Loop.update
+
+    def full(self, given):
+        if self.ranks.number == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        update(self, given)
+
+    monkeypatch.setattr(train._Loop, "update", full)
+    said = failed_alone(tmp_path / "memory", job, warm)
+    assert "the memory of this GPU ran out" in said["why"] and said["by_host"]
+
+    monkeypatch.setattr(follow, "device", lambda: "cuda")
+    said = failed_alone(tmp_path / "device", job, warm)
+    assert "process 1 of 2, which share it, computes on cuda, the first on cpu" in said["why"]
+
+
+def failed_alone(tmp: Path, job: dict, warm: dict) -> dict:
+    """What a worker, a process of its own, tells the driver of a training that ends it."""
+    store = Store(tmp)
+    store.write_job(job["key"], job)
+    first = os.fork()
+    if not first:
+        channel = SimpleNamespace(events=(tmp / "events").open("w"))
+        worker = run.Worker(store, None, channel)
+        worker.kept.encoders = warm
+        worker._serve_one(job["key"])
+        os._exit(99)
+    assert os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) == 1
+    events = map(json.loads, (tmp / "events").read_text().splitlines())
+    [said] = [event for event in events if event["event"] == "failed"]
+    assert said["key"] == job["key"]
+    return said
+
+
 def test_a_loss_that_is_no_number_ends_all(tmp_path, folder, warm, forked):
     job = make_job(tmp_path, folder, "classification", world_size=2, learning_rate=1e30)
     with pytest.raises(JobError, match="lower the learning rate"):

@@ -37,8 +37,18 @@ class JobError(Exception):
     """The job cannot give a result, for a reason the user can act on."""
 
 
-class NoMemory(JobError):
-    """Memory ran out, which other programs may hold: another host may have enough."""
+class HostError(JobError):
+    """The same, but the host may be to blame: its memory ran out, which other programs may hold, or
+    a GPU of it is lost."""
+
+
+def failure(error: JobError | HarnessError) -> dict[str, Any]:
+    """What a `failed` event says of it."""
+    return {
+        "why": str(error),
+        "exit_code": getattr(error, "exit_code", 1),
+        "by_host": isinstance(error, HostError),
+    }
 
 
 @dataclass
@@ -60,6 +70,8 @@ class Context:
     cards: Sequence[str] | None = None
     tokens: int = 0  # subwords an evaluation has read so far
     logged: Callable[[dict[str, Any]], None] = lambda line: None
+    # says `failure` where the whole process ends with the job
+    failed: Callable[[dict[str, Any]], None] = lambda said: None
     # timings and counts for the manifest; never part of a result
     facts: dict[str, Any] = field(default_factory=dict)
     # files that were read, each with the hash that the key names

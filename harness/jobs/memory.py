@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from harness.jobs.context import JobError, NoMemory
+from harness.jobs.context import HostError, JobError
 
 OURS = 2e9  # bytes of a GPU that this process may hold beside its tensors: CUDA's, NCCL's
 
@@ -35,11 +35,11 @@ def rehearse(name: str, micro_tokens: int, longest: int, passes: Callable[[int],
 
     longest   subwords of the longest row, which no budget splits
     passes    does it under a budget of so many tokens, and leaves nothing behind
-    raises    JobError: it does not fit; the most that does is found by halving. NoMemory where
+    raises    JobError: it does not fit; the most that does is found by halving. HostError where
               other programs hold some of it
     """
     before, tokens = of_gpu(), micro_tokens
-    refused = NoMemory if before.others > OURS else JobError
+    refused = HostError if before.others > OURS else JobError
     while not _fits(passes, tokens):
         if tokens <= longest:
             raise refused(
@@ -72,19 +72,19 @@ def _gb(size: float) -> str:
 
 @contextmanager
 def said(name: str, micro_tokens: int) -> Iterator[None]:
-    """NoMemory in place of torch's own, where memory runs out though the largest pass had
+    """HostError in place of torch's own, where memory runs out though the largest pass had
     fitted."""
     try:
         yield
     except torch.OutOfMemoryError:
-        raise NoMemory(
+        raise HostError(
             f"{name}: the memory of this GPU ran out, though a pass of micro_tokens: {micro_tokens}"
             f" had fitted: another program uses it too. Give it fewer --workers, or write"
             f" micro_tokens: {max(1, micro_tokens // 2)} in its recipe"
         ) from None
 
 
-def ran_out(name: str, said: str) -> NoMemory:
+def ran_out(name: str, said: str) -> HostError:
     """What a job ends with whose memory ran out; `said`: torch's own message."""
     asked = re.search(r"allocate ([\d.]+ \w+)", said)
     need = f"{asked[1]} more" if asked else "more than there was"
@@ -92,7 +92,7 @@ def ran_out(name: str, said: str) -> NoMemory:
         memory = of_gpu()
         need += f" beside the {_gb(memory.peak)} that it held, of {_gb(memory.whole)} in all"
         torch.cuda.empty_cache()  # for the job that this worker does next
-    return NoMemory(
+    return HostError(
         f"{name}: the memory of this GPU ran out: it asked for {need}. Give it fewer --workers,"
         " keep other programs off it, take a larger one (--device), or write a smaller max_length"
         " into the suite's `settings`"

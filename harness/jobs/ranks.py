@@ -10,6 +10,7 @@ result. It starts the others (`follow`), which do nothing but updates, and ends 
 is lost, it ends itself too: whoever started it begins again at the last checkpoint.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -85,12 +86,12 @@ class _First(Ranks):
 
     def __init__(self, ctx: Context, size: int, meeting: Path):
         super().__init__(0, size)
-        self.name = ctx.job["name"]
+        self.name, self.failed, self.meeting = ctx.job["name"], ctx.failed, meeting
         self.over = threading.Event()
         words = ["harness.jobs.follow", str(ctx.store.root), ctx.key]
         self.others = [
             subprocess.Popen(
-                [sys.executable, "-m", *words, str(number), str(meeting)],
+                [sys.executable, "-m", *words, str(number), str(meeting), device()],
                 stdin=subprocess.PIPE,  # its end tells them to end, also if we are killed
                 stdout=2,
                 env=os.environ | environment,
@@ -107,6 +108,9 @@ class _First(Ranks):
                 for number, code in ended.items():
                     what = f"process {number} of {self.size} ended with code {code}"
                     print(f"{self.name}: {what}; so do the others", file=sys.stderr, flush=True)
+                    if (path := reason(self.meeting, number)).exists():
+                        self.failed(json.loads(path.read_bytes()))
+                        break
                 os._exit(1)
 
     def end(self) -> None:
@@ -162,6 +166,12 @@ def together(ctx: Context) -> Iterator[Ranks]:
             first.end()
             if distributed.is_initialized():
                 distributed.destroy_process_group()
+
+
+def reason(meeting: Path, number: int) -> Path:
+    """Where that process leaves what it ended with (`context.failure`): the first alone is heard
+    by the driver."""
+    return meeting.with_name(f"failed-{number}")
 
 
 def join(ranks: Ranks, meeting: Path) -> None:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from harness.common.errors import HarnessError, StoreError
 from harness.common.signals import Interrupted, stop
 from harness.jobs.channel import Channel, away
-from harness.jobs.context import Context, JobError, NoMemory, Stopped, environment
+from harness.jobs.context import Context, JobError, Stopped, environment, failure
 from harness.store import Lease, Store, disk_errors
 from harness.store.job import JobJson, verify_job
 
@@ -53,6 +53,7 @@ class Telling(NamedTuple):
 
     progress: Callable[[int, int, int], None] = lambda done, total, tokens: None
     logged: Callable[[dict[str, Any]], None] = lambda line: None
+    failed: Callable[[dict[str, Any]], None] = lambda said: None
 
 
 @dataclass
@@ -122,6 +123,7 @@ def _do(
             held=lease.held,
             cards=kept.cards,
             logged=report.logged,
+            failed=report.failed,
         )
         with disk_errors(f"do {job['name']} in", workdir), _memory_named(job["name"]):
             import_module(JOBS[job["kind"]]).run(ctx)
@@ -143,7 +145,7 @@ def _do(
 
 @contextmanager
 def _memory_named(name: str) -> Iterator[None]:
-    """Where a GPU's memory runs out, NoMemory with the job, the need and what to do. (A training
+    """Where a GPU's memory runs out, HostError with the job, the need and what to do. (A training
     has said more of its own passes: `memory.said`.)"""
     try:
         yield
@@ -257,8 +259,11 @@ class Worker:
         def logged(line: dict[str, Any]) -> None:
             self._say(event="logged", key=key, line=line)
 
+        def failed(said: dict[str, Any]) -> None:
+            self._say(event="failed", key=key, **said)
+
         self.last_progress = 0.0  # where a job begins is told in any case
-        report = Telling(progress, logged)
+        report = Telling(progress, logged, failed)
         try:
             again = "again" in words
             ended = run_job(self.store, key, report, lambda: stop.asked, again, self.kept)
@@ -266,9 +271,7 @@ class Worker:
         except (Stopped, Interrupted):
             self._say(event="stopped", key=key)
         except (JobError, HarnessError) as error:
-            code = getattr(error, "exit_code", 1)
-            by_host = isinstance(error, NoMemory)
-            self._say(event="failed", key=key, why=str(error), exit_code=code, by_host=by_host)
+            failed(failure(error))
         # a bug of ours: the whole story goes to the log and to the driver
         except Exception as error:
             traceback.print_exc()
