@@ -157,19 +157,19 @@ class Slurm:
         eventually(there, f"three trainings at update {update}", pause=0.2)
 
     def time_is_up(self, agents: Iterable[str]) -> None:
-        """The time limit of these agents nears."""
-        if times(quick=True, long=False):
-            for agent in agents:
-                self.asked("scancel", "--batch", "--signal=USR1", agent)
-            return
-
+        """The time limit of these agents nears, and they are queued again."""
         wanted, before = [*agents], sum(self.restarts())
+        quick = times(quick=True, long=False)
         for agent in wanted:
-            _, minutes, _ = self.jobs()[agent]["RunTime"].split(":")
-            self.asked("scontrol", "update", f"JobId={agent}", f"TimeLimit={int(minutes) + 2}")
-        # SLURM looks every half minute
-        eventually(lambda: sum(self.restarts()) == before + len(wanted), "its warning", pause=1.0)
-        for agent in wanted:
+            if quick:
+                self.asked("scancel", "--batch", "--signal=USR1", agent)
+            else:
+                _, minutes, _ = self.jobs()[agent]["RunTime"].split(":")
+                self.asked("scontrol", "update", f"JobId={agent}", f"TimeLimit={int(minutes) + 2}")
+        # by itself SLURM looks every half minute
+        again = lambda: sum(self.restarts()) == before + len(wanted)  # noqa: E731
+        eventually(again, "its warning", pause=0.2 if quick else 1.0)
+        for agent in [] if quick else wanted:
             self.asked("scontrol", "update", f"JobId={agent}", "TimeLimit=240")
 
     def control(self, what: str, node: str) -> None:

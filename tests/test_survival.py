@@ -358,6 +358,8 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_the_last_release(rig, publis
     disk = published / "disk"
     disk.mkdir()
     before = board_of(published)
+    # too small for the models, which is seen before the run; for all else, which is not
+    said = [] if size == 48 else ["No space left on device", "same command again"]
     script = f'mount -t tmpfs -o size={size}k tmpfs "$0" || exit 77; exec "$@"'
     command = rig.eval("tiny", "--store", disk / "runs/store", "--checkpoint-seconds", seconds)
     try:
@@ -367,7 +369,7 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_the_last_release(rig, publis
     if done.returncode == 77 or "unshare" in done.stderr:
         pytest.skip("no mount here")
     assert done.returncode == 74, done.stderr
-    one_clear_line(done.stderr, "No space left on device", "free space", "same command again")
+    one_clear_line(done.stderr, "free space", *said)
     assert board_of(published) == before
 
 
