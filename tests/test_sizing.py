@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from harness.common.errors import StoreError
 from harness.engines.process import MOST
 from harness.engines.slurm import Cluster
-from harness.plan import order, shown
+from harness.plan import estimate, order, shown
 from harness.plan.devices import Machine
 from harness.plan.disk import Space, spaces
 from harness.plan.estimate import Left, Sizes, UnsizedError
@@ -155,6 +155,18 @@ def test_of_several_sets_those_that_are_here_are_read():
     assert sizes.of(both)[:2] == (105, 2000 + 5 * 13)
     both["identity"] = {"union": members, "cap": 21}
     assert sizes.of(both)[:2] == (21, 413)
+
+
+def test_rows_that_were_counted_once_are_not_read_by_the_next_command(tmp_path, monkeypatch):
+    here = {"name": "here", "identity": {"is": "here"}, "location": [1]}
+    rows = [{"id": "0", "text": "x" * 40, "label": "no"}] * 5
+    monkeypatch.setattr(estimate.data_rows, "load", lambda dataset: rows)
+    index = HashIndex(tmp_path / "files.json")
+    counted = Sizes(index).of(here)
+    index.save()
+
+    monkeypatch.setattr(estimate.data_rows, "load", lambda dataset: pytest.fail("read again"))
+    assert Sizes(HashIndex(tmp_path / "files.json")).of(here) == counted == (5, 65, 0)
 
 
 def test_what_is_published_decides_no_key_and_is_in_no_release(nowhere):

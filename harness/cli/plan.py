@@ -82,13 +82,16 @@ def print_plan(
     from harness.run.fits import free_disk
     from harness.run.steps import refuse_unfit
     from harness.sources.hub import to_download
+    from harness.store import HashIndex
 
     machines = _planned(device, gpus)
     # what eval would refuse, plan refuses; the rows that are read for it are counted on the way
-    sizes = Sizes()
+    index = HashIndex(store.root / "index" / "files.json")
+    sizes = Sizes(index)
     refuse_unfit(plan, store, sizes.note)
     state = graph.states(plan, store, plan.todo(store, frozenset(refusals(plan, store))))
     left = Left(plan, store, state, sizes)
+    index.save()
     summary = left.estimate(machines[0]) | {
         "runs": [left.run(machine) for machine in machines],
         "sharing": graph.sharing(plan),

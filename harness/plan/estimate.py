@@ -18,7 +18,7 @@ from harness.sources import rows as data_rows
 from harness.sources.pool import pool
 from harness.spec.recipe import PRECISIONS, Recipe
 from harness.spec.sampler import Sampler
-from harness.store import Keys, Store, key_of
+from harness.store import HashIndex, Keys, Store, key_of
 from harness.store.job import RowsJson
 
 CHARACTERS_PER_TOKEN = 4.0
@@ -49,12 +49,14 @@ class Sizes:
     """Rows and tokens of datasets, each read at most once. `note` takes rows that somebody has read
     anyway.
 
+    index      remembers them for other commands
     published  tasks whose rows are not here, and were counted by what their specs say is published
     """
 
-    def __init__(self) -> None:
+    def __init__(self, index: HashIndex | None = None) -> None:
         self._known: dict[str, Size] = {}
         self._keys = Keys()
+        self._index = index or HashIndex()
         self.published: set[str] = set()
 
     def key(self, dataset: RowsJson) -> str:
@@ -71,8 +73,13 @@ class Sizes:
         key = self.key(dataset)
         if key not in self._known:
             here = _are_here(dataset["identity"])
-            self._known[key] = _size(data_rows.load(dataset)) if here else self._said(dataset)
+            self._known[key] = self._counted(key, dataset) if here else self._said(dataset)
         return self._known[key]
+
+    def _counted(self, key: str, dataset: RowsJson) -> Size:
+        """Of rows that are here."""
+        of = ["size", 1, key]  # the number rises with what `_size` makes of rows
+        return Size(*self._index.answer(of, lambda: _size(data_rows.load(dataset))))
 
     def _said(self, dataset: RowsJson) -> Size:
         """Of rows that are not here, or not all."""
