@@ -147,10 +147,9 @@ def _survey(
     missing → what needs it."""
     from harness.run.choice import Choice
     from harness.run.steps import plan_suite
-    from harness.store import HashIndex
 
     opened = store_to_read(store)
-    index = HashIndex(opened.root / "index" / "files.json")
+    index = opened.hash_index()
     blocked: dict[str, list[str]] = {}
     for name in names:
         if name in catalog.suites:

@@ -82,11 +82,10 @@ def print_plan(
     from harness.run.fits import free_disk
     from harness.run.steps import refuse_unfit
     from harness.sources.hub import to_download
-    from harness.store import HashIndex
 
     machines = _planned(device, gpus)
     # what eval would refuse, plan refuses; the rows that are read for it are counted on the way
-    index = HashIndex(store.root / "index" / "files.json")
+    index = store.hash_index()
     sizes = Sizes(index)
     refuse_unfit(plan, store, sizes.note)
     state = graph.states(plan, store, plan.todo(store, frozenset(refusals(plan, store))))

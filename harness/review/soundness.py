@@ -15,7 +15,7 @@ from harness.review.bundle import plan_of
 from harness.review.predictions import PredictionsVerified, verify_predictions
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
-from harness.store import HashIndex, Store
+from harness.store import Store
 
 # A release's content → what its predictions say of it.
 Again = Callable[[dict[str, Any]], PredictionsVerified]
@@ -84,7 +84,7 @@ def predictions_again(
     store = Store(folder)
 
     def again(content: dict[str, Any]) -> PredictionsVerified:
-        index = HashIndex(store.root / "index" / "files.json")
+        index = store.hash_index()
         plan = plan_of(content, catalog, where, index)
         read = Content.model_validate(content)
         return verify_predictions(read, plan, store, lambda name: say(f"scoring {name}"))

@@ -12,7 +12,7 @@ from harness.engines.process import cores, gpus
 from harness.sources.encoders import find
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
-from harness.store import HashIndex, Store
+from harness.store import Store
 
 PACKAGES = (
     "torch",
@@ -56,7 +56,7 @@ def checkup(store: Path, encoder_root: Path | None, catalog: Catalog) -> list[Ch
         free = shutil.disk_usage(opened.root).free
         state: State = "ok" if free > LOW_DISK else "warning"
         rows.append(_row("store", state, f"{opened.root}, {free / 1e9:.1f} GB free"))
-        index = HashIndex(opened.root / "index" / "files.json")
+        index = opened.hash_index()
     except HarnessError as error:
         return [*rows, _row("store", "error", str(error))]
 

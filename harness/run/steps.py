@@ -48,7 +48,7 @@ from harness.spec.explain import show
 from harness.spec.oneline import count_of, text_of
 from harness.spec.recipe import Lora
 from harness.spec.suite import Suite
-from harness.store import HashIndex, Store, atomic_write
+from harness.store import Store, atomic_write
 
 if TYPE_CHECKING:  # it needs its package
     from harness.engines.ray import RayCluster
@@ -67,8 +67,7 @@ def plan_suite(catalog: Catalog, choice: Choice, where: Where, store: Store) -> 
 
 def plan_of(suite: Suite, catalog: Catalog, where: Where, store: Store) -> Plan:
     """The same of a suite as it is run."""
-    index = HashIndex(store.root / "index" / "files.json")
-    return make_plan(suite, catalog, where, index)
+    return make_plan(suite, catalog, where, store.hash_index())
 
 
 def plan_to_run(

@@ -19,6 +19,7 @@ from harness.common.errors import StoreError
 from harness.store.files import (
     DAMAGE,
     DamagedError,
+    HashIndex,
     atomic_write,
     bytes_of,
     canonical_json,
@@ -156,6 +157,10 @@ class Store:
             if path.read_bytes() == data:
                 return
         atomic_write(path, data, sync=False)
+
+    def hash_index(self) -> HashIndex:
+        """What this store remembers of files that lie elsewhere."""
+        return HashIndex(self.root / "index" / "files.json")
 
     def read_job(self, key: str) -> Any:
         """What the file says; `job.verify_job` tells whether it is the job of that key."""
