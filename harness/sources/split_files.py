@@ -107,7 +107,8 @@ def class_names(folder: Path | None, config: str | None, file: Path) -> dict[str
     if file.suffix != ".parquet":
         return {}
     of_card = read_card(folder).features.get(config) if folder and config else None
-    return dict(_names(of_card or {})) | _names_in_file(file, file.stat().st_mtime_ns)
+    names = dict(_names(of_card)) if of_card else {}  # `_names` imports datasets, for a second
+    return names | _names_in_file(file, file.stat().st_mtime_ns)
 
 
 def disagreement(names: list[str], labels: list[str] | dict[str, str | int]) -> str | None:
