@@ -12,11 +12,13 @@ from harness.release.schema_derived import (
     DevScore,
     DifficultyRow,
     Gain,
+    HypothesisOutcome,
     MeanGain,
     ScoredCell,
     Split,
     TargetScore,
 )
+from harness.spec.hypothesis import Hypothesis
 
 KINDS: tuple[Kind, ...] = ("task", "mixture", "subset", "control")
 RIVALS: tuple[Kind, ...] = ("task", "mixture")  # parts and controls answer other questions
@@ -68,6 +70,13 @@ class Reading:
     @cached_property
     def split(self) -> Split | None:
         return next((one for one in self.release.split if one.encoder == self.encoder), None)
+
+    @cached_property
+    def hypotheses(self) -> list[tuple[Hypothesis, HypothesisOutcome]]:
+        """What was expected before the run, in the suite's order, and what came of it."""
+        mine = [one for one in self.release.hypotheses if one.encoder == self.encoder]
+        came = {one.hypothesis: one for one in mine}
+        return [(one, came[one.hypothesis]) for one in self.release.suite.hypotheses]
 
     @property
     def has_sides(self) -> bool:

@@ -20,6 +20,7 @@ from harness.page.glance import hardness, mean_cell
 from harness.page.points import DASH, count_cell, gain_cell, plain, plain_cell, score_cell
 from harness.page.reading import Reading, shown_mean
 from harness.page.sheet import Column, Field, Line, Sheet
+from harness.page.words import VERDICTS, range_of
 from harness.release.schema_derived import DifficultyRow, ScoredCell, Subsets
 from harness.statistics.study import OWN_DATA as OWN_FLAGS
 
@@ -41,7 +42,7 @@ def sheets(reading: Reading, choice: Choice) -> list[Sheet]:
     makers: dict[Choice, list[Maker]] = {
         "targets": [targets, averages, english, centred, baseline, best],
         "languages": [slices, wrong_where, languages],
-        "difficulty": [difficulty, easy_hard, compared, learned],
+        "difficulty": [difficulty, easy_hard, expected, compared, learned],
     }
     makers["full"] = [maker for of in makers.values() for maker in of]
     found: list[Sheet] = []
@@ -386,6 +387,20 @@ def easy_hard(reading: Reading) -> list[Sheet]:
     columns = [*_texts("target task"), *_numbers("easy − hard"), *_texts("easy", "hard")]
     caption = "mean gain of easy tasks minus that of hard ones"
     return [_sheet(reading, "easy-hard", caption, columns, rows, *filter(None, [split.why]))]
+
+
+def expected(reading: Reading) -> list[Sheet]:
+    """What was expected before the run, and what came."""
+    rows = []
+    for asked, came in reading.hypotheses:
+        says = f"{asked.says} (primary)" if asked.primary else asked.says
+        found = gain_cell(came.number, brackets=True)
+        verdict = VERDICTS[came.verdict] + (f": {came.why}" if came.why else "")
+        rows.append(_row(says, range_of(asked), came.at, found, verdict))
+    columns = [*_texts("expected", "that is", "decided by"), *_numbers("came"), *_texts("verdict")]
+    note = "Written down before the run. Of several numbers the one that decides is shown."
+    caption = "what was expected, and what came"
+    return [_sheet(reading, "hypotheses", caption, columns, rows, note)]
 
 
 def compared(reading: Reading) -> list[Sheet]:

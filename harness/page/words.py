@@ -10,13 +10,19 @@ from harness.page.cautions import OWN_DATA, flags_of, wrong_with
 from harness.page.points import arrow, between, half, plain
 from harness.page.reading import AVERAGE, Reading, group_name, shown_mean
 from harness.release.schema import Concluded, EncoderFacts
-from harness.release.schema_derived import Tested
+from harness.release.schema_derived import HypothesisVerdict, Tested
+from harness.spec.hypothesis import Hypothesis
 from harness.statistics.measured import FEWEST_SEEDS
 
 SMOKE = (
     "SMOKE SUITE: its data are made up to prove the machine; no claim follows from these numbers."
 )
 BRACKETS = re.compile(r" \([^)]*\)")
+VERDICTS: dict[HypothesisVerdict, str] = {
+    "holds": "holds",
+    "fails": "fails",
+    "undecided": "is not decided",
+}
 SHOWN = 3  # names in a list; the others are counted
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -158,13 +164,15 @@ def side(number: Tested) -> int:
 
 
 def sentences(reading: Reading) -> list[str]:
-    """What helps, what hurts, what cannot be said and what it would take."""
+    """What helps, what hurts, what cannot be said and what it would take; what came of the
+    hypothesis that was tested, if there is one."""
     found = list(_effects(reading))
     learned = [one for one in found if reading.learned(one.arm)]
     return [
         _one_way(reading, "help", learned, 1),
         _one_way(reading, "hurt", found, -1),
         " ".join(filter(None, [_easy_hard(reading), *_what_it_takes(reading)])),
+        *_primary(reading),
     ]
 
 
@@ -226,6 +234,27 @@ def _easy_hard(reading: Reading) -> str:
     if not split.claim or low <= 0 <= high:
         return f"{unknown}: {value}. {split.why}".strip()
     return f"{'Easy' if low > 0 else 'Hard'} tasks helped more: {value}."
+
+
+def _primary(reading: Reading) -> Iterator[str]:
+    for asked, came in reading.hypotheses:
+        if asked.primary:
+            found = f"{came.at} {signed(came.number.value)}{between(came.number.interval)}"
+            why = f". {came.why}" if came.why else ""
+            yield (
+                f"The primary hypothesis {VERDICTS[came.verdict]}: {asked.says}"
+                f" ({found}; asked: {range_of(asked)}){why}".removesuffix(".")
+                + "."
+            )
+
+
+def range_of(asked: Hypothesis) -> str:
+    """The range of a hypothesis in words."""
+    if asked.above is not None and asked.below is not None:
+        return f"between {signed(asked.above)} and {signed(asked.below)}"
+    if asked.above is not None:
+        return f"above {signed(asked.above)}"
+    return f"below {signed(asked.below)}"
 
 
 def _what_it_takes(reading: Reading) -> Iterator[str]:

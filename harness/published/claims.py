@@ -21,23 +21,13 @@ from harness.published.verdict import Outcome, Verdict
 from harness.release.schema import Concluded, SuiteFacts
 from harness.release.schema_derived import Estimate
 from harness.statistics.gains import measured
+from harness.statistics.hypotheses import Range, Sure, sure, why_unsure
 from harness.statistics.measured import Quantity
 from harness.statistics.study import REFUSED, Study
 
 COUNTS_NOWHERE = REFUSED | {"unlearned"}
 # Of a suite, what its numbers follow from.
 DECIDES = ("version", "seeds", "protocol", "caps", "task_caps", "cuts", "recipes", "settings")
-
-
-class Sure(NamedTuple):
-    """A number with its 95% interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
 
 
 class Committed(NamedTuple):
@@ -78,7 +68,8 @@ def claimed(
         if claim.printed:
             low, high = bounds(claim.printed, document)
             found = _number(claim, content, studies[claim.encoder])
-            outcome, says = _within(found, float(low + high) / 2, _margin(claim))
+            printed, margin = float(low + high) / 2, _margin(claim)
+            outcome, says = _within(found, printed, margin)
         else:
             outcome, says = _KINDS[claim.kind](claim, studies[claim.encoder])
     except Unknown as why:
@@ -137,16 +128,15 @@ def _margin(claim: Claim) -> float:
 
 
 def _within(found: Sure, printed: float, margin: float) -> tuple[Outcome, str]:
-    low, high = printed - margin, printed + margin
-    inside = low <= found.low and found.high <= high
-    outside = found.high < low or found.low > high
-    return _outcome(inside, outside), f"{found}, printed {printed:+.1f} within {margin:g}"
+    outcome, _ = _judged({"": found}, Range(printed - margin, printed + margin))
+    return outcome, f"{found}, printed {printed:+.1f} within {margin:g}"
 
 
-def _outcome(holds: bool, fails: bool) -> Outcome:
-    if holds:
-        return "holds"
-    return "fails" if fails else "inconclusive"
+def _judged(found: Mapping[str, Sure], asked: Range) -> tuple[Outcome, str]:
+    """The outcome, and the number that decides it."""
+    verdict, name = asked.verdict(found)
+    says = f"{name}, {found[name]}"
+    return ("inconclusive" if verdict == "undecided" else verdict), says
 
 
 def _number(claim: Claim, content: Concluded, study: Study) -> Sure:
@@ -219,28 +209,25 @@ def _most(claim: Claim, study: Study) -> tuple[Outcome, str]:
     if most > 0:
         return "fails", f"{by}, {first} above {under} by {most:+.1f} or more"
     says = f"closest: {arm}, {target} above {rival} by {least:+.1f} or more"
-    return _outcome(holds=least > 0, fails=False), says
+    return ("holds" if least > 0 else "inconclusive"), says
 
 
 def _consistent(claim: Claim, study: Study) -> tuple[Outcome, str]:
-    found = {
-        f"{arm} on {target}": _gain(study, arm, target)
-        for arm in claim.arms
-        for target in _targets(claim, study)
-    }
-    name = min(found, key=lambda name: found[name].low)
-    fails = any(sure.high < 0 for sure in found.values())
-    holds = not fails and found[name].low > 0
-    return _outcome(holds, fails), f"least: {name}, {found[name]}"
+    outcome, least = _judged(_each(claim, study), Range(above=0))
+    return outcome, f"least: {least}"
 
 
 def _none(claim: Claim, study: Study) -> tuple[Outcome, str]:
-    found = {
+    return _at_most(_each(claim, study), _margin(claim))
+
+
+def _each(claim: Claim, study: Study) -> dict[str, Sure]:
+    """The gain of each of its conditions on each of its targets."""
+    return {
         f"{arm} on {target}": _gain(study, arm, target)
         for arm in claim.arms
         for target in _targets(claim, study)
     }
-    return _at_most(found, _margin(claim))
 
 
 def _no_better(claim: Claim, study: Study) -> tuple[Outcome, str]:
@@ -254,10 +241,8 @@ def _no_better(claim: Claim, study: Study) -> tuple[Outcome, str]:
 
 def _at_most(found: Mapping[str, Sure], margin: float) -> tuple[Outcome, str]:
     """Whether none of these numbers, by what they are called, is above `margin`."""
-    name = max(found, key=lambda name: found[name].high)
-    fails = any(sure.low > margin for sure in found.values())
-    holds = found[name].high <= margin
-    return _outcome(holds, fails), f"most: {name}, {found[name]}, at most {margin:g} is claimed"
+    outcome, most = _judged(found, Range(below=margin))
+    return outcome, f"most: {most}, at most {margin:g} is claimed"
 
 
 _KINDS: dict[str, Callable[[Claim, Study], tuple[Outcome, str]]] = {
@@ -284,10 +269,9 @@ def _sure_of(number: Quantity) -> Sure:
 
 
 def _sure(number: Estimate) -> Sure:
-    assert number.value is not None, "a number that counts is known"
-    if number.interval is None or number.p is None:
-        raise Unknown(f"{number.value:+.1f}, but fewer than three seeds: nothing is concluded")
-    return Sure(number.value, *number.interval)
+    if why := why_unsure(number):
+        raise Unknown(why)
+    return sure(number)
 
 
 def _arm(name: str, study: Study) -> str:

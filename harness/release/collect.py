@@ -123,6 +123,7 @@ def suite_facts(suite: Suite) -> SuiteFacts:
         average_over=suite.average_over,
         trained=suite.trained,
         regimes=suite.regimes,
+        hypotheses=suite.hypotheses,
     )
 
 

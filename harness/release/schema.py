@@ -25,6 +25,7 @@ from harness.metrics.vectors import unpack
 from harness.plan.recorded import PlanInputs
 from harness.release.schema_derived import Derived, Hash, PerLanguage, Phase
 from harness.spec.formats import Conll
+from harness.spec.hypothesis import Hypothesis
 from harness.spec.recipe import Cut, Precision, Recipe, Recipes, Setting
 from harness.spec.regime import Regime
 from harness.spec.sampler import Sampler
@@ -63,6 +64,7 @@ class SuiteFacts(Strict):
     average_over: list[str] = later([])
     trained: dict[str, Finished] = later({})
     regimes: dict[str, Regime] = later({})
+    hypotheses: list[Hypothesis] = later([])
 
 
 class EncoderFacts(Strict):

@@ -327,6 +327,26 @@ class Best(Strict):
     gain: Estimate
 
 
+HypothesisVerdict = Literal["holds", "fails", "undecided"]
+
+
+class HypothesisOutcome(Strict):
+    """What came of one hypothesis of the suite.
+
+    at      which of the numbers that it names decides
+    number  that number; its interval is for other seeds and test rows, of easy − hard for other
+            tasks of the same kinds too
+    why     why nothing may be concluded; "" where something may
+    """
+
+    encoder: str
+    hypothesis: str
+    verdict: HypothesisVerdict
+    at: str
+    number: Estimate
+    why: str
+
+
 class Derived(Strict):
     """All that follows from a release's declared facts and its evidence: what `derive` gives.
 
@@ -345,6 +365,7 @@ class Derived(Strict):
     split: list[Split]
     subsets: list[Subsets]
     best: list[Best]
+    hypotheses: list[HypothesisOutcome] = later([])
 
 
 SECTIONS = tuple(Derived.model_fields)

@@ -61,6 +61,7 @@ STATED = {  # of derived sections: which entry it is, and what its rows say
     "split": {"encoder", "by"},
     "subsets": {"encoder", "of"},
     "best": {"encoder", "target", "selected_on"},
+    "hypotheses": {"encoder", "hypothesis"},
 }
 _Leaves = dict[At, Leaf]
 

@@ -1,11 +1,16 @@
 """What a command line changes in a suite: the user's own tasks join, test rows are limited, tasks
 are left out."""
 
+from typing import Any
+
 from harness.common.errors import SpecError
 from harness.spec.catalog import Catalog
 from harness.spec.explain import nearest
 from harness.spec.sampler import Sampler
 from harness.spec.suite import Arm, Caps, Intermediate, Suite
+
+# what was expected was expected of the whole experiment, and of no other
+NO_HYPOTHESES: dict[str, Any] = {"hypotheses": []}
 
 
 def with_user_tasks(suite: Suite, catalog: Catalog) -> Suite:
@@ -20,9 +25,10 @@ def with_user_tasks(suite: Suite, catalog: Catalog) -> Suite:
     present = {arm.name for arm in suite.arms}
     wanted = [t.task for t in own if "intermediate" in t.role and t.task not in present]
     arms = [Arm(intermediate=Intermediate(tasks=[task]), name=task) for task in wanted]
-    return suite.model_copy(
-        update={"targets": [*suite.targets, *targets], "arms": [*suite.arms, *arms]}
-    )
+    if not targets and not arms:
+        return suite
+    more = {"targets": [*suite.targets, *targets], "arms": [*suite.arms, *arms]}
+    return suite.model_copy(update=more | NO_HYPOTHESES)
 
 
 def with_limit(suite: Suite, rows: int) -> Suite:
@@ -64,7 +70,12 @@ def without(suite: Suite, names: list[str]) -> Suite:
         raise SpecError(f"without {' '.join(names)}: nothing is left of suite {suite.suite}")
     left_out = sorted({*suite.left_out, *names})
     return suite.model_copy(
-        update={"arms": arms, "left_out": left_out, **suite.of_targets(targets)}
+        update={
+            "arms": arms,
+            "left_out": left_out,
+            **suite.of_targets(targets),
+            **NO_HYPOTHESES,
+        }
     )
 
 

@@ -20,6 +20,7 @@ from harness.common.errors import SpecError
 from harness.common.text import some
 from harness.families import FAMILIES
 from harness.spec.catalog import Catalog
+from harness.spec.changes import NO_HYPOTHESES
 from harness.spec.encoder import Encoder
 from harness.spec.explain import close, nearest, show
 from harness.spec.languages import ENGLISH, in_label, language_meant
@@ -276,7 +277,7 @@ def _tasks_of(suite: Suite) -> set[str]:
 def _replaced(line: OneLine, suite: Suite, catalog: Catalog) -> dict[str, Any]:
     """The lists that a line gives in place of the suite's, and what hangs on them."""
     wrong: list[str] = []
-    update: dict[str, Any] = {}
+    update: dict[str, Any] = dict(NO_HYPOTHESES)
     if line.encoders:
         update["encoders"] = list(line.encoders)
         update["trained"] = {of: one for of, one in suite.trained.items() if of in line.encoders}

@@ -15,6 +15,7 @@ from pydantic import (
 from harness.common.strict import Name, Strict, later
 from harness.families import FAMILIES
 from harness.spec.encoder import Encoder
+from harness.spec.hypothesis import Hypothesis
 from harness.spec.recipe import PHASES, TWINS, Cut, Protocol, Recipe, RecipeChange, Recipes, Setting
 from harness.spec.regime import Regime
 from harness.spec.sampler import Sampler
@@ -281,6 +282,9 @@ class Suite(Strict):
         False,
         description="measure every intermediate's PVI too; `split_rule: {by: pvi}` does so anyway",
     )
+    hypotheses: list[Hypothesis] = later(
+        [], description="what is expected, written down before the run; the board says what came"
+    )
     left_out: list[str] = Field(
         [], description="tasks that a run did without (`eval --without NAME`), shown on the board"
     )
@@ -327,6 +331,24 @@ class Suite(Strict):
         unknown = [name for name in self.average_over if name not in self.targets]
         if unknown and not self.left_out:
             raise ValueError(f"average_over: {', '.join(unknown)}: not among `targets:`")
+        return self
+
+    @model_validator(mode="after")
+    def _hypotheses_are_about_it(self) -> Self:
+        named = [one.hypothesis for one in self.hypotheses]
+        if len(set(named)) != len(named):
+            raise ValueError("hypotheses: two have one name")
+        if sum(one.primary for one in self.hypotheses) > 1:
+            raise ValueError("hypotheses: one can be primary; the others are exploratory")
+        trained = {arm.name for arm in self.arms if not arm.is_baseline}
+        for one in self.hypotheses:
+            unknown = [name for name in one.conditions if name not in trained]
+            unknown += [name for name in one.targets if name not in self.targets]
+            if unknown:
+                raise ValueError(
+                    f"hypotheses: {one.hypothesis}: {', '.join(unknown)}: not among `arms:` that"
+                    " train, or `targets:`"
+                )
         return self
 
     @model_validator(mode="after")

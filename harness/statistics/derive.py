@@ -14,6 +14,7 @@ from harness.release.schema_derived import (
     Derived,
     DifficultyRow,
     Gain,
+    HypothesisOutcome,
     Slice,
     Split,
     Subsets,
@@ -25,6 +26,7 @@ from harness.statistics.best import best
 from harness.statistics.cells import cells, dev_scores, selections
 from harness.statistics.difficulty import difficulty
 from harness.statistics.gains import measured
+from harness.statistics.hypotheses import hypotheses
 from harness.statistics.measured import Quantity
 from harness.statistics.slices import slices
 from harness.statistics.split import split
@@ -48,6 +50,7 @@ def derive(known: Known) -> Derived:
     splits: list[Split] = []
     parts: list[Subsets] = []
     chosen: list[Best] = []
+    outcomes: list[HypothesisOutcome] = []
     scores: dict[str, Mapping[str, Quantity]] = {}
     headline: dict[str, list[str]] = {}
     # by the cells, not by the declared encoders: one of which nothing was run has nothing to say
@@ -62,6 +65,7 @@ def derive(known: Known) -> Derived:
         splits.append(split(study, rows))
         parts += subsets(study)
         chosen += best(study, devs)
+        outcomes += hypotheses(study, rows)
     beside = target_scores(scores, headline)
     gains, means, beside = corrected(gains, means, beside)
     return Derived(
@@ -77,6 +81,7 @@ def derive(known: Known) -> Derived:
         split=splits,
         subsets=parts,
         best=chosen,
+        hypotheses=outcomes,
     )
 
 

@@ -30,11 +30,15 @@ def difficulty(known: Known, encoder: str, devs: Mapping[str, DevScore]) -> list
     score."""
     arms = sorted(arm for arm, facts in known.arms.items() if facts.kind == "task")
     found = [_measured(known, encoder, arm, devs) for arm in arms]
-    rule = known.suite.split_rule
-    line = split_line(found, rule)
+    return bucketed(known, found, known.suite.split_rule)
+
+
+def bucketed(known: Known, rows: Sequence[DifficultyRow], rule: SplitRule) -> list[DifficultyRow]:
+    """These rows, each on its side by a rule, whichever it was on before."""
+    line = split_line(rows, rule)
     return [
         row.model_copy(update={"bucket": _bucket(row, rule, line, _declared(known, row.arm))})
-        for row in found
+        for row in rows
     ]
 
 

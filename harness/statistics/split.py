@@ -45,7 +45,7 @@ Known = Callable[[str, str], Quantity | None]  # arm, target → the gain that i
 def split(study: Study, rows: Sequence[DifficultyRow]) -> Split:
     """One encoder's split, over learned tasks. `rows`: `difficulty` of this encoder."""
     among = [row for row in rows if row.arm in study.arms]
-    sides = Sides(_arms(among, "easy"), _arms(among, "hard"))
+    sides = sides_of(study, rows)
     averages = {row.arm: study.average(row.arm, study.headline) for row in among}
     headline = study.headline
 
@@ -54,7 +54,7 @@ def split(study: Study, rows: Sequence[DifficultyRow]) -> Split:
     for target in headline:
         groups.setdefault(study.group_of(target), []).append(target)
 
-    why = _why_no_claim(study, sides)
+    why = why_no_claim(study, sides)
     return Split(
         encoder=study.encoder,
         by=study.known.suite.split_rule.by,
@@ -81,6 +81,12 @@ def split(study: Study, rows: Sequence[DifficultyRow]) -> Split:
         correlation=_correlation(among, averages, "headroom", lambda row: row.headroom),
         correlation_pvi=_correlation(among, averages, "pvi_share", lambda row: row.pvi_share),
     )
+
+
+def sides_of(study: Study, rows: Sequence[DifficultyRow]) -> Sides:
+    """The arms of which something was run, on the sides that `rows` say."""
+    among = [row for row in rows if row.arm in study.arms]
+    return Sides(_arms(among, "easy"), _arms(among, "hard"))
 
 
 def _without_own(study: Study) -> Known:
@@ -242,7 +248,7 @@ def _welch(among: Sequence[OfTasks]) -> float:
     return total**2 / parts if parts else math.inf
 
 
-def _why_no_claim(study: Study, sides: Sides) -> str:
+def why_no_claim(study: Study, sides: Sides) -> str:
     """One sentence; empty where there are enough tasks for a claim."""
     if study.known.suite.smoke:
         return "No claim follows from made-up data."

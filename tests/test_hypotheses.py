@@ -1,0 +1,258 @@
+"""What a suite expected before it was run: held against what came, by hand on small made-up
+releases; in its YAML, and on the board."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.common.errors import SpecError
+from harness.metrics.vectors import pack
+from harness.page.reading import readings
+from harness.page.tables import sheets
+from harness.page.words import sentences
+from harness.release.schema import Concluded
+from harness.spec import reader
+from harness.spec.catalog import Catalog
+from harness.spec.changes import with_user_tasks, without
+from harness.spec.oneline import OneLine, begun
+from harness.spec.suite import Suite
+from harness.statistics.hypotheses import Range, Sure
+from tests.made_up import Release, key, near, right, sure
+
+ENCODER = {"version": 1, "pretrained_on": "", "seen": [], "files": {}, "max_length": 128}
+
+
+def tried(release: Release, **how) -> dict:
+    """What came of one hypothesis."""
+    for name, facts in release.content["targets"].items():
+        facts["task"] = name
+    asked = {"hypothesis": "h", "says": "as asked", **how}
+    release.content["suite"]["hypotheses"] = [asked]
+    (came,) = release.derive()["hypotheses"]
+    assert (came["encoder"], came["hypothesis"]) == ("e", "h")
+    return came
+
+
+# a gains 16 to 20 points on x and nothing to 4 on y
+TWO = {"a": {"x": 8, "y": 0}, "b": {"x": 0, "y": 0}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "verdict", "at"),
+    [
+        ({"arms": ["a"], "targets": ["x"], "above": 0}, "holds", "a on x"),
+        ({"arms": ["a"], "targets": ["x"], "below": 0}, "fails", "a on x"),
+        ({"arms": ["a"], "targets": ["x"], "above": 17}, "undecided", "a on x"),
+        ({"arms": ["a"], "targets": ["x"], "above": 0, "below": 90}, "holds", "a on x"),
+        ({"arms": ["a", "b"], "targets": ["x"], "above": 0}, "undecided", "b on x"),
+        ({"arms": ["a", "b"], "targets": ["x"], "below": 1}, "fails", "a on x"),
+        ({"arms": ["a"], "targets": ["x", "y"], "above": 0}, "undecided", "a on y"),
+        ({"arms": ["a"], "minus": ["b"], "targets": ["x"], "above": 0}, "holds", "a − b on x"),
+        ({"arms": ["a"], "minus": ["b"], "targets": ["y"], "above": 0}, "undecided", "a − b on y"),
+        ({"arms": ["b"], "minus": ["a"], "above": -3, "below": 3}, "fails", "b − a"),
+        ({"arms": ["a"], "above": 0}, "holds", "a"),
+    ],
+)
+def test_a_gain_within_its_bounds(asked, verdict, at):
+    came = tried(sure(TWO), **asked)
+    assert (came["verdict"], came["at"], came["why"]) == (verdict, at, "")
+
+
+def test_the_number_is_that_of_the_board():
+    release = sure(TWO)
+    came = tried(release, arms=["a"], targets=["x"], above=0)
+    (gain,) = [
+        one for one in release.derive()["gains"] if (one["arm"], one["target"]) == ("a", "x")
+    ]
+    assert came["number"] == {
+        name: value for name, value in gain["gain"].items() if name not in ("q", "arrow")
+    }
+    (average,) = [one for one in release.derive()["averages"] if one["arm"] == "a"]
+    came = tried(release, arms=["a"], above=0)
+    assert came["number"]["value"] == near(average["overall"]["gain"]["value"])
+
+
+def test_fewer_than_three_seeds_conclude_nothing():
+    release = sure(TWO)
+    cells = release.content["evidence"]["cells"]
+    release.content["evidence"]["cells"] = [cell for cell in cells if cell["seed"] < 3]
+    came = tried(release, arms=["a"], targets=["x"], above=0)
+    assert came["verdict"] == "undecided" and "fewer than three seeds" in came["why"]
+    assert came["number"]["value"] is not None
+
+
+def test_what_was_not_run_is_not_known():
+    release = sure(TWO)
+    cells = release.content["evidence"]["cells"]
+    release.content["evidence"]["cells"] = [
+        cell for cell in cells if (cell["arm"], cell["target"]) != ("b", "x")
+    ]
+    came = tried(release, arms=["a", "b"], targets=["x"], above=0)
+    assert (came["verdict"], came["at"], came["why"]) == ("undecided", "b on x", "not known")
+
+
+# Easy minus hard
+
+
+def sided(easy: dict[str, int], hard: dict[str, int]) -> Release:
+    """Tasks and how many of 50 rows each gains on target x."""
+    release = sure({name: {"x": more} for name, more in (easy | hard).items()})
+    for number, name in enumerate([*easy, *hard]):
+        release.learns(name, right(19 - number))
+    return release
+
+
+ALIKE = {"a": 4, "b": 5, "c": 4, "d": 5}, {"e": 5, "f": 4, "g": 5, "h": 4}
+APART = {"a": 14, "b": 15, "c": 14, "d": 15}, {"e": 5, "f": 4, "g": 5, "h": 4}
+
+
+@pytest.mark.parametrize(
+    ("sides", "bounds", "verdict"),
+    [
+        (ALIKE, {"above": -9, "below": 9}, "holds"),
+        (ALIKE, {"above": -1, "below": 1}, "undecided"),
+        (ALIKE, {"above": 20}, "fails"),
+        (APART, {"above": 0}, "holds"),
+        (APART, {"above": -9, "below": 9}, "fails"),
+    ],
+)
+def test_easy_minus_hard(sides, bounds, verdict):
+    release = sided(*sides)
+    came = tried(release, of="easy_minus_hard", **bounds)
+    assert (came["verdict"], came["at"], came["why"]) == (verdict, "easy − hard", "")
+    (split,) = release.derive()["split"]
+    assert came["number"] == split["overall"]["easy_minus_hard"]
+    came = tried(release, of="easy_minus_hard", targets=["x"], **bounds)
+    assert (came["verdict"], came["at"]) == (verdict, "easy − hard on x")
+
+
+def test_easy_minus_hard_of_too_few_tasks_decides_nothing():
+    came = tried(sided(*APART), of="easy_minus_hard", without=["a", "h"], above=0)
+    assert came["verdict"] == "undecided" and "3 easy, 3 hard" in came["why"]
+    assert came["number"]["value"] == near(20.0, abs=1.5)  # it is shown
+
+
+def test_a_split_without_some_tasks_is_that_of_the_others():
+    ten = sided({"z": 30, **APART[0]}, {**APART[1], "y": 30})
+    without_two = tried(ten, of="easy_minus_hard", without=["z", "y"], above=0)
+    assert without_two["number"] == tried(sided(*APART), of="easy_minus_hard", above=0)["number"]
+
+
+def test_a_split_by_pvi_turns_the_sides_round():
+    release = sided(*APART)
+    by_headroom = tried(release, of="easy_minus_hard", above=0)["number"]["value"]
+    for number, name in enumerate("abcdefgh"):
+        run = {"encoder": "e", "seed": 1, "key": key(name), "null_bits": pack([1.0])}
+        release.content["evidence"]["pvi"][name] = [run | {"bits": pack([0.9 - number / 10])}]
+    came = tried(release, of="easy_minus_hard", by="pvi", above=0)
+    assert came["verdict"] == "fails" and came["number"]["value"] == near(-by_headroom)
+
+
+# A range
+
+
+@given(
+    st.lists(st.tuples(st.floats(-50, 50), st.floats(0, 20)), min_size=1, max_size=6),
+    st.floats(-30, 0),
+    st.floats(0.1, 30),
+)
+def test_a_verdict_by_its_definition(numbers, above, below):
+    known = {
+        str(i): Sure(value, value - half, value + half) for i, (value, half) in enumerate(numbers)
+    }
+    verdict, at = Range(above, below).verdict(known)
+    every = known.values()
+    within = all(above < one.low and one.high < below for one in every)
+    beyond = any(one.high < above or one.low > below for one in every)
+    assert verdict == ("holds" if within else "fails" if beyond else "undecided")
+    assert not (within and beyond) and at in known
+
+
+def test_a_bound_is_not_within():
+    nothing = {"a": Sure(0.0, 0.0, 0.0)}
+    assert Range(above=0).verdict(nothing)[0] == "undecided"
+    assert Range(below=0).verdict(nothing)[0] == "undecided"
+    assert Range(-1, 1).verdict(nothing)[0] == "holds"
+    assert Range().verdict({"a": Sure(0.0, -math.inf, math.inf)})[0] != "fails"
+
+
+# In a suite
+
+SUITE = """
+suite: mine
+version: 1
+about: a
+encoders: [all-MiniLM-L6-v2]
+arms: [none, squad]
+targets: [xquad, tatoeba]
+seeds: [1, 2, 3]
+protocol: laptop
+hypotheses:
+  - {hypothesis: one, says: s, arms: [squad], targets: [xquad], above: 0}
+"""
+ONE = "{hypothesis: one, says: s, arms: [squad], targets: [xquad], above: 0}"
+
+
+@pytest.mark.parametrize(
+    ("instead", "said"),
+    [
+        ("{hypothesis: one, says: s, arms: [squad]}", "has a bound"),
+        ("{hypothesis: one, says: s, above: 0}", "conditions go with `of: gain`"),
+        ("{hypothesis: one, says: s, arms: [squad], above: 1, below: 1}", "less than `below:`"),
+        ("{hypothesis: one, says: s, arms: [squad], by: pvi, above: 0}", "by: it does not go"),
+        (
+            "{hypothesis: one, says: s, of: easy_minus_hard, arms: [squad], above: 0}",
+            "conditions go with",
+        ),
+        (
+            "{hypothesis: one, says: s, of: easy_minus_hard, minus: [squad], above: 0}",
+            "minus: it does not go",
+        ),
+        ("{hypothesis: one, says: s, arms: [mnli], above: 0}", "mnli: not among"),
+        ("{hypothesis: one, says: s, arms: [none], above: 0}", "none: not among"),
+        ("{hypothesis: one, says: s, arms: [squad], targets: [xnli], above: 0}", "xnli: not"),
+        (f"{ONE}\n  - {ONE}", "two have one name"),
+        (
+            "{hypothesis: a, says: s, arms: [squad], above: 0, primary: true}\n"
+            "  - {hypothesis: b, says: s, arms: [squad], above: 0, primary: true}",
+            "one can be primary",
+        ),
+    ],
+)
+def test_a_hypothesis_that_cannot_be(tmp_path, instead, said):
+    file = tmp_path / "mine.yaml"
+    file.write_text(SUITE.replace(ONE, instead), encoding="utf-8")
+    with pytest.raises(SpecError) as error:
+        reader.read(file, Suite)
+    assert said in str(error.value) and "mine.yaml:" in str(error.value)
+
+
+def test_another_experiment_has_none(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(SUITE, encoding="utf-8")
+    catalog = Catalog.load([])
+    suite, _ = reader.read(file, Suite)
+    assert len(suite.hypotheses) == 1
+    assert not begun(OneLine.of(seeds="1,2"), suite, catalog).hypotheses
+    assert not without(suite, ["tatoeba"]).hypotheses
+    assert with_user_tasks(suite, catalog).hypotheses  # none joined
+
+
+# On the board
+
+
+def test_the_board_says_what_came():
+    release = sided(*ALIKE)
+    asked = {"of": "easy_minus_hard", "above": -9, "below": 9, "primary": True}
+    tried(release, **asked | {"says": "no large difference"})
+    release.content["encoders"] = {"e": ENCODER}
+    (reading,) = readings(Concluded.model_validate(release.content | release.derive()))
+    (sheet,) = [one for one in sheets(reading, "difficulty") if one.name == "hypotheses"]
+    (row,) = sheet.rows
+    texts = [field.text for field in row.cells]
+    assert texts[:3] == ["no large difference (primary)", "between −9.0 and +9.0", "easy − hard"]
+    assert texts[-1] == "holds"
+    said = sentences(reading)[-1]
+    assert said.startswith("The primary hypothesis holds: no large difference (easy − hard ")
