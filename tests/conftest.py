@@ -65,7 +65,7 @@ recipes:
   target: {learning_rate: 1e-3, batch_size: 8, max_updates: 8, evaluations: 2}
 caps: {train: 64, dev: 16, test: 20}
 hypotheses:
-  - {hypothesis: none-helps, says: no task helps by a point, arms: [mini_topic, tiny_colour], below: 1}
+  - {hypothesis: none-helps, says: none helps, arms: [mini_topic, tiny_colour], below: 1}
 waives: [unlearned]
 """
 

@@ -11,15 +11,16 @@ from harness.common.errors import SpecError
 from harness.metrics.vectors import pack
 from harness.page.reading import readings
 from harness.page.tables import sheets
-from harness.page.words import sentences
+from harness.page.words import range_of, sentences
 from harness.release.schema import Concluded
 from harness.spec import reader
 from harness.spec.catalog import Catalog
-from harness.spec.changes import with_user_tasks, without
+from harness.spec.changes import with_limit, with_user_tasks, without
+from harness.spec.hypothesis import Hypothesis
 from harness.spec.oneline import OneLine, begun
 from harness.spec.suite import Suite
 from harness.statistics.hypotheses import Range, Sure
-from tests.made_up import Release, key, near, right, sure
+from tests.made_up import Release, key, leak, near, right, sure, training
 
 ENCODER = {"version": 1, "pretrained_on": "", "seen": [], "files": {}, "max_length": 128}
 
@@ -83,14 +84,71 @@ def test_fewer_than_three_seeds_conclude_nothing():
     assert came["number"]["value"] is not None
 
 
-def test_what_was_not_run_is_not_known():
+def without_b_on_x() -> Release:
     release = sure(TWO)
     cells = release.content["evidence"]["cells"]
     release.content["evidence"]["cells"] = [
         cell for cell in cells if (cell["arm"], cell["target"]) != ("b", "x")
     ]
+    return release
+
+
+def leaked_b_on_x() -> Release:
+    release = sure(TWO)
+    leak(release, "b", "x")
+    return release
+
+
+@pytest.mark.parametrize(
+    ("release", "why"),
+    [
+        (without_b_on_x(), "b was not run on x"),
+        (leaked_b_on_x(), "b does not count on x: leak"),
+    ],
+)
+def test_what_lacks_a_number_holds_nothing_and_saves_nothing(release, why):
     came = tried(release, arms=["a", "b"], targets=["x"], above=0)
-    assert (came["verdict"], came["at"], came["why"]) == ("undecided", "b on x", "not known")
+    assert (came["verdict"], came["at"], came["why"]) == ("undecided", "b on x", why)
+    came = tried(release, arms=["a", "b"], targets=["x"], below=0)  # a is beyond, whatever b is
+    assert (came["verdict"], came["at"], came["why"]) == ("fails", "a on x", "")
+    assert (came["beyond"], came["numbers"]) == (1, 2)
+
+
+def test_a_task_that_was_not_learned_changes_nothing_for_sure():
+    release = sure(TWO)
+    release.learns("b", right(1))
+    came = tried(release, arms=["b"], targets=["y"], above=-90, below=90)
+    assert came["verdict"] == "undecided" and "b was not learned" in came["why"]
+    release.content["arms"]["b"] |= {"kind": "control", "control": "shuffled_labels"}
+    assert tried(release, arms=["b"], targets=["y"], above=-90, below=90)["verdict"] == "holds"
+
+
+@pytest.mark.parametrize(("waives", "verdict"), [([], "undecided"), (["unlearned"], "holds")])
+def test_a_target_at_chance_tells_nothing_unless_that_is_waived(waives, verdict):
+    release = sure({"a": {"x": 0}}, base=0)
+    for cell in release.content["evidence"]["cells"]:
+        release.content["evidence"]["trainings"][cell["key"]] = training(right(0))
+    release.content["suite"]["waives"] = waives
+    came = tried(release, arms=["a"], targets=["x"], above=-90, below=90)
+    assert came["verdict"] == verdict
+    assert ("the baseline is at chance on x" in came["why"]) == (not waives)
+
+
+def test_made_up_data_decide_nothing():
+    release = sure(TWO)
+    release.content["suite"]["smoke"] = True
+    came = tried(release, arms=["a"], targets=["x"], above=0)
+    assert (came["verdict"], came["why"]) == ("undecided", "made-up data")
+
+
+def test_an_encoder_without_conditions_has_none():
+    release = sure(TWO)
+    cells = release.content["evidence"]["cells"]
+    release.content["evidence"]["cells"] = [cell for cell in cells if cell["arm"] == "none"]
+    release.content["suite"]["hypotheses"] = [
+        {"hypothesis": "h", "says": "s", "arms": ["a"], "above": 0}
+    ]
+    assert "hypotheses" not in release.derive()
 
 
 # Easy minus hard
@@ -132,6 +190,14 @@ def test_easy_minus_hard_of_too_few_tasks_decides_nothing():
     came = tried(sided(*APART), of="easy_minus_hard", without=["a", "h"], above=0)
     assert came["verdict"] == "undecided" and "3 easy, 3 hard" in came["why"]
     assert came["number"]["value"] == near(20.0, abs=1.5)  # it is shown
+
+
+def test_tasks_are_counted_where_the_number_is():
+    release = sided(*APART)
+    leak(release, "a", "x")
+    for asked in ({}, {"targets": ["x"]}):
+        came = tried(release, of="easy_minus_hard", above=0, **asked)
+        assert came["verdict"] == "undecided" and "3 easy, 4 hard" in came["why"]
 
 
 def test_a_split_without_some_tasks_is_that_of_the_others():
@@ -199,20 +265,33 @@ ONE = "{hypothesis: one, says: s, arms: [squad], targets: [xquad], above: 0}"
     ("instead", "said"),
     [
         ("{hypothesis: one, says: s, arms: [squad]}", "has a bound"),
-        ("{hypothesis: one, says: s, above: 0}", "conditions go with `of: gain`"),
+        ("{hypothesis: one, says: s, above: 0}", "name the conditions"),
+        ("{hypothesis: one, says: '', arms: [squad], above: 0}", "1 or more characters"),
+        ("{hypothesis: one, says: s, arms: [squad, squad], above: 0}", "squad: it is named twice"),
+        (
+            "{hypothesis: one, says: s, arms: [squad], minus: [squad], above: 0}",
+            "squad: it is named twice",
+        ),
+        ("{hypothesis: one, says: s, of: easy_minus_hard, by: pvi, above: 0}", "`pvi: true`"),
         ("{hypothesis: one, says: s, arms: [squad], above: 1, below: 1}", "less than `below:`"),
         ("{hypothesis: one, says: s, arms: [squad], by: pvi, above: 0}", "by: it does not go"),
         (
             "{hypothesis: one, says: s, of: easy_minus_hard, arms: [squad], above: 0}",
-            "conditions go with",
+            "they do not go with",
         ),
         (
             "{hypothesis: one, says: s, of: easy_minus_hard, minus: [squad], above: 0}",
             "minus: it does not go",
         ),
-        ("{hypothesis: one, says: s, arms: [mnli], above: 0}", "mnli: not among"),
-        ("{hypothesis: one, says: s, arms: [none], above: 0}", "none: not among"),
-        ("{hypothesis: one, says: s, arms: [squad], targets: [xnli], above: 0}", "xnli: not"),
+        (
+            "{hypothesis: one, says: s, arms: [mnli], above: 0}",
+            "one: no condition that trains is called 'mnli'",
+        ),
+        ("{hypothesis: one, says: s, arms: [none], above: 0}", "is called 'none'"),
+        (
+            "{hypothesis: one, says: s, arms: [squad], targets: [xnli], above: 0}",
+            "one: no target is called 'xnli'",
+        ),
         (f"{ONE}\n  - {ONE}", "two have one name"),
         (
             "{hypothesis: a, says: s, arms: [squad], above: 0, primary: true}\n"
@@ -237,6 +316,7 @@ def test_another_experiment_has_none(tmp_path):
     assert len(suite.hypotheses) == 1
     assert not begun(OneLine.of(seeds="1,2"), suite, catalog).hypotheses
     assert not without(suite, ["tatoeba"]).hypotheses
+    assert not with_limit(suite, 10).hypotheses
     assert with_user_tasks(suite, catalog).hypotheses  # none joined
 
 
@@ -252,7 +332,24 @@ def test_the_board_says_what_came():
     (sheet,) = [one for one in sheets(reading, "difficulty") if one.name == "hypotheses"]
     (row,) = sheet.rows
     texts = [field.text for field in row.cells]
-    assert texts[:3] == ["no large difference (primary)", "between −9.0 and +9.0", "easy − hard"]
-    assert texts[-1] == "holds"
+    assert texts[:3] == ["h (primary)", "−9 to +9", "easy − hard"]
+    assert texts[-2:] == ["holds", "no large difference"]
     said = sentences(reading)[-1]
-    assert said.startswith("The primary hypothesis holds: no large difference (easy − hard ")
+    assert said.startswith(
+        "Primary hypothesis: no large difference (−9 to +9). It holds: easy − hard "
+    )
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        ({"above": -0.25, "below": 0.25}, "−0.25 to +0.25"),
+        ({"above": 0}, "above 0"),
+        ({"below": 2.0}, "below +2"),
+    ],
+)
+def test_bounds_are_shown_as_they_were_written(bounds, said):
+    asked = Hypothesis.model_validate(
+        {"hypothesis": "h", "says": "s", "arms": ["a"], **{k: float(v) for k, v in bounds.items()}}
+    )
+    assert range_of(asked) == said

@@ -448,6 +448,19 @@ def found_in(content: dict, sidecar: dict):
     return next(problems(content_bytes(content), sidecar, derive_once), None)
 
 
+@pytest.mark.parametrize("invented", [[], [{"hypothesis": "h", "verdict": "holds"}]])
+def test_a_section_that_the_evidence_does_not_give_is_found(invented):
+    """What a release says only where its suite expects something."""
+    board = Board(ROOT / "leaderboard")
+    path = board.find("mteb-tatoeba")
+    content, sidecar = board.load(path), board.sidecar(path)
+    if invented:
+        invented[0] |= {"encoder": "e", "at": "a", "why": "", "numbers": 1, "beyond": 0}
+        invented[0]["number"] = dict.fromkeys(("value", "interval", "rows", "seeds", "p"))
+    found = found_in(content | {"hypotheses": invented}, sidecar)
+    assert found and "hypotheses" in str(found)
+
+
 @pytest.mark.slow
 def test_one_digit_anywhere_is_found(whole):
     """Of every class of path one leaf, and others at random; one digit of it changed, all hashes

@@ -20,7 +20,7 @@ from harness.page.glance import hardness, mean_cell
 from harness.page.points import DASH, count_cell, gain_cell, plain, plain_cell, score_cell
 from harness.page.reading import Reading, shown_mean
 from harness.page.sheet import Column, Field, Line, Sheet
-from harness.page.words import VERDICTS, range_of
+from harness.page.words import range_of, verdict_of
 from harness.release.schema_derived import DifficultyRow, ScoredCell, Subsets
 from harness.statistics.study import OWN_DATA as OWN_FLAGS
 
@@ -30,6 +30,10 @@ Key = TypeVar("Key")
 NOTHING, LEAK = Field(DASH), "leak"
 LISTED = 8  # languages in a list; the others are counted
 WRONG = {"few_rows": "under 50 test rows"} | OF_MOST | OF_ANY
+EXPECTED = (
+    "Whether it was written before the run, the history of the suite's file says. All but a primary"
+    " one are exploratory. Of several numbers the one that decides is shown."
+)
 SLICES = {
     "unknown": "by the share of subwords that the encoder does not know",
     "family": "by language family",
@@ -390,17 +394,19 @@ def easy_hard(reading: Reading) -> list[Sheet]:
 
 
 def expected(reading: Reading) -> list[Sheet]:
-    """What was expected before the run, and what came."""
-    rows = []
+    """What the suite expected, and what came."""
+    rows, notes = [], [EXPECTED]
     for asked, came in reading.hypotheses:
-        says = f"{asked.says} (primary)" if asked.primary else asked.says
+        name = f"{asked.hypothesis} (primary)" if asked.primary else asked.hypothesis
         found = gain_cell(came.number, brackets=True)
-        verdict = VERDICTS[came.verdict] + (f": {came.why}" if came.why else "")
-        rows.append(_row(says, range_of(asked), came.at, found, verdict))
-    columns = [*_texts("expected", "that is", "decided by"), *_numbers("came"), *_texts("verdict")]
-    note = "Written down before the run. Of several numbers the one that decides is shown."
-    caption = "what was expected, and what came"
-    return [_sheet(reading, "hypotheses", caption, columns, rows, note)]
+        verdict = verdict_of(came)
+        rows.append(_row(name, range_of(asked), came.at, found, verdict, asked.says))
+        if came.why:
+            notes.append(f"{asked.hypothesis}: {came.why}.")
+    says = Column("what is expected", numeric=False, wide=True)
+    columns = [*_texts("hypothesis", "range", "decided by"), *_numbers("came"), *_texts("verdict")]
+    caption = "what the suite expects, and what came"
+    return [_sheet(reading, "hypotheses", caption, [*columns, says], rows, *notes)]
 
 
 def compared(reading: Reading) -> list[Sheet]:

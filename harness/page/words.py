@@ -10,7 +10,7 @@ from harness.page.cautions import OWN_DATA, flags_of, wrong_with
 from harness.page.points import arrow, between, half, plain
 from harness.page.reading import AVERAGE, Reading, group_name, shown_mean
 from harness.release.schema import Concluded, EncoderFacts
-from harness.release.schema_derived import HypothesisVerdict, Tested
+from harness.release.schema_derived import HypothesisOutcome, Tested
 from harness.spec.hypothesis import Hypothesis
 from harness.statistics.measured import FEWEST_SEEDS
 
@@ -18,11 +18,6 @@ SMOKE = (
     "SMOKE SUITE: its data are made up to prove the machine; no claim follows from these numbers."
 )
 BRACKETS = re.compile(r" \([^)]*\)")
-VERDICTS: dict[HypothesisVerdict, str] = {
-    "holds": "holds",
-    "fails": "fails",
-    "undecided": "is not decided",
-}
 SHOWN = 3  # names in a list; the others are counted
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -239,22 +234,34 @@ def _easy_hard(reading: Reading) -> str:
 def _primary(reading: Reading) -> Iterator[str]:
     for asked, came in reading.hypotheses:
         if asked.primary:
+            says = asked.says.removesuffix(".")
             found = f"{came.at} {signed(came.number.value)}{between(came.number.interval)}"
-            why = f". {came.why}" if came.why else ""
+            why = f" ({came.why})" if came.why else ""
             yield (
-                f"The primary hypothesis {VERDICTS[came.verdict]}: {asked.says}"
-                f" ({found}; asked: {range_of(asked)}){why}".removesuffix(".")
-                + "."
+                f"Primary hypothesis: {says} ({range_of(asked)}). It {verdict_of(came)}{why}:"
+                f" {found}."
             )
 
 
+def verdict_of(came: HypothesisOutcome) -> str:
+    if came.verdict == "undecided":
+        return "is not decided"
+    many = f" ({came.beyond} of {came.numbers})" if came.beyond and came.numbers > 1 else ""
+    return f"{came.verdict}{many}"
+
+
 def range_of(asked: Hypothesis) -> str:
-    """The range of a hypothesis in words."""
-    if asked.above is not None and asked.below is not None:
-        return f"between {signed(asked.above)} and {signed(asked.below)}"
-    if asked.above is not None:
-        return f"above {signed(asked.above)}"
-    return f"below {signed(asked.below)}"
+    """The range of a hypothesis, its bounds as they were written."""
+    low, high = (_bound(value) for value in (asked.above, asked.below))
+    if low and high:
+        return f"{low} to {high}"
+    return f"above {low}" if low else f"below {high}"
+
+
+def _bound(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:+g}".replace("-", "−") if value else "0"
 
 
 def _what_it_takes(reading: Reading) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 SHOWN = 80  # characters of a value in a message
 ABSENT = "absent"
 At = tuple[str | int, ...]
-_NAMES = ("encoder", "arm", "target", "of", "by", "slice")
+_NAMES = ("encoder", "hypothesis", "arm", "target", "of", "by", "slice")
 
 
 class Difference(NamedTuple):

@@ -333,10 +333,12 @@ HypothesisVerdict = Literal["holds", "fails", "undecided"]
 class HypothesisOutcome(Strict):
     """What came of one hypothesis of the suite.
 
-    at      which of the numbers that it names decides
-    number  that number; its interval is for other seeds and test rows, of easy − hard for other
-            tasks of the same kinds too
-    why     why nothing may be concluded; "" where something may
+    at       which of the numbers that it names decides
+    number   that number; its interval is for other seeds and test rows, of easy − hard for other
+             tasks of the same kinds too
+    why      why nothing may be concluded; "" where something may
+    numbers  how many it names
+    beyond   how many of these lie beyond its bounds with their whole interval
     """
 
     encoder: str
@@ -345,6 +347,8 @@ class HypothesisOutcome(Strict):
     at: str
     number: Estimate
     why: str
+    numbers: PositiveInt
+    beyond: NonNegativeInt
 
 
 class Derived(Strict):

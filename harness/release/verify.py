@@ -29,7 +29,7 @@ from harness.release.comparer import Difference, differences
 from harness.release.counts import Problem, counted, length, problem
 from harness.release.document import content_bytes, parsed
 from harness.release.schema import SCHEMA, Content, Known, TrainedRun, reasons
-from harness.release.schema_derived import Derived
+from harness.release.schema_derived import SECTIONS, Derived
 from harness.statistics.derive import derive as derived
 from harness.store import key_of
 
@@ -259,7 +259,7 @@ def _sidecar(content: Content, sidecar: Sidecar) -> Iterator[Problem]:
 def _derived(content: Content, document: dict[str, Any], derive: Derive) -> Iterator[Problem]:
     """Every leaf of every derived section that is not what the evidence gives, SHOWN of each."""
     again = derive(content).model_dump(mode="json")
-    found = {section: document[section] for section in again}
+    found = {section: document[section] for section in SECTIONS if section in document}
     for differs in _shortened(differences(found, again)):
         yield problem(differs)
 

@@ -87,6 +87,10 @@ def ask(choice: Choice, catalog: Catalog, where: Where, say: Callable[[str], Non
         written = oneline.as_written(suite, inline)
     if choice.limit:
         suite = with_limit(suite, choice.limit)
+    if base and base.hypotheses and not suite.hypotheses:
+        lines.append(
+            f"the hypotheses of {base.suite} are about all of it, as it is; this run tests none"
+        )
     return Asked(catalog.filled_in(suite), written, tuple(lines), bool(choice.limit))
 
 

@@ -38,7 +38,8 @@ def with_limit(suite: Suite, rows: int) -> Suite:
         return caps.model_copy(update={"test": min(rows, caps.test or rows)})
 
     task_caps = {task: limited(caps) for task, caps in suite.task_caps.items()}
-    return suite.model_copy(update={"caps": limited(suite.caps), "task_caps": task_caps})
+    capped = {"caps": limited(suite.caps), "task_caps": task_caps}
+    return suite.model_copy(update=capped | NO_HYPOTHESES)
 
 
 def without(suite: Suite, names: list[str]) -> Suite:

@@ -15,6 +15,7 @@ from pydantic import (
 from harness.common.strict import Name, Strict, later
 from harness.families import FAMILIES
 from harness.spec.encoder import Encoder
+from harness.spec.explain import nearest, show
 from harness.spec.hypothesis import Hypothesis
 from harness.spec.recipe import PHASES, TWINS, Cut, Protocol, Recipe, RecipeChange, Recipes, Setting
 from harness.spec.regime import Regime
@@ -221,6 +222,12 @@ def _finished(value: Any) -> Any:
     return {"task": value} if isinstance(value, str) else value
 
 
+def _among(names: Collection[str], known: Collection[str], what: str) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"hypotheses: {what} is called {show(name)}{nearest(name, known)}")
+
+
 class Suite(Strict):
     """One experiment. Every arm sees the same targets, seeds and recipes."""
 
@@ -340,15 +347,12 @@ class Suite(Strict):
             raise ValueError("hypotheses: two have one name")
         if sum(one.primary for one in self.hypotheses) > 1:
             raise ValueError("hypotheses: one can be primary; the others are exploratory")
-        trained = {arm.name for arm in self.arms if not arm.is_baseline}
+        trained = [arm.name for arm in self.arms if not arm.is_baseline]
         for one in self.hypotheses:
-            unknown = [name for name in one.conditions if name not in trained]
-            unknown += [name for name in one.targets if name not in self.targets]
-            if unknown:
-                raise ValueError(
-                    f"hypotheses: {one.hypothesis}: {', '.join(unknown)}: not among `arms:` that"
-                    " train, or `targets:`"
-                )
+            _among(one.conditions, trained, f"{one.hypothesis}: no condition that trains")
+            _among(one.targets, self.targets, f"{one.hypothesis}: no target")
+            if one.by == "pvi" and not self.measures_pvi:
+                raise ValueError(f"hypotheses: {one.hypothesis}: `by: pvi` takes `pvi: true`")
         return self
 
     @model_validator(mode="after")

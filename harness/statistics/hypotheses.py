@@ -13,9 +13,9 @@ from harness.release.schema_derived import (
 from harness.spec.hypothesis import Hypothesis
 from harness.spec.suite import SplitRule
 from harness.statistics.difficulty import bucketed
-from harness.statistics.measured import Quantity, estimate_of
+from harness.statistics.measured import estimate_of
 from harness.statistics.split import Sides, contrast, sides_of, why_no_claim
-from harness.statistics.study import Study
+from harness.statistics.study import REFUSED, Study
 
 
 class Sure(NamedTuple):
@@ -46,13 +46,15 @@ class Range(NamedTuple):
         A single number: two one-sided tests at 2.5% each (Schuirmann 1987; Lakens 2017). Several
         need no correction to hold, since all must; that one of many fails is likelier by chance.
         """
-        beyond = {name: self._beyond(number) for name, number in numbers.items()}
-        furthest = max(beyond, key=lambda name: beyond[name])
-        if beyond[furthest] > 0:
+        furthest = max(numbers, key=lambda name: self._beyond(numbers[name]))
+        if self.is_beyond(numbers[furthest]):
             return "fails", furthest
-        room = {name: self._room(number) for name, number in numbers.items()}
-        least = min(room, key=lambda name: room[name])
-        return ("holds" if room[least] > 0 else "undecided"), least
+        least = min(numbers, key=lambda name: self._room(numbers[name]))
+        return ("holds" if self._room(numbers[least]) > 0 else "undecided"), least
+
+    def is_beyond(self, number: Sure) -> bool:
+        """Whether its whole interval is."""
+        return self._beyond(number) > 0
 
     def _beyond(self, number: Sure) -> float:
         return max(self.above - number.high, number.low - self.below)
@@ -65,7 +67,9 @@ def why_unsure(number: Estimate) -> str:
     """Why nothing may be concluded from a number; "" if something may."""
     if number.value is None:
         return "not known"
-    if number.interval is None or number.p is None:
+    if number.interval is None:
+        return f"{number.value:+.1f}, but how sure it is is not known: nothing is concluded"
+    if number.p is None:
         return f"{number.value:+.1f}, but fewer than three seeds: nothing is concluded"
     return ""
 
@@ -76,37 +80,51 @@ def sure(number: Estimate) -> Sure:
     return Sure(number.value, *number.interval)
 
 
+class LookedAt(NamedTuple):
+    """A number that a hypothesis names. `why`: why nothing may be concluded from it; "" if
+    something may."""
+
+    number: Estimate
+    why: str
+
+
 def hypotheses(study: Study, rows: Sequence[DifficultyRow]) -> list[HypothesisOutcome]:
-    """What came of each that the suite declares, for one encoder. `rows`: its `difficulty`."""
+    """What came of each that the suite declares, for one encoder; of one that has the baseline
+    alone nothing. `rows`: its `difficulty`."""
+    if not study.arms:
+        return []
     return [_outcome(one, study, rows) for one in study.known.suite.hypotheses]
 
 
 def _outcome(
     hypothesis: Hypothesis, study: Study, rows: Sequence[DifficultyRow]
 ) -> HypothesisOutcome:
-    if hypothesis.of == "gain":
-        numbers, why = _gains(hypothesis, study), ""
-    else:
-        sides = _sides(hypothesis, study, rows)
-        numbers, why = _differences(hypothesis, study, sides), why_no_claim(study, sides)
+    looked = (
+        _gains(hypothesis, study, rows)
+        if hypothesis.of == "gain"
+        else _differences(hypothesis, study, rows)
+    )
+    asked = Range(
+        -math.inf if hypothesis.above is None else hypothesis.above,
+        math.inf if hypothesis.below is None else hypothesis.below,
+    )
+    known = {name: sure(one.number) for name, one in looked.items() if not one.why}
+    lacking = {name: one.why for name, one in looked.items() if one.why}
 
-    verdict: HypothesisVerdict = "undecided"
-    lacking = {name: said for name, number in numbers.items() if (said := why_unsure(number))}
-    if why or lacking:
-        at = next(iter(lacking or numbers))
-        why = why or lacking[at]
-    else:
-        above = -math.inf if hypothesis.above is None else hypothesis.above
-        below = math.inf if hypothesis.below is None else hypothesis.below
-        known = {name: sure(number) for name, number in numbers.items()}
-        verdict, at = Range(above, below).verdict(known)
+    # one beyond the range is enough, whatever the others are
+    verdict, at = asked.verdict(known) if known else ("undecided", "")
+    why = ""
+    if verdict != "fails" and lacking:
+        verdict, (at, why) = "undecided", next(iter(lacking.items()))
     return HypothesisOutcome(
         encoder=study.encoder,
         hypothesis=hypothesis.hypothesis,
         verdict=verdict,
         at=at,
-        number=numbers[at],
+        number=looked[at].number,
         why=why,
+        numbers=len(looked),
+        beyond=sum(map(asked.is_beyond, known.values())),
     )
 
 
@@ -119,30 +137,81 @@ def _over(hypothesis: Hypothesis, study: Study) -> dict[str, list[str]]:
     return {f" on {task}": [named[task]] if task in named else [] for task in hypothesis.targets}
 
 
-def _gains(hypothesis: Hypothesis, study: Study) -> dict[str, Estimate]:
-    """Each number that a hypothesis about gains names."""
-    found: dict[str, Estimate] = {}
+# Gains
+
+
+def _gains(
+    hypothesis: Hypothesis, study: Study, rows: Sequence[DifficultyRow]
+) -> dict[str, LookedAt]:
+    """By name: those of `arms`, or what each has over each of `minus`."""
+    found: dict[str, LookedAt] = {}
     for where, targets in _over(hypothesis, study).items():
-        gains = {arm: _gain(study, arm, targets) for arm in hypothesis.conditions}
         for arm in hypothesis.arms:
-            if not hypothesis.minus:
-                found[f"{arm}{where}"] = estimate_of(gains[arm])
-            for other in hypothesis.minus:
-                mine, less = gains[arm], gains[other]
-                difference = mine - less if mine and less else None
-                found[f"{arm} − {other}{where}"] = estimate_of(difference)
+            for other in hypothesis.minus or [""]:
+                name = f"{arm} − {other}{where}" if other else f"{arm}{where}"
+                arms = [arm, *filter(None, [other])]
+                found[name] = _looked(study, arms, targets, rows)
     return found
 
 
-def _gain(study: Study, arm: str, targets: Sequence[str]) -> Quantity | None:
-    return study.average(arm, targets) if targets else None
+def _looked(
+    study: Study, arms: Sequence[str], targets: Sequence[str], rows: Sequence[DifficultyRow]
+) -> LookedAt:
+    """The average gain of the first of these arms, less that of the second where there is one."""
+    whole = [study.average(arm, targets) for arm in arms] if targets else [None]
+    first, *others = whole
+    number = first
+    for other in others:
+        number = number - other if number and other else None
+    said = estimate_of(number)
+    return LookedAt(said, _why_nothing(study, arms, targets, rows) or why_unsure(said))
 
 
-def _differences(hypothesis: Hypothesis, study: Study, sides: Sides) -> dict[str, Estimate]:
-    return {
-        f"easy − hard{where}": contrast(sides, targets, study.known_gain).easy_minus_hard
-        for where, targets in _over(hypothesis, study).items()
-    }
+def _why_nothing(
+    study: Study, arms: Sequence[str], targets: Sequence[str], rows: Sequence[DifficultyRow]
+) -> str:
+    """Why gains say nothing, whatever they are; "" if they may."""
+    if study.known.suite.smoke:
+        return "made-up data"
+    if not targets:
+        return "no such target was run"
+    # nothing learned changes nothing; parts and controls may fail to learn, and that is a finding
+    unlearned = [row.arm for row in rows if row.dev_per_seed and not row.learned]
+    if named := [arm for arm in arms if arm in unlearned]:
+        return f"{named[0]} was not learned: its own English dev is at chance"
+    for target in targets:
+        task = study.known.targets[target].task
+        if not study.is_learned(target):
+            return f"the baseline is at chance on {task}"
+        for arm in arms:
+            gain = study.gain(arm, target)
+            if gain is None:
+                return f"{arm} was not run on {task}"
+            if refused := REFUSED & set(gain.flags):
+                return f"{arm} does not count on {task}: {', '.join(sorted(refused))}"
+    return ""
+
+
+# Easy minus hard
+
+
+def _differences(
+    hypothesis: Hypothesis, study: Study, rows: Sequence[DifficultyRow]
+) -> dict[str, LookedAt]:
+    """By name: on each target, or on average."""
+    sides = _sides(hypothesis, study, rows)
+    found = {}
+    for where, targets in _over(hypothesis, study).items():
+        number = contrast(sides, targets, study.known_gain).easy_minus_hard
+        everywhere = Sides(*(_known_on(study, side, targets) for side in sides))
+        why = why_no_claim(study, everywhere) or _why_nothing(study, [], targets, rows)
+        found[f"easy − hard{where}"] = LookedAt(number, why or why_unsure(number))
+    return found
+
+
+def _known_on(study: Study, arms: Sequence[str], targets: Sequence[str]) -> list[str]:
+    """Those of the arms whose gains on all of the targets are known."""
+    return [arm for arm in arms if study.known_targets(arm, targets) == list(targets)]
 
 
 def _sides(hypothesis: Hypothesis, study: Study, rows: Sequence[DifficultyRow]) -> Sides:

@@ -154,9 +154,10 @@ class Study:
         declared = [t for t in self.targets if not named or facts[t].task in named]
         if not named:
             declared = [t for t in declared if facts[t].regime is None] or declared
-        return sorted(target for target in declared if self._baseline_learned(target))
+        return sorted(target for target in declared if self.is_learned(target))
 
-    def _baseline_learned(self, target: str) -> bool:
+    def is_learned(self, target: str) -> bool:
+        """Whether the baseline is above chance on it, or that is waived."""
         cells = self.cells_of(self.baseline, target).values()
         bad = BASELINE_BAD - ({"unlearned"} & set(self.known.suite.waives))
         if any(bad & set(cell.flags) for cell in cells):
