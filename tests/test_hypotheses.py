@@ -333,7 +333,8 @@ def test_the_board_says_what_came():
     (row,) = sheet.rows
     texts = [field.text for field in row.cells]
     assert texts[:3] == ["h (primary)", "−9 to +9", "easy − hard"]
-    assert texts[-2:] == ["holds", "no large difference"]
+    assert texts[-1] == "holds"
+    assert sheet.footnotes[0] == "h: no large difference."
     said = sentences(reading)[-1]
     assert said.startswith(
         "Primary hypothesis: no large difference (−9 to +9). It holds: easy − hard "

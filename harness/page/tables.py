@@ -395,18 +395,17 @@ def easy_hard(reading: Reading) -> list[Sheet]:
 
 def expected(reading: Reading) -> list[Sheet]:
     """What the suite expected, and what came."""
-    rows, notes = [], [EXPECTED]
+    rows, notes = [], []
     for asked, came in reading.hypotheses:
         name = f"{asked.hypothesis} (primary)" if asked.primary else asked.hypothesis
         found = gain_cell(came.number, brackets=True)
-        verdict = verdict_of(came)
-        rows.append(_row(name, range_of(asked), came.at, found, verdict, asked.says))
-        if came.why:
-            notes.append(f"{asked.hypothesis}: {came.why}.")
-    says = Column("what is expected", numeric=False, wide=True)
+        rows.append(_row(name, range_of(asked), came.at, found, verdict_of(came)))
+        parts = [asked.says.strip(), f"Not decided: {came.why}" if came.why else ""]
+        said = ". ".join(part.removesuffix(".") for part in parts if part)
+        notes.append(f"{asked.hypothesis}: {said}.")
     columns = [*_texts("hypothesis", "range", "decided by"), *_numbers("came"), *_texts("verdict")]
     caption = "what the suite expects, and what came"
-    return [_sheet(reading, "hypotheses", caption, [*columns, says], rows, *notes)]
+    return [_sheet(reading, "hypotheses", caption, columns, rows, *notes, EXPECTED)]
 
 
 def compared(reading: Reading) -> list[Sheet]:

@@ -234,7 +234,7 @@ def _easy_hard(reading: Reading) -> str:
 def _primary(reading: Reading) -> Iterator[str]:
     for asked, came in reading.hypotheses:
         if asked.primary:
-            says = asked.says.removesuffix(".")
+            says = asked.says.strip().removesuffix(".")
             found = f"{came.at} {signed(came.number.value)}{between(came.number.interval)}"
             why = f" ({came.why})" if came.why else ""
             yield (
