@@ -119,6 +119,8 @@ def test_a_task_that_was_not_learned_changes_nothing_for_sure():
     release.learns("b", right(1))
     came = tried(release, arms=["b"], targets=["y"], above=-90, below=90)
     assert came["verdict"] == "undecided" and "b was not learned" in came["why"]
+    came = tried(release, arms=["a", "b"], targets=["x"], above=0)  # it says nothing of the other
+    assert (came["verdict"], came["without"], came["numbers"]) == ("holds", ["b"], 1)
     release.content["arms"]["b"] |= {"kind": "control", "control": "shuffled_labels"}
     assert tried(release, arms=["b"], targets=["y"], above=-90, below=90)["verdict"] == "holds"
 

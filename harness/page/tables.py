@@ -401,6 +401,7 @@ def expected(reading: Reading) -> list[Sheet]:
         found = gain_cell(came.number, brackets=True)
         rows.append(_row(name, range_of(asked), came.at, found, verdict_of(came)))
         parts = [asked.says.strip(), f"Not decided: {came.why}" if came.why else ""]
+        parts += [f"Without {', '.join(came.without)}: not learned"] if came.without else []
         said = ". ".join(part.removesuffix(".") for part in parts if part)
         notes.append(f"{asked.hypothesis}: {said}.")
     columns = [*_texts("hypothesis", "range", "decided by"), *_numbers("came"), *_texts("verdict")]

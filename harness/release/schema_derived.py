@@ -339,6 +339,7 @@ class HypothesisOutcome(Strict):
     why      why nothing may be concluded; "" where something may
     numbers  how many it names
     beyond   how many of these lie beyond its bounds with their whole interval
+    without  conditions that it names and whose task was not learned: nothing follows from these
     """
 
     encoder: str
@@ -349,6 +350,7 @@ class HypothesisOutcome(Strict):
     why: str
     numbers: PositiveInt
     beyond: NonNegativeInt
+    without: list[str] = later([])
 
 
 class Derived(Strict):

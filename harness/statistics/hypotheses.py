@@ -1,7 +1,7 @@
 """What a suite expected before it was run, held against what came."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from harness.release.schema_derived import (
@@ -99,11 +99,12 @@ def hypotheses(study: Study, rows: Sequence[DifficultyRow]) -> list[HypothesisOu
 def _outcome(
     hypothesis: Hypothesis, study: Study, rows: Sequence[DifficultyRow]
 ) -> HypothesisOutcome:
-    looked = (
-        _gains(hypothesis, study, rows)
-        if hypothesis.of == "gain"
-        else _differences(hypothesis, study, rows)
-    )
+    unlearned = [row.arm for row in rows if row.dev_per_seed and not row.learned]
+    asked_of = _of_learned(hypothesis, unlearned)
+    if hypothesis.of == "gain":
+        looked = _gains(asked_of, study, unlearned)
+    else:
+        looked = _differences(hypothesis, study, rows)
     asked = Range(
         -math.inf if hypothesis.above is None else hypothesis.above,
         math.inf if hypothesis.below is None else hypothesis.below,
@@ -125,6 +126,17 @@ def _outcome(
         why=why,
         numbers=len(looked),
         beyond=sum(map(asked.is_beyond, known.values())),
+        without=[arm for arm in hypothesis.conditions if arm not in asked_of.conditions],
+    )
+
+
+def _of_learned(hypothesis: Hypothesis, unlearned: Collection[str]) -> Hypothesis:
+    """The same of the tasks that were learned: one that was not changes nothing, and says nothing
+    of the others. Where none of them was, of all."""
+    arms = [arm for arm in hypothesis.arms if arm not in unlearned]
+    minus = [arm for arm in hypothesis.minus if arm not in unlearned]
+    return hypothesis.model_copy(
+        update={"arms": arms or hypothesis.arms, "minus": minus or hypothesis.minus}
     )
 
 
@@ -140,9 +152,7 @@ def _over(hypothesis: Hypothesis, study: Study) -> dict[str, list[str]]:
 # Gains
 
 
-def _gains(
-    hypothesis: Hypothesis, study: Study, rows: Sequence[DifficultyRow]
-) -> dict[str, LookedAt]:
+def _gains(hypothesis: Hypothesis, study: Study, unlearned: Collection[str]) -> dict[str, LookedAt]:
     """By name: those of `arms`, or what each has over each of `minus`."""
     found: dict[str, LookedAt] = {}
     for where, targets in _over(hypothesis, study).items():
@@ -150,12 +160,12 @@ def _gains(
             for other in hypothesis.minus or [""]:
                 name = f"{arm} − {other}{where}" if other else f"{arm}{where}"
                 arms = [arm, *filter(None, [other])]
-                found[name] = _looked(study, arms, targets, rows)
+                found[name] = _looked(study, arms, targets, unlearned)
     return found
 
 
 def _looked(
-    study: Study, arms: Sequence[str], targets: Sequence[str], rows: Sequence[DifficultyRow]
+    study: Study, arms: Sequence[str], targets: Sequence[str], unlearned: Collection[str]
 ) -> LookedAt:
     """The average gain of the first of these arms, less that of the second where there is one."""
     whole = [study.average(arm, targets) for arm in arms] if targets else [None]
@@ -164,21 +174,17 @@ def _looked(
     for other in others:
         number = number - other if number and other else None
     said = estimate_of(number)
-    return LookedAt(said, _why_nothing(study, arms, targets, rows) or why_unsure(said))
+    # parts and controls may fail to learn, and that is a finding
+    why = next((f"{arm} was not learned" for arm in arms if arm in unlearned), "")
+    return LookedAt(said, why or _why_nothing(study, arms, targets) or why_unsure(said))
 
 
-def _why_nothing(
-    study: Study, arms: Sequence[str], targets: Sequence[str], rows: Sequence[DifficultyRow]
-) -> str:
+def _why_nothing(study: Study, arms: Sequence[str], targets: Sequence[str]) -> str:
     """Why gains say nothing, whatever they are; "" if they may."""
     if study.known.suite.smoke:
         return "made-up data"
     if not targets:
         return "no such target was run"
-    # nothing learned changes nothing; parts and controls may fail to learn, and that is a finding
-    unlearned = [row.arm for row in rows if row.dev_per_seed and not row.learned]
-    if named := [arm for arm in arms if arm in unlearned]:
-        return f"{named[0]} was not learned: its own English dev is at chance"
     for target in targets:
         task = study.known.targets[target].task
         if not study.is_learned(target):
@@ -204,7 +210,7 @@ def _differences(
     for where, targets in _over(hypothesis, study).items():
         number = contrast(sides, targets, study.known_gain).easy_minus_hard
         everywhere = Sides(*(_known_on(study, side, targets) for side in sides))
-        why = why_no_claim(study, everywhere) or _why_nothing(study, [], targets, rows)
+        why = why_no_claim(study, everywhere) or _why_nothing(study, [], targets)
         found[f"easy − hard{where}"] = LookedAt(number, why or why_unsure(number))
     return found
 
