@@ -3,11 +3,14 @@ torch, logs."""
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT, TASKS, copied, only_line
+
+from harness.sources import rows as data_rows
 
 COMMANDS = [
     "",
@@ -504,3 +507,35 @@ def test_a_shell_can_complete(rig, tmp_path):
     # of a list the last name, none that is in it already, and only targets
     words |= {"COMP_WORDS": "xstilts-harness eval --targets xnli,xq", "COMP_CWORD": "3"}
     assert rig.run(rig.command(), tmp_path, **words).stdout.split() == ["xnli,xquad"]
+
+
+def test_a_plan_reads_no_row_twice_that_can_be_used(rig, tmp_path, monkeypatch):
+    """What is wrong is looked at again each time, and so is a file that changed."""
+    specs = tmp_path / "specs"
+    shutil.copytree(rig.specs, specs)
+    read: list[str] = []
+    load = data_rows.load
+
+    def loads(dataset, *more):
+        read.append(dataset["name"])
+        return load(dataset, *more)
+
+    monkeypatch.setattr(data_rows, "load", loads)
+    words = ["plan", "--suite", "tiny", "-t", str(specs)]
+    words += ["--encoder-root", str(rig.encoders), "--store", str(tmp_path / "store")]
+    (tmp_path / "store").mkdir()
+    first = rig.here(words, tmp_path)
+    assert read and not first.returncode
+    read.clear()
+    again = rig.here(words, tmp_path)
+    assert not read
+    assert again.stdout == first.stdout
+
+    rows = specs / "mood.de.test.jsonl"
+    rows.write_text(rows.read_text() + '{"text": "und", "mood": "elsewhere"}\n')
+    for _ in range(2):
+        read.clear()
+        broken = rig.here(words, tmp_path)
+        assert set(read) == {"tiny_mood test de"}
+        assert broken.returncode == 2
+        assert "elsewhere" in broken.stderr

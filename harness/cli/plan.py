@@ -87,7 +87,7 @@ def print_plan(
     # what eval would refuse, plan refuses; the rows that are read for it are counted on the way
     index = store.hash_index()
     sizes = Sizes(index)
-    refuse_unfit(plan, store, sizes.note)
+    refuse_unfit(plan, store, index, sizes.note)
     state = graph.states(plan, store, plan.todo(store, frozenset(refusals(plan, store))))
     left = Left(plan, store, state, sizes)
     index.save()

@@ -1,8 +1,9 @@
 """How much a plan's jobs cost, before they run: tokens from the rows' characters, hours from this
 store's own speed, or from what is known of the device."""
 
+import functools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -65,7 +66,7 @@ class Sizes:
 
     def note(self, dataset: RowsJson, rows: list[Row]) -> None:
         """The rows of a dataset, as a job's JSON describes it."""
-        self._known[self.key(dataset)] = _size(rows)
+        self._known[self.key(dataset)] = self._counted(dataset, lambda: rows)
 
     def of(self, dataset: RowsJson) -> Size:
         """Its rows and, about, its tokens. UnsizedError if neither they nor their number is
@@ -73,13 +74,14 @@ class Sizes:
         key = self.key(dataset)
         if key not in self._known:
             here = _are_here(dataset["identity"])
-            self._known[key] = self._counted(key, dataset) if here else self._said(dataset)
+            read = functools.partial(data_rows.load, dataset)
+            self._known[key] = self._counted(dataset, read) if here else self._said(dataset)
         return self._known[key]
 
-    def _counted(self, key: str, dataset: RowsJson) -> Size:
-        """Of rows that are here."""
-        of = ["size", 1, key]  # the number rises with what `_size` makes of rows
-        return Size(*self._index.answer(of, lambda: _size(data_rows.load(dataset))))
+    def _counted(self, dataset: RowsJson, read: Callable[[], list[Row]]) -> Size:
+        """Of rows that are here. `read` gives them."""
+        of = ["size", 1, self.key(dataset)]  # the number rises with what `_size` makes of rows
+        return Size(*self._index.answer(of, lambda: _size(read())))
 
     def _said(self, dataset: RowsJson) -> Size:
         """Of rows that are not here, or not all."""

@@ -48,7 +48,7 @@ from harness.spec.explain import show
 from harness.spec.oneline import count_of, text_of
 from harness.spec.recipe import Lora
 from harness.spec.suite import Suite
-from harness.store import Store, atomic_write
+from harness.store import HashIndex, Store, atomic_write
 
 if TYPE_CHECKING:  # it needs its package
     from harness.engines.ray import RayCluster
@@ -199,8 +199,9 @@ def run_plan(plan: Plan, store: Store, how: How, listeners: Sequence[Listener] =
         progress.todo(todo := plan.todo(store))
         if any((job.body["spec"].get("recipe") or {}).get("lora") for job in todo):
             Lora.check_package()
-        sizes = Sizes()
-        unusable = unfit(todo, plan.suite.waives, sizes.note)
+        index = store.hash_index()
+        sizes = Sizes(index)
+        unusable = unfit(todo, plan.suite.waives, index, sizes.note)
         usable = [job for job in todo if job.key not in unusable]
         costs = operations(plan, usable, sizes)
         progress.weigh(costs)
@@ -289,18 +290,19 @@ def _farewell(where: Engine | Agents, plan: Plan) -> str:
 
 
 def unfit(
-    todo: Iterable[Job], waives: Collection[str], hear: Hear | None = None
+    todo: Iterable[Job], waives: Collection[str], index: HashIndex, hear: Hear | None = None
 ) -> dict[str, Failure]:
     """Jobs to run whose rows cannot be used, by key. Reads all their rows once, and tells `hear` of
-    them."""
-    found = unfit_jobs((job.body for job in todo), waives, hear)
+    them; not those that `index` remembers."""
+    found = unfit_jobs((job.body for job in todo), waives, hear, index)
+    index.save()
     return {key: Failure(str(error), error.exit_code, rows=True) for key, error in found.items()}
 
 
-def refuse_unfit(plan: Plan, store: Store, hear: Hear | None = None) -> None:
-    """Raise what `run_plan` would end with if rows of jobs to run cannot be used. `hear` is told of
-    all rows."""
-    if found := unfit(plan.todo(store), plan.suite.waives, hear):
+def refuse_unfit(plan: Plan, store: Store, index: HashIndex, hear: Hear | None = None) -> None:
+    """Raise what `run_plan` would end with if rows of jobs to run cannot be used. `index`, `hear`:
+    as in `unfit`."""
+    if found := unfit(plan.todo(store), plan.suite.waives, index, hear):
         lines = dict.fromkeys(failure.why for failure in found.values())
         raise _worst("\n".join(lines), found.values())
 
@@ -311,7 +313,7 @@ def write_jobs(plan: Plan, store: Store) -> list[Job]:
 
     Raises as `refuse_unfit`: schedulers would train for rows that cannot be scored.
     """
-    refuse_unfit(plan, store)
+    refuse_unfit(plan, store, store.hash_index())
     for key, job in plan.jobs.items():
         store.write_job(key, job.body)
 

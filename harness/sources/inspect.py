@@ -3,8 +3,9 @@
 set that cannot be scored.
 """
 
+import functools
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,36 +99,47 @@ def look(dataset: RowsJson, reader: Reader, phase: str, hear: Hear | None = None
     return Looked(len(rows), hidden, odd.counts())
 
 
+# A number that rises with what makes rows fit to be used: what was seen of them is remembered.
+LOOKED = 1
+
+
 def unfit_jobs(
-    bodies: Iterable[JobJson], waived: Iterable[str] = (), hear: Hear | None = None
+    bodies: Iterable[JobJson],
+    waived: Iterable[str] = (),
+    hear: Hear | None = None,
+    index: HashIndex | None = None,
 ) -> dict[str, HarnessError]:
     """Read all rows that these jobs will train on or test, each set once: key → what is wrong with
     rows of that job.
 
     bodies  as workers take them
     waived  flags of odd rows that the suite lets pass, whatever their share
-    hear    is told of the rows of each set
+    hear    is told of the rows of each set that is read
+    index   remembers sets that can be used, which are not read again
     A SpecError: rows that cannot be used; a RefusedError: a split of which too many rows say
     nothing.
     """
     known: dict[str, HarnessError | None] = {}
-    keys = Keys()
+    keys, index = Keys(), index or HashIndex()
     found: dict[str, HarnessError] = {}
     for body in bodies:
         for phase, dataset, reader in _read_by(body):
             at = key_of([keys.of(dataset["identity"]), phase, *reader])
             if at not in known:
-                known[at] = _unfit(dataset, reader, phase, set(waived), hear)
+                see = functools.partial(look, dataset, reader, phase, hear)
+                seen = functools.partial(index.answer, ["looked", LOOKED, at], see)
+                known[at] = _unfit(dataset, set(waived), seen)
             if (error := known[at]) is not None:
                 found.setdefault(body["key"], error)
     return found
 
 
 def _unfit(
-    dataset: RowsJson, reader: Reader, phase: str, waived: set[str], hear: Hear | None
+    dataset: RowsJson, waived: set[str], seen: Callable[[], Sequence[Any]]
 ) -> HarnessError | None:
+    """`seen`: gives what `look` does, as JSON has it."""
     try:
-        found = look(dataset, reader, phase, hear)
+        found = Looked(*seen())
     except HarnessError as error:
         return error
     flags = [flag for flag in found.too_many if flag not in waived]
