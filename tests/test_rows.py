@@ -378,6 +378,54 @@ def test_a_column_that_only_some_rows_have(tmp_path):
         data_rows.load(described(path, where={"lang": "en"}))
 
 
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+@pytest.mark.parametrize(
+    ("values", "spelled"),
+    [
+        (["[deleted]", "d", "what?", "a*b"], ["[deleted]", "d", "what?", "a*b"]),
+        ([True, False, None], ["true", "false", "null"]),
+        ([True, False, None], ["True", "False", "None"]),
+        ([-1.0, 0.0, 0.5], ["-1", "0", "0.5"]),
+        ([-1.0, 0.0, 0.5], ["-1.0", "0.0", "0.5"]),
+        ([-1, 0, 10], ["-1", "0", "1*"]),
+        (["true", "True", "null", ""], ["true", "True", "null", ""]),
+    ],
+)
+def test_unless_leaves_out_the_one_row_that_it_spells(tmp_path, suffix, values, spelled):
+    rows = [{"text": f"t{i}", "label": 0, "s": value} for i, value in enumerate(values)]
+    path = tabular(tmp_path / f"rows.{suffix}", rows)
+    for i, wanted in enumerate(spelled):
+        others = [row["text"] for row in rows if row is not rows[i]]
+        left = data_rows.load(described(path, unless={"s": wanted}))
+        kept = data_rows.load(described(path, where={"s": wanted}))
+        assert ([row["text"] for row in left], [row["text"] for row in kept]) == (others, [f"t{i}"])
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+@pytest.mark.parametrize("value", [["x"], {"a": "x"}])
+def test_a_column_of_lists_is_compared_with_nothing(tmp_path, suffix, value):
+    rows = [{"text": "a", "label": 0, "s": value}]
+    message = r"`where` names column 's', which holds a (list|mapping) in .*, row 0; it compares a"
+    with pytest.raises(SpecError, match=message):
+        data_rows.load(described(tabular(tmp_path / f"rows.{suffix}", rows), where={"s": "x"}))
+
+
+def tabular(path: Path, rows: list[dict]) -> Path:
+    if path.suffix == ".jsonl":
+        return jsonl(path, rows)
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    return path
+
+
+def test_a_whole_number_is_one_id_also_in_a_column_of_floats(tmp_path):
+    rows = [{"text": "a", "label": 0, "own": own} for own in (1.0, 2.5, 3)]
+    columns = {"text": "text", "label": "label", "id": "own"}
+    read = data_rows.load(described(jsonl(tmp_path / "rows.jsonl", rows), columns=columns))
+    assert [row["id"] for row in read] == ["1", "2.5", "3"]
+
+
 def test_names_of_columns_cannot_paint_the_terminal(tmp_path):
     path = jsonl(
         tmp_path / "rows.jsonl", [{"\x1b[31m": 1, "\u202eb": 2, **{f"c{i}": 0 for i in range(40)}}]

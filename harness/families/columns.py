@@ -109,7 +109,7 @@ class Cells:
         number = isinstance(found, int | float) and not isinstance(found, bool)
         if not number or not abs(found) < float("inf"):
             raise Unfit(f"has the id {shown(found)}, {kind(found)}; an id is a text or a number")
-        return str(found)
+        return plain(found)
 
     def _cell(self, column: str) -> Any:
         """A cell by its column's name, or by `a.b`: field b of what stands in a. Its own name comes
@@ -225,6 +225,18 @@ def text(found: Any, column: str | list[str], where: str = "") -> str:
                 f" {shown(column)}"
             ) from None
     return found
+
+
+def plain(value: Any) -> str:
+    """A value as JSON spells it, a text without quotes. A whole number may come as a float: a
+    column that once had gaps is one of floats."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 # Values in messages

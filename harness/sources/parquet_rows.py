@@ -2,11 +2,11 @@
 suite keeps a few hundred."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import SpecError
 from harness.sources.text_files import RawRow
@@ -21,7 +21,7 @@ class ParquetRows:
     def __init__(self, path: Path, table: "Table") -> None:
         self._path, self._table = path, table
         self.names: list[str] = table.column_names
-        self._by_text: dict[str, dict[str, list[int]]] = {}
+        self._values: dict[str, dict[str, tuple[Any, list[int]]]] = {}
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
@@ -35,16 +35,16 @@ class ParquetRows:
             rows: list[RawRow] = table.to_pylist()
             return rows
 
-    def by_text(self, column: str) -> dict[str, list[int]]:
-        """What stands in a column, as text, and in which rows."""
-        if column not in self._by_text:
+    def values(self, column: str) -> Iterable[tuple[Any, list[int]]]:
+        """What stands in a column, and in which rows."""
+        if column not in self._values:
             with _readable(self._path):
                 values = self._table[column].to_pylist()
-            found: dict[str, list[int]] = {}
+            found: dict[str, tuple[Any, list[int]]] = {}
             for number, value in enumerate(values):
-                found.setdefault(str(value), []).append(number)
-            self._by_text[column] = found
-        return self._by_text[column]
+                found.setdefault(str(value), (value, []))[1].append(number)
+            self._values[column] = found
+        return self._values[column].values()
 
 
 def _indices(numbers: Sequence[int]) -> "Int64Array":

@@ -4,15 +4,14 @@ What a row of a family is, and which rows are refused, its file in `families` sa
 """
 
 import hashlib
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
-from harness.families.columns import Row, listed, named_columns, shown
+from harness.families.columns import Row, kind, listed, named_columns, plain, shown
 from harness.sources.parquet_rows import ParquetRows
 from harness.sources.pool import queries
 from harness.sources.read import RawRows, heaps, read_files
@@ -185,19 +184,35 @@ def _place(file: Path) -> str:
 
 def _matching(kept: _Kept, column: str, wanted: str, asked: str) -> set[int]:
     """The rows, by number, in which a column is as `wanted`."""
-    if isinstance(kept.cells, ParquetRows) and column in kept.cells.names:
-        by_text = kept.cells.by_text(column)
-        fitting = [rows for text, rows in by_text.items() if fnmatchcase(text, wanted)]
-        return set().union(*fitting)
-
     found = set()
+    for value, rows in _values(kept, column, asked):
+        if isinstance(value, list | dict):
+            file = f"{kept.place}, row {rows[0]}"
+            raise SpecError(
+                f"{asked} names column {shown(column)}, which holds {kind(value)} in {file}; it"
+                " compares a text, a number, true, false or null"
+            )
+        # as Python writes it too: True, None, -1.0
+        if any(_fits(text, wanted) for text in {plain(value), str(value)}):
+            found.update(rows)
+    return found
+
+
+def _fits(text: str, wanted: str) -> bool:
+    """Whether it is that text, or begins as one with a final * does. No other sign is a pattern."""
+    return text.startswith(wanted[:-1]) if wanted.endswith("*") else text == wanted
+
+
+def _values(kept: _Kept, column: str, asked: str) -> Iterable[tuple[Any, list[int]]]:
+    """What stands in a column, and in which rows."""
+    if isinstance(kept.cells, ParquetRows) and column in kept.cells.names:
+        yield from kept.cells.values(column)
+        return
     for raw in kept.raws(kept.rows):
         if column not in raw.cells:
             known = f"the data have {listed(raw.cells)}; looked at {raw.file}, row {raw.number}"
             raise SpecError(f"{asked} names column {shown(column)}, {known}")
-        if fnmatchcase(str(raw.cells[column]), wanted):
-            found.add(raw.number)
-    return found
+        yield raw.cells[column], [raw.number]
 
 
 def _capped_heaps(rows: list[Row], cap: int | None) -> list[Row]:
