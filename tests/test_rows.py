@@ -570,6 +570,31 @@ def test_labels_that_a_spec_alone_shows_to_be_wrong(tmp_path, labels, why):
         read_spec(tmp_path / "t.yaml")
 
 
+@pytest.mark.parametrize(
+    ("labels", "right"),
+    [
+        ("{c: 2, b: 1, a: 0}", "0, 1, 2"),
+        ("{second: 2, first: 1}", "1, 2"),
+        ('{B: "2", A: "1"}', "'1', '2'"),
+        ('["1", "0"]', "'0', '1'"),
+        ("{a: 0, b: 2}", None),
+        ('["0", "1"]', None),
+        ("[b, a]", None),
+        ("{b: B, a: A}", None),
+    ],
+)
+def test_the_numbers_of_choices_rise(tmp_path, labels, right):
+    """label 0 with {c: 2, b: 1, a: 0} was a, the third name, and so the third choice"""
+    text = SPEC.replace("classification", "multiple_choice").replace("LABELS", labels)
+    (tmp_path / "t.yaml").write_text(text.replace("{text: text,", "{text: text, choices: c,"))
+    if right is None:
+        assert read_spec(tmp_path / "t.yaml")
+        return
+    message = f"t.yaml:10:9: labels: the names of the choices stand in the choices' order, and their numbers do not rise; write {right} from first to last"
+    with pytest.raises(SpecError, match=re.escape(message)):
+        read_spec(tmp_path / "t.yaml")
+
+
 def test_labels_and_a_file_of_labels_are_one_too_many(tmp_path):
     text = SPEC.replace("LABELS", "[a, b]").replace("rows.jsonl}", "rows.jsonl, label_file: l.txt}")
     (tmp_path / "t.yaml").write_text(text)

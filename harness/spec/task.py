@@ -327,6 +327,11 @@ class About(Strict):
 Labels = list[str] | dict[str, str | int]
 
 
+def _is_number(value: str | int) -> bool:
+    """Whether a label's value is a whole number, or a text that is one."""
+    return not isinstance(value, bool) and re.fullmatch(r"-?[0-9]{1,9}", str(value)) is not None
+
+
 class Task(Strict):
     """One task. Fifteen fields are common to all tasks; `difficulty` belongs to intermediate tasks
     only."""
@@ -425,6 +430,20 @@ class Task(Strict):
             raise ValueError(
                 "labels: the source names a label_file too; keep one of them, so that it is clear"
                 " which counts"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _choices_in_order(self) -> Self:
+        """A name is the choice at its own place: numbers in another order name other choices than
+        the data do."""
+        values = list(self.labels.values()) if isinstance(self.labels, dict) else self.label_names
+        if FAMILIES[self.family].answers != "choice" or not all(map(_is_number, values)):
+            return self
+        if (ordered := sorted(values, key=int)) != values:
+            raise ValueError(
+                f"labels: the names of the choices stand in the choices' order, and their numbers"
+                f" do not rise; write {', '.join(map(show, ordered))} from first to last"
             )
         return self
 
