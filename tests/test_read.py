@@ -490,7 +490,43 @@ def test_comments_of_ones_own_stand_before_a_sentence(tmp_path):
     assert [row["tokens"] for row in rows] == [["#one", "#"], ["two"]]
 
 
+@pytest.mark.parametrize(
+    ("columns", "text", "tokens"),
+    [
+        # a lemma first, which may be anything
+        (
+            Columns(2, 3),
+            "a A O\n#t #T O\n12-3 12-3 O\n3.5 3.5 O\nb B O\n",
+            [["A", "#T", "12-3", "3.5", "B"]],
+        ),
+        # the sentence's number
+        (Columns(2, 3), "1.1 A O\n1.1 b O\n\n1.2 C O\n", [["A", "b"], ["C"]]),
+        # WebAnno: sentence and word
+        (Columns(3, 4, "#"), "#Text=A b\n1-1\t0-1\tA\tO\n1-2\t2-3\tb\tO\n", [["A", "b"]]),
+        # CoNLL-2012: a column for each verb
+        (
+            Columns(4, 5, "#"),
+            "#begin document (x); part 000\nx 0 0 A O * *\nx 0 1 b O * *\n\nx 0 0 C O *\n\n#end\n",
+            [["A", "b"], ["C"]],
+        ),
+    ],
+)
+def test_a_line_is_left_out_of_conllu_alone(tmp_path, columns, text, tokens):
+    rows = read(written(tmp_path / "rows.conll", text), columns=columns)
+    assert [row["tokens"] for row in rows] == tokens
+
+
 TOKENS = [
+    (
+        Columns(3, 4),
+        "#Text=A b\n1-1\t0-1\tA\tO\n",
+        r":1:1: a comment, as in CoNLL-U \(#\), .* say how its comments begin: `comment: \"#\"`",
+    ),
+    (
+        Columns(2, 4),
+        "1\ta\ta\tX\n#\tb\tb\tX\n3-4\tc\n",
+        r":3:1: 2 columns between tabs, where the spec reads the tag in column 4",
+    ),
     (
         None,
         "# sent_id = 1\n1\tDo\t_\n",
@@ -533,13 +569,16 @@ def test_other_layouts_are_refused_at_their_line(tmp_path, columns, content, mes
 
 
 def test_what_two_columns_gave_they_give(tmp_path):
-    """-DOCSTART- and # are tokens like others where nothing is said of columns; blanks within a
-    token stay."""
-    rows = read(written(tmp_path / "rows.conll", "-DOCSTART-\tO\n\n#\tO\na b\tO \n"))
-    assert rows == [
-        {"tokens": ["-DOCSTART-"], "tags": ["O"]},
-        {"tokens": ["#", "a b"], "tags": ["O", "O"]},
-    ]
+    """# is a token like others where nothing is said of columns; blanks within a token stay."""
+    rows = read(written(tmp_path / "rows.conll", "#\tO\na b\tO \n"))
+    assert rows == [{"tokens": ["#", "a b"], "tags": ["O", "O"]}]
+
+
+@pytest.mark.parametrize("columns", [None, Columns(1, 2)])
+def test_the_start_of_a_document_is_no_sentence(tmp_path, columns):
+    text = "-DOCSTART-\tO\n\na\tO\n-DOCSTART-\tO\nb\tO\n"
+    rows = read(written(tmp_path / "rows.conll", text), columns=columns)
+    assert [row["tokens"] for row in rows] == [["a"], ["b"]]
 
 
 # --- several files --------------------------------------------------------------------------------

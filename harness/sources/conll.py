@@ -4,8 +4,11 @@
 CoNLL-2003  www.clips.uantwerpen.be/conll2003/ner: columns between spaces, the word in 1 and its tag
             in 4; a line -DOCSTART- opens a document and is no sentence
 CoNLL-U     universaldependencies.org/format.html: ten columns between tabs, the word in 2, UPOS in
-            4; comments begin with #, `1-2` is a range of words that follow one by one, `1.1` a word
-            that the text does not have
+            4; comments before a sentence begin with #, `1-2` is a range of words that follow one by
+            one, `1.1` a word that the text does not have. A file is one if each of its words begins
+            with such a number: nothing is left out of another file
+CoNLL-2012  cemantix.org/data/ontonotes.html: `#begin document` opens a document; a sentence has as
+            many columns as it has verbs, and more
 """
 
 import re
@@ -17,8 +20,10 @@ from harness.common.errors import SpecError
 from harness.sources.text_files import RawRow, read_lines
 
 DOCUMENT = "-DOCSTART-"
+_VARYING = "#begin document"  # opens a file of CoNLL-2012
 NOTHING = "_"  # how these files say that there is no value
 _NO_WORD = re.compile(r"\d+[-.]\d+")  # an id of CoNLL-U: a range of words, an empty node
+_WORD = re.compile(r"\d+")
 _EXAMPLES = "`conll: {token: 1, tag: 4}` (CoNLL-2003) or `conll: {token: 2, tag: 4}` (CoNLL-U)"
 
 
@@ -29,11 +34,6 @@ class Columns(NamedTuple):
     token: int
     tag: int
     comment: str | None = None
-
-    @property
-    def by_number(self) -> bool:
-        """Whether a line begins with the number of its word, as in CoNLL-U."""
-        return min(self.token, self.tag) > 1
 
 
 class _Line(NamedTuple):
@@ -76,10 +76,10 @@ def read_conll(path: Path, columns: Columns | None) -> list[RawRow]:
 def _plain(path: Path, lines: list[str]) -> Iterator[_Line | None]:
     """Lines of a file of two columns; None ends a sentence."""
     for number, line in enumerate(lines, 1):
-        if not line.strip():
+        cells = line.split("\t")
+        if not line.strip() or cells[0] == DOCUMENT:
             yield None
             continue
-        cells = line.split("\t")
         if len(cells) != 2:
             raise SpecError(
                 f"{path}:{number}:1: {_seen(line)}, where a line is token TAB tag and a blank line"
@@ -91,22 +91,45 @@ def _plain(path: Path, lines: list[str]) -> Iterator[_Line | None]:
 
 def _chosen(path: Path, lines: list[str], columns: Columns) -> Iterator[_Line | None]:
     """Lines of a file of any columns, as many in each line; None ends a sentence."""
+    numbered = _by_number(lines, columns)
+    if numbered and columns.comment is None:
+        columns = columns._replace(comment="#")
+    varying = any(line.startswith(_VARYING) for line in lines)
     width = 0
-    fresh = True  # no word of this sentence yet: only here a comment of the spec's own may stand
+    for number, line in _words(lines, columns):
+        cells = _cells(line)
+        if not cells:
+            width = 0 if varying else width
+            yield None
+            continue
+        if numbered and _NO_WORD.fullmatch(cells[0]):
+            continue
+        width = width or len(cells)
+        _check_width(path, number, line, len(cells), width, columns)
+        yield _Line(number, cells[columns.token - 1], cells[columns.tag - 1])
+
+
+def _by_number(lines: list[str], columns: Columns) -> bool:
+    """Whether each line begins with the number of its word, as in CoNLL-U."""
+    if min(columns.token, columns.tag) == 1:
+        return False
+    as_if = columns._replace(comment=columns.comment or "#")
+    first = {_cells(line)[0] for _, line in _words(lines, as_if) if line}
+    words = {cell for cell in first if _WORD.fullmatch(cell)}
+    return not first or (bool(words) and all(map(_NO_WORD.fullmatch, first - words)))
+
+
+def _words(lines: list[str], columns: Columns) -> Iterator[tuple[int, str]]:
+    """The lines of words, each with its number; an empty one ends a sentence."""
+    fresh = True  # no word of this sentence yet: only here a comment may stand
     for number, line in enumerate(lines, 1):
         cells = _cells(line)
         if not cells or cells[columns.token - 1 : columns.token] == [DOCUMENT]:
             fresh = True
-            yield None
-            continue
-        if _is_comment(line, columns, fresh) or (
-            columns.by_number and _NO_WORD.fullmatch(cells[0])
-        ):
-            continue
-        width = width or len(cells)
-        _check_width(path, number, line, len(cells), width, columns)
-        fresh = False
-        yield _Line(number, cells[columns.token - 1], cells[columns.tag - 1])
+            yield number, ""
+        elif not (fresh and columns.comment is not None and line.startswith(columns.comment)):
+            fresh = False
+            yield number, line
 
 
 def _cells(line: str) -> list[str]:
@@ -119,21 +142,21 @@ def _cells(line: str) -> list[str]:
     return [cell for cell in line.split(" ") if cell]
 
 
-def _is_comment(line: str, columns: Columns, fresh: bool) -> bool:
-    if columns.comment is not None:
-        return fresh and line.startswith(columns.comment)
-    return columns.by_number and line.startswith("#")
-
-
 def _check_width(
     path: Path, number: int, line: str, found: int, width: int, columns: Columns
 ) -> None:
     last = max(columns.token, columns.tag)
     if found < last:
         what = "token" if columns.token == last else "tag"
+        do = f"say in `source` which columns this file has, such as {_EXAMPLES}"
+        if line.startswith("#"):
+            do = (
+                "only where every word begins with its number, as in CoNLL-U, it is left out; of"
+                ' another file say how its comments begin: `comment: "#"` in `conll`'
+            )
         raise SpecError(
             f"{path}:{number}:1: {_seen(line)}, where the spec reads the {what} in column {last};"
-            f" say in `source` which columns this file has, such as {_EXAMPLES}"
+            f" {do}"
         )
     if found != width:
         raise SpecError(
