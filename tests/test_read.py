@@ -408,6 +408,13 @@ def test_squads_own_layout_gives_the_hubs_rows(tmp_path, packed):
     }
 
 
+def test_an_empty_answer_to_a_question_that_has_none_is_none(tmp_path):
+    blank = {"text": "", "answer_start": -1}
+    content = damaged(lambda paragraph: paragraph["qas"][1].update(answers=[blank]))
+    _, second = read(written(tmp_path / "rows.json", content))
+    assert second["answers"] == {"text": [], "answer_start": []}
+
+
 def damaged(change) -> str:
     copy = json.loads(json.dumps(SQUAD))
     change(copy["data"][0]["paragraphs"][0])

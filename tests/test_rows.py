@@ -24,6 +24,7 @@ from harness.families.columns import Labels, Unfit, shown
 from harness.families.odd import Odd, too_many
 from harness.jobs.evaluate import score_language
 from harness.metrics.flags import ODD
+from harness.models.span_reader import answer_span
 from harness.plan.estimate import _characters
 from harness.sources import rows as data_rows
 from harness.sources.inspect import Reader, look
@@ -720,6 +721,22 @@ def test_a_question_without_an_answer_is_for_metrics_that_can_score_it(tmp_path)
     assert seen(tmp_path, "span_qa", rows, "train", "squad", unanswerable=False).odd == {
         "misplaced": 1
     }
+
+
+@pytest.mark.parametrize("start", [0, -1])
+def test_a_blank_answer_is_none_where_there_may_be_none(tmp_path, start):
+    """As evaluate-v2.0.py of SQuAD has it. SQuAD 1.1 has no such questions: there it is odd."""
+    rows = [QA] * 9 + [{**QA, **answers([""], [start])}]
+    assert seen(tmp_path, "span_qa", rows, "test", "squad_v2").odd == {}
+    assert seen(tmp_path, "span_qa", rows, "train", "squad_v2", unanswerable=True).odd == {}
+    for phase, metric in (("test", "squad"), ("test", "mlqa"), ("train", "squad")):
+        assert seen(tmp_path, "span_qa", rows, phase, metric).odd == {"misplaced": 1}
+    columns = {name: name for name in QA}
+    read = described(tmp_path / "rows.jsonl", family="span_qa", columns=columns)
+    golds = [FAMILIES["span_qa"].gold(row) for row in data_rows.load(read, "squad_v2")]
+    assert golds[-1]["answers"] == []
+    blank = data_rows.load(read)[-1]
+    assert answer_span(blank, True) == (-1, -1) and answer_span(blank, False) is None
 
 
 def test_a_language_with_odd_rows_says_so_and_one_without_says_no_more_than_before():

@@ -1,24 +1,25 @@
 """Rank the candidates of one pool, that of all languages, for every query: the families
 `answer_retrieval` (LAReQA) and `entity_linking` (Mewsli-X). Nothing is trained.
 
-A row is a query, {id, text, relevant: ids of its right candidates}, and what else its family keeps.
-The pool is no part of the rows: `sources.pool` reads it from the same dataset, and a cap takes
-queries away, never candidates. Both data sets come in a layout of their own, which a family reads
-by itself; there are no columns to name.
+A row is a query, {id, text, relevant: ids of its right candidates, found: whether one of them has a
+text}, and what else its family keeps. The pool is no part of the rows: `sources.pool` reads it from
+the same dataset, and a cap takes queries away, never candidates. Both data sets come in a layout of
+their own, which a family reads by itself; there are no columns to name.
 """
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, PositiveInt
 
 from harness.common.strict import Strict, later
-from harness.families.columns import Cells, Labels, Row, Unfit, text
+from harness.families.columns import Cells, Labels, Row, Unfit, kind, shown, text
 from harness.families.embedding import EmbeddingOptions
 from harness.families.family import Family
-from harness.families.span_qa import SPAN_QA
+from harness.families.odd import Odd
+from harness.families.span_qa import SPAN_QA, located
 
 Raw = Mapping[str, Any]
 
@@ -65,7 +66,8 @@ class Ranking(Family):
     def queries(self, raw: Iterable[Raw]) -> Iterator[Row]:
         """{id, text, key} of each query of a file of one language.
 
-        raises  Unfit: what is wrong with one
+        raw     its records (`sources.read.read_records`)
+        raises  Unfit: what is wrong with the last one
         """
 
     @abstractmethod
@@ -86,63 +88,112 @@ class Ranking(Family):
     def placeholder(self, rows: Any) -> bool:
         return not any(row["relevant"] for row in rows)
 
+    def odd(
+        self, rows: Sequence[Row], hidden: bool, training: Mapping[str, Any] | None = None
+    ) -> Odd:
+        """Also of how many queries no right candidate is in the pool, which scores 0 as in
+        XTREME-R's evaluation, or none has a text."""
+        counted = super().odd(rows, hidden)
+        if hidden:
+            return counted
+        return counted._replace(misplaced=sum(not self._in_place(row) for row in rows))
+
+    def _in_place(self, row: Row) -> bool:
+        """Whether a query's answer is where it says."""
+        found: bool = row["found"]
+        return found
+
 
 class AnswerRetrieval(Ranking):
     """A question's answers are sentences: the one in which its own language's answer begins, and
     those in all others. Every sentence of every paragraph is a candidate.
 
-    Rows of files in SQuAD's layout, each paragraph with `sentence_breaks`: [start, end] in
-    characters. A question has one id in all languages.
+    Files in SQuAD's layout, each paragraph with `sentence_breaks`: [start, end] in characters, in
+    order. A question has one id in all languages, and stands once in each.
     Source: google-research/xtreme, third_party/utils_lareqa.py; Roy et al. 2020, arXiv 2004.05484.
     """
 
     name = "answer_retrieval"
 
     def queries(self, raw: Iterable[Raw]) -> Iterator[Row]:
-        for question in raw:
-            sentence(question)  # or it is no question of this set
-            yield {
-                "id": question["id"],
-                "text": question["question"],
-                "key": question["id"],
-                "paragraph": question["context"],
-                "answers": question["answers"]["text"],
-            }
+        for paragraph in _paragraphs(raw):
+            for question in paragraph.questions:
+                yield {**question, "key": question["id"]}
 
     def candidates(self, raw: Iterable[Raw], language: str) -> Iterator[Candidate]:
-        answered: dict[tuple[int, str], list[str]] = {}
-        paragraphs: dict[int, Raw] = {}
-        for question in raw:
-            number = question["paragraph"]
-            answered.setdefault((number, sentence(question)), []).append(question["id"])
-            paragraphs.setdefault(number, question)
-        for number, one in paragraphs.items():
-            for place, (start, end) in enumerate(one["sentence_breaks"]):
-                words = one["context"][start:end]
+        for number, paragraph in enumerate(_paragraphs(raw), 1):
+            answered: dict[str, list[str]] = {}
+            for question in paragraph.questions:
+                answered.setdefault(question["sentence"], []).append(question["id"])
+            for place, words in enumerate(paragraph.sentences):
                 yield Candidate(
                     id=f"{language}_{number}_{place}",
                     text=words,
-                    context=one["context"],
-                    keys=answered.get((number, words), []),
+                    context=paragraph.context,
+                    keys=answered.get(words, []),
                 )
 
     def fingerprints(self, row: Row) -> set[str]:
         """As a question of SQuAD's, so that a model that trained on it is found out."""
-        answers = {"text": row["answers"]}
-        return SPAN_QA.fingerprints(
-            {"question": row["text"], "context": row["paragraph"], "answers": answers}
-        )
+        return SPAN_QA.fingerprints({**row, "question": row["text"]})
+
+    def _in_place(self, row: Row) -> bool:
+        return super()._in_place(row) and located(row)
 
 
-def sentence(question: Raw) -> str:
-    """The sentence in which a question's first answer begins. Unfit: there is none."""
-    if "sentence_breaks" not in question:
-        raise Unfit("is of a paragraph without `sentence_breaks`, a list of [start, end]")
-    starts = question["answers"]["answer_start"][:1]
-    for start, end in question["sentence_breaks"]:
-        if starts and start <= starts[0] < end:
-            return str(question["context"][start:end])
-    raise Unfit(f"{question['id']}: its answer begins in no sentence")
+class Paragraph(NamedTuple):
+    """One of SQuAD's layout, and the questions on it: {id, text, context, answers, sentence}."""
+
+    context: str
+    sentences: list[str]
+    questions: list[Row]
+
+
+def _paragraphs(raw: Iterable[Raw]) -> Iterator[Paragraph]:
+    """Those of one file."""
+    asked: set[str] = set()
+    for paragraph in raw:
+        if "questions" not in paragraph or "sentence_breaks" not in paragraph:
+            raise Unfit(
+                "must be a paragraph in SQuAD's layout (data, paragraphs, qas) with"
+                " `sentence_breaks`, a list of [start, end]"
+            )
+        context = _text(paragraph, "context")
+        breaks = _breaks(paragraph, context)
+        questions = []
+        for number, given in enumerate(paragraph["questions"]):
+            try:
+                question = _question(given, breaks)
+                if question["id"] in asked:
+                    raise Unfit(f"has the id {shown(question['id'])} for a second time")
+            except Unfit as wrong:
+                raise Unfit(f"in qas[{number}] {wrong}") from None
+            asked.add(question["id"])
+            questions.append(question)
+        yield Paragraph(context, [context[start:end] for start, end in breaks], questions)
+
+
+def _breaks(paragraph: Raw, context: str) -> list[tuple[int, int]]:
+    breaks: list[tuple[int, int]] = []
+    for one in _list(paragraph, "sentence_breaks"):
+        start, end = _span(one, one, context, "sentence_breaks")
+        if breaks and start < breaks[-1][1]:
+            raise Unfit(f"has {shown(one)} in 'sentence_breaks' out of order")
+        breaks.append((start, end))
+    return breaks
+
+
+def _question(given: Raw, breaks: list[tuple[int, int]]) -> Row:
+    """With the sentence in which its first answer begins."""
+    cells = Cells({name: name for name in ("id", "context", "question", "answers")}, given)
+    row = SPAN_QA.row(cells, Labels([]))
+    context, answers = row["context"], row["answers"]
+    for first in answers["answer_start"][:1]:
+        for start, end in breaks:
+            if start <= first < end:
+                asked = {"id": cells.id(""), "text": row["question"], "context": context}
+                return {**asked, "answers": answers, "sentence": context[start:end]}
+    raise Unfit(f"{shown(given['id'])}: its answer begins in no sentence")
 
 
 class EntityLinking(Ranking):
@@ -162,34 +213,38 @@ class EntityLinking(Ranking):
 
     def queries(self, raw: Iterable[Raw]) -> Iterator[Row]:
         for document in raw:
-            for mention in _of(document, "mentions"):
+            for mention in _list(document, "mentions"):
                 yield {
-                    "id": text(_of(mention, "example_id"), "example_id"),
+                    "id": _id(mention, "example_id"),
                     "text": marked(document, mention),
-                    "key": text(_of(mention, "entity_id"), "entity_id").strip(),
+                    "key": _id(mention, "entity_id").strip(),
                 }
 
     def candidates(self, raw: Iterable[Raw], language: str) -> Iterator[Candidate]:
         for entity in raw:
-            spans, words = _of(entity, "sentence_spans"), _of(entity, "description")
-            sentences = [words[span["start"] : span["end"]] for span in spans]
-            own = text(_of(entity, "entity_id"), "entity_id")
+            words = _text(entity, "description")
+            sentences = [words[start:end] for start, end in _spans(entity, words)]
+            # official strips those of mentions, and `map_at_20` those that are right
+            own = _id(entity, "entity_id").strip()
             yield Candidate(id=own, text=_tidy(" ".join(sentences)), keys=[own])
 
 
 def marked(document: Raw, mention: Raw) -> str:
     """A mention before its sentence, in which it stands in braces; other pairs of braces become
-    parentheses. Unfit: it is in no sentence."""
+    parentheses. Unfit: it is in no sentence, or its own `text` is another."""
     context, span = _of(document, "context"), _of(mention, "mention_span")
-    for one in _of(context, "sentence_spans"):
-        if one["start"] <= span["start"] < span["end"] <= one["end"]:
-            before = context["text"][one["start"] : span["start"]]
-            after = context["text"][span["end"] : one["end"]]
+    whole = _text(context, "text")
+    start, end = _ends(span, whole, "mention_span")
+    words = whole[start:end]
+    if isinstance(span, Mapping) and span.get("text", words) != words:
+        raise Unfit(f"has the mention {shown(span)} where {shown(words)} stands")
+    for first, last in _spans(context, whole):
+        if first <= start and end <= last:
+            before, after = whole[first:start], whole[end:last]
             break
     else:
-        raise Unfit(f"{mention['example_id']}: the mention is in no sentence")
+        raise Unfit(f"has the mention {shown(words)}, {shown(span)}, in no sentence")
     left, right = (re.sub(r"\{(.*?)\}", r"(\1)", side) for side in (before, after))
-    words = context["text"][span["start"] : span["end"]]
     return _tidy(f"{words}: {left} {{ {words} }} {right}")
 
 
@@ -198,10 +253,54 @@ def _tidy(words: str) -> str:
     return " ".join(words.splitlines()).replace("  ", " ").strip()
 
 
+# Fields of records, none of which is trusted
+
+
 def _of(record: Any, name: str) -> Any:
     if not isinstance(record, Mapping) or name not in record:
         raise Unfit(f"has no {name!r}, in Mewsli-X's layout")
     return record[name]
+
+
+def _text(record: Any, name: str) -> str:
+    return text(_of(record, name), name)
+
+
+def _id(record: Any, name: str) -> str:
+    _of(record, name)
+    return Cells({"id": name}, record).id("")
+
+
+def _list(record: Any, name: str) -> list[Any]:
+    found = _of(record, name)
+    if not isinstance(found, list):
+        what = "nothing" if found is None else f"{shown(found)}, {kind(found)},"
+        raise Unfit(f"has {what} as {name!r}; a list is needed")
+    return found
+
+
+def _spans(record: Any, words: str) -> list[tuple[int, int]]:
+    name = "sentence_spans"
+    return [_ends(one, words, name) for one in _list(record, name)]
+
+
+def _ends(span: Any, words: str, name: str) -> tuple[int, int]:
+    """Of one as Mewsli-X has it, {start, end}."""
+    ends = [span.get("start"), span.get("end")] if isinstance(span, Mapping) else None
+    return _span(span, ends, words, name)
+
+
+def _span(said: Any, ends: Any, words: str, name: str) -> tuple[int, int]:
+    """The start and the end of a part of `words`, which is not empty; `said`: as the file says
+    it."""
+    if isinstance(ends, list) and [type(end) for end in ends] == [int, int]:
+        start, end = ends
+        if 0 <= start < end <= len(words):
+            return start, end
+    raise Unfit(
+        f"has {shown(said)} in {name!r}; a start and an end in characters are needed, within the"
+        f" {len(words)} of its text"
+    )
 
 
 ANSWER_RETRIEVAL = AnswerRetrieval()

@@ -70,7 +70,7 @@ class SpanQA(Family):
         }
 
     def placeholder(self, rows: Sequence[Row]) -> bool:
-        return not any(answer.strip() for row in rows for answer in row["answers"]["text"])
+        return all(unanswered(row) for row in rows)
 
     def fingerprints(self, row: Row) -> set[str]:
         """A context counts for itself (a model that trained on a paragraph has seen the answers in
@@ -88,9 +88,23 @@ class SpanQA(Family):
         found = super().odd(rows, hidden)
         if hidden:  # placeholders are nowhere
             return found
-        unanswerable = training is None or training.get("unanswerable", False)
-        fine = [located(row) if row["answers"]["text"] else unanswerable for row in rows]
+        fine = [_in_place(row, training) for row in rows]
         return found._replace(misplaced=fine.count(False))
+
+
+def _in_place(row: Row, training: Mapping[str, Any] | None) -> bool:
+    if training is None:
+        return not row["answers"]["text"] or located(row)
+    if unanswered(row):
+        unanswerable: bool = training.get("unanswerable", False)
+        return unanswerable
+    return located(row)
+
+
+def unanswered(row: Row) -> bool:
+    """Whether a question has no answer, or none but blank ones, as some write "there is none"; as
+    SQuAD 2.0's script has it."""
+    return not any(answer.strip() for answer in row["answers"]["text"])
 
 
 def located(row: Row) -> bool:

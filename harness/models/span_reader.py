@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from harness.families.columns import Row
-from harness.families.span_qa import located
+from harness.families.span_qa import located, unanswered
 from harness.models.half import Feature, Floats, Targets, TaskJson
 from harness.models.loaded import LoadedEncoder
 
@@ -130,12 +130,11 @@ def _fullest(windows: list[range], piece: int) -> range:
 def answer_span(row: Row, unanswerable: bool) -> Span | None:
     """(first, last+1) characters of the first answer; (-1, -1) if none is needed; None if its text
     cannot be found."""
-    texts, starts = row["answers"]["text"], row["answers"]["answer_start"]
-    if not texts:
+    if unanswered(row):
         return NOWHERE if unanswerable else None
     if not located(row):
         return None
-    start, text = starts[0], texts[0]
+    start, text = row["answers"]["answer_start"][0], row["answers"]["text"][0]
     start += len(text) - len(text.lstrip())  # a space at either end stands in no piece
     return start, start + len(text.strip())
 

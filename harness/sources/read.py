@@ -3,7 +3,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from harness.sources.aligned import heaps, pairs_of_lines
 from harness.sources.conll import Columns, read_conll
 from harness.sources.delimited import read_csv, read_tsv
 from harness.sources.parquet_rows import ParquetRows, read_parquet
-from harness.sources.squad import is_squad, questions
+from harness.sources.squad import is_squad, paragraphs, questions
 from harness.sources.text_files import RawRow, parse_json, read_lines, read_text
 from harness.spec.formats import format_of
 from harness.store import signature
@@ -101,6 +101,16 @@ def read_file(
     return rows
 
 
+def read_records(path: Path) -> Iterator[tuple[str, RawRow]]:
+    """What families read that rank a pool, each with its place: the paragraphs of a file in SQuAD's
+    layout, else its rows."""
+    if format_of(path.name) == "json" and is_squad(articles := _listed(path)):
+        yield from paragraphs(path, articles)
+    else:
+        for number, row in enumerate(read_file(path, tuple(signature(path)), ())):
+            yield f"row {number}", row
+
+
 def _read_jsonl(path: Path, needed: tuple[str, ...]) -> list[RawRow]:
     rows = []
     for number, line in enumerate(read_lines(path), 1):
@@ -117,6 +127,20 @@ def _read_jsonl(path: Path, needed: tuple[str, ...]) -> list[RawRow]:
 
 def _read_json(path: Path, needed: tuple[str, ...]) -> list[RawRow]:
     """A list of objects; the same under "data"; SQuAD's own layout."""
+    found = _listed(path)
+    if is_squad(found):
+        return list(questions(path, found))
+    for i, row in enumerate(found):
+        if not isinstance(row, dict):
+            raise SpecError(
+                f"{path}: row {i} is {_kind(row)}; rows must be objects with named columns, one row"
+                " each"
+            )
+    return found
+
+
+def _listed(path: Path) -> list[Any]:
+    """The list that a .json holds, of rows or of SQuAD's articles."""
     found = _json(path, read_text(path), "a file of one object a line is a .jsonl")
     if isinstance(found, dict) and isinstance(found.get("data"), list):
         found = found["data"]
@@ -128,14 +152,6 @@ def _read_json(path: Path, needed: tuple[str, ...]) -> list[RawRow]:
             f"{path}:1:1: {seen}; a .json is a list of objects, or has one under 'data',"
             " or is of SQuAD's layout (data, paragraphs, qas)"
         )
-    if is_squad(found):
-        return list(questions(path, found))
-    for i, row in enumerate(found):
-        if not isinstance(row, dict):
-            raise SpecError(
-                f"{path}: row {i} is {_kind(row)}; rows must be objects with named columns, one row"
-                " each"
-            )
     return found
 
 
@@ -168,4 +184,12 @@ _FORMATS: dict[str | None, Callable[[Path, tuple[str, ...]], list[RawRow]]] = {
     "tsv": read_tsv,
 }
 
-__all__ = ["READER_VERSIONS", "RawRows", "heaps", "how_read", "read_file", "read_files"]
+__all__ = [
+    "READER_VERSIONS",
+    "RawRows",
+    "heaps",
+    "how_read",
+    "read_file",
+    "read_files",
+    "read_records",
+]

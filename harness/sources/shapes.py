@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from harness.common.errors import SpecError
 from harness.families import FAMILIES, Family
 from harness.families.columns import Cells, Labels, NoColumn, Row, Unfit, listed
+from harness.families.span_qa import unanswered
 from harness.metrics import METRICS
 
 
@@ -29,13 +30,17 @@ class Shape:
         self.columns: Mapping[str, str | list[str]] = identity["columns"]
         self.labels = Labels(identity["labels"] or [])
         self.family = FAMILIES[identity["family"]]
-        self.answers_needed = metric is not None and METRICS[metric].needs_answers
+        needed = METRICS[metric].needs_answers if metric else None
+        self.answers_needed = needed is True
+        self.none_is_right = needed is False and self.family.answers == "span"
 
     def __call__(self, number: int | str, raw: Raw) -> Row:
         """The row; `number` is its id where the data have none."""
         try:
             cells = Cells(self.columns, raw.cells)
             row: Row = {"id": cells.id(number), **self.family.row(cells, self.labels)}
+            if self.none_is_right and unanswered(row):
+                row["answers"] = {"text": [], "answer_start": []}
             if self.answers_needed and not row["answers"]["text"]:
                 raise Unfit("has no answer, which its metric cannot score; `metric: squad_v2` can")
             return row

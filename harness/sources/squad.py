@@ -21,41 +21,49 @@ def is_squad(articles: list[Any]) -> bool:
 def questions(path: Path, articles: list[Any]) -> Iterator[RawRow]:
     """A row a question, as the hub has them: id, title, context, question, answers {text: [...],
     answer_start: [...]}; of version 2.0 also is_impossible, and no answers then. Its
-    `plausible_answers` are wrong ones and not read. Of XQuAD-R also the paragraph's sentence_breaks
-    and its number in the file, from 1.
+    `plausible_answers` are wrong ones and not read.
 
     raises  SpecError naming the place: a field that is missing, or an answer to a question that has
             none
     """
-    number = 0
+    for _, paragraph in paragraphs(path, articles):
+        yield from paragraph["questions"]
+
+
+def paragraphs(path: Path, articles: list[Any]) -> Iterator[tuple[str, RawRow]]:
+    """Each paragraph with its place, those without a question too: {context, questions: the rows
+    above}; of XQuAD-R also sentence_breaks."""
     for a, article in enumerate(articles):
         for p, paragraph in enumerate(_list(path, article, "paragraphs", f"data[{a}]")):
-            of_paragraph = f"data[{a}].paragraphs[{p}]"
-            number += 1
-            breaks = {}
-            if "sentence_breaks" in paragraph:
-                breaks = {"sentence_breaks": paragraph["sentence_breaks"], "paragraph": number}
-            for q, question in enumerate(_list(path, paragraph, "qas", of_paragraph)):
-                at = f"{of_paragraph}.qas[{q}]"
-                yield {
-                    "id": _field(path, question, "id", at),
-                    "title": article.get("title"),
-                    "context": _field(path, paragraph, "context", of_paragraph),
-                    "question": _field(path, question, "question", at),
-                    **_answers(path, question, at),
-                    **breaks,
-                }
+            at = f"data[{a}].paragraphs[{p}]"
+            context = _field(path, paragraph, "context", at)
+            shared = {"title": article.get("title"), "context": context}
+            asked = []
+            for q, question in enumerate(_list(path, paragraph, "qas", at)):
+                of_question = f"{at}.qas[{q}]"
+                asked.append(
+                    {
+                        "id": _field(path, question, "id", of_question),
+                        **shared,
+                        "question": _field(path, question, "question", of_question),
+                        **_answers(path, question, of_question),
+                    }
+                )
+            yield at, {**paragraph, "questions": asked}
 
 
 def _answers(path: Path, question: RawRow, at: str) -> RawRow:
-    answers = _list(path, question, "answers", at)
     said = {"is_impossible": question["is_impossible"]} if "is_impossible" in question else {}
-    if said.get("is_impossible") and answers:
-        raise SpecError(f"{path}: {at} has is_impossible and answers; it is one or the other")
+    answers = _list(path, question, "answers", at)
     columns: dict[str, list[Any]] = {"text": [], "answer_start": []}
     for name, values in columns.items():
         for i, answer in enumerate(answers):
             values.append(_field(path, answer, name, f"{at}.answers[{i}]"))
+    if said.get("is_impossible"):
+        # some write one empty answer for "there is none"
+        if any(str(answer).strip() for answer in columns["text"]):
+            raise SpecError(f"{path}: {at} has is_impossible and answers; it is one or the other")
+        columns = {"text": [], "answer_start": []}
     return {"answers": columns, **said}
 
 
