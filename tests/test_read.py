@@ -289,8 +289,8 @@ TABLES = [
     ),
     ("rows.csv", "", r":1:1: the file is empty; the first line of a \.csv names the columns"),
     ("rows.tsv", "\ufeff", r":1:1: the file is empty"),
-    ("rows.csv", "text,label\n", r":1:1: it names the columns text, label and has no rows"),
-    ("rows.tsv", "text\tlabel\n\n", r":1:1: it names the columns text, label and has no rows"),
+    ("rows.csv", "text,label\n", r": it has no rows"),
+    ("rows.tsv", "text\tlabel\n\n", r": it has no rows"),
     ("rows.tsv", "text\tlabel\na\tno\tmore\n", r":2:1: 3 cells, but line 1 names 2 cells"),
     (
         "rows.tsv",
@@ -365,11 +365,8 @@ JSONS = [
     ),
     ("rows.jsonl.gz", "\n\n", r": it has no rows"),
     ("rows.json", "", r":1:1: not readable as JSON"),
-    (
-        "rows.json",
-        '{"text": "a"}\n{"text": "b"}\n',
-        r":2:1: .*Extra data; a file of one object a line is a \.jsonl",
-    ),
+    ("rows.json", '{"a": 1}\n{"a": \n', r":2:7: not readable as JSON: Expecting value"),
+    ("rows.json", '[{"a": 1}]\n[{"a": 2}]\n', r":2:1: .*Extra data; one object a line, or all"),
     (
         "rows.json",
         '{"text": ["a"], "label": [0]}',
@@ -391,6 +388,34 @@ def test_broken_json_is_refused_at_its_place(tmp_path, name, content, message):
 def test_rows_may_stand_under_data(tmp_path):
     rows = [{"text": "a", "label": "no"}]
     assert read(written(tmp_path / "rows.json", json.dumps({"version": 1, "data": rows}))) == rows
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_json_of_one_object_a_line_is_read_as_such_or_refused(tmp_path, rows):
+    """As the `datasets` library reads it, and nobody can rename a file of the hub."""
+    path = written(tmp_path / "rows.json", '\n{"text": "a", "label": "no"}\n' * rows)
+    if rows == 1:  # which is one object as well
+        refused(path, "an object with 'text', 'label'")
+    else:
+        assert read(path) == [{"text": "a", "label": "no"}] * rows
+
+
+@pytest.mark.parametrize(
+    ("suffix", "full", "empty"),
+    [
+        ("jsonl", '{"text": "a"}\n', ""),
+        ("csv", "text\na\n", "text\n"),
+        ("tsv", "text\na\n", "text\n"),
+    ],
+)
+def test_of_several_files_one_may_have_no_rows(tmp_path, suffix, full, empty):
+    one, two, three = (str(tmp_path / f"{i}.{suffix}") for i in range(3))
+    for path, text in ((one, full), (two, empty), (three, empty)):
+        written(Path(path), text)
+    found = read_files([one, two], ("text",), {})
+    assert [list(rows) for _, rows in found] == [[{"text": "a"}], []]
+    with pytest.raises(SpecError, match=rf"1\.{suffix}: it has no rows"):
+        read_files([two, three], ("text",), {})
 
 
 @pytest.mark.parametrize("packed", ["", ".gz"])

@@ -1,17 +1,24 @@
 """Which files hold a split: cards, folders without one, shards, two exports side by side, and what
 columns name their numbers."""
 
+import json
 import os
+import re
 from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
 import pytest
+import yaml
 from datasets import ClassLabel, Features, List, Value
 
 from harness.common.errors import SpecError
 from harness.sources import known_splits
+from harness.sources.hub import Where
+from harness.sources.locate import FilesHere, SplitFiles
 from harness.sources.split_files import Found, class_names, disagreement, named_files, split_files
+from harness.spec.catalog import Catalog
+from harness.spec.task import Task
 from harness.store import HashIndex
 
 CARD = """---
@@ -79,8 +86,12 @@ def test_a_card_says_which_files_a_split_has(tmp_path):
     for config, split, why in [
         ("fr", "test", "names no config fr"),
         ("en", "dev", "no file of split dev .*names train, test"),
-        ("far", "test", "no file of split test"),  # an address is not fetched behind anybody's back
-        ("far", "dev", "no file of split dev"),
+        (
+            "far",
+            "test",
+            "names https://example.org/test.parquet for split test, which is not",
+        ),  # an address is not fetched behind anybody's back
+        ("far", "dev", "names ../outside/dev-* for split dev"),
     ]:
         assert found(tmp_path, config, split) == []
         assert why.split(" .*")[0] in split_files(tmp_path, config, split).missing
@@ -103,6 +114,181 @@ def test_a_broken_card_is_named(tmp_path, text):
     (tmp_path / "README.md").write_text(text)
     with pytest.raises(SpecError, match=r"README\.md: the configs it names cannot be read"):
         split_files(tmp_path, "en", "test")
+
+
+def carded(folder: Path, patterns: str, *names: str, said: str = "") -> Path:
+    """A data set's folder with these files, and with a card that names patterns for `train`."""
+    entry = f"{{config_name: en, {said}data_files: [{{split: train, path: {patterns}}}]}}"
+    other = "{config_name: other, data_files: [{split: more, path: x/*}]}"
+    lay(folder, *names)
+    (folder / "README.md").write_text(f"---\nconfigs: [{entry}, {other}]\n---\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("patterns", "names", "lacking"),
+    [
+        ("[a.parquet, b.parquet]", ["a.parquet"], "b.parquet"),
+        ("['data/a-*', 'data/b-*']", ["data/a-00000-of-00001.parquet"], "data/b-*"),
+        ("[a.parquet, 'https://example.org/b']", ["a.parquet"], "https://example.org/b"),
+        ("[../a.parquet, b.parquet]", ["b.parquet"], "../a.parquet"),
+    ],
+)
+def test_half_of_what_a_card_names_is_no_split(tmp_path, patterns, names, lacking):
+    files, missing = split_files(carded(tmp_path, patterns, *names), "en", "train")
+    assert files == []
+    assert missing == f"the card names {lacking} for split train, which is not here"
+
+
+def test_the_first_of_the_files_that_a_card_names_are_enough(tmp_path):
+    carded(tmp_path, "[a.parquet, b.parquet, c.parquet]", "a.parquet", "b.parquet")
+    assert found(tmp_path, "en", "train", first=2) == ["a.parquet", "b.parquet"]
+    assert found(tmp_path, "en", "train", first=3) == []
+
+
+@pytest.mark.parametrize(
+    ("patterns", "names"),
+    [
+        # as `datasets` reads them, whatever they are called
+        ("[train.parquet, extra.parquet]", ["train.parquet", "extra.parquet"]),
+        ("data/*.parquet", ["data/more.parquet", "data/train.parquet"]),
+        ("train*.parquet", ["train.parquet", "train_2.parquet"]),
+        ("data/*.parquet", ["data/train.a.parquet", "data/train.b.parquet"]),
+        ("[de/train.parquet, fr/train.parquet]", ["de/train.parquet", "fr/train.parquet"]),
+        ("'*/train-*'", [*shards("train", 2, folder="de"), *shards("train", 1, folder="fr")]),
+        ("['d/train-00000-*', 'd/train-00001-*']", shards("train", 2, folder="d")),
+        ("years/*.parquet", ["years/2016.parquet", "years/2017.parquet"]),
+        ("['x/train-*', 'x/train-*']", shards("train", 2, folder="x")),
+    ],
+)
+def test_what_a_card_names_is_a_split_whatever_it_is_called(tmp_path, patterns, names):
+    assert found(carded(tmp_path, patterns, *names), "en", "train") == names
+
+
+def test_a_cards_wildcard_takes_no_other_split_and_no_half_export(tmp_path):
+    (tmp_path / "README.md").write_text(
+        "---\nconfigs: [{config_name: en, data_files: [{split: dev, path: 'en/dev*'},"
+        " {split: dev_r2, path: 'en/dev_r2*'}]}]\n---\n"
+    )
+    lay(tmp_path, *shards("dev", 1), *shards("dev_r2", 1))
+    assert found(tmp_path, "en", "dev") == shards("dev", 1)
+    assert found(tmp_path, "en", "dev_r2") == shards("dev_r2", 1)
+    carded(tmp_path / "half", "'en/*'", *shards("train", 3, 0, 2), "en/more.parquet")
+    assert "file 1 of 3 of train lacks" in split_files(tmp_path / "half", "en", "train").missing
+    # nor are two exports of one name one split because the split has another
+    lay(tmp_path / "spelled", "en/dev-00000-of-00001.parquet", "en/dev-00000-of-00002.parquet")
+    with pytest.raises(SpecError, match="two exports of split validation"):
+        split_files(tmp_path / "spelled", "en", "validation")
+
+
+@pytest.mark.parametrize(
+    ("said", "file", "refused"),
+    [
+        ("sep: ';', ", "a.csv", "sep: ';'"),
+        ("names: [label, text], ", "a.csv", "names: ['label', 'text']"),
+        ("header: null, ", "a.csv", ""),
+        ("sep: ',', header: 0, encoding: UTF-8, ", "a.csv", ""),
+        ('sep: "\\t", ', "a.tsv", ""),
+        ('sep: "\\t", ', "a.csv", r"sep: '\t'"),
+        ("sep: ';', ", "a.jsonl", ""),
+        ("field: rows, ", "a.json", "field: 'rows'"),
+        ("field: data, ", "a.json", ""),
+    ],
+)
+def test_what_a_card_says_of_reading_is_obeyed_or_refused(tmp_path, said, file, refused):
+    carded(tmp_path, file, said=said)
+    (tmp_path / file).write_text("")
+    if not refused:
+        assert found(tmp_path, "en", "train") == [file]
+        return
+    with pytest.raises(SpecError) as error:
+        split_files(tmp_path, "en", "train")
+    assert f"README.md: {file} of config en is to be read with {refused}, which is" in str(
+        error.value
+    )
+
+
+TASK = """
+task: toy
+version: 1
+role: [target]
+family: classification
+languages: [en]
+source: {hub: org/set, config: en}
+train: {split: train}
+dev: {split: train}
+test: {split: train}
+columns: {text: text, label: label}
+labels: [pos, neg]
+metric: accuracy
+about: {title: toy}
+"""
+
+
+def read(folder: Path) -> SplitFiles:
+    """The split `train` of a data set below that data root, as a task reads it."""
+    task = Task.model_validate(yaml.safe_load(TASK))
+    files = FilesHere(Catalog(), Where(data_root=folder, offline=True), HashIndex())
+    return files.split(task, task.source, "train", "en")
+
+
+@pytest.mark.parametrize("name", ["train.txt", "train.jsonl.zst", "train/data-0.arrow", "train.7"])
+def test_a_format_without_a_reader_is_refused(tmp_path, name):
+    file = tmp_path / "org/set/en" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("")
+    with pytest.raises(
+        SpecError, match=rf"{re.escape(name)}: \{file.suffix} is not read here; save"
+    ):
+        read(tmp_path)
+
+
+def test_what_lies_beside_the_rows_is_none_and_other_rows_are_not_left_out(tmp_path):
+    lay(tmp_path / "org/set", "en/train/a.parquet")
+    for beside in ("notes.md", "LICENSE", "_SUCCESS"):
+        (tmp_path / "org/set/en/train" / beside).write_text("")
+    assert read(tmp_path).format == "parquet"
+    assert found(tmp_path / "org/set", "en", "train") == ["en/train/a.parquet"]
+    (tmp_path / "org/set/en/train/b.jsonl.zst").write_text("")
+    with pytest.raises(SpecError, match=r"b\.jsonl\.zst: \.zst is not read here"):
+        read(tmp_path)
+
+
+NAMED = (
+    "{config_name: en, features: [{name: label, dtype: {class_label: {names: {0: neg, 1: pos}}}}]}"
+)
+CARDS = {
+    "README.md": f"---\ndataset_info: {NAMED}\n---\n",
+    "dataset_infos.json": json.dumps(
+        {"en": {"features": {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}}}
+    ),
+}
+
+
+@pytest.mark.parametrize("card", CARDS)
+@pytest.mark.parametrize(
+    ("name", "rows", "wrong"),
+    [
+        ("train.jsonl", '{"text": "bad", "label": 0}\n', True),
+        ("train.jsonl", '{"text": "bad", "label": null}\n{"text": "bad", "label": 0}\n', True),
+        ("train.csv", "text,label\nbad,0\n", True),
+        ("train.csv", "text,label\nbad,neg\n", False),  # a name means itself, in any order
+        ("train.jsonl", '{"text": "bad", "label": "neg"}\n', False),
+    ],
+)
+def test_numbers_of_a_text_are_called_as_the_data_set_says(tmp_path, card, name, rows, wrong):
+    folder = tmp_path / "org/set/en"
+    folder.mkdir(parents=True)
+    (folder / name).write_text(rows)
+    assert read(tmp_path).format == name.split(".")[1]  # nobody says
+    (folder.parent / card).write_text(CARDS[card])
+    if not wrong:
+        read(tmp_path)
+        return
+    with pytest.raises(
+        SpecError, match=r"the data name their numbers 0 neg, 1 pos; .* calls 0 pos"
+    ):
+        read(tmp_path)
 
 
 @pytest.mark.parametrize(

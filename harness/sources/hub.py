@@ -281,7 +281,8 @@ def _fetch_repo(
         return [f"{repo}: the hub has no weights there that can be read"]
     # The card first, which is small: it says where the files of each config and split lie.
     asked = any(wanted.named for wanted in group)
-    card = _download(repo, kind, revision, ["README.md"], lambda line: None) if asked else None
+    about = ["README.md", "dataset_infos.json"]
+    card = _download(repo, kind, revision, about, lambda line: None) if asked else None
     patterns: dict[str, None] = {}  # each once, in their order
     for wanted in group:
         named = wanted.named(card) if card and wanted.named else wanted.patterns

@@ -1,8 +1,9 @@
 """What the `datasets` library said of a folder, remembered: to import it and to read a long card
 takes longer than all else that a plan does.
 
-An answer is known by what it follows from: the library's version, the card's hash and the names of
-all that is in the folder; of a file's class names, that file's hash.
+An answer is known by what it follows from: the library's version, the hashes of what describes the
+data set (its card, its infos) and the names of all that is in the folder; of a file's class names,
+that file's hash.
 """
 
 import os
@@ -11,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.sources.split_files import CARD, Found, class_names, split_files
+from harness.sources.split_files import CARD, INFOS, Found, class_names, split_files
 from harness.store import HashIndex, key_of
 
 
@@ -45,9 +46,9 @@ class KnownSplits:
         self, folder: Path | None, config: str | None, file: Path, sha: str
     ) -> dict[str, list[str]]:
         """As `class_names`; `sha`: the file's."""
-        if file.suffix != ".parquet":
+        card = self._card(folder) if folder else {}
+        if file.suffix != ".parquet" and not card:
             return {}
-        card = self._card(folder) if folder else None
         of = ["classes", _library(), card, config, sha]
         found: dict[str, list[str]] = self._index.answer(
             of, lambda: class_names(folder, config, file)
@@ -65,6 +66,6 @@ class KnownSplits:
             self._folders[folder] = [_library(), self._card(folder), listing]
         return self._folders[folder]
 
-    def _card(self, folder: Path) -> str | None:
-        card = folder / CARD
-        return self._index.sha256(card) if card.is_file() else None
+    def _card(self, folder: Path) -> dict[str, str]:
+        said = [folder / name for name in (CARD, INFOS)]
+        return {file.name: self._index.sha256(file) for file in said if file.is_file()}

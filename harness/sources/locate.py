@@ -18,14 +18,14 @@ from harness.families import FAMILIES
 from harness.sources.hub import Where, snapshot
 from harness.sources.known_splits import KnownSplits
 from harness.sources.labels import read_labels
-from harness.sources.read import READER_VERSIONS, how_read
+from harness.sources.read import READER_VERSIONS, has_numbers, how_read
 from harness.sources.split_files import (
     disagreement,
     named_files,
     usual_layouts,
 )
 from harness.spec.catalog import Catalog
-from harness.spec.formats import format_of
+from harness.spec.formats import SUFFIXES, format_of
 from harness.spec.languages import ENGLISH
 from harness.spec.regime import Regime
 from harness.spec.suite import Suite
@@ -308,7 +308,7 @@ class FilesHere:
         for file, sha in zip(files, hashes, strict=True):
             self._check_names(task, file, self._splits.classes(folder, config, file, sha))
         # those of a hub data set are of whatever format they are
-        form = format_of(files[0].name) if source.hub else source.format
+        form = _format(files) if source.hub else source.format
         return SplitFiles(hashes, form, {"files": [str(file.absolute()) for file in files]})
 
     def _check_names(self, task: Task, file: Path, names: dict[str, list[str]]) -> None:
@@ -317,7 +317,9 @@ class FilesHere:
         column = task.columns.get("label") or task.columns.get("tags")
         if not isinstance(column, str) or column not in names:
             return
-        if wrong := disagreement(names[column], task.labels or self.labels(task)):
+        wrong = disagreement(names[column], task.labels or self.labels(task))
+        # parquet holds a class by its number; of a text only the rows tell whether it is the name
+        if wrong and (file.suffix == ".parquet" or has_numbers(file, column)):
             raise SpecError(f"{task.task}: {file}, column {column}: {wrong}")
 
     def _hub_files(
@@ -327,9 +329,13 @@ class FilesHere:
         cache."""
         first = source.first_files
         looked: list[str] = []
+        lacks: dict[str, None] = {}  # what a snapshot that is here does not hold
 
         def complete(folder: Path) -> bool:
-            return bool(self._splits.split(folder, config, split, first).files)
+            found = self._splits.split(folder, config, split, first)
+            if found.missing:
+                lacks[found.missing] = None
+            return bool(found.files)
 
         if root := self.where.data_root:
             found = self._splits.split(root / repo, config, split, first)
@@ -347,7 +353,7 @@ class FilesHere:
         )
         if folder:
             return folder, self._splits.split(folder, config, split, first).files
-        looked.append("in the hub cache")
+        looked.append(f"in the hub cache{f' ({next(iter(lacks))})' if lacks else ''}")
         revision = f" --revision {source.revision}" if source.revision else ""
         raise MissingError(
             f"{repo}, config {config}, split {split}: not {' or '.join(looked)}. "
@@ -412,6 +418,17 @@ def called(task: Task, source: Source, split: str, language: str) -> str:
 def _fill(source: Source, language: str) -> dict[str, str]:
     """What {language} and {name} stand for in a source."""
     return {"language": language, "name": source.names.get(language, language)}
+
+
+def _format(files: list[Path]) -> str | None:
+    """The format of a hub data set's files. SpecError if one of them has no reader here."""
+    for file in files:
+        if format_of(file.name) is None:
+            raise SpecError(
+                f"{file}: {file.suffix or 'a file without a suffix'} is not read here; save its"
+                f" rows as one of {', '.join(SUFFIXES)}, and name that by `files:`"
+            )
+    return format_of(files[0].name)
 
 
 def _pool(task: Task, source: Source, split: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 
 import functools
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,13 +76,32 @@ def read_files(
         if format_of(path.name, conll=columns is not None) == "parquet":
             found.append((path, read_parquet(path, seen, needed)))
         else:
-            found.append((path, read_file(path, seen, needed, columns)))
+            found.append((path, read_file(path, seen, needed, columns, may_be_empty=True)))
+    if not any(len(rows) for _, rows in found):  # of several shards one may have none
+        raise SpecError(f"{paths[0]}: it has no rows")
     return found
+
+
+def has_numbers(file: Path, column: str) -> bool:
+    """Whether the file, which is no Parquet, holds numbers in a column, or lists of them."""
+    for row in read_file(file, tuple(signature(file)), (column,), may_be_empty=True):
+        value: Any = row
+        for name in [column] if column in row else column.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        while isinstance(value, list):
+            value = value[0] if value else None
+        if isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal()):
+            return True
+    return False
 
 
 @functools.lru_cache(maxsize=2)
 def read_file(
-    path: Path, seen: tuple[int, ...], needed: tuple[str, ...], columns: Columns | None = None
+    path: Path,
+    seen: tuple[int, ...],
+    needed: tuple[str, ...],
+    columns: Columns | None = None,
+    may_be_empty: bool = False,
 ) -> list[RawRow]:
     """All rows of one file.
 
@@ -89,14 +109,14 @@ def read_file(
     needed   the columns that will be asked for
     columns  those of a file of tokens
     raises  SpecError: a file that is not of its format, at file:line:column; a text file without
-            rows
+            rows, unless it `may_be_empty`
     """
     kind = format_of(path.name, conll=columns is not None)
     if kind == "parquet":
         parquet = read_parquet(path, seen, needed)
         return parquet.take(range(len(parquet)))
     rows = read_conll(path, columns) if kind == "conll" else _FORMATS[kind](path, needed)
-    if not rows:
+    if not rows and not may_be_empty:
         raise SpecError(f"{path}: it has no rows")
     return rows
 
@@ -141,7 +161,10 @@ def _read_json(path: Path, needed: tuple[str, ...]) -> list[RawRow]:
 
 def _listed(path: Path) -> list[Any]:
     """The list that a .json holds, of rows or of SQuAD's articles."""
-    found = _json(path, read_text(path), "a file of one object a line is a .jsonl")
+    text = read_text(path)
+    if _has_objects_by_line(text):  # as many of the hub's, which nobody can rename
+        return _read_jsonl(path, ())
+    found = _json(path, text, "one object a line, or all of them in one list")
     if isinstance(found, dict) and isinstance(found.get("data"), list):
         found = found["data"]
     if not isinstance(found, list):
@@ -153,6 +176,19 @@ def _listed(path: Path) -> list[Any]:
             " or is of SQuAD's layout (data, paragraphs, qas)"
         )
     return found
+
+
+_TWO_OBJECTS = re.compile(r"\s*(\{.*\})[ \t\r]*\n\s*\{")
+
+
+def _has_objects_by_line(text: str) -> bool:
+    """Whether two lines are an object each. Of a list, or of an object over several lines, the
+    first is none."""
+    start = _TWO_OBJECTS.match(text)
+    try:
+        return start is not None and isinstance(json.loads(start[1]), dict)
+    except ValueError:
+        return False
 
 
 def _json(path: Path, text: str, hint: str, line: int | None = None) -> Any:

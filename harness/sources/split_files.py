@@ -5,13 +5,14 @@ local folder alike. The card (README.md) of a data set names the files of each c
 folder without a card is read by the library's own conventions, inside the folder of the config
 alone: what one config lacks is never taken from another.
 
-What the library leaves open is checked here: a split is one complete export, not two of them side
-by side. Nothing here touches the network. `datasets` takes a second to import, so it is imported
-when a split is looked for, not before.
+What the library leaves open is checked here: all that a card names is there, and a split is one
+complete export, not two of them side by side. Nothing here touches the network. `datasets` takes a
+second to import, so it is imported when a split is looked for, not before.
 """
 
 import functools
 import glob
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,15 +20,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.common.errors import SpecError
+from harness.spec.formats import format_of
 
 if TYPE_CHECKING:
     from datasets import Features
 
 CARD = "README.md"
+INFOS = "dataset_infos.json"  # what was said beside a card, before cards said it
 # How an export names its files: SPLIT-00000-of-00041.parquet, older ones with a hash behind; or a
 # bare 0000.parquet.
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(-[0-9a-f]+)?")
 _BARE = re.compile(r"(?P<number>\d{4,5})")
+_YEARS = 1000  # files that are called 2016, 2017 are no run of shards: that begins at 0000
+# Rows in a form that has no reader here: never left out as what lies beside the rows.
+_NOT_READ = {".arrow", ".bz2", ".conllu", ".gz", ".lz4", ".ndjson", ".tar", ".xml", ".xz"} | {
+    ".zip",
+    ".zst",
+}
+# What a card may tell the library's readers that gives other rows than a file has for ours.
+_OF_TABLES = (
+    *("sep", "delimiter", "header", "names", "column_names", "usecols", "skiprows", "skipfooter"),
+    *("nrows", "quotechar", "quoting", "doublequote", "escapechar", "comment", "encoding"),
+)
+_READER_OPTIONS: dict[str | None, tuple[str, ...]] = {
+    "csv": _OF_TABLES,
+    "tsv": _OF_TABLES,
+    "json": ("field", "encoding"),
+    "jsonl": ("field", "encoding"),
+    "parquet": ("filters",),
+}
+_AS_READ_HERE: dict[str, dict[str, Any]] = {
+    "sep": {"csv": ",", "tsv": "\t"},
+    "delimiter": {"csv": ",", "tsv": "\t"},
+    "header": {"csv": 0, "tsv": 0},
+    "field": {"json": "data"},
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +65,7 @@ class _Card:
     files: dict[str, dict[str, list[str]] | None]
     folders: dict[str, str]  # config → the folder in which its patterns are looked for
     features: dict[str, "Features"]
+    options: dict[str, dict[str, Any]]  # config → all that is said of it
 
 
 class Found(NamedTuple):
@@ -52,7 +80,8 @@ def split_files(folder: Path, config: str, split: str, first: int | None = None)
     """The files of one split of one config in a data set's folder; of many shards only the `first`,
     if that is said.
 
-    raises  SpecError: the folder holds two exports of the split, or the card cannot be read
+    raises  SpecError: the folder holds two exports of the split, the card cannot be read, or it
+            says to read the files otherwise than is done here
     """
     if not folder.is_dir():
         return Found([], f"there is no folder {folder}")
@@ -62,12 +91,21 @@ def split_files(folder: Path, config: str, split: str, first: int | None = None)
     place = folder / card.folders.get(config, "") if card.files else _folder_of(folder, config)
     if place is None:
         return Found([], f"{folder} has no folder {config}, and no {CARD} that names such a config")
-    for patterns in _patterns(card, place, config, split):
-        if files := _resolve(place, patterns):
-            return _one_export(files, split, first)
-    known = card.files.get(config)
-    named = f"; {folder / CARD} names {', '.join(known)}" if known else ""
-    return Found([], f"no file of split {split} in {place}{named}")
+    if known := card.files.get(config):
+        if split not in known:
+            named = f"{folder / CARD} names {', '.join(known)}"
+            return Found([], f"no file of split {split} in {place}; {named}")
+        found = _named(place, known, split, first)
+    else:
+        found = _usual(place, split, first)
+    for file in found.files:
+        if option := _other_reading(card.options.get(config, {}), format_of(file.name)):
+            raise SpecError(
+                f"{folder / CARD}: {file.name} of config {config} is to be read with {option},"
+                " which is not done here; save its rows as .jsonl or .parquet, and name these by"
+                " `files:`"
+            )
+    return found
 
 
 def named_files(folder: Path, config: str, split: str, first: int | None = None) -> tuple[str, ...]:
@@ -104,11 +142,10 @@ def class_names(folder: Path | None, config: str | None, file: Path) -> dict[str
 
     A field b of a column a is called `a.b`. Columns that have no such names are left out.
     """
-    if file.suffix != ".parquet":
-        return {}
     of_card = read_card(folder).features.get(config) if folder and config else None
     names = dict(_names(of_card)) if of_card else {}  # `_names` imports datasets, for a second
-    return names | _names_in_file(file, file.stat().st_mtime_ns)
+    in_file = _names_in_file(file, file.stat().st_mtime_ns) if file.suffix == ".parquet" else {}
+    return names | in_file
 
 
 def disagreement(names: list[str], labels: list[str] | dict[str, str | int]) -> str | None:
@@ -144,39 +181,80 @@ def disagreement(names: list[str], labels: list[str] | dict[str, str | int]) -> 
 def read_card(folder: Path) -> _Card:
     """The card of the data set in that folder; an empty one if it has none. SpecError if it is
     broken."""
-    card = folder / CARD
+    seen = tuple((name, _changed(folder / name)) for name in (CARD, INFOS))
+    there = tuple((name, changed) for name, changed in seen if changed)
+    return _parsed(folder, there) if there else _Card({}, {}, {}, {})
+
+
+def _changed(file: Path) -> tuple[int, int] | None:
+    """What differs once the file is another one; None: there is none."""
     try:
-        stat = card.stat()
+        stat = file.stat()
     except OSError:
-        return _Card({}, {}, {})
-    return _parsed(card, stat.st_mtime_ns, stat.st_size)
+        return None
+    return stat.st_mtime_ns, stat.st_size
 
 
 @functools.lru_cache(maxsize=64)  # XTREME's names 183 configs
-def _parsed(card: Path, changed: int, size: int) -> _Card:
+def _parsed(folder: Path, there: tuple[tuple[str, tuple[int, int]], ...]) -> _Card:
     import yaml
+
+    card = _Card({}, {}, {}, {})
+    for name, _ in there:
+        read = _read_card if name == CARD else _read_infos
+        try:
+            read(folder / name, card)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise SpecError(
+                f"{folder / name}: the configs it names cannot be read ({said}); mend the file, or"
+                " fetch it again"
+            ) from None
+    return card
+
+
+def _read_card(file: Path, card: _Card) -> None:
     from datasets.data_files import sanitize_patterns
     from datasets.info import DatasetInfosDict
     from datasets.utils.metadata import MetadataConfigs
     from huggingface_hub import DatasetCard
 
-    try:
-        data = DatasetCard.load(card).data
-        configs = MetadataConfigs.from_dataset_card_data(data)
-        infos = DatasetInfosDict.from_dataset_card_data(data)
-        files = {
-            name: sanitize_patterns(given["data_files"]) if given.get("data_files") else None
-            for name, given in configs.items()
-        }
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise SpecError(
-            f"{card}: the configs it names cannot be read ({said}); mend the file, or fetch it"
-            " again"
-        ) from None
-    folders = {name: given["data_dir"] for name, given in configs.items() if given.get("data_dir")}
-    features = {name: info.features for name, info in infos.items() if info.features}
-    return _Card(files, folders, features)
+    data = DatasetCard.load(file).data
+    for name, info in DatasetInfosDict.from_dataset_card_data(data).items():
+        if info.features:
+            card.features[name] = info.features
+    for name, given in MetadataConfigs.from_dataset_card_data(data).items():
+        files = given.get("data_files")
+        card.files[name] = sanitize_patterns(files) if files else None
+        card.options[name] = given
+        if given.get("data_dir"):
+            card.folders[name] = given["data_dir"]
+        if given.get("features"):
+            card.features[name] = given["features"]
+
+
+def _read_infos(file: Path, card: _Card) -> None:
+    """What the file says goes for configs of which the card, read before it, says nothing."""
+    from datasets import Features
+
+    infos = json.loads(file.read_text("utf-8"))
+    if len(infos) == 1:  # as the library has it: the only one, whatever it is called
+        infos["default"] = next(iter(infos.values()))
+    for name, info in infos.items():
+        if info.get("features"):
+            card.features.setdefault(name, Features.from_dict(info["features"]))
+
+
+def _other_reading(options: dict[str, Any], form: str | None) -> str | None:
+    """The first of a config's options by which the library gives other rows of a file of that
+    format than are read here."""
+    for name in _READER_OPTIONS.get(form, ()):
+        said = options.get(name)
+        as_here = _AS_READ_HERE.get(name, {}).get(form or "")
+        usual = name == "encoding" and str(said).lower() in ("utf-8", "utf8", "utf-8-sig")
+        if said is not None and said != as_here and not usual:
+            return f"{name}: {said!r}"
+    return None
 
 
 def _folder_of(folder: Path, config: str) -> Path | None:
@@ -187,11 +265,20 @@ def _folder_of(folder: Path, config: str) -> Path | None:
     return folder if config == "default" else None
 
 
-def _patterns(card: _Card, place: Path, config: str, split: str) -> Iterator[list[str]]:
+def _usual(place: Path, split: str, first: int | None) -> Found:
+    """The files of a split of which no card says where they lie."""
+    for patterns in _patterns(place, split):
+        matching = [file for pattern in patterns for file in _matching(place, pattern)]
+        if files := _rows_only(list(dict.fromkeys(matching))):
+            exports = _exports(files)
+            # `test-*` matches the files of a split `test-translated` too
+            own = {export: shards for export, shards in exports.items() if export.stem == split}
+            return _complete(own or exports, split, first, anywhere=bool(own))
+    return Found([], f"no file of split {split} in {place}")
+
+
+def _patterns(place: Path, split: str) -> Iterator[list[str]]:
     """Where the files of a split may lie under `place`, one way after the other."""
-    if named := card.files.get(config):
-        yield named.get(split, [])
-        return
     from datasets.data_files import SPLIT_KEYWORDS, SPLIT_PATTERN_SHARDED, get_data_patterns
 
     exported = SPLIT_PATTERN_SHARDED.format(split=split)  # data/SPLIT-00000-of-00001.parquet
@@ -212,52 +299,104 @@ def _patterns(card: _Card, place: Path, config: str, split: str) -> Iterator[lis
             yield known[name]
 
 
-def _resolve(place: Path, patterns: list[str]) -> list[Path]:
-    """The files that match, in the library's order, each once. A card may name addresses; only
-    files here are read."""
+def _named(place: Path, known: dict[str, list[str]], split: str, first: int | None) -> Found:
+    """All files that a card names for a split. A name is a file whatever it is called; what a
+    wildcard matches is held against what an export looks like."""
+    files: dict[Path, None] = {}
+    numbered: list[Path] = []
+    for pattern in known[split]:
+        matching = _matching(place, pattern)
+        if not matching:
+            return Found([], f"the card names {pattern} for split {split}, which is not here")
+        if glob.has_magic(pattern):
+            matching = _rows_only(matching)
+            numbered += [file for file in matching if _is_numbered(file) and file not in files]
+        files |= dict.fromkeys(matching)
+        if first and len(files) >= first:
+            break
+    exports = _exports(numbered)
+    if any(export.stem == split for export in exports):
+        others = known.keys() - {split}
+        exports = {export: one for export, one in exports.items() if export.stem not in others}
+    whole = _complete(exports, split, first)
+    if whole.missing:
+        return whole
+    left_out = set(numbered) - set(whole.files)
+    return Found([file for file in files if file not in left_out][:first])
+
+
+def _matching(place: Path, pattern: str) -> list[Path]:
+    """The files that match, in the library's order. A card may name addresses; only files here are
+    read."""
     from datasets.data_files import resolve_pattern
 
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        if "://" in pattern or pattern.startswith("/") or ".." in pattern.split("/"):
-            continue
-        try:
-            names = resolve_pattern(pattern, glob.escape(str(place.absolute())))
-        except FileNotFoundError:
-            continue
-        found |= dict.fromkeys(place / Path(name).relative_to(place.absolute()) for name in names)
-    return list(found)
+    if "://" in pattern or pattern.startswith("/") or ".." in pattern.split("/"):
+        return []
+    try:
+        names = resolve_pattern(pattern, glob.escape(str(place.absolute())))
+    except FileNotFoundError:
+        return []
+    return [place / Path(name).relative_to(place.absolute()) for name in names]
 
 
-def _one_export(files: list[Path], split: str, first: int | None) -> Found:
-    """Of the files that a pattern matched those of one export of the split, if it is complete.
+def _rows_only(files: list[Path]) -> list[Path]:
+    """Without what lies beside the rows (a licence, notes), if there are any."""
+    rows = [file for file in files if format_of(file.name) or file.suffix in _NOT_READ]
+    return rows or files
 
-    `test-*` matches the files of a split `test-translated` too, and those of an export that was
-    made before this one.
-    """
-    exports: dict[tuple[Path, str, int, str], dict[int, list[Path]]] = {}
+
+class _Export(NamedTuple):
+    """What the files of one export have in common; `total`: how many there are, 0 where their names
+    do not say it."""
+
+    folder: Path
+    stem: str
+    total: int
+    suffix: str
+
+
+_Shards = dict[int, list[Path]]  # number → the files that bear it: one, if all is well
+
+
+def _exports(files: list[Path]) -> dict[_Export, _Shards]:
+    exports: dict[_Export, _Shards] = {}
     for file in files:
         stem, number, total = _shard(file)
-        export = exports.setdefault((file.parent, stem, total, file.suffix), {})
-        export.setdefault(number, []).append(file)
-    own = {export: shards for export, shards in exports.items() if export[1] == split}
-    chosen = own or exports
+        shards = exports.setdefault(_Export(file.parent, stem, total, file.suffix), {})
+        shards.setdefault(number, []).append(file)
+    return exports
 
-    twice = [shards for shards in chosen.values() if max(map(len, shards.values())) > 1]
-    if twice or len(own) > 1:
-        doubled = sorted(file.name for shards in twice or own.values() for file in _all(shards))
+
+def _complete(
+    exports: dict[_Export, _Shards], split: str, first: int | None, anywhere: bool = False
+) -> Found:
+    """The files of all exports, each of which is complete; SpecError if two are of the same rows.
+
+    anywhere  two exports are of the same rows wherever they lie, not in one folder alone
+    """
+    same: dict[tuple[Path | None, str], list[Path]] = {}
+    twice: list[Path] = []
+    for export, shards in exports.items():
+        files = _all(shards)
+        others = same.setdefault((None if anywhere else export.folder, export.stem), [])
+        if others or len(files) > len(shards):
+            twice += [*others, *files]
+        others += files
+    if twice:
+        doubled = sorted({file.name for file in twice})
         raise SpecError(
-            f"{files[0].parent}: two exports of split {split} lie side by side:"
+            f"{twice[0].parent}: two exports of split {split} lie side by side:"
             f" {', '.join(doubled[:4])}{' ...' * (len(doubled) > 4)}; remove the older one"
         )
     kept: list[Path] = []
-    for (_, stem, total, _), shards in chosen.items():
-        wanted = range(min(first or total, total) if total else len(shards))
+    for export, shards in exports.items():
+        total = export.total or (len(shards) if min(shards) < _YEARS else 0)
+        wanted = range(min(first or total, total))
         if lacking := [number for number in wanted if number not in shards]:
             return Found(
                 [],
-                f"{files[0].parent}: file {lacking[0]} of {total or max(shards) + 1} of {stem}"
-                " lacks",
+                f"{export.folder}: file {lacking[0]} of {export.total or max(shards) + 1} of"
+                f" {export.stem} lacks",
             )
         kept += [shards[number][0] for number in sorted(shards)]
     return Found(kept[:first])
@@ -265,6 +404,11 @@ def _one_export(files: list[Path], split: str, first: int | None) -> Found:
 
 def _all(shards: dict[int, list[Path]]) -> list[Path]:
     return [file for some in shards.values() for file in some]
+
+
+def _is_numbered(file: Path) -> bool:
+    name = file.name.split(".")[0]
+    return bool(_SHARD.fullmatch(name) or _BARE.fullmatch(name))
 
 
 def _shard(file: Path) -> tuple[str, int, int]:
