@@ -12,7 +12,7 @@ import pytest
 import yaml
 from datasets import ClassLabel, Features, List, Value
 
-from harness.common.errors import SpecError
+from harness.common.errors import MissingError, SpecError
 from harness.sources import known_splits
 from harness.sources.hub import Where
 from harness.sources.locate import FilesHere, SplitFiles
@@ -186,7 +186,8 @@ def test_a_cards_wildcard_takes_no_other_split_and_no_half_export(tmp_path):
     [
         ("sep: ';', ", "a.csv", "sep: ';'"),
         ("names: [label, text], ", "a.csv", "names: ['label', 'text']"),
-        ("header: null, ", "a.csv", ""),
+        ("header: null, ", "a.csv", "header: None"),
+        ("sep: null, ", "a.csv", ""),
         ("sep: ',', header: 0, encoding: UTF-8, ", "a.csv", ""),
         ('sep: "\\t", ', "a.tsv", ""),
         ('sep: "\\t", ', "a.csv", r"sep: '\t'"),
@@ -251,6 +252,25 @@ def test_what_lies_beside_the_rows_is_none_and_other_rows_are_not_left_out(tmp_p
     assert found(tmp_path / "org/set", "en", "train") == ["en/train/a.parquet"]
     (tmp_path / "org/set/en/train/b.jsonl.zst").write_text("")
     with pytest.raises(SpecError, match=r"b\.jsonl\.zst: \.zst is not read here"):
+        read(tmp_path)
+
+
+def test_files_of_two_formats_are_no_split(tmp_path):
+    lay(tmp_path / "org/set", "en/train/a.parquet")
+    (tmp_path / "org/set/en/train/b.jsonl").write_text("")
+    with pytest.raises(SpecError, match=r"a\.parquet and b\.jsonl of one split are of two formats"):
+        read(tmp_path)
+
+
+def test_a_half_fetched_split_is_fetched(tmp_path, monkeypatch):
+    snapshot = tmp_path / "hub/datasets--org--set/snapshots" / ("0" * 40)
+    carded(snapshot, "[a.parquet, b.parquet]", "a.parquet")
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs/main").write_text("0" * 40)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    with pytest.raises(
+        MissingError, match=r"in the hub cache \(the card names b\.parquet for split"
+    ):
         read(tmp_path)
 
 
@@ -320,6 +340,14 @@ def test_numbers_of_a_text_are_called_as_the_data_set_says(tmp_path, card, name,
             ["en/test-00000-of-00001-6ef3991c06080e14.parquet"],
         ),
         (shards("test", 3, 0, 2), "test", []),  # a shard lacks
+        (["en/test-0000-of-0002.parquet"], "test", []),
+        (["en/test-0-of-2.parquet"], "test", []),
+        (["en/test-2-of-2.parquet"], "test", []),
+        (
+            ["en/test-1-of-2.parquet", "en/test-2-of-2.parquet"],
+            "test",
+            ["en/test-1-of-2.parquet", "en/test-2-of-2.parquet"],
+        ),
         (["en/test/0000.parquet", "en/test/0002.parquet"], "test", []),
         (shards("test", 1, folder="data"), "test", []),  # another config's
         (shards("test", 1, folder="de"), "test", []),

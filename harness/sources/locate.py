@@ -421,14 +421,22 @@ def _fill(source: Source, language: str) -> dict[str, str]:
 
 
 def _format(files: list[Path]) -> str | None:
-    """The format of a hub data set's files. SpecError if one of them has no reader here."""
+    """The format of a hub data set's files. SpecError if one of them has no reader here, or if they
+    are of several: one alone can be in a key."""
+    form = format_of(files[0].name)
     for file in files:
-        if format_of(file.name) is None:
+        other = format_of(file.name)
+        if other and form and other != form and {other, form} != {"json", "jsonl"}:
+            raise SpecError(
+                f"{file.parent}: {files[0].name} and {file.name} of one split are of two formats;"
+                " name those of one by `files:`"
+            )
+        if other is None:
             raise SpecError(
                 f"{file}: {file.suffix or 'a file without a suffix'} is not read here; save its"
                 f" rows as one of {', '.join(SUFFIXES)}, and name that by `files:`"
             )
-    return format_of(files[0].name)
+    return form
 
 
 def _pool(task: Task, source: Source, split: str) -> dict[str, str]:

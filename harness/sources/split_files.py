@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 CARD = "README.md"
 INFOS = "dataset_infos.json"  # what was said beside a card, before cards said it
-# How an export names its files: SPLIT-00000-of-00041.parquet, older ones with a hash behind; or a
-# bare 0000.parquet.
-_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(-[0-9a-f]+)?")
+# How an export names its files: SPLIT-00000-of-00041.parquet, older ones with a hash behind, others
+# with fewer digits; or a bare 0000.parquet.
+_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<total>\d+)(-[0-9a-f]+)?")
 _BARE = re.compile(r"(?P<number>\d{4,5})")
 _YEARS = 1000  # files that are called 2016, 2017 are no run of shards: that begins at 0000
 # Rows in a form that has no reader here: never left out as what lies beside the rows.
@@ -252,7 +252,8 @@ def _other_reading(options: dict[str, Any], form: str | None) -> str | None:
         said = options.get(name)
         as_here = _AS_READ_HERE.get(name, {}).get(form or "")
         usual = name == "encoding" and str(said).lower() in ("utf-8", "utf8", "utf-8-sig")
-        if said is not None and said != as_here and not usual:
+        unsaid = said is None and (name != "header" or name not in options)  # null: there is none
+        if not unsaid and said != as_here and not usual:
             return f"{name}: {said!r}"
     return None
 
@@ -391,7 +392,8 @@ def _complete(
     kept: list[Path] = []
     for export, shards in exports.items():
         total = export.total or (len(shards) if min(shards) < _YEARS else 0)
-        wanted = range(min(first or total, total))
+        start = int(total == export.total and total in shards)  # 1-of-2, 2-of-2
+        wanted = range(start, start + min(first or total, total))
         if lacking := [number for number in wanted if number not in shards]:
             return Found(
                 [],
