@@ -228,8 +228,9 @@ def test_a_byte_order_mark_is_no_text_and_one_within_is(tmp_path):
 def test_only_a_line_feed_ends_a_line(tmp_path):
     text = "a\u2028b\x0bc\x85d\x0ce\rf\r\n\ng"
     assert read_lines(written(tmp_path / "x.txt", text)) == ["a\u2028b\x0bc\x85d\x0ce\rf", "", "g"]
-    with pytest.raises(SpecError, match=r"x\.txt:1:1: its lines end in a carriage return alone"):
-        read_lines(written(tmp_path / "x.txt", "a\rb\r"))
+    for old in ("a\rb\r", "a\rb\r\n", "a\rb\n", "text\tlabel\rx\ta\r\n\n"):
+        with pytest.raises(SpecError, match=r"x\.txt:1:1: its lines end in a carriage return"):
+            read_lines(written(tmp_path / "x.txt", old))
 
 
 # --- tables ---------------------------------------------------------------------------------------

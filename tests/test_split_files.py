@@ -454,6 +454,7 @@ GLUE = ["entailment", "neutral", "contradiction"]
         # who means that says so, by a map
         (["neg", "pos"], ["positive", "negative"], "{positive: 0, negative: 1}"),
         (["0", "1"], ["1", "0"], "{1: 1, 0: 0}"),
+        (["1", "0"], ["0", "1"], "{0: 1, 1: 0}"),
         (GLUE, ["entailment", "contradiction"], "{entailment: 0, contradiction: 2}"),
     ],
 )
@@ -468,6 +469,7 @@ def test_labels_that_the_data_name_otherwise_are_refused(names, labels, right):
         (GLUE, {"contradiction": 2, "entailment": 0, "neutral": 1}),
         (GLUE, {"yes": 0, "maybe": 1, "no": 2}),
         (["not_duplicate", "duplicate"], ["0", "1"]),
+        (["0", "1"], ["0", "1", "2"]),
         (GLUE, GLUE[:2]),
         (GLUE, []),
     ],

@@ -152,8 +152,8 @@ def disagreement(names: list[str], labels: list[str] | dict[str, str | int]) -> 
     """What is wrong if a spec's `labels` give a number another name than the data's own `names` do,
     and what to write.
 
-    A label that is its own number ("0", "1") agrees with any name; so does a map's label that the
-    data do not know.
+    A label that is its own number ("0", "1") agrees with any name, unless the data call another
+    number so; so does a map's label that the data do not know.
     """
     given: list[tuple[str | int, str]]
     if isinstance(labels, dict):
@@ -162,8 +162,8 @@ def disagreement(names: list[str], labels: list[str] | dict[str, str | int]) -> 
         wrong = [(raw, label) for raw, label in known_names if names.index(label) != raw]
     else:
         given = list(enumerate(labels))
-        right_names = [{str(i), *names[i : i + 1]} for i in range(len(labels))]
-        wrong = [one for one, right in zip(given, right_names, strict=True) if one[1] not in right]
+        own = {(i, str(i)) for i in range(len(labels)) if str(i) not in names}
+        wrong = [one for one in given if one not in own | set(enumerate(names))]
     if not wrong:
         return None
     number, label = wrong[0]

@@ -103,7 +103,8 @@ def read_lines(path: Path) -> list[str]:
     """
     text = read_text(path)
     lines = text.split("\n")
-    if len(lines) == 1 and "\r" in text.rstrip("\r"):
+    body = text.rstrip("\r\n")  # a single line feed may end what has none
+    if "\r" in body and "\n" not in body:
         raise SpecError(
             f"{path}:1:1: its lines end in a carriage return alone; save it with line feeds (\\n)"
         )
