@@ -253,6 +253,11 @@ def test_quotation_marks_in_a_tsv_are_text(tmp_path):
 
 TABLES = [
     (
+        "rows.tsv",
+        "a\tb\rc\n1\n",
+        r":2:1: 1 cell, but line 1 names 2 cells \(a, 'b\\rc'\); one line",
+    ),
+    (
         "rows.csv",
         "text,label\na,no\nWell, that is enough, thanks.,no\n",
         r":3:1: 4 cells, but line 1 names 2 cells \(text, label\)",
@@ -301,7 +306,7 @@ TABLES = [
     (
         "rows.tsv",
         'text\tlabel\na\tno\n"He said ""no""."\tno\n',
-        r':3:1: the cell "He said ""no""\." is quoted as in CSV',
+        r""":3:1: the cell '"He said ""no""\."' is quoted as in CSV""",
     ),
     ("rows.tsv", "text\t\tlabel\na\tb\tno\n", r":1:1: column 2 has no name"),
     ("rows.tsv", "text\rlabel\ra\r", r":1:1: its lines end in a carriage return alone"),

@@ -525,6 +525,11 @@ def test_the_map_that_a_refusal_shows_is_one_that_reads_the_data():
         (["zero", "one"], "0", '`labels: {zero: "0", ...}`'),
         (["no", "yes"], True, "has label True, true or false"),
         ({"no": 0, "yes": 1}, True, "has label True, true or false"),
+        (["no", "yes"], True, "as in `labels: {no: false, yes: true}`"),
+        ({"no": False, "yes": True}, 1, "has label 1; the spec knows false, true"),
+        ({"no": False, "yes": True}, 0.0, "has label 0.0; the spec knows false, true"),
+        ({"no": False, "yes": True}, "True", 'write it in the map with quotes, "True"'),
+        (["\xe9", "b"], "e\u0301", "'\\xe9', here 'e\\u0301': the same letters, of other code"),
         ({"no": 0, "yes": 1}, None, "has label nothing"),
         ({"no": 0, "yes": 1}, 2, "the spec knows 0, 1"),
     ],
@@ -532,6 +537,26 @@ def test_the_map_that_a_refusal_shows_is_one_that_reads_the_data():
 def test_a_text_is_no_number_and_neither_is_true(labels, raw, hint):
     with pytest.raises(Unfit, match=re.escape(hint)):
         Labels(labels).name(raw)
+
+
+def test_true_and_false_are_labels_where_the_map_says_so():
+    labels = Labels({"unsaid": 1, "no": False, "yes": True})
+    assert [labels.name(raw) for raw in (True, False, 1, 1.0)] == ["yes", "no", "unsaid", "unsaid"]
+    assert labels.tags([True, False]) == ["yes", "no"] and labels.tags([1, 1]) == ["unsaid"] * 2
+    with pytest.raises(Unfit, match="has label 0 as tag 1"):
+        labels.tags([1, 0])
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_a_spec_reads_true_and_false(tmp_path, suffix):
+    """BoolQ's answer"""
+    (tmp_path / "t.yaml").write_text(SPEC.replace("LABELS", "{no: false, yes: true}"))
+    _, task, _ = read_spec(tmp_path / "t.yaml")
+    labels = task.labels
+    assert json.dumps(labels) == '{"no": false, "yes": true}'
+    rows = [{"text": f"t{i}", "label": answer} for i, answer in enumerate((True, False))]
+    path = tabular(tmp_path / f"rows.{suffix}", rows)
+    assert [row["label"] for row in data_rows.load(described(path, labels=labels))] == ["yes", "no"]
 
 
 SPEC = """
@@ -557,8 +582,8 @@ about: {title: t}
         ("{a: 0, b: 0}", "10:9: labels 'a' and 'b' have one value, 0 and 0"),
         ('{a: 1, b: "1"}', "10:9: labels 'a' and 'b' have one value, 1 and '1'"),
         ("{a: x, b: x}", "10:9: labels 'a' and 'b' have one value, 'x' and 'x'"),
-        ("{a: true, b: false}", "10:13: expected text or a whole number, got true"),
-        ("{a: 1.0, b: 2}", "10:13: expected text or a whole number, got 1.0"),
+        ("{a: true, b: true}", "10:9: labels 'a' and 'b' have one value, true and true"),
+        ("{a: 1.0, b: 2}", "10:13: expected text or a whole number or true or false, got 1.0"),
         ("[true, false]", "10:10: expected text, got true; put it in quotes"),
         ("[0, 1]", "10:10: expected text, got 0; put it in quotes"),
         ('[a, ""]', "10:9: '' is no name of a label"),

@@ -5,6 +5,7 @@ the data, and a model would train on "nan".
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -129,14 +130,16 @@ class Cells:
 
 class Labels:
     """Raw values → names. In a list a text is a name and a whole number a place; a map says each
-    name's own value."""
+    name's own value, which true and false may be."""
 
     def __init__(self, labels: Sequence[str] | Mapping[str, str | int]):
         self.names = list(labels)
         self.named = isinstance(labels, Mapping)
         self.of: dict[str | int, str] = {}
+        self.of_truth: dict[bool, str] = {}  # by themselves, since True == 1
         if isinstance(labels, Mapping):
-            self.of = {raw: name for name, raw in labels.items()}
+            self.of = {raw: name for name, raw in labels.items() if not isinstance(raw, bool)}
+            self.of_truth = {raw: name for name, raw in labels.items() if isinstance(raw, bool)}
         else:
             self.of = {name: name for name in labels} | dict(enumerate(labels))
         self.ambiguous = not self.named and any(
@@ -148,6 +151,8 @@ class Labels:
 
         Whole numbers may come as floats: a column that once had gaps is one of floats.
         """
+        if isinstance(raw, bool) and raw in self.of_truth:
+            return self.of_truth[raw]
         key = int(raw) if isinstance(raw, float) and raw.is_integer() else raw
         means = str if self.ambiguous else (str, int)
         if not isinstance(key, bool) and isinstance(key, means) and key in self.of:
@@ -159,7 +164,9 @@ class Labels:
         """What is wrong with a raw value that means no name, or not only one."""
         if raw is None:
             return f"nothing{where}; {self._known(None)}"
-        if isinstance(key, bool) or not isinstance(key, str | int):
+        if isinstance(key, bool):
+            return f"{shown(raw)}, {kind(raw)}{where}; {self._known(None)}{self._truths()}"
+        if not isinstance(key, str | int):
             return f"{shown(raw)}, {kind(raw)}{where}; {self._known(None)}"
         if not self.ambiguous or isinstance(key, str):
             return f"{shown(raw)}{where}; {self._known(key)}"
@@ -181,7 +188,7 @@ class Labels:
 
     def _known(self, raw: str | int | None) -> str:
         if self.named:
-            known = f"the spec knows {listed(self.of)}"
+            known = f"the spec knows {listed([*self.of, *map(plain, self.of_truth)])}"
         else:
             known = (
                 f"the spec knows {listed(self.names)}, or their places 0 to {len(self.names) - 1}"
@@ -189,15 +196,34 @@ class Labels:
             )
         if raw is None:
             return f"{known}; a name is text"
+        if isinstance(raw, str) and raw.lower() in map(plain, self.of_truth):
+            return f'{known}; here it is text: write it in the map with quotes, "{raw}"'
         twin = int(raw) if isinstance(raw, str) and re.fullmatch(r"-?[0-9]{1,9}", raw) else str(raw)
         if twin not in self.of:
-            return known
+            return f"{known}{self._twin(raw)}"
         if isinstance(raw, int):
             return f"{known}; the data hold numbers: in the map leave their quotes away"
         example = f'`labels: {{{self.of[twin]}: "{raw}", ...}}`'
         return (
             f'{known}; here it is text: write it in the map with quotes, "{raw}", as in {example}'
         )
+
+    def _twin(self, raw: str | int) -> str:
+        """What to say of a label that looks like one and is written otherwise."""
+        same = [name for name in self.of if _composed(name) == _composed(raw)]
+        if not same:
+            return ""
+        return (
+            f"; {shown(same[0])} there is {same[0]!a}, here {raw!a}: the same letters, of"
+            " other code points; write it as the data do"
+        )
+
+    def _truths(self) -> str:
+        """The map for data of true and false."""
+        if len(self.names) != 2:
+            return ""
+        no, yes = (listed([name]) for name in self.names)
+        return f"; say which is which, as in `labels: {{{no}: false, {yes}: true}}`"
 
     def _map(self, value: Callable[[str], Any]) -> str:
         some = ", ".join(f'"{name}": {value(name)}' for name in self.names[:MANY])
@@ -207,6 +233,10 @@ class Labels:
 def _is_number(name: str) -> bool:
     """Whether a name reads as a whole number, so that a number in the data may mean it."""
     return re.fullmatch(r"[-+]?[0-9]{1,9}(\.0*)?", name) is not None
+
+
+def _composed(name: str | int) -> str:
+    return unicodedata.normalize("NFC", str(name))
 
 
 def text(found: Any, column: str | list[str], where: str = "") -> str:

@@ -259,7 +259,7 @@ class SplitRows(Strict):
     where: dict[str, str]
     unless: dict[str, str]
     columns: dict[str, str | list[str]]
-    labels: list[str] | dict[str, str | int] | None
+    labels: list[str] | dict[str, str | int | bool] | None
     cap: PositiveInt | None
     numbering: RowNumbers | None = later(None)
     reader: PositiveInt | None = later(None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.common.errors import SpecError
+from harness.families.columns import listed, shown
 from harness.sources.text_files import RawRow, read_lines, read_text
 
 _LONGEST = 2**31 - 1  # characters of a cell: no limit in practice; the module's own is 131,072
@@ -50,7 +51,7 @@ def _check_unquoted(path: Path, records: list[_Record]) -> None:
         for cell in cells:
             if '""' in cell and _QUOTED.fullmatch(cell):
                 raise SpecError(
-                    f"{path}:{line}:1: the cell {cell[:40]} is quoted as in CSV, its quotation"
+                    f"{path}:{line}:1: the cell {shown(cell)} is quoted as in CSV, its quotation"
                     " marks doubled, and a .tsv has no quoting; save the file as a .csv with"
                     " commas, or without quoting"
                 )
@@ -92,7 +93,7 @@ def _rows(
         if len(cells) != len(names) and cells:
             raise SpecError(
                 f"{path}:{line}:1: {_cells(cells)}, but line 1 names {_cells(names)}"
-                f" ({', '.join(names)}); {_RULES[separator]}"
+                f" ({listed(names)}); {_RULES[separator]}"
             )
         if cells:
             rows.append(dict(zip(names, cells, strict=True)))

@@ -324,7 +324,7 @@ class About(Strict):
     )
 
 
-Labels = list[str] | dict[str, str | int]
+Labels = list[str] | dict[str, str | int | bool]
 
 
 def _is_number(value: str | int) -> bool:
