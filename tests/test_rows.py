@@ -525,7 +525,7 @@ def test_the_map_that_a_refusal_shows_is_one_that_reads_the_data():
         (["zero", "one"], "0", '`labels: {zero: "0", ...}`'),
         (["no", "yes"], True, "has label True, true or false"),
         ({"no": 0, "yes": 1}, True, "has label True, true or false"),
-        (["no", "yes"], True, "as in `labels: {no: false, yes: true}`"),
+        (["no", "yes"], True, 'as in `labels: {"no": false, "yes": true}`'),
         ({"no": False, "yes": True}, 1, "has label 1; the spec knows false, true"),
         ({"no": False, "yes": True}, 0.0, "has label 0.0; the spec knows false, true"),
         ({"no": False, "yes": True}, "True", 'write it in the map with quotes, "True"'),
@@ -599,9 +599,9 @@ def test_labels_that_a_spec_alone_shows_to_be_wrong(tmp_path, labels, why):
 @pytest.mark.parametrize(
     ("labels", "right"),
     [
-        ("{c: 2, b: 1, a: 0}", "0, 1, 2"),
-        ("{second: 2, first: 1}", "1, 2"),
-        ('{B: "2", A: "1"}', "'1', '2'"),
+        ("{c: 2, b: 1, a: 0}", "'a', 'b', 'c'"),
+        ("{second: 2, first: 1}", "'first', 'second'"),
+        ('{B: "2", A: "1"}', "'A', 'B'"),
         ('["1", "0"]', "'0', '1'"),
         ("{a: 0, b: 2}", None),
         ('["0", "1"]', None),
@@ -616,7 +616,7 @@ def test_the_numbers_of_choices_rise(tmp_path, labels, right):
     if right is None:
         assert read_spec(tmp_path / "t.yaml")
         return
-    message = f"t.yaml:10:9: labels: the names of the choices .* do not rise; write {right} from"
+    message = f"t.yaml:10:9: labels: the names of the choices .* do not rise; write {right}$"
     with pytest.raises(SpecError, match=message):
         read_spec(tmp_path / "t.yaml")
 

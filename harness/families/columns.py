@@ -222,8 +222,7 @@ class Labels:
         """The map for data of true and false."""
         if len(self.names) != 2:
             return ""
-        no, yes = (listed([name]) for name in self.names)
-        return f"; say which is which, as in `labels: {{{no}: false, {yes}: true}}`"
+        return f"; say which is which, as in {self._map(lambda name: plain(name == self.names[1]))}"
 
     def _map(self, value: Callable[[str], Any]) -> str:
         some = ", ".join(f'"{name}": {value(name)}' for name in self.names[:MANY])

@@ -437,13 +437,17 @@ class Task(Strict):
     def _choices_in_order(self) -> Self:
         """A name is the choice at its own place: numbers in another order name other choices than
         the data do."""
-        values = list(self.labels.values()) if isinstance(self.labels, dict) else self.label_names
-        if FAMILIES[self.family].answers != "choice" or not all(map(_is_number, values)):
+        names = self.label_names
+        numbers = (
+            self.labels if isinstance(self.labels, dict) else dict(zip(names, names, strict=True))
+        )
+        if FAMILIES[self.family].answers != "choice" or not all(map(_is_number, numbers.values())):
             return self
-        if (ordered := sorted(values, key=int)) != values:
+        ordered = sorted(numbers, key=lambda name: int(numbers[name]))
+        if ordered != names:
             raise ValueError(
-                f"labels: the names of the choices stand in the choices' order, and their numbers"
-                f" do not rise; write {', '.join(map(show, ordered))} from first to last"
+                "labels: the names of the choices stand in the choices' order, and their numbers do"
+                f" not rise; write {', '.join(map(show, ordered))}"
             )
         return self
 
