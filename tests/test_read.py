@@ -19,7 +19,7 @@ from harness.sources import rows as data_rows
 from harness.sources.conll import Columns
 from harness.sources.hub import Where
 from harness.sources.locate import Locator
-from harness.sources.read import READER_VERSIONS, heaps, read_file, read_files
+from harness.sources.read import READER_VERSIONS, has_lines, heaps, read_file, read_files
 from harness.sources.text_files import read_lines, read_text
 from harness.spec.catalog import Catalog
 from harness.spec.formats import TEXT_SUFFIXES
@@ -371,8 +371,11 @@ JSONS = [
     ),
     ("rows.jsonl.gz", "\n\n", r": it has no rows"),
     ("rows.json", "", r":1:1: not readable as JSON"),
-    ("rows.json", '{"a": 1}\n{"a": \n', r":2:7: not readable as JSON: Expecting value"),
-    ("rows.json", '[{"a": 1}]\n[{"a": 2}]\n', r":2:1: .*Extra data; one object a line, or all"),
+    (
+        "rows.json",
+        '{"a": 1}\n{"a": 2}\n',
+        r":2:1: .*Extra data; a file of one object a line is a \.jsonl",
+    ),
     (
         "rows.json",
         '{"text": ["a"], "label": [0]}',
@@ -396,14 +399,22 @@ def test_rows_may_stand_under_data(tmp_path):
     assert read(written(tmp_path / "rows.json", json.dumps({"version": 1, "data": rows}))) == rows
 
 
-@pytest.mark.parametrize("rows", [1, 3])
-def test_a_json_of_one_object_a_line_is_read_as_such_or_refused(tmp_path, rows):
-    """As the `datasets` library reads it, and nobody can rename a file of the hub."""
-    path = written(tmp_path / "rows.json", '\n{"text": "a", "label": "no"}\n' * rows)
-    if rows == 1:  # which is one object as well
-        refused(path, "an object with 'text', 'label'")
-    else:
-        assert read(path) == [{"text": "a", "label": "no"}] * rows
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        ('\n{"text": "a"}\n\n{"text": "b"}\n', True),
+        ('{"text": "a"}\n', False),  # which is one object as well
+        ('[{"text": "a"},\n{"text": "b"}]\n', False),
+        ('{"data":\n [{"text": "a"}]}\n', False),
+    ],
+)
+def test_a_json_of_the_hub_may_have_one_object_a_line(tmp_path, content, lines):
+    """As the `datasets` library reads it; nobody can rename a file of the hub."""
+    path = written(tmp_path / "rows.json", content)
+    assert has_lines(path) == lines
+    if lines:
+        ((_, rows),) = read_files([str(path)], ("text",), {"lines": True})
+        assert list(rows) == [{"text": "a"}, {"text": "b"}]
 
 
 @pytest.mark.parametrize(

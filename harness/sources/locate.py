@@ -18,7 +18,7 @@ from harness.families import FAMILIES
 from harness.sources.hub import Where, snapshot
 from harness.sources.known_splits import KnownSplits
 from harness.sources.labels import read_labels
-from harness.sources.read import READER_VERSIONS, has_numbers, how_read
+from harness.sources.read import LINES, READER_VERSIONS, has_lines, has_numbers, how_read
 from harness.sources.split_files import (
     disagreement,
     named_files,
@@ -436,7 +436,7 @@ def _format(files: list[Path]) -> str | None:
                 f"{file}: {file.suffix or 'a file without a suffix'} is not read here; save its"
                 f" rows as one of {', '.join(SUFFIXES)}, and name that by `files:`"
             )
-    return form
+    return LINES if any(map(has_lines, files)) else form
 
 
 def _pool(task: Task, source: Source, split: str) -> dict[str, str]:

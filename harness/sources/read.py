@@ -33,6 +33,8 @@ READER_VERSIONS: dict[str, int] = {
 }
 
 
+LINES = "lines"  # the format of a .json that is none: one object a line
+
 RawRows = list[RawRow] | ParquetRows  # of one file
 
 
@@ -45,12 +47,15 @@ def how_read(
     form     the format of the split's files
     readers  the versions of the formats' readers
     reader   the version of the format's reader, where it is not the first
+    lines    a .json of the hub has one object a line; nobody can rename it
     conll    which columns of a line are the token and its tag
     aligned  two files, of which line i is one row
     """
     identity: dict[str, Any] = {}
     if form and form in readers:
         identity["reader"] = readers[form]
+    if form == LINES:
+        identity["lines"] = True
     if source.conll:
         identity["conll"] = source.conll.model_dump(exclude_none=True)
     if source.format == "parts" and FAMILIES[family].parts == "aligned":
@@ -76,7 +81,8 @@ def read_files(
         if format_of(path.name, conll=columns is not None) == "parquet":
             found.append((path, read_parquet(path, seen, needed)))
         else:
-            found.append((path, read_file(path, seen, needed, columns, may_be_empty=True)))
+            lines = identity.get("lines", False)
+            found.append((path, read_file(path, seen, needed, columns, True, lines)))
     if not any(len(rows) for _, rows in found):  # of several shards one may have none
         raise SpecError(f"{paths[0]}: it has no rows")
     return found
@@ -84,7 +90,8 @@ def read_files(
 
 def has_numbers(file: Path, column: str) -> bool:
     """Whether the file, which is no Parquet, holds numbers in a column, or lists of them."""
-    for row in read_file(file, tuple(signature(file)), (column,), may_be_empty=True):
+    of_hub = has_lines(file)
+    for row in read_file(file, tuple(signature(file)), (column,), None, True, of_hub):
         value: Any = row
         for name in [column] if column in row else column.split("."):
             value = value.get(name) if isinstance(value, dict) else None
@@ -102,16 +109,18 @@ def read_file(
     needed: tuple[str, ...],
     columns: Columns | None = None,
     may_be_empty: bool = False,
+    lines: bool = False,
 ) -> list[RawRow]:
     """All rows of one file.
 
     seen     its `store.signature`, so that one that changed is read again
     needed   the columns that will be asked for
     columns  those of a file of tokens
+    lines    a .json has one object a line
     raises  SpecError: a file that is not of its format, at file:line:column; a text file without
             rows, unless it `may_be_empty`
     """
-    kind = format_of(path.name, conll=columns is not None)
+    kind = "jsonl" if lines else format_of(path.name, conll=columns is not None)
     if kind == "parquet":
         parquet = read_parquet(path, seen, needed)
         return parquet.take(range(len(parquet)))
@@ -161,10 +170,7 @@ def _read_json(path: Path, needed: tuple[str, ...]) -> list[RawRow]:
 
 def _listed(path: Path) -> list[Any]:
     """The list that a .json holds, of rows or of SQuAD's articles."""
-    text = read_text(path)
-    if _has_objects_by_line(text):  # as many of the hub's, which nobody can rename
-        return _read_jsonl(path, ())
-    found = _json(path, text, "one object a line, or all of them in one list")
+    found = _json(path, read_text(path), "a file of one object a line is a .jsonl")
     if isinstance(found, dict) and isinstance(found.get("data"), list):
         found = found["data"]
     if not isinstance(found, list):
@@ -181,10 +187,10 @@ def _listed(path: Path) -> list[Any]:
 _TWO_OBJECTS = re.compile(r"\s*(\{.*\})[ \t\r]*\n\s*\{")
 
 
-def _has_objects_by_line(text: str) -> bool:
-    """Whether two lines are an object each. Of a list, or of an object over several lines, the
-    first is none."""
-    start = _TWO_OBJECTS.match(text)
+def has_lines(file: Path) -> bool:
+    """Whether a .json has one object a line, and two of them: of a list, or of one object over
+    several lines, the first line is none."""
+    start = _TWO_OBJECTS.match(read_text(file)) if format_of(file.name) == "json" else None
     try:
         return start is not None and isinstance(json.loads(start[1]), dict)
     except ValueError:
