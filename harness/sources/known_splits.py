@@ -12,7 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from harness.sources.read import has_lines
 from harness.sources.split_files import CARD, INFOS, Found, class_names, split_files
+from harness.spec.formats import format_of
 from harness.store import HashIndex, key_of
 
 
@@ -65,6 +67,13 @@ class KnownSplits:
             listing = key_of(sorted(os.path.relpath(name, folder) for name in names))
             self._folders[folder] = [_library(), self._card(folder), listing]
         return self._folders[folder]
+
+    def lines(self, file: Path, sha: str) -> bool:
+        """As `has_lines`; `sha`: the file's."""
+        if format_of(file.name) != "json":
+            return False
+        found: bool = self._index.answer(["lines", sha], lambda: has_lines(file))
+        return found
 
     def _card(self, folder: Path) -> dict[str, str]:
         said = [folder / name for name in (CARD, INFOS)]

@@ -18,7 +18,7 @@ from harness.families import FAMILIES
 from harness.sources.hub import Where, snapshot
 from harness.sources.known_splits import KnownSplits
 from harness.sources.labels import read_labels
-from harness.sources.read import LINES, READER_VERSIONS, has_lines, has_numbers, how_read
+from harness.sources.read import LINES, READER_VERSIONS, has_numbers, how_read
 from harness.sources.split_files import (
     disagreement,
     named_files,
@@ -309,6 +309,8 @@ class FilesHere:
             self._check_names(task, file, self._splits.classes(folder, config, file, sha))
         # those of a hub data set are of whatever format they are
         form = _format(files) if source.hub else source.format
+        if source.hub and any(map(self._splits.lines, files, hashes)):
+            form = LINES
         return SplitFiles(hashes, form, {"files": [str(file.absolute()) for file in files]})
 
     def _check_names(self, task: Task, file: Path, names: dict[str, list[str]]) -> None:
@@ -436,7 +438,7 @@ def _format(files: list[Path]) -> str | None:
                 f"{file}: {file.suffix or 'a file without a suffix'} is not read here; save its"
                 f" rows as one of {', '.join(SUFFIXES)}, and name that by `files:`"
             )
-    return LINES if any(map(has_lines, files)) else form
+    return form
 
 
 def _pool(task: Task, source: Source, split: str) -> dict[str, str]:

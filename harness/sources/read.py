@@ -82,7 +82,8 @@ def read_files(
             found.append((path, read_parquet(path, seen, needed)))
         else:
             lines = identity.get("lines", False)
-            found.append((path, read_file(path, seen, needed, columns, True, lines)))
+            rows = read_file(path, seen, needed, columns, may_be_empty=True, lines=lines)
+            found.append((path, rows))
     if not any(len(rows) for _, rows in found):  # of several shards one may have none
         raise SpecError(f"{paths[0]}: it has no rows")
     return found
@@ -90,8 +91,8 @@ def read_files(
 
 def has_numbers(file: Path, column: str) -> bool:
     """Whether the file, which is no Parquet, holds numbers in a column, or lists of them."""
-    of_hub = has_lines(file)
-    for row in read_file(file, tuple(signature(file)), (column,), None, True, of_hub):
+    seen = tuple(signature(file))
+    for row in read_file(file, seen, (column,), may_be_empty=True, lines=has_lines(file)):
         value: Any = row
         for name in [column] if column in row else column.split("."):
             value = value.get(name) if isinstance(value, dict) else None

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
+from operator import sub
 from typing import NamedTuple
 
 from harness.release.schema_derived import (
@@ -168,12 +170,8 @@ def _looked(
     study: Study, arms: Sequence[str], targets: Sequence[str], unlearned: Collection[str]
 ) -> LookedAt:
     """The average gain of the first of these arms, less that of the second where there is one."""
-    whole = [study.average(arm, targets) for arm in arms] if targets else [None]
-    first, *others = whole
-    number = first
-    for other in others:
-        number = number - other if number and other else None
-    said = estimate_of(number)
+    gains = [gain for arm in arms if (gain := study.average(arm, targets))]
+    said = estimate_of(reduce(sub, gains) if len(gains) == len(arms) else None)
     # parts and controls may fail to learn, and that is a finding
     why = next((f"{arm} was not learned" for arm in arms if arm in unlearned), "")
     return LookedAt(said, why or _why_nothing(study, arms, targets) or why_unsure(said))
