@@ -209,6 +209,7 @@ class HashIndex:
         self.path = path
         self._known: dict[str, _Remembered] = {}
         self._answers: dict[str, Any] = {}
+        self._new = False  # whether something was learned since it was read
         if path is not None:
             with suppress(OSError, ValueError):
                 body = unseal(Path(path).read_bytes())
@@ -226,7 +227,7 @@ class HashIndex:
             if known and known.signature == before:
                 return known.sha256
 
-            sha = file_sha256(path)
+            sha, self._new = file_sha256(path), True
             # A file written within the clock's tick can change again and look the same: remember
             # only what has settled.
             if before == signature(path) and before[1] < now - 2_000_000_000:
@@ -243,21 +244,22 @@ class HashIndex:
         key = key_of(of)
         found = self._answers.pop(key, None)
         if found is None:
-            found = make()
+            found, self._new = make(), True
         if found is not None:
             self._answers[key] = found  # the last that was asked for stands last
         return found
 
     def save(self) -> None:
-        """Write the index, whole or not at all; not into a store that may only be read. StoreError
-        if it cannot be written."""
-        if self.path is None or (
-            self.path.parent.is_dir() and not os.access(self.path.parent, os.W_OK)
-        ):
+        """Write the index, whole or not at all, if something was learned since; not into a store
+        that may only be read. StoreError if it cannot be written."""
+        if self.path is None or not self._new:
+            return
+        if self.path.parent.is_dir() and not os.access(self.path.parent, os.W_OK):
             return
         known = {name: [*seen, sha] for name, (seen, sha) in self._known.items()}
         answers = dict(list(self._answers.items())[-ANSWERS:])
         atomic_write(self.path, seal({"files": known, "answers": answers}), sync=False)
+        self._new = False
 
 
 def signature(path: Path) -> list[int]:
