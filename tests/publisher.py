@@ -77,7 +77,7 @@ def _publish(order: Order, said: int) -> NoReturn:
     from harness.common.errors import StoreError
     from harness.release import shelve
     from harness.release.document import Board
-    from harness.run import steps
+    from harness.run import publishing
     from harness.store import lease
 
     if order.host:
@@ -95,7 +95,7 @@ def _publish(order: Order, said: int) -> NoReturn:
         pass
     words, status = [], 0
     try:
-        done = steps.put(content, sidecar, Board(Path(order.board)), words.append)
+        done = publishing.put(content, sidecar, Board(Path(order.board)), words.append)
         words = [done.path.name, "new" if done.new else "known", *done.rendered, *words]
     except StoreError as error:
         words, status = [str(error)], error.exit_code
@@ -121,7 +121,7 @@ def _die_at(step: int, board: str) -> None:
 
 def _serve() -> None:
     from harness.page import page
-    from harness.run import steps  # noqa: F401, so that no publisher has to
+    from harness.run import publishing  # noqa: F401, so that no publisher has to
 
     page._library()
     pipes: dict[int, int] = {}

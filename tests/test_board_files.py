@@ -17,7 +17,7 @@ from harness.page.board_files import outdated, own_page, write_board
 from harness.published import reproduce
 from harness.release.document import NO_SIDECAR, Board, beside, content_bytes
 from harness.release.schema import SCHEMA
-from harness.run import steps
+from harness.run import publishing
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.store import Store, key_of
@@ -51,7 +51,7 @@ def whole(tmp_path_factory) -> Path:
     for suite, about in (("mine", "first"), ("mine", "second"), ("other", "third")):
         text = GOLDEN.read_text(encoding="utf-8").replace("golden", suite)
         content = json.loads(text.replace("a small release of this schema", about))
-        steps.put(content, {}, made, print)
+        publishing.put(content, {}, made, print)
     return made.folder
 
 
@@ -124,7 +124,7 @@ def test_it_is_not_built_nor_listed_and_the_others_are(command, shelf):
 def test_a_release_is_published_beside_a_changed_one_and_says_so(shelf):
     changed(shelf.releases / "0002-mine.json")
     content, said = json.loads(GOLDEN.read_bytes()), []
-    done = steps.put(content, {}, shelf, said.append)
+    done = publishing.put(content, {}, shelf, said.append)
     assert done.new and done.path.name == "0004-golden.json"
     (line,) = said
     assert line.startswith("left out: ") and "0002-mine.json" in line
@@ -256,7 +256,7 @@ def test_what_is_no_release_ends_nothing_but_itself(command, shelf, what):
     done = command("leaderboard", "verify", "4", "1", *board)
     assert done.code == 1 and "0004-odd: sound" not in done.out and "0001-mine: sound" in done.out
     assert (
-        steps.put(json.loads(GOLDEN.read_bytes()), {}, shelf, said.append).path.name
+        publishing.put(json.loads(GOLDEN.read_bytes()), {}, shelf, said.append).path.name
         == "0005-golden.json"
     )
 
@@ -274,7 +274,7 @@ def test_a_board_file_that_is_no_file(shelf, tmp_path):
     page.unlink()
     os.mkfifo(page)
     content = json.loads(shelf.list()[0].read_bytes())
-    assert steps.put(content, {}, shelf, print).rendered == ["index.html"]
+    assert publishing.put(content, {}, shelf, print).rendered == ["index.html"]
     assert page.is_file()
 
 
@@ -306,7 +306,7 @@ def test_a_page_that_is_gone_or_of_another_release_is_written_again(shelf, harm)
     whole = path.read_bytes()
     harm(path)
     content = json.loads(shelf.list()[0].read_bytes())
-    assert steps.put(content, {}, shelf, print).rendered == ["releases/0002-mine.md"]
+    assert publishing.put(content, {}, shelf, print).rendered == ["releases/0002-mine.md"]
     assert path.read_bytes() == whole
 
 

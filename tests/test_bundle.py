@@ -16,7 +16,7 @@ from harness.common.errors import SpecError
 from harness.plan.planner import make_plan
 from harness.release.collect import declared
 from harness.review import bundle, bundle_page
-from harness.run import steps
+from harness.run import publishing
 from harness.sources.hub import Lock, Where
 from harness.sources.lock import read_lock
 from harness.spec.catalog import Catalog
@@ -116,31 +116,31 @@ def test_a_checkout_knows_its_commit_and_whether_it_was_changed(tmp_path, monkey
         ).stdout.strip()
 
     package = tmp_path / "harness"
-    for folder in steps.CODE:
+    for folder in publishing.CODE:
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "file").write_text("one")
     monkeypatch.setattr(harness, "__file__", str(package / "__init__.py"))
     monkeypatch.setenv("XSTILTS_COMMIT", "")
     wheel = {"version": harness.__version__, "commit": None, "changed": None}
-    assert steps.code() == wheel
+    assert publishing.code() == wheel
     monkeypatch.setenv("XSTILTS_COMMIT", "told")
-    assert steps.code() == wheel | {"commit": "told"}
+    assert publishing.code() == wheel | {"commit": "told"}
     git("init", "-q")
-    assert steps.code() == wheel | {"commit": "told"}  # no commit yet
+    assert publishing.code() == wheel | {"commit": "told"}  # no commit yet
     git("add", "-A")
     git("commit", "-qm", "one")
     here = wheel | {"commit": git("rev-parse", "HEAD"), "changed": False}
-    assert steps.code() == here
+    assert publishing.code() == here
     (tmp_path / "runs/board").mkdir(parents=True)
     (tmp_path / "runs/board" / "README.md").write_text("a release changes no score")
-    assert steps.code() == here
+    assert publishing.code() == here
     (tmp_path / "tasks" / "mine.yaml").write_text("task: mine")
-    assert steps.code() == here | {"changed": True}
+    assert publishing.code() == here | {"changed": True}
     (tmp_path / "tasks" / "mine.yaml").unlink()
     (package / "file").write_text("two")
-    assert steps.code() == here | {"changed": True}
+    assert publishing.code() == here | {"changed": True}
     monkeypatch.setattr(harness, "__file__", str(tmp_path / "venv" / "harness" / "__init__.py"))
-    assert steps.code() == wheel | {"commit": "told"}
+    assert publishing.code() == wheel | {"commit": "told"}
 
 
 # What a reviewer does with it

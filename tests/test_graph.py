@@ -16,7 +16,7 @@ from harness.plan import shown as graph
 from harness.plan.devices import Machine, by_card
 from harness.plan.estimate import Sizes, _characters, _search, estimate
 from harness.plan.graph import Plan
-from harness.run.steps import refusals
+from harness.run.publishing import refusals
 from harness.sources import rows as data_rows
 from harness.spec.recipe import Recipe
 from harness.store import Store

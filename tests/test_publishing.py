@@ -20,7 +20,7 @@ from harness.page.board_files import BOARD_FILES, outdated, write_board
 from harness.release import shelve
 from harness.release.document import Board, content_bytes
 from harness.release.shelve import leftovers
-from harness.run import steps
+from harness.run import publishing
 from harness.store import key_of
 from harness.store.lease import this_process
 
@@ -44,7 +44,7 @@ def board_of(folder: Path, *suites: str) -> Board:
     """A board with a release of each suite."""
     shelf = Board(folder)
     for suite in suites:
-        steps.put(made(suite, "from before"), SIDECAR, shelf, print)
+        publishing.put(made(suite, "from before"), SIDECAR, shelf, print)
     return shelf
 
 
@@ -324,7 +324,7 @@ def test_a_dead_lease_of_another_machine_ends(tmp_path):
     owner = this_process()._asdict() | {"host": "elsewhere.0123abcd", "token": "x"}
     lease.write_text(json.dumps(owner))
     os.utime(lease, (time.time() - 600,) * 2)
-    steps.put(made("new"), SIDECAR, shelf, print)
+    publishing.put(made("new"), SIDECAR, shelf, print)
     sound(shelf, "old", "new")
 
 
@@ -337,7 +337,7 @@ def test_the_same_command_writes_what_is_lacking(tmp_path):
     whole = held(shelf)
 
     def again() -> list[str]:
-        done = steps.put(content, SIDECAR, shelf, print)
+        done = publishing.put(content, SIDECAR, shelf, print)
         assert (done.path.name, done.new) == ("0002-new.json", False) and held(shelf) == whole
         sound(shelf, "old", "new")
         return ["sidecar"] * done.repaired + done.rendered
@@ -378,7 +378,7 @@ def test_a_board_that_has_it_all_is_only_read(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "board").rglob("*")}
     (shelf.folder.chmod(0o555), shelf.releases.chmod(0o555))
     try:
-        assert steps.put(made("old", "from before"), SIDECAR, shelf, print)[2:] == (False, [])
+        assert publishing.put(made("old", "from before"), SIDECAR, shelf, print)[2:] == (False, [])
     finally:
         (shelf.folder.chmod(0o755), shelf.releases.chmod(0o755))
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "board").rglob("*")} == before

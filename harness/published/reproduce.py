@@ -22,6 +22,7 @@ from harness.release.document import Board, NewerError
 from harness.release.schema import Content
 from harness.release.verify import verify
 from harness.run import steps
+from harness.run.publishing import content_of
 from harness.sources.hub import Where
 from harness.spec.catalog import Catalog
 from harness.spec.explain import nearest
@@ -181,7 +182,7 @@ def _run(suite: str, means: Means) -> tuple[dict[str, Any], str]:
         outcome = steps.run_plan(plan, means.store, steps.How(means.workers))
     except MissingError as why:
         raise MissingError(str(why).replace("\n", " ")) from None
-    return steps.content_of(plan, means.store, outcome), "this run"
+    return content_of(plan, means.store, outcome), "this run"
 
 
 def judge_all(wanted: Sequence[tuple[Check, Published]], means: Means) -> list[Verdict]:
