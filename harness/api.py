@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness.common import streams, variables
 from harness.page.render import print_release
 from harness.page.tidy import TableName, frame
-from harness.release.document import Board
+from harness.release.document import Board, as_content
 from harness.release.schema import Content
 from harness.run import steps
 from harness.run.choice import Choice, ask
@@ -118,7 +118,7 @@ def load_release(release: Place, board: Place | None = None) -> Release:
     """
     shelf = Board(_path(board, variables.BOARD) or BOARD)
     path, content = shelf.open(str(release), _say)
-    return Release(Content.model_validate(content), path)
+    return Release(as_content(path, content), path)
 
 
 def evaluate(

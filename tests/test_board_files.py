@@ -251,7 +251,9 @@ def test_what_is_no_release_ends_nothing_but_itself(command, shelf, what):
     assert line.startswith(f"{path}: not a ") and "restore it from version control" in line
     assert command("leaderboard", "show", "mine", *board).code == 0
     said: list[str] = []
-    assert [one.path.name for one in write_board(shelf, said.append)] == ["0004-odd.json"]
+    assert [str(error).startswith(f"{path}: ") for error in write_board(shelf, said.append)] == [
+        True
+    ]
     assert len(said) == 1 and said[0].startswith(f"left out: {path}")
     done = command("leaderboard", "verify", "4", "1", *board)
     assert done.code == 1 and "0004-odd: sound" not in done.out and "0001-mine: sound" in done.out
@@ -336,6 +338,62 @@ def test_the_tables_behind_the_first_are_asked_for_by_name(command, shelf):
 def test_no_board(command, tmp_path):
     done = command("leaderboard", "build", "--board", tmp_path / "none")
     assert done.code == 2 and "eval --all" in done.err and not (tmp_path / "none").exists()
+
+
+COMMANDS = {
+    "show": ("show", "4"),
+    "export": ("export", "4", "-o", "out"),
+    "compare": ("compare", "1", "4"),
+    "seeds": ("seeds", "4"),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_left_its_schema_is_refused_though_its_sidecar_names_it(
+    command, shelf, name, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    path = shelf.releases / "0004-edited.json"
+    content = json.loads(golden())
+    content["cells"][0]["seed"] = "one"
+    path.write_bytes(content_bytes(content))
+    beside(path).write_bytes(content_bytes({"content_sha256": key_of(content)}))
+    done = command("leaderboard", *COMMANDS[name], "--board", shelf.folder)
+    assert (done.code, done.out) == (74, "")
+    assert done.err.startswith(f"{path}: not a release: cells.0.seed: ")
+    said: list[str] = []
+    assert len(write_board(shelf, said.append)) == 1 and said[0].startswith(f"left out: {path}")
+
+
+def test_a_number_that_two_releases_have_is_no_name(command, shelf):
+    """Boards that were merged have such: either could be meant."""
+    first = shelf.releases / "0001-mine.json"
+    for file in (first, beside(first)):
+        file.with_name(file.name.replace("mine", "theirs")).write_bytes(file.read_bytes())
+    board = ("--board", shelf.folder)
+    done = command("leaderboard", "show", "1", *board)
+    assert done.code == 2 and "number 1 is of 0001-mine and 0001-theirs" in done.err
+    assert command("leaderboard", "show", "0001-theirs", *board).code == 0
+
+
+def test_releases_of_two_suites_are_not_compared_leaf_by_leaf(command, shelf):
+    """A task that one of them lacks is one difference; a mean over other targets says so."""
+    path = shelf.releases / "0003-other.json"
+    content = json.loads(path.read_bytes())
+    average = next(one for one in content["averages"] if one["overall"]["targets"])
+    average["overall"]["targets"] = ["elsewhere"]
+    average["overall"]["gain"]["value"] += 1
+    content["inputs"]["files"].pop("tiny_mood")
+    path.write_bytes(content_bytes(content))
+    beside(path).write_bytes(content_bytes({"content_sha256": key_of(content)}))
+    done = command("leaderboard", "compare", "1", "3", "--board", shelf.folder)
+    lines = done.out.splitlines()
+    assert done.code == 1 and lines[-1] == "not the same: of two suites, mine and other"
+    assert len(lines) < 60
+    assert [line for line in lines if line.startswith("  files.tiny_mood")] == [
+        "  files.tiny_mood: 8 values → absent"
+    ]
+    assert ", with elsewhere): " in done.out
 
 
 # Claims

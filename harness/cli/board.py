@@ -39,8 +39,7 @@ def leaderboard_show(
 ) -> None:
     """Print a release: at a glance, or the tables behind that."""
     from harness.page.render import print_release
-    from harness.release.document import Board
-    from harness.release.schema import Content
+    from harness.release.document import Board, as_content
 
     shelf = Board(board)
     path, content = shelf.open(release, say)
@@ -54,7 +53,7 @@ def leaderboard_show(
         "full": full,
     }
     chosen = [choice for choice, is_asked in asked.items() if is_asked] or ["glance"]
-    print_release(Content.model_validate(content), shelf.title(path), console(), chosen)
+    print_release(as_content(path, content), shelf.title(path), console(), chosen)
 
 
 @leaderboard_app.command("build")
@@ -197,12 +196,11 @@ def leaderboard_export(
 ) -> None:
     """Write a release as files: its tables, or the pictures that a paper prints."""
     from harness.page.export import export
-    from harness.release.document import Board
-    from harness.release.schema import Content
+    from harness.release.document import Board, as_content
 
     shelf = Board(board)
     path, content = shelf.open(release, say)
-    written = export(Content.model_validate(content), path.stem, out, form)
+    written = export(as_content(path, content), path.stem, out, form)
     if as_json:
         print_json({"release": path.stem, "files": [str(file) for file in written]})
     else:

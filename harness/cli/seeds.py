@@ -30,12 +30,11 @@ def leaderboard_seeds(
     release's seeds allow: plan with room to spare.
     """
     from harness.common.errors import RefusedError
-    from harness.release.document import Board
-    from harness.release.schema import Content
+    from harness.release.document import Board, as_content
 
     shelf = Board(board)
     path, document = shelf.open(release, say)
-    rows = _rows(Content.model_validate(document), margin)
+    rows = _rows(as_content(path, document), margin)
     if not rows:
         raise RefusedError(
             f"{path}: fewer than three seeds, or no gain: how seeds differ is not known; run its"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from harness.common.errors import StoreError
 from harness.page import render
 from harness.page.page import render as render_page
 from harness.page.render import Listed
@@ -13,12 +14,11 @@ from harness.release.document import (
     NO_SIDECAR,
     Board,
     NewerError,
-    Read,
+    as_content,
     is_listed,
     parsed,
     plain_bytes,
 )
-from harness.release.schema import Content
 from harness.release.shelve import changing
 from harness.store import atomic_write, disk_errors
 
@@ -35,30 +35,36 @@ def files(shelf: Board) -> list[Path]:
     return [*(shelf.folder / name for name in BOARD_FILES), *map(own_page, shelf.list())]
 
 
-def write_board(shelf: Board, say: Callable[[str], None]) -> list[Read]:
-    """Render all from every release that can be shown. `say` hears of the others; those that were
-    damaged are returned.
+def write_board(shelf: Board, say: Callable[[str], None]) -> list[StoreError]:
+    """Render all from every release that can be shown. `say` hears why the others cannot; what is
+    wrong with those that were damaged is returned.
 
     raises  StoreError: they cannot be written; what was there stays
     """
     with changing(shelf):
         while True:
-            listed, found = shelf.list(), list(shelf.read_all())
-            _write(shelf, list(_shown(shelf, found)))
+            listed = shelf.list()
+            shown, left_out = _shown(shelf)
+            _write(shelf, shown)
             # or someone published meanwhile who did not wait for us, and would be left out
             if shelf.list() == listed:
                 break
-    for one in found:
-        if one.error:
-            say(f"left out: {one.error}")
-    return [one for one in found if one.error and not isinstance(one.error, NewerError)]
+    for error in left_out:
+        say(f"left out: {error}")
+    return [error for error in left_out if not isinstance(error, NewerError)]
 
 
-def _shown(shelf: Board, found: Sequence[Read]) -> Iterator[Listed]:
-    for one in found:
-        if not one.error:
-            content = Content.model_validate(one.content)
-            yield Listed(one.path, shelf.title(one.path), content)
+def _shown(shelf: Board) -> tuple[list[Listed], list[StoreError]]:
+    """The releases that can be shown, oldest first, and why the others cannot."""
+    shown, left_out = [], []
+    for path in shelf.list():
+        try:
+            content = as_content(path, shelf.load(path))
+        except StoreError as error:
+            left_out.append(error)
+        else:
+            shown.append(Listed(path, shelf.title(path), content))
+    return shown, left_out
 
 
 def _write(shelf: Board, releases: Sequence[Listed]) -> None:

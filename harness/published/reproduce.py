@@ -18,7 +18,7 @@ from harness.published.claims import Committed
 from harness.published.numbers import Check, Published, Submission
 from harness.published.verdict import Verdict
 from harness.release.collect import suite_facts
-from harness.release.document import Board, NewerError
+from harness.release.document import Board, NewerError, as_content
 from harness.release.schema import Content
 from harness.release.verify import verify
 from harness.run import steps
@@ -151,6 +151,7 @@ def _release(suite: str, means: Means) -> tuple[dict[str, Any], str]:
     for path in reversed(paths):
         try:
             content = means.board.load(path)
+            of = as_content(path, content).suite.name
         except StoreError as error:
             # Only what was not asked for, and is of another suite or a later version, can be done
             # without.
@@ -160,7 +161,7 @@ def _release(suite: str, means: Means) -> tuple[dict[str, Any], str]:
 
             means.say(f"passed over: {error}")
             continue
-        if content["suite"]["name"] == suite:
+        if of == suite:
             if problems := verify(path.read_bytes(), means.board.sidecar(path)):
                 raise HarnessError("\n".join([f"{path.stem} does not verify", *map(str, problems)]))
             return content, path.stem

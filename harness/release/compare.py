@@ -2,24 +2,35 @@
 seeds.
 
 Numbers are compared by what they are of, so that two suites compare as far as they have the same
-cells. A reason is whatever differs beside the numbers. Whether two runs of one suite gave the same
-is `tolerance`'s to say.
+cells; a mean over other targets or languages than before says so. A reason is whatever differs
+beside the numbers. Whether two runs of one suite gave the same is `tolerance`'s to say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from harness.common.text import signed, some
-from harness.release.comparer import Difference, differences
+from harness.release.comparer import ABSENT, At, Difference, differences, leaves
 from harness.release.schema import Content, EvaluateJob, PviJob, SelectJob, TrainJob
-from harness.release.schema_derived import Estimate
+from harness.release.schema_derived import Contrast, Estimate, MeanGain
 
 SHOWN = 15  # lines of one kind in the text
 KINDS = ("scores", "gains", "averages", "split", "difficulty")
 Interval = list[float] | None
-Numbers = dict[str, tuple[float, Interval]]  # what a number is of → itself, its 95% interval
 Names = dict[str, list[str]]
 Sidecar = dict[str, Any]
+
+
+class Number(NamedTuple):
+    """A number of a release, its 95% interval, and the names of what it is a mean over, as far as
+    another release may have others."""
+
+    value: float
+    interval: Interval = None
+    over: Sequence[str] = ()
+
+
+Numbers = dict[str, Number]  # by what they are of
 
 
 class Moved(NamedTuple):
@@ -67,10 +78,20 @@ def compare(a: Content, b: Content, a_env: Sidecar, b_env: Sidecar) -> Compariso
 def _moved(before: Numbers, after: Numbers) -> list[Moved]:
     found = []
     for what in before:
-        if what in after and before[what][0] != after[what][0]:
-            (old, first), (new, second) = before[what], after[what]
-            found.append(Moved(what, old, new, new - old, [first, second]))
+        if what not in after or before[what].value == after[what].value:
+            continue
+        (old, first, _), (new, second, _) = before[what], after[what]
+        said = what + _over_others(before[what].over, after[what].over)
+        found.append(Moved(said, old, new, new - old, [first, second]))
     return sorted(found, key=lambda one: -abs(one.change))
+
+
+def _over_others(before: Sequence[str], after: Sequence[str]) -> str:
+    """What is said of a mean that is not over the same; nothing, if it is."""
+    gone = [name for name in before if name not in after]
+    new = [name for name in after if name not in before]
+    told = [f"without {some(gone, 3)}"] * bool(gone) + [f"with {some(new, 3)}"] * bool(new)
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _note(what: str, old: set[str], new: set[str], appeared: Names, vanished: Names) -> None:
@@ -82,51 +103,55 @@ def _note(what: str, old: set[str], new: set[str], appeared: Names, vanished: Na
 # The numbers of a release
 
 
-def _scores(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
+def _scores(content: Content) -> Iterator[tuple[str, Number]]:
     for cell in content.cells:
         at = f"{cell.encoder} · {cell.arm} · {cell.target} · seed {cell.seed}"
         if cell.score is not None:
-            yield at, (cell.score, None)
-        for language, scores in cell.languages.items():
-            if scores.main is not None:
-                yield f"{at} · {language}", (scores.main, None)
+            yield at, Number(cell.score, over=list(cell.mains))
+        for language, main in cell.mains.items():
+            yield f"{at} · {language}", Number(main)
 
 
-def _gains(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
+def _gains(content: Content) -> Iterator[tuple[str, Number]]:
     for gain in content.gains:
-        yield from _known(f"{gain.encoder} · {gain.arm} · {gain.target}", gain.gain)
+        at = f"{gain.encoder} · {gain.arm} · {gain.target}"
+        yield from _known(at, gain.gain, [*gain.per_language])
 
 
-def _averages(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
+def _averages(content: Content) -> Iterator[tuple[str, Number]]:
     for average in content.averages:
         at = f"{average.encoder} · {average.arm}"
-        yield from _known(f"{at} · average", average.overall.gain)
-        if average.rest:
-            yield from _known(f"{at} · average over the rest", average.rest.gain)
-        if average.without_own:
-            yield from _known(f"{at} · average without its own data", average.without_own.gain)
-        yield from _known(f"{at} · average without English", average.zero_shot.gain)
-        for group, mean in average.groups.items():
-            yield from _known(f"{at} · {group}", mean.gain)
+        means: dict[str, MeanGain | None] = {
+            "average": average.overall,
+            "average over the rest": average.rest,
+            "average without its own data": average.without_own,
+            "average without English": average.zero_shot,
+            **average.groups,
+        }
+        for name, mean in means.items():
+            if mean:
+                yield from _known(f"{at} · {name}", mean.gain, mean.targets)
 
 
-def _split(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
+def _split(content: Content) -> Iterator[tuple[str, Number]]:
     for split in content.split:
-        yield from _known(f"{split.encoder} · easy - hard", split.overall.easy_minus_hard)
-        for group, contrast in split.groups.items():
-            yield from _known(f"{split.encoder} · easy - hard · {group}", contrast.easy_minus_hard)
+        at, tasks = f"{split.encoder} · easy - hard", [*split.easy.arms, *split.hard.arms]
+        contrasts: dict[str, Contrast] = {at: split.overall}
+        contrasts |= {f"{at} · {group}": contrast for group, contrast in split.groups.items()}
+        for what, contrast in contrasts.items():
+            yield from _known(what, contrast.easy_minus_hard, [*contrast.targets, *tasks])
 
 
-def _known(what: str, number: Estimate) -> Iterator[tuple[str, tuple[float, Interval]]]:
+def _known(what: str, number: Estimate, over: list[str]) -> Iterator[tuple[str, Number]]:
     if number.value is not None:
-        yield what, (number.value, number.interval)
+        yield what, Number(number.value, number.interval, over)
 
 
-def _difficulty(content: Content) -> Iterator[tuple[str, tuple[float, Interval]]]:
+def _difficulty(content: Content) -> Iterator[tuple[str, Number]]:
     for row in content.difficulty:
         for name in ("headroom", "pvi_share", "dev"):
             if (value := getattr(row, name)) is not None:
-                yield f"{row.encoder} · {row.arm} · {name}", (value, None)
+                yield f"{row.encoder} · {row.arm} · {name}", Number(value)
 
 
 _READ = {
@@ -159,7 +184,19 @@ def _why(a: Content, b: Content, a_env: Sidecar, b_env: Sidecar) -> dict[str, di
 
 def _differing(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
     """Path → [before, after] where they differ."""
-    return {one.path: [_side(one, 0), _side(one, 1)] for one in differences(old, new)}
+    return {one.path: [_side(one, 0), _side(one, 1)] for one in _apart(old, new)}
+
+
+def _apart(old: Any, new: Any, at: At = ()) -> Iterator[Difference]:
+    """Where they differ. What one side lacks, a task with all its files, is one difference."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        yield from differences(old, new, at)
+        return
+    for name in {**old, **new}:
+        if name in old and name in new:
+            yield from _apart(old[name], new[name], (*at, name))
+        else:
+            yield Difference((*at, name), old.get(name, ABSENT), new.get(name, ABSENT))
 
 
 def _side(one: Difference, side: int) -> Any:
@@ -293,6 +330,8 @@ def _interval(interval: Interval) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{sum(1 for _ in leaves(value))} values"
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     if value is None:
         text = "–"

@@ -18,10 +18,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from harness.common.errors import SpecError, StoreError
 from harness.plan.graph import Plan
 from harness.release.places import without_places
-from harness.release.schema import SCHEMA, mismatches
+from harness.release.schema import SCHEMA, Content, reasons
 from harness.store import Store, key_of
 
 PROJECTS = "leaderboard"  # the board of a checkout
@@ -89,6 +91,18 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number in JSON")
 
 
+def as_content(path: Path, document: dict[str, Any]) -> Content:
+    """A release's document as values; `path` is its file's. StoreError if it is not of the
+    schema."""
+    try:
+        return Content.model_validate(document)
+    except ValidationError as error:
+        where, why = reasons(error)[0]
+        raise StoreError(
+            f"{path}: not a release: {where}: {why}; restore it from version control"
+        ) from None
+
+
 class Board:
     """A folder with releases/ and the README rendered from them."""
 
@@ -127,12 +141,9 @@ class Board:
                 " show it with the version in which it was made, or make a new one"
                 " (xstilts-harness eval)"
             )
-        # what has a sidecar was of this schema when it was written
-        if wrong := [] if said else mismatches(content_bytes(content)):
-            where, why = wrong[0]
-            raise StoreError(
-                f"{path}: not a release: {where}: {why}; restore it from version control"
-            )
+        # what has a sidecar was of this schema when it was written; whoever shows it looks again
+        if not said:
+            as_content(path, content)
         return content
 
     def read(self, path: Path) -> tuple[dict[str, Any], str]:
@@ -236,8 +247,12 @@ def _meant(shelf: Board, name: str | None) -> list[Path]:
         raise SpecError(shelf.lacks())
     if name is None:
         return known
-    exact = [path for path in known if name in (path.name, path.stem) or _same_number(path, name)]
-    matches = exact[-1:] or [path for path in known if path.stem.split("-", 1)[1] == name]
+    exact = [path for path in known if name in (path.name, path.stem)]
+    numbered = [path for path in known if _same_number(path, name)]
+    if len(numbered) > 1:  # of two boards that were merged
+        names = " and ".join(path.stem for path in numbered)
+        raise SpecError(f"{shelf.releases}: number {name} is of {names}; say which by its name")
+    matches = exact or numbered or [path for path in known if path.stem.split("-", 1)[1] == name]
     if not matches:
         raise SpecError(
             f"no release {name!r} in {shelf.releases}; there are"

@@ -8,14 +8,17 @@ from typing import Any
 
 from harness.release import compare, tolerance
 from harness.release.comparer import Difference
-from harness.release.document import Board
-from harness.release.schema import Content
+from harness.release.document import Board, as_content
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What two releases that are not the same bytes differ in; `points` is the tolerance."""
+    """What two releases that are not the same bytes differ in; `points` is the tolerance.
 
+    suites  the names of their two suites; None if they are of one
+    """
+
+    suites: str | None
     moved: compare.Comparison
     held: tolerance.Held
     hardware: str | None
@@ -38,7 +41,10 @@ class Findings:
     def lines(self) -> Iterator[str]:
         """As text."""
         yield from compare.lines(self.moved)
-        yield from tolerance.lines(self.held, self.points)
+        if self.suites:
+            yield f"not the same: of two suites, {self.suites}"
+        else:
+            yield from tolerance.lines(self.held, self.points)
         if self.hardware:
             yield self.hardware
 
@@ -92,8 +98,13 @@ def pair(
 
     points = tolerance.POINTS if points is None else points
     sidecars = shelf.sidecar(first), shelf.sidecar(second)
-    contents = Content.model_validate(old), Content.model_validate(new)
+    contents = as_content(first, old), as_content(second, new)
+    names = [content.suite.name for content in contents]
+    apart = names[0] != names[1]
+    if apart:  # nobody expects the one to be the other computed again: no cell stands where it did
+        old, new = ({"suite": document["suite"]} for document in (old, new))
     findings = Findings(
+        " and ".join(names) if apart else None,
         compare.compare(*contents, *sidecars),
         tolerance.hold(old, new, points),
         compare.hardware(*sidecars),

@@ -17,7 +17,7 @@ from harness.common.errors import HarnessError, MissingError, SpecError
 from harness.page.board_files import PAGE, README
 from harness.page.page import render as render_page
 from harness.page.render import markdown
-from harness.release.document import Board, beside, plain_bytes
+from harness.release.document import Board, as_content, beside, plain_bytes
 from harness.release.schema import ArmFacts, Content, TrainedRun
 from harness.run.card import card
 from harness.store import Store
@@ -56,7 +56,7 @@ def uploads(
 
     raises  MissingError: they are not there; SpecError: no training of it is an intermediate's
     """
-    release, name = Content.model_validate(content), path.stem
+    release, name = as_content(path, content), path.stem
     texts = {
         README: card(release, name, shelf.sidecar(path), repo),
         f"releases/{name}.md": markdown(release, shelf.title(path)),
