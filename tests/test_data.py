@@ -429,6 +429,30 @@ def test_several_columns_are_one_text(tmp_path):
     assert row == {"id": "0", "text": "A b. Who? 7", "label": "no"}
 
 
+@pytest.mark.parametrize(
+    ("own", "key", "label"),
+    [
+        (["B", "A"], "A", "second"),
+        (["1", "2"], "2", "second"),
+        (["A", "B"], "A", "first"),
+        (["A", "A"], "B", "second"),  # these tell nothing apart
+        ([1, 0], "A", "first"),  # which is right, not how they are called
+    ],
+)
+def test_a_row_may_name_its_choices_itself(tmp_path, own, key, label):
+    """In ARC some rows have 1 to 4 where others have A to D."""
+    rows = [{"q": "?", "choices": {"text": ["a", "b"], "label": own}, "key": key}]
+    (row,) = data_rows.load(
+        described(
+            jsonl(tmp_path / "rows.jsonl", rows),
+            family="multiple_choice",
+            columns={"text": "q", "choices": "choices.text", "label": "key"},
+            labels={"first": "A", "second": "B"},
+        )
+    )
+    assert row["label"] == label
+
+
 def test_a_dotted_column_is_a_field_of_another(tmp_path):
     rows = [
         {

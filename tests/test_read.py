@@ -215,6 +215,9 @@ def test_a_cut_archive_is_refused(tmp_path, suffix, size):
             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
             r"a pointer of Git LFS, .* git lfs pull",
         ),
+        (b"/annex/objects/SHA256E-s9--0.csv\n", r"a pointer of git-annex, .* git annex get"),
+        (b"404: Not Found", r"a server's answer, not the file"),
+        (b"<!DOCTYPE html>\n<html>", r"a page of the web"),
     ],
 )
 def test_what_is_no_text_is_refused_at_its_place(tmp_path, content, message):
@@ -309,6 +312,8 @@ TABLES = [
         r""":3:1: the cell '"He said ""no""\."' is quoted as in CSV""",
     ),
     ("rows.tsv", "text\t\tlabel\na\tb\tno\n", r":1:1: column 2 has no name"),
+    ("rows.tsv", "text\tlabel\na\tb\ntext\tlabel\n", r":3:1: it names the columns as line 1 does"),
+    ("rows.csv", 'text,label\n"text",label\n', r":2:1: it names the columns as line 1 does"),
     ("rows.tsv", "text\rlabel\ra\r", r":1:1: its lines end in a carriage return alone"),
 ]
 
@@ -609,6 +614,9 @@ TOKENS = [
         "1\t_\t_\tX\n2\t_\t_\tX\n",
         r": every word is '_': they are left out of this copy",
     ),
+    (Columns(1, 3), "1\tDo\tO\n2\tgo\tO\n\n1\tGo\tO\n", r": its words are 1, 2, .* numbers them"),
+    (None, "0\tO\n1\tO\n", r": its words are 0, 1, .* numbers them"),
+    (None, "en:a\tO\n\nen:b:c\tO\n", r": every word begins with 'en:', as in WikiAnn's own"),
 ]
 
 
@@ -621,6 +629,9 @@ def test_what_two_columns_gave_they_give(tmp_path):
     """# is a token like others where nothing is said of columns; blanks within a token stay."""
     rows = read(written(tmp_path / "rows.conll", "#\tO\na b\tO \n"))
     assert rows == [{"tokens": ["#", "a b"], "tags": ["O", "O"]}]
+    for words in (["1"], ["1", "2", "4"], ["en:a", "b"], ["en:", "en:"]):
+        (row,) = read(written(tmp_path / "more.conll", "".join(f"{word}\tO\n" for word in words)))
+        assert row["tokens"] == words
 
 
 @pytest.mark.parametrize("columns", [None, Columns(1, 2)])

@@ -456,10 +456,13 @@ GLUE = ["entailment", "neutral", "contradiction"]
         (["0", "1"], ["1", "0"], "{1: 1, 0: 0}"),
         (["1", "0"], ["0", "1"], "{0: 1, 1: 0}"),
         (GLUE, ["entailment", "contradiction"], "{entailment: 0, contradiction: 2}"),
+        (["neg", "pos"], {"pos": "0", "neg": "1"}, "{pos: 1, neg: 0}"),
     ],
 )
 def test_labels_that_the_data_name_otherwise_are_refused(names, labels, right):
     assert f"Write labels: {right}" in disagreement(names, labels)
+    as_text = re.sub(r": (\d)", r': "\1"', right)
+    assert f"Write labels: {as_text}" in disagreement(names, labels, of_text=True)
 
 
 @pytest.mark.parametrize(
@@ -468,6 +471,7 @@ def test_labels_that_the_data_name_otherwise_are_refused(names, labels, right):
         (GLUE, GLUE),
         (GLUE, {"contradiction": 2, "entailment": 0, "neutral": 1}),
         (GLUE, {"yes": 0, "maybe": 1, "no": 2}),
+        (["neg", "pos"], {"pos": "1", "neg": "0"}),  # as a CSV has them
         (["not_duplicate", "duplicate"], ["0", "1"]),
         (["0", "1"], ["0", "1", "2"]),
         (GLUE, GLUE[:2]),

@@ -80,6 +80,14 @@ class Cells:
             return [text(entry, column, f"as {one} {i} ") for i, entry in enumerate(found)]
         return list(found)
 
+    def beside(self, ours: str, field: str) -> Any:
+        """What stands in field `field` of the column in whose field ours is; None: in none such."""
+        column = self.columns[ours]
+        if not isinstance(column, str) or column in self.cells or "." not in column:
+            return None
+        around = self._cell(column.rpartition(".")[0])
+        return around.get(field) if isinstance(around, Mapping) else None
+
     def each(self, ours: str, one: str) -> list[str]:
         """The same, or several columns of texts, which are the entries."""
         columns = self.columns[ours]

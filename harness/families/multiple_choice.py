@@ -57,7 +57,7 @@ class MultipleChoice(OneLabel):
         if "answer" in cells:
             label = labels.names[_place(cells.text("answer"), choices)]
         else:
-            label = labels.name(cells.value("label"))
+            label = _named(cells, labels)
         return {
             "text": asked,
             "choices": [f"{prefix} {one}" if prefix else one for one in choices],
@@ -74,6 +74,18 @@ class MultipleChoice(OneLabel):
     def fingerprints(self, row: Row) -> set[str]:
         """A text with its choices: the same question stands over many of them."""
         return {"choices:" + "\t".join([normalise(text) for text in self.texts(row)])}
+
+
+def _named(cells: Cells, labels: Labels) -> str:
+    """The label of the right choice. Where a row names its choices itself, `label` beside `text` as
+    in CommonsenseQA and ARC, it is their name that counts: some rows have them in another order, or
+    1 to 4 for A to D."""
+    raw, own = cells.value("label"), cells.beside("choices", "label")
+    if isinstance(own, list) and isinstance(raw, str) and own.count(raw) == 1:
+        place = own.index(raw)
+        if place < len(labels.names):
+            return labels.names[place]
+    return labels.name(raw)
 
 
 def _place(answer: str, choices: list[str]) -> int:

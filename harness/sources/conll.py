@@ -24,6 +24,7 @@ _VARYING = "#begin document"  # opens a file of CoNLL-2012
 NOTHING = "_"  # how these files say that there is no value
 _NO_WORD = re.compile(r"\d+[-.]\d+")  # an id of CoNLL-U: a range of words, an empty node
 _WORD = re.compile(r"\d+")
+_OF_WIKIANN = re.compile(r"[a-z]{2,3}(-[a-z]+)*:(?=.)")
 _EXAMPLES = "`conll: {token: 1, tag: 4}` (CoNLL-2003) or `conll: {token: 2, tag: 4}` (CoNLL-U)"
 
 
@@ -65,12 +66,33 @@ def read_conll(path: Path, columns: Columns | None) -> list[RawRow]:
             open_ = True
         sentences[-1]["tokens"].append(line.token)
         sentences[-1]["tags"].append(line.tag)
-    if sentences and all(set(sentence["tokens"]) == {NOTHING} for sentence in sentences):
+    _check_words(path, [sentence["tokens"] for sentence in sentences])
+    return sentences
+
+
+def _check_words(path: Path, sentences: list[list[str]]) -> None:
+    """SpecError where what stands as words is none in any sentence."""
+    if sentences and all(set(words) == {NOTHING} for words in sentences):
         raise SpecError(
             f"{path}: every word is {NOTHING!r}: they are left out of this copy, as licences"
             " demand; restore them"
         )
-    return sentences
+    longest = max(map(len, sentences), default=0)
+    for start in (0, 1):
+        numbers = list(map(str, range(start, start + longest)))
+        if longest > 1 and all(words == numbers[: len(words)] for words in sentences):
+            raise SpecError(
+                f"{path}: its words are {', '.join(numbers[:3])}, ... in every sentence: that"
+                " column numbers them; say in `source` which one has the words, as `conll: {token:"
+                " 2, tag: 3}`"
+            )
+    word = sentences[0][0] if sentences else ""
+    prefix = _OF_WIKIANN.match(word)
+    if prefix and all(one.startswith(prefix[0]) for words in sentences for one in words):
+        raise SpecError(
+            f"{path}: every word begins with {prefix[0]!r}, as in WikiAnn's own archives: take that"
+            " off the words"
+        )
 
 
 def _plain(path: Path, lines: list[str]) -> Iterator[_Line | None]:

@@ -95,6 +95,11 @@ def _rows(
                 f"{path}:{line}:1: {_cells(cells)}, but line 1 names {_cells(names)}"
                 f" ({listed(names)}); {_RULES[separator]}"
             )
+        if cells == names and len(names) > 1:
+            raise SpecError(
+                f"{path}:{line}:1: it names the columns as line 1 does, as where two files were put"
+                " together; remove the line"
+            )
         if cells:
             rows.append(dict(zip(names, cells, strict=True)))
     return rows

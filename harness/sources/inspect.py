@@ -100,7 +100,7 @@ def look(dataset: RowsJson, reader: Reader, phase: str, hear: Hear | None = None
 
 
 # A number that rises with what makes rows fit to be used: what was seen of them is remembered.
-LOOKED = 2
+LOOKED = 3
 
 
 def unfit_jobs(

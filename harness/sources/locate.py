@@ -319,7 +319,8 @@ class FilesHere:
         column = task.columns.get("label") or task.columns.get("tags")
         if not isinstance(column, str) or column not in names:
             return
-        wrong = disagreement(names[column], task.labels or self.labels(task))
+        of_text = format_of(file.name) in ("csv", "tsv")
+        wrong = disagreement(names[column], task.labels or self.labels(task), of_text)
         # parquet holds a class by its number; of a text only the rows tell whether it is the name
         if wrong and (file.suffix == ".parquet" or has_numbers(file, column)):
             raise SpecError(f"{task.task}: {file}, column {column}: {wrong}")

@@ -148,9 +148,11 @@ def class_names(folder: Path | None, config: str | None, file: Path) -> dict[str
     return names | in_file
 
 
-def disagreement(names: list[str], labels: list[str] | dict[str, str | int]) -> str | None:
+def disagreement(
+    names: list[str], labels: list[str] | dict[str, str | int], of_text: bool = False
+) -> str | None:
     """What is wrong if a spec's `labels` give a number another name than the data's own `names` do,
-    and what to write.
+    and what to write; `of_text`: in a file whose numbers are text.
 
     A label that is its own number ("0", "1") agrees with any name, unless the data call another
     number so; so does a map's label that the data do not know.
@@ -158,8 +160,9 @@ def disagreement(names: list[str], labels: list[str] | dict[str, str | int]) -> 
     given: list[tuple[str | int, str]]
     if isinstance(labels, dict):
         given = [(raw, label) for label, raw in labels.items()]
-        known_names = [(raw, label) for raw, label in given if label in names]
-        wrong = [(raw, label) for raw, label in known_names if names.index(label) != raw]
+        known_names = [(raw, label, names.index(label)) for raw, label in given if label in names]
+        # a text file has numbers as text
+        wrong = [(raw, label) for raw, label, i in known_names if raw not in (i, str(i))]
     else:
         given = list(enumerate(labels))
         own = {(i, str(i)) for i in range(len(labels)) if str(i) not in names}
@@ -168,8 +171,9 @@ def disagreement(names: list[str], labels: list[str] | dict[str, str | int]) -> 
         return None
     number, label = wrong[0]
     known = ", ".join(f"{number} {name}" for number, name in enumerate(names[:20]))
+    quote = '"' if of_text else ""
     right = (
-        f"{label}: {names.index(label) if label in names else number}"
+        f"{label}: {quote}{names.index(label) if label in names else number}{quote}"
         for number, label in given[:20]
     )
     return (

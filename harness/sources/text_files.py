@@ -35,6 +35,11 @@ _NO_TEXT = {
     LFS_POINTER: (
         "it is a pointer of Git LFS, not the file itself; run git lfs pull where it was cloned"
     ),
+    b"/annex/objects/": (
+        "it is a pointer of git-annex, not the file itself; run git annex get where it was cloned"
+    ),
+    b"<!DOCTYPE html": "it is a page of the web; download the file that the page is about",
+    b"404: Not Found": "it is a server's answer, not the file; look its address up, and fetch it",
 }
 
 
