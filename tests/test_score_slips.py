@@ -8,6 +8,7 @@ one line, names file and line, and ends in 2.
 
 import gzip
 import json
+import random
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from harness.cli import main
+from harness.common.errors import SpecError
 from harness.xtreme.scoring import XTREME, score
 
 LABELS = "entailment\nneutral\ncontradiction\nneutral\n"
@@ -37,6 +39,11 @@ QUESTIONS = squad(("q1", texts("Ann")), ("q2", texts("Bob")))
 XNLI, PANX, TATOEBA = "xnli/test-de.tsv", "panx/test-de.tsv", "tatoeba/test-de.tsv"
 BUCC, XQUAD = "bucc2018/test-de.tsv", "xquad/test-de.json"
 GOLD = {XNLI: LABELS, PANX: TAGS, TATOEBA: ROWS, BUCC: PAIRS, XQUAD: QUESTIONS}
+
+
+MANY = "".join(
+    f"{label}\n" for label in random.Random(1).choices(sorted(set(LABELS.split())), k=100)
+)
 
 
 class Case(NamedTuple):
@@ -155,6 +162,28 @@ SAID = {
         ("labels/xnli/test-de.tsv:4: label 'neutral'", "'Neutral' in line 2"),
         LABELS.replace("neutral", "Neutral", 1),
     ),
+    "lines in reverse": Case(
+        XNLI,
+        each(MANY, lambda i, _: MANY.split()[-1 - i]),
+        32,
+        ("32 of 100 labels are right, but 100 would be if the lines stood in reverse",),
+        MANY,
+    ),
+    "lines one later": Case(
+        XNLI,
+        each(MANY, lambda i, _: MANY.split()[i - 1]),
+        36,
+        ("but 100 would be if each line stood one earlier",),
+        MANY,
+    ),
+    "names exchanged": Case(
+        XNLI,
+        each(MANY, lambda _, x: {"neutral": "entailment", "entailment": "neutral"}.get(x, x)),
+        29,
+        ("29 of 100 labels are right, but 100 would be if 'entailment' were 'neutral'",),
+        MANY,
+    ),
+    "a poor model": Case(XNLI, each(MANY, lambda i, x: x if i % 3 else "neutral"), 76, (), MANY),
     "tags": Case(PANX, TAGS.replace("\n", "\r\n") + "\n", 100, ()),
     "tags without B- and I-": Case(
         PANX, "PER\nPER\nO\n\nLOC\n", 100, ("3 of 4 tags occur in no labels", "'PER' (2 times, did")
@@ -449,6 +478,44 @@ def test_a_label_of_another_language_is_known(tmp_path):
     )
 
 
+def test_one_languages_predictions_under_anothers_name(tmp_path):
+    """What is right in both is the same in both, and no slip."""
+    files = {XNLI: MANY, XNLI.replace("de", "fr"): MANY}
+    labels = write(tmp_path / "l", files)
+    assert score(write(tmp_path / "p", files), labels)["warnings"] == []
+    for name in files:
+        (tmp_path / "p" / name).write_text(MANY.replace("contradiction", "neutral"))
+    (line,) = score(tmp_path / "p", labels)["warnings"]
+    assert line.endswith("xnli/test-fr.tsv: the same predictions as in test-de.tsv")
+
+
+def test_rows_of_xcopa_say_which_they_are(tmp_path):
+    def rows(*order: int) -> str:
+        return "".join(f'{{"idx": {i}, "label": {i % 2}}}\n' for i in order)
+
+    name = "xcopa/test-it.jsonl"
+    labels = write(tmp_path / "l", {name: rows(0, 1, 2)})
+    assert score(write(tmp_path / "p", {name: rows(0, 1, 2)}), labels, "xtreme-r")["scores"]
+    (tmp_path / "p" / name).write_text(rows(0, 2, 1))
+    with pytest.raises(SpecError, match=r"test-it\.jsonl:2: idx 2, where .* has idx 1"):
+        score(tmp_path / "p", labels, "xtreme-r")
+
+
+@pytest.mark.parametrize(
+    ("order", "says"),
+    [
+        ([9, 8, 7, 0], "map@20 is 25.0, but would be 100.0 with each list in reverse"),
+        ([9, 9, 0], "12 lists with a candidate twice, of which each takes a place"),
+    ],
+)
+def test_candidates_of_mewsli_x(tmp_path, order, says):
+    name, queries = "mewslix/test-de.json", range(12)
+    ranked = {f"m{i}": [f"Q{i}{place}" for place in order] for i in queries}
+    labels = write(tmp_path / "l", {name: json.dumps({f"m{i}": [f"Q{i}0"] for i in queries})})
+    predictions = write(tmp_path / "p", {name: json.dumps(ranked)})
+    assert says in score(predictions, labels, "xtreme-r")["warnings"][0]
+
+
 def test_rows_of_a_part_of_tatoeba_have_no_last_one(tmp_path):
     predictions = write(tmp_path / "p", {TATOEBA: "367\n970\n2\n"})
     labels = write(tmp_path / "l", {TATOEBA: "367\n258\n374\n"})
@@ -480,6 +547,13 @@ def test_a_file_by_another_name_is_named_and_not_scored(tmp_path, monkeypatch, c
     write(tmp_path / "predictions", {PANX: TAGS})
     code, _, complained = command(monkeypatch, capsys, tmp_path)
     assert code == 0 and "not scored: " in complained and why in complained
+
+
+def test_a_name_of_two_lines_is_one_message(tmp_path, monkeypatch, capsys):
+    write(tmp_path / "predictions", {XNLI: LABELS, "a\nwarning: b/x": ""})
+    write(tmp_path / "labels", GOLD)
+    _, _, complained = command(monkeypatch, capsys, tmp_path)
+    assert complained == r"not scored: a\nwarning: b: no task of XTREME"
 
 
 def test_a_folder_where_a_file_should_be(tmp_path, monkeypatch, capsys):

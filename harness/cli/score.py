@@ -16,6 +16,7 @@ from harness.cli.options import (
     names_of,
     with_groups,
 )
+from harness.common.text import line
 from harness.run.here import STORE
 
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ def _say_notes(report: "Report") -> None:
         some = ", ".join(languages) if task in report["scores"] else "every language"
         say(f"missing: {task}: {some}")
     for name, why in report["not_scored"].items():
-        say(f"not scored: {name}: {why}")
+        say(line(f"not scored: {name}: {why}"))
     for task, counts in report["unanswered"].items():
         shown = ", ".join(f"{language} {count}" for language, count in counts.items())
         say(f"questions without an answer, each counts 0: {task}: {shown}")
-    for line in report["warnings"]:
-        say(f"warning: {line}")
+    for warning in report["warnings"]:
+        say(f"warning: {warning}")
 
 
 def _print_scores(report: "Report") -> None:

@@ -155,6 +155,7 @@ def choice_files(files: FilePair, _: Known) -> LanguageRead:
     """The number of a choice a line, as JSON: {"label": 0}."""
     right, found = _equal_lines(files)
     golds, guesses = _choices(files.labels, right), _choices(files.predictions, found)
+    _same_rows(files, right, found)
     rows = _rows(golds, guesses)
     return LanguageRead(golds, guesses, slips.labels(files, rows, lambda: set(golds)))
 
@@ -172,6 +173,17 @@ def _choices(path: Path, lines: list[str]) -> list[str]:
     return found
 
 
+def _same_rows(files: FilePair, right: list[str], found: list[str]) -> None:
+    """SpecError where both lines say which row they are, as XCOPA's own do, and not the same."""
+    for line, both in enumerate(zip(right, found, strict=True), 1):
+        gold, guess = (json.loads(text).get("idx") for text in both)
+        if None not in (gold, guess) and str(gold) != str(guess):
+            raise SpecError(
+                f"{files.predictions}:{line}: idx {show(guess)}, where {files.labels} has idx"
+                f" {show(gold)}; write one prediction a line, in the order of the labels"
+            )
+
+
 def ranking_files(files: FilePair, _: Known) -> LanguageRead:
     """The right candidate of each query, and the candidates that were found for it or None."""
     (right, text, gold_twice), (found, found_text, twice) = (
@@ -186,6 +198,7 @@ def ranking_files(files: FilePair, _: Known) -> LanguageRead:
             raise SpecError(f"{at}: {show(id_)} has {len(gold)} right ones; one is right")
     shown = {id_: " ".join(ids) for id_, ids in given.items()}
     seen = [*gold_twice, *twice, *(slips.answers(files, shown, list(golds)) if golds else [])]
+    seen += slips.rankings(files, golds, given) if golds else []
     return LanguageRead(list(golds.values()), [given.get(id_) for id_ in golds], seen)
 
 

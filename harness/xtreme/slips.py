@@ -7,18 +7,23 @@ read, and returns such lines.
 """
 
 import codecs
+import filecmp
+import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.metrics.precision import map_at_20
 from harness.spec.explain import nearest, show
 
 FEW = 10  # rows; below it one and the same answer everywhere is no surprise
 # rows that another way of counting must get right before it is named; fewer in a file of few rows
 HITS = 5
+MANY_NAMES = 6  # labels; of more, no exchange is looked for
 SHOWN = 3  # of many alike; the others are only counted
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
 _NUMBER = re.compile(r"[-+]?[0-9]+([.][0-9]*)?")
@@ -65,7 +70,57 @@ def labels(
             f"{files.predictions}:{wrong[0].line}: {len(wrong)} of {len(rows)} {noun}s occur in no"
             f" labels file of this task{so}: {_listed(counts, lambda label: _meant(label, names))}"
         )
+    if noun == "label":
+        found += _misplaced(files, [row.gold for row in rows], [row.guess for row in rows])
     return found + _constant(files, rows, noun)
+
+
+def _misplaced(files: FilePair, golds: list[str], guesses: list[str]) -> list[str]:
+    """Another order of the lines, or of the labels' names, in which far more predictions would be
+    right."""
+    if len(golds) < FEW or not set(guesses) <= set(golds):
+        return []
+    ways = {
+        "if the lines stood in reverse": guesses[::-1],
+        "if each line stood one earlier": guesses[1:] + guesses[:1],
+        "if each line stood one later": guesses[-1:] + guesses[:-1],
+    }
+    names = _best_names(golds, guesses)
+    if exchanged := [f"{show(said)} were {show(name)}" for said, name in names if said != name]:
+        meant = dict(names)
+        ways[f"if {' and '.join(exchanged)}"] = [meant[guess] for guess in guesses]
+
+    way, best = max(ways.items(), key=lambda item: _beyond_luck(golds, item[1]))
+    # a quarter of all rows: what a poor model confuses is far less
+    least = max(len(golds) / 4, 3 * math.sqrt(len(golds)))
+    if _beyond_luck(golds, best) - _beyond_luck(golds, guesses) < least:
+        return []
+    right, hits = _equal(golds, guesses), _equal(golds, best)
+    return [
+        f"{files.predictions}: {right} of {len(golds)} labels are right, but {hits} would be {way}"
+    ]
+
+
+def _best_names(golds: list[str], guesses: list[str]) -> list[tuple[str, str]]:
+    """(predicted label, the one that it should be called, most predictions to be right)."""
+    names = sorted(set(golds))
+    if len(names) > MANY_NAMES:
+        return []
+    both = Counter(zip(guesses, golds, strict=True))
+    ways = (list(zip(names, order, strict=True)) for order in permutations(names))
+    return max(ways, key=lambda way: sum(both[pair] for pair in way))
+
+
+def _equal(golds: Sequence[str], guesses: Sequence[str]) -> int:
+    return sum(gold == guess for gold, guess in zip(golds, guesses, strict=True))
+
+
+def _beyond_luck(golds: list[str], guesses: list[str]) -> float:
+    """How many are right beyond what labels of the same frequencies, dealt out blindly, would
+    be."""
+    often = Counter(guesses)
+    by_luck = sum(count * often[name] for name, count in Counter(golds).items()) / len(golds)
+    return _equal(golds, guesses) - by_luck
 
 
 def _odd_labels(path: Path, rows: list[Row]) -> list[str]:
@@ -229,6 +284,28 @@ def answers(files: FilePair, given: dict[str, str], ids: Collection[str]) -> lis
     return found
 
 
+def rankings(
+    files: FilePair, golds: Mapping[str, list[str]], given: Mapping[str, list[str]]
+) -> list[str]:
+    """Slips in the candidates of queries: one that a query has twice, the best one last."""
+    found = []
+    if twice := [id_ for id_, ids in given.items() if len(set(ids)) < len(ids)]:
+        found.append(
+            f"{files.predictions}: {_some(len(twice), 'list')} with a candidate twice, of which"
+            f" each takes a place: {_listed(Counter(twice))}"
+        )
+    right_ones = list(golds.values())
+    lists = [given.get(id_, []) for id_ in golds]
+    right = map_at_20(right_ones, lists).metrics["map@20"]
+    turned = map_at_20(right_ones, [ids[::-1] for ids in lists]).metrics["map@20"]
+    if len(lists) >= FEW and turned > 2 * right:
+        found.append(
+            f"{files.predictions}: map@20 is {right:.1f}, but would be {turned:.1f} with each list"
+            " in reverse; the best candidate stands first"
+        )
+    return found
+
+
 def keys_twice(path: Path, keys: Counter[str]) -> list[str]:
     """A line about keys that one JSON object has more than once."""
     if not keys:
@@ -237,6 +314,19 @@ def keys_twice(path: Path, keys: Counter[str]) -> list[str]:
         f"{path}: {_some(len(keys), 'key')} twice in one object, of which the last counts:"
         f" {_listed(keys)}"
     ]
+
+
+def like_another(
+    files: FilePair, others: Iterable[FilePair], guesses: Sequence[object]
+) -> list[str]:
+    """A line if the predictions are those of another language of the task, byte for byte: what a
+    loop leaves that wrote one language's for all."""
+    if len(guesses) < FEW or len(set(map(str, guesses))) == 1:
+        return []
+    for other in others:
+        if filecmp.cmp(files.predictions, other.predictions, shallow=False):
+            return [f"{files.predictions}: the same predictions as in {other.predictions.name}"]
+    return []
 
 
 def of_bytes(files: FilePair) -> list[str]:
