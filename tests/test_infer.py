@@ -197,9 +197,64 @@ def test_what_is_not_as_published_is_said(folder, catalog):
     assert spec.max_length == 256 and "write max_length: 128" in said
 
 
+def test_what_sentence_transformers_would_do_otherwise_is_said(folder, catalog):
+    """A pooling of another kind, and text that it lowers before the tokenizer sees it."""
+    edit(folder / "tokenizer.json", normalizer={"type": "BertNormalizer", "lowercase": False})
+    write_json(folder / "tokenizer_config.json", {"do_lower_case": True})
+    write_json(folder / "sentence_bert_config.json", {"do_lower_case": True})
+    write_json(
+        folder / "modules.json", [MODULES[0], {"path": "1_SpladePooling", "type": "x.Splade"}]
+    )
+    said = of(folder, catalog)[1]
+    assert "NOT as published: modules.json names Transformer, Splade, and no pooling" in said
+    assert "(a default, no pooling that is known: the depth of" in said
+    assert "NOT as published: sentence-transformers lowers all text first" in said
+    assert "tokenizer_config.json says do_lower_case true, which is not read" in said
+
+
+def test_padding_of_robertas_is_counted_where_its_config_names_none(folder, catalog):
+    edit(folder / "config.json", model_type="roberta", max_position_embeddings=514)
+    for padding, positions in ((1, 512), (0, 513), (None, 512)):
+        edit(folder / "config.json", pad_token_id=padding)
+        assert of(folder, catalog)[0].max_length == positions
+
+
+def test_a_card_of_odd_values_says_nothing(folder, catalog):
+    (folder / "README.md").write_text("---\nlanguage: 2020-13-45\n---\n")
+    assert of(folder, catalog)[0].pretrained_on == "unknown"
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
+        (
+            lambda folder: (
+                shutil.copytree(folder, folder / "checkpoint-5")
+                and (folder / "config.json").unlink()
+            ),
+            MissingError,
+            "has no config.json, .*; one lies in checkpoint-5",
+        ),
+        (
+            lambda folder: write_json(folder / "modules.json", MODULES),
+            MissingError,
+            "lacks 1_Pooling/config.json, which modules.json names",
+        ),
+        (
+            lambda folder: sentence_encoder(folder, {"pooling_mode": 5}),
+            SpecError,
+            "pools by 5, which is not known here",
+        ),
+        (
+            lambda folder: sentence_encoder(folder, {}, {"prompts": {"query": 5}}),
+            SpecError,
+            "has prompts that are no texts by name",
+        ),
+        (
+            lambda folder: sentence_encoder(folder, {}, {"prompts": ["query: "]}),
+            SpecError,
+            "has prompts that are no texts by name",
+        ),
         (
             lambda folder: (folder / "model.safetensors").unlink(),
             MissingError,

@@ -19,7 +19,7 @@ from harness.plan.planner import make_plan, plan_again
 from harness.run.choice import Asked, Choice, ask
 from harness.sources.encoder_files import DECISIVE
 from harness.sources.hub import Where
-from harness.sources.outputs import as_answered
+from harness.sources.outputs import as_answered, outputs_of
 from harness.spec.catalog import Catalog
 from harness.spec.oneline import OneLine, trained_of
 from harness.spec.suite import Finished
@@ -129,6 +129,22 @@ def test_outputs_are_matched_by_name(task, named, given, order):
     assert found == order
     assert answered["options"].get("outside", False) == (len(order) == 3)
     assert task["options"] in (MOOD["options"], TAGS["options"])  # unchanged
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"id2label": ["no", "yes"]},
+        {"id2label": {"no": 0, "yes": 1}},
+        {"id2label": {"0": "no", "2": "yes"}},
+        {"id2label": {"0": 0, "1": 1}},
+        {"id2label": {"0": "no", "1": "yes"}, "label2id": {"no": 1, "yes": 0}},
+    ],
+)
+def test_names_that_are_not_beyond_doubt_are_none(config):
+    assert outputs_of(config) == []
+    good = {"id2label": {"1": "yes", "0": "no"}, "label2id": {"LABEL_0": 0, "no": 0}}
+    assert outputs_of(good) == ["no", "yes"]
 
 
 @pytest.mark.parametrize(

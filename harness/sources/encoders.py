@@ -206,7 +206,8 @@ def positions_of(config: dict[str, Any]) -> int | None:
     does not say."""
     positions: int | None = config.get("max_position_embeddings")
     if positions and config.get("model_type") in OFFSET_POSITIONS:
-        positions -= (config.get("pad_token_id") or 0) + 1
+        padding = config.get("pad_token_id")
+        positions -= (1 if padding is None else padding) + 1  # that of their classes
     return positions
 
 

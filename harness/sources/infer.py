@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.common.errors import MissingError, SpecError
-from harness.common.text import short
+from harness.common.text import short, some
 from harness.sources.encoder_files import (
     DECISIVE,
     Files,
@@ -120,7 +120,8 @@ def _of_folder(folder: Path, known: Catalog) -> tuple[Encoder, list[str]]:
     if not (_has_config(folder) or (folder / "adapter_config.json").exists()):
         raise MissingError(
             f"{folder} has no config.json, so it is no encoder: its folder holds config.json, the"
-            " tokenizer's files and model.safetensors, as save_pretrained writes them"
+            " tokenizer's files and model.safetensors, as save_pretrained writes"
+            f" them{_below(folder)}"
         )
     name = _valid(folder.name)
     if commit_of(folder):  # .../models--OWNER--NAME/snapshots/COMMIT
@@ -135,6 +136,13 @@ def _of_folder(folder: Path, known: Catalog) -> tuple[Encoder, list[str]]:
     found = _Found(files, {"path": str(folder)})
     found.say(f"encoder {name}: the folder {folder}")
     return _spec(found)
+
+
+def _below(folder: Path) -> str:
+    """What lies in folders of it: the checkpoints of a training, a snapshot of the hub's cache."""
+    found = sorted([*folder.glob("*/config.json"), *folder.glob("snapshots/*/config.json")])
+    names = [str(file.parent.relative_to(folder)) for file in found]
+    return f"; one lies in {some(names, 3)}" if names else ""
 
 
 def _of_hub(
@@ -296,9 +304,23 @@ def _tokenizer(found: _Found) -> None:
     lower = _lowers(tokenizer.get("normalizer")) if tokenizer else None
     if lower is not None:
         found.take(f"lower_case {str(lower).lower()}", "tokenizer.json", lower_case=lower)
+    _lowered(found, tokenizer.get("normalizer"), lower)
     types = _token_types(found.config, tokenizer.get("post_processor"))
     if types is not None:
         found.take(f"token_types {str(types).lower()}", "config.json", token_types=types)
+
+
+def _lowered(found: _Found, normalizer: Any, lower: bool | None) -> None:
+    """Say where another file has it otherwise: transformers 4 asked BERT's settings, and
+    sentence-transformers lowers by itself."""
+    said = found.json("tokenizer_config.json").get("do_lower_case")
+    if isinstance(said, bool) and lower not in (None, said) and "BertNormalizer" in str(normalizer):
+        found.say(
+            f"  tokenizer_config.json says do_lower_case {str(said).lower()}, which is not read:"
+            " check which is meant"
+        )
+    if not lower and any(found.json(name).get("do_lower_case") is True for name in LENGTHS):
+        found.say("  NOT as published: sentence-transformers lowers all text first (do_lower_case)")
 
 
 def _lowers(normalizer: Any) -> bool | None:
@@ -327,11 +349,14 @@ def _token_types(config: dict[str, Any], processor: Any) -> bool | None:
 
 
 def _sentence_encoder(found: _Found) -> bool:
-    """Pooling, layer and prompts as sentence-transformers' files say them; false if there are
-    none."""
+    """Pooling, layer and prompts as sentence-transformers' files say them; false if they say no
+    pooling."""
     modules = _modules(found)
     pooling = next((module for module in modules if _kind(module) == "Pooling"), None)
     if pooling is None:
+        if modules:
+            kinds = ", ".join(map(_kind, modules))
+            found.say(f"  NOT as published: {MODULES} names {kinds}, and no pooling known here")
         return False
     if inside := next((one["path"] for one in modules if _kind(one) == "Transformer"), ""):
         raise found.files.wrong(
@@ -340,6 +365,8 @@ def _sentence_encoder(found: _Found) -> bool:
             "give that folder by itself, with the other files beside its config.json",
         )
     file = f"{pooling['path']}/config.json"
+    if not found.has(file):
+        raise found.files.lacks(f"lacks {file}, which {MODULES} names: how its vectors are pooled")
     _pooling(found, file)
     odd = [_kind(module) for module in modules if _kind(module) not in _HARMLESS]
     if odd:
@@ -369,10 +396,10 @@ def _pooling(found: _Found, file: str) -> None:
     modes = said.get("pooling_mode") or [
         mode for old, mode in _OLD_POOLINGS.items() if said.get(old)
     ]
-    modes = [modes] if isinstance(modes, str) else list(modes) or ["mean"]
-    if len(modes) > 1 or modes[0] not in POOLINGS:
+    modes = (modes or ["mean"]) if isinstance(modes, list) else [modes]
+    if len(modes) > 1 or str(modes[0]) not in POOLINGS:
         raise found.files.wrong(
-            file if found.has(file) else MODULES,
+            file,
             f"pools by {' and '.join(map(str, modes))}, which is not known here (mean, cls, last"
             " token)",
             "write its YAML by hand, with the pooling that you mean",
@@ -382,13 +409,15 @@ def _pooling(found: _Found, file: str) -> None:
 
 
 def _prompts(found: _Found, included: bool, pooling_file: str) -> None:
-    known = found.json(PROMPTS).get("prompts")
+    known = found.json(PROMPTS).get("prompts") or {}
     default = found.json(PROMPTS).get("default_prompt_name")
-    prompts = {name: text for name, text in known.items() if text} if known else {}
+    if not isinstance(known, dict) or not all(isinstance(text, str) for text in known.values()):
+        raise found.files.wrong(PROMPTS, "has prompts that are no texts by name")
+    prompts = {name: text for name, text in known.items() if text}
     taken = {}
     for side, parts in _PROMPTS.items():
         named = [name for part in parts for name in prompts if part in name.casefold()]
-        if default in prompts:
+        if isinstance(default, str) and default in prompts:
             named = [default, *named] if side == "query" else [*named, default]
         # a translation pair is asked for like a query, where the checkpoint knows no better
         if named and not (side == "pair" and named[0] == default):
@@ -428,7 +457,8 @@ def _no_sentence_encoder(found: _Found) -> None:
     is_bert = found.config["model_type"] == "bert"
     like, at, of = ("mBERT", 8, 12) if is_bert else ("XLM-R Large", 14, 24)
     layer = round(layers * at / of)
-    why = f"a default, no {MODULES}: the depth of {like}'s layer {at} of {of}"
+    lacks = "no pooling that is known" if found.has(MODULES) else f"no {MODULES}"
+    why = f"a default, {lacks}: the depth of {like}'s layer {at} of {of}"
     found.take(f"pooling mean of layer {layer} of {layers}", why, pooling="mean", layer=layer)
 
 
@@ -456,7 +486,7 @@ def _of_card(found: _Found, key: str) -> list[str]:
     part = re.search(rf"^{key}:.*(\n([ \t-].*)?)*", head[1], re.MULTILINE) if head else None
     try:
         value = yaml.safe_load(part[0])[key] if part else []
-    except (yaml.YAMLError, TypeError, KeyError):
+    except (yaml.YAMLError, TypeError, KeyError, ValueError, RecursionError):
         return []
     values = value if isinstance(value, list) else [value]
     # YAML 1.1 reads Norwegian as false

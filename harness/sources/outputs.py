@@ -14,9 +14,17 @@ _NO_NAME = re.compile(r"label_?\d+", re.I)  # what transformers calls an output 
 
 
 def outputs_of(config: Mapping[str, Any]) -> list[str]:
-    """The names that a config.json gives to the outputs of its head; none where it names none."""
-    named: Mapping[str, str] = config.get("id2label") or {}
-    return [named[number] for number in sorted(named, key=int)]
+    """The names that a config.json gives to the outputs of its head; none where it names none, or
+    not each, or where `label2id` gives one of them another number."""
+    said, numbers = config.get("id2label"), config.get("label2id")
+    if not isinstance(said, Mapping):
+        return []
+    named = {str(number): name for number, name in said.items()}
+    names = [named.get(str(number)) for number in range(len(named))]
+    if isinstance(numbers, Mapping):
+        names = [name if numbers.get(name, at) == at else None for at, name in enumerate(names)]
+    whole = [name for name in names if isinstance(name, str)]
+    return whole if len(whole) == len(named) else []
 
 
 def as_named(given: Sequence[str], labels: Sequence[str]) -> list[str]:
@@ -51,8 +59,9 @@ def as_answered(
     wanted = list(task["labels"])
     if not given and all(_NO_NAME.fullmatch(name) for name in names):
         raise SpecError(
-            f"trained: {encoder}: its config.json has no names for its outputs; say which label"
-            f" each one stands for, in their order, as TASK=FOLDER:{','.join(wanted)}"
+            f"trained: {encoder}: its config.json (id2label, with which label2id must"
+            " agree) has no names for its outputs; say which label each one stands for,"
+            f" in their order, as TASK=FOLDER:{','.join(wanted)}"
         )
     folded = [name.strip().casefold() for name in names]
     options = dict(task["options"])
