@@ -249,7 +249,16 @@ def refused(write):
          "column label has 5,000 different values in 5,000 rows"),
         ("a.jsonl", [*table(), {"text": "x", "label": 3}], "holds both text and numbers"),
         ("a.jsonl", [*table(), {"text": "x", "label": None}], "has nothing in row 60"),
-        ("a.jsonl", table(labels=(True, False)), "holds true and false"),
+        ("a.jsonl", [*table(), {"text": "x", "label": True}], "holds both true and false and text"),
+        ("a.jsonl", [{"tokens": ["a", "b"], "tags": [0, -100]} for _ in range(40)],
+         "column tags has the tag -100, by which a training skips parts of words"),
+        ("my_train.jsonl", table(), "is my a language, or a word? Say with --language"),
+        ("news.pt-br.jsonl", table(), "pt-br in a file's name may be two languages, or one and a"),
+        ("de-en.tsv", "source\ttarget\n" + "eins zwei\tone two\n" * 40, "may be two languages"),
+        ("a-00000-of-00002.jsonl", table(), "one of 2 files that make a split"),
+        ("a.arrow", "ARROW1", "write its rows with to_parquet"),
+        ("a.conll", "".join(f"{i % 2 + 1}\ta{i}\tO\tB-X\n" + "\n" * (i % 2) for i in range(40)),
+         "which of its 4 columns is the tag? Write the task's YAML by hand"),
         ("a.jsonl", table(labels=(0.5, 1.5)), "which are no classes"),
         ("a.jsonl", [{"a": sentence(i), "b": sentence(i + 1), "label": i % 2} for i in range(40)],
          "several columns of text: a, b; say which is read: --text A"),
@@ -536,3 +545,103 @@ def test_columns_of_two_languages_are_translations(here):
     task, _ = new("--from", "pairs.jsonl")
     assert (task.family, task.languages) == ("retrieval", ["de"])
     assert task.columns == {"source": "de", "target": "en"}
+
+
+@pytest.mark.parametrize(
+    ("values", "labels", "tells"),
+    [
+        ((-1, 0, 1), {"-1": -1, "0": 0, "1": 1}, "-1 is taken as a label, that of 20 rows"),
+        ((-1, 1), {"-1": -1, "1": 1}, "-1 is taken as a label, that of 30 rows"),
+        ((*(0, 1) * 15, -1), {"0": 0, "1": 1}, "1 rows with label -1 are left out"),
+        ((True, False), {"false": False, "true": True}, ""),
+    ],
+)
+def test_less_than_nothing_may_be_a_label(here, values, labels, tells):
+    """A third of the rows, bad beside 0 and 1, was left out without a word."""
+    jsonl(here / "mood.jsonl", table(60, values))
+    task, said = new("--from", "mood.jsonl")
+    assert task.labels == labels
+    assert list(map(type, task.labels.values())) == list(map(type, labels.values()))
+    assert task.source.unless == ({"label": "-1"} if "left out" in tells else {})
+    assert tells in said
+    assert tells or "-1" not in said
+
+
+def test_test_labels_that_are_secret_are_said_to_be(here):
+    jsonl(here / "mood/train.jsonl", table(60, (0, 1)))
+    jsonl(here / "mood/test.jsonl", table(20, (-1,)))
+    with pytest.raises(HarnessError, match="column label has -1 in every row of test, as where"):
+        new("--from", "mood")
+
+
+def test_choices_are_read_in_the_order_of_their_names(here):
+    """a was the text of option_b, and option_f was none."""
+    rows = [
+        {
+            "question": sentence(i),
+            **{f"option_{c}": f"{c}{i}" for c in "fbacde"},
+            "label": "ABF"[i % 3],
+        }
+        for i in range(60)
+    ]
+    jsonl(here / "quiz.jsonl", rows)
+    task, _ = new("--from", "quiz.jsonl")
+    assert task.columns["choices"] == [f"option_{c}" for c in "abcdef"]
+    assert task.labels == {c: c.upper() for c in "abcdef"}
+
+
+def test_rows_may_name_their_choices_each_otherwise(here):
+    names = [["A", "B"], ["1", "2"]]
+    rows = [
+        {
+            "question": sentence(i),
+            "choices": {"text": [f"yes {i}", "no"], "label": names[i % 2]},
+            "answerKey": names[i % 2][i // 2 % 2],
+        }
+        for i in range(60)
+    ]
+    jsonl(here / "arc.jsonl", [*rows, {**rows[0], "answerKey": "-1"}])
+    task, said = new("--from", "arc.jsonl")
+    assert "1 rows with label -1 are left out" in said
+    assert task.labels == ["a", "b"]
+    assert task.source.unless == {"answerKey": "-1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "columns"),
+    [
+        ("a.conll", "# id {i} domain=en\nan{i} _ _ B-X\nit _ _ O\n", (1, 4, "#")),
+        ("a.conll", "1\tan{i}\tB-X\n2\tit\tO\n", (2, 3, None)),
+        ("a.iob2", "# text\n1\tan{i}\tB-X\t-\tann\n2\tit\tO\t-\tann\n", (2, 3, None)),
+        ("a.conll", "B-X\tan{i}\nO\tit\n", (2, 1, None)),
+        ("a.conll", "an{i} B-Y B-X\nit O O\n", (1, 3, None)),
+    ],
+)
+def test_columns_of_tokens_are_those_that_look_like_them(here, name, line, columns):
+    """Words were 1, 2, 3; a comment of four words was one more word."""
+    Path(name).write_text("\n".join(line.format(i=i) for i in range(40)))
+    task, _ = new("--from", name, "--name", "names")
+    assert tuple(task.source.conll.model_dump().values()) == columns
+    assert task.labels == ["O", "B-X"]
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [("de_gsd-ud-train.conllu", "de"), ("news.zh-Hant.jsonl", "zh"), ("news.it.jsonl", "it")],
+)
+def test_languages_in_more_names_of_files(here, name, language):
+    word = "{i}\tan\t_\t{tag}\t_\t_\t_\t_\t_\t_\n"
+    tokens = word.format(i=1, tag="DET") + word.format(i=2, tag="NOUN")
+    if name.endswith("u"):
+        Path(name).write_text("\n".join([tokens] * 40))
+    else:
+        jsonl(Path(name), table())
+    task, _ = new("--from", name, "--name", "it")
+    assert task.languages == [language]
+
+
+def test_what_datasets_puts_beside_rows_is_none(here):
+    jsonl(here / "mood/train.jsonl", table())
+    (here / "mood/dataset_info.json").write_text("{}")
+    task, _ = new("--from", "mood")
+    assert task.source.files == "../mood/{split}.jsonl"

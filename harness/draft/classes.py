@@ -2,12 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.common.errors import SpecError
-from harness.families.columns import kind, shown
+from harness.families.columns import kind, plain, shown
 from harness.spec.task import Task
 
 # A list longer than this belongs into a file of its own.
@@ -15,6 +15,9 @@ MOST_LABELS = 500
 BIO = re.compile(r"O|[BIES]-.+")
 NUMBER = re.compile(r"-?\d{1,9}")
 UNLABELLED = ("-1", -1)  # SNLI, and test sets whose labels are secret
+# Above this share of the rows, -1 is a class, such as bad beside 0 and 1, unless names say else.
+MOST_UNLABELLED = 0.05
+SKIPPED = {"-1", -1, "-100", -100}  # tags of subwords that a training skips
 
 
 @dataclass
@@ -25,7 +28,7 @@ class Classes:
     numbers  the names are numbers, so that nobody knows yet what they mean
     """
 
-    labels: list[str] | dict[str, str | int]
+    labels: list[str] | dict[str, str | int | bool]
     counts: Counter[Any]
     without: str | None = None
     numbers: bool = False
@@ -46,10 +49,15 @@ def classes_of(column: str, values: Sequence[Any], names: Sequence[str] | None =
     """
     _refuse_no_classes(column, values)
     counts = Counter(int(v) if isinstance(v, float) else v for v in values)
-    without = None
+    without, said = None, []
     if hidden := [value for value in UNLABELLED if value in counts]:
-        without = str(hidden[0])
-        del counts[hidden[0]]
+        count = counts[hidden[0]]
+        if names or count < MOST_UNLABELLED * len(values):
+            without = str(hidden[0])
+            del counts[hidden[0]]
+            said = [left_out(count)]
+        else:
+            said = [f"-1 is taken as a label, that of {count} rows; or does it say: none?"]
     if len(counts) < 2:
         only = f"{shown(next(iter(counts)))} in every row" if counts else "no label in any row"
         raise SpecError(
@@ -63,9 +71,26 @@ def classes_of(column: str, values: Sequence[Any], names: Sequence[str] | None =
             " {label_file: FILE}`, else name another column with --label"
         )
     if names and all(isinstance(one, int) and 0 <= one < len(names) for one in counts):
-        said = [f"their names are those that the file itself gives to 0 to {len(names) - 1}"]
+        said.append(f"their names are those that the file itself gives to 0 to {len(names) - 1}")
         return Classes(list(names), counts, without, said=said)
-    return _named(counts, without)
+    found = _named(counts, without)
+    found.said[:0] = said
+    return found
+
+
+def tags_of(column: str, tags: Sequence[Any], names: Sequence[str] | None = None) -> Classes:
+    """The same of words. A word without a tag cannot be left out of its sentence."""
+    if skipped := SKIPPED & {tag for tag in tags if isinstance(tag, str | int)}:
+        raise SpecError(
+            f"column {column} has the tag {shown(min(skipped, key=str))}, by which a training skips"
+            " parts of words; give every word a tag"
+        )
+    return classes_of(column, tags, names)
+
+
+def left_out(rows: int) -> str:
+    """What is said of rows without a label."""
+    return f"{rows} rows with label -1 are left out, which says that there is none"
 
 
 def _refuse_no_classes(column: str, values: Sequence[Any]) -> None:
@@ -75,10 +100,6 @@ def _refuse_no_classes(column: str, values: Sequence[Any]) -> None:
                 f"column {column} has nothing in row {number} (from 0): give it a label, or leave"
                 " the row out"
             )
-        if isinstance(value, bool):
-            raise SpecError(
-                f"column {column} holds true and false; write 1 and 0, or the labels' names"
-            )
         if isinstance(value, float) and not value.is_integer():
             raise SpecError(
                 f"column {column} holds numbers such as {value:g}, which are no classes; sort them"
@@ -86,21 +107,19 @@ def _refuse_no_classes(column: str, values: Sequence[Any]) -> None:
             )
         if not isinstance(value, str | int | float):
             raise SpecError(f"column {column} holds {kind(value)}, {shown(value)}; see --label")
-    if len({isinstance(value, str) for value in values}) > 1:
+    kinds = {str: "text", bool: "true and false"}  # else a number
+    of_each = {kinds.get(type(value), "numbers"): value for value in values}
+    if len(of_each) > 1:
         raise SpecError(
-            f"column {column} holds both text and numbers, such as {_of_each(values)}: write all of"
-            " them one way"
+            f"column {column} holds both {' and '.join(sorted(of_each, reverse=True))}, such as"
+            f" {' and '.join(map(shown, of_each.values()))}: write all of them one way"
         )
-
-
-def _of_each(values: Sequence[Any]) -> str:
-    text = next(value for value in values if isinstance(value, str))
-    number = next(value for value in values if not isinstance(value, str))
-    return f"{shown(text)} and {shown(number)}"
 
 
 def _named(counts: Counter[Any], without: str | None) -> Classes:
     """Names by their order: numbers by size, tags with O first, texts by the alphabet."""
+    if any(isinstance(value, bool) for value in counts):
+        return Classes({plain(value): value for value in sorted(counts)}, counts, without)
     numeric = all(NUMBER.fullmatch(str(value)) for value in counts)
     if numeric:
         ordered = sorted(counts, key=lambda value: int(value))
@@ -142,12 +161,14 @@ def like(classes: Classes, trains: Task) -> str:
         )
     of_text = isinstance(there[0], str)
     classes.numbers = False
-    classes.labels = {n: str(one) if of_text else int(one) for n, one in places.items()}
+    if of_text or not any(isinstance(one, bool) for one in places.values()):
+        places = {name: str(one) if of_text else int(one) for name, one in places.items()}
+    classes.labels = dict(places)
     said = ", ".join(f"{one} {name}" for name, one in list(places.items())[:8])
     return f"the numbers are taken to mean what they mean in {trains.task} ({said}): do they?"
 
 
-def is_bio(tags: Counter[Any]) -> bool:
+def is_bio(tags: Collection[Any]) -> bool:
     """Whether all tags are O, or B- and I- of something."""
     return all(isinstance(tag, str) and BIO.fullmatch(tag) for tag in tags) and len(tags) > 1
 

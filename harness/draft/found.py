@@ -24,22 +24,25 @@ SPLITS = {
     "test": ("test", "testing"),
 }
 PHASE_OF = {word: phase for phase, words in SPLITS.items() for word in words}
-# Files of tokens under other names than .conll: the word's column and its tag's; None: the last.
-TOKENS = {".conllu": (2, 4), ".iob": (1, None), ".iob2": (1, None), ".bio": (1, None)}
+TOKENS = (".conllu", ".iob", ".iob2", ".bio")  # files of tokens under other names than .conll
 READ = (*SUFFIXES, *TOKENS)
 HINTS = {
     ".txt": "a .txt may be one of two files with a sentence a line, x.de.txt and x.en.txt",
     ".xlsx": "save it as .csv",
     ".xls": "save it as .csv",
     ".ndjson": "let its name end in .jsonl",
+    ".arrow": "it is a cache of the datasets library: write its rows with to_parquet",
     ".zip": "unpack it",
 }
 # deu_Latn and pt-BR are one part of a name
 PARTS = re.compile(
-    r"(?<![A-Za-z])(?:[a-z]{3}_[A-Z][a-z]{3}|[a-z]{2}[-_][A-Z]{2})(?![A-Za-z])"
+    r"(?<![A-Za-z])(?:[a-z]{3}_[A-Z][a-z]{3}|[a-z]{2}[-_][A-Z]{2}|[a-z]{2}-Han[st])(?![A-Za-z])"
     r"|[^._/-]+|[._/-]+"
 )
 # codes by which folders are called that hold no language
+# what the datasets library puts beside rows
+_BESIDE = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"}
+_SHARD = re.compile(r"-\d+-of-0*([2-9]|[1-9]\d+)(-[0-9a-f]+)?\.")
 WORDS = frozenset("am an as be cs he hr id io is it ml my no or so to".split())  # noqa: SIM905
 
 At = tuple[str, str]  # a split as the files call it, "" for none; a language, "" for none said
@@ -75,6 +78,9 @@ class FoundFiles:
         return next(iter(self.files.values()))[0]
 
 
+_OR_A_WORD = "a language, or a word? Say with --language in which language the rows are"
+
+
 def suffix_of(name: str) -> str:
     """How a name ends, `.gz` left out; "" if files of that kind are not read."""
     plain = name.removesuffix(PACKED)
@@ -103,9 +109,11 @@ def found_at(path: str, language: str | None = None) -> FoundFiles:
     raises    SpecError: nothing there, a format that is not read, files that cannot be told apart
     """
     found = _found(path, language)
-    if language or found.languages:
-        return found
-    return replace(found, spoken=_spoken(Path(found.template).parent))
+    if not (language or found.languages):
+        return replace(found, spoken=_spoken(Path(found.template).parent))
+    if len(found.languages) == 1 and not placeholders(path):
+        _refuse_word(found)
+    return found
 
 
 def _found(path: str, language: str | None) -> FoundFiles:
@@ -119,6 +127,7 @@ def _found(path: str, language: str | None) -> FoundFiles:
     if aligned := _aligned_beside(place):
         return aligned
     _refuse_unread(place)
+    _refuse_shard(place)
     ways = [_matching(one, known=True) for one in _templates(place.parent, place.name, language)]
     return max(ways, key=lambda way: len(way.files))
 
@@ -129,16 +138,30 @@ def _refuse_unread(place: Path) -> None:
         raise SpecError(f"{place}: files end in {', '.join(READ)}; {hint}")
 
 
+def _refuse_shard(file: Path) -> None:
+    if shard := _SHARD.search(file.name):
+        raise SpecError(
+            f"{file}: one of {shard[1]} files that make a split, and it is read whole: put them"
+            " together, or into the hub's layout and name that by `hub:` (docs/data.md)"
+        )
+
+
 def _spoken(folder: Path) -> str:
     """The language of a folder's name, "" if that is none; SpecError where it may be a word."""
     name = folder.name
     short = name.lower() in ISO_639_1 - {ENGLISH}
     if short and (name.lower() in WORDS or name.isupper()):
-        raise SpecError(
-            f"{folder}: is its name a language, or a word? Say with --language in which language"
-            " the rows are"
-        )
+        raise SpecError(f"{folder}: is its name {_OR_A_WORD}")
     return code_of(name) or ""
+
+
+def _refuse_word(found: FoundFiles) -> None:
+    """SpecError where the one language that files say may be the first word of their names:
+    my_train."""
+    (language,) = found.languages
+    word = found.names.get(language, language)
+    if word.lower() in WORDS and Path(found.template).name.startswith(("{language}", "{name}")):
+        raise SpecError(f"{found.first}: is {word} {_OR_A_WORD}")
 
 
 # Names
@@ -161,7 +184,21 @@ def _language_at(parts: Sequence[str], split: int | None) -> list[int]:
     """Where a name may say a language: its last word, or one beside the split."""
     words = [i for i, part in enumerate(parts[:-1]) if part[0].isalnum()]
     near = {*words[-1:]} if split is None else {*words[-1:], split - 2, split + 2}
-    return [i for i in words if i in near and i != split and code_of(parts[i])]
+    if "ud" in parts:
+        near |= {*words[:1]}  # de_gsd-ud-train
+    found = [i for i in words if i in near and i != split]
+    for i in found:
+        _refuse_two("".join(parts[max(0, i - 2) : i + 1]))
+    return [i for i in found if code_of(parts[i])]
+
+
+def _refuse_two(words: str) -> None:
+    """SpecError for de-en and pt-br: two languages, or one of a region."""
+    if re.fullmatch("[a-z]{2}-[a-z]{2}", words) and code_of(words[:2]):
+        raise SpecError(
+            f"{words} in a file's name may be two languages, or one and a region: say with"
+            " --language in which the rows are; or give a path in quotes, with {language} in it"
+        )
 
 
 def _literal(text: str) -> str:
@@ -220,8 +257,10 @@ def _by_folder(folder: Path, language: str | None) -> FoundFiles:
     if not files:
         aligned = next(filter(None, map(_aligned_beside, inside)), None)
         if aligned is None:
-            raise SpecError(f"{folder}: no file that is read; files end in {', '.join(READ)}")
+            hint = next((f"; {HINTS[one.suffix]}" for one in inside if one.suffix in HINTS), "")
+            raise SpecError(f"{folder}: no file that is read; files end in {', '.join(READ)}{hint}")
         return aligned
+    _refuse_shard(files[0])
     kinds = sorted({suffix_of(file.name) for file in files})
     names = [file.relative_to(folder).as_posix() for file in files]
     if len(kinds) > 1:
@@ -242,7 +281,7 @@ def _by_folder(folder: Path, language: str | None) -> FoundFiles:
 
 def _is_data(folder: Path, path: Path) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.is_file() and not hidden
+    return path.is_file() and not hidden and path.name not in _BESIDE
 
 
 def _by_template(template: str) -> FoundFiles:

@@ -40,7 +40,9 @@ TRANSLATIONS = (
     ("src", "tgt"),
     ("source_sentence", "target_sentence"),
 )
-CHOICE = re.compile(r"(choice|option|ending|end|answer|solution|sol|alternative)_?([0-9a-e])", re.I)
+CHOICE = re.compile(
+    r"(choice|option|ending|end|answer|solution|sol|alternative)_?(\d{1,2}|[a-z])", re.I
+)
 TOKENS, TAGS = ("tokens", "words"), ("tags", "ner_tags", "pos_tags", "labels", "upos")
 LANGUAGES = ("language", "lang", "locale")
 
@@ -223,12 +225,21 @@ def _choices(table: SeenTable) -> str | list[str] | None:
             return column
         if found.kind == "mapping" and all("text" in one for one in found.values):
             return f"{column}.text"
-    numbered: dict[str, list[str]] = {}
-    for name, one in table.columns.items():
-        match = CHOICE.fullmatch(name)
-        if match and one.kind == "text":
-            numbered.setdefault(match[1].lower(), []).append(name)
-    rows = [names for names in numbered.values() if len(names) > 1]
+    numbered: dict[tuple[str, bool], dict[int, str]] = {}
+    for name in table.columns:
+        if match := CHOICE.fullmatch(name):
+            digits = match[2].isdigit()
+            place = int(match[2]) if digits else ord(match[2].lower()) - ord("a")
+            numbered.setdefault((match[1].lower(), digits), {})[place] = name
+    rows = [
+        # in the order of their numbers, whichever stands first in a row
+        [names[place] for place in sorted(names)]
+        for (_, digits), names in numbered.items()
+        if len(names) > 1
+        and min(names) <= digits
+        and max(names) - min(names) < len(names)
+        and any(table.columns[name].kind == "text" for name in names.values())
+    ]
     return rows[0] if len(rows) == 1 else None
 
 

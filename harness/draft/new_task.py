@@ -11,18 +11,19 @@ from statistics import quantiles
 from typing import Any
 
 from harness.common.errors import SpecError
-from harness.draft.classes import Classes, classes_of, is_bio, like
+from harness.draft.classes import UNLABELLED, Classes, classes_of, is_bio, left_out, like, tags_of
 from harness.draft.found import PHASE_OF, TOKENS, At, FoundFiles, code_of, found_at
 from harness.draft.guess import LANGUAGES, Guess, Wishes, guessed
 from harness.draft.split_rows import Read, Splits, refuse_leak, refuse_unmixed, splits_of
 from harness.draft.table import SeenTable, refuse_no_header
+from harness.draft.token_columns import token_columns
 from harness.families import FAMILIES
 from harness.families.columns import shown
 from harness.sources.aligned import pairs_of_lines
 from harness.sources.conll import Columns
 from harness.sources.read import read_file
 from harness.sources.split_files import class_names
-from harness.sources.text_files import RawRow, read_lines
+from harness.sources.text_files import RawRow
 from harness.spec.formats import PACKED
 from harness.spec.languages import ENGLISH, ISO_639_1
 from harness.spec.task import Task
@@ -67,7 +68,8 @@ def drafted(path: str, wanted: Wishes, trains: Task | None = None) -> Drafted:
     takes to tell."""
     wanted.refuse_unknown()
     found = found_at(path, wanted.language)
-    conll = _token_columns(found)
+    tokens = found.suffix in (*TOKENS, ".conll")
+    conll = token_columns(found.first, found.suffix) if tokens else None
     read = {at: _rows(files, conll) for at, files in found.files.items()}
     rows = list(chain.from_iterable(read.values()))
     table = SeenTable.of(rows)
@@ -90,6 +92,7 @@ def _fill_in(task: Drafted, read: Read) -> None:
     ids = _ids(read)
     if ids:
         guess.columns = {"id": ids, **guess.columns}
+    _refuse_hidden(read, guess.label_column)
     task.classes = _classes(task)
     task.splits = splits_of(read, guess.family, task.role, wanted.train_task, wanted.parts)
     of_a_row = task.classes is not None and guess.family != "tagging"
@@ -103,6 +106,16 @@ def _fill_in(task: Drafted, read: Read) -> None:
         task.splits.test["parallel"] = True
     _say_metric(task)
     task.max_length = _length(guess, task.rows)
+
+
+def _refuse_hidden(read: Read, column: str | None) -> None:
+    """SpecError where no row of a split has a label, as where those of test rows are secret."""
+    for (split, _), rows in read.items():
+        if column and len(read) > 1 and all(row.get(column) in UNLABELLED for row in rows):
+            raise SpecError(
+                f"column {column} has -1 in every row of {split or 'a file'}, as where test labels"
+                " are secret: nothing can be scored there; leave that file out"
+            )
 
 
 def name_of(found: FoundFiles, path: str) -> str:
@@ -127,26 +140,10 @@ def name_of(found: FoundFiles, path: str) -> str:
 # Rows
 
 
-def _token_columns(found: FoundFiles) -> dict[str, int] | None:
-    """Of a file of tokens: which columns its name says, or has where it is not token TAB tag."""
-    if found.suffix not in (*TOKENS, ".conll"):
-        return None
-    lines = [line for line in read_lines(found.first) if line.strip() and not line.startswith("#")]
-    if not lines:
-        raise SpecError(f"{found.first}: it has no rows")
-    width = len(lines[0].split("\t") if "\t" in lines[0] else lines[0].split())
-    if found.suffix == ".conll":
-        if width == 2 and "\t" in lines[0]:
-            return None  # its own layout
-        return {"token": 2, "tag": 4} if width == 10 else {"token": 1, "tag": max(2, width)}
-    token, tag = TOKENS[found.suffix]
-    return {"token": token, "tag": tag or max(2, width)}
-
-
-def _rows(files: tuple[Path, ...], conll: Mapping[str, int] | None) -> list[RawRow]:
+def _rows(files: tuple[Path, ...], conll: Mapping[str, Any] | None) -> list[RawRow]:
     if len(files) == 2:
         return pairs_of_lines(*files)
-    columns = Columns(conll["token"], conll["tag"]) if conll else None
+    columns = Columns(**conll) if conll else None
     return read_file(files[0], tuple(signature(files[0])), (), columns)
 
 
@@ -234,17 +231,19 @@ def _tested(task: Drafted, read: Read) -> dict[str, list[RawRow]]:
 
 def _classes(task: Drafted) -> Classes | None:
     guess, column = task.guess, task.guess.label_column
-    if guess.family == "multiple_choice":
-        return _places_of_choices(guess, task.rows)
-    if not FAMILIES[guess.family].labelled or column is None:
+    if not FAMILIES[guess.family].labelled or not (column or "answer" in guess.columns):
         return None
+    column = column or ""  # of choices whose right one is said by its text
     values = [row.get(column) for row in task.rows]
-    if guess.family == "tagging":
-        values = [tag for sentence in values for tag in sentence or []]
     names = class_names(None, None, task.found.first).get(column)
-    classes = classes_of(column, values, names)
-    if guess.family == "tagging" and is_bio(classes.counts):
-        guess.metric = "span_f1"
+    if guess.family == "multiple_choice":
+        classes = _places_of_choices(guess, task.rows)
+    elif guess.family == "tagging":
+        classes = tags_of(column, [tag for sentence in values for tag in sentence or []], names)
+        if is_bio(classes.counts):
+            guess.metric = "span_f1"
+    else:
+        classes = classes_of(column, values, names)
     if classes.without is not None:
         task.source["unless"] = {column: classes.without}
     return classes
@@ -256,26 +255,49 @@ def _places_of_choices(guess: Guess, rows: Sequence[RawRow]) -> Classes:
     if "answer" in guess.columns:
         return Classes(letters, Counter(letters))
     label = str(guess.columns["label"])
-    found = classes_of(label, [row.get(label) for row in rows])
-    count, seen = len(letters), list(found.labels)
-    found.numbers = False
-    if isinstance(found.labels, dict):
-        values = list(found.labels.values())
-        places = [int(value) for value in values]
-        if min(places) > 0 and max(places) < count:
-            raise SpecError(
-                f"column {label} has {min(places)} to {max(places)}, of {count} choices: counted"
-                f" from 0 or from 1? Write letters in their place, A to {letters[-1].upper()}"
-            )
-        start = 0 if min(places) == 0 else 1
-        text = isinstance(values[0], str)
-        found.labels = {
-            letter: str(start + i) if text else start + i for i, letter in enumerate(letters)
-        }
-    elif {name.lower() for name in seen} <= set(letters):
-        upper = seen[0].isupper()
-        found.labels = {letter: letter.upper() if upper else letter for letter in letters}
+    known = [row for row in rows if row.get(label) not in UNLABELLED]
+    if own := _own_names(guess, known):
+        places = [names.index(row[label]) for names, row in zip(own, known, strict=True)]
+        found = Classes(letters, Counter(letters[place] for place in places))
+    else:
+        found = classes_of(label, [row.get(label) for row in known])
+        found.numbers, found.labels = False, _of_letters(label, letters, found.labels)
+    if len(known) < len(rows):
+        found.without, found.said = "-1", [left_out(len(rows) - len(known))]
     return found
+
+
+def _of_letters(
+    column: str, letters: list[str], labels: list[str] | dict[str, str | int | bool]
+) -> list[str] | dict[str, str | int | bool]:
+    """Letter → what the file calls the choice at its place."""
+    if not isinstance(labels, dict):
+        if not {name.lower() for name in labels} <= set(letters):
+            return labels
+        upper = labels[0].isupper()
+        return {letter: letter.upper() if upper else letter for letter in letters}
+    values = list(labels.values())
+    places = [int(value) for value in values]
+    if min(places) > 0 and max(places) < len(letters):
+        raise SpecError(
+            f"column {column} has {min(places)} to {max(places)}, of {len(letters)} choices:"
+            f" counted from 0 or from 1? Write letters in their place, A to {letters[-1].upper()}"
+        )
+    start = 0 if min(places) == 0 else 1
+    text = isinstance(values[0], str)
+    return {letter: str(start + i) if text else start + i for i, letter in enumerate(letters)}
+
+
+def _own_names(guess: Guess, rows: Sequence[RawRow]) -> list[list[str]]:
+    """How each row calls its own choices, where they differ in that and its label is one of them:
+    in ARC mostly A to D."""
+    column, dot, _ = str(guess.columns["choices"]).partition(".")
+    label = str(guess.columns["label"])
+    names = [row[column].get("label") for row in rows if dot and isinstance(row[column], dict)]
+    if len(names) < len(rows) or not all(isinstance(one, list) for one in names):
+        return []
+    there = all(row[label] in one for one, row in zip(names, rows, strict=True))
+    return names if there and any(one != names[0] for one in names) else []
 
 
 def _choices(guess: Guess, rows: Sequence[RawRow]) -> int:
