@@ -231,15 +231,13 @@ def _choices(table: SeenTable) -> str | list[str] | None:
             digits = match[2].isdigit()
             place = int(match[2]) if digits else ord(match[2].lower()) - ord("a")
             numbered.setdefault((match[1].lower(), digits), {})[place] = name
-    rows = [
-        # in the order of their numbers, whichever stands first in a row
-        [names[place] for place in sorted(names)]
-        for (_, digits), names in numbered.items()
-        if len(names) > 1
-        and min(names) <= digits
-        and max(names) - min(names) < len(names)
-        and any(table.columns[name].kind == "text" for name in names.values())
-    ]
+    rows: list[list[str]] = []
+    for (_, digits), names in numbered.items():
+        of_text = any(table.columns[name].kind == "text" for name in names.values())
+        in_turn = min(names) <= digits and max(names) - min(names) < len(names)
+        if len(names) > 1 and of_text and in_turn:
+            # in the order of their numbers, whichever stands first in a row
+            rows.append([names[place] for place in sorted(names)])
     return rows[0] if len(rows) == 1 else None
 
 
