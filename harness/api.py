@@ -186,7 +186,7 @@ def evaluate(
     trackers = listed("track", entries(track) or None)
     count = AUTO if workers == "auto" else count_of("workers", workers)
     how = steps.How(count, checkpoint_seconds, keep_weights, engine, computing, trackers)
-    catalog = catalog_of([Path(str(one)) for one in entries(specs)])
+    catalog = catalog_of([Path(variables.at_home(str(one))) for one in entries(specs)])
     where = Where(
         _path(data_root, variables.DATA_ROOT),
         _path(encoder_root, variables.ENCODER_ROOT),
@@ -207,7 +207,7 @@ def evaluate(
 def _path(place: Place | None, variable: str) -> Path | None:
     """A place that is given, else the one that the environment names."""
     given = place if place is not None else variables.told(variable)
-    return Path(given) if given is not None else None
+    return Path(variables.at_home(str(given))) if given is not None else None
 
 
 def _as_called(given: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from conftest import ROOT, copied
 
+from harness.api import load_release
 from harness.cli import main
 from harness.common.errors import StoreError
 from harness.page.board_files import outdated, own_page, write_board
@@ -374,6 +375,25 @@ def test_a_number_that_two_releases_have_is_no_name(command, shelf):
     done = command("leaderboard", "show", "1", *board)
     assert done.code == 2 and "number 1 is of 0001-mine and 0001-theirs" in done.err
     assert command("leaderboard", "show", "0001-theirs", *board).code == 0
+
+
+def test_a_tilde_is_the_home_folder_where_no_shell_saw_it(command, whole, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(whole.parent))
+    monkeypatch.chdir(tmp_path)
+    assert command("leaderboard", "show", "1", f"--board=~/{whole.name}").code == 0
+    monkeypatch.setenv("XSTILTS_BOARD", f"~/{whole.name}")
+    assert command("leaderboard", "show", "1").code == 0
+    assert len(load_release("1", f"~/{whole.name}").targets) > 0
+
+
+@pytest.mark.parametrize("words", [("--board", ""), ("--board=",)])
+def test_an_empty_argument_is_no_place(command, tmp_path, monkeypatch, words):
+    """It would be the folder here, or the default: --store "$STORE" of a variable that is not
+    set."""
+    monkeypatch.chdir(tmp_path)
+    done = command("leaderboard", "build", *words)
+    assert (done.code, done.err[:39]) == (2, "--board: the text behind it is empty; a")
+    assert not list(tmp_path.iterdir())
 
 
 def test_releases_of_two_suites_are_not_compared_leaf_by_leaf(command, shelf):

@@ -352,6 +352,36 @@ SUITE_MISTAKES = {
         "no task is called 'squat'",
     ),
     "no baseline": ("[none, squad]", "‸[squad]", "the baseline is missing; add `none`"),
+    "baseline twice": (
+        "[none, squad]",
+        "‸[none, {name: base, intermediate: none}]",
+        "the baseline is there twice; keep one",
+    ),
+    "average of one twice": (
+        "seeds: [1]",
+        "seeds: [1]\naverage_over: ‸[xnli, xnli]",
+        "average_over: one is listed twice",
+    ),
+    "cut to one language twice": (
+        "seeds: [1]",
+        "seeds: [1]\ncuts: {xnli: {why: w, languages: ‸[de, de]}}",
+        "one is listed twice",
+    ),
+    "cut to no language": (
+        "seeds: [1]",
+        "seeds: [1]\ncuts: {xnli: {why: w, languages: ‸[]}}",
+        "1 or more entries",
+    ),
+    "a length that special tokens fill": (
+        "seeds: [1]",
+        "seeds: [1]\nsettings: {xnli: {max_length: ‸1}}",
+        "expected 32 or more, got 1",
+    ),
+    "a headroom in percent": (
+        "seeds: [1]",
+        "seeds: [1]\nsplit_rule: {by: threshold, value: ‸50}",
+        "expected 1.0 or less, got 50",
+    ),
     "arm twice": ("[none, squad]", "‸[none, squad, squad]", "two have one name"),
     "arm that is no intermediate": (
         "[none, squad]",

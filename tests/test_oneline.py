@@ -356,6 +356,14 @@ def test_a_folder_of_an_encoder_stands_in_the_suite(rig, tmp_path, monkeypatch):
     assert as_written(suite, catalog.encoders)["encoders"] == asked.written["encoders"]
 
 
+def test_one_folder_named_twice_is_one_encoder(rig, tmp_path, monkeypatch):
+    """Under two names, its column would stand there twice."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(rig.encoders / "tiny", "mine")
+    asked = chosen(line(encoders=("./mine", "mine/", str(tmp_path / "mine"))), Catalog.load([]))
+    assert asked.suite.encoder_names == ["mine"]
+
+
 def test_an_encoder_that_stands_in_a_suite_stands_in_one_made_of_it(rig, tmp_path, monkeypatch):
     monkeypatch.chdir(rig.encoders)
     first = chosen(line(encoders=("./tiny",)), Catalog.load([]))

@@ -4,13 +4,13 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.common import streams
+from harness.common import streams, variables
 from harness.common.errors import HarnessError, RefusedError, SpecError, StoreError
 from harness.common.signals import stop
 from harness.common.text import line, short
@@ -137,17 +137,29 @@ REFUSALS = {
 RENAMED = {"--tasks": "--specs"}
 
 
-def _refuse_renamed(arguments: Sequence[str]) -> None:
-    for argument in arguments:
-        name = argument.partition("=")[0]
+def _arguments(given: Sequence[str]) -> Iterator[str]:
+    """The arguments, with the home folder for a `~` that the shell left (--store=~/runs). SpecError
+    for a name that is no more, and for nothing: it would be the folder here, or the default."""
+    before = "xstilts-harness"
+    for argument in given:
+        name, equals, value = argument.partition("=")
         if name in RENAMED:
             raise SpecError(f"{name} is now called {RENAMED[name]}")
+        is_option = bool(equals) and name.startswith("-")
+        if not (value if is_option else argument):
+            raise SpecError(
+                f"{name if is_option else before}: the text behind it is empty; a variable that is"
+                " not set?"
+            )
+        home = variables.at_home
+        yield f"{name}={home(value)}" if is_option else home(argument)
+        before = argument
 
 
 def _main() -> None:
     try:
-        _refuse_renamed(sys.argv[1:])
-        app()
+        variables.settle_places()
+        app(list(_arguments(sys.argv[1:])))
     except HarnessError as error:
         if stop.asked:
             return  # what an interrupted call made of it

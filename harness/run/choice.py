@@ -114,6 +114,9 @@ def _with_encoders(
             names.append(given)
             continue
         encoder, said = inferred(given, where, catalog, say)
+        if same := [one for one in found.values() if one.source == encoder.source]:
+            names.append(same[0].encoder)  # the same folder, written in another way
+            continue
         name = encoder.encoder
         if name not in catalog.encoders:
             catalog.encoders[name] = found[name] = encoder

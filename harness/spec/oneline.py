@@ -417,7 +417,7 @@ def _with_languages(suite: Suite, wanted: Sequence[str], catalog: Catalog) -> Su
                 f"languages: target {name} has none of {', '.join(wanted)}; it has"
                 f" {some(languages, 40)}; add one of these, or leave the target out"
             )
-        if kept != languages:
+        if kept and kept != languages:
             of_targets[name] = _cut(cuts[name], kept)
     if wrong:
         raise SpecError("\n".join(wrong))

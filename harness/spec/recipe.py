@@ -20,7 +20,7 @@ from pydantic import (
 
 from harness.common.errors import MissingError
 from harness.common.strict import Name, Strict, later
-from harness.spec.task import Language, Rows
+from harness.spec.task import SHORTEST, Languages, Rows
 
 Phase = Literal["intermediate", "target"]
 PHASES = get_args(Phase)
@@ -226,7 +226,9 @@ class Recipes(Strict):
 class Setting(Strict):
     """What a protocol or a suite sets in place of a task's (or a whole family's) own value."""
 
-    max_length: PositiveInt | None = Field(None, description="subwords, special tokens included")
+    max_length: int | None = Field(
+        None, ge=SHORTEST, description="subwords, special tokens included"
+    )
     options: dict[str, Any] = Field({}, description="the family's own")
 
 
@@ -237,7 +239,7 @@ class Cut(Strict):
     train: Rows | None = None
     dev: Rows | None = None
     test: Rows | None = None
-    languages: list[Language] | None = None
+    languages: Languages | None = Field(None, min_length=1)
     label: Name | None = Field(None, description="default: the suite's name")
     why: str = Field(description="one line for the reader of the board")
 

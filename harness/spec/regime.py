@@ -19,7 +19,7 @@ from pydantic import Field, PositiveInt, model_validator
 from harness.common.strict import Name, Strict
 from harness.common.text import as_label
 from harness.spec.languages import in_label
-from harness.spec.task import Language, split_parts
+from harness.spec.task import Languages, split_parts
 
 
 class Regime(Strict):
@@ -34,7 +34,7 @@ class Regime(Strict):
     translate_train: Name | None = Field(
         None, description="the task whose training rows are translations of the target's"
     )
-    languages: list[Language] = Field(
+    languages: Languages = Field(
         [], description="of which languages; default: the target's but English, or all translated"
     )
 

@@ -20,7 +20,7 @@ from harness.spec.hypothesis import Hypothesis
 from harness.spec.recipe import PHASES, TWINS, Cut, Protocol, Recipe, RecipeChange, Recipes, Setting
 from harness.spec.regime import Regime
 from harness.spec.sampler import Sampler
-from harness.spec.task import Language, Rows, Task
+from harness.spec.task import Languages, Rows, Task
 
 BASELINE = "none"
 
@@ -70,7 +70,7 @@ class Intermediate(Strict):
     sampler: Annotated[
         Sampler, BeforeValidator(lambda value: {"by": value} if isinstance(value, str) else value)
     ] = Sampler()
-    languages: list[Language] = Field(
+    languages: Languages = Field(
         [], description="train on rows of these languages in place of English (translated data)"
     )
     subset: Subset | None = Field(
@@ -193,7 +193,7 @@ class SplitRule(Strict):
 
     by: Literal["median", "threshold", "pvi", "declared"] = "median"
     value: float | None = Field(
-        None, description="of `by: threshold`: a headroom, 1 = chance, 0 = people"
+        None, ge=-1, le=1, description="of `by: threshold`: a headroom, 1 = chance, 0 = people"
     )
 
     @model_validator(mode="after")
@@ -305,6 +305,7 @@ class Suite(Strict):
             "encoders": self.encoder_names,
             "targets": self.targets,
             "seeds": self.seeds,
+            "average_over": self.average_over,
         }
         for field, values in given.items():
             if len(set(values)) != len(values):
@@ -312,10 +313,9 @@ class Suite(Strict):
         names = [arm.name for arm in self.arms]
         if len(set(names)) != len(names):
             raise ValueError("arms: two have one name; give each its own `name:`")
-        if not any(arm.is_baseline for arm in self.arms):
-            raise ValueError(
-                "arms: the baseline is missing; add `none`, gains are measured against it"
-            )
+        if (baselines := [arm.is_baseline for arm in self.arms].count(True)) != 1:
+            wrong = "is there twice; keep one" if baselines else "is missing; add `none`"
+            raise ValueError(f"arms: the baseline {wrong}, gains are measured against it")
         return self
 
     @model_validator(mode="after")

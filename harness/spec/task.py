@@ -57,7 +57,17 @@ def _known_language(code: str) -> str:
     raise ValueError(f"{show(code)} is no language code{language_meant(code)}")
 
 
+SHORTEST = 32  # subwords that a text may be cut to; special tokens alone are up to four
+
+
+def _each_once(languages: list[str]) -> list[str]:
+    if len(set(languages)) != len(languages):
+        raise ValueError("one is listed twice")
+    return languages
+
+
 Language = Annotated[str, AfterValidator(_known_language)]
+Languages = Annotated[list[Language], AfterValidator(_each_once)]
 
 # 'validation', 'validation[:80%]', 'train[100:200]', 'dev_r1+dev_r2': the notation of the
 # `datasets` library.
@@ -230,7 +240,7 @@ class Rows(Strict):
     language: Language | None = Field(
         None, description="default: English for train and dev, every language for test"
     )
-    languages: list[Language] = Field(
+    languages: Languages = Field(
         [], description="train or dev rows of all these languages together"
     )
     source: Source | None = Field(None, description="default: the task's source")
@@ -344,7 +354,7 @@ class Task(Strict):
     family: Literal[tuple(FAMILIES)] = Field(  # type: ignore[valid-type]
         description="what kind of task it is"
     )
-    languages: list[Language] = Field(
+    languages: Languages = Field(
         min_length=1, description="ISO 639-1 codes, or three letters: those that are tested"
     )
     source: Source = Field(description="where its rows come from")
@@ -363,7 +373,7 @@ class Task(Strict):
     )
     metric: str = Field(description="what scores it: one of its family's metrics")
     max_length: int = Field(
-        128, ge=32, description="subwords the encoder sees at once, special tokens included"
+        128, ge=SHORTEST, description="subwords the encoder sees at once, special tokens included"
     )
     options: dict[str, Any] = Field(
         {}, description="the family's own, where others than its default"
@@ -465,8 +475,6 @@ class Task(Strict):
 
     @model_validator(mode="after")
     def _languages_told_apart(self) -> Self:
-        if len(set(self.languages)) != len(self.languages):
-            raise ValueError("languages: one is listed twice")
         if len(self.languages) > 1 and not self.source.speaks:
             raise ValueError(
                 "source: several languages, but neither files, config nor where says {language} or"
