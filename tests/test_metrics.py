@@ -9,6 +9,7 @@ does.
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -262,6 +263,27 @@ def test_paired_difference_by_hand():
 )
 def test_spans(tags, expected):
     assert spans(tags.split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "why"),
+    [
+        ("O PER ORG LOC", "would read ORG as no part of a span"),
+        ("O B I", "would read I as a span of another type"),
+        ("O B-LOC I-LOC L-LOC U-LOC", "would read L-LOC as the inside of a span"),
+        ("O LOC-B LOC-I", "would read LOC-B as a type of its own"),
+        ("O B_LOC I_LOC", "would read I_LOC as a span of another type"),
+        ("O B-art-other B-person-other", "would read B-person-other as B-art-other"),
+        ("O B-LOC I-LOC E-LOC S-LOC M-LOC", None),
+        ("AUX PART O B-ORG I-ORG SYM SCONJ INTJ X", None),
+        ("O B-creative-work I-creative-work U-turn", None),
+        ("O LOC PER B_V", None),
+    ],
+)
+def test_tags_of_another_scheme_are_no_spans(labels, why):
+    """ORG was never counted; LOC-B LOC-I were two spans."""
+    said = METRICS["span_f1"].unfit(SimpleNamespace(label_names=labels.split()))
+    assert said is None if why is None else why in said
 
 
 def test_span_f1_counts_runs_and_reports_accuracy_beside():

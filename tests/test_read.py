@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from harness.common.errors import SpecError
 from harness.sources import rows as data_rows
+from harness.sources.aligned import pairs_of_lines
 from harness.sources.conll import Columns
 from harness.sources.hub import Where
 from harness.sources.locate import Locator
@@ -701,6 +702,57 @@ def test_a_byte_order_mark_is_no_part_of_an_id(tmp_path, packed):
 def test_broken_heaps_are_refused_at_their_line(tmp_path, source, target, gold, message):
     with pytest.raises(SpecError, match=message):
         heap(tmp_path, source, target, gold)
+
+
+# of 200 sentences: each as long as its translation, about
+FOREIGN = [f"{chr(97 + i * 11 % 26)}{'x' * (i * i * 7 % 61)}" for i in range(200)]
+ENGLISH = [f"{chr(97 + i * 17 % 26)}{'y' * (i * i * 7 % 61 + i % 5)}" for i in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("foreign", "english", "message"),
+    [
+        (
+            [*FOREIGN, ""],
+            ["", *ENGLISH],
+            r"x\.de:1:1: from about here on .* as long as those before",
+        ),
+        (["", "", *FOREIGN], [*ENGLISH, "", ""], r"x\.de:1:1: from about here"),
+        (FOREIGN[:90] + FOREIGN[91:], ENGLISH[:-1], r"x\.de:(51|76|101):1: from about here"),
+        (["", *FOREIGN[:49]], ENGLISH[:50], r"x\.de:1:1: from about here"),
+        (
+            FOREIGN,
+            sorted(ENGLISH),
+            r"x\.de, .*x\.en: one has its lines in the order of the alphabet",
+        ),
+    ],
+)
+def test_files_that_are_out_of_step_are_refused(tmp_path, foreign, english, message):
+    """A blank line before one and after the other: as many lines, and no pair was one."""
+    files = [
+        written(tmp_path / name, "".join(f"{line}\n" for line in lines))
+        for name, lines in (("x.de", foreign), ("x.en", english))
+    ]
+    with pytest.raises(SpecError, match=message):
+        pairs_of_lines(*files)
+
+
+@pytest.mark.parametrize(
+    ("foreign", "english"),
+    [
+        (FOREIGN, ENGLISH),
+        (FOREIGN[:40], ["", *ENGLISH[:39]]),  # too few to tell
+        (["same"] * 200, ENGLISH),
+        ([f"word {i}" for i in range(200)], ["", *ENGLISH[1:]]),  # like nothing, at any step
+        ([line for _, line in sorted(zip(ENGLISH, FOREIGN, strict=True))], sorted(ENGLISH)),
+    ],
+)
+def test_files_that_may_be_in_step_are_read(tmp_path, foreign, english):
+    files = [
+        written(tmp_path / name, "".join(f"{line}\n" for line in lines))
+        for name, lines in (("x.de", foreign), ("x.en", english))
+    ]
+    assert [row["target"] for row in pairs_of_lines(*files)] == english
 
 
 def test_unequal_files_are_refused_with_both_counts(tmp_path):

@@ -7,9 +7,12 @@ says NOUN. Both are reported. seqeval 1.x gives other numbers (CCONJ and SCONJ b
 there); the published ones are from 0.0.12.
 """
 
+import re
+
 from harness.metrics.accuracy import equal, most_frequent
 from harness.metrics.metric import (
     Metric,
+    ScoredTask,
     f1_from_totals,
     precision_recall_f1,
     ratio,
@@ -137,6 +140,33 @@ def spans(tags: list[str]) -> set[tuple[str, int, int]]:
     return found
 
 
+def _unfit(task: ScoredTask) -> str | None:
+    """Labels of another scheme, whose spans would be others than they mean."""
+    names = list(task.label_names)
+    seen: dict[tuple[str, str], str] = {}
+    for name in names:
+        other = seen.setdefault((name[0], name.split("-")[-1]), name)
+        why = other if other != name else _why_other(name, names)
+        if why:
+            return (
+                f"span_f1 reads B-LOC, I-LOC, E-LOC, S-LOC and O, and would read {name} as {why};"
+                " give the labels such names by a map ({S-LOC: U-LOC, ...}), or take token_accuracy"
+            )
+    return None
+
+
+def _why_other(name: str, names: list[str]) -> str:
+    """As what a label is read that means something else; "" if it is read as it means."""
+    prefix, rest = name[:2], name[2:]
+    if name != "O" and name[0] in "O.":
+        return "no part of a span"
+    if prefix in ("U-", "L-") and {f"B-{rest}", f"I-{rest}"} & set(names):
+        return "the inside of a span"
+    if prefix in ("I", "I_") and f"B{name[1:]}" in names:
+        return "a span of another type"
+    return "a type of its own" if re.fullmatch("[^-]+-[BIES]", name) and "O" in names else ""
+
+
 def _check_sentences(golds: list[list[str]], predictions: list[list[str]]) -> None:
     for i, (gold, guess) in enumerate(zip(golds, predictions, strict=True)):
         if len(gold) != len(guess):
@@ -158,6 +188,7 @@ SPAN_F1 = Metric(
     resampled=sums_of("tp", "pred", "gold"),
     main_from_totals=f1_from_totals,
     additive=True,
+    unfit=_unfit,
 )
 TOKEN_ACCURACY = Metric(
     name="token_accuracy",
