@@ -8,6 +8,7 @@ from conftest import marked
 
 from harness.common.errors import SpecError
 from harness.families import FAMILIES
+from harness.run.here import catalog_of
 from harness.spec.catalog import KINDS, Catalog, builtin_root, read_spec
 from harness.spec.describe import described, listing
 from harness.spec.suite import BASELINE
@@ -579,6 +580,19 @@ def test_all_broken_files_are_told_at_once(tmp_path):
         in lines[1]
     )
     assert lines[3].endswith("none.yaml:1:1: no such file or folder")
+
+
+def test_a_folder_that_is_named_has_specs(tmp_path, monkeypatch):
+    """./tasks may be empty, which nobody names; .YAML is YAML, as some systems write it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tasks").mkdir()
+    assert not catalog_of(None).user
+    (tmp_path / "mine" / "below").mkdir(parents=True)
+    (tmp_path / "mine" / "below" / "t.yaml").write_text(TASK)
+    with pytest.raises(SpecError, match="mine: no YAML file is in it"):
+        catalog_of([Path("mine")])
+    (tmp_path / "mine" / "T.YAML").write_text(TASK)
+    assert len(catalog_of([Path("mine")]).user) == 1
 
 
 def test_an_alias_bomb_is_refused_before_it_grows(tmp_path):

@@ -212,6 +212,13 @@ def test_what_sentence_transformers_would_do_otherwise_is_said(folder, catalog):
     assert "tokenizer_config.json says do_lower_case true, which is not read" in said
 
 
+def test_half_of_a_sentence_encoder_is_said_to_be_one(folder, catalog):
+    sentence_encoder(folder, {"pooling_mode_cls_token": True})
+    (folder / "modules.json").unlink()
+    said = of(folder, catalog)[1]
+    assert "NOT as published: there is 1_Pooling/config.json, and no modules.json" in said
+
+
 def test_padding_of_robertas_is_counted_where_its_config_names_none(folder, catalog):
     edit(folder / "config.json", model_type="roberta", max_position_embeddings=514)
     for padding, positions in ((1, 512), (0, 513), (None, 512)):

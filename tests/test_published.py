@@ -269,7 +269,12 @@ checks:
     ("old", "new", "said"),
     [
         ("source: here", "source: there", ":8:86: no source 'there'; there are here"),
-        ("b: 2.5", "b: 2.55", "2.55 has more than the 1 decimals that table t prints"),
+        ("b: 2.5", "b: 2.55", "2.55 has more than the 1 decimals of table t"),
+        (
+            "a: 1.0",
+            "a: 101.0",
+            ":9:22: 101.0 has more than a perfect score, the `scale: 100` of table t",
+        ),
         ("printed: t/r/b", "printed: t/r/c", "no cell 't/r/c'; write table/row/column"),
         ("printed: t/r/b", "printed: t", "no cell 't'; write table/row/column"),
         (

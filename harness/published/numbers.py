@@ -303,13 +303,17 @@ def _broken_table(document: Published, source: Places, name: str, table: Printed
             )
     for row, columns in table.cells.items():
         for column, value in columns.items():
-            if _decimals(value) > table.decimals:
+            if wrong := _misprinted(value, table):
                 at = source.at("tables", name, "cells", row, column)
-                lines.append(
-                    f"{at}: {value} has more than the {table.decimals} decimals that table"
-                    f" {name} prints"
-                )
+                lines.append(f"{at}: {value} has more than {wrong} of table {name}")
     return lines
+
+
+def _misprinted(value: float, table: PrintedTable) -> str:
+    """What of its table a number goes beyond; empty if it does not."""
+    if abs(value) > table.scale:
+        return f"a perfect score, the `scale: {table.scale}`"
+    return f"the {table.decimals} decimals" if _decimals(value) > table.decimals else ""
 
 
 def _decimals(value: float) -> int:

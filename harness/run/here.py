@@ -2,6 +2,7 @@
 `--help` reads this."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,13 @@ HERE = Path("tasks")  # specs in a folder of that name are read without being as
 def catalog_of(own: Sequence[Path] | None, all_sound: bool = True) -> "Catalog":
     """The built-in specs, those of ./tasks and those of `own` files and folders.
 
-    raises  SpecError: one is wrong, where all of them must be sound
+    raises  SpecError: one is wrong, where all of them must be sound; a folder of `own` has none
     """
-    from harness.spec.catalog import Catalog
+    from harness.common.errors import SpecError
+    from harness.spec.catalog import Catalog, yaml_files
 
+    for place in own or []:
+        with suppress(OSError):  # which `load` says
+            if place.is_dir() and not yaml_files(place):
+                raise SpecError(f"{place}: no YAML file is in it; none of its folders is read")
     return Catalog.load([*([HERE] if HERE.is_dir() else []), *(own or [])], all_sound)

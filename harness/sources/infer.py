@@ -32,6 +32,7 @@ from harness.spec.explain import nearest, show
 
 CARD = "README.md"
 MODULES, PROMPTS = "modules.json", "config_sentence_transformers.json"
+POOLING = "1_Pooling/config.json"
 LENGTHS = ("sentence_bert_config.json", "sentence_transformers_config.json")
 # Small files; the tokenizer's may have some megabytes and are needed anyway.
 METADATA = (*DECISIVE, CARD, MODULES, PROMPTS, *LENGTHS, "*_Pooling/config.json")
@@ -354,6 +355,9 @@ def _sentence_encoder(found: _Found) -> bool:
     modules = _modules(found)
     pooling = next((module for module in modules if _kind(module) == "Pooling"), None)
     if pooling is None:
+        halves = [name for name in (POOLING, *LENGTHS) if found.has(name)]
+        if halves and not modules:
+            found.say(f"  NOT as published: there is {halves[0]}, and no {MODULES} beside it")
         if modules:
             kinds = ", ".join(map(_kind, modules))
             found.say(f"  NOT as published: {MODULES} names {kinds}, and no pooling known here")

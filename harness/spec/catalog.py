@@ -81,7 +81,7 @@ def yaml_files(place: Path) -> list[Path]:
     return sorted(
         path
         for path in inside
-        if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
+        if path.suffix.lower() in (".yaml", ".yml") and not path.name.startswith(".")
     )
 
 
