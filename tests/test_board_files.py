@@ -366,6 +366,24 @@ def test_what_left_its_schema_is_refused_though_its_sidecar_names_it(
     assert len(write_board(shelf, said.append)) == 1 and said[0].startswith(f"left out: {path}")
 
 
+@pytest.mark.parametrize("name", ["show", "export"])
+def test_what_names_what_is_not_in_it_is_refused(command, shelf, name, tmp_path, monkeypatch):
+    """Of its schema, and of the very sidecar: somebody took things out, and the hash again."""
+    monkeypatch.chdir(tmp_path)
+    path = shelf.releases / "0004-edited.json"
+    content = json.loads(golden(encoders={}))
+    for cell in content["cells"]:
+        for scores in cell["languages"].values():
+            scores["metrics"] = {}
+    path.write_bytes(content_bytes(content))
+    beside(path).write_bytes(content_bytes({"content_sha256": key_of(content)}))
+    done = command("leaderboard", *COMMANDS[name], "--board", shelf.folder)
+    assert (done.code, done.out) == (74, "")
+    assert done.err.startswith(f"{path}: cannot be shown: ")
+    said: list[str] = []
+    assert len(write_board(shelf, said.append)) == 1 and said[0].startswith(f"left out: {path}")
+
+
 def test_a_number_that_two_releases_have_is_no_name(command, shelf):
     """Boards that were merged have such: either could be meant."""
     first = shelf.releases / "0001-mine.json"

@@ -40,6 +40,7 @@ def leaderboard_show(
     """Print a release: at a glance, or the tables behind that."""
     from harness.page.render import print_release
     from harness.release.document import Board, as_content
+    from harness.release.followed import followed
 
     shelf = Board(board)
     path, content = shelf.open(release, say)
@@ -53,7 +54,8 @@ def leaderboard_show(
         "full": full,
     }
     chosen = [choice for choice, is_asked in asked.items() if is_asked] or ["glance"]
-    print_release(as_content(path, content), shelf.title(path), console(), chosen)
+    with followed(shelf, path):
+        print_release(as_content(path, content), shelf.title(path), console(), chosen)
 
 
 @leaderboard_app.command("build")
@@ -197,10 +199,12 @@ def leaderboard_export(
     """Write a release as files: its tables, or the pictures that a paper prints."""
     from harness.page.export import export
     from harness.release.document import Board, as_content
+    from harness.release.followed import followed
 
     shelf = Board(board)
     path, content = shelf.open(release, say)
-    written = export(as_content(path, content), path.stem, out, form)
+    with followed(shelf, path):
+        written = export(as_content(path, content), path.stem, out, form)
     if as_json:
         print_json({"release": path.stem, "files": [str(file) for file in written]})
     else:

@@ -2,7 +2,7 @@
 own for each release, releases/NAME.md."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from harness.release.document import (
     parsed,
     plain_bytes,
 )
+from harness.release.followed import followed
 from harness.release.shelve import changing
 from harness.store import atomic_write, disk_errors
 
@@ -44,8 +45,8 @@ def write_board(shelf: Board, say: Callable[[str], None]) -> list[StoreError]:
     with changing(shelf):
         while True:
             listed = shelf.list()
-            shown, left_out = _shown(shelf)
-            _write(shelf, shown)
+            shown, pages, left_out = _shown(shelf)
+            _write(shelf, shown, pages)
             # or someone published meanwhile who did not wait for us, and would be left out
             if shelf.list() == listed:
                 break
@@ -54,24 +55,26 @@ def write_board(shelf: Board, say: Callable[[str], None]) -> list[StoreError]:
     return [error for error in left_out if not isinstance(error, NewerError)]
 
 
-def _shown(shelf: Board) -> tuple[list[Listed], list[StoreError]]:
-    """The releases that can be shown, oldest first, and why the others cannot."""
-    shown, left_out = [], []
+def _shown(shelf: Board) -> tuple[list[Listed], dict[Path, str], list[StoreError]]:
+    """The releases that can be shown, oldest first, the own page of each, and why the others
+    cannot."""
+    shown, pages, left_out = [], {}, []
     for path in shelf.list():
         try:
-            content = as_content(path, shelf.load(path))
+            one = Listed(path, shelf.title(path), as_content(path, shelf.load(path)))
+            with followed(shelf, path):
+                pages[own_page(path)] = render.markdown(one.content, one.title)
         except StoreError as error:
             left_out.append(error)
         else:
-            shown.append(Listed(path, shelf.title(path), content))
-    return shown, left_out
+            shown.append(one)
+    return shown, pages, left_out
 
 
-def _write(shelf: Board, releases: Sequence[Listed]) -> None:
+def _write(shelf: Board, releases: Sequence[Listed], pages: Mapping[Path, str]) -> None:
     page = render_page([(one.path.stem, one.content) for one in releases])
-    texts = {own_page(one.path): render.markdown(one.content, one.title) for one in releases}
     # the list last: what it leads to is there
-    texts |= {shelf.folder / PAGE: page, shelf.folder / README: render.readme(releases)}
+    texts = {**pages, shelf.folder / PAGE: page, shelf.folder / README: render.readme(releases)}
     for path, text in texts.items():
         atomic_write(path, text.encode())
     for path in _own_pages(shelf):

@@ -27,7 +27,7 @@ from harness.plan.planner import plan_again
 from harness.release.collect import declared
 from harness.release.comparer import Difference, differences
 from harness.release.counts import Problem, counted, length, problem
-from harness.release.document import content_bytes, parsed
+from harness.release.document import FALLS, content_bytes, parsed
 from harness.release.schema import SCHEMA, Content, Known, TrainedRun, reasons
 from harness.release.schema_derived import SECTIONS, Derived
 from harness.statistics.derive import derive as derived
@@ -105,16 +105,7 @@ def _guarded(check: Check, content: Content) -> Iterator[Problem]:
     """A check that falls over on what it reads has found something too."""
     try:
         yield from check(content)
-    except (
-        HarnessError,
-        LookupError,
-        TypeError,
-        ValueError,
-        ArithmeticError,
-        AssertionError,
-        StopIteration,
-        RuntimeError,
-    ) as error:
+    except (HarnessError, *FALLS) as error:
         name = getattr(check, "__name__", "").replace("<lambda>", "") or "derive"
         wanted = "facts that can be followed: something names what is not there"
         yield Problem(name, f"{type(error).__name__}: {error}", wanted)

@@ -9,6 +9,7 @@ from typing import Any
 from harness.release import compare, tolerance
 from harness.release.comparer import Difference
 from harness.release.document import Board, as_content
+from harness.release.followed import followed
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,12 @@ def pair(
     apart = names[0] != names[1]
     if apart:  # nobody expects the one to be the other computed again: no cell stands where it did
         old, new = ({"suite": document["suite"]} for document in (old, new))
-    findings = Findings(
-        " and ".join(names) if apart else None,
-        compare.compare(*contents, *sidecars),
-        tolerance.hold(old, new, points),
-        compare.hardware(*sidecars),
-        points,
-    )
+    with followed(shelf, first), followed(shelf, second):
+        findings = Findings(
+            " and ".join(names) if apart else None,
+            compare.compare(*contents, *sidecars),
+            tolerance.hold(old, new, points),
+            compare.hardware(*sidecars),
+            points,
+        )
     return TwoReleases(first, second, findings)
