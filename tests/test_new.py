@@ -645,3 +645,23 @@ def test_what_datasets_puts_beside_rows_is_none(here):
     (here / "mood/dataset_info.json").write_text("{}")
     task, _ = new("--from", "mood")
     assert task.source.files == "../mood/{split}.jsonl"
+
+
+def test_all_files_have_the_columns_that_are_read(here):
+    jsonl(here / "mood/train.jsonl", table())
+    jsonl(here / "mood/test.jsonl", table(label="gold"))
+    with pytest.raises(HarnessError, match=r"mood/test\.jsonl: no column label, which other files"):
+        new("--from", "mood")
+
+
+def test_a_dot_in_a_columns_name(here):
+    jsonl(here / "mood.jsonl", table(text="review.body"))
+    task, said = new("--from", "mood.jsonl")
+    assert task.columns["text"] == "review.body"
+    assert "not read" not in said
+
+
+def test_a_language_that_only_some_rows_say_is_asked_about(here):
+    jsonl(here / "mood.jsonl", [*table(), {**table()[0], "lang": "de"}])
+    with pytest.raises(HarnessError, match="column lang has None, which names no language"):
+        new("--from", "mood.jsonl")

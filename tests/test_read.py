@@ -697,6 +697,7 @@ def test_a_byte_order_mark_is_no_part_of_an_id(tmp_path, packed):
             r"h\.gold:2:1: it names 'c', which h\.en does not have",
         ),
         ("\n", "b\tz\n", "", r"h\.fr: it has no sentences"),
+        ("id\ttext\na\tx\n", "id\ttext\nb\tz\n", "a\tb\n", r"h\.fr:1:1: .* names of columns"),
     ],
 )
 def test_broken_heaps_are_refused_at_their_line(tmp_path, source, target, gold, message):

@@ -636,6 +636,7 @@ def test_labels_and_a_file_of_labels_are_one_too_many(tmp_path):
         ("l.txt", "S\\NP\n(S/NP)\nñ b\n".encode(), ["S\\NP", "(S/NP)", "ñ b"]),
         ("l.json", b'\xef\xbb\xbf{"b": 1, "a": 0}', ["a", "b"]),
         ("l.txt", b"yes\n\nno\n", "l.txt:2:1: an empty line among the labels"),
+        ("l.txt", b"Label\nno\nyes\n", "l.txt:1:1: 'Label' names the column"),
         (
             "l.txt",
             b"yes\nno\nyes\n",

@@ -7,6 +7,7 @@ what cannot be told asks for an option.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from harness.common.errors import SpecError
@@ -129,8 +130,9 @@ def guessed(table: SeenTable, asked: Wishes) -> Guess:
 
 
 def _names(columns: str | list[str]) -> list[str]:
-    """Of a field of a column, that column."""
-    return [name.split(".")[0] for name in named_columns(columns)]
+    """Of a field of a column also that column."""
+    named = [(name, name.split(".")[0]) for name in named_columns(columns)]
+    return list(dict.fromkeys(chain.from_iterable(named)))
 
 
 def _columns(table: SeenTable) -> str:

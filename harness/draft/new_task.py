@@ -18,7 +18,7 @@ from harness.draft.split_rows import Read, Splits, refuse_leak, refuse_unmixed, 
 from harness.draft.table import SeenTable, refuse_no_header
 from harness.draft.token_columns import token_columns
 from harness.families import FAMILIES
-from harness.families.columns import shown
+from harness.families.columns import named_columns, shown
 from harness.sources.aligned import pairs_of_lines
 from harness.sources.conll import Columns
 from harness.sources.read import read_file
@@ -78,6 +78,7 @@ def drafted(path: str, wanted: Wishes, trains: Task | None = None) -> Drafted:
     if "part" in placeholders(found.template) and not wanted.family:
         wanted = replace(wanted, family="retrieval")  # two files, a sentence a line
     task = Drafted(wanted.name or name_of(found, path), found, wanted, guessed(table, wanted), rows)
+    _refuse_other_columns(found, read, task.guess)
     if conll:
         task.source["conll"] = conll
     _fill_in(task, _by_language(task, read))
@@ -106,6 +107,21 @@ def _fill_in(task: Drafted, read: Read) -> None:
         task.splits.test["parallel"] = True
     _say_metric(task)
     task.max_length = _length(guess, task.rows)
+
+
+def _refuse_other_columns(found: FoundFiles, read: Read, guess: Guess) -> None:
+    """SpecError where one of several files lacks a column that is read."""
+    needed = list(chain.from_iterable(map(named_columns, guess.columns.values())))
+    for at, rows in read.items():
+        there = set(chain.from_iterable(rows))
+        # a name with a dot may be that of a field
+        lacking = [name for name in needed if not {name, name.split(".")[0]} & there]
+        if lacking:
+            raise SpecError(
+                f"{found.files[at][0]}: no column {lacking[0]}, which other files of the task have;"
+                f" there are {', '.join(sorted(there))}. Name its columns as they do, or leave the"
+                " file out"
+            )
 
 
 def _refuse_hidden(read: Read, column: str | None) -> None:
@@ -151,7 +167,8 @@ def _by_language(task: Drafted, read: Read) -> Read:
     """Each language's rows: as the files or a column say, else the user, else English, unless a
     column is of a foreign language."""
     found, foreign = task.found, task.guess.columns.get("source")
-    column = next((name for name in task.rows[0] if name.lower() in LANGUAGES), None)
+    columns = dict.fromkeys(chain.from_iterable(task.rows))
+    column = next((name for name in columns if name.lower() in LANGUAGES), None)
     if found.names:
         task.source["names"] = found.names
     if asked := task.wanted.language:
@@ -325,7 +342,9 @@ def _length(guess: Guess, rows: Sequence[RawRow]) -> int:
         return SPAN_QA_LENGTH
     read = guess.text_columns
     some = rows[:: max(1, len(rows) // 2000)]
-    sizes = [len(" ".join(map(str, map(row.get, read)))) for row in some]
+    sizes = []
+    for row in some:
+        sizes.append(len(" ".join([str(row[name]) for name in read if name in row])))
     if not read or len(sizes) < 2:
         return LENGTHS[0]
     most = quantiles(sizes, n=20)[-1] / CHARACTERS_PER_SUBWORD + SPECIAL

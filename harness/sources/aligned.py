@@ -118,6 +118,12 @@ def heaps(dataset: RowsJson) -> list[RawRow]:
 
 def _heap(source: Path, target: Path, gold: Path) -> list[RawRow]:
     sides = {path: _sentences(path) for path in (source, target)}
+    first, other = (next(iter(sides[path].values())) for path in (source, target))
+    if first == other:
+        raise SpecError(
+            f"{source}:1:1: its first line is that of {target.name} too, and so no sentence but"
+            " names of columns: remove both"
+        )
     pairs = _pairs(gold, sides[source], sides[target], source, target)
     rows = [
         {"id": i, "side": "source", "text": one.right, "pairs": pairs.get(i, [])}

@@ -45,6 +45,11 @@ def _lines(path: Path, lines: list[str]) -> list[str]:
                 f" {first[name]}"
             )
         first[name] = number
+    if lines and lines[0].lower() in ("label", "labels"):
+        raise SpecError(
+            f"{path}:1:1: {shown(lines[0])} names the column, and would be the first label: remove"
+            " the line"
+        )
     return lines
 
 
