@@ -442,6 +442,11 @@ PLANNED = {
         "vocab.json",
         "is an empty vocabulary",
     ),
+    "capitals that would be lowered": Case(
+        without_tokenizer(vocab__txt=b"[PAD]\n[UNK]\n" + b"Ann\n##Bo\n" * 6),
+        "vocab.txt",
+        "has words in capitals, and tokenizer_config.json does not say do_lower_case",
+    ),
     "empty vocab.txt": Case(without_tokenizer(vocab__txt=b""), "vocab.txt", "is empty (0 bytes)"),
     "empty sentencepiece": Case(
         without_tokenizer(spm__model=b""), "spm.model", "is empty (0 bytes)"

@@ -7,6 +7,7 @@ without an embedding) `encoder` refuses.
 """
 
 import json
+import re
 import stat
 import zipfile
 from collections.abc import Iterator
@@ -77,6 +78,9 @@ _SIZES = (
 )
 _GATED = ("eurobert", "gemma", "gemma3_text", "llama", "mistral", "modernbert", "qwen2", "qwen3")
 _ATTENTION = ("attn_implementation", "_attn_implementation")
+# a subword of BERT's that begins with a capital; special ones stand in brackets
+_CAPITALS = re.compile(rb"^(?:##)?[A-Z][A-Za-z]+\r?$", re.M)
+FEW_CAPITALS = 10
 _FLOATS = ("F16", "BF16", "F32", "F64")
 _HEADER_LIMIT = 100_000_000  # bytes of a safetensors header, by its specification
 
@@ -352,6 +356,21 @@ def _check_tokenizer(files: Files, rows: object) -> None:
                 "save the tokenizer as tokenizer.json",
             )
     _check_vocabulary_files(files)
+    if "do_lower_case" not in config:
+        _check_case(files)
+
+
+def _check_case(files: Files) -> None:
+    """No vocabulary with capitals where nothing says that they are kept: transformers lowers all
+    text of a BERT by default."""
+    path = files.folder / "vocab.txt"
+    if path.is_file() and len(_CAPITALS.findall(path.read_bytes())) > FEW_CAPITALS:
+        raise files.wrong(
+            "vocab.txt",
+            "has words in capitals, and tokenizer_config.json does not say do_lower_case, so all"
+            " text would be lowered",
+            'write {"do_lower_case": false} there, or true if it is meant',
+        )
 
 
 def _check_vocabulary_files(files: Files) -> None:
