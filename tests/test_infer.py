@@ -212,6 +212,12 @@ def test_what_sentence_transformers_would_do_otherwise_is_said(folder, catalog):
     assert "tokenizer_config.json says do_lower_case true, which is not read" in said
 
 
+def test_of_two_files_of_weights_the_one_that_is_read_is_named(folder, catalog):
+    """As transformers chooses; a training that saves the other kind leaves the old one there."""
+    shutil.copy(folder / "model.safetensors", folder / "pytorch_model.bin")
+    assert "weights model.safetensors; pytorch_model.bin beside it not" in of(folder, catalog)[1]
+
+
 def test_half_of_a_sentence_encoder_is_said_to_be_one(folder, catalog):
     sentence_encoder(folder, {"pooling_mode_cls_token": True})
     (folder / "modules.json").unlink()

@@ -18,6 +18,7 @@ from harness.common.errors import MissingError, SpecError
 from harness.common.text import short, some
 from harness.sources.encoder_files import (
     DECISIVE,
+    WEIGHTS,
     Files,
     check_files,
     json_object,
@@ -133,9 +134,12 @@ def _of_folder(folder: Path, known: Catalog) -> tuple[Encoder, list[str]]:
     files = Files(name, folder)
     with files.readable():
         settings_of(files)  # says best what an adapter's folder lacks
-    check_files(files, weights_of(files))
+    weights = weights_of(files)
+    check_files(files, weights)
     found = _Found(files, {"path": str(folder)})
     found.say(f"encoder {name}: the folder {folder}")
+    if others := [other for other in WEIGHTS if other not in weights and found.has(other)]:
+        found.say(f"  weights {weights[0]}; {' and '.join(others)} beside it not read")
     return _spec(found)
 
 

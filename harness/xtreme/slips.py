@@ -23,6 +23,7 @@ from harness.spec.explain import nearest, show
 FEW = 10  # rows; below it one and the same answer everywhere is no surprise
 # rows that another way of counting must get right before it is named; fewer in a file of few rows
 HITS = 5
+ALIKE = 100  # rows; two languages may well be answered alike in fewer
 MANY_NAMES = 6  # labels; of more, no exchange is looked for
 SHOWN = 3  # of many alike; the others are only counted
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
@@ -321,7 +322,7 @@ def like_another(
 ) -> list[str]:
     """A line if the predictions are those of another language of the task, byte for byte: what a
     loop leaves that wrote one language's for all."""
-    if len(guesses) < FEW or len(set(map(str, guesses))) == 1:
+    if len(guesses) < ALIKE or len(set(map(str, guesses))) == 1:
         return []
     for other in others:
         if filecmp.cmp(files.predictions, other.predictions, shallow=False):
