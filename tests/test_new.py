@@ -254,6 +254,7 @@ def refused(write):
          "column tags has the tag -100, by which a training skips parts of words"),
         ("my_train.jsonl", table(), "is my a language, or a word? Say with --language"),
         ("news.pt-br.jsonl", table(), "pt-br in a file's name may be two languages, or one and a"),
+        ("test-context-de-question-ar.jsonl", table(), "de and ar in a file's name may be two"),
         ("de-en.tsv", "source\ttarget\n" + "eins zwei\tone two\n" * 40, "may be two languages"),
         ("a-00000-of-00002.jsonl", table(), "one of 2 files that make a split"),
         ("a.arrow", "ARROW1", "write its rows with to_parquet"),
@@ -627,7 +628,12 @@ def test_columns_of_tokens_are_those_that_look_like_them(here, name, line, colum
 
 @pytest.mark.parametrize(
     ("name", "language"),
-    [("de_gsd-ud-train.conllu", "de"), ("news.zh-Hant.jsonl", "zh"), ("news.it.jsonl", "it")],
+    [
+        ("mlqa-context-de-question-de.jsonl", "de"),
+        ("de_gsd-ud-train.conllu", "de"),
+        ("news.zh-Hant.jsonl", "zh"),
+        ("news.it.jsonl", "it"),
+    ],
 )
 def test_languages_in_more_names_of_files(here, name, language):
     word = "{i}\tan\t_\t{tag}\t_\t_\t_\t_\t_\t_\n"

@@ -225,6 +225,18 @@ def test_what_is_no_text_is_refused_at_its_place(tmp_path, content, message):
     refused(written(tmp_path / "rows.csv", content), message)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "it is a pointer of Git LFS"),
+        (b"404: Not Found", "it is a server's answer"),
+        (b"PAR1...", "(footer|magic|small|smaller)"),
+    ],
+)
+def test_what_is_no_parquet_file_is_named(tmp_path, content, message):
+    refused(written(tmp_path / "rows.parquet", content), f"not readable as parquet: .*{message}")
+
+
 def test_a_byte_order_mark_is_no_text_and_one_within_is(tmp_path):
     assert read_text(written(tmp_path / "x.txt", "\ufeffa\ufeffb")) == "a\ufeffb"
 

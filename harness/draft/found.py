@@ -175,7 +175,11 @@ def _templates(folder: Path, name: str, language: str | None) -> Iterator[str]:
     splits = [i for i, part in enumerate(parts) if part.lower() in PHASE_OF]
     split = splits[-1] if splits else None
     for at in (*(() if language else _language_at(parts, split)), None):
-        said = {split: "{split}", at: "{language}"}
+        # of context-de-question-de both
+        said = {
+            i: "{language}" for i, part in enumerate(parts) if at is not None and part == parts[at]
+        }
+        said |= {split: "{split}"}
         inside = "".join(said.get(i) or _literal(part) for i, part in enumerate(parts))
         yield f"{_literal(folder.as_posix())}/{inside}"
 
@@ -189,16 +193,24 @@ def _language_at(parts: Sequence[str], split: int | None) -> list[int]:
     found = [i for i in words if i in near and i != split]
     for i in found:
         _refuse_two("".join(parts[max(0, i - 2) : i + 1]))
-    return [i for i in found if code_of(parts[i])]
+    spoken = [i for i in found if code_of(parts[i])]
+    others = {part for part in parts if part in ISO_639_1 - WORDS} - {parts[i] for i in spoken}
+    if spoken and others:
+        raise _two(f"{min(others)} and {parts[spoken[0]]}")
+    return spoken
 
 
 def _refuse_two(words: str) -> None:
     """SpecError for de-en and pt-br: two languages, or one of a region."""
     if re.fullmatch("[a-z]{2}-[a-z]{2}", words) and code_of(words[:2]):
-        raise SpecError(
-            f"{words} in a file's name may be two languages, or one and a region: say with"
-            " --language in which the rows are; or give a path in quotes, with {language} in it"
-        )
+        raise _two(words)
+
+
+def _two(words: str) -> SpecError:
+    return SpecError(
+        f"{words} in a file's name may be two languages, or one and a region or a word: say with"
+        " --language in which the rows are; or give a path in quotes, with {language} in it"
+    )
 
 
 def _literal(text: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import SpecError
-from harness.sources.text_files import RawRow
+from harness.sources.text_files import RawRow, what_else
 
 if TYPE_CHECKING:
     from pyarrow import Int64Array, Table
@@ -84,5 +84,8 @@ def _readable(path: Path) -> Iterator[None]:
         # pyarrow's own errors are ValueErrors, and OSErrors without a number.
         if isinstance(error, OSError) and error.errno:
             raise
-        said = " ".join(str(error).split())
+        with path.open("rb") as file:
+            head = file.read(64)
+        said = "" if head.startswith(b"PAR1") else what_else(head)
+        said = said or " ".join(str(error).split())
         raise SpecError(f"{path}: not readable as parquet: {said}") from None

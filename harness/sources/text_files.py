@@ -67,12 +67,17 @@ def unpacked(path: Path, data: bytes) -> bytes:
         ) from None
 
 
+def what_else(data: bytes) -> str:
+    """What a file's first bytes say that it is, and what to do, where that is no text; else
+    nothing."""
+    return next((what for start, what in _NO_TEXT.items() if data.startswith(start)), "")
+
+
 def decoded(path: Path, data: bytes) -> str:
     """Bytes as text. A byte-order mark at the start says how the bytes are meant, and is none of
     the text."""
-    for start, what in _NO_TEXT.items():
-        if data.startswith(start):
-            raise SpecError(f"{path}: no text: {what}")
+    if what := what_else(data):
+        raise SpecError(f"{path}: no text: {what}")
     for mark, name in _OTHER_ENCODINGS.items():
         if data.startswith(mark):
             raise SpecError(
