@@ -14,7 +14,7 @@ from harness.spec.task import Task
 MOST_LABELS = 500
 BIO = re.compile(r"O|[BIES]-.+")
 NUMBER = re.compile(r"-?\d{1,9}")
-UNLABELLED = ("-1", -1)  # SNLI, and test sets whose labels are secret
+UNLABELLED = ("-1", -1, "-")  # SNLI, and test sets whose labels are secret
 # Above this share of the rows, -1 is a class, such as bad beside 0 and 1, unless names say else.
 MOST_UNLABELLED = 0.05
 SKIPPED = {"-1", -1, "-100", -100}  # tags of subwords that a training skips
@@ -55,9 +55,9 @@ def classes_of(column: str, values: Sequence[Any], names: Sequence[str] | None =
         if names or count < MOST_UNLABELLED * len(values):
             without = str(hidden[0])
             del counts[hidden[0]]
-            said = [left_out(count)]
+            said = [left_out(count, hidden[0])]
         else:
-            said = [f"-1 is taken as a label, that of {count} rows; or does it say: none?"]
+            said = [f"{hidden[0]} is taken as a label, that of {count} rows; or does it say: none?"]
     if len(counts) < 2:
         only = f"{shown(next(iter(counts)))} in every row" if counts else "no label in any row"
         raise SpecError(
@@ -88,9 +88,9 @@ def tags_of(column: str, tags: Sequence[Any], names: Sequence[str] | None = None
     return classes_of(column, tags, names)
 
 
-def left_out(rows: int) -> str:
-    """What is said of rows without a label."""
-    return f"{rows} rows with label -1 are left out, which says that there is none"
+def left_out(rows: int, value: str | int) -> str:
+    """What is said of rows without a label, that have this one."""
+    return f"{rows} rows with label {value} are left out, which says that there is none"
 
 
 def _refuse_no_classes(column: str, values: Sequence[Any]) -> None:

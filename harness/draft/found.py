@@ -175,11 +175,10 @@ def _templates(folder: Path, name: str, language: str | None) -> Iterator[str]:
     splits = [i for i, part in enumerate(parts) if part.lower() in PHASE_OF]
     split = splits[-1] if splits else None
     for at in (*(() if language else _language_at(parts, split)), None):
-        # of context-de-question-de both
-        said = {
-            i: "{language}" for i, part in enumerate(parts) if at is not None and part == parts[at]
-        }
-        said |= {split: "{split}"}
+        said: dict[int | None, str] = {}
+        if at is not None:  # of context-de-question-de both
+            said = {i: "{language}" for i, part in enumerate(parts) if part == parts[at]}
+        said[split] = "{split}"
         inside = "".join(said.get(i) or _literal(part) for i, part in enumerate(parts))
         yield f"{_literal(folder.as_posix())}/{inside}"
 

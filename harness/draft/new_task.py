@@ -14,7 +14,14 @@ from harness.common.errors import SpecError
 from harness.draft.classes import UNLABELLED, Classes, classes_of, is_bio, left_out, like, tags_of
 from harness.draft.found import PHASE_OF, TOKENS, At, FoundFiles, code_of, found_at
 from harness.draft.guess import LANGUAGES, Guess, Wishes, guessed
-from harness.draft.split_rows import Read, Splits, refuse_leak, refuse_unmixed, splits_of
+from harness.draft.split_rows import (
+    Read,
+    Splits,
+    refuse_leak,
+    refuse_split_column,
+    refuse_unmixed,
+    splits_of,
+)
 from harness.draft.table import SeenTable, refuse_no_header
 from harness.draft.token_columns import token_columns
 from harness.families import FAMILIES
@@ -93,6 +100,8 @@ def _fill_in(task: Drafted, read: Read) -> None:
     ids = _ids(read)
     if ids:
         guess.columns = {"id": ids, **guess.columns}
+    if not wanted.parts:
+        refuse_split_column(read)
     _refuse_hidden(read, guess.label_column)
     task.classes = _classes(task)
     task.splits = splits_of(read, guess.family, task.role, wanted.train_task, wanted.parts)
@@ -129,8 +138,8 @@ def _refuse_hidden(read: Read, column: str | None) -> None:
     for (split, _), rows in read.items():
         if column and len(read) > 1 and all(row.get(column) in UNLABELLED for row in rows):
             raise SpecError(
-                f"column {column} has -1 in every row of {split or 'a file'}, as where test labels"
-                " are secret: nothing can be scored there; leave that file out"
+                f"column {column} has {rows[0][column]} in every row of {split or 'a file'}, as"
+                " where test labels are secret: nothing can be scored there; leave that file out"
             )
 
 
@@ -280,7 +289,8 @@ def _places_of_choices(guess: Guess, rows: Sequence[RawRow]) -> Classes:
         found = classes_of(label, [row.get(label) for row in known])
         found.numbers, found.labels = False, _of_letters(label, letters, found.labels)
     if len(known) < len(rows):
-        found.without, found.said = "-1", [left_out(len(rows) - len(known))]
+        hidden = next(row[label] for row in rows if row.get(label) in UNLABELLED)
+        found.without, found.said = str(hidden), [left_out(len(rows) - len(known), hidden)]
     return found
 
 

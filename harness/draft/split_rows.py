@@ -146,6 +146,22 @@ def _of_split(expression: str, places: Iterable[At]) -> list[At]:
 # Parts of files
 
 
+def refuse_split_column(read: Read) -> None:
+    """SpecError where a column says which rows train and which are tested: parts by the order of
+    the rows would mix them."""
+    rows = [row for some in read.values() for row in some]
+    for column in dict.fromkeys(name for row in rows for name in row):
+        if column.lower() not in ("split", "set", "subset", "partition", "fold"):
+            continue
+        words = {str(row.get(column)).lower() for row in rows}
+        if len(words) > 1 and words <= set(PHASE_OF):
+            raise SpecError(
+                f"column {column} says {', '.join(sorted(words))}: put those rows into files of"
+                " their own, as train.csv and test.csv; or say --parts, to take parts by their"
+                " order whatever it says"
+            )
+
+
 def refuse_unmixed(read: Read, splits: Splits, label: str | None) -> None:
     """SpecError where parts are taken of rows that are too few, or so sorted that a part lacks a
     label that the others have. `label`: its column."""
