@@ -500,6 +500,11 @@ ALONE = {
 }
 # What shows only when the encoder is loaded: still before it is trained.
 LOADED = {
+    "zeros where a download ended": Case(
+        weights(lambda held: held["encoder.layer.1.output.dense.weight"].fill(0)),
+        "model.safetensors",
+        "holds nothing but zeros in 1 of its tensors, such as encoder.layer.1.output.dense.weight",
+    ),
     "NaN": Case(
         weights(lambda held: held[WORDS].__setitem__((3, 4), np.nan)),
         "model.safetensors",

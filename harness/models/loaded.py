@@ -252,14 +252,23 @@ class LoadedEncoder:
         return config
 
     def _check_numbers(self, model: "PreTrainedModel", weights: str) -> None:
-        """SpecError if a weight is no number."""
-        # A sum is finite only if all its terms are, and takes a tenth of the time; one that is not
-        # may have overflowed.
-        odd = [
-            name
-            for name, tensor in model.named_parameters()
-            if not (tensor.sum().isfinite() or tensor.isfinite().all())
-        ]
+        """SpecError if a weight is no number, or a matrix holds none but 0."""
+        odd, empty = [], []
+        for name, tensor in model.named_parameters():
+            # A sum is finite only if all its terms are, and takes a tenth of the time; one that is
+            # not may have overflowed.
+            total = tensor.sum()
+            if not (total.isfinite() or tensor.isfinite().all()):
+                odd.append(name)
+            # the table of RoBERTa's token types is one row, and of zeros
+            elif total == 0 and tensor.ndim > 1 and len(tensor) > 2 and not tensor.any():
+                empty.append(name)
+        if empty:
+            raise self.files.wrong(
+                weights,
+                f"holds nothing but zeros in {len(empty)} of its tensors, such as {empty[0]}, as a"
+                " download leaves that took the room and did not fill it",
+            )
         if odd:
             raise self.files.wrong(
                 weights, f"holds NaN or infinity in {len(odd)} of its tensors, such as {odd[0]}"
