@@ -243,6 +243,20 @@ def test_more_is_not():
     assert changed == len(found.differences) >= 2
 
 
+def test_what_one_of_them_lacks_as_a_whole_is_a_line():
+    """Hypotheses that were written later, a cell of an encoder that joined."""
+    other = golden()
+    told = {"hypothesis": "h", "says": "s", "primary": True, "arms": ["a"], "above": 0.0}
+    other["suite"]["hypotheses"] = [told]
+    last = other["cells"].pop()
+    found = hold(golden(), other)
+    text = list(lines(found))
+    assert "suite.hypotheses (h): absent, 5 values" in text
+    (cell,) = [line for line in text if line.startswith(f"cells[{len(other['cells'])}]")]
+    assert f"{last['arm']} · {last['target']}" in cell and cell.endswith(" values, absent")
+    assert len(text) < 12 < len(found.differences)
+
+
 def test_a_mean_over_languages_is_held_closer():
     other = golden()
     other["cells"][2]["score"] += 10 * MEAN + 0.1

@@ -26,14 +26,15 @@ from typing import Any, NamedTuple
 
 from harness.metrics import METRICS
 from harness.metrics.vectors import unpack
-from harness.release.comparer import At, Difference, Leaf, leaves, unequal
+from harness.release.comparer import ABSENT, At, Difference, Leaf, leaves, named, unequal, written
 from harness.release.counts import length
 from harness.release.schema_derived import SECTIONS
 
 # of one language, and on dev. A language of suite mini has 40 to 80 test rows: 5 points are two to
 # four of them
 POINTS = 5.0
-SHOWN = 200  # differences in the text
+SHOWN = 200  # lines of differences in the text
+MANY = 4  # values of one entry that one side lacks
 MEAN = 0.5  # a cell's score, which is a mean over languages: of what one language may
 _OF_METRICS = {name for metric in METRICS.values() for name in metric.prediction_side}
 ANSWERED = {*_OF_METRICS, "centred", "bits", "null_bits", "ids"}
@@ -170,11 +171,30 @@ def _is_measure(value: Any) -> bool:
     return value is None or _is_number(value)
 
 
+def _told(differences: list[Difference]) -> Iterator[str]:
+    """A line a difference; of leaves that one side lacks, MANY below one entry are one line."""
+    groups: dict[tuple[At, bool], list[Difference]] = {}
+    for one in differences:
+        if ABSENT in (one.before, one.after):
+            groups.setdefault((one.at[:2], one.before == ABSENT), []).append(one)
+    for one in differences:
+        is_new = one.before == ABSENT
+        group = groups[one.at[:2], is_new] if is_new or one.after == ABSENT else []
+        if len(group) < MANY:
+            yield str(one)
+        elif one is group[0]:
+            values = f"{len(group)} values"
+            sides = f"{ABSENT}, {values}" if is_new else f"{values}, {ABSENT}"
+            yield f"{named(written(one.at[:2]), one.of)}: {sides}"
+
+
 def lines(found: Held, points: float = POINTS) -> Iterator[str]:
-    """The same as text, each difference as `path: before, after`."""
-    yield from map(str, found.differences[:SHOWN])
-    if len(found.differences) > SHOWN:
-        yield f"… {len(found.differences) - SHOWN:,} more differences (--json lists them)"
+    """The same as text, each difference as `path: before, after`, and an entry that one of them
+    lacks as one."""
+    told = list(_told(found.differences))
+    yield from told[:SHOWN]
+    if len(told) > SHOWN:
+        yield f"… {len(told) - SHOWN:,} more lines (--json lists every difference)"
     changed, rows = found.answers
     if changed or found.points:
         largest = max(found.points, default=0.0)
@@ -182,8 +202,8 @@ def lines(found: Held, points: float = POINTS) -> Iterator[str]:
             f"{changed:,} of {rows:,} rows answered otherwise; {len(found.points):,} scores moved,"
             f" by up to {largest:.2f} points"
         )
-    for one in found.flips:
-        yield f"came out otherwise, as it follows from scores: {one}"
+    for line in _told(found.flips):
+        yield f"came out otherwise, as it follows from scores: {line}"
     if found.differences:
         yield f"not the same: {len(found.differences):,} differences"
     else:
