@@ -394,6 +394,14 @@ def test_only_the_first_of_many_shards(tmp_path):
     assert named_files(tmp_path, "en", "train", first=1)[0] == "en/train-00000-of-*.parquet"
 
 
+def test_rows_of_test_are_not_trained_on_for_a_capital(tmp_path):
+    """The library takes all files as train where no name says a split as it writes them."""
+    lay(tmp_path, "one/Train.parquet", "two/Train.parquet", "two/Test.parquet", "two/x.md")
+    assert found(tmp_path, "one", "train") == ["one/Train.parquet"]
+    with pytest.raises(SpecError, match=r"two: Test\.parquet would be read as rows of split train"):
+        found(tmp_path, "two", "train")
+
+
 def test_odd_folders(tmp_path):
     odd = lay(tmp_path / "a [b] *c", *shards("test", 2))
     assert found(odd, "en", "test") == shards("test", 2)

@@ -275,11 +275,27 @@ def _usual(place: Path, split: str, first: int | None) -> Found:
     for patterns in _patterns(place, split):
         matching = [file for pattern in patterns for file in _matching(place, pattern)]
         if files := _rows_only(list(dict.fromkeys(matching))):
+            if patterns == ["**"]:  # no name says a split: all files train
+                _refuse_capitals(place, files)
             exports = _exports(files)
             # `test-*` matches the files of a split `test-translated` too
             own = {export: shards for export, shards in exports.items() if export.stem == split}
             return _complete(own or exports, split, first, anywhere=bool(own))
     return Found([], f"no file of split {split} in {place}")
+
+
+def _refuse_capitals(place: Path, files: list[Path]) -> None:
+    """SpecError for Test.csv, which is none of the library's names for test rows."""
+    from datasets.data_files import SPLIT_KEYWORDS
+
+    others = {word for split, words in SPLIT_KEYWORDS.items() if split != "train" for word in words}
+    for file in files:
+        name = file.relative_to(place).as_posix()
+        if said := others & set(re.split("[^a-z]+", name.lower())):
+            raise SpecError(
+                f"{place}: {name} would be read as rows of split train, with all other files, as"
+                f" split names are in small letters ({min(said)}): rename the files"
+            )
 
 
 def _patterns(place: Path, split: str) -> Iterator[list[str]]:
