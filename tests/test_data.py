@@ -429,6 +429,24 @@ def test_several_columns_are_one_text(tmp_path):
     assert row == {"id": "0", "text": "A b. Who? 7", "label": "no"}
 
 
+def test_a_name_of_other_code_points_is_said_to_be_one(tmp_path):
+    """Names from a Mac are decomposed, and look the same."""
+    rows = [{"te\u0301xt": "a", "label": "no"}]
+    dataset = described(
+        jsonl(tmp_path / "rows.jsonl", rows), columns={"text": "t\u00e9xt", "label": "label"}
+    )
+    with pytest.raises(SpecError, match=r"\('t\\xe9xt'; 'te\\u0301xt' is there: the same letters"):
+        data_rows.load(dataset)
+    (tmp_path / "toy.yaml").write_text(TASK.replace(".jsonl", "\u00e9.jsonl"))
+    (tmp_path / "data").mkdir()
+    jsonl(tmp_path / "data" / "en.teste\u0301.jsonl", texts("no"))
+    catalog = Catalog.load([tmp_path])
+    locator = Locator(catalog, Where(offline=True), HashIndex(tmp_path / "index"))
+    task = catalog.task("toy")
+    with pytest.raises(MissingError, match=r"'en\.teste\\u0301\.jsonl' is there: the same letters"):
+        locator.dataset(task, task.test, "test", "en", None)
+
+
 @pytest.mark.parametrize(
     ("own", "key", "label"),
     [

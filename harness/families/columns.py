@@ -6,7 +6,7 @@ the data, and a model would train on "nan".
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.common.text import some
@@ -129,7 +129,7 @@ class Cells:
             if found is None:  # a struct that is null in this row
                 break
             if not isinstance(found, Mapping) or name not in found:
-                raise NoColumn(shown(column))
+                raise NoColumn(f"{shown(column)}{twin_of(name, found)}")
             found = found[name]
         if found is None:
             raise Unfit(f"has nothing in column {shown(column)}")
@@ -240,6 +240,14 @@ class Labels:
 def _is_number(name: str) -> bool:
     """Whether a name reads as a whole number, so that a number in the data may mean it."""
     return re.fullmatch(r"[-+]?[0-9]{1,9}(\.0*)?", name) is not None
+
+
+def twin_of(name: str, there: object) -> str:
+    """What to say of a name that is not there, where one of the same letters is."""
+    names = there if isinstance(there, Iterable) else ()
+    same = (one for one in names if isinstance(one, str) and _composed(one) == _composed(name))
+    twin = next(same, None)
+    return f" ({name!a}; {twin!a} is there: the same letters, of other code points)" if twin else ""
 
 
 def _composed(name: str | int) -> str:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from harness.common.errors import MissingError, SpecError
 from harness.families import FAMILIES
+from harness.families.columns import twin_of
 from harness.sources.hub import Where, snapshot
 from harness.sources.known_splits import KnownSplits
 from harness.sources.labels import read_labels
@@ -281,7 +282,9 @@ class FilesHere:
         hint = source.hint or (
             "put it there" + ("" if self.where.data_root else ", or give --data-root DIR")
         )
-        raise MissingError(f"{task.task}: no file {looked}; {hint}")
+        beside = [file.name for place in filter(None, places) for file in _siblings(place / name)]
+        twin = twin_of(Path(name).name, beside)
+        raise MissingError(f"{task.task}: no file {looked}{twin}; {hint}")
 
     def split(self, task: Task, source: Source, split: str, language: str) -> SplitFiles:
         """The files of one split, with their hashes of now.
@@ -421,6 +424,13 @@ def called(task: Task, source: Source, split: str, language: str) -> str:
 def _fill(source: Source, language: str) -> dict[str, str]:
     """What {language} and {name} stand for in a source."""
     return {"language": language, "name": source.names.get(language, language)}
+
+
+def _siblings(file: Path) -> list[Path]:
+    try:
+        return sorted(file.parent.iterdir())
+    except OSError:
+        return []
 
 
 def _format(files: list[Path]) -> str | None:
