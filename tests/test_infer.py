@@ -232,6 +232,11 @@ def test_padding_of_robertas_is_counted_where_its_config_names_none(folder, cata
         assert of(folder, catalog)[0].max_length == positions
 
 
+def test_token_types_that_are_no_number_are_not_checked(folder, catalog):
+    edit(folder / "config.json", type_vocab_size="two")
+    assert of(folder, catalog)[0].token_types is None
+
+
 def test_a_card_of_odd_values_says_nothing(folder, catalog):
     (folder / "README.md").write_text("---\nlanguage: 2020-13-45\n---\n")
     assert of(folder, catalog)[0].pretrained_on == "unknown"
@@ -262,6 +267,11 @@ def test_a_card_of_odd_values_says_nothing(folder, catalog):
             lambda folder: sentence_encoder(folder, {}, {"prompts": {"query": 5}}),
             SpecError,
             "has prompts that are no texts by name",
+        ),
+        (
+            lambda folder: sentence_encoder(folder, {}, {"prompts": {"query": "\ud800"}}),
+            SpecError,
+            "its files give no prompts.query that can be used",
         ),
         (
             lambda folder: sentence_encoder(folder, {}, {"prompts": ["query: "]}),

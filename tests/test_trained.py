@@ -138,6 +138,7 @@ def test_outputs_are_matched_by_name(task, named, given, order):
         {"id2label": {"no": 0, "yes": 1}},
         {"id2label": {"0": "no", "2": "yes"}},
         {"id2label": {"0": 0, "1": 1}},
+        {"id2label": {"0": {}, "1": "yes"}, "label2id": {"no": 0}},
         {"id2label": {"0": "no", "1": "yes"}, "label2id": {"no": 1, "yes": 0}},
     ],
 )

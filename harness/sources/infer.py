@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from harness.common.errors import MissingError, SpecError
 from harness.common.text import short, some
 from harness.sources.encoder_files import (
@@ -244,7 +246,15 @@ def _spec(found: _Found) -> tuple[Encoder, list[str]]:
         _no_sentence_encoder(found)
     _card(found)
     spec = {"encoder": found.files.encoder, "version": 1, "source": found.source, **found.facts}
-    return Encoder.model_validate(spec), found.lines
+    try:
+        return Encoder.model_validate(spec), found.lines
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise SpecError(
+            f"encoder {found.files.encoder}: its files give no {place} that can be used:"
+            f" {first['msg']}; write its YAML by hand"
+        ) from None
 
 
 def _architecture(found: _Found) -> None:
@@ -344,7 +354,10 @@ def _lowers(normalizer: Any) -> bool | None:
 
 
 def _token_types(config: dict[str, Any], processor: Any) -> bool | None:
-    if (config.get("type_vocab_size") or 0) < 2:
+    types = config.get("type_vocab_size") or 0
+    if not isinstance(types, int):
+        return None
+    if types < 2:
         return False
     kind = processor.get("type") if isinstance(processor, dict) else None
     if kind == "TemplateProcessing":

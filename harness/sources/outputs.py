@@ -21,10 +21,10 @@ def outputs_of(config: Mapping[str, Any]) -> list[str]:
         return []
     named = {str(number): name for number, name in said.items()}
     names = [named.get(str(number)) for number in range(len(named))]
-    if isinstance(numbers, Mapping):
-        names = [name if numbers.get(name, at) == at else None for at, name in enumerate(names)]
     whole = [name for name in names if isinstance(name, str)]
-    return whole if len(whole) == len(named) else []
+    against = numbers if isinstance(numbers, Mapping) else {}
+    agree = all(against.get(name, number) == number for number, name in enumerate(whole))
+    return whole if agree and len(whole) == len(named) else []
 
 
 def as_named(given: Sequence[str], labels: Sequence[str]) -> list[str]:
