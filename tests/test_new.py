@@ -673,3 +673,32 @@ def test_a_language_that_only_some_rows_say_is_asked_about(here):
     jsonl(here / "mood.jsonl", [*table(), {**table()[0], "lang": "de"}])
     with pytest.raises(HarnessError, match="column lang has None, which names no language"):
         new("--from", "mood.jsonl")
+
+
+def test_languages_that_are_sorted_by_label_are_not_parallel(here):
+    for language in ("en", "de"):
+        for split, rows in (("train", 60), ("test", 40)):
+            mood = sorted(table(rows), key=lambda row: row["label"])
+            jsonl(here / f"mood/{split}.{language}.jsonl", mood)
+    task, _ = new("--from", "mood")
+    assert task.languages == ["en", "de"]
+    assert task.test.parallel is None
+
+
+def test_languages_may_share_their_english_sentences(here):
+    """Each stood in two files, and so was a class."""
+    for language in ("de", "fr"):
+        rows = [{"source": f"{language} {sentence(i)}", "target": sentence(i)} for i in range(60)]
+        jsonl(here / f"news.{language}.jsonl", rows)
+    task, _ = new("--from", "news.de.jsonl")
+    assert (task.family, task.languages) == ("retrieval", ["de", "fr"])
+
+
+def test_choices_that_are_numbers_are_choices(here):
+    rows = [
+        {"question": sentence(i), "option_a": i, "option_b": 1, "label": "AB"[i % 2]}
+        for i in range(60)
+    ]
+    jsonl(here / "sums.jsonl", rows)
+    with pytest.raises(HarnessError, match="row 0 has 0, a whole number, in column 'option_a'"):
+        new("--from", "sums.jsonl")

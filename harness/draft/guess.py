@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.common.errors import SpecError
 from harness.draft.found import code_of
-from harness.draft.table import SeenColumn, SeenTable
+from harness.draft.table import ROWS_OF_A_CLASS, SeenColumn, SeenTable
 from harness.families import FAMILIES
 from harness.families.columns import named_columns
 from harness.spec.explain import nearest
@@ -234,8 +234,10 @@ def _choices(table: SeenTable) -> str | list[str] | None:
             place = int(match[2]) if digits else ord(match[2].lower()) - ord("a")
             numbered.setdefault((match[1].lower(), digits), {})[place] = name
     rows: list[list[str]] = []
-    for (_, digits), names in numbered.items():
-        of_text = any(table.columns[name].kind == "text" for name in names.values())
+    for (stem, digits), names in numbered.items():
+        # end1 and end2 may be places; choices that are numbers are refused when they are read
+        sure = stem in ("choice", "option", "ending", "alternative")
+        of_text = sure or any(table.columns[name].kind == "text" for name in names.values())
         in_turn = min(names) <= digits and max(names) - min(names) < len(names)
         if len(names) > 1 and of_text and in_turn:
             # in the order of their numbers, whichever stands first in a row
@@ -275,7 +277,9 @@ def _retrieval(table: SeenTable, asked: Wishes) -> Guess | None:
     for source, target in pairs:
         if source not in texts or target not in texts:
             continue
-        if table.columns[target].may_be_classes and not asked.family:
+        # several languages may share their English sentences
+        again = len(table.columns[target].distinct) * ROWS_OF_A_CLASS <= table.rows / table.files
+        if table.columns[target].may_be_classes and again and not asked.family:
             continue
         why = f"two columns of sentences, {source} and {target}"
         columns: Columns = {"source": source, "target": target}

@@ -96,15 +96,16 @@ class SeenTable:
 
     columns: Mapping[str, SeenColumn]
     rows: int
+    files: int = 1
 
     @classmethod
-    def of(cls, rows: Sequence[Mapping[str, Any]]) -> "SeenTable":
+    def of(cls, rows: Sequence[Mapping[str, Any]], files: int = 1) -> "SeenTable":
         names = dict.fromkeys(name for row in rows for name in row)
         columns = {}
         for name in names:
             values = [row[name] for row in rows if row.get(name) is not None]
             columns[name] = SeenColumn(name, values, len(rows))
-        return cls(columns, len(rows))
+        return cls(columns, len(rows), files)
 
     def column(self, name: str, option: str) -> SeenColumn:
         """The column of that name; SpecError that names them all."""
