@@ -353,6 +353,11 @@ SUITE_MISTAKES = {
         "no task is called 'squat'",
     ),
     "no baseline": ("[none, squad]", "‸[squad]", "the baseline is missing; add `none`"),
+    "condition called as another task": (
+        "[none, squad]",
+        "[none, ‸{name: mnli, intermediate: squad}]",
+        "the name mnli is that of a task which it does not train on",
+    ),
     "baseline twice": (
         "[none, squad]",
         "‸[none, {name: base, intermediate: none}]",

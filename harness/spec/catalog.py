@@ -276,8 +276,16 @@ class Catalog:
         for i, encoder in enumerate(suite.encoder_names):
             yield from self._unknown("encoder", encoder, source.at("encoders", i))
         for i, arm in enumerate(suite.arms):
+            at = source.at("arms", i)
             if arm.intermediate:
-                yield from self._broken_intermediate(arm.intermediate, source.at("arms", i))
+                yield from self._broken_intermediate(arm.intermediate, at)
+            # a task of the user's own may well have the name of a built-in suite's condition
+            if (
+                arm.name not in arm.tasks
+                and arm.name in self.tasks
+                and ("suite", name) in self.user
+            ):
+                yield f"{at}: the name {arm.name} is that of a task which it does not train on"
         for i, target in enumerate(suite.targets):
             yield from self._broken_role("target", target, source.at("targets", i))
         for encoder, finished in suite.trained.items():
