@@ -426,6 +426,15 @@ def test_a_family_with_files_of_its_own_is_no_guess_from_columns(here):
         new("--from", "mood.jsonl", "--family", "entity_linking")
 
 
+@pytest.mark.parametrize("words", [("pt-BR", "pt"), ("zh-Hans", "zh-Hant"), ("DE", "de")])
+def test_two_files_of_one_language_are_not_one(here, words):
+    """The first was left out without a word."""
+    for word in ("en", *words):
+        jsonl(here / f"mood/train.{word}.jsonl", table())
+    with pytest.raises(HarnessError, match=f"{' and '.join(words)} in names of files are both of"):
+        new("--from", "mood/train.en.jsonl")
+
+
 def test_a_brace_in_a_files_name_is_text(here):
     jsonl(here / "mood{x}.jsonl", table())
     task, _ = new("--from", "mood{x}.jsonl")

@@ -56,12 +56,14 @@ class FoundFiles:
     files      where → the file; or two, whose lines belong together, foreign and English
     names      language → how the files call it, where that is another word
     spoken     the language that the folder's name says, where the files' names say none
+    clash      two words for one language, of which names can hold one
     """
 
     template: str
     files: dict[At, tuple[Path, ...]]
     names: dict[str, str] = field(default_factory=dict)
     spoken: str = ""
+    clash: tuple[str, ...] = ()
 
     @property
     def languages(self) -> list[str]:
@@ -109,6 +111,11 @@ def found_at(path: str, language: str | None = None) -> FoundFiles:
     raises    SpecError: nothing there, a format that is not read, files that cannot be told apart
     """
     found = _found(path, language)
+    if found.clash:
+        raise SpecError(
+            f"{path}: {' and '.join(found.clash)} in names of files are both of one language; call"
+            " one of them otherwise, or put it elsewhere"
+        )
     if not (language or found.languages):
         return replace(found, spoken=_spoken(Path(found.template).parent))
     if len(found.languages) == 1 and not placeholders(path):
@@ -225,6 +232,7 @@ def _matching(template: str, known: bool) -> FoundFiles:
     pattern = re.compile(_pattern(template))
     files: dict[At, tuple[Path, ...]] = {}
     names: dict[str, str] = {}
+    clash: tuple[str, ...] = ()
     for file in sorted(fixed.glob("/".join("*" * depth))):
         match = pattern.fullmatch(file.as_posix())
         if not match or not file.is_file():
@@ -235,12 +243,13 @@ def _matching(template: str, known: bool) -> FoundFiles:
         if known and ((word and not code) or (split and split.lower() not in PHASE_OF)):
             continue
         code = code or word.lower().replace("_", "-")
-        if word != code:
-            names[code] = word
+        if (other := names.setdefault(code, word)) != word:
+            clash = (other, word)
         files[split, code] = (file,)
-    if names:
+    if any(word != code for code, word in names.items()):
         template = template.replace("{language}", "{name}")
-    return FoundFiles(template, files, names)
+    names = {code: word for code, word in names.items() if word != code}
+    return FoundFiles(template, files, names, clash=clash)
 
 
 def _pattern(template: str) -> str:
