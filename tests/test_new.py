@@ -711,3 +711,11 @@ def test_choices_that_are_numbers_are_choices(here):
     jsonl(here / "sums.jsonl", rows)
     with pytest.raises(HarnessError, match="row 0 has 0, a whole number, in column 'option_a'"):
         new("--from", "sums.jsonl")
+
+
+def test_files_of_languages_that_are_not_known_are_said_to_be_left_out(here):
+    for name in ("train.eng", "test.eng", "test.deu", "notes.deu"):
+        jsonl(here / f"mood/{name}.jsonl", table())
+    task, said = new("--from", "mood/train.eng.jsonl")
+    assert task.languages == ["en"]
+    assert "left out: test.deu.jsonl; that is no language known here" in said

@@ -57,6 +57,7 @@ class FoundFiles:
     names      language → how the files call it, where that is another word
     spoken     the language that the folder's name says, where the files' names say none
     clash      two words for one language, of which names can hold one
+    left       files that are called so but for the language, which is none that is known
     """
 
     template: str
@@ -64,6 +65,7 @@ class FoundFiles:
     names: dict[str, str] = field(default_factory=dict)
     spoken: str = ""
     clash: tuple[str, ...] = ()
+    left: tuple[Path, ...] = ()
 
     @property
     def languages(self) -> list[str]:
@@ -233,6 +235,7 @@ def _matching(template: str, known: bool) -> FoundFiles:
     files: dict[At, tuple[Path, ...]] = {}
     names: dict[str, str] = {}
     clash: tuple[str, ...] = ()
+    left: list[Path] = []
     for file in sorted(fixed.glob("/".join("*" * depth))):
         match = pattern.fullmatch(file.as_posix())
         if not match or not file.is_file():
@@ -240,7 +243,10 @@ def _matching(template: str, known: bool) -> FoundFiles:
         said = match.groupdict()
         split, word = said.get("split") or "", said.get("language") or said.get("name") or ""
         code = code_of(word)
-        if known and ((word and not code) or (split and split.lower() not in PHASE_OF)):
+        if known and split and split.lower() not in PHASE_OF:
+            continue
+        if known and word and not code:
+            left.append(file)
             continue
         code = code or word.lower().replace("_", "-")
         if (other := names.setdefault(code, word)) != word:
@@ -249,7 +255,7 @@ def _matching(template: str, known: bool) -> FoundFiles:
     if any(word != code for code, word in names.items()):
         template = template.replace("{language}", "{name}")
     names = {code: word for code, word in names.items() if word != code}
-    return FoundFiles(template, files, names, clash=clash)
+    return FoundFiles(template, files, names, clash=clash, left=tuple(left))
 
 
 def _pattern(template: str) -> str:

@@ -11,6 +11,7 @@ from statistics import quantiles
 from typing import Any
 
 from harness.common.errors import SpecError
+from harness.common.text import some
 from harness.draft.classes import UNLABELLED, Classes, classes_of, is_bio, left_out, like, tags_of
 from harness.draft.found import PHASE_OF, TOKENS, At, FoundFiles, code_of, found_at
 from harness.draft.guess import LANGUAGES, Guess, Wishes, guessed
@@ -105,6 +106,8 @@ def _fill_in(task: Drafted, read: Read) -> None:
     _refuse_hidden(read, guess.label_column)
     task.classes = _classes(task)
     task.splits = splits_of(read, guess.family, task.role, wanted.train_task, wanted.parts)
+    if left := [file.name for file in task.found.left]:
+        task.splits.said.append(f"left out: {some(left, 6)}; that is no language known here")
     of_a_row = task.classes is not None and guess.family != "tagging"
     refuse_unmixed(read, task.splits, guess.label_column if of_a_row else None)
     if ids:
