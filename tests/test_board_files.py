@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from conftest import ROOT, copied
@@ -349,39 +349,38 @@ COMMANDS = {
 }
 
 
+def refused(command, shelf: Board, name: str, content: dict[str, Any], why: str) -> None:
+    """A release with this content, whose sidecar names it, is refused by a command, and left out of
+    the board."""
+    path = shelf.releases / "0004-edited.json"
+    path.write_bytes(content_bytes(content))
+    beside(path).write_bytes(content_bytes({"content_sha256": key_of(content)}))
+    done = command("leaderboard", *COMMANDS[name], "--board", shelf.folder)
+    assert (done.code, done.out) == (74, "")
+    assert done.err.startswith(f"{path}: {why}")
+    said: list[str] = []
+    assert len(write_board(shelf, said.append)) == 1 and said[0].startswith(f"left out: {path}")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_left_its_schema_is_refused_though_its_sidecar_names_it(
     command, shelf, name, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    path = shelf.releases / "0004-edited.json"
     content = json.loads(golden())
     content["cells"][0]["seed"] = "one"
-    path.write_bytes(content_bytes(content))
-    beside(path).write_bytes(content_bytes({"content_sha256": key_of(content)}))
-    done = command("leaderboard", *COMMANDS[name], "--board", shelf.folder)
-    assert (done.code, done.out) == (74, "")
-    assert done.err.startswith(f"{path}: not a release: cells.0.seed: ")
-    said: list[str] = []
-    assert len(write_board(shelf, said.append)) == 1 and said[0].startswith(f"left out: {path}")
+    refused(command, shelf, name, content, "not a release: cells.0.seed: ")
 
 
 @pytest.mark.parametrize("name", ["show", "export"])
 def test_what_names_what_is_not_in_it_is_refused(command, shelf, name, tmp_path, monkeypatch):
     """Of its schema, and of the very sidecar: somebody took things out, and the hash again."""
     monkeypatch.chdir(tmp_path)
-    path = shelf.releases / "0004-edited.json"
     content = json.loads(golden(encoders={}))
     for cell in content["cells"]:
         for scores in cell["languages"].values():
             scores["metrics"] = {}
-    path.write_bytes(content_bytes(content))
-    beside(path).write_bytes(content_bytes({"content_sha256": key_of(content)}))
-    done = command("leaderboard", *COMMANDS[name], "--board", shelf.folder)
-    assert (done.code, done.out) == (74, "")
-    assert done.err.startswith(f"{path}: cannot be shown: ")
-    said: list[str] = []
-    assert len(write_board(shelf, said.append)) == 1 and said[0].startswith(f"left out: {path}")
+    refused(command, shelf, name, content, "cannot be shown: ")
 
 
 def test_a_number_that_two_releases_have_is_no_name(command, shelf):

@@ -39,11 +39,12 @@ PARTS = re.compile(
     r"(?<![A-Za-z])(?:[a-z]{3}_[A-Z][a-z]{3}|[a-z]{2}[-_][A-Z]{2}|[a-z]{2}-Han[st])(?![A-Za-z])"
     r"|[^._/-]+|[._/-]+"
 )
-# codes by which folders are called that hold no language
 # what the datasets library puts beside rows
 _BESIDE = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"}
 _SHARD = re.compile(r"-\d+-of-0*([2-9]|[1-9]\d+)(-[0-9a-f]+)?\.")
+# codes by which folders are called that hold no language
 WORDS = frozenset("am an as be cs he hr id io is it ml my no or so to".split())  # noqa: SIM905
+_OR_A_WORD = "a language, or a word? Say with --language in which language the rows are"
 
 At = tuple[str, str]  # a split as the files call it, "" for none; a language, "" for none said
 
@@ -80,9 +81,6 @@ class FoundFiles:
     def first(self) -> Path:
         """Any of them."""
         return next(iter(self.files.values()))[0]
-
-
-_OR_A_WORD = "a language, or a word? Say with --language in which language the rows are"
 
 
 def suffix_of(name: str) -> str:

@@ -31,8 +31,14 @@ OURS = f"the project's own are on the board `{PROJECTS}`, in a checkout of it"
 NO_SIDECAR = "no sidecar to check it against"
 # what is raised where one part of an edited document names what another has not
 FALLS = (
-    *(LookupError, TypeError, ValueError, ArithmeticError, AssertionError),
-    *(StopIteration, RuntimeError, AttributeError),
+    LookupError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AssertionError,
+    StopIteration,
+    RuntimeError,
+    AttributeError,
 )
 _NAME = re.compile(r"^(\d{4})-([A-Za-z0-9._+-]+)\.json$")
 
