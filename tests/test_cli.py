@@ -401,7 +401,7 @@ def test_the_projects_own_releases_are_read_by_naming_them(rig, tmp_path):
     (tmp_path / "leaderboard").symlink_to(ROOT / "leaderboard")
     done = rig.here(["list", "releases", "--board", "leaderboard"], tmp_path)
     assert "-mini" in done.stdout and not done.stderr
-    own = rig.here(["leaderboard", "show", "study"], tmp_path)
+    own = rig.here(["leaderboard", "show", "mini"], tmp_path)
     assert own.returncode == 2 and not own.stdout
     none = rig.here(["leaderboard", "show", "nothing", "--board", "leaderboard"], tmp_path)
     assert none.returncode == 2 and "no release 'nothing'" in none.stderr

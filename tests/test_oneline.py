@@ -71,11 +71,11 @@ def test_a_suite_is_changed_where_something_is_said(catalog):
 
 
 def test_a_suites_own_condition_stays_what_it_is(catalog):
-    asked = chosen(OneLine(intermediate=("nli_hardest", "mnli")), catalog, "study")
+    asked = chosen(OneLine(intermediate=("news_hardest", "mnli")), catalog, "easy-hard-parts")
     baseline, hardest, mnli = asked.suite.arms
     assert baseline.is_baseline
     assert mnli.kind == "task"
-    assert hardest in catalog.suites["study"].arms
+    assert hardest in catalog.suites["easy-hard-parts"].arms
     assert hardest.kind == "subset"
 
 
@@ -99,7 +99,7 @@ def test_languages_keep_the_rest_of_an_override(catalog):
         assert (cut.languages, cut.train, cut.dev) == (["de", "en"], before.train, before.dev)
 
 
-@pytest.mark.parametrize("suite", [None, "small", "study"])
+@pytest.mark.parametrize("suite", [None, "small", "easy-hard"])
 def test_a_precision_holds_for_every_training(suite, catalog):
     given = FIRST if suite is None else OneLine()
     asked = chosen(OneLine(**(vars(given) | {"precision": "bf16"})), catalog, suite)
@@ -298,8 +298,8 @@ LINES = [
     (line(targets=("xnli", "panx", "udpos", "xquad", "mlqa")), None),
     (OneLine((ENCODER, "ModernBERT-base")), "small"),
     (OneLine(seeds=(1, 2, 3)), "small"),
-    (OneLine(intermediate=("none",)), "study"),
-    (OneLine(targets=("xnli", "tatoeba"), intermediate=("nli_hardest",)), "study"),
+    (OneLine(intermediate=("none",)), "easy-hard"),
+    (OneLine(targets=("tatoeba",), intermediate=("news_hardest",)), "easy-hard-parts"),
     (OneLine(protocol="xtreme", targets=("xquad",), languages=("de",)), "xstilts-2020"),
 ]
 

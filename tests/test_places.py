@@ -38,8 +38,8 @@ def here(tmp_path, monkeypatch) -> Path:
         (["--lock=file:///home/bob/x.json"], "--lock=x.json"),
         (["-t", "mine/x.yaml", "-t", "./y.yaml"], "-t mine/x.yaml -t ./y.yaml"),
         (
-            ["--suite", "study-e5", "--without=a+b", "-L", "5"],
-            "--suite study-e5 --without=a+b -L 5",
+            ["--suite", "easy-hard", "--without=a+b", "-L", "5"],
+            "--suite easy-hard --without=a+b -L 5",
         ),
         (["--without", "x y"], "--without 'x y'"),
     ],
