@@ -13,6 +13,7 @@ from test_encoders import KINDS
 from test_loop import context, dataset, make_job, outputs
 from transformers import AutoModel
 
+from harness.common import variables
 from harness.common.errors import MissingError
 from harness.jobs import adapters, evaluate, train
 from harness.jobs.context import JobError, Stopped, environment
@@ -103,6 +104,16 @@ def test_a_target_begins_with_the_intermediates_encoder(tmp_path, folder, encode
     if first and second:  # the chain: what came before, and its own
         assert {name.split(".")[1] for name in kept if name.startswith("adapters.")} == {"0", "1"}
         assert [kept[f"adapters.{n}.scale"].item() for n in (0, 1)] == [2.0, 4.0]
+
+
+def test_a_job_on_a_cpu_says_which_libraries_were_preloaded(tmp_path, folder, monkeypatch):
+    """By name: they choose the kernels of matrix products. In what folder is nobody's business."""
+    monkeypatch.setenv(variables.DEVICE, "cpu")
+    job = job_of(tmp_path, folder)
+    monkeypatch.delenv("LD_PRELOAD", raising=False)
+    assert "preloaded" not in environment(job)
+    monkeypatch.setenv("LD_PRELOAD", "/home/jane/libavx512.so:libtcmalloc.so.4 /opt/c.so")
+    assert environment(job)["preloaded"] == "libavx512.so, libtcmalloc.so.4, c.so"
 
 
 def test_a_job_that_used_peft_says_which_and_stays_in_one_environment(tmp_path, folder):

@@ -190,7 +190,16 @@ def environment(job: JobJson) -> dict[str, Any]:
             "device": where,
             "processor": f"{processor()}, {torch.backends.cpu.get_cpu_capability()}",
         }
+        if names := _preloaded():
+            device_facts["preloaded"] = names
     return facts | device_facts | {"threads": THREADS} | packages
+
+
+def _preloaded() -> str:
+    """Names of the libraries that LD_PRELOAD puts before all others. They may choose other kernels
+    for matrix products, which round differently too (docs/performance.md)."""
+    paths = os.environ.get("LD_PRELOAD", "").replace(":", " ").split()
+    return ", ".join(Path(path).name for path in paths)
 
 
 def processor() -> str:
