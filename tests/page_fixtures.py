@@ -5,11 +5,15 @@ from typing import Any
 
 from conftest import ROOT
 
+from harness.release.collect import sections
 from harness.release.document import Board
-from harness.release.schema import Content
+from harness.release.schema import Content, EvidenceCell, Known
+from harness.statistics.derive import derive
 
 SHELF = Board(ROOT / "leaderboard")
+SUITE = "study"  # the one whose release, of real rows and several seeds, tests read
 SECOND = "another-encoder"
+KNOWN = {field.alias or name for name, field in Known.model_fields.items()}
 
 
 @cache
@@ -30,6 +34,27 @@ def twice(release: Content) -> Content:
         if isinstance(mine, list) and mine and hasattr(mine[0], "encoder"):
             changed[name] = [*mine, *(one.model_copy(update={"encoder": SECOND}) for one in mine)]
     return release.model_copy(update=changed)
+
+
+@cache
+def with_a_refused_gain(arm: str, task: str) -> Content:
+    """The release of SUITE as if rows of this condition stood in the test set of this target."""
+    release, target = committed(SUITE), f"{task}@{SUITE}"
+    known = Known(**{name: of for name, of in sections(release).items() if name in KNOWN})
+    cells = [
+        _leaking(cell) if (cell.arm, cell.target) == (arm, target) else cell
+        for cell in known.evidence.cells
+    ]
+    evidence = known.evidence.model_copy(update={"cells": cells})
+    changed = known.model_copy(update={"evidence": evidence})
+    return Content(**sections(changed), inputs=release.inputs, **dict(derive(changed)))
+
+
+def _leaking(cell: EvidenceCell) -> EvidenceCell:
+    assert cell.overlap
+    leaks = {"intermediate": cell.overlap.test_rows}
+    overlap = cell.overlap.model_copy(update={"leaks": leaks})
+    return cell.model_copy(update={"overlap": overlap, "refused": True, "languages": {}})
 
 
 def without(release: Content, *sections: str) -> Content:
@@ -62,7 +87,7 @@ def releases() -> list[tuple[str, Content]]:
     return [
         ("0001-mini", committed("mini")),
         ("0002-mteb-tatoeba", committed("mteb-tatoeba")),
-        ("0003-study", committed("study")),
+        ("0003-study", committed(SUITE)),
         ("0004-two", twice(committed("mini")).model_copy(update={"suite": _real()})),
     ]
 

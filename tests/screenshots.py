@@ -2,7 +2,7 @@
 figure of README.md and docs/study.md.
 
 `python -m tests.screenshots OUT [PAGE]`; PAGE is leaderboard/index.html unless said. It is shown at
-the newest release of suite `study`, whose table the README has, or else at the newest.
+the newest release of SUITE, whose table the README has, or else at the newest.
 Needs Chromium and playwright; the tests of the page use the same browser.
 """
 
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+SUITE = "study"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
     "--no-sandbox",
@@ -98,4 +99,4 @@ if __name__ == "__main__":
         Path(sys.argv[2] if len(sys.argv) == 3 else "leaderboard/index.html"),
         Path(sys.argv[1]),
     )
-    print(*take(shown, out, at=newest(shown, "study")), *figure(shown, out, "study"), sep="\n")
+    print(*take(shown, out, at=newest(shown, SUITE)), *figure(shown, out, SUITE), sep="\n")

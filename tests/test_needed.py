@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from conftest import ROOT
+from page_fixtures import SUITE
 
 from harness.release.schema_derived import Estimate
 from harness.statistics.intervals import Noise, half_width
@@ -48,12 +49,12 @@ def test_no_number_of_seeds_makes_up_for_too_few_rows():
 
 
 def test_the_command_says_what_a_release_would_need():
-    done = run("0029-study", "--margin", "1", "--json")
+    done = run(SUITE, "--margin", "1", "--json")
     said = json.loads(done.stdout)
     average = next(row for row in said["numbers"] if row["number"] == "average gain")
     assert average["half_with"]["3"] > average["half_with"]["10"]
     needed = average["seeds_needed"]
-    assert needed and f"±1 takes {needed} seeds" in run("0029-study").stdout
+    assert needed and f"±1 takes {needed} seeds" in run(SUITE).stdout
 
 
 def test_a_release_of_one_seed_is_no_guide():

@@ -8,6 +8,7 @@ import subprocess
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
+import page_fixtures as made
 import pytest
 import yaml
 from conftest import MIRROR, MOCK, ROOT, Rig, needs_shared
@@ -232,7 +233,7 @@ def test_targets_are_compared_as_a_release_shows_them(tmp_path):
     assert reproduce._committed("nowhere", catalog) is None
 
 
-@pytest.mark.parametrize("release", ["0040-mteb-tatoeba", "0029-study"])
+@pytest.mark.parametrize("release", ["0040-mteb-tatoeba", made.SHELF.find(made.SUITE).stem])
 def test_a_release_of_a_suite_is_that_suite_as_committed(tmp_path, release):
     """Of a release in a file against the YAML it came from: nothing differs, and a claim over it
     may conclude."""

@@ -115,7 +115,7 @@ def test_markdown_has_no_html_no_link_and_the_cells_it_was_given(one, other):
 
 
 def test_a_release_of_hostile_text_as_markdown():
-    text = board(made.spoilt(made.committed("study"), HOSTILE), "0001-<b>[x](javascript:y)")
+    text = board(made.spoilt(made.committed(made.SUITE), HOSTILE), "0001-<b>[x](javascript:y)")
     assert_harmless(text)
     assert not HIDDEN.search(text)
 
@@ -123,7 +123,7 @@ def test_a_release_of_hostile_text_as_markdown():
 @pytest.mark.parametrize("width", [60, 300])
 def test_a_release_of_hostile_text_on_a_terminal(width):
     stream = io.StringIO()
-    release = made.spoilt(made.committed("study"), HOSTILE)
+    release = made.spoilt(made.committed(made.SUITE), HOSTILE)
     print_release(release, "0001-[red]x", console(stream, width), ["full"])
     said = stream.getvalue()
     assert not HIDDEN.search(said)
@@ -131,7 +131,7 @@ def test_a_release_of_hostile_text_on_a_terminal(width):
 
 
 def test_a_release_of_hostile_text_on_the_page():
-    html = render([("0001-x", made.spoilt(made.committed("study"), HOSTILE))])
+    html = render([("0001-x", made.spoilt(made.committed(made.SUITE), HOSTILE))])
     data = html.split('id="data">')[1].split("</script>")[0]
     assert not HIDDEN.search(data)
     shown = json.loads(data)["releases"][0]

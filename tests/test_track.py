@@ -154,15 +154,15 @@ def test_a_tracker_that_cannot_start_is_said_before_the_run(fake, store, plan, m
 
 
 def test_results_of_a_release_are_told_once(fake, store, plan):
-    release = made.committed("study")
+    release = made.committed(made.SUITE)
     for _ in range(2):
         with tracking(fake, plan, store, print) as told:
             told.results(release)
     assert Fake.results_told == [0]
 
     values = track.results_of(release)
-    (gain,) = [g for g in release.gains if (g.arm, g.target) == ("squad", "tatoeba@study")]
-    at = f"gain/{gain.encoder}/squad/tatoeba@study"
+    (gain,) = [g for g in release.gains if (g.arm, g.target) == ("squad", f"tatoeba@{made.SUITE}")]
+    at = f"gain/{gain.encoder}/squad/tatoeba@{made.SUITE}"
     assert values[at] == gain.gain.value
     assert [values[f"{at}/low"], values[f"{at}/high"]] == gain.gain.interval
     known = [cell for cell in release.cells if cell.score is not None]
@@ -189,7 +189,7 @@ def tell_twice(name: str, store: Store, plan: Plan) -> Path:
         assert told.working, "it stopped"
     commit(store)
     with tracking(chosen, plan, store, print) as told:
-        told.results(made.committed("study"))
+        told.results(made.committed(made.SUITE))
         assert told.working, "it stopped"
     (folder,) = (store.root / "track" / name).glob("tiny-*")
     return folder
@@ -213,7 +213,7 @@ def test_tensorboard_reads_every_point_once(store, plan):
     (text,) = read.Tensors("suite", "suite")
     assert b'"seeds"' in text.tensor_proto.string_val[0]
     scalars = read.Runs()["suite"]["scalars"]
-    assert len(scalars) == len(track.results_of(made.committed("study")))
+    assert len(scalars) == len(track.results_of(made.committed(made.SUITE)))
 
 
 def test_mlflow_has_every_point_once(store, plan):
