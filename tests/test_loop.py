@@ -683,6 +683,30 @@ def test_a_job_killed_after_a_checkpoint_loses_no_more_than_the_interval(
     assert outputs(ctx) == expected
 
 
+def test_a_signal_while_a_look_is_kept_takes_nothing_of_it(tmp, folder, warm, monkeypatch):
+    """Of equal looks the first is kept, also where a signal comes between its line in the log and
+    its weights."""
+    score, note = train.Part.score, train._Loop._note
+    monkeypatch.setattr(train.Part, "score", lambda *args: score(*args) | {"main": 50.0})
+    job = make_job(tmp, folder, "classification")
+    expected = trained(tmp / "straight", job, warm)
+    assert json.loads(expected["train.json"])["best"]["update"] == 3
+
+    def signalled(loop, line) -> None:
+        note(loop, line)
+        if "dev" in line and not signals.stop._holds:
+            raise signals.Interrupted
+
+    monkeypatch.setattr(train._Loop, "_note", signalled)
+    with pytest.raises(Stopped):
+        train.run(context(tmp / "broken", job, stop_before=3, warm=warm))
+    monkeypatch.setattr(train._Loop, "_note", note)
+    ctx = context(tmp / "broken", job, warm=warm)
+    train.run(ctx)
+    assert ctx.facts["resumed_at"] == 3
+    assert outputs(ctx) == expected
+
+
 @pytest.mark.parametrize("look", [1, 2, 3, 4])
 def test_a_signal_breaks_a_look_off_and_the_next_run_looks_again(
     tmp, folder, warm, monkeypatch, look

@@ -304,11 +304,10 @@ class _Loop:
             return True
         self.settle()
         try:
-            with stop.loose():  # what a signal breaks off can be done again
-                if dev:
-                    self.look_at_dev()
-                if rows:
-                    self.watch()
+            if dev:
+                self.look_at_dev()
+            if rows:
+                self.watch()
         except Interrupted:
             return False
         finally:
@@ -322,10 +321,11 @@ class _Loop:
         Of several tasks the plain mean of their main metrics counts (jiant's rule; here all are on
         one scale).
         """
-        scored = {
-            part.name: part.score(self.model, head, self.device)
-            for head, part in enumerate(self.parts)
-        }
+        with stop.loose():  # what a signal breaks off can be done again; what follows is kept whole
+            scored = {
+                part.name: part.score(self.model, head, self.device)
+                for head, part in enumerate(self.parts)
+            }
         self.looked = self.step
         main = float(np.mean([one["main"] for one in scored.values()]))
         metrics = {name: one["metrics"] for name, one in scored.items()}
@@ -347,7 +347,8 @@ class _Loop:
     def watch(self) -> None:
         """Note the probability of each training row's gold label (training dynamics, Swayamdipta et
         al. 2020, section 2)."""
-        bits = self.parts[0].gold_bits(self.model, self.device)
+        with stop.loose():
+            bits = self.parts[0].gold_bits(self.model, self.device)
         self.watched.append([round(2.0**-one, 6) for one in bits])
 
     def _trained(self) -> dict[str, torch.Tensor]:
