@@ -5,6 +5,7 @@ import json
 import math
 import re
 import shutil
+import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -66,8 +67,10 @@ def test_a_suite_is_changed_where_something_is_said(catalog):
     before = catalog.suite("small")
     suite = chosen(OneLine(targets=("tatoeba",), seeds=(7,)), catalog, "small").suite
     assert (suite.targets, suite.seeds) == (["tatoeba"], [7])
-    same = {"arms", "encoders", "recipes", "caps", "task_caps", "cuts", "split_rule", "pvi"}
+    same = {"arms", "encoders", "caps", "split_rule", "pvi"}
     assert suite.model_dump(include=same) == before.model_dump(include=same)
+    # what is said of tasks that it no longer has is gone with them
+    assert suite.task_caps == {"tatoeba": before.task_caps["tatoeba"]}
 
 
 def test_a_suites_own_condition_stays_what_it_is(catalog):
@@ -333,6 +336,36 @@ def test_what_a_run_does_without_is_in_it(catalog):
         ["none", "mnli"],
     )
     assert asked.written["left_out"] == ["panx", "squad"]
+
+
+def test_what_a_file_says_of_a_task_that_it_has_not_is_told(catalog, tmp_path):
+    """PAN-X and SQuAD are in no role, and their values would change nothing; XQuAD's model trains on
+    SQuAD's rows, and MNLI first, so what is said of those counts."""
+    text = """
+        suite: mine
+        version: 1
+        about: two slips
+        encoders: [all-MiniLM-L6-v2]
+        arms: [none, {name: nli, intermediate: {task: mnli}}]
+        targets: [TARGET]
+        seeds: [1]
+        protocol: default
+        changes: {target: {epochs: 1}, span_qa: {epochs: 1}, nli: {epochs: 2}, mnli: {epochs: 1}}
+        settings: {panx: {max_length: 64}, span_qa: {max_length: 256}}
+        task_caps: {panx: {train: 50}, squad: {train: 9}}
+    """
+    file = tmp_path / "mine.yaml"
+    told = {}
+    for target in ("xquad", "xnli"):
+        file.write_text(textwrap.dedent(text).replace("TARGET", target))
+        asked = ask(Choice(str(file)), Catalog.load([]), Where(offline=True), print)
+        told[target] = asked.lines
+    panx = "settings of mine: it has no panx; nothing comes of that"
+    assert told["xquad"] == ("task_caps of mine: it has no panx; nothing comes of that", panx)
+    assert told["xnli"] == ("task_caps of mine: it has no panx, squad; nothing comes of that", panx)
+    # in what is made of it, the slips are gone
+    made = ask(Choice(str(file), line=OneLine(seeds=(5,))), Catalog.load([]), Where(), print)
+    assert made.written["settings"].keys() == {"span_qa"} and "task_caps" not in made.written
 
 
 def test_a_limit_is_in_no_name_and_no_file(catalog):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from harness.common.errors import SpecError
+from harness.common.text import some
 from harness.release.places import place
 from harness.sources.hub import Where
 from harness.sources.infer import inferred
@@ -74,6 +75,7 @@ def ask(choice: Choice, catalog: Catalog, where: Where, say: Callable[[str], Non
     if line:
         suite = oneline.fitting(suite, line, catalog)
         suite = oneline.narrowed(suite, line, base, catalog)
+    lines += _without_effect(base, catalog) if base else []
     lines += oneline.lacking(line, suite, catalog)
     lines += oneline.unscored(catalog.filled_in(suite), whole, catalog)
 
@@ -99,6 +101,15 @@ def _base(name: str | None, catalog: Catalog) -> Suite | None:
     if name is None:
         return None
     return catalog.suite_as_written(catalog.suite_called(name))
+
+
+def _without_effect(suite: Suite, catalog: Catalog) -> list[str]:
+    """A line for each table of a suite's file that names tasks which the suite does not have: most
+    likely another task was meant."""
+    return [
+        f"{table} of {suite.suite}: it has no {some(names)}; nothing comes of that"
+        for table, names in oneline.without_effect(suite, catalog).items()
+    ]
 
 
 def _with_encoders(

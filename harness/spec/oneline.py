@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import chain
 from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +32,7 @@ SEEDS = (1, 2, 3)
 PROTOCOL = "default"
 MOST_NAMED = 3  # names of one kind in a suite's name; the others are counted
 LONGEST = 72  # characters of a suite's name before the digest
+_BY_TASK = ("cuts", "task_caps", "changes", "settings")  # tables of a suite that tasks may stand in
 
 
 class TrainedElsewhere(NamedTuple):
@@ -361,15 +363,40 @@ def _arms(names: Iterable[str], suite: Suite) -> list[Arm]:
     return arms
 
 
-def _without_gone(suite: Suite, catalog: Catalog) -> dict[str, Any]:
-    """Recipes without those of conditions that are left out: a file may not name what it has
-    not."""
-    known = {*catalog.tasks, *PHASES, *FAMILIES, *(arm.name for arm in suite.arms)}
-    update: dict[str, Any] = {
-        "changes": {name: of for name, of in suite.changes.items() if name in known}
-    }
+def without_effect(suite: Suite, catalog: Catalog) -> dict[str, list[str]]:
+    """Tasks that a suite says something of without having them, by the table that does: no part of
+    it trains on them or tests them."""
+    named = {*suite.targets, *suite.left_out, *(own.task for own in suite.trained.values())}
+    named |= {own.translate_train for own in suite.regimes.values() if own.translate_train}
+    for name in suite.targets:
+        named |= {*catalog.filled_in(suite).rows_of(catalog.tasks[name])}
+    for arm in suite.arms:
+        of_arm = catalog.filled_in(suite.for_arm(arm))
+        taken = [of_arm.rows_of(catalog.tasks[task]) for task in arm.tasks]
+        named |= {arm.name, *chain.from_iterable(taken)}
+    # the user's own may join any suite
+    other = catalog.tasks.keys() - named - {name for _, name in catalog.user}
+
+    tables: dict[str, Iterable[str]] = {name: getattr(suite, name) for name in _BY_TASK}
     if suite.recipes:
-        tasks = {name: of for name, of in suite.recipes.tasks.items() if name in known}
+        tables["recipes"] = suite.recipes.tasks
+    found = {table: [name for name in names if name in other] for table, names in tables.items()}
+    return {table: names for table, names in found.items() if names}
+
+
+def _without_gone(suite: Suite, catalog: Catalog) -> dict[str, Any]:
+    """What a suite says of tasks and conditions that it has, and no more: a file may not name what
+    is not there, and another choice of the same is not another suite."""
+    known = {*catalog.tasks, *PHASES, *FAMILIES, *(arm.name for arm in suite.arms)}
+    idle = without_effect(suite, catalog)
+
+    def kept(table: str, of: Mapping[str, Any]) -> dict[str, Any]:
+        gone = idle.get(table, [])
+        return {name: own for name, own in of.items() if name in known and name not in gone}
+
+    update: dict[str, Any] = {table: kept(table, getattr(suite, table)) for table in _BY_TASK}
+    if suite.recipes:
+        tasks = kept("recipes", suite.recipes.tasks)
         update["recipes"] = suite.recipes.model_copy(update={"tasks": tasks})
     return update
 

@@ -417,6 +417,16 @@ class Suite(Strict):
             return self
         return self.model_copy(update={"cuts": {**self.cuts, arm.tasks[0]: cut}})
 
+    def rows_of(self, task: Task) -> list[str]:
+        """The task, and the others whose rows it takes."""
+        cut = self.cuts.get(task.task)
+        found = [task.task]
+        for phase in ("train", "dev", "test"):
+            rows: Rows | None = getattr(cut, phase, None) or getattr(task, phase)
+            if rows:
+                found += [name for name in (rows.task, *rows.tasks) if name]
+        return found
+
     def shown_name(self, task: Task) -> str:
         """A target's name on the board: as `reduced_name`, and the regime that it trains in
         (`panx@few_shot_16`, of a reduced one `panx@laptop+few_shot_16`)."""
@@ -431,13 +441,7 @@ class Suite(Strict):
 
         So a number of fewer rows never shares a column with the whole one.
         """
-        cut = self.cuts.get(task.task)
-        related = [task.task]
-        for phase in ("train", "dev", "test"):
-            rows: Rows | None = getattr(cut, phase, None) or getattr(task, phase)
-            if rows:
-                related += [name for name in (rows.task, *rows.tasks) if name]
-
+        related = self.rows_of(task)
         cuts = [self.cuts[name] for name in related if name in self.cuts]
         capped = any(self.task_caps.get(name, self.caps) != Caps() for name in related)
         if capped or any(not own.label for own in cuts):
