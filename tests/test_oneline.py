@@ -339,8 +339,8 @@ def test_what_a_run_does_without_is_in_it(catalog):
 
 
 def test_what_a_file_says_of_a_task_that_it_has_not_is_told(catalog, tmp_path):
-    """PAN-X and SQuAD are in no role, and their values would change nothing; XQuAD's model trains on
-    SQuAD's rows, and MNLI first, so what is said of those counts."""
+    """PAN-X has no role, and its values would change nothing; XQuAD's model trains on SQuAD's rows,
+    and the one condition on MNLI's, so what is said of those counts."""
     text = """
         suite: mine
         version: 1
