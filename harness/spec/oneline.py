@@ -380,8 +380,11 @@ def without_effect(suite: Suite, catalog: Catalog) -> dict[str, list[str]]:
     tables: dict[str, Iterable[str]] = {name: getattr(suite, name) for name in _BY_TASK}
     if suite.recipes:
         tables["recipes"] = suite.recipes.tasks
-    found = {table: [name for name in names if name in other] for table, names in tables.items()}
-    return {table: names for table, names in found.items() if names}
+    found = {}
+    for table, names in tables.items():
+        if idle := [name for name in names if name in other]:
+            found[table] = idle
+    return found
 
 
 def _without_gone(suite: Suite, catalog: Catalog) -> dict[str, Any]:
