@@ -272,13 +272,22 @@ def test_a_condition_that_learned_nothing_is_marked_and_never_named_best(kind):
         given = {"averages": averages, "dev_scores": [made.dev_score(learned)]}
         table, board = only(made.release(conditions, **given))
         assert ("squad" in table, "squad ⚠1" in table) == (learned, not learned)
-        note = "⚠1 Not learned (its own English dev is at chance): squad."
+        why = "its own English dev is not above chance by three standard errors"
+        note = f"⚠1 Not learned: squad ({why})."
         assert (note in board.sheet.footnotes) is not learned
         assert (ADVICE in board.sheet.footnotes) is not learned
         said = "the average after squad +9.0 [+8.0, +10.0]" if learned else "nothing for sure"
         assert board.sentences[0] == f"Helps: {said}."
     waived = made.suite(waives=["unlearned"])  # nobody minds
     assert ADVICE not in only(made.release(conditions, suite=waived, **given))[1].sheet.footnotes
+
+
+def test_of_several_seeds_it_is_said_how_many_learned_nothing():
+    averages = [made.average("squad", made.mean(made.sure(1.0), *made.GROUPS))]
+    devs = [made.dev_score(True), made.dev_score(False)]
+    release = made.release({"squad": made.arm(trained=[made.run()])}, averages=averages)
+    _, board = only(release.model_copy(update={"dev_scores": devs}))
+    assert any(note.endswith("errors with 1 of 2 seeds).") for note in board.sheet.footnotes)
 
 
 def test_a_training_whose_dev_nobody_looked_at_is_not_called_unlearned():

@@ -116,9 +116,17 @@ def flags_of(cells: Iterable[ScoredCell]) -> set[str]:
 
 def _not_learned_first(reading: Reading) -> dict[str, set[Place]]:
     """What is said of conditions whose task was not learned → where it is said."""
-    arms = [average.arm for average in reading.rivals if not reading.learned(average.arm)]
-    text = f"Not learned (its own English dev is at chance): {reading.conditions(arms)}."
-    return {text: {(arm, ALL) for arm in arms}}
+    said: dict[str, set[Place]] = {}
+    for arm in (average.arm for average in reading.rivals):
+        lost, looked_at = reading.at_chance(arm)
+        if lost:
+            many = f" with {lost} of {looked_at} seeds" if looked_at > 1 else ""
+            text = (
+                f"Not learned: {reading.condition(arm)} (its own English dev is not above chance by"
+                f" three standard errors{many})."
+            )
+            said[text] = {(arm, ALL)}
+    return said
 
 
 def lost(reading: Reading, arm: str, target: str) -> bool:

@@ -29,7 +29,7 @@ STYLE = Path(__file__).parent / "page.css"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 HEADINGS = {
     "easy": "easy tasks",
-    "median": "in between",
+    "median": "middle task",
     "hard": "hard tasks",
     "unlearned": "not learned",
 }

@@ -141,8 +141,13 @@ class Reading:
 
     def learned(self, arm: str) -> bool:
         """False where a training was looked at and was not above chance on its own English dev."""
+        return not self.at_chance(arm)[0]
+
+    def at_chance(self, arm: str) -> tuple[int, int]:
+        """How many of a condition's trainings were not above chance on their own English dev, and
+        of how many that were looked at."""
         known = [score for score in self._dev(arm) if score.main is not None]
-        return all(score.learned for score in known)
+        return sum(not score.learned for score in known), len(known)
 
     def score(self, targets: Iterable[str]) -> float | None:
         """The baseline's mean score over targets; None where one of them has none."""
@@ -167,7 +172,7 @@ class Reading:
 
     @cached_property
     def suffix(self) -> str:
-        """What all reduced tasks have at the end of their names ("@study"), "" where they differ or
+        """What all reduced tasks have at the end of their names ("@small"), "" where they differ or
         a name would be that of another without it. A target that is not zero-shot keeps its whole
         name, which says so."""
         names = {*self.release.targets, *(arm.shown for arm in self.release.arms.values())}

@@ -18,7 +18,7 @@ from harness.release.schema import Content
 
 
 def card(release: Content, name: str, sidecar: Mapping[str, Any], repo: str) -> str:
-    """README.md of a repository that holds the release `name` (as `0029-study`)."""
+    """README.md of a repository that holds the release `name` (as `0041-easy-hard`)."""
     facts = metadata(release, name, sidecar)
     text = yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=1000)
     return "\n".join(
