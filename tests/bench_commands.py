@@ -11,13 +11,13 @@ from conftest import MIRROR, needs_shared
 from many_cells import thousand
 
 ROOT = Path(__file__).parents[1]
-STUDY = "plan --suite study, with its rows (2)"
+STUDY = "plan --suite easy-hard, with its rows (2)"
 DONE = "eval, nothing to do in 1,008 cells (4)"
 COMMANDS = {
     "--help (0.15)": ["--help"],
     "plan --suite xstilts-2020 (3)": ["plan", "--suite", "xstilts-2020"],
     "plan --suite mini": ["plan", "--suite", "mini"],
-    STUDY: ["plan", "--suite", "study", "--data-root", str(MIRROR)],
+    STUDY: ["plan", "--suite", "easy-hard", "--data-root", str(MIRROR)],
     DONE: [],
     "validate": ["validate"],
     "leaderboard verify, all releases (10)": ["leaderboard", "verify", "--board", "leaderboard"],

@@ -10,7 +10,7 @@ from harness.release.schema import Content
 from harness.statistics.derive import sections as derived
 
 SHELF = Board(ROOT / "leaderboard")
-SUITE = "study"  # the one whose release, of real rows and several seeds, tests read
+SUITE = "easy-hard"  # the one whose release, of real rows and several seeds, tests read
 SECOND = "another-encoder"
 
 
@@ -76,7 +76,7 @@ def releases() -> list[tuple[str, Content]]:
     return [
         ("0001-mini", committed("mini")),
         ("0002-mteb-tatoeba", committed("mteb-tatoeba")),
-        ("0003-study", committed(SUITE)),
+        ("0003-easy-hard", committed(SUITE)),
         ("0004-two", twice(committed("mini")).model_copy(update={"suite": _real()})),
     ]
 

@@ -1,28 +1,33 @@
 """What README.md and docs/ quote of releases: each number with the place that it is of, in a page's
 own order. `test_quoted.py` holds the pages to it.
 
-`python -m tests.quoted` prints the numbers, the board of README.md and the table of seeds.
+`python -m tests.quoted` prints the numbers, the board of README.md, the table of docs/study.md and
+that of seeds.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 
 from harness.common.text import signed
 from harness.page.glance import glance
 from harness.page.points import between, plain
-from harness.page.reading import GROUPS
+from harness.page.reading import GROUPS, readings
 from harness.page.render import markdown_sheet
+from harness.page.words import verdict_of
 from harness.release.document import Board
 from harness.release.schema import Content
-from harness.release.schema_derived import Average, Estimate, Gain, Tested
+from harness.release.schema_derived import Average, Estimate, Gain, ScoredCell, Tested
 from harness.statistics.needed import half_with
 
 ROOT = Path(__file__).parents[1]
 BOARD = Board(ROOT / "leaderboard")
 FIGURE = ROOT / "docs/images/easy-against-hard.svg"
 # a number with one decimal, and its interval: no version, no licence, no learning rate
+STUDY = "easy-hard"
 NUMBER = re.compile(r"(?<![\w.-])[+−]?\d+\.\d(?: \[[^]]*\])?(?![\w.]*\d)")
 
 
@@ -36,59 +41,70 @@ def release(suite: str) -> Content:
     return Content.model_validate(BOARD.load(BOARD.find(suite)))
 
 
-# Numbers by what they are of
+# Numbers of the study, by what they are of
 
 
-def gain(suite: str, arm: str, target: str) -> Gain:
-    of = arm, f"{target}@{suite}"
-    (found,) = (one for one in release(suite).gains if (one.arm, one.target) == of)
+def gain(arm: str, target: str) -> Gain:
+    of = arm, f"{target}@{STUDY}"
+    (found,) = (one for one in release(STUDY).gains if (one.arm, one.target) == of)
     return found
 
 
-def average(suite: str, arm: str, encoder: str = "") -> Average:
-    (found,) = (
-        one for one in release(suite).averages if one.arm == arm and one.encoder.startswith(encoder)
-    )
+def in_language(arm: str, target: str, language: str) -> Tested:
+    return gain(arm, target).per_language[language].gain
+
+
+def average(arm: str) -> Average:
+    (found,) = (one for one in release(STUDY).averages if one.arm == arm)
     return found
 
 
-def group(suite: str, arm: str, kind: str, encoder: str = "") -> Tested:
-    return average(suite, arm, encoder).groups[kind].gain
+def without_english(arm: str, kind: str) -> Tested:
+    return average(arm).groups_zero_shot[kind].gain
 
 
-def without_english(suite: str, arm: str, kind: str) -> Tested:
-    return average(suite, arm).groups_zero_shot[kind].gain
-
-
-def easy_minus_hard(suite: str) -> Estimate:
-    (split,) = release(suite).split
+def easy_minus_hard(target: str = "") -> Estimate:
+    """On average, or on one target."""
+    (split,) = release(STUDY).split
+    if target:
+        return split.by_target[f"{target}@{STUDY}"].easy_minus_hard
     return split.overall.easy_minus_hard
 
 
-def parts(suite: str, a: str, b: str) -> Estimate:
-    (of,) = release(suite).subsets
-    (found,) = (one for one in of.comparisons if (one.a, one.b) == (a, b))
-    return found.difference
+def came(hypothesis: str) -> Estimate:
+    """The number that decides a hypothesis."""
+    (found,) = (one for one in release(STUDY).hypotheses if one.hypothesis == hypothesis)
+    return found.number
 
 
-def score(suite: str, target: str) -> str:
+def score(target: str) -> str:
     """The baseline's."""
-    (found,) = (one for one in release(suite).scores if one.target == f"{target}@{suite}")
+    (found,) = (one for one in release(STUDY).scores if one.target == f"{target}@{STUDY}")
     return plain(found.score.value)
 
 
-def score_and_half(suite: str, target: str) -> Iterator[str]:
-    """The baseline's score, and half its interval."""
-    (found,) = (one for one in release(suite).scores if one.target == f"{target}@{suite}")
-    assert found.score.interval
-    low, high = found.score.interval
-    yield score(suite, target)
-    yield plain((high - low) / 2)
+def baseline(target: str) -> list[ScoredCell]:
+    """Its cells, one a seed."""
+    at = "none", f"{target}@{STUDY}"
+    return [cell for cell in release(STUDY).cells if (cell.arm, cell.target) == at]
 
 
-def corrected(suite: str) -> list[Tested]:
+def score_in(target: str, language: str) -> str:
+    return plain(fmean(cell.languages[language].main for cell in baseline(target)))
+
+
+def above_chance(target: str) -> Counter[str]:
+    """With how many seeds the baseline is, by language."""
+    found: Counter[str] = Counter()
+    for cell in baseline(target):
+        for language, of in cell.languages.items():
+            found[language] += "floor" not in of.flags
+    return found
+
+
+def corrected() -> list[Tested]:
     """All numbers that are tested together: the mean over one target is that target's gain."""
-    content = release(suite)
+    content = release(STUDY)
     found = {(gain.arm, gain.target): gain.gain for gain in content.gains}
     for one in content.averages:
         for mean in (one.overall, *one.groups.values()):
@@ -109,58 +125,79 @@ def quoted(page: str) -> list[str]:
 def numbers(page: str) -> Iterator[str]:
     """What they should be."""
     for one in {"README.md": _readme, "docs/study.md": _study}[page]():
-        yield one if isinstance(one, str) else signed(one.value) + between(one.interval)
+        yield one if isinstance(one, str) else said(one)
+
+
+def said(number: Estimate) -> str:
+    return signed(number.value) + between(number.interval)
 
 
 def _readme() -> Iterator[Estimate | str]:
-    yield group("study", "squad", "retrieval")
-    yield score("study", "tatoeba")
-    yield group("study", "panx", "retrieval")
-    yield group("study", "udpos", "retrieval")
-    yield group("study", "squad", "qa")
-    yield without_english("study", "squad", "qa")
-    yield average("study", "squad").overall.gain
-    yield easy_minus_hard("study")
+    yield easy_minus_hard()
+    yield score("tatoeba")
+    yield gain("xnli", "tatoeba").gain
+    yield gain("udpos", "tatoeba").gain
+    yield score("xquad")
+    yield gain("squad", "xquad").gain
+    yield without_english("squad", "qa")
+    yield average("xnli").overall.gain
+    yield average("udpos").overall.gain
 
 
 def _study() -> Iterator[Estimate | str]:
-    yield easy_minus_hard("study")
-    yield score("study", "tatoeba")
-    yield group("study", "panx", "retrieval")
-    yield group("study", "udpos", "retrieval")
-    yield group("study", "squad", "retrieval")
-    yield group("study", "squad", "qa")
-    yield without_english("study", "squad", "qa")
-    on_xquad = gain("study", "squad", "xquad").per_language
-    yield on_xquad["en"].gain
-    yield on_xquad["es"].gain
-    yield average("study", "squad").overall.gain
-    yield parts("study", "easiest", "hardest")
+    yield easy_minus_hard()
+    for target in ("tatoeba", "sib200", "panx", "xquad"):
+        yield easy_minus_hard(target)
+    yield came("no-taggers")
 
-    yield group("study-tuned", "squad", "retrieval")
-    yield group("study-tuned", "squad", "qa")
-    yield group("study-tuned-e5", "squad", "retrieval")
-    yield score("study-tuned-e5", "tatoeba")
-    yield group("study-tuned-e5", "squad", "qa")
-    yield group("study-rates", "xnli_2e-4", "retrieval", "multilingual")
-    yield group("study-rates", "xnli_2e-5", "retrieval", "multilingual")
+    yield score("tatoeba")
+    for arm in ("xnli", "udpos", "panx"):
+        yield gain(arm, "tatoeba").gain
+    yield score("xquad")
+    yield gain("squad", "xquad").gain
+    yield without_english("squad", "qa")
+    yield in_language("squad", "xquad", "en")
+    yield in_language("squad", "xquad", "es")
+    yield score("sib200")
+    yield gain("squad", "sib200").gain
+    yield in_language("squad", "sib200", "en")
+    yield gain("ag_news", "sib200").gain
+    yield in_language("ag_news", "sib200", "en")
+    yield score("panx")
+    yield gain("udpos", "panx").gain
+    yield average("xnli").overall.gain
+    yield average("udpos").overall.gain
 
-    yield from score_and_half("sib200-lareqa", "sib200")
-    yield from score_and_half("sib200-lareqa", "lareqa")
+    yield score("xnli")
+    yield gain("snli", "xnli").gain
+    yield score_in("xquad", "en")
+    yield came("by-pvi")
 
 
 def board() -> str:
     """The caption and the table that README.md shows."""
-    (shown,) = glance(release("study"), name("study")).boards
+    (shown,) = glance(release(STUDY), name(STUDY)).boards
     caption, _, *lines = markdown_sheet(shown.sheet).splitlines()
     table = [line for line in lines if line.startswith("|")]
     return "\n".join([caption, "", *table])
 
 
+def expected() -> Iterator[str]:
+    """What was expected and what came, as docs/study.md shows it: the number that decides."""
+    yield "| expected | what came | |"
+    yield "| --- | --- | --- |"
+    (reading,) = readings(release(STUDY))
+    for asked, outcome in reading.hypotheses:
+        says = f"**{asked.says}**" if asked.primary else asked.says
+        verdict = verdict_of(outcome).removeprefix("is ")
+        why = f": {outcome.why[0].lower()}{outcome.why[1:].rstrip('.')}" if outcome.why else ""
+        yield f"| {says} | {outcome.at} {said(outcome.number)} | {verdict}{why} |"
+
+
 def seeds() -> Iterator[str]:
     """The table of docs/statistics.md: half the interval with so many seeds as the study's are."""
     looked_at = (3, 5, 10, 20)
-    content = release("study")
+    content = release(STUDY)
     had = len(content.suite.seeds)
     numbers: dict[str, list[Estimate]] = {"the average": [], **{kind: [] for kind in GROUPS}}
     for one in content.averages:
@@ -181,4 +218,4 @@ def seeds() -> Iterator[str]:
 if __name__ == "__main__":
     for page in ("README.md", "docs/study.md"):
         print(page, *numbers(page), sep="\n  ")
-    print(board(), *seeds(), sep="\n")
+    print(board(), *expected(), *seeds(), sep="\n")

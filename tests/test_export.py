@@ -19,7 +19,7 @@ from harness.page.reading import readings
 from harness.page.sheet import Column, Field, Line, Sheet
 from harness.page.tidy import TABLES
 
-TITLE = "0003-study"
+TITLE = "0003-easy-hard"
 SHEET = Sheet(
     "odd",
     "50% of a_b · {c}",
@@ -57,7 +57,7 @@ def test_csv_has_every_table_as_shown_and_every_number_unrounded(tmp_path):
     ways = {row["average"] for row in read(tmp_path / "averages.csv")}
     assert ways == {
         *("overall", "rest", "without_own", "zero_shot"),
-        *("pair", "qa", "retrieval", "tagging"),
+        *("qa", "retrieval", "sentence", "tagging"),
     }
     metrics = read(tmp_path / "metrics.csv")
     assert {row["metric"] for row in metrics} >= {"accuracy", "f1"}

@@ -22,7 +22,7 @@ from harness.release.schema import Content
 pytestmark = pytest.mark.slow
 
 PAGE = ROOT / "harness" / "page"
-STUDY = "0003-study"
+STUDY = "0003-easy-hard"
 SHOWN = """(box) => [...box.querySelectorAll("tbody tr:not([hidden])")].map(
     (row) => [...row.cells].map((cell) => cell.textContent))"""
 CONTRASTS = """() => {
@@ -310,7 +310,7 @@ def test_nothing_scrolls_sideways_on_a_narrow_screen(visit, board, width):
         assert tab.locator(".box").evaluate_all(wide) == [], title
         edges = "(all) => all.map((svg) => svg.getBoundingClientRect().right)"
         assert all(edge <= width for edge in tab.locator(".chart svg").evaluate_all(edges))
-    tab.select_option("#release", STUDY)
+    tab.select_option("#release", "0001-mini")
     heads = tab.get_by_role("region", name="glance").get_by_role("columnheader")
     assert heads.last.is_visible() == (width == 390)  # a table still, and no cards
 

@@ -71,7 +71,7 @@ def test_the_card_says_what_the_hub_reads():
 
     release = committed(SUITE)
     names = [entry["name"] for entry in said["model-index"]]
-    assert names[:2] == ["all-MiniLM-L6-v2", "all-MiniLM-L6-v2 after squad"]
+    assert names[:2] == ["all-MiniLM-L6-v2", "all-MiniLM-L6-v2 after sst2"]
     _, results = model_index_to_eval_results(said["model-index"][:1])
     scores = {one.metric_name.split(",")[0]: one for one in results}
     assert set(scores) == set(release.targets)

@@ -5,12 +5,15 @@ import re
 
 import pytest
 from quoted import (
-    BOARD,
     FIGURE,
     NUMBER,
     ROOT,
+    STUDY,
+    above_chance,
+    average,
     board,
     corrected,
+    expected,
     gain,
     name,
     numbers,
@@ -22,10 +25,10 @@ from quoted import (
 from harness.page.charts import easy_against_hard
 from harness.page.reading import readings
 from harness.release.schema_derived import Estimate
-from harness.statistics.measured import FEWEST_SEEDS
 
 PAGES = ("README.md", "docs/study.md")
-TASKS = ("squad", "xnli", "cosmos_qa", "commonsense_qa", "panx", "udpos", "tydiqa")
+CONTENT = release(STUDY)
+TASKS = [arm for arm in CONTENT.arms if arm != "none"]
 
 
 def text(page: str) -> str:
@@ -53,16 +56,16 @@ def test_the_board_of_the_readme_is_the_studys_newest():
     assert board() in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", [*PAGES, "docs/study-design.md", "CITATION.cff"])
+@pytest.mark.parametrize("page", [*PAGES, "CITATION.cff"])
 def test_pages_name_the_newest_releases(page):
-    named = set(re.findall(r"\d{4}-study[\w-]*", text(page)))
+    named = set(re.findall(rf"\d{{4}}-{STUDY}[\w-]*", text(page)))
     assert named
     assert named == {name(one.split("-", 1)[1]) for one in named}
 
 
 def test_the_figure_is_the_releases():
     """By the texts that it says to who cannot see it."""
-    (reading,) = readings(release("study"))
+    (reading,) = readings(CONTENT)
     figure = easy_against_hard(reading)
     assert figure
     rows = [row["tip"] for row in figure["data"]["values"] if row["tip"]]
@@ -87,55 +90,57 @@ def test_the_simulations_tables_have_the_lines_of_its_command():
 
 
 def test_how_many_numbers_are_tested_and_which_are_effects():
-    many = len(corrected("study"))
-    assert f"the {many} numbers of this board" in text("README.md")
-    assert f"the board's {many} numbers only these" in text("docs/study.md")
-    effects = {(one.arm, one.target) for one in release("study").gains if one.gain.arrow}
-    assert effects == {("panx", "tatoeba@study"), ("udpos", "tatoeba@study")}
-    assert len([number for number in corrected("study") if number.arrow]) == len(effects)
+    numbers = corrected()
+    assert f"the {len(numbers)} numbers of this board" in text("README.md")
+    assert f"the {len(numbers)} numbers that are tested together" in text("docs/study.md")
+    effects = {(one.arm, one.target.split("@")[0]) for one in CONTENT.gains if one.gain.arrow}
+    on_retrieval = {(arm, "tatoeba") for arm in TASKS}
+    beside = {("squad", "xquad"), ("squad", "sib200"), ("cosmos_qa", "xquad")}
+    assert effects == on_retrieval | beside
+    raised = [one for one in numbers if one.arrow == "up"]
+    assert raised == [gain("squad", "xquad").gain]
+    lower = {one.arm for one in CONTENT.averages if one.overall.gain.arrow}
+    assert lower == {"udpos", "panx", "ag_news", "sst2"}
 
 
 def test_which_intervals_are_without_0():
-    content = release("study")
-    assert {side(gain("study", arm, "tatoeba").gain) for arm in TASKS} == {-1}
-    languages = gain("study", "squad", "xquad").per_language
+    languages = gain("squad", "xquad").per_language
     assert [one for one, of in languages.items() if side(of.gain) > 0] == ["en", "es"]
-
-    best = max(content.averages, key=lambda one: (one.rest or one.overall).gain.value or -99.0)
-    assert best.arm == "squad"
-    assert all(side((one.rest or one.overall).gain) < 1 for one in content.averages)
-    of_e5 = gain("study-tuned-e5", "squad", "xquad").per_language
-    assert all((of.gain.value or 0.0) > 0 for of in of_e5.values())
-
-
-def test_only_one_release_has_enough_seeds_and_none_has_enough_tasks():
-    contents = {path.stem: BOARD.load(path) for path in BOARD.list()}
-    # of a baseline alone there are no gains
-    of_gains = {one: content for one, content in contents.items() if len(content["arms"]) > 1}
-    seeds = {one: len(content["suite"]["seeds"]) for one, content in of_gains.items()}
-    assert [one for one, many in seeds.items() if many >= FEWEST_SEEDS] == [name("study")]
-    (split,) = release("study").split
-    assert (len(split.easy.arms), len(split.hard.arms), split.claim) == (3, 3, False)
+    for target in ("sib200", "panx", "tatoeba"):
+        assert not [arm for arm in TASKS if side(gain(arm, target).gain) > 0]
+    ranked = sorted(TASKS, key=lambda arm: average(arm).overall.gain.value)
+    assert (ranked[0], ranked[-1]) == ("udpos", "xnli")
+    assert all(side(average(arm).overall.gain) < 1 for arm in TASKS)
+    on_retrieval = sorted(TASKS, key=lambda arm: gain(arm, "tatoeba").gain.value)
+    assert (on_retrieval[:2], on_retrieval[-1]) == (["udpos", "panx"], "xnli")
 
 
-def test_what_was_trained_on():
-    assert {row.rows for row in release("study").difficulty} == {960}
+def test_who_is_compared():
+    (split,) = CONTENT.split
+    assert sorted(split.easy.arms) == ["ag_news", "panx", "sst2", "udpos"]
+    assert len(split.hard.arms) == 4 and split.claim
+    (nli,) = (row for row in CONTENT.difficulty if row.arm == "xnli")
+    keys = {run.key for run in CONTENT.arms["xnli"].trained}
+    devs = [dev for dev in CONTENT.dev_scores if dev.key in keys]
+    assert not nli.learned and sum(dev.learned for dev in devs) == 3 and len(devs) == 5
+    assert {row.rows for row in CONTENT.difficulty} == {960}
     assert all("960 training rows a task" in text(page) for page in PAGES)
 
 
-def test_the_design_is_what_was_run():
-    design = text("docs/study-design.md")
-    said = re.findall(
-        r"\[(\d{4})\]\([^)]*/(\S+)\.md\) \| \[`(\S+)`\][^|]*\|[^|]*\| (\d+) \|", design
-    )
-    assert len(said) == 7
-    for number, page, suite, many in said:
-        assert page == name(suite)
-        assert page.startswith(number)
-        assert len(release(suite).suite.seeds) == int(many)
+@pytest.mark.parametrize(
+    ("target", "above", "of"), [("tatoeba", 19, 36), ("sib200", 7, 40), ("panx", 5, 39)]
+)
+def test_where_the_baseline_is_above_chance_with_every_seed(target, above, of):
+    found = above_chance(target)
+    assert (sum(seeds == 5 for seeds in found.values()), len(found)) == (above, of)
+    assert re.search(rf"{above} of \S+ {of}\b", text("docs/study.md"))
 
-    rows = {row.arm: row for row in release("study").difficulty}
-    squad, tydiqa = rows["squad"], rows["tydiqa"]
-    assert f"SQuAD (headroom {squad.headroom:.2f}) and TyDiQA ({tydiqa.headroom:.2f})" in design
-    assert squad.headroom_per_seed["3"] < tydiqa.headroom_per_seed["3"]
-    assert [seed for seed, of in rows["xnli"].dev_per_seed.items() if of < 40] == ["2"]
+
+def test_where_it_is_hardly_anywhere():
+    assert [one for one, seeds in above_chance("xquad").items() if seeds == 5] == ["th"]
+    assert above_chance("xnli")["en"] == 2
+    assert not [one for one, seeds in above_chance("xnli").items() if seeds == 5]
+
+
+def test_the_table_of_what_was_expected_is_the_releases():
+    assert "\n".join(expected()) in (ROOT / "docs/study.md").read_text(encoding="utf-8")
