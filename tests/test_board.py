@@ -22,6 +22,7 @@ from harness.page.reading import Reading, readings
 from harness.page.sheet import Column, Field, Line, Sheet
 from harness.release.document import Board
 from harness.release.schema import Concluded, Content
+from harness.release.schema_derived import Contrast
 
 QUICK = settings(max_examples=200, deadline=None)
 SHELF = Board(ROOT / "leaderboard")
@@ -108,7 +109,7 @@ def test_the_sentences_say_no_more_than_the_arrows_and_the_intervals():
     helps, hurts, unknown = board.sentences
     assert helps == "Helps: QA after squad +3.1 [+1.6, +4.5]."
     assert hurts == "Hurts: retrieval after squad −3.6 [−5.3, −1.8]."
-    assert unknown.startswith("Not known: whether easy tasks help more.")
+    assert unknown.startswith("Not known: whether easy or hard tasks transfer better.")
     # a control that gains 9 points, and a part, are named nowhere
     assert "shuffled" not in " ".join(board.sentences) and "part" not in " ".join(board.sentences)
 
@@ -177,22 +178,29 @@ def test_easy_minus_hard_stands_last_with_what_a_claim_takes():
     assert list(table)[-1] == "easy − hard"
     assert table["easy − hard"] == ["+1.0 ±2.0"] * 4 + ["−1.5 [−4.1, +1.2]"]
     assert board.sentences[2].startswith(
-        f"Not known: whether easy tasks help more: easy − hard −1.5 [−4.1, +1.2]. {why}"
+        "Not known: whether easy or hard tasks transfer better:"
+        f" easy − hard −1.5 [−4.1, +1.2]. {why}"
     )
 
 
 @pytest.mark.parametrize(("value", "said"), [(3.0, "Easy"), (-3.0, "Hard")])
-def test_easy_or_hard_tasks_helped_more_where_a_claim_is_possible(value, said):
+def test_easy_or_hard_tasks_transfer_better_where_a_claim_is_possible(value, said):
     split = made.split(made.contrast(value, 1.0, "xnli"))
     _, board = only(study(split=[split]))
-    assert board.sentences[2].startswith(f"{said} tasks helped more: easy − hard {signed(value)}")
-    # not where the interval contains 0, nor where no claim is possible
+    assert board.sentences[2].startswith(
+        f"{said} tasks transfer better: easy − hard {signed(value)}"
+    )
+    # not where the interval contains 0, nor where no claim is possible, nor with one or two seeds
+    few = made.estimate(value).model_copy(update={"p": None})
     for other in (
+        made.split(Contrast(easy_minus_hard=few, targets=["xnli"])),
         made.split(made.contrast(value, 4.0, "xnli")),
         made.split(made.contrast(value, 1.0, "xnli"), "Too few."),
     ):
         _, board = only(study(split=[other]))
-        assert board.sentences[2].startswith("Not known: whether easy tasks help more")
+        assert board.sentences[2].startswith(
+            "Not known: whether easy or hard tasks transfer better"
+        )
 
 
 # What qualifies a number

@@ -220,15 +220,16 @@ def _easy_hard(reading: Reading) -> str:
     split = reading.split
     if len(reading.rivals) < 2:
         return ""
-    unknown = "Not known: whether easy tasks help more"
+    unknown = "Not known: whether easy or hard tasks transfer better"
     if split is None or split.overall.easy_minus_hard.value is None:
         return f"{unknown}. {split.why if split else ''}".strip()
     number = split.overall.easy_minus_hard
     value = f"easy − hard {signed(number.value)}{between(number.interval)}"
     low, high = number.interval or [0.0, 0.0]
-    if not split.claim or low <= 0 <= high:
+    # of fewer than three seeds there is no p, and nothing is concluded
+    if not split.claim or number.p is None or low <= 0 <= high:
         return f"{unknown}: {value}. {split.why}".strip()
-    return f"{'Easy' if low > 0 else 'Hard'} tasks helped more: {value}."
+    return f"{'Easy' if low > 0 else 'Hard'} tasks transfer better: {value}."
 
 
 def _primary(reading: Reading) -> Iterator[str]:
