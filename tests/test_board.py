@@ -291,11 +291,14 @@ def test_a_condition_that_learned_nothing_is_marked_and_never_named_best(kind):
 
 
 def test_of_several_seeds_it_is_said_how_many_learned_nothing():
-    averages = [made.average("squad", made.mean(made.sure(1.0), *made.GROUPS))]
+    """Conditions of which the same is said share a footnote."""
+    arms = {arm: made.arm(trained=[made.run()]) for arm in ("squad", "mnli")}
+    averages = [made.average(arm, made.mean(made.sure(1.0), *made.GROUPS)) for arm in arms]
     devs = [made.dev_score(True), made.dev_score(False)]
-    release = made.release({"squad": made.arm(trained=[made.run()])}, averages=averages)
+    release = made.release(arms, averages=averages)
     _, board = only(release.model_copy(update={"dev_scores": devs}))
-    assert any(note.endswith("errors with 1 of 2 seeds).") for note in board.sheet.footnotes)
+    (note,) = (note for note in board.sheet.footnotes if "Not learned" in note)
+    assert "squad, mnli (" in note and note.endswith("errors with 1 of 2 seeds).")
 
 
 def test_a_training_whose_dev_nobody_looked_at_is_not_called_unlearned():

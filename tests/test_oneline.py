@@ -69,8 +69,12 @@ def test_a_suite_is_changed_where_something_is_said(catalog):
     assert (suite.targets, suite.seeds) == (["tatoeba"], [7])
     same = {"arms", "encoders", "caps", "split_rule", "pvi"}
     assert suite.model_dump(include=same) == before.model_dump(include=same)
-    # what is said of tasks that it no longer has is gone with them
+    # what is said of tasks that it no longer has is gone with them, and nothing else
     assert suite.task_caps == {"tatoeba": before.task_caps["tatoeba"]}
+    gone = {"xnli"}
+    assert suite.cuts == {name: of for name, of in before.cuts.items() if name not in gone}
+    kept = {name: of for name, of in before.recipes.tasks.items() if name not in gone}
+    assert suite.recipes == before.recipes.model_copy(update={"tasks": kept})
 
 
 def test_a_suites_own_condition_stays_what_it_is(catalog):

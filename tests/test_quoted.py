@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from quoted import (
+    BOARD,
     FIGURE,
     NUMBER,
     ROOT,
@@ -28,7 +29,9 @@ from quoted import (
 
 from harness.page.charts import easy_against_hard
 from harness.page.reading import readings
-from harness.release.schema_derived import Estimate
+from harness.release.schema import Content
+from harness.release.schema_derived import DevScore, Estimate
+from harness.spec.catalog import Catalog
 
 PAGES = ("README.md", "docs/study.md")
 
@@ -130,6 +133,27 @@ def test_who_is_compared():
     assert [row.human_known for row in near] == [True, False, False]
     assert {row.rows for row in study().difficulty} == {960}
     assert all("960 training rows a task" in text(page) for page in PAGES)
+
+
+def test_the_rates_are_those_that_english_dev_chose():
+    """By the rule of docs/easy-hard.md: the highest, the lower rate of two that are equal; and who
+    is learned at none takes no part."""
+    rates = Content.model_validate(BOARD.load(BOARD.find(f"{STUDY}-rates")))
+    devs = {dev.key: dev for dev in rates.dev_scores}
+    tried: dict[str, dict[float, DevScore]] = {}
+    for condition, arm in rates.arms.items():
+        for run in arm.trained:
+            task, rate = condition.rsplit("_", 1)
+            tried.setdefault(task, {})[float(rate)] = devs[run.key]
+
+    changes = Catalog.load([]).suite_as_written(STUDY).changes
+    for task, by_rate in tried.items():
+        best = min(by_rate, key=lambda rate: (-by_rate[rate].main, rate))
+        if task in changes:
+            assert (changes[task].learning_rate, by_rate[best].learned) == (best, True), task
+        else:
+            assert not any(dev.learned for dev in by_rate.values()), task
+    assert tried.keys() - changes.keys() == {"rte", "cola", "dream"}
 
 
 @pytest.mark.parametrize(

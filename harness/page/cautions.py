@@ -116,16 +116,17 @@ def flags_of(cells: Iterable[ScoredCell]) -> set[str]:
 
 def _not_learned_first(reading: Reading) -> dict[str, set[Place]]:
     """What is said of conditions whose task was not learned → where it is said."""
-    said: dict[str, set[Place]] = {}
+    alike: dict[str, list[str]] = {}  # conditions by with how many seeds that is so
     for arm in (average.arm for average in reading.rivals):
         lost, looked_at = reading.at_chance(arm)
         if lost:
             many = f" with {lost} of {looked_at} seeds" if looked_at > 1 else ""
-            text = (
-                f"Not learned: {reading.condition(arm)} (its own English dev is not above chance by"
-                f" three standard errors{many})."
-            )
-            said[text] = {(arm, ALL)}
+            alike.setdefault(many, []).append(arm)
+
+    said: dict[str, set[Place]] = {}
+    for many, arms in alike.items():
+        why = f"its own English dev is not above chance by three standard errors{many}"
+        said[f"Not learned: {reading.conditions(arms)} ({why})."] = {(arm, ALL) for arm in arms}
     return said
 
 

@@ -368,11 +368,11 @@ def without_effect(suite: Suite, catalog: Catalog) -> dict[str, list[str]]:
     it trains on them or tests them."""
     named = {*suite.targets, *suite.left_out, *(own.task for own in suite.trained.values())}
     named |= {own.translate_train for own in suite.regimes.values() if own.translate_train}
+    whole = catalog.filled_in(suite)
     for name in suite.targets:
-        named |= {*catalog.filled_in(suite).rows_of(catalog.tasks[name])}
+        named |= {*whole.rows_of(catalog.tasks[name])}
     for arm in suite.arms:
-        of_arm = catalog.filled_in(suite.for_arm(arm))
-        taken = [of_arm.rows_of(catalog.tasks[task]) for task in arm.tasks]
+        taken = [whole.for_arm(arm).rows_of(catalog.tasks[task]) for task in arm.tasks]
         named |= {arm.name, *chain.from_iterable(taken)}
     # the user's own may join any suite
     other = catalog.tasks.keys() - named - {name for _, name in catalog.user}
