@@ -3,9 +3,11 @@ releases; in its YAML, and on the board."""
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from harness.common.errors import SpecError
 from harness.metrics.vectors import pack
@@ -20,6 +22,7 @@ from harness.spec.hypothesis import Hypothesis
 from harness.spec.oneline import OneLine, begun
 from harness.spec.suite import Suite
 from harness.statistics.hypotheses import Range, Sure
+from harness.statistics.intervals import Noise, half_width
 from tests.made_up import Release, key, leak, near, right, sure, training
 
 ENCODER = {"version": 1, "pretrained_on": "", "seen": [], "files": {}, "max_length": 128}
@@ -59,6 +62,15 @@ TWO = {"a": {"x": 8, "y": 0}, "b": {"x": 0, "y": 0}}
 def test_a_gain_within_its_bounds(asked, verdict, at):
     came = tried(sure(TWO), **asked)
     assert (came["verdict"], came["at"], came["why"]) == (verdict, at, "")
+
+
+def test_what_is_beyond_as_one_of_several_may_be_so_by_chance():
+    low, _ = tried(sure(TWO), arms=["a"], targets=["x"], above=0)["number"]["interval"]
+    asked = {"targets": ["x"], "below": low - 0.01}
+    assert tried(sure(TWO), arms=["a"], **asked)["verdict"] == "fails"
+    came = tried(sure(TWO), arms=["a", "b"], **asked)
+    assert (came["verdict"], came["at"], came["beyond"]) == ("undecided", "a on x", 0)
+    assert came["why"] == "beyond, as one of 2 numbers may be by chance"
 
 
 def test_the_number_is_that_of_the_board():
@@ -221,29 +233,56 @@ def test_a_split_by_pvi_turns_the_sides_round():
 # A range
 
 
+def normal(value: float, error: float = 0.0) -> Sure:
+    """A number with a normal error that is known."""
+    half = half_width([Noise(error, math.inf)])
+    return Sure(value, value - half, value + half, (Noise(error, math.inf),))
+
+
 @given(
     st.lists(st.tuples(st.floats(-50, 50), st.floats(0, 20)), min_size=1, max_size=6),
     st.floats(-30, 0),
     st.floats(0.1, 30),
 )
 def test_a_verdict_by_its_definition(numbers, above, below):
-    known = {
-        str(i): Sure(value, value - half, value + half) for i, (value, half) in enumerate(numbers)
-    }
+    known = {str(i): normal(value, error) for i, (value, error) in enumerate(numbers)}
     verdict, at = Range(above, below).verdict(known)
     every = known.values()
     within = all(above < one.low and one.high < below for one in every)
-    beyond = any(one.high < above or one.low > below for one in every)
+    # of n numbers each is at 1 - 5%/n, two-sided
+    wide = float(stats.norm.ppf(1 - 0.025 / len(numbers)))
+    beyond = any(
+        value + wide * error < above or value - wide * error > below for value, error in numbers
+    )
     assert verdict == ("holds" if within else "fails" if beyond else "undecided")
     assert not (within and beyond) and at in known
 
 
 def test_a_bound_is_not_within():
-    nothing = {"a": Sure(0.0, 0.0, 0.0)}
+    nothing = {"a": normal(0.0)}
     assert Range(above=0).verdict(nothing)[0] == "undecided"
     assert Range(below=0).verdict(nothing)[0] == "undecided"
     assert Range(-1, 1).verdict(nothing)[0] == "holds"
-    assert Range().verdict({"a": Sure(0.0, -math.inf, math.inf)})[0] != "fails"
+    assert Range().verdict({"a": normal(0.0, 1.0)})[0] == "holds"
+
+
+def test_one_of_many_fails_no_more_often_than_one_alone():
+    """Numbers that are all at the bound: what is beyond it is so by chance."""
+    draws = np.random.default_rng(7).normal(size=(4000, 10))
+    for many in (1, 3, 10):
+        failed = 0
+        for draw in draws[:, :many]:
+            known = {str(i): normal(value, 1.0) for i, value in enumerate(draw)}
+            failed += Range(below=0).verdict(known)[0] == "fails"
+        assert 0.018 < failed / len(draws) < 0.032  # 2.5%
+
+
+def test_the_number_that_is_shown_has_its_own_interval():
+    """That of one of many decides, and is not what the board has beside it."""
+    alone, many = {"a": normal(2.2, 1.0)}, {"a": normal(2.2, 1.0), "b": normal(-9.0, 1.0)}
+    assert Range(below=0).verdict(alone) == ("fails", "a")
+    assert Range(below=0).verdict(many) == ("undecided", "a")
+    assert alone["a"].among(1) == alone["a"] and alone["a"].among(2).low < 0 < alone["a"].low
 
 
 # In a suite

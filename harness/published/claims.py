@@ -3,8 +3,9 @@ before the run?
 
 Two one-sided tests at 2.5% each (Schuirmann 1987; Lakens 2017): the release's 95% interval lies
 wholly within the margin around the printed number (holds), wholly outside (fails), or neither
-(inconclusive). The interval is for other test rows and other seeds, so with fewer than three seeds
-nothing is concluded where anything was trained.
+(inconclusive). Of a claim about several numbers all must lie within, and one alone fails it, by its
+interval as one of so many. The interval is for other test rows and other seeds, so with fewer than
+three seeds nothing is concluded where anything was trained.
 
 A claim is about one experiment, so a release that has other targets, arms, seeds or recipes than
 the suite's YAML concludes nothing. A gain counts where the intermediate shares its rows with the
@@ -12,7 +13,7 @@ target (MNLI before XNLI, SQuAD before XQuAD and MLQA), as in the paper. What le
 learned counts nowhere.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from harness.published.arithmetic import bounds
@@ -21,7 +22,8 @@ from harness.published.verdict import Outcome, Verdict
 from harness.release.schema import Concluded, SuiteFacts
 from harness.release.schema_derived import Estimate
 from harness.statistics.gains import measured
-from harness.statistics.hypotheses import Range, Sure, sure, why_unsure
+from harness.statistics.hypotheses import Range, Sure, why_unsure
+from harness.statistics.intervals import Noise
 from harness.statistics.measured import Quantity
 from harness.statistics.study import REFUSED, Study
 
@@ -183,7 +185,7 @@ def _score(claim: Claim, study: Study) -> Sure:
     score = study.scores.get(target)
     if score is None:
         raise Unknown(f"{target} has no score")
-    return _sure(score.estimate)
+    return _sure_of(score)
 
 
 def _most(claim: Claim, study: Study) -> tuple[Outcome, str]:
@@ -193,6 +195,7 @@ def _most(claim: Claim, study: Study) -> tuple[Outcome, str]:
         raise Unknown(
             "all targets of the release are named, so there is none that they could gain more than"
         )
+    pairs = len(claim.arms) * len(chosen) * len(rest)
     # arm, target, other target → how far the one gain is surely above the other, and the other way
     above: dict[tuple[str, str, str], float] = {}
     below: dict[tuple[str, str, str], float] = {}
@@ -201,7 +204,9 @@ def _most(claim: Claim, study: Study) -> tuple[Outcome, str]:
         for target in chosen:
             for other in rest:
                 above[arm, target, other] = gains[target].low - gains[other].high
-                below[arm, target, other] = gains[other].low - gains[target].high
+                # one of so many is above another by chance more easily
+                high, low = gains[other].among(pairs), gains[target].among(pairs)
+                below[arm, target, other] = high.low - low.high
 
     # the pair with the least room, and the one in which the other target is the furthest above
     least, (arm, target, rival) = min((room, at) for at, room in above.items())
@@ -254,24 +259,24 @@ _KINDS: dict[str, Callable[[Claim, Study], tuple[Outcome, str]]] = {
 
 
 def _gain(study: Study, arm: str, target: str) -> Sure:
-    gain = study.gain(_arm(arm, study), target)
-    if gain is None:
+    found = study.gains.get((_arm(arm, study), target))
+    if found is None:
         raise Unknown(f"the release has no {arm} on {target}")
-    if _uncounted(study, arm, target):
-        raise Unknown(
-            f"the gain of {arm} on {target} does not count ({', '.join(gain.flags) or 'no score'})"
-        )
-    return _sure(gain.gain)
+    if _uncounted(study, arm, target) or found.whole is None:
+        flags = ", ".join(found.said.flags) or "no score"
+        raise Unknown(f"the gain of {arm} on {target} does not count ({flags})")
+    return _sure_of(found.whole)
 
 
 def _sure_of(number: Quantity) -> Sure:
-    return _sure(number.estimate)
+    return _sure(number.estimate, number.parts)
 
 
-def _sure(number: Estimate) -> Sure:
+def _sure(number: Estimate, errors: Sequence[Noise] = ()) -> Sure:
+    """`errors`: of a number that is one of several."""
     if why := why_unsure(number):
         raise Unknown(why)
-    return sure(number)
+    return Sure.of(number, errors)
 
 
 def _arm(name: str, study: Study) -> str:

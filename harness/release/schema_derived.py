@@ -338,7 +338,8 @@ class HypothesisOutcome(Strict):
              tasks of the same kinds too
     why      why nothing may be concluded; "" where something may
     numbers  how many it names
-    beyond   how many of these lie beyond its bounds with their whole interval
+    beyond   how many of these lie beyond its bounds with their whole interval, which is that of one
+             of so many (Bonferroni)
     without  conditions that it names and whose task was not learned: nothing follows from these
     """
 

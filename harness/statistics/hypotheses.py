@@ -15,17 +15,35 @@ from harness.release.schema_derived import (
 from harness.spec.hypothesis import Hypothesis
 from harness.spec.suite import SplitRule
 from harness.statistics.difficulty import bucketed
-from harness.statistics.measured import estimate_of
-from harness.statistics.split import Sides, contrast, sides_of, why_no_claim
+from harness.statistics.intervals import Noise, half_width
+from harness.statistics.measured import UNKNOWN, estimate_of
+from harness.statistics.split import Sides, difference, sides_of, why_no_claim
 from harness.statistics.study import REFUSED, Study
 
 
 class Sure(NamedTuple):
-    """A number with its 95% interval, for other seeds and other test rows."""
+    """A number with its 95% interval, for other seeds and other test rows, and the errors that
+    make it."""
 
     value: float
     low: float
     high: float
+    errors: tuple[Noise, ...]
+
+    @classmethod
+    def of(cls, number: Estimate, errors: Sequence[Noise]) -> "Sure":
+        """A number of which `why_unsure` says nothing."""
+        assert number.value is not None and number.interval is not None, "it is sure"
+        low, high = number.interval
+        return cls(number.value, low, high, tuple(errors))
+
+    def among(self, many: int) -> "Sure":
+        """With the interval of one of so many, all of which are in theirs with 95%."""
+        if many == 1:
+            return self
+        assert self.errors, "a number that may be one of several has its errors"
+        half = half_width(self.errors, many)
+        return self._replace(low=self.value - half, high=self.value + half)
 
     def __str__(self) -> str:
         return f"{self.value:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
@@ -42,24 +60,23 @@ class Range(NamedTuple):
         beyond the range the furthest, else the one with the least room within.
 
         holds      the whole interval of each lies within
-        fails      the whole interval of one lies beyond
+        fails      the whole interval of one lies beyond, widened for so many (`Sure.among`)
         undecided  neither
 
         A single number: two one-sided tests at 2.5% each (Schuirmann 1987; Lakens 2017). Several
-        need no correction to hold, since all must; that one of many fails is likelier by chance.
+        need no correction to hold, since all must (Berger 1982, Technometrics 24(4), 295-300);
+        that one of many lies beyond is likelier by chance.
         """
-        furthest = max(numbers, key=lambda name: self._beyond(numbers[name]))
-        if self.is_beyond(numbers[furthest]):
-            return "fails", furthest
+        if beyond := self.beyond(numbers):
+            return "fails", max(beyond, key=lambda name: beyond[name])
         least = min(numbers, key=lambda name: self._room(numbers[name]))
         return ("holds" if self._room(numbers[least]) > 0 else "undecided"), least
 
-    def is_beyond(self, number: Sure) -> bool:
-        """Whether its whole interval is."""
-        return self._beyond(number) > 0
-
-    def _beyond(self, number: Sure) -> float:
-        return max(self.above - number.high, number.low - self.below)
+    def beyond(self, numbers: Mapping[str, Sure]) -> dict[str, float]:
+        """Those of which the whole interval is, and by how much; the interval is of so many."""
+        widened = {name: number.among(len(numbers)) for name, number in numbers.items()}
+        far = {name: max(self.above - of.high, of.low - self.below) for name, of in widened.items()}
+        return {name: by for name, by in far.items() if by > 0}
 
     def _room(self, number: Sure) -> float:
         return min(number.low - self.above, self.below - number.high)
@@ -76,17 +93,12 @@ def why_unsure(number: Estimate) -> str:
     return ""
 
 
-def sure(number: Estimate) -> Sure:
-    """A number from which something may be concluded."""
-    assert number.value is not None and number.interval is not None, "`why_unsure` said nothing"
-    return Sure(number.value, *number.interval)
-
-
 class LookedAt(NamedTuple):
-    """A number that a hypothesis names. `why`: why nothing may be concluded from it; "" if
-    something may."""
+    """A number that a hypothesis names, and the errors that make its interval. `why`: why nothing
+    may be concluded from it; "" if something may."""
 
     number: Estimate
+    errors: Sequence[Noise]
     why: str
 
 
@@ -111,7 +123,7 @@ def _outcome(
         -math.inf if hypothesis.above is None else hypothesis.above,
         math.inf if hypothesis.below is None else hypothesis.below,
     )
-    known = {name: sure(one.number) for name, one in looked.items() if not one.why}
+    known = {name: Sure.of(one.number, one.errors) for name, one in looked.items() if not one.why}
     lacking = {name: one.why for name, one in looked.items() if one.why}
 
     # one beyond the range is enough, whatever the others are
@@ -119,6 +131,8 @@ def _outcome(
     why = ""
     if verdict != "fails" and lacking:
         verdict, (at, why) = "undecided", next(iter(lacking.items()))
+    elif verdict == "undecided" and asked.beyond({at: known[at]}):
+        why = f"beyond, as one of {len(known)} numbers may be by chance"
     return HypothesisOutcome(
         encoder=study.encoder,
         hypothesis=hypothesis.hypothesis,
@@ -127,7 +141,7 @@ def _outcome(
         number=looked[at].number,
         why=why,
         numbers=len(looked),
-        beyond=sum(map(asked.is_beyond, known.values())),
+        beyond=len(asked.beyond(known)),
         without=[arm for arm in hypothesis.conditions if arm not in asked_of.conditions],
     )
 
@@ -171,10 +185,12 @@ def _looked(
 ) -> LookedAt:
     """The average gain of the first of these arms, less that of the second where there is one."""
     gains = [gain for arm in arms if (gain := study.average(arm, targets))]
-    said = estimate_of(reduce(sub, gains) if len(gains) == len(arms) else None)
+    number = reduce(sub, gains) if len(gains) == len(arms) else None
+    said = estimate_of(number)
     # parts and controls may fail to learn, and that is a finding
     why = next((f"{arm} was not learned" for arm in arms if arm in unlearned), "")
-    return LookedAt(said, why or _why_nothing(study, arms, targets) or why_unsure(said))
+    why = why or _why_nothing(study, arms, targets) or why_unsure(said)
+    return LookedAt(said, number.parts if number else [], why)
 
 
 def _why_nothing(study: Study, arms: Sequence[str], targets: Sequence[str]) -> str:
@@ -206,10 +222,12 @@ def _differences(
     sides = _sides(hypothesis, study, rows)
     found = {}
     for where, targets in _over(hypothesis, study).items():
-        number = contrast(sides, targets, study.known_gain).easy_minus_hard
+        apart = difference(sides, targets, study.known_gain)
+        number = apart.estimate if apart else UNKNOWN
         everywhere = Sides(*(_known_on(study, side, targets) for side in sides))
         why = why_no_claim(study, everywhere) or _why_nothing(study, [], targets)
-        found[f"easy − hard{where}"] = LookedAt(number, why or why_unsure(number))
+        errors = apart.errors if apart else []
+        found[f"easy − hard{where}"] = LookedAt(number, errors, why or why_unsure(number))
     return found
 
 

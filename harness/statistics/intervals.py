@@ -56,21 +56,25 @@ def two_sided(value: float, parts: Sequence[Noise]) -> float:
     return min(1.0, 2 * _upper_tail(abs(value), wide, narrow[0] if narrow else None))
 
 
-def half_width(parts: Sequence[Noise]) -> float:
-    """Of the 95% interval: the number of which `two_sided` is 5%."""
-    return _half_width(tuple(parts))
+def half_width(parts: Sequence[Noise], many: int = 1) -> float:
+    """Of the 95% interval: the number of which `two_sided` is 5%. `many`: of the interval of each
+    of so many numbers, all of which are in theirs with 95%.
+
+    source  Dunn 1961, Journal of the American Statistical Association 56(293), 52-64 (Bonferroni)
+    """
+    return _half_width(tuple(parts), (1 - LEVEL) / many)
 
 
 @lru_cache(maxsize=4096)  # a board shows many a number in more than one of its tables
-def _half_width(parts: tuple[Noise, ...]) -> float:
+def _half_width(parts: tuple[Noise, ...], outside: float) -> float:
     from scipy.special import stdtrit
 
     # that of the sum is no less than the widest one's, and no more than all together
-    alone = [part.error * float(stdtrit(part.freedom, (1 + LEVEL) / 2)) for part in parts]
+    alone = [part.error * float(stdtrit(part.freedom, 1 - outside / 2)) for part in parts]
     low, high = 0.99 * max(alone, default=0.0), 1.01 * sum(alone)
     if sum(part.error > 0 for part in parts) < 2:
         return sum(alone)
-    return _crossing(lambda x: two_sided(x, parts) - (1 - LEVEL), low, high)
+    return _crossing(lambda x: two_sided(x, parts) - outside, low, high)
 
 
 def _crossing(falling: Callable[[float], float], low: float, high: float) -> float:

@@ -111,8 +111,37 @@ def _side(arms: Sequence[str], averages: Mapping[str, Quantity | None]) -> Side:
 # The difference
 
 
+class EasyMinusHard(NamedTuple):
+    """The easy tasks' mean gain minus the hard ones'.
+
+    errors   by how tasks differ, and by what rows do to a whole side; none where not known
+    targets  on which there is a task on either side
+    """
+
+    number: Quantity
+    errors: list[Noise]
+    targets: list[str]
+
+    @property
+    def estimate(self) -> Estimate:
+        if not self.errors:
+            return Estimate(value=self.number.value)
+        tasks, _ = self.errors
+        said = self.number.estimate_by(self.errors)
+        return said.model_copy(update={"tasks": rounded(tasks.error)})
+
+
 def contrast(sides: Sides, targets: Sequence[str], known: Known) -> Contrast:
-    """The easy tasks' mean gain minus the hard ones', target by target, and the mean of that.
+    """Their difference as a release has it."""
+    found = difference(sides, targets, known)
+    if found is None:
+        return Contrast(easy_minus_hard=UNKNOWN, targets=[])
+    return Contrast(easy_minus_hard=found.estimate, targets=found.targets)
+
+
+def difference(sides: Sides, targets: Sequence[str], known: Known) -> EasyMinusHard | None:
+    """The easy tasks' mean gain minus the hard ones', target by target, and the mean of that; None
+    where no target has both.
 
     Within a target, sides of which an arm is not known there are still about the same rows. Where
     all are known it is the difference of the sides' average gains.
@@ -122,9 +151,7 @@ def contrast(sides: Sides, targets: Sequence[str], known: Known) -> Contrast:
         of = {arm: gain for arm in (*sides.easy, *sides.hard) if (gain := known(arm, target))}
         if any(arm in of for arm in sides.easy) and any(arm in of for arm in sides.hard):
             gains[target] = of
-    if not gains:
-        return Contrast(easy_minus_hard=UNKNOWN, targets=[])
-    return Contrast(easy_minus_hard=_estimate(sides, gains), targets=list(gains))
+    return _difference(sides, gains) if gains else None
 
 
 def _within(sides: Sides, target: str, known: Known) -> WithinTarget | None:
@@ -138,24 +165,23 @@ def _within(sides: Sides, target: str, known: Known) -> WithinTarget | None:
     )
 
 
-def _estimate(sides: Sides, gains: Mapping[str, Mapping[str, Quantity]]) -> Estimate:
+def _difference(sides: Sides, gains: Mapping[str, Mapping[str, Quantity]]) -> EasyMinusHard:
     """The difference, for other seeds, other rows and other tasks of the same kinds.
 
     The tasks of a side differ by what they are, and by what rows and seeds do to each of them for
     itself; what rows do to a whole side (those on which all hard tasks help) comes to it. A seed
     does nothing to one side alone: all conditions share its head and its order of the data.
     """
-    difference = weighted([(weight / len(gains), gain) for weight, gain in _terms(sides, gains)])
+    number = weighted([(weight / len(gains), gain) for weight, gain in _terms(sides, gains)])
     among = [of for side in sides if (of := _of_tasks(side, gains))]
-    if not difference.rows or len(among) < len(sides):
-        return Estimate(value=difference.value)
+    if not number.rows or len(among) < len(sides):
+        return EasyMinusHard(number, [], list(gains))
 
     spread = Noise(math.sqrt(math.fsum(of.spread for of in among)), _welch(among))
     # tasks that gain the same to the last digit (few rows, all alike) show nothing of their rows
     held = math.fsum(of.rows for of in among if rounded(of.spread))
-    shared = max(0.0, difference.row_variance - held)
-    said = difference.estimate_by([spread, Noise(math.sqrt(shared), math.inf)])
-    return said.model_copy(update={"tasks": rounded(spread.error)})
+    shared = max(0.0, number.row_variance - held)
+    return EasyMinusHard(number, [spread, Noise(math.sqrt(shared), math.inf)], list(gains))
 
 
 def _terms(
