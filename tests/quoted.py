@@ -1,7 +1,7 @@
 """What README.md and docs/ quote of releases: each number with the place that it is of, in a page's
 own order. `test_quoted.py` holds the pages to it.
 
-`python -m tests.quoted` prints the numbers, the board of README.md, the table of docs/study.md and
+`python -m tests.quoted` prints the numbers, the board of README.md, the tables of docs/study.md and
 that of seeds.
 """
 
@@ -17,7 +17,7 @@ from harness.page.glance import glance
 from harness.page.points import between, plain
 from harness.page.reading import GROUPS, readings
 from harness.page.render import markdown_sheet
-from harness.page.words import verdict_of
+from harness.page.words import range_of, verdict_of
 from harness.release.document import Board
 from harness.release.schema import Content
 from harness.release.schema_derived import Average, Estimate, Gain, ScoredCell, Tested
@@ -26,6 +26,7 @@ from harness.statistics.needed import half_with
 ROOT = Path(__file__).parents[1]
 BOARD = Board(ROOT / "leaderboard")
 STUDY = "easy-hard"
+PARTS = "easy-hard-parts"
 FIGURE = ROOT / "docs/images/easy-against-hard.svg"
 # a number with one decimal, and its interval: no version, no licence, no learning rate
 NUMBER = re.compile(r"(?<![\w.-])[+−]?\d+\.\d(?: \[[^]]*\])?(?![\w.]*\d)")
@@ -37,9 +38,9 @@ def name(suite: str) -> str:
 
 
 @cache
-def study() -> Content:
-    """The newest release of the study."""
-    return Content.model_validate(BOARD.load(BOARD.find(STUDY)))
+def study(suite: str = STUDY) -> Content:
+    """The newest release of the study, or of a suite beside it."""
+    return Content.model_validate(BOARD.load(BOARD.find(suite)))
 
 
 def tasks() -> list[str]:
@@ -50,9 +51,9 @@ def tasks() -> list[str]:
 # Numbers of the study, by what they are of
 
 
-def gain(arm: str, target: str) -> Gain:
-    of = arm, f"{target}@{STUDY}"
-    (found,) = (one for one in study().gains if (one.arm, one.target) == of)
+def gain(arm: str, target: str, suite: str = STUDY) -> Gain:
+    of = arm, f"{target}@{suite}"
+    (found,) = (one for one in study(suite).gains if (one.arm, one.target) == of)
     return found
 
 
@@ -77,9 +78,9 @@ def easy_minus_hard(target: str = "") -> Estimate:
     return split.overall.easy_minus_hard
 
 
-def came(hypothesis: str) -> Estimate:
+def came(hypothesis: str, suite: str = STUDY) -> Estimate:
     """The number that decides a hypothesis."""
-    (found,) = (one for one in study().hypotheses if one.hypothesis == hypothesis)
+    (found,) = (one for one in study(suite).hypotheses if one.hypothesis == hypothesis)
     return found.number
 
 
@@ -189,15 +190,41 @@ def board() -> str:
     return "\n".join([caption, "", *table])
 
 
-def expected() -> Iterator[str]:
+def expected(suite: str = STUDY) -> Iterator[str]:
     """What was expected and what came, as docs/study.md shows it: the number that decides."""
     yield "| expected | what came | |"
     yield "| --- | --- | --- |"
-    (reading,) = readings(study())
+    (reading,) = readings(study(suite))
     for asked, outcome in reading.hypotheses:
         says = f"**{asked.says}**" if asked.primary else asked.says
         verdict = verdict_of(outcome).removeprefix("is ")
         yield f"| {says} | {outcome.at} {said(outcome.number)} | {verdict} |"
+
+
+# hypotheses of PARTS, of one task each: what ends both names → what is compared
+OF_PARTS = {
+    "parts": "easiest − hardest third",
+    "labels": "shuffled − true labels, topics",
+    "labels-retrieval": "shuffled − true labels, retrieval",
+    "text": "masked-LM on its text − the task",
+}
+
+
+def parts() -> Iterator[str]:
+    """The same of parts of two tasks, side by side."""
+    yield "| | expected | AG News | CommonsenseQA | |"
+    yield "| --- | --- | --- | --- | --- |"
+    (reading,) = readings(study(PARTS))
+    asked = {one.hypothesis: (one, outcome) for one, outcome in reading.hypotheses}
+    for ending, says in OF_PARTS.items():
+        (one, news), (other, commonsense) = (
+            asked.pop(f"{task}-{ending}") for task in ("news", "commonsense")
+        )
+        assert range_of(one) == range_of(other), ending
+        verdicts = {verdict_of(came).removeprefix("is ") for came in (news, commonsense)}
+        came = " | ".join(said(outcome.number) for outcome in (news, commonsense))
+        yield f"| {says} | {range_of(one)} | {came} | {', '.join(sorted(verdicts))} |"
+    assert not asked, "all are shown"
 
 
 def seeds() -> Iterator[str]:
@@ -224,4 +251,4 @@ def seeds() -> Iterator[str]:
 if __name__ == "__main__":
     for page in ("README.md", "docs/study.md"):
         print(page, *numbers(page), sep="\n  ")
-    print(board(), *expected(), *seeds(), sep="\n")
+    print(board(), *expected(), *parts(), *seeds(), sep="\n")

@@ -18,7 +18,7 @@ from rich.console import Console
 from harness.common.text import signed
 from harness.page import render, tables, words
 from harness.page.glance import glance
-from harness.page.reading import Reading, readings
+from harness.page.reading import Reading, readings, surest
 from harness.page.sheet import Column, Field, Line, Sheet
 from harness.release.document import Board
 from harness.release.schema import Concluded, Content
@@ -654,6 +654,18 @@ def test_the_readme_is_one_screen_and_a_list():
         "- [0001-study](releases/0001-study.md): made by hand ([data](releases/0001-study.json))\n"
         "- [0002-smoke](releases/0002-smoke.md): made by hand ([data](releases/0002-smoke.json))\n"
     )
+
+
+def test_what_has_a_claim_is_seen_before_what_came_after_it():
+    asked = {"hypothesis": "h", "says": "s", "of": "easy_minus_hard", "above": -3.0, "below": 3.0}
+    claims, describes = (
+        study(suite=made.suite(hypotheses=[asked | {"primary": primary}]))
+        for primary in (True, False)
+    )
+    more = study(suite=made.suite(seeds=[1, 2, 3, 4, 5]))
+    assert surest([claims, describes, more]) == 0
+    assert surest([describes, more, study()]) == 1
+    assert surest([study(), describes]) == 1
 
 
 def test_a_smoke_test_is_named_first():

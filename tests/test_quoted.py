@@ -9,18 +9,21 @@ from quoted import (
     BOARD,
     FIGURE,
     NUMBER,
+    PARTS,
     ROOT,
     STUDY,
     above_chance,
     average,
     baseline,
     board,
+    came,
     corrected,
     expected,
     gain,
     in_language,
     name,
     numbers,
+    parts,
     quoted,
     seeds,
     study,
@@ -180,5 +183,16 @@ def test_the_rank_correlation():
     assert said in text("docs/study.md") and found.points == 9
 
 
-def test_the_table_of_what_was_expected_is_the_releases():
-    assert "\n".join(expected()) in (ROOT / "docs/study.md").read_text(encoding="utf-8")
+def test_the_tables_of_what_was_expected_are_the_releases():
+    page = (ROOT / "docs/study.md").read_text(encoding="utf-8")
+    for table in (expected(), parts()):
+        assert "\n".join(table) in page
+
+
+def test_what_shuffled_labels_and_masked_lm_do_to_retrieval():
+    for task in ("news", "commonsense"):
+        assert side(came(f"{task}-labels-retrieval", PARTS)) > 0
+        lost = [
+            gain(f"{task}_{part}", "tatoeba", PARTS).gain.value or 0.0 for part in ("text", "all")
+        ]
+        assert 0 < lost[1] - lost[0] < 1

@@ -217,10 +217,18 @@ def readings(release: Concluded) -> list[Reading]:
 
 def surest(releases: Sequence[Concluded]) -> int:
     """Which of these, oldest first, a reader should see first: real data before made up, gains
-    before scores alone, many seeds before few; of equal ones the newest."""
+    before scores alone, one with a primary hypothesis before others, many seeds before few; of
+    equal ones the newest."""
 
-    def weight(number: int) -> tuple[bool, bool, int, int]:
-        one = releases[number]
-        return not one.suite.smoke, bool(one.averages), len(one.suite.seeds), number
+    def weight(number: int) -> tuple[bool, bool, bool, int, int]:
+        suite = releases[number].suite
+        claims = any(asked.primary for asked in suite.hypotheses)
+        return (
+            not suite.smoke,
+            bool(releases[number].averages),
+            claims,
+            len(suite.seeds),
+            number,
+        )
 
     return max(range(len(releases)), key=weight)
