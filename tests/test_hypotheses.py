@@ -70,7 +70,7 @@ def test_what_is_beyond_as_one_of_several_may_be_so_by_chance():
     assert tried(sure(TWO), arms=["a"], **asked)["verdict"] == "fails"
     came = tried(sure(TWO), arms=["a", "b"], **asked)
     assert (came["verdict"], came["at"], came["beyond"]) == ("undecided", "a on x", 0)
-    assert came["why"] == "beyond, as one of 2 numbers may be by chance"
+    assert came["why"] == "its own interval lies beyond, but one of 2 may by chance"
 
 
 def test_the_number_is_that_of_the_board():

@@ -660,7 +660,14 @@ def test_one_target_certainly_above_a_chosen_one_decides_most():
         arms=["a"],
         targets=["x"],
     )
-    assert (found.outcome, "a, y above x by +3" in found.says) == ("fails", True)
+    assert (found.outcome, "a, x above y, -40" in found.says) == ("fails", True)
+
+
+def test_pairs_of_gains_share_their_seeds():
+    """y is ten points above x with each seed, which differ by far more than that."""
+    content = release({"a": {"x": [0, 100, 200], "y": [40, 140, 240]}})
+    assert verdict(content, "most", arms=["a"], targets=["y"]) == "holds"
+    assert verdict(content, "most", arms=["a"], targets=["x"]) == "fails"
 
 
 def test_most_of_all_targets_says_nothing():

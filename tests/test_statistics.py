@@ -110,6 +110,13 @@ def test_p_is_how_often_the_errors_reach_as_far():
         assert two_sided(value, [a, b]) == pytest.approx(share, abs=4 * math.sqrt(share / draws))
 
 
+@pytest.mark.parametrize("many", [1, 2, 30, 1000])
+@pytest.mark.parametrize("freedoms", [(1, 2), (2, 4), (4, math.inf)])
+def test_of_many_it_is_where_p_is_5_percent_of_one_of_them(many, freedoms):
+    parts = [Noise(1.0, freedom) for freedom in freedoms]
+    assert many * two_sided(half_width(parts, many), parts) == pytest.approx(0.05, rel=1e-6)
+
+
 @quick
 @given(ERRORS, FREEDOM, ERRORS, FREEDOM)
 def test_the_half_width_is_where_p_is_5_percent(error, freedom, other, others):

@@ -222,11 +222,11 @@ def surest(releases: Sequence[Concluded]) -> int:
 
     def weight(number: int) -> tuple[bool, bool, bool, int, int]:
         suite = releases[number].suite
-        claims = any(asked.primary for asked in suite.hypotheses)
+        has_primary = any(asked.primary for asked in suite.hypotheses)
         return (
             not suite.smoke,
             bool(releases[number].averages),
-            claims,
+            has_primary,
             len(suite.seeds),
             number,
         )

@@ -32,7 +32,8 @@ LISTED = 8  # languages in a list; the others are counted
 WRONG = {"few_rows": "under 50 test rows"} | OF_MOST | OF_ANY
 EXPECTED = (
     "Whether it was written before the run, the history of the suite's file says. All but a primary"
-    " one are exploratory. Of several numbers the one that decides is shown."
+    " one are exploratory. Of several numbers the one that decides is shown; one of n fails it by"
+    " its interval at 1 − 5%/n."
 )
 SLICES = {
     "unknown": "by the share of subwords that the encoder does not know",

@@ -138,6 +138,8 @@ def _judged(found: Mapping[str, Sure], asked: Range) -> tuple[Outcome, str]:
     """The outcome, and the number that decides it."""
     verdict, name = asked.verdict(found)
     says = f"{name}, {found[name]}"
+    if verdict == "undecided" and (doubt := asked.doubt(found, name)):
+        says += f", {doubt}"
     return ("inconclusive" if verdict == "undecided" else verdict), says
 
 
@@ -176,7 +178,7 @@ def _best(claim: Claim, content: Concluded, study: Study) -> Sure:
         gain = study.gain(arm, target)
         if gain and (lacking := {*map(str, content.suite.seeds)} - gain.per_seed.keys()):
             raise Unknown(f"{arm} on {target} has no gain with seed {', '.join(sorted(lacking))}")
-    return _sure(whole.gain)
+    return _sure(whole.gain, [])  # it is the only number
 
 
 def _score(claim: Claim, study: Study) -> Sure:
@@ -195,26 +197,14 @@ def _most(claim: Claim, study: Study) -> tuple[Outcome, str]:
         raise Unknown(
             "all targets of the release are named, so there is none that they could gain more than"
         )
-    pairs = len(claim.arms) * len(chosen) * len(rest)
-    # arm, target, other target → how far the one gain is surely above the other, and the other way
-    above: dict[tuple[str, str, str], float] = {}
-    below: dict[tuple[str, str, str], float] = {}
+    found = {}
     for arm in claim.arms:
         gains = {target: _gain(study, arm, target) for target in study.known.targets}
         for target in chosen:
             for other in rest:
-                above[arm, target, other] = gains[target].low - gains[other].high
-                # one of so many is above another by chance more easily
-                high, low = gains[other].among(pairs), gains[target].among(pairs)
-                below[arm, target, other] = high.low - low.high
-
-    # the pair with the least room, and the one in which the other target is the furthest above
-    least, (arm, target, rival) = min((room, at) for at, room in above.items())
-    most, (by, under, first) = max((room, at) for at, room in below.items())
-    if most > 0:
-        return "fails", f"{by}, {first} above {under} by {most:+.1f} or more"
-    says = f"closest: {arm}, {target} above {rival} by {least:+.1f} or more"
-    return ("holds" if least > 0 else "inconclusive"), says
+                found[f"{arm}, {target} above {other}"] = _sure_of(gains[target] - gains[other])
+    outcome, least = _judged(found, Range(above=0))
+    return outcome, f"least: {least}"
 
 
 def _consistent(claim: Claim, study: Study) -> tuple[Outcome, str]:
@@ -229,7 +219,7 @@ def _none(claim: Claim, study: Study) -> tuple[Outcome, str]:
 def _each(claim: Claim, study: Study) -> dict[str, Sure]:
     """The gain of each of its conditions on each of its targets."""
     return {
-        f"{arm} on {target}": _gain(study, arm, target)
+        f"{arm} on {target}": _sure_of(_gain(study, arm, target))
         for arm in claim.arms
         for target in _targets(claim, study)
     }
@@ -258,22 +248,21 @@ _KINDS: dict[str, Callable[[Claim, Study], tuple[Outcome, str]]] = {
 }
 
 
-def _gain(study: Study, arm: str, target: str) -> Sure:
+def _gain(study: Study, arm: str, target: str) -> Quantity:
     found = study.gains.get((_arm(arm, study), target))
     if found is None:
         raise Unknown(f"the release has no {arm} on {target}")
     if _uncounted(study, arm, target) or found.whole is None:
         flags = ", ".join(found.said.flags) or "no score"
         raise Unknown(f"the gain of {arm} on {target} does not count ({flags})")
-    return _sure_of(found.whole)
+    return found.whole
 
 
 def _sure_of(number: Quantity) -> Sure:
     return _sure(number.estimate, number.parts)
 
 
-def _sure(number: Estimate, errors: Sequence[Noise] = ()) -> Sure:
-    """`errors`: of a number that is one of several."""
+def _sure(number: Estimate, errors: Sequence[Noise]) -> Sure:
     if why := why_unsure(number):
         raise Unknown(why)
     return Sure.of(number, errors)

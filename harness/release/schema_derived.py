@@ -336,7 +336,8 @@ class HypothesisOutcome(Strict):
     at       which of the numbers that it names decides
     number   that number; its interval is for other seeds and test rows, of easy − hard for other
              tasks of the same kinds too
-    why      why nothing may be concluded; "" where something may
+    why      why nothing may be concluded, or why a number beyond the bounds decides nothing; ""
+             where neither
     numbers  how many it names
     beyond   how many of these lie beyond its bounds with their whole interval, which is that of one
              of so many (Bonferroni)

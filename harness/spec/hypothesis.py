@@ -11,7 +11,8 @@ class Hypothesis(Strict):
     """One expectation, in points: about the gain of each of `arms`, or about easy − hard.
 
     It holds if all numbers that it names lie between `above` and `below` with their whole 95%
-    interval; it fails if one lies beyond with its whole interval; else it is not decided.
+    interval; it fails if one lies beyond with its whole interval, of n numbers that at 1 - 5%/n;
+    else it is not decided.
     """
 
     hypothesis: Name = Field(description="its name")

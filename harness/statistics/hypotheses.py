@@ -78,6 +78,12 @@ class Range(NamedTuple):
         far = {name: max(self.above - of.high, of.low - self.below) for name, of in widened.items()}
         return {name: by for name, by in far.items() if by > 0}
 
+    def doubt(self, numbers: Mapping[str, Sure], name: str) -> str:
+        """Why one that lies beyond decides nothing; "" if it does not lie beyond."""
+        if not self.beyond({name: numbers[name]}):
+            return ""
+        return f"its own interval lies beyond, but one of {len(numbers)} may by chance"
+
     def _room(self, number: Sure) -> float:
         return min(number.low - self.above, self.below - number.high)
 
@@ -131,8 +137,8 @@ def _outcome(
     why = ""
     if verdict != "fails" and lacking:
         verdict, (at, why) = "undecided", next(iter(lacking.items()))
-    elif verdict == "undecided" and asked.beyond({at: known[at]}):
-        why = f"beyond, as one of {len(known)} numbers may be by chance"
+    elif verdict == "undecided":
+        why = asked.doubt(known, at)
     return HypothesisOutcome(
         encoder=study.encoder,
         hypothesis=hypothesis.hypothesis,

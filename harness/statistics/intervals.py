@@ -69,9 +69,9 @@ def half_width(parts: Sequence[Noise], many: int = 1) -> float:
 def _half_width(parts: tuple[Noise, ...], outside: float) -> float:
     from scipy.special import stdtrit
 
-    # that of the sum is no less than the widest one's, and no more than all together
+    # that of the sum is about that of the widest one, or more, and no more than all together
     alone = [part.error * float(stdtrit(part.freedom, 1 - outside / 2)) for part in parts]
-    low, high = 0.99 * max(alone, default=0.0), 1.01 * sum(alone)
+    low, high = 0.5 * max(alone, default=0.0), 1.01 * sum(alone)
     if sum(part.error > 0 for part in parts) < 2:
         return sum(alone)
     return _crossing(lambda x: two_sided(x, parts) - outside, low, high)
