@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 BOARD = Board(ROOT / "leaderboard")
 STUDY = "easy-hard"
 PARTS = "easy-hard-parts"
+CONTRAST = "easy-hard-e5"
 # easy − hard of release 0029, which the study replaced: only the repository's history has it
 BEFORE = "−1.5 [−4.3, +1.4]"
 FIGURE = ROOT / "docs/images/easy-against-hard.svg"
