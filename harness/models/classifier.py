@@ -90,7 +90,8 @@ class Head(nn.Module):
 
 
 class LinearHead(nn.Module):
-    """The same without a dense layer of its own: what it stands on, a pooler, has one."""
+    """The same without a dense layer of its own: what it stands on, a pooler, has one; a tagger's
+    words need none."""
 
     def __init__(self, width: int, labels: int, dropout: float):
         super().__init__()

@@ -93,20 +93,9 @@ def _split(pieces: list[list[int]], budget: int) -> list[range]:
     return ranges
 
 
-class _TagHead(nn.Module):
-    def __init__(self, width: int, labels: int, dropout: float):
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(width, labels)
-
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.out(self.dropout(hidden))
-        return logits
-
-
 def head(encoder: LoadedEncoder, body: nn.Module, task: TaskJson, dropout: float) -> nn.Module:
     """Logits of shape (words, classes)."""
-    return _TagHead(encoder.config.hidden_size, len(_classes(task)), dropout)
+    return classification.LinearHead(encoder.config.hidden_size, len(_classes(task)), dropout)
 
 
 def terms(features: list[Feature]) -> int:
