@@ -133,6 +133,7 @@ def test_who_is_compared():
     rows = {row.arm: row for row in study().difficulty}
     near = [rows[arm] for arm in ("squad", "tydiqa", "snli")]
     assert max(row.headroom for row in near) - min(row.headroom for row in near) < 0.03
+    assert [row.human_known for row in near] == [True, False, False]
     assert sum(not row.human_known for row in study().difficulty) == 7
     assert min(split.hard.arms.values()) > max(split.easy.arms.values())
     assert {row.rows for row in study().difficulty} == {960}

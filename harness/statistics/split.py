@@ -132,7 +132,7 @@ class EasyMinusHard(NamedTuple):
 
 
 def contrast(sides: Sides, targets: Sequence[str], known: Known) -> Contrast:
-    """Their difference as a release has it."""
+    """The easy tasks' mean gain minus the hard ones', as a release has it."""
     found = difference(sides, targets, known)
     if found is None:
         return Contrast(easy_minus_hard=UNKNOWN, targets=[])
