@@ -553,6 +553,18 @@ def eventually(what, why: str, pause: float = 0.005):
     return value
 
 
+def put_to_sleep(pid: int) -> None:
+    """SIGSTOP, and wait until none of its threads runs: the signal stops nobody before the machine
+    comes to it, and a thread in a call to the disk ends that call first."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def sleeps() -> bool:
+        threads = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+        return {said.rpartition(")")[2].split()[0] for said in threads} == {"T"}
+
+    eventually(sleeps, f"process {pid} to sleep")
+
+
 def workers(store: Path, driver: int | None = None) -> list[int]:
     """Process ids of live workers of that store, whoever started them; or only one driver's."""
     found = []

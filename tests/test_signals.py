@@ -14,7 +14,17 @@ from pathlib import Path
 
 import fake_hub
 import pytest
-from conftest import PATIENCE, SLOW_DISK, Rig, eventually, finished, once, releases, workers
+from conftest import (
+    PATIENCE,
+    SLOW_DISK,
+    Rig,
+    eventually,
+    finished,
+    once,
+    put_to_sleep,
+    releases,
+    workers,
+)
 from stress import times
 
 pytestmark = pytest.mark.slow
@@ -318,7 +328,7 @@ harness.common.signals.PATIENCE = 9999
     run = rig.start(short(rig), cwd, PYTHONPATH=at_start(cwd / "site", SLOW_DISK + code))
     eventually(lambda: checkpoint(cwd / "runs/store"), "a checkpoint")
     (worker,) = workers(cwd / "runs/store")
-    os.kill(worker, signal.SIGSTOP)
+    put_to_sleep(worker)
     return run, worker
 
 

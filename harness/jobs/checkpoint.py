@@ -4,7 +4,6 @@ import json
 import os
 import pickle
 import re
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,34 +12,36 @@ import torch
 from safetensors import SafetensorError
 
 from harness.jobs.context import Context, Stopped
-from harness.store import atomic_write, file_sha256
+from harness.store import draft_of, file_sha256, flush
 
 State = dict[str, Any]
 
 
 def save(ctx: Context, step: int, state: State) -> None:
-    """Save everything; the pointer is written last, so a torn file is never resumed from. Raises
+    """Save everything; the pointer changes last, so a torn file is never resumed from. Raises
     Stopped, and nothing is changed, if the lease was lost: whoever took over keeps checkpoints
     there."""
+    if not ctx.held():  # else the folder would be made anew, after the commit that removed it
+        raise Stopped
     folder = ctx.store.checkpoint_dir(ctx.key)
     file, pointer = folder / f"update-{step}.pt", folder / "latest.json"
-    temp = folder / f".{file.name}.{uuid.uuid4().hex[:12]}.tmp"
-    try:
-        with plain_disk_errors(), temp.open("wb") as stream:
+    # listed while the lease was ours: files of whoever takes over are not among them
+    old = {*folder.iterdir()} - {file, pointer}
+    with draft_of(file) as new, draft_of(pointer) as new_pointer:
+        with plain_disk_errors(), new.open("wb") as stream:
             torch.save(state, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        sha = file_sha256(temp)
-        if not ctx.held():  # this machine may have slept while it wrote
+        flush(new)
+        said = {"file": file.name, "sha256": file_sha256(new)}
+        new_pointer.write_text(json.dumps(said))
+        flush(new_pointer)
+        # This machine may have slept while it wrote. All that is slow lies before the question.
+        if not ctx.held():
             raise Stopped
-        temp.replace(file)
-    except BaseException:
-        temp.unlink(missing_ok=True)
-        raise
-    atomic_write(pointer, json.dumps({"file": file.name, "sha256": sha}).encode())
-    for old in folder.iterdir():
-        if old not in (file, pointer):
-            old.unlink(missing_ok=True)
+        new.replace(file)
+        new_pointer.replace(pointer)
+    flush(folder)
+    for path in old:
+        path.unlink(missing_ok=True)
 
 
 def load(ctx: Context, model: Mapping[str, torch.Tensor]) -> State | None:

@@ -22,13 +22,10 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import re
 import tarfile
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -48,7 +45,7 @@ from harness.sources.lock import read_lock, write_lock
 from harness.spec.catalog import Catalog, builtin_root
 from harness.spec.changes import with_user_tasks, without
 from harness.spec.suite import Suite
-from harness.store import HashIndex, Manifest, Store, disk_errors, key_of
+from harness.store import HashIndex, Manifest, Store, disk_errors, draft_of, flush, key_of
 from harness.store.files import seal
 from harness.store.job import WEIGHTS
 from harness.store.results import MANIFEST
@@ -350,26 +347,17 @@ def write(out: Path, folder: str, files: dict[str, Part]) -> tuple[int, int]:
 
     raises  StoreError: it cannot be written.  DamagedError: a result is not what its manifest says
     """
-    draft = out.with_name(f".{out.name}.{uuid.uuid4().hex[:12]}.tmp")
-    with disk_errors("write the bundle", out):
-        try:
-            with draft.open("xb") as raw:
-                # No name and no time in the header of either: the same files give the same bytes.
-                with (
-                    gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
-                    tarfile.open(fileobj=packed, mode="w|") as tar,
-                ):
-                    sums = [
-                        f"{_add(tar, folder, name, files[name]())}  {name}\n"
-                        for name in sorted(files)
-                    ]
-                    _add(tar, folder, SUMS, "".join(sums).encode())
-                raw.flush()
-                os.fsync(raw.fileno())
-            draft.replace(out)
-        finally:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
+    with disk_errors("write the bundle", out), draft_of(out) as draft:
+        # No name and no time in the header of either: the same files give the same bytes.
+        with (
+            draft.open("xb") as raw,
+            gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w|") as tar,
+        ):
+            sums = [f"{_add(tar, folder, name, files[name]())}  {name}\n" for name in sorted(files)]
+            _add(tar, folder, SUMS, "".join(sums).encode())
+        flush(draft)
+        draft.replace(out)
     return len(files) + 1, out.stat().st_size
 
 

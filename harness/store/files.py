@@ -140,19 +140,24 @@ def atomic_write(path: Path, data: bytes, sync: bool = True) -> None:
 
 @asks_again
 def _replace(path: Path, data: bytes, sync: bool) -> None:
-    temp = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    with draft_of(path) as draft:
+        draft.write_bytes(data)
+        if sync:
+            flush(draft)
+        draft.replace(path)
+
+
+@contextmanager
+def draft_of(path: Path) -> Iterator[Path]:
+    """A new name beside `path`, for a file that is to replace it once it is whole; what is left
+    under that name goes at the end."""
+    # not mkstemp: its mode 0600 would hide a shared store from the group
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
-        # not mkstemp: its mode 0600 would hide a shared store from the group
-        with temp.open("xb") as file:
-            file.write(data)
-            file.flush()
-            if sync:
-                os.fsync(file.fileno())
-        temp.replace(path)
-    except BaseException:
+        yield draft
+    finally:
         with suppress(OSError):
-            temp.unlink()
-        raise
+            draft.unlink(missing_ok=True)
 
 
 @asks_again
