@@ -73,11 +73,11 @@ def without_english(arm: str, kind: str) -> Tested:
     return average(arm).groups_zero_shot[kind].gain
 
 
-def easy_minus_hard(target: str = "") -> Estimate:
+def easy_minus_hard(target: str = "", suite: str = STUDY) -> Estimate:
     """On average, or on one target."""
-    (split,) = study().split
+    (split,) = study(suite).split
     if target:
-        return split.by_target[f"{target}@{STUDY}"].easy_minus_hard
+        return split.by_target[f"{target}@{suite}"].easy_minus_hard
     return split.overall.easy_minus_hard
 
 
@@ -87,16 +87,20 @@ def came(hypothesis: str, suite: str = STUDY) -> Estimate:
     return found.number
 
 
-def score(target: str) -> str:
+def score(target: str, suite: str = STUDY) -> str:
     """The baseline's."""
-    (found,) = (one for one in study().scores if one.target == f"{target}@{STUDY}")
+    (found,) = (one for one in study(suite).scores if one.target == f"{target}@{suite}")
     return plain(found.score.value)
 
 
 def baseline(target: str) -> list[ScoredCell]:
-    """Its cells, one a seed."""
-    at = "none", f"{target}@{STUDY}"
-    return [cell for cell in study().cells if (cell.arm, cell.target) == at]
+    return cells("none", target)
+
+
+def cells(arm: str, target: str, suite: str = STUDY) -> list[ScoredCell]:
+    """One a seed."""
+    at = arm, f"{target}@{suite}"
+    return [cell for cell in study(suite).cells if (cell.arm, cell.target) == at]
 
 
 def score_in(target: str, language: str) -> str:
@@ -179,6 +183,10 @@ def _study() -> Iterator[Estimate | str]:
     yield average("udpos").overall.gain
 
     yield BEFORE
+    yield easy_minus_hard(suite=CONTRAST)
+    yield score("tatoeba", CONTRAST)
+    for arm in ("xnli", "udpos"):
+        yield gain(arm, "tatoeba", CONTRAST).gain
     yield score_in("xnli", "en")
     yield score_in("tatoeba", "fr")
     for side in (split.easy, split.hard):
@@ -261,4 +269,4 @@ def seeds() -> Iterator[str]:
 if __name__ == "__main__":
     for page in ("README.md", "docs/study.md"):
         print(page, *numbers(page), sep="\n  ")
-    print(board(), *expected(), *parts(), *seeds(), sep="\n")
+    print(board(), *expected(), *parts(), *expected(CONTRAST), *seeds(), sep="\n")

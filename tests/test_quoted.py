@@ -18,6 +18,7 @@ from quoted import (
     baseline,
     board,
     came,
+    cells,
     corrected,
     expected,
     gain,
@@ -194,7 +195,7 @@ def test_the_rank_correlation():
 
 def test_the_tables_of_what_was_expected_are_the_releases():
     page = (ROOT / "docs/study.md").read_text(encoding="utf-8")
-    for table in (expected(), parts()):
+    for table in (expected(), parts(), expected(CONTRAST)):
         assert "\n".join(table) in page
 
 
@@ -209,3 +210,28 @@ def test_what_is_said_beside_these_tables():
     keys = {run.key for run in parts_of_it.arms["commonsense_hardest"].trained}
     devs = [dev for dev in parts_of_it.dev_scores if dev.key in keys]
     assert len(devs) == 5 and not any(dev.learned for dev in devs)
+
+
+def test_what_is_said_of_the_second_encoder():
+    contrast = study(CONTRAST)
+    (split,) = contrast.split
+    assert (len(split.easy.arms), len(split.hard.arms)) == (5, 5)
+    assert "squad" in split.easy.arms and "xnli" in split.hard.arms and split.claim
+    assert {one.verdict for one in contrast.hypotheses} == {"undecided"}
+    arms = [arm for arm in contrast.arms if arm != "none"]
+    on_retrieval = {arm: gain(arm, "tatoeba", CONTRAST).gain for arm in arms}
+    assert all(number.value < 0 for number in on_retrieval.values())
+    assert sum(number.arrow == "down" for number in on_retrieval.values()) == 8
+    ranked = sorted(arms, key=lambda arm: on_retrieval[arm].value)
+    assert (ranked[0], ranked[-1]) == ("udpos", "xnli")
+    averages = [one.overall.gain for one in contrast.averages]
+    assert not [one for one in averages if side(one) > 0]
+    assert not [one for one in contrast.gains if side(one.gain) > 0]
+    at_chance = {
+        arm: sum(
+            sum("floor" in of.flags for of in cell.languages.values()) >= 35
+            for cell in cells(arm, "sib200", CONTRAST)
+        )
+        for arm in arms
+    }
+    assert +Counter(at_chance) == Counter(["cosmos_qa", "squad", "xnli"])
