@@ -174,19 +174,22 @@ def _study() -> Iterator[Estimate | str]:
     yield gain("cosmos_qa", "xquad").gain
     yield in_language("squad", "xquad", "en")
     yield without_english("squad", "qa")
+    yield in_language("cosmos_qa", "xquad", "en")
+    yield without_english("cosmos_qa", "qa")
     yield score("sib200")
     yield gain("ag_news", "sib200").gain
     yield gain("squad", "sib200").gain
     yield in_language("squad", "sib200", "en")
-    yield score("panx")
-    yield gain("udpos", "panx").gain
     yield average("udpos").overall.gain
 
     yield BEFORE
+    yield signed(came("commonsense-parts", PARTS).value)
     yield easy_minus_hard(suite=CONTRAST)
     yield score("tatoeba", CONTRAST)
     for arm in ("xnli", "udpos"):
         yield gain(arm, "tatoeba", CONTRAST).gain
+    yield score("sib200", CONTRAST)
+    yield gain("udpos", "sib200", CONTRAST).gain
     yield score_in("xnli", "en")
     yield score_in("tatoeba", "fr")
     for side in (split.easy, split.hard):
