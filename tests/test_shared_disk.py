@@ -5,6 +5,7 @@ forgetful.c plays the client of such a disk, below the real code; `node` gives a
 machine's name.
 """
 
+import errno
 import io
 import json
 import os
@@ -530,6 +531,24 @@ def test_a_sleep_in_any_write_of_a_checkpoint_harms_no_other_ones(tmp_path, monk
         save(2, held=lambda: len(asked) < asleep_at)
     assert sorted(path.name for path in folder.iterdir()) == ["latest.json", "update-8.pt"]
     assert json.loads((folder / "latest.json").read_text())["file"] == "update-8.pt"
+
+
+def test_a_checkpoint_that_the_disk_lost_sight_of_once_is_written_again(tmp_path, monkeypatch):
+    """ESTALE, once: at the file, and at the pointer."""
+    store, seen = Store(tmp_path / "store"), set()
+
+    def replace(path: Path, to: Path, real=Path.replace) -> Path:
+        if to not in seen:
+            seen.add(to)
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return real(path, to)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    ctx = Context(store, KEY, {}, tmp_path, print, lambda: False)
+    checkpoint.save(ctx, 2, {"model": {}})
+    assert checkpoint.load(ctx, {}) == {"model": {}} and len(seen) == 2
+    folder = store.checkpoint_dir(KEY)
+    assert sorted(path.name for path in folder.iterdir()) == ["latest.json", "update-2.pt"]
 
 
 def test_a_run_that_waits_for_another_says_so_once(rig, tmp_path):

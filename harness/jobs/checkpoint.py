@@ -13,10 +13,12 @@ from safetensors import SafetensorError
 
 from harness.jobs.context import Context, Stopped
 from harness.store import draft_of, file_sha256, flush
+from harness.store.shared import asks_again
 
 State = dict[str, Any]
 
 
+@asks_again
 def save(ctx: Context, step: int, state: State) -> None:
     """Save everything; the pointer changes last, so a torn file is never resumed from. Raises
     Stopped, and nothing is changed, if the lease was lost: whoever took over keeps checkpoints
