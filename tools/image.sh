@@ -121,10 +121,12 @@ strict=(--user 1234:1234 --read-only --tmpfs /tmp --cap-drop ALL --security-opt 
 strict+=(-v "$work/runs:/runs")
 
 stopped() { # SIGTERM while it trains: workers save, and it leaves by itself well within compose.yaml's 60 s
-    local from code name=xstilts-test-stopped
+    local from code said name=xstilts-test-stopped
     docker run --label xstilts-test --network none --detach --name $name "${strict[@]}" "$image" eval --all >/dev/null
+    # one training has ended, and others go on
     for _ in $(seq 1200); do
-        docker logs $name 2>&1 | grep -q '  train ' && break
+        said=$(docker logs $name 2>&1)
+        [[ $said == *'] train '* ]] && break
         sleep 0.5
     done
     from=$SECONDS
