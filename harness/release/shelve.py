@@ -14,7 +14,6 @@ own, which on a network disk too only one can make, and which only its maker tak
 knows that its maker is dead. What the dead leave, the next publisher clears.
 """
 
-import errno
 import os
 import re
 import time
@@ -25,12 +24,11 @@ from typing import Any, NamedTuple
 
 from harness.common.errors import SpecError, StoreError
 from harness.release.document import Board, beside, content_bytes, is_listed, plain_bytes
-from harness.store import atomic_write, disk_errors, key_of
-from harness.store.files import flush
+from harness.store import atomic_write, disk_errors, draft_of, flush, key_of
+from harness.store.files import NO_LINKS
 from harness.store.lease import Lease, is_dead, is_stale, read_lease, waited_for
 
 FORGOTTEN = 3600.0  # seconds after which a claim of another machine is no publisher's any more
-NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}  # what a disk without hard links says to one
 _LEASE = ".publishing"
 _CLAIM = re.compile(r"\.\d{4}\.claim")
 # with what `store.lease` writes beside them
@@ -204,8 +202,7 @@ def _holds(path: Path, data: bytes) -> bool:
 def _appear(path: Path, data: bytes) -> bool:
     """Make a file, whole at once. False, and what is there untouched, if one of that name is
     there."""
-    draft = path.with_name(f".{path.name}.draft")
-    try:
+    with draft_of(path) as draft:
         atomic_write(draft, data)
         with disk_errors("write the release", path):
             try:
@@ -220,7 +217,4 @@ def _appear(path: Path, data: bytes) -> bool:
                     return False
                 draft.rename(path)  # the number is ours alone
             flush(path.parent)
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
     return True

@@ -41,6 +41,8 @@ _ADVICE = {
     ),
     errno.EXDEV: "work in the directory that Store.workdir gives: it is on the store's own disk",
 }
+# What a disk without hard links says to one.
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 # What reading a damaged result gives; any other error (too many open files, permissions) says
 # nothing about the result.
 DAMAGE = {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO, errno.EBADMSG}
@@ -149,7 +151,7 @@ def _replace(path: Path, data: bytes, sync: bool) -> None:
 
 @contextmanager
 def draft_of(path: Path) -> Iterator[Path]:
-    """A new name beside `path`, for a file that is to replace it once it is whole; what is left
+    """A new name beside `path`, for a file that is to take its place once it is whole; what is left
     under that name goes at the end."""
     # not mkstemp: its mode 0600 would hide a shared store from the group
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")

@@ -4,7 +4,6 @@ A process is named by host, pid and start time, since pids come back. On its own
 is known at once; on another one only by a heartbeat that stopped.
 """
 
-import errno
 import functools
 import json
 import os
@@ -20,7 +19,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from harness.common.errors import StoreError
-from harness.store.files import canonical_json, disk_errors, key_of
+from harness.store.files import NO_LINKS, canonical_json, disk_errors, draft_of, key_of
 from harness.store.shared import asks_again
 
 STALE_SECONDS = 60.0  # a lease of another machine without a heartbeat for this long is dead
@@ -151,19 +150,16 @@ class Lease:
         return True
 
     def _write(self, data: bytes) -> None:
-        temp = self.path.with_name(f".{self.path.name}.{self.token[:12]}.tmp")
         # a link appears with its content; killed after a mere create, the owner would be unknown
-        try:
-            temp.write_bytes(data)
-            os.link(temp, self.path)
-        except OSError as error:
-            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
-                raise
-            with self.path.open("xb") as file:  # a disk without links
-                file.write(data)
-        finally:
-            with suppress(OSError):
-                temp.unlink()
+        with draft_of(self.path) as draft:
+            try:
+                draft.write_bytes(data)
+                os.link(draft, self.path)
+            except OSError as error:
+                if error.errno not in NO_LINKS:
+                    raise
+                with self.path.open("xb") as file:
+                    file.write(data)
 
     def _beat(self) -> None:
         while not self._stop.wait(BEAT_SECONDS):
