@@ -186,12 +186,18 @@ def test_where_it_is_hardly_anywhere():
     assert max(cell.languages, key=lambda one: cell.languages[one].main or 0.0) == "fr"
 
 
-@pytest.mark.parametrize(("suite", "points"), [(STUDY, 9), (CONTRAST, 10)])
-def test_the_rank_correlation(suite, points):
+@pytest.mark.parametrize(
+    ("suite", "points", "before"),
+    [
+        (STUDY, 9, "rank correlation of headroom with average gain is"),
+        (CONTRAST, 10, "rank correlation with headroom"),
+    ],
+)
+def test_the_rank_correlation(suite, points, before):
     (split,) = study(suite).split
     found = split.correlation
     low, high = found.interval
-    said = f"{found.rho:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "−")
+    said = f"{before} {found.rho:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "−")
     assert said in text("docs/study.md") and found.points == points
 
 
@@ -230,14 +236,13 @@ def test_what_is_said_of_the_second_encoder():
     assert (ranked[0], ranked[-1]) == ("udpos", "xnli")
     averages = [one.overall.gain for one in contrast.averages]
     assert not [one for one in averages if side(one) > 0]
-    on_topics = [one.arm for one in contrast.gains if one.gain.arrow and "sib" in one.target]
-    assert on_topics == ["udpos"]
+    assert [arm for arm in arms if gain(arm, "sib200", CONTRAST).gain.arrow] == ["udpos"]
     assert not [one for one in contrast.gains if side(one.gain) > 0]
     at_chance = {
-        arm: sum(
-            sum("floor" in of.flags for of in cell.languages.values()) >= 35
-            for cell in cells(arm, "sib200", CONTRAST)
-        )
+        (arm, cell.seed): sum("floor" in of.flags for of in cell.languages.values())
         for arm in arms
+        for cell in cells(arm, "sib200", CONTRAST)
     }
-    assert +Counter(at_chance) == Counter(["cosmos_qa", "squad", "xnli"])
+    failed = {arm: many for (arm, _), many in at_chance.items() if many > 16}
+    assert failed == {"cosmos_qa": 35, "squad": 40, "xnli": 38}
+    assert sum(many > 16 for many in at_chance.values()) == 3
